@@ -1,0 +1,233 @@
+"""From a request to its pull request: the one path that `new` and `promote` share.
+
+Order of effects (DESIGN 7): look up the pull request; disarm it before its branch changes; push with lease; create or
+update; arm last, bound to the pushed head. A run killed anywhere in between leaves nothing armed that was not meant,
+and the next run finishes the work.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gitops_promotion.commands.judge import Gate, judge
+from gitops_promotion.commands.session import Session
+from gitops_promotion.core import plan as planning
+from gitops_promotion.core.model import (
+    OWN_CONTEXT,
+    AutoMerge,
+    Draft,
+    Outcome,
+    Plan,
+    PullRequest,
+    RefUpdate,
+    Request,
+    Result,
+)
+from gitops_promotion.core.plan import Proposal
+from gitops_promotion.errors import ForeignCommitsError, GitError, LeaseLostError, PromotionError, UsageError
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """A promotion branch as the remote has it: what it proposes, and the contents of the paths it changes."""
+
+    sha: str
+    base_sha: str
+    proposal: Proposal
+    head: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A request, and the verb's own say on what is there already: a veto returns the outcome that ends it."""
+
+    request: Request
+    files: Mapping[str, bytes]
+    veto: Callable[[Sequence[PullRequest], Branch | None], Outcome | None] = lambda _pulls, _branch: None
+
+
+def deliver(session: Session, decide: Callable[[], Intent | Outcome]) -> Outcome:
+    """Return what became of the intent; decided anew whenever the remote moved in between, a bounded number of times.
+
+    Raises GitError, ProviderError, ManifestError, UsageError, ForeignCommitsError.
+    """
+    for _ in range(ATTEMPTS):
+        intent = decide()
+        if isinstance(intent, Outcome):
+            return intent
+        try:
+            return _propose(session, intent)
+        except LeaseLostError as error:
+            session.note(f"{error}; looking again")
+            session.refresh()
+    raise GitError(f"the remote {session.repository.url} moved {ATTEMPTS} times while we looked: run again")
+
+
+def _propose(session: Session, intent: Intent) -> Outcome:
+    request = intent.request
+    if rivals := session.rivals((request.group, request.app, request.environment)):
+        raise UsageError(
+            f"{request.group}/{request.app} and {rivals[0]} would share a branch: rename one of them, or give "
+            "branchTemplate in the configuration another separator, such as promote/{group}/{app}"
+        )
+    plan = planning.make(request, session.config, intent.files, base=session.base, base_sha=session.tip)
+    if not plan.edits:
+        return outcome_of(plan, "unchanged", f"{request.environment} already has {request.tag.name}")
+    if session.dry_run:
+        return replace(outcome_of(plan, "planned", "nothing was written"), plan=plan)
+    pulls = session.provider.pull_requests(head=plan.branch)
+    current = next((pull for pull in pulls if pull.state == "open"), None)
+    branch = read_branch(session, plan.branch, request.group, request.app)
+    if branch is not None:
+        _stop_at_others_work(session, plan, branch, current)
+    if (vetoed := intent.veto(pulls, branch)) is not None:
+        return vetoed
+
+    kept = branch is not None and _worth_keeping(session, plan, branch)
+    if branch is not None and kept:
+        # The body names the base the branch really has, or each run would edit it.
+        plan = planning.make(request, session.config, intent.files, base=session.base, base_sha=branch.base_sha)
+        head_sha = branch.sha
+    else:
+        if current is not None and current.auto_merge:
+            disarm(session, current)
+        head_sha = session.repository.commit(session.tip, plan.edits, plan.message)
+        ref = f"refs/heads/{plan.branch}"
+        session.repository.push([RefUpdate(ref=ref, new=head_sha, expected=branch.sha if branch else None)])
+    draft = Draft(
+        head=plan.branch, head_sha=head_sha, base=plan.base, title=plan.title, body=plan.body, gated=plan.gated
+    )
+    if current is None or not kept or not _shows(current, draft):
+        result: Result = "opened" if current is None else "updated"
+        pull_request = session.provider.open_pull_request(draft)
+    else:
+        result, pull_request = "unchanged", current
+    armed = _arm(session, plan, pull_request)
+    return _report(plan, result, head_sha, pull_request, armed)
+
+
+def read_branch(session: Session, name: str, group: str, app: str) -> Branch | None:
+    """Return what the remote's branch of that name holds beyond the default branch, None if there is none."""
+    sha = session.branch(name)
+    if sha is None:
+        return None
+    entries = session.repository.commits(session.tip, sha)
+    blobs = session.blobs(oid for entry in entries for change in entry.changes for oid in (change.old, change.new))
+    head = session.repository.read(sha, {change.path for entry in entries for change in entry.changes})
+    proposal = planning.read_proposal(entries, blobs, head, config=session.config, group=group, app=app)
+    parents = entries[-1].parents if entries else ()
+    return Branch(sha=sha, base_sha=parents[0] if parents else sha, proposal=proposal, head=head)
+
+
+def _stop_at_others_work(session: Session, plan: Plan, branch: Branch, current: PullRequest | None) -> None:
+    """Raise if the branch holds anything that is not this application's promotion; such work is never overwritten."""
+    if branch.proposal.rival:
+        raise UsageError(
+            f"the branch {plan.branch} holds a promotion of {branch.proposal.rival}, which shares it with "
+            f"{plan.request.group}/{plan.request.app}: rename one of them, or set branchTemplate in the configuration"
+        )
+    if branch.proposal.foreign:
+        if current is not None and current.auto_merge:
+            disarm(session, current)
+        names = ", ".join(
+            f"{entry.sha[:7]} {entry.message.partition(chr(10))[0][:60]!r} by {entry.author_email}"
+            for entry in branch.proposal.foreign[:3]
+        )
+        raise ForeignCommitsError(
+            f"{plan.branch} has {len(branch.proposal.foreign)} commit(s) that are not ours ({names}): left alone and "
+            "not merged by itself; merge or close its pull request by hand, or delete the branch, then run again"
+        )
+
+
+def _worth_keeping(session: Session, plan: Plan, branch: Branch) -> bool:
+    """Reviews and checks given on a branch keep their worth while it still says what is wanted and can be merged."""
+    if not planning.same_edits(plan, branch.proposal, branch.head):
+        return False
+    if plan.gated and _would_pass_now(session, plan, branch):
+        return False
+    return branch.base_sha == session.tip or not session.repository.conflicts(session.tip, branch.sha)
+
+
+def _would_pass_now(session: Session, plan: Plan, branch: Branch) -> bool:
+    """Return True if our check refused this head but would pass a new one: only a new commit runs it again."""
+    request = plan.request
+    said = session.provider.statuses([branch.sha]).get(branch.sha, [])
+    if not any(status.context == OWN_CONTEXT and status.state == "failure" for status in said):
+        return False
+    previous = session.config.previous_environment(request.environment)
+    if previous is None:
+        return False
+    asked = Gate(
+        group=request.group,
+        app=request.app,
+        tag=request.tag,
+        environment=request.environment,
+        previous=previous.name,
+    )
+    return judge(session, asked, expired=False).decision == "pass"
+
+
+def disarm(session: Session, pull_request: PullRequest) -> None:
+    """Switch auto-merge off. Raises LeaseLostError if the pull request is gone, so that all is decided anew."""
+    answer = session.provider.set_auto_merge(pull_request, enabled=False)
+    if answer.state != "off":
+        raise LeaseLostError(f"pull request #{pull_request.number} was {answer.state} in between ({answer.reason})")
+
+
+def _shows(current: PullRequest, draft: Draft) -> bool:
+    def lines(text: str) -> list[str]:
+        # Forges trim bodies and change their line ends.
+        return [line.rstrip() for line in text.strip().splitlines()]
+
+    return (current.head_sha, current.base, current.title, lines(current.body)) == (
+        draft.head_sha,
+        draft.base,
+        draft.title,
+        lines(draft.body),
+    )
+
+
+def _arm(session: Session, plan: Plan, pull_request: PullRequest) -> AutoMerge:
+    if pull_request.auto_merge and not plan.auto_merge:
+        disarm(session, pull_request)
+    if not plan.auto_merge:
+        return AutoMerge(state="off")
+    if pull_request.auto_merge:
+        return AutoMerge(state="armed")
+    return session.provider.set_auto_merge(pull_request, enabled=True)
+
+
+def _report(plan: Plan, result: Result, head_sha: str, pull_request: PullRequest, armed: AutoMerge) -> Outcome:
+    messages = {
+        "merged": "merged",
+        "armed": "merges by itself when its checks pass",
+        "off": f"waits for a person to merge it ({plan.request.environment} has auto: false)",
+        "refused": f"open, but auto-merge was refused: {armed.reason}",
+    }
+    final: Result = armed.state if armed.state in ("merged", "refused") else result
+    message = f"pull request #{pull_request.number} {messages[armed.state]}"
+    shown = replace(pull_request, auto_merge=armed.state == "armed")
+    return replace(outcome_of(plan, final, message), sha=head_sha, pull_request=shown)
+
+
+def outcome_of(plan: Plan, result: Result, message: str) -> Outcome:
+    """Return an outcome that carries the plan's names and warnings."""
+    return Outcome(
+        result=result,
+        message=message,
+        group=plan.request.group,
+        app=plan.request.app,
+        environment=plan.request.environment,
+        tag=str(plan.request.tag),
+        previous_tag=plan.previous_tag,
+        branch=plan.branch,
+        warnings=plan.warnings,
+    )
+
+
+def failed(error: PromotionError, *, group: str = "", app: str = "", environment: str = "") -> Outcome:
+    """Return the outcome of one promotion that failed while others go on."""
+    return Outcome(
+        result="failed", message=str(error), failure=error.exit_code, group=group, app=app, environment=environment
+    )

@@ -1,0 +1,192 @@
+"""`demo`: a small webshop from an empty folder to the door of production, with the real verbs on a real remote."""
+
+import os
+import subprocess
+import tempfile
+import textwrap
+from collections.abc import Callable, Mapping
+from contextlib import chdir
+from pathlib import Path
+
+from gitops_promotion.errors import GitError, UsageError
+
+_ENVIRONMENTS = ("dev", "qa", "prod")
+
+_CONFIG = """\
+# In promotion order. auto: true merges by itself when the checks pass.
+environments:
+  - {name: dev, auto: true}
+  - {name: qa, auto: true}
+  - {name: prod, auto: false}
+status_timeout_minutes: 5
+"""
+
+_DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: webui
+  labels: {app: webui}
+spec:
+  selector:
+    matchLabels: {app: webui}
+  template:
+    metadata:
+      labels: {app: webui}
+    spec:
+      containers:
+        - name: webui
+          image: ghcr.io/acme/webui:%s # {"$imagepolicy": "webshop:webui"}
+        - name: proxy
+          image: envoyproxy/envoy:v1.31.0 # not ours to promote
+"""
+
+_KUSTOMIZATION = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: webshop
+resources:
+  - webui.yaml
+  - https://github.com/acme/cart//deploy?ref=v2
+images:
+  - name: cart
+    newName: ghcr.io/acme/cart
+    newTag: "%s" # {"$imagepolicy": "webshop:cart:tag"}
+"""
+
+_HELM_RELEASE = """\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata:
+  name: mailer
+  namespace: platform
+spec:
+  interval: 10m
+  chart:
+    spec:
+      chart: mailer
+      sourceRef: {kind: HelmRepository, name: acme}
+  values:
+    image:
+      repository: ghcr.io/acme/mailer
+      tag: %s # {"$imagepolicy": "platform:mailer:tag"}
+"""
+
+
+def files() -> dict[str, str]:
+    """Return the demo repository: two groups, three applications, three environments, by path."""
+    made = {"gitops-promotion.yaml": _CONFIG}
+    for name in _ENVIRONMENTS:
+        made[f"webshop/{name}/webui.yaml"] = _DEPLOYMENT % "1.4.1"
+        made[f"webshop/{name}/kustomization.yaml"] = _KUSTOMIZATION % "2.0.3"
+        made[f"platform/{name}/mailer.yaml"] = _HELM_RELEASE % "0.9.1"
+    return made
+
+
+class _Tour:
+    def __init__(self, verb: Callable[[list[str]], int], say: Callable[[str], None]) -> None:
+        self._verb = verb
+        self._say = say
+
+    def chapter(self, text: str) -> None:
+        self._say("\n" + textwrap.fill(text, 100, initial_indent="# ", subsequent_indent="# "))
+
+    def promotion(self, *args: str) -> None:
+        self._say(f"$ gitops-promotion {' '.join(args)}")
+        code = self._verb([*args, "--quiet"])
+        if code:
+            self._say(f"(exit code {code})")
+
+    def git(self, *args: str) -> None:
+        self._say(f"$ git {' '.join(args)}")
+        self._say(git(*args).rstrip("\n"))
+
+
+def demo(folder: Path | None, *, verb: Callable[[list[str]], int], say: Callable[[str], None]) -> None:
+    """Build the repository in `folder` (default: a new temporary one) and promote webui up to prod's door.
+
+    `verb` runs one command line of this program and returns its exit code; `say` prints. Raises UsageError for a
+    folder that holds anything, GitError if git fails.
+    """
+    root = _empty(folder)
+    checkout = root / "webshop"
+    tour = _Tour(verb, say)
+    say(f"# A GitOps repository with two groups, three applications and three environments, in {checkout}")
+    say(f"# Its remote is the bare repository {root / 'remote.git'}: no server is needed.")
+    _build(root)
+    with chdir(checkout):
+        tour.chapter(
+            "CI has built webui 1.4.2. The tag goes to the first environment; nothing is required to merge there."
+        )
+        tour.promotion("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2")
+        tour.git("pull", "--quiet")
+        tour.git("show", "--format=%h %s", "--unified=0", "--first-parent", "-m", "HEAD")
+        tour.chapter("A merge into main starts `promote`: what arrived in dev is proposed for qa.")
+        tour.promotion("promote")
+        tour.chapter("Its required check waits for Flux: nobody has said yet that dev is healthy with 1.4.2.")
+        tour.promotion("status", "--pr", "2", "--timeout", "0")
+        tour.chapter("Flux applies dev and says so on the commit. Here you play Flux.")
+        tour.promotion("local", "set-status", "main", "kustomization/webshop-dev/2fb0a5b0", "success")
+        tour.promotion("status", "--pr", "2")
+        tour.chapter("The check has passed, so the pull request merged: qa has the tag. Next, prod.")
+        tour.promotion("promote")
+        tour.promotion("local", "set-status", "main", "kustomization/webshop-qa/77c1d9e4", "success")
+        tour.promotion("status", "--pr", "3")
+        tour.chapter("qa is healthy, but prod has auto: false: the pull request waits for a person. That is you.")
+        tour.promotion("local", "list")
+        tour.git("pull", "--quiet")
+        tour.git("log", "--oneline", "--first-parent")
+        tour.git("grep", "--no-color", "-h", "-o", "webui:[0-9.]*", "--", "webshop/dev", "webshop/qa", "webshop/prod")
+    say(
+        f"\n# Go on by hand:\n"
+        f"#   cd {checkout}\n"
+        f"#   gitops-promotion local show 3      # what would change in prod, and why it waits\n"
+        f"#   gitops-promotion local merge 3     # you approve; `local close 3` declines, and that sticks\n"
+        f"#   gitops-promotion new --group webshop --app cart --tag 2.1.0\n"
+        f"#   gitops-promotion promote --all --dry-run"
+    )
+
+
+def _empty(folder: Path | None) -> Path:
+    if folder is None:
+        return Path(tempfile.mkdtemp(prefix="gitops-promotion-demo-"))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is there already and not empty: name another folder for the demo")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made ({error.strerror}): name another folder for the demo") from None
+    return folder.resolve()
+
+
+def _build(root: Path) -> None:
+    git("init", "--quiet", "--bare", "--initial-branch=main", str(root / "remote.git"))
+    git("clone", "--quiet", str(root / "remote.git"), str(root / "webshop"), quiet=True)
+    for path, text in files().items():
+        file = root / "webshop" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    with chdir(root / "webshop"):
+        git("checkout", "--quiet", "-B", "main")
+        git("add", ".")
+        git("-c", "commit.gpgSign=false", "commit", "--quiet", "--no-verify", "-m", "The webshop as it runs today")
+        git("push", "--quiet", "--no-verify", "-u", "origin", "main")
+
+
+def git(*args: str, quiet: bool = False) -> str:
+    """Run git as a person would in the current folder and return what it prints. Raises GitError."""
+    environ: Mapping[str, str] = {
+        "GIT_AUTHOR_NAME": "Demo",
+        "GIT_AUTHOR_EMAIL": "demo@example.org",
+        "GIT_COMMITTER_NAME": "Demo",
+        "GIT_COMMITTER_EMAIL": "demo@example.org",
+        **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+        "GIT_PAGER": "cat",
+    }
+    try:
+        done = subprocess.run(["git", *args], env=environ, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise GitError("git is not installed: install git 2.39 or newer") from None
+    if done.returncode and not quiet:
+        raise GitError(f"git {args[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout

@@ -1,0 +1,111 @@
+"""The `local` verbs: what a forge's pages and Flux do elsewhere, done here by a person or a script."""
+
+import re
+from dataclasses import replace
+from typing import Literal
+
+from gitops_promotion.commands.session import Session
+from gitops_promotion.core import diff
+from gitops_promotion.core.model import CommitStatus, Details, Outcome, PullRequest, StatusState
+from gitops_promotion.errors import UsageError
+from gitops_promotion.providers.local import Local
+
+_LOOK_BACK = 1000
+"""Commits of the default branch among which an abbreviation is looked up; for older ones the whole id is asked for."""
+
+
+def list_pull_requests(session: Session, *, everything: bool) -> list[PullRequest]:
+    """Return the open pull requests, or with `everything` those merged and closed too; newest first."""
+    forge = _forge(session)
+    return forge.every_pull_request() if everything else forge.open_promotions()
+
+
+def show(session: Session, number: int) -> Details:
+    """Return all there is to know of one pull request. Raises ProviderError if there is none of that number."""
+    details = _forge(session).details(number)
+    pull = details.pull_request
+    if pull.state != "open":
+        return details
+    session.repository.fetch(f"refs/heads/{pull.head}")
+    _, changes = session.repository.diff_from_merge_base(session.tip, pull.head_sha)
+    blobs = session.blobs(oid for change in changes for oid in (change.old, change.new))
+    old = {change.path: blobs[change.old] for change in changes if change.old}
+    new = {change.path: blobs[change.new] if change.new else None for change in changes}
+    return replace(details, diff=diff.unified(old, new))
+
+
+def merge(session: Session, number: int) -> Outcome:
+    """Merge a pull request now, for a person asks for it; if its gate had not passed, the outcome says so."""
+    forge = _forge(session)
+    answer = forge.merge(number)
+    pull_request = forge.pull_request(number)
+    if answer.state != "merged":
+        return _outcome("refused", answer.reason, pull_request)
+    note = f", though {answer.reason}" if answer.reason else ""
+    return _outcome("merged", f"pull request #{number} merged into {pull_request.base}{note}", pull_request)
+
+
+def close(session: Session, number: int) -> Outcome:
+    """Close a pull request unmerged; its branch stays. Raises ProviderError if it is merged."""
+    forge = _forge(session)
+    before = forge.pull_request(number)
+    after = forge.close_pull_request(before)
+    if before == after:
+        return _outcome("unchanged", f"pull request #{number} is closed already", after)
+    return _outcome("updated", f"pull request #{number} closed, its branch {after.head} stays", after)
+
+
+def review(
+    session: Session, number: int, *, verdict: Literal["approved", "changes-requested"], comment: str
+) -> Outcome:
+    """Give one's opinion on a pull request's head as it is now. Raises ProviderError unless it is open."""
+    forge = _forge(session)
+    given = forge.review(number, verdict, comment)
+    message = f"{given.author}: {verdict} on {given.sha} of pull request #{number}"
+    return _outcome("updated", message, forge.pull_request(number))
+
+
+def set_status(session: Session, revision: str, *, context: str, state: StatusState, description: str) -> Outcome:
+    """Publish a status, as Flux would, on a branch's tip or a commit. Raises UsageError for a commit nobody knows."""
+    forge = _forge(session)
+    sha = _resolve(session, revision)
+    forge.set_status(sha, CommitStatus(context=context, state=state, description=description))
+    return Outcome(result="updated", message=f"{context} is {state} on {sha}", sha=sha)
+
+
+def _forge(session: Session) -> Local:
+    provider = session.provider
+    if not isinstance(provider, Local):
+        raise UsageError(
+            "the remote belongs to another provider, on whose own pages this is done: "
+            "give --provider local if its pull requests are to live in git all the same"
+        )
+    return provider
+
+
+def _outcome(result: Literal["merged", "updated", "unchanged", "refused"], message: str, pull: PullRequest) -> Outcome:
+    return Outcome(
+        result=result, message=message, branch=pull.head, sha=pull.merge_sha or pull.head_sha, pull_request=pull
+    )
+
+
+def _resolve(session: Session, revision: str) -> str:
+    """Return the full id of what a person calls `main`, `promote/x`, `1a2b3c4` or by all its digits."""
+    tip = session.refs.branch(revision.removeprefix("refs/heads/"))
+    if tip is not None:
+        return tip
+    text = revision.lower()
+    if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text):
+        if session.repository.fetch_commit(text):
+            return text
+    elif re.fullmatch(r"[0-9a-f]{4,63}", text):
+        recent = (entry.sha for entry in session.repository.history(session.tip, (), _LOOK_BACK))
+        found = {sha for sha in (*session.refs.shas.values(), *recent) if sha.startswith(text)}
+        if len(found) == 1:
+            return found.pop()
+        if found:
+            raise UsageError(f"{revision} is the start of {len(found)} commits: write more of it")
+    raise UsageError(
+        f"the remote has neither a branch nor a commit {revision!r}: push it first, name a branch, "
+        "or write the commit's whole id"
+    )

@@ -1,0 +1,219 @@
+"""Read a YAML text as a graph of nodes, and take values out of it with complaints that carry their line.
+
+Values are taken as they are written: no schema of YAML decides what `on`, `010` or `1e3` are before it is known what
+is expected there. Nothing is built from the graph, so no alias can be blown up by building it.
+"""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from gitops_promotion.errors import ConfigError
+
+Node = Any  # ruamel's nodes share no typed interface: `id`, `tag`, `value`, `style` and `start_mark` are used
+
+# YAML 1.1's words, as the predecessor's reader took them; YAML 1.2 knows the first pair only.
+_BOOLEANS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False, "y": True, "n": False}
+_NULLS = ("~", "null", "Null", "NULL")
+_MAX_CHARACTERS = 1 << 20
+_MAX_VALUE = 100
+_MAX_LINE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The value of one key, and the line its key stands on: an anchored value may stand elsewhere."""
+
+    line: int
+    node: Node
+
+
+class Document:
+    """One YAML document; `finish` raises all complaints collected while its values were taken."""
+
+    def __init__(self, text: str, root: Node, file: str) -> None:
+        self.root = root
+        self._file = file
+        self._faults: dict[tuple[int, str], None] = {}
+        # Aliases make a small text stand for a huge tree; an honest file repeats itself a few times at most.
+        self._visits_left = 1000 + 10 * len(text)
+        self._merging: list[Node] = []
+
+    @classmethod
+    def parse(cls, source: bytes | str, file: str) -> Self:
+        """Read exactly one document; `file` is its name in messages. Raises ConfigError for what is no YAML."""
+        text = _decode(source, file) if isinstance(source, bytes) else source
+        if len(text) > _MAX_CHARACTERS:
+            raise ConfigError(f"{file}:1: larger than {_MAX_CHARACTERS} characters, split or shorten it")
+        return cls(text, _compose(text, file), file)
+
+    def fail(self, line: int, text: str) -> None:
+        """Note a complaint; the same one is reported once."""
+        self._faults[line, _one_line(text)] = None
+
+    def finish(self) -> None:
+        """Raise ConfigError with every complaint, in the order of lines, if there is any."""
+        if self._faults:
+            raise ConfigError("\n".join(f"{self._file}:{line}: {text}" for line, text in sorted(self._faults)))
+
+    def mapping(self, entry: Entry | None, where: str, known: tuple[str, ...] | None) -> dict[str, Entry]:
+        """Return the entries of an optional mapping by key; `known` None means that the keys are names."""
+        if entry is None or is_empty(entry.node):
+            return {}
+        if entry.node.id != "mapping":
+            self.fail(line_of(entry.node), f"{where} is not a mapping, write 'key: value' lines")
+            return {}
+        return self._entries(entry.node, where, known)
+
+    def _entries(self, node: Node, where: str, known: tuple[str, ...] | None) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        merges: list[Entry] = []
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            self._visit()
+            line = line_of(key)
+            if key.id != "scalar" or is_empty(key):
+                self.fail(line, f"{where} has a key that is not a word, write 'key: value'")
+            elif key.value in seen:
+                self.fail(
+                    line, f"{where} has the key {_short(key.value)} twice, first on line {seen[key.value]}: remove one"
+                )
+            elif key.value == "<<" and not key.style:
+                merges.append(Entry(line, value))
+            elif known is None or key.value in known:
+                entries[key.value] = Entry(line, value)
+            elif not key.value.startswith("x-"):
+                self.fail(line, f"{where} has an unknown key {_short(key.value)}, {_nearest(key.value, known)}")
+            if key.id == "scalar":
+                seen.setdefault(key.value, line)
+        for merge in merges:
+            self._merge(entries, merge, where, known)
+        return entries
+
+    def _merge(self, entries: dict[str, Entry], merge: Entry, where: str, known: tuple[str, ...] | None) -> None:
+        for source in merge.node.value if merge.node.id == "sequence" else [merge.node]:
+            self._visit()
+            if source.id != "mapping" or source in self._merging:
+                self.fail(
+                    merge.line, f"{where} merges ('<<') something that is not another mapping, write the keys out"
+                )
+                continue
+            self._merging.append(source)
+            for key, value in self._entries(source, where, known).items():
+                entries.setdefault(key, value)
+            self._merging.pop()
+
+    def _visit(self) -> None:
+        self._visits_left -= 1
+        if self._visits_left < 0:
+            raise ConfigError(f"{self._file}:1: its aliases stand for too much, write the repeated parts out")
+
+    def items(self, entry: Entry | None, where: str, example: str) -> list[Entry]:
+        """Return the items of an optional list; `example` is shown where it is none."""
+        if entry is None or is_empty(entry.node):
+            return []
+        if entry.node.id != "sequence":
+            self.fail(line_of(entry.node), f"{where} is not a list, write it as {example}")
+            return []
+        for _ in entry.node.value:
+            self._visit()
+        return [Entry(line_of(node), node) for node in entry.node.value]
+
+    def text(self, entry: Entry | None, where: str) -> str:
+        """Return a scalar as it is written; "" if it is absent, empty or was complained of."""
+        if entry is None or is_empty(entry.node):
+            return ""
+        if entry.node.id != "scalar":
+            self.fail(line_of(entry.node), f"{where} is a {entry.node.id}, write a plain value")
+            return ""
+        if not entry.node.tag.startswith("tag:yaml.org,2002:"):
+            self.fail(line_of(entry.node), f"{where} has the YAML tag {entry.node.tag!r}, write the value without it")
+            return ""
+        return str(entry.node.value)
+
+    def checked(self, entry: Entry | None, where: str, fault: Callable[[str], str], default: str) -> str:
+        """Return a scalar after `fault` had its say ("" is none); `default` where it is absent or empty."""
+        text = self.text(entry, where)
+        if entry is None or not text:
+            return default
+        if found := fault(text):
+            self.fail(line_of(entry.node), f"{where} is {_short(text)}: {found}")
+        return text
+
+    def boolean(self, entry: Entry | None, where: str) -> bool:
+        """Return a boolean in any of YAML 1.1's words; False where it is absent or empty."""
+        text = self.text(entry, where)
+        if entry is None or not text:
+            return False
+        if entry.node.style or text.lower() not in _BOOLEANS:
+            quotes = " in quotes" if entry.node.style else ""
+            self.fail(
+                line_of(entry.node), f"{where} is {_short(text)}{quotes}: accepted are true, false, yes, no, on, off"
+            )
+            return False
+        return _BOOLEANS[text.lower()]
+
+
+def is_empty(node: Node) -> bool:
+    """Tell whether nothing, YAML's null or an empty text is written there: all of it counts as absent (DESIGN 5)."""
+    return node.id == "scalar" and (not node.value or (not node.style and node.value in _NULLS))
+
+
+def line_of(node: Node) -> int:
+    """Return the line a node starts on, counted from 1."""
+    return int(node.start_mark.line) + 1
+
+
+def _decode(source: bytes, file: str) -> str:
+    try:
+        return source.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = source.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{file}:{line}: is not UTF-8 text, save it as UTF-8") from None
+
+
+def _compose(text: str, file: str) -> Node:
+    # Imported here: `--help` must not pay for a YAML parser (DESIGN 11).
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.reader import ReaderError
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # setting an anchor again is allowed, and warnings are no channel of ours
+    try:
+        root = yaml.compose(text)
+    except RecursionError:
+        raise ConfigError(f"{file}:1: is nested too deeply, write it with fewer levels") from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(f"{file}:{line}: has a character that YAML forbids, remove it") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = _one_line(f"{error.problem or ''} {error.context or ''}".strip())
+        # An open quote or bracket is noticed at the end of the file, and mended where it begins.
+        start = f" begun on line {error.context_mark.line + 1}" if error.context and error.context_mark else ""
+        line = mark.line + 1 if mark else 1
+        raise ConfigError(f"{file}:{line}: is not valid YAML here, correct it: {what}{start}") from None
+    except YAMLError as error:
+        raise ConfigError(f"{file}:1: is not valid YAML, correct it: {_one_line(str(error))}") from None
+    if root is None:
+        raise ConfigError(f"{file}:1: is empty, it needs at least 'environments: [{{name: dev, auto: true}}]'")
+    return root
+
+
+def _one_line(text: str) -> str:
+    # Keys and values of the file are part of it: they must not fake a line of ours or talk to the terminal.
+    shown = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+    return shown if len(shown) <= _MAX_LINE else shown[:_MAX_LINE] + "…"
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]!r}..."
+
+
+def _nearest(key: str, known: tuple[str, ...]) -> str:
+    lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(key.lower(), lower, n=1)
+    hint = f"did you mean {lower[close[0]]!r}? " if close else ""
+    return f"{hint}accepted: {', '.join(known)} and x-..."

@@ -1,0 +1,164 @@
+"""Statuses + policy -> Verdict: whether a tag may leave the environment it is in (DESIGN 7, "The status gate")."""
+
+import fnmatch
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gitops_promotion.core.history import Stay
+from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, StatusState, Tag, Verdict
+from gitops_promotion.core.plan import changed_tags
+
+CANDIDATES = 100
+"""How many commits are asked for their statuses, newest first."""
+
+# Flux reports these with severity info, hence as success, though nothing was reconciled yet (FLUX 2).
+_NOT_YET = re.compile(r"dependency not ready|health check canceled|progressing", re.IGNORECASE)
+
+
+def contexts(templates: Sequence[str], group: str, environment: str) -> list[str]:
+    """Return the configured context patterns for one group and environment."""
+    return [template.replace("{group}", group).replace("{env}", environment) for template in templates]
+
+
+def asked(stay: Stay) -> list[str]:
+    """Return the commits whose statuses decide: those while the tag was there, then the ones before it arrived."""
+    return [point.sha for point in (*stay.points, *stay.before)][:CANDIDATES]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Evidence:
+    context: str
+    state: StatusState
+    sha: str
+    description: str
+
+
+def status_gate(
+    *,
+    group: str,
+    app: str,
+    tag: Tag,
+    environment: str,
+    stay: Stay | None,
+    statuses: Mapping[str, Sequence[CommitStatus]],
+    contexts: Sequence[str],
+    fail_fast: bool,
+    expired: bool,
+    causes: Sequence[str] = (),
+) -> Verdict:
+    """Judge whether `tag` is healthy in `environment`, the one before the promotion's target.
+
+    `contexts` are the configured patterns with {group} and {env} filled in; `expired` says that the deadline has
+    passed; `causes` name the applications whose tags changed since the environment was last green. Pending and
+    absent statuses wait; a failure waits for Flux to retry until the deadline, unless `fail_fast`.
+    """
+    what = f"status gate of {environment}: {group}/{app} {tag.name}"
+    if stay is None:
+        return Verdict(
+            decision="refuse",
+            reasons=(
+                f"{what} has not been in {environment}: promote it there first, or restore the tag that is there now",
+            ),
+        )
+    found = evidence((p.sha for p in stay.points[:CANDIDATES]), statuses, contexts)
+    expected = expected_contexts(stay, statuses, contexts)
+    missing = sorted(expected - found.keys())
+    bad = [e for _, e in sorted(found.items()) if e.state == "failure"]
+    pending = [e for _, e in sorted(found.items()) if e.state == "pending"]
+    if found and not missing and not bad and not pending:
+        seen = ", ".join(f"{e.context} on {e.sha[:7]}" for _, e in sorted(found.items()))
+        return Verdict(decision="pass", reasons=(f"{what} is healthy ({seen})",))
+    if not stay.current:
+        return Verdict(
+            decision="refuse",
+            reasons=(
+                f"{what} is superseded: {environment} has moved on and it was never healthy there; "
+                "`gitops-promotion promote --all` proposes what is there now",
+            ),
+        )
+    reasons = [f"{what} failed: {e.context} on {e.sha[:7]} says {e.description or 'failure'!r}" for e in bad]
+    if bad and causes:
+        reasons.append(f"changed in {environment} since it was last green: {', '.join(causes)}")
+    reasons += [f"{what} is in progress: {e.context} on {e.sha[:7]} {e.description}".rstrip() for e in pending]
+    reasons += [f"{what} has no status yet: {context} reported before, not since" for context in missing]
+    if not found and not missing:
+        since = stay.points[-1].sha[:7]
+        reasons.append(
+            f"{what} has no status yet: nothing like {' or '.join(contexts)} on {since} or later; Flux posts it"
+        )
+    refused = bool(bad) and (fail_fast or expired)
+    return Verdict(decision="refuse" if refused else "wait", reasons=tuple(reasons))
+
+
+def evidence(
+    shas: Iterable[str], statuses: Mapping[str, Sequence[CommitStatus]], contexts: Sequence[str]
+) -> dict[str, _Evidence]:
+    """Return the newest word of each matching context over commits given newest first, by its context in lower case."""
+    found: dict[str, _Evidence] = {}
+    for sha in shas:
+        for status in statuses.get(sha, ()):
+            key = status.context.casefold()
+            if key not in found and belongs(status.context, contexts):
+                found[key] = _Evidence(
+                    context=_clean(status.context),
+                    state=_state(status),
+                    sha=sha,
+                    description=_clean(status.description),
+                )
+    return found
+
+
+def expected_contexts(stay: Stay, statuses: Mapping[str, Sequence[CommitStatus]], contexts: Sequence[str]) -> set[str]:
+    """Return those seen on the newest commit before the tag arrived that has any: one per cluster that reports."""
+    for point in stay.before:
+        if found := evidence([point.sha], statuses, contexts):
+            return set(found)
+    return set()
+
+
+def belongs(context: str, patterns: Sequence[str]) -> bool:
+    """Return True if a status context matches one pattern; `*` stands for text within one part, case is ignored."""
+    if context.casefold() == OWN_CONTEXT:
+        return False
+    parts = context.casefold().split("/")
+    for pattern in patterns:
+        wanted = pattern.casefold().split("/")
+        if len(wanted) == len(parts) and all(map(_part_matches, parts, wanted)):
+            return True
+    return False
+
+
+def _part_matches(part: str, pattern: str) -> bool:
+    return bool(part) and fnmatch.fnmatchcase(part, pattern.replace("[", "[[]").replace("?", "[?]"))
+
+
+def suspects(
+    stay: Stay,
+    statuses: Mapping[str, Sequence[CommitStatus]],
+    contexts: Sequence[str],
+    blobs: Mapping[str, bytes],
+) -> list[str]:
+    """Name every application whose tag changed in the environment since it was last green; empty without a failure.
+
+    The verdict is the group's: one status covers all its applications, so any of these may be the cause.
+    """
+    found = evidence((p.sha for p in stay.points[:CANDIDATES]), statuses, contexts)
+    failing = {context for context, e in found.items() if e.state == "failure"}
+    names: set[str] = set()
+    for point in (*stay.points, *stay.before) if failing else ():
+        green = {context for context, e in evidence([point.sha], statuses, contexts).items() if e.state == "success"}
+        failing -= green
+        if not failing:
+            break
+        names |= {f"{group}/{app}" for group, app in changed_tags(point.entry.changes, blobs).paths}
+    return sorted(names)
+
+
+def _state(status: CommitStatus) -> StatusState:
+    return "pending" if status.state == "success" and _NOT_YET.search(status.description) else status.state
+
+
+def _clean(text: str) -> str:
+    # A description is one word of Flux or of whoever may post a status: one line, bounded.
+    return "".join(c if c.isprintable() else " " for c in text)[:140]

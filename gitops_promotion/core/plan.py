@@ -1,0 +1,223 @@
+"""Request + configuration + files -> Plan, and what an existing promotion branch is worth against it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gitops_promotion.core import diff, markers
+from gitops_promotion.core.config import Config
+from gitops_promotion.core.model import (
+    Change,
+    Entry,
+    Plan,
+    Request,
+    Tag,
+    body,
+    code_span,
+    commit_message,
+    is_manifest,
+    title,
+)
+from gitops_promotion.errors import ManifestError
+
+# The Go tool's fixed author (PREDECESSOR B40): its promotions in flight are ours to carry on.
+_PREDECESSOR = "gitops-promotion@xenit.se"
+_PREDECESSOR_SUBJECTS = ("Promote ", "Promotion ", "Feature ")
+# GitHub commits its "Update branch" merges under this address; Azure DevOps has no such button.
+_FORGE_COMMITTER = "noreply@github.com"
+
+
+def make(
+    request: Request,
+    config: Config,
+    files: Mapping[str, bytes],
+    *,
+    base: str,
+    base_sha: str,
+) -> Plan:
+    """Return what sets the request's tag in its environment; `files` are that environment's marked files at `base_sha`.
+
+    A plan without edits means the tag is there already. Raises ManifestError (no marker, or one that cannot be
+    edited) and UsageError (an environment the configuration does not have).
+    """
+    group, app, environment = request.group, request.app, config.environment(request.environment)
+    branch = config.branch(group, app, environment.name)
+    where = f"{config.path(group, environment.name)} on {base}"
+    edited = markers.set_tag(files, group=group, app=app, tag=request.tag, where=where)
+    return Plan(
+        request=request,
+        branch=branch,
+        base=base,
+        base_sha=base_sha,
+        previous_tag=edited.previous,
+        message=commit_message(request, previous_tag=edited.previous),
+        title=title(request),
+        body=body(
+            request,
+            base_sha=base_sha,
+            previous_tag=edited.previous,
+            files=sorted(edited.edits),
+            notes=_notes(config, request),
+        ),
+        auto_merge=environment.auto,
+        gated=_gated(config, request),
+        edits=edited.edits,
+        diff=diff.unified(files, edited.edits),
+        warnings=edited.warnings,
+    )
+
+
+def _gated(config: Config, request: Request) -> bool:
+    return request.kind == "promote" and request.environment != config.first.name
+
+
+def _notes(config: Config, request: Request) -> list[str]:
+    """Say in the pull request why it waits and who can act."""
+    previous = config.previous_environment(request.environment)
+    notes = []
+    if previous is not None and _gated(config, request):
+        notes.append(
+            f"Its check `gitops-promotion status` passes when {code_span(previous.name)} is healthy with this tag."
+        )
+    if config.environment(request.environment).auto:
+        notes.append("It merges by itself when its checks pass.")
+    else:
+        notes.append("It waits for a person: merging approves it, closing declines it, and the decline sticks.")
+    return notes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a promotion branch proposes, read from its commits and trees alone.
+
+    `foreign` are commits of people; `rival` is another application whose promotion the branch holds;
+    `environments` and `tag` are what the changed markers say at its head.
+    """
+
+    foreign: tuple[Entry, ...] = ()
+    rival: str = ""
+    environments: tuple[str, ...] = ()
+    tag: Tag | None = None
+    paths: frozenset[str] = frozenset()
+    built_at: str = ""
+
+
+def read_proposal(
+    entries: Sequence[Entry],
+    blobs: Mapping[str, bytes],
+    head: Mapping[str, bytes],
+    *,
+    config: Config,
+    group: str,
+    app: str,
+) -> Proposal:
+    """Read the commits a branch has beyond the default branch, newest first.
+
+    `blobs` holds the contents of all changed files by object id, `head` those of the changed paths at the branch's
+    tip. Trailers alone prove nothing (an amended commit keeps them): a promotion commit is ours only if it changed
+    nothing but tags of its application.
+    """
+    ours = [entry for entry in entries if _is_ours(entry, blobs)]
+    rivals = {r for entry in entries if (r := entry.trailers.get("Promotion", f"{group}/{app}")) != f"{group}/{app}"}
+    changes = [change for entry in ours if len(entry.parents) < 2 for change in entry.changes]
+    environments = {config.environment_of(change.path, group) for change in changes}
+    order = [environment.name for environment in config.environments]
+    try:
+        tag = markers.read_tag(head, group, app)
+    except ManifestError:
+        tag = None
+    return Proposal(
+        foreign=tuple(entry for entry in entries if entry not in ours),
+        rival=min(rivals, default=""),
+        environments=tuple(name for name in order if name in environments),
+        tag=tag,
+        paths=frozenset(change.path for change in changes),
+        built_at=next((at for entry in ours if (at := entry.trailers.get("Built-At"))), ""),
+    )
+
+
+def same_edits(plan: Plan, proposal: Proposal, head: Mapping[str, bytes]) -> bool:
+    """Return True if a branch already proposes exactly the plan's edits, wherever its base is."""
+    if proposal.paths != plan.edits.keys() or not proposal.paths <= head.keys():
+        return False
+    request = plan.request
+    try:
+        return not markers.set_tag(head, group=request.group, app=request.app, tag=request.tag).edits
+    except ManifestError:
+        return False
+
+
+def _is_ours(entry: Entry, blobs: Mapping[str, bytes]) -> bool:
+    subject = entry.message.partition("\n")[0]
+    if len(entry.parents) > 1:
+        return entry.committer_email == _FORGE_COMMITTER and subject.startswith("Merge branch ")
+    if entry.author_email == _PREDECESSOR and subject.startswith(_PREDECESSOR_SUBJECTS):
+        return True
+    if "Promotion" not in entry.trailers:
+        return False
+    if "Feature" in entry.trailers:
+        return True
+    promoted, _, name = entry.trailers["Promotion"].partition("/")
+    return bool(entry.changes) and all(
+        change.old is not None
+        and change.new is not None
+        and markers.only_tags_differ(blobs[change.old], blobs[change.new], promoted, name)
+        for change in entry.changes
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What a diff changes: the paths by (group, application), and manifests that no longer parse."""
+
+    paths: Mapping[tuple[str, str], tuple[str, ...]]
+    broken: tuple[ManifestError, ...]
+
+
+def changed_tags(changes: Sequence[Change], blobs: Mapping[str, bytes]) -> Changed:
+    """Return the applications whose marked values differ between the two sides of a diff.
+
+    A manifest that did not parse before counts as empty: whatever it says now is a change.
+    """
+    changed: dict[tuple[str, str], list[str]] = {}
+    broken: list[ManifestError] = []
+    for change in changes:
+        if not is_manifest(change.path):
+            continue
+        try:
+            after = _values(change.path, change.new, blobs)
+        except ManifestError as error:
+            broken.append(error)
+            continue
+        try:
+            before = _values(change.path, change.old, blobs)
+        except ManifestError:
+            before = {}
+        for pair in sorted(before.keys() | after.keys()):
+            if before.get(pair) != after.get(pair):
+                changed.setdefault(pair, []).append(change.path)
+    return Changed(paths={pair: tuple(paths) for pair, paths in changed.items()}, broken=tuple(broken))
+
+
+def loses_sight(old: bytes, new: bytes, path: str, group: str, app: str) -> bool:
+    """Return True if a file's markers of an application are gone and what they named has changed with them.
+
+    Taking a marker away is a person's business; with another tag beneath it, it would slip past the gate.
+    """
+
+    def mine(content: bytes) -> list[markers.Marker]:
+        found = markers.scan(content, path).markers
+        return [m for m in found if (m.group, m.app) == (group, app) and m.part != "name"]
+
+    before = mine(old)
+    if len(mine(new)) >= len(before):
+        return False
+    kept = {re.split(rb"[ \t]#", line)[0].strip() for line in new.split(b"\n")}
+    return any(old[old.rfind(b"\n", 0, m.start) + 1 : m.end].strip() not in kept for m in before)
+
+
+def _values(path: str, blob: str | None, blobs: Mapping[str, bytes]) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    values: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for marker in markers.scan(blobs[blob], path).markers if blob else ():
+        values.setdefault((marker.group, marker.app), []).append((marker.part, marker.value))
+    return values

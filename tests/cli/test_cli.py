@@ -1,0 +1,197 @@
+"""The command line itself: options, exit codes, streams (DESIGN 9, B40)."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gitops_promotion import cli
+
+if TYPE_CHECKING:
+    from tests.conftest import Checkout, Remote
+
+VERBS = ["new", "promote", "status", "set-tag", "demo", "local list", "local show", "local merge", "local set-status"]
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: str, code: int = 0) -> tuple[str, str]:
+    capsys.readouterr()
+    found: object = 0
+    try:
+        cli.main(list(args))
+    except SystemExit as ended:
+        found = ended.code or 0
+    printed = capsys.readouterr()
+    assert found == code, printed.out + printed.err
+    return printed.out, printed.err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_b40_every_verb_has_help_with_its_options(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out, _ = run(capsys, *verb.split(), "--help")
+    assert out.startswith("Usage:")
+    if verb in ("new", "promote", "status"):
+        for option in ("--sourcedir", "--provider", "--token", "--dry-run", "--output", "--verbose", "--quiet"):
+            assert option in out
+
+
+def test_b40_an_unknown_flag_and_a_missing_one_are_usage_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    _, err = run(capsys, "new", "--gruop", "webshop", code=2)
+    assert "--group" in err
+    _, err = run(capsys, "new", "--group", "webshop", code=2)
+    assert "--app" in err
+    run(capsys, "nope", code=2)
+
+
+@pytest.mark.parametrize("value", ["5", "x", "-1s", "1e9d"])
+def test_b19_a_duration_needs_its_unit(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, err = run(capsys, "status", f"--timeout={value}", code=2)
+    assert "30s, 5m or 1h30m" in err
+
+
+def test_a_folder_that_is_no_repository_is_exit_5(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, err = run(capsys, "promote", "--sourcedir", str(tmp_path), code=5)
+    assert err.count("error:") == 1
+    assert "--sourcedir" in err
+
+
+def test_human_text_says_what_became_of_what(checkout: "Checkout", capsys: pytest.CaptureFixture[str]) -> None:
+    out, err = run(capsys, "new", "--group=webshop", "--app=webui", "--tag=1.4.2", "--sourcedir", str(checkout.path))
+    assert out.splitlines()[0] == "merged     webshop/webui 1.0.0 -> 1.4.2 in dev: pull request #1 merged"
+    assert "provider local (the remote is a path)" in err
+    out, err = run(
+        capsys, "new", "--group=webshop", "--app=webui", "--tag=1.4.2", "--sourcedir", str(checkout.path), "--quiet"
+    )
+    assert out.startswith("unchanged")
+    assert err == ""
+
+
+def test_json_is_one_document_also_for_errors(checkout: "Checkout", capsys: pytest.CaptureFixture[str]) -> None:
+    args = ("new", "--group=webshop", "--app=nope", "--tag=1", "--sourcedir", str(checkout.path), "-o", "json")
+    out, err = run(capsys, *args, code=2)
+    document = json.loads(out)
+    assert document["version"] == 1
+    assert [(o["result"], o["exit_code"]) for o in document["outcomes"]] == [("failed", 2)]
+    assert document["outcomes"][0]["message"] in err
+
+
+def test_list_and_show_have_json_too(checkout: "Checkout", capsys: pytest.CaptureFixture[str]) -> None:
+    where = ("--sourcedir", str(checkout.path))
+    run(capsys, "new", "--group=webshop", "--app=webui", "--tag=1.4.2", *where)
+    run(capsys, "promote", *where)
+    listed = json.loads(run(capsys, "local", "list", *where, "-o", "json")[0])
+    assert [pull["number"] for pull in listed["pull_requests"]] == [2]
+    everything = json.loads(run(capsys, "local", "list", "--all", *where, "-o", "json")[0])
+    assert [pull["state"] for pull in everything["pull_requests"]] == ["open", "merged"]
+    shown = json.loads(run(capsys, "local", "show", "2", *where, "-o", "json")[0])["pull_request"]
+    assert shown["gated"] is True
+    assert "+  image: ghcr.io/webshop/webui:1.4.2" in shown["diff"]
+    table = run(capsys, "local", "list", *where)[0]
+    assert table.splitlines()[0].split() == ["NUMBER", "STATE", "AUTO-MERGE", "BRANCH", "TITLE"]
+    run(capsys, "local", "show", "99", *where, code=6)
+
+
+def test_a_remote_that_cannot_be_reached_is_exit_5(
+    checkout: "Checkout", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout.git("remote", "set-url", "origin", "ssh://git@forge.invalid/x.git")
+    monkeypatch.setenv("GIT_SSH_COMMAND", "false")
+    _, err = run(capsys, "promote", "--sourcedir", str(checkout.path), code=5)
+    assert "forge.invalid" in err
+
+
+def test_a_token_is_masked_wherever_it_would_show(
+    remote: "Remote", checkout: "Checkout", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "tok-3n")
+    where = ("--sourcedir", str(checkout.path), "--verbose")
+    out, err = run(capsys, "new", "--group=webshop", "--app=tok-3n", "--tag=1", *where, code=2)
+    assert "tok-3n" not in out + err
+    assert "***" in err
+
+
+def test_colour_only_on_a_terminal_and_never_with_no_color(
+    checkout: "Checkout", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = ("promote", "--sourcedir", str(checkout.path))
+    assert "\x1b" not in run(capsys, *args)[0]
+    monkeypatch.setattr("gitops_promotion.terminal.Terminal.paints", True)
+    assert "\x1b[32m" in run(capsys, *args)[0]
+
+
+def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gitops_promotion.terminal import Terminal
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert Terminal().paints
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not Terminal().paints
+
+
+def test_help_imports_click_alone() -> None:
+    script = (
+        "import sys\nfrom gitops_promotion import cli\n"
+        "try: cli.main(['--help'])\nexcept SystemExit: pass\n"
+        "bad = {'git', 'github', 'azure', 'msrest', 'ruamel', 'tenacity', 'requests'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {bad}' if bad else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_interrupt_while_waiting_is_exit_130(
+    checkout: "Checkout", environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--sourcedir", str(checkout.path))
+    run(capsys, "new", "--group=webshop", "--app=webui", "--tag=1.4.2", *where)
+    run(capsys, "promote", *where)
+    program = [sys.executable, "-c", "from gitops_promotion.cli import main; main()"]
+    waiting = subprocess.Popen(
+        [*program, "status", "--pr", "2", "--timeout", "60s", *where],
+        env=environ | {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert waiting.stderr is not None
+    for line in waiting.stderr:
+        if line.startswith("waiting, "):
+            break
+    waiting.send_signal(signal.SIGINT)
+    _, err = waiting.communicate(timeout=30)
+    assert waiting.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+
+
+def test_a_reader_that_goes_away_is_no_traceback(checkout: "Checkout", environ: dict[str, str]) -> None:
+    program = [sys.executable, "-c", "from gitops_promotion.cli import main; main()"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*program, "promote", "--sourcedir", str(checkout.path)],
+        env=environ | {"PATH": os.environ["PATH"]},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writer)
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demo_ends_before_prod_and_can_be_gone_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, _ = run(capsys, "demo", str(tmp_path / "demo"))
+    assert "exit code 4" in out, "the check is seen waiting"
+    assert "waits for a person" in out
+    assert "#3      open" in out
+    monkeypatch.chdir(tmp_path / "demo" / "webshop")
+    assert "merged" in run(capsys, "local", "merge", "3")[0]
+    assert "planned" in run(capsys, "new", "--group=webshop", "--app=cart", "--tag=2.1.0", "--dry-run")[0]
+    _, err = run(capsys, "demo", str(tmp_path / "demo"), code=2)
+    assert "not empty" in err

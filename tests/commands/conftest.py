@@ -1,0 +1,163 @@
+"""A webshop whose users run the real command line, and in which the test plays Flux, people and the runner."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gitops_promotion import cli
+
+if TYPE_CHECKING:
+    from tests.conftest import Checkout, Remote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one command line printed and how it ended."""
+
+    code: int
+    outcomes: list[dict[str, Any]]
+    stdout: str
+    stderr: str
+
+    @property
+    def results(self) -> list[str]:
+        return [outcome["result"] for outcome in self.outcomes]
+
+    @property
+    def only(self) -> dict[str, Any]:
+        assert len(self.outcomes) == 1, self.outcomes
+        return self.outcomes[0]
+
+
+@dataclass(slots=True)
+class Shop:
+    """A remote, a checkout, and the verbs run in it."""
+
+    remote: "Remote"
+    checkout: "Checkout"
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+    tmp_path: Path
+    events: int = field(default=0)
+
+    def run(self, *args: str, code: int | None = 0, where: Path | None = None) -> Run:
+        """Run a verb with JSON output; `code` None accepts every exit code."""
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*args, "--sourcedir", str(where or self.checkout.path), "--output", "json"])
+        printed = self.capsys.readouterr()
+        found = int(ended.value.code or 0)
+        assert code is None or found == code, printed.out + printed.err
+        outcomes = json.loads(printed.out)["outcomes"] if printed.out else []
+        return Run(code=found, outcomes=outcomes, stdout=printed.out, stderr=printed.err)
+
+    def local(self, *args: str) -> str:
+        """Run one of the `local` verbs and return what it printed."""
+        self.capsys.readouterr()
+        code: object = 0
+        try:
+            cli.main(["local", *args, "--sourcedir", str(self.checkout.path)])
+        except SystemExit as ended:
+            code = ended.code
+        printed = self.capsys.readouterr()
+        assert not code, printed.err
+        return printed.out
+
+    def new(self, tag: str, *more: str, app: str = "webui", code: int | None = 0) -> Run:
+        return self.run("new", "--group", "webshop", "--app", app, "--tag", tag, *more, code=code)
+
+    def flux(self, environment: str, state: str = "success", *, at: str = "main", group: str = "webshop") -> None:
+        """Report what Flux would after it reconciled a commit."""
+        self.local("set-status", at, f"kustomization/{group}-{environment}/2fb0a5b0", state)
+
+    def check(self, number: int, *more: str, code: int | None = 0) -> Run:
+        """Run the required check of a pull request once, without waiting."""
+        return self.run("status", "--pr", str(number), "--timeout", "0", *more, code=code)
+
+    def tag(self, environment: str, app: str = "webui", group: str = "webshop") -> str:
+        """The tag that the default branch has in an environment."""
+        text = self.remote.show(f"{group}/{environment}/{app}.yaml", "main")
+        found = re.search(r'[:"]([\w.-]+)"? # \{', text)
+        assert found, text
+        return found[1]
+
+    def tags(self, app: str = "webui") -> tuple[str, ...]:
+        return tuple(self.tag(environment, app) for environment in ("dev", "qa", "prod"))
+
+    def edit(self, files: Mapping[str, str | None], message: str = "By hand", *, branch: str = "main") -> str:
+        """Commit as a person would, straight to the remote."""
+        start = "main" if branch not in self.remote.branches() else None
+        return self.remote.commit(files, message, branch=branch, start=start, author="Ann <ann@example.org>")
+
+    def event(self, name: str, payload: Mapping[str, Any]) -> None:
+        """Be a GitHub Actions runner with this event."""
+        self.events += 1
+        path = self.tmp_path / f"event-{self.events}.json"
+        path.write_text(json.dumps(payload))
+        for key, value in {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_NAME": name,
+            "GITHUB_EVENT_PATH": str(path),
+        }.items():
+            self.monkeypatch.setenv(key, value)
+
+    def push_event(self, before: str, after: str | None = None) -> None:
+        """Be the runner of a push to main."""
+        after = after or self.remote.sha("main")
+        self.event("push", {"ref": "refs/heads/main", "before": before, "after": after})
+
+    def no_event(self) -> None:
+        """Be a shell again."""
+        for key in ("GITHUB_ACTIONS", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH"):
+            self.monkeypatch.delenv(key, raising=False)
+
+    def into_qa(self, tag: str) -> None:
+        """Bring a tag through dev into qa by promotions alone."""
+        assert self.new(tag).results == ["merged"]
+        self.through("dev")
+
+    def through(self, environment: str) -> dict[str, Any]:
+        """Promote what is in an environment, report it healthy there, and let the check merge what may merge."""
+        pull = self.run("promote").only["pull_request"]
+        self.flux(environment)
+        assert self.check(pull["number"]).results == ["passed"]
+        return dict(pull)
+
+
+def manifest(app: str, tag: str, group: str = "webshop") -> str:
+    """A marked manifest of one line that matters."""
+    return f'kind: Deployment\nspec:\n  image: ghcr.io/{group}/{app}:{tag} # {{"$imagepolicy": "{group}:{app}"}}\n'
+
+
+@pytest.fixture(name="manifest")
+def manifest_fixture() -> Callable[..., str]:
+    return manifest
+
+
+def config(*, flow: str = "per-app", autos: tuple[bool, ...] = (True, True, False), more: str = "") -> str:
+    """A configuration of dev, qa and prod."""
+    pairs = zip(("dev", "qa", "prod"), autos, strict=True)
+    lines = "".join(f"  - {{name: {name}, auto: {str(auto).lower()}}}\n" for name, auto in pairs)
+    return f"prflow: {flow}\nenvironments:\n{lines}{more}"
+
+
+@pytest.fixture(name="config")
+def config_fixture() -> Callable[..., str]:
+    return config
+
+
+@pytest.fixture
+def shop(
+    remote: "Remote",
+    checkout: "Checkout",
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> Shop:
+    """The webshop at 1.0.0 everywhere."""
+    return Shop(remote, checkout, monkeypatch, capsys, tmp_path)

@@ -1,0 +1,132 @@
+"""When a promotion is due, on values alone."""
+
+import json
+
+from gitops_promotion.core import promotion
+from gitops_promotion.core.history import Point, same, stay, timeline
+from gitops_promotion.core.model import Change, Entry, PullRequest, PullRequestState, Request, Tag
+
+T, OLD = Tag("2"), Tag("1")
+HEX = "sha256:" + "a" * 64
+
+
+def entry(sha: str, message: str = "work", *, parents: tuple[str, ...] = ("p",), complete: bool = True) -> Entry:
+    return Entry(
+        sha=sha,
+        parents=parents,
+        author_email="ann@example.org",
+        committer_email="c",
+        message=message,
+        changes=(),
+        complete=complete,
+    )
+
+
+def pull(
+    number: int = 1,
+    state: PullRequestState = "merged",
+    merge_sha: str | None = None,
+    *,
+    env: str = "dev",
+    tag: str = "2",
+    kind: str = "promote",
+) -> PullRequest:
+    metadata = json.dumps({"group": "g", "app": "a", "tag": tag, "env": env, "sha": "", "feature": "", "type": kind})
+    return PullRequest(
+        number=number,
+        url="",
+        head="promote/g-a",
+        head_sha="h",
+        base="main",
+        state=state,
+        merge_sha=merge_sha,
+        auto_merge=False,
+        title="",
+        body=f"<!-- metadata = {metadata} -->",
+        author="",
+    )
+
+
+def why(points: list[Point], pulls: list[PullRequest]) -> str | None:
+    return promotion.provenance(stay(points, T), pulls, group="g", app="a", environment="dev")
+
+
+def test_the_merge_commit_of_our_pull_request_is_the_evidence() -> None:
+    points = [Point(entry=entry("c2"), tag=T), Point(entry=entry("c1"), tag=OLD)]
+    assert why(points, [pull(merge_sha="c2")]) is None
+    assert "no promotion of ours" in str(why(points, [pull(merge_sha="c0")]))
+    assert "no promotion of ours" in str(why(points, [pull(state="open")]))
+
+
+def test_a_rebase_merge_of_several_commits_counts_by_the_trailers_of_the_one_that_brought_the_tag() -> None:
+    message = "Promote g/a version 2 to environment dev\n\nPromotion: g/a\nEnvironment: dev\nTag: 2"
+    brought = [Point(entry=entry("c2", message), tag=T), Point(entry=entry("c1"), tag=OLD)]
+    later = [Point(entry=entry("c3"), tag=T), *brought]
+    assert why(later, [pull(merge_sha="c3")]) is None
+    assert why(later, [pull(merge_sha="c9")]) is not None
+    feature = [Point(entry=entry("c2", message + "\nFeature: x"), tag=T), Point(entry=entry("c1"), tag=OLD)]
+    assert "a feature" in str(why(feature, []))
+
+
+def test_a_persons_return_to_a_promoted_tag_is_their_own_edit() -> None:
+    points = [Point(entry=entry(s), tag=t) for s, t in (("c4", T), ("c3", OLD), ("c2", T), ("c1", OLD))]
+    assert "c4" in str(why(points, [pull(merge_sha="c2")]))
+
+
+def test_history_that_does_not_reach_the_arrival_says_so() -> None:
+    assert "does not reach" in str(why([Point(entry=entry("c2", complete=False), tag=T)], [pull(merge_sha="c2")]))
+    root = [Point(entry=entry("c2", parents=()), tag=T)]
+    assert why(root, [pull(merge_sha="c2")]) is None
+
+
+def test_late_is_only_what_the_forge_may_still_show_as_merged() -> None:
+    assert promotion.shown_late([pull(state="open")], environment="dev", tag=T)
+    assert promotion.shown_late([pull(state="merged", merge_sha=None)], environment="dev", tag=T)
+    assert not promotion.shown_late([pull(state="open", tag="3")], environment="dev", tag=T)
+    assert not promotion.shown_late([pull(state="merged", merge_sha="c")], environment="dev", tag=T)
+    assert not promotion.shown_late([], environment="dev", tag=T)
+
+
+def test_a_tag_the_target_had_since_and_left_is_found() -> None:
+    source = [Point(entry=entry(s), tag=t) for s, t in (("c4", T), ("c3", T), ("c2", T), ("c1", OLD))]
+    rolled_back = [Point(entry=entry(s), tag=t) for s, t in (("c4", OLD), ("c3", T), ("c2", OLD), ("c1", OLD))]
+    long_ago = [Point(entry=entry(s), tag=t) for s, t in (("c4", OLD), ("c3", OLD), ("c2", OLD), ("c1", T))]
+    assert promotion.been_there(source, rolled_back, T) == "c3"
+    assert promotion.been_there(source, long_ago, T) == ""
+
+
+def test_a_no_sticks_to_this_environment_and_tag_until_a_newer_pull_request() -> None:
+    request = Request(kind="promote", group="g", app="a", tag=T, environment="dev")
+    closed = pull(5, "closed")
+    assert promotion.declined(request, [closed]) == closed
+    assert promotion.declined(request, [pull(6, "open"), closed]) is None
+    assert promotion.declined(request, [pull(5, "closed", tag="1")]) is None
+    assert promotion.declined(request, [pull(5, "closed", env="qa")]) is None
+    assert promotion.declined(request, [pull(5, "closed", kind="feature")]) is None
+
+
+def test_a_digest_only_one_side_has_does_not_make_two_versions() -> None:
+    assert same(Tag("2"), Tag("2", HEX))
+    assert not same(Tag("2", HEX), Tag("2", "sha256:" + "b" * 64))
+    assert not same(None, None)
+
+
+def test_a_timeline_follows_files_that_come_go_and_move() -> None:
+    def text(tag: str) -> bytes:
+        return f'tag: {tag} # {{"$imagepolicy": "g:a:tag"}}\n'.encode()
+
+    blobs = {"one": text("one"), "two": text("two"), "junk": b"x: 1\n"}
+
+    def changed(sha: str, *changes: tuple[str, str | None, str | None]) -> Entry:
+        made = tuple(Change(path=path, old=old, new=new) for path, old, new in changes)
+        return Entry(sha=sha, parents=("p",), author_email="", committer_email="", message="", changes=made)
+
+    entries = [
+        changed("c5", ("g/dev/other.yaml", None, "junk")),
+        changed("c4", ("g/dev/b.yaml", "one", "two")),
+        changed("c3", ("g/dev/a.yaml", "one", None), ("g/dev/b.yaml", None, "one")),
+        changed("c2", ("g/devs/a.yaml", "two", "one")),
+        changed("c1", ("g/dev/a.yaml", None, "one")),
+    ]
+    points = timeline(entries, {"g/dev/b.yaml": blobs["two"]}, blobs, folder="g/dev", group="g", app="a")
+    assert [point.tag and point.tag.name for point in points] == ["two", "two", "one", "one", "one"]

@@ -1,0 +1,187 @@
+"""`gitops-promotion local ...`: people and scripts play forge and Flux."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gitops_promotion.ci import CIContext
+from gitops_promotion.commands import local as verbs
+from gitops_promotion.commands.session import Session
+from gitops_promotion.core.model import OWN_CONTEXT, Draft, PullRequest
+from gitops_promotion.errors import ProviderError, UsageError
+
+if TYPE_CHECKING:
+    from gitops_promotion.providers import Provider
+    from tests.providers.conftest import LocalForge
+
+HEAD = "promote/webshop-webui"
+
+
+def session_with(local_forge: "LocalForge", provider: "Provider") -> Session:
+    return Session(
+        repository=local_forge.writers.repository,
+        connect=lambda _: provider,
+        context=CIContext(),
+        monotonic=lambda: 0.0,
+        sleep=lambda _: None,
+        note=lambda _: None,
+    )
+
+
+def propose(local_forge: "LocalForge", head: str = HEAD) -> PullRequest:
+    sha = local_forge.push(head, {f"{head}.txt": "1\n"})
+    return local_forge.provider.open_pull_request(
+        Draft(head=head, head_sha=sha, base="main", title="Promote", body="Why.", gated=True)
+    )
+
+
+@pytest.fixture
+def session(local_forge: "LocalForge") -> Session:
+    return session_with(local_forge, local_forge.provider)
+
+
+class TestListing:
+    def test_shows_the_open_ones_or_all_newest_first(self, local_forge: "LocalForge", session: Session) -> None:
+        closed, merged, opened, newest = (propose(local_forge, f"promote/{name}") for name in "abcd")
+        verbs.close(session, closed.number)
+        verbs.merge(session, merged.number)
+        assert verbs.list_pull_requests(session, everything=False) == [newest, opened]
+        states = [(pull.number, pull.state) for pull in verbs.list_pull_requests(session, everything=True)]
+        assert states == [(4, "open"), (3, "open"), (2, "merged"), (1, "closed")]
+
+    def test_of_nothing_is_empty(self, session: Session) -> None:
+        assert verbs.list_pull_requests(session, everything=True) == []
+
+
+class TestShowing:
+    def test_tells_all_there_is(self, local_forge: "LocalForge", session: Session) -> None:
+        opened = propose(local_forge)
+        session.refresh()
+        verbs.review(session, opened.number, verdict="approved", comment="fine")
+        verbs.set_status(session, HEAD, context="ci/test", state="success", description="12 passed")
+        details = verbs.show(session, opened.number)
+        assert details.pull_request == opened
+        assert details.gated
+        assert details.created_at < details.updated_at
+        assert [(status.context, status.description) for status in details.statuses] == [("ci/test", "12 passed")]
+        [review] = details.reviews
+        assert (review.author, review.comment, review.sha) == ("Ann", "fine", opened.head_sha)
+
+    def test_of_an_unknown_number_says_where_to_look(self, session: Session) -> None:
+        with pytest.raises(ProviderError, match=r"no pull request #9: 'gitops-promotion local list --all'"):
+            verbs.show(session, 9)
+
+
+class TestMerging:
+    def test_is_a_persons_right_but_an_open_gate_is_mentioned(
+        self, local_forge: "LocalForge", session: Session
+    ) -> None:
+        opened = propose(local_forge)
+        outcome = verbs.merge(session, opened.number)
+        assert (outcome.result, outcome.exit_code, outcome.branch) == ("merged", 0, HEAD)
+        assert outcome.sha == local_forge.branches()["main"]
+        assert outcome.message.startswith(
+            "pull request #1 merged into main, though its check 'gitops-promotion' had not"
+        )
+
+    def test_after_the_gate_passed_mentions_nothing(self, local_forge: "LocalForge", session: Session) -> None:
+        opened = propose(local_forge)
+        session.refresh()
+        verbs.set_status(session, HEAD, context=OWN_CONTEXT, state="success", description="")
+        assert verbs.merge(session, opened.number).message == "pull request #1 merged into main"
+
+    def test_of_a_conflict_is_refused_with_the_reason(self, local_forge: "LocalForge", session: Session) -> None:
+        opened = propose(local_forge)
+        local_forge.push("main", {f"{HEAD}.txt": "other\n"})
+        outcome = verbs.merge(session, opened.number)
+        assert (outcome.result, outcome.exit_code) == ("refused", 3)
+        assert "conflicts with main" in outcome.message
+
+    def test_twice_is_refused(self, local_forge: "LocalForge", session: Session) -> None:
+        opened = propose(local_forge)
+        verbs.merge(session, opened.number)
+        assert verbs.merge(session, opened.number).message == "pull request #1 is merged already"
+
+
+class TestClosing:
+    def test_leaves_the_branch_and_may_be_repeated(self, local_forge: "LocalForge", session: Session) -> None:
+        opened = propose(local_forge)
+        assert verbs.close(session, opened.number).result == "updated"
+        assert verbs.close(session, opened.number).result == "unchanged"
+        assert local_forge.branches()[HEAD] == opened.head_sha
+
+
+class TestReviewing:
+    def test_of_a_closed_one_is_an_error(self, local_forge: "LocalForge", session: Session) -> None:
+        opened = propose(local_forge)
+        verbs.close(session, opened.number)
+        with pytest.raises(ProviderError, match="closed already"):
+            verbs.review(session, opened.number, verdict="approved", comment="")
+
+
+class TestSettingAStatus:
+    @pytest.mark.parametrize("form", ["main", "refs/heads/main", "{sha}", "{SHA}", "{short}"])
+    def test_finds_the_commit_by(self, local_forge: "LocalForge", session: Session, form: str) -> None:
+        sha = local_forge.branches()["main"]
+        revision = form.format(sha=sha, SHA=sha.upper(), short=sha[:7])
+        outcome = verbs.set_status(session, revision, context="a/b", state="failure", description="broken")
+        assert (outcome.sha, outcome.message) == (sha, f"a/b is failure on {sha}")
+        [status] = local_forge.provider.statuses([sha])[sha]
+        assert (status.state, status.description) == ("failure", "broken")
+
+    @pytest.mark.parametrize("length", [7, 40])
+    def test_finds_an_older_commit_of_the_default_branch(self, local_forge: "LocalForge", length: int) -> None:
+        sha = local_forge.branches()["main"]
+        local_forge.push("main", {"x.txt": "1\n"})
+        session = session_with(local_forge, local_forge.provider)
+        assert verbs.set_status(session, sha[:length], context="a/b", state="success", description="").sha == sha
+
+    def test_prefers_the_branch_to_a_commit_of_the_same_letters(self, local_forge: "LocalForge") -> None:
+        name = local_forge.branches()["main"][:7]
+        tip = local_forge.push(name, {"x.txt": "1\n"})
+        session = session_with(local_forge, local_forge.provider)
+        assert verbs.set_status(session, name, context="a/b", state="success", description="").sha == tip
+
+    @pytest.mark.parametrize("revision", ["nowhere", "1" * 40, "abc", "", "main^", "--all", "0000000", "refs/tags/x"])
+    def test_of_what_the_remote_lacks_is_an_error(self, session: Session, revision: str) -> None:
+        with pytest.raises(UsageError, match="push it first, name a branch"):
+            verbs.set_status(session, revision, context="a/b", state="success", description="")
+
+    def test_of_an_ambiguous_start_is_an_error(self, local_forge: "LocalForge") -> None:
+        # 900 commits, among which some share their first four digits; always the same ones.
+        commit = "commit refs/heads/main\ncommitter Dev <dev@example.com> 1772366400 +0000\ndata 1\nx\n"
+        local_forge.remote.git("fast-import", "--quiet", stdin=commit + "from refs/heads/main^0\n" + commit * 899)
+        starts = Counter(sha[:4] for sha in local_forge.remote.git("rev-list", "main").split())
+        [(start, times)] = starts.most_common(1)
+        session = session_with(local_forge, local_forge.provider)
+        with pytest.raises(UsageError, match=f"{start} is the start of {times} commits: write more of it"):
+            verbs.set_status(session, start, context="a/b", state="success", description="")
+
+    def test_of_this_tools_own_success_merges_what_is_armed(self, local_forge: "LocalForge", session: Session) -> None:
+        opened = propose(local_forge)
+        local_forge.provider.set_auto_merge(opened, enabled=True)
+        session.refresh()
+        verbs.set_status(session, HEAD, context=OWN_CONTEXT, state="success", description="")
+        assert local_forge.provider.pull_request(opened.number).state == "merged"
+
+
+class Elsewhere:
+    """A provider that is not `local`; no verb may ask it anything."""
+
+    publishes = False
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(name)
+
+
+def test_on_another_forges_remote_nothing_is_written(local_forge: "LocalForge") -> None:
+    session = session_with(local_forge, Elsewhere())  # type: ignore[arg-type]
+    for verb in (
+        lambda: verbs.list_pull_requests(session, everything=False),
+        lambda: verbs.set_status(session, "main", context="a/b", state="success", description=""),
+        lambda: verbs.merge(session, 1),
+    ):
+        with pytest.raises(UsageError, match="--provider local"):
+            verb()
+    assert local_forge.remote.git("for-each-ref", "refs/gitops-promotion") == ""

@@ -1,0 +1,233 @@
+"""Which provider is chosen, how it is found, and when a call is repeated."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from gitops_promotion.core.model import Merge, Refs
+from gitops_promotion.errors import AuthError, ProviderError, TransientError, UsageError
+from gitops_promotion.providers import ATTEMPTS, ENTRY_POINTS, PATIENCE, Connection, choose, connect, retrying
+
+GHES = {"GITHUB_SERVER_URL": "https://ghe.corp.test"}
+SERVER = {"SYSTEM_COLLECTIONURI": "https://tfs.corp.test:8080/tfs/DefaultCollection/"}
+
+
+class TestChoosing:
+    @pytest.mark.parametrize(
+        ("url", "environ", "name"),
+        [
+            ("https://github.com/org/repo.git", {}, "github"),
+            ("https://user:secret@GitHub.com/org/repo", {}, "github"),
+            ("git@github.com:org/repo.git", {}, "github"),
+            ("ssh://git@github.com/org/repo.git", {}, "github"),
+            ("ssh://git@ssh.github.com:443/org/repo.git", {}, "github"),
+            ("git://github.com/org/repo", {}, "github"),
+            ("https://ghe.corp.test/org/repo", GHES, "github"),
+            ("git@ghe.corp.test:org/repo", GHES, "github"),
+            ("https://github.com/org/repo", GHES, "github"),
+            ("https://dev.azure.com/org/project/_git/repo", {}, "azdo"),
+            ("https://org@dev.azure.com/org/project/_git/repo", {}, "azdo"),
+            ("git@ssh.dev.azure.com:v3/org/project/repo", {}, "azdo"),
+            ("https://org.visualstudio.com/project/_git/repo", {}, "azdo"),
+            ("org@vs-ssh.visualstudio.com:v3/org/project/repo", {}, "azdo"),
+            ("https://tfs.corp.test:8080/tfs/DefaultCollection/project/_git/repo", SERVER, "azdo"),
+            ("/srv/git/repo.git", {}, "local"),
+            ("../repo.git", {}, "local"),
+            ("repo.git", {}, "local"),
+            ("./odd:name", {}, "local"),
+            ("/srv/github.com:x", {}, "local"),
+            ("file:///srv/git/repo.git", {}, "local"),
+            ("FILE:///srv/git/repo.git", {}, "local"),
+        ],
+    )
+    def test_the_remote_says_which(self, url: str, environ: Mapping[str, str], name: str) -> None:
+        assert choose(url, option="", configured="", environ=environ).name == name
+
+    @pytest.mark.parametrize(
+        ("url", "environ"),
+        [
+            ("https://git.example.com/org/repo", {}),
+            ("https://git.example.com/org/repo", GHES | SERVER),
+            ("https://ghe.corp.test/org/repo", {}),
+            ("https://github.com.evil.test/org/repo", {}),
+            ("https://notgithub.com/org/repo", {}),
+            ("https://github.com@evil.test/org/repo", {}),
+            ("https://evil.test\\@github.com/org/repo", {}),
+            ("https://git\thub.com/org/repo", {}),
+            ("https://evilvisualstudio.com/p/_git/r", {}),
+            # B10: an owner or a folder is no host.
+            ("https://evil.test/dev.azure.com/p/_git/r", {}),
+            ("github.com@evil.test:org/repo", {}),
+            ("https://[::1/org/repo", {}),
+            ("https:///org/repo", {}),
+            ("ext::sh -c 'touch x'", {}),
+            ("", {}),
+            ("", {"GITHUB_SERVER_URL": "", "SYSTEM_COLLECTIONURI": ""}),
+            ("https:///org/repo", {"GITHUB_SERVER_URL": "https:///"}),
+            # Forgejo and Gitea set this variable to themselves.
+            ("https://forgejo.test/o/r", {"GITHUB_SERVER_URL": "https://forgejo.test", "GITEA_ACTIONS": "true"}),
+        ],
+    )
+    def test_b10_no_guess_is_made_about_any_other_host(self, url: str, environ: Mapping[str, str]) -> None:
+        with pytest.raises(UsageError, match="--provider github, azdo or local") as error:
+            choose(url, option="", configured="", environ=environ)
+        assert "\n" not in str(error.value)
+
+    def test_the_option_wins_over_the_configuration_and_that_over_the_remote(self) -> None:
+        url = "https://github.com/org/repo"
+        assert choose(url, option="local", configured="azdo", environ={}).name == "local"
+        assert choose(url, option="", configured="azdo", environ={}).name == "azdo"
+
+    def test_an_error_shows_no_credentials(self) -> None:
+        with pytest.raises(UsageError) as error:
+            choose("https://user:hunter2@git.example.com/x", option="", configured="", environ={})
+        assert "hunter2" not in str(error.value)
+        assert "'git.example.com'" in str(error.value)
+
+
+class NoStore:
+    """A store that no provider may touch while it connects."""
+
+    def refs(self, *patterns: str) -> Refs:
+        raise NotImplementedError
+
+    def fetch(self, *refs: str) -> dict[str, str]:
+        raise NotImplementedError
+
+    def read_objects(self, shas: object) -> dict[str, bytes]:
+        raise NotImplementedError
+
+    def write_blob(self, content: bytes) -> str:
+        raise NotImplementedError
+
+    def merge(self, base: str, head: str, message: str) -> Merge:
+        raise NotImplementedError
+
+    def push(self, updates: object) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def connection() -> Connection:
+    return Connection(
+        store=NoStore(),
+        url="https://user:hunter2@git.example.com/x",
+        token="hunter3",
+        author="Ann",
+        environ={"SECRET": "hunter4"},
+        now=lambda: datetime(2026, 3, 1, tzinfo=UTC),
+        sleep=lambda _: None,
+        nonce=lambda: "n",
+    )
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
+    """Install a package that registers one provider: its name, the provider's name, what the entry point names."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install_one(package: str, name: str, target: str) -> None:
+        folder = tmp_path / f"{package}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\n{name} = {target}\n")
+
+    return install_one
+
+
+class TestRegistry:
+    def test_every_built_in_entry_point_loads(self) -> None:
+        project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+        points = project["project"]["entry-points"][ENTRY_POINTS]
+        assert "local" in points
+        for name, value in points.items():
+            assert callable(EntryPoint(name=name, value=value, group=ENTRY_POINTS).load())
+
+    def test_an_outsider_registers_the_same_way(
+        self, install: Callable[[str, str, str], None], connection: Connection
+    ) -> None:
+        install("outsider", "elsewhere", "gitops_promotion.providers.local:connect")
+        assert connect("elsewhere", connection).publishes
+
+    def test_an_unknown_name_lists_those_there_are(
+        self, install: Callable[[str, str, str], None], connection: Connection
+    ) -> None:
+        install("outsider", "elsewhere", "gitops_promotion.providers.local:connect")
+        with pytest.raises(UsageError, match=r"no provider 'gitlab': .*elsewhere"):
+            connect("gitlab", connection)
+
+    @pytest.mark.parametrize("target", ["no_such_sdk:connect", "gitops_promotion.providers.local:no_such"])
+    def test_one_that_cannot_be_imported_is_one_clear_line(
+        self, install: Callable[[str, str, str], None], connection: Connection, target: str
+    ) -> None:
+        install("broken", "broken", target)
+        with pytest.raises(ProviderError, match=r"provider 'broken' cannot be loaded .*no_such"):
+            connect("broken", connection)
+
+    def test_two_packages_under_one_name_are_refused(
+        self, install: Callable[[str, str, str], None], connection: Connection
+    ) -> None:
+        install("outsider", "elsewhere", "gitops_promotion.providers.local:connect")
+        install("impostor", "elsewhere", "impostor:connect")
+        with pytest.raises(UsageError, match="registered by impostor and outsider"):
+            connect("elsewhere", connection)
+
+    def test_a_connection_shown_in_a_log_shows_no_secret(self, connection: Connection) -> None:
+        assert "hunter" not in repr(connection)
+
+
+class Flaky:
+    """Fails with these errors in turn, then answers."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.calls = 0
+
+    def __call__(self, question: str) -> str:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return f"{question}!"
+
+
+class TestRetrying:
+    def test_what_passes_is_repeated_with_growing_pauses(self) -> None:
+        slept: list[float] = []
+        call = Flaky(*(TransientError("502") for _ in range(ATTEMPTS - 1)))
+        assert retrying(slept.append)(call, "well") == "well!"
+        assert slept == [1, 2, 4, 8]
+
+    def test_it_ends_with_the_last_error(self) -> None:
+        call = Flaky(*(TransientError(f"try {number}") for number in range(9)))
+        with pytest.raises(TransientError, match="try 4"):
+            retrying(lambda _: None)(call, "well")
+        assert call.calls == ATTEMPTS
+
+    @pytest.mark.parametrize("error", [ProviderError("422"), AuthError("401"), ValueError("a bug")])
+    def test_nothing_else_is_repeated(self, error: Exception) -> None:
+        call = Flaky(error)
+        with pytest.raises(type(error)):
+            retrying(lambda _: None)(call, "well")
+        assert call.calls == 1
+
+    def test_the_forges_own_wish_is_kept(self) -> None:
+        slept: list[float] = []
+        call = Flaky(TransientError("429", retry_after=37.5), TransientError("429", retry_after=-1))
+        assert retrying(slept.append)(call, "well") == "well!"
+        assert slept == [37.5, 0]
+
+    def test_a_wish_beyond_all_patience_is_an_error_at_once(self) -> None:
+        slept: list[float] = []
+        call = Flaky(TransientError("limit", retry_after=PATIENCE - 1), TransientError("limit", retry_after=2))
+        with pytest.raises(TransientError, match="limit"):
+            retrying(slept.append)(call, "well")
+        assert slept == [PATIENCE - 1]
+
+    def test_one_caller_serves_many_calls(self) -> None:
+        call = retrying(lambda _: None)
+        for _ in range(3):
+            assert call(Flaky(*(TransientError("502") for _ in range(ATTEMPTS - 1))), "well") == "well!"

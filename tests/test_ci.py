@@ -1,0 +1,267 @@
+"""What a run is about, told by the runner's environment and event file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitops_promotion.ci import CIContext, context
+from gitops_promotion.errors import UsageError
+
+A, B, ZERO = "a" * 40, "b" * 40, "0" * 40
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_EVENT_PATH": "event.json",
+    "GITHUB_SERVER_URL": "https://ghe.example.com",
+    "GITHUB_REPOSITORY": "org/gitops",
+    "GITHUB_RUN_ID": "77",
+    "GITHUB_REF": "refs/heads/main",
+    "GITHUB_SHA": A,
+}
+AZURE = {
+    "TF_BUILD": "True",
+    "BUILD_REASON": "IndividualCI",
+    "BUILD_SOURCEBRANCH": "refs/heads/main",
+    "BUILD_SOURCEVERSION": A,
+    "BUILD_BUILDID": "12",
+    "SYSTEM_COLLECTIONURI": "https://dev.azure.com/org/",
+    "SYSTEM_TEAMPROJECT": "Web Shop",
+}
+AZURE_URL = "https://dev.azure.com/org/Web%20Shop/_build/results?buildId=12"
+PULL_REQUEST = {
+    "number": 5,
+    "pull_request": {
+        "number": 5,
+        "head": {"ref": "promote/apps-web", "sha": B, "repo": {"full_name": "org/gitops"}},
+        "base": {"ref": "main", "sha": A, "repo": {"full_name": "org/gitops"}},
+    },
+}
+
+
+def nothing_is_read(path: str) -> str:
+    raise AssertionError(f"{path} was read")
+
+
+def on_github(event: str, payload: object = None, **more: str) -> CIContext:
+    def read(path: str) -> str:
+        assert path == "event.json"
+        return payload if isinstance(payload, str) else json.dumps(payload)
+
+    return context({**GITHUB, "GITHUB_EVENT_NAME": event, **more}, nothing_is_read if payload is None else read)
+
+
+def changed(document: Mapping[str, Any], path: str, value: object) -> dict[str, Any]:
+    """A copy with one value replaced."""
+    key, _, rest = path.partition(".")
+    return {**document, key: changed(document[key], rest, value) if rest else value}
+
+
+def test_a_shell_says_nothing() -> None:
+    assert context({"HOME": "/root", "GITHUB_SHA": A}, nothing_is_read) == CIContext()
+
+
+# GitHub
+
+
+def test_a_push_on_github_is_its_range() -> None:
+    assert on_github("push", {"ref": "refs/heads/main", "before": A, "after": B}) == CIContext(
+        runner="github",
+        event="push",
+        head_branch="main",
+        head_sha=B,
+        before=A,
+        after=B,
+        run_url="https://ghe.example.com/org/gitops/actions/runs/77",
+    )
+
+
+@pytest.mark.parametrize(("before", "after", "head"), [(ZERO, B, B), (A, ZERO, ""), ("0" * 64, "b" * 64, "b" * 64)])
+def test_a_branch_just_made_or_deleted_has_no_range(before: str, after: str, head: str) -> None:
+    found = on_github("push", {"ref": "refs/heads/main", "before": before, "after": after})
+    assert (found.before, found.after, found.head_sha) == ("", "", head)
+
+
+def test_a_pushed_tag_is_no_branch_and_no_range() -> None:
+    found = on_github("push", {"ref": "refs/tags/main", "before": A, "after": B})
+    assert (found.head_branch, found.before, found.after) == ("", "", "")
+
+
+@pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "pull_request_review"])
+def test_b20_a_pull_request_is_its_own_head_and_not_the_runners_merge(event: str) -> None:
+    found = on_github(event, PULL_REQUEST, GITHUB_REF="refs/pull/5/merge", GITHUB_HEAD_REF="promote/apps-web")
+    assert found == CIContext(
+        runner="github",
+        event="pull_request",
+        head_branch="promote/apps-web",
+        head_sha=B,
+        pull_request=5,
+        run_url="https://ghe.example.com/org/gitops/actions/runs/77",
+    )
+
+
+@pytest.mark.parametrize("repository", [{"full_name": "stranger/gitops"}, None, {}])
+def test_b25_a_pull_request_of_a_fork_is_foreign_even_if_the_fork_is_gone(repository: object) -> None:
+    assert on_github("pull_request", changed(PULL_REQUEST, "pull_request.head.repo", repository)).foreign is True
+
+
+def test_a_merge_group_is_its_range() -> None:
+    group = {"head_ref": "refs/heads/gh-readonly-queue/main/pr-5-x", "head_sha": B, "base_sha": A}
+    found = on_github("merge_group", {"merge_group": group})
+    assert (found.event, found.head_branch) == ("merge_group", "gh-readonly-queue/main/pr-5-x")
+    assert (found.head_sha, found.before, found.after) == (B, A, B)
+
+
+@pytest.mark.parametrize("event", ["schedule", "workflow_dispatch", "repository_dispatch"])
+def test_other_events_need_no_event_file(event: str) -> None:
+    found = on_github(event)
+    assert (found.event, found.head_branch, found.head_sha) == (event, "main", A)
+    assert (found.before, found.after, found.pull_request) == ("", "", None)
+    assert on_github(event, GITHUB_REF="refs/tags/main").head_branch == ""
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ("", "is not JSON"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"after": ' + "9" * 5000 + "}", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        ("{}", "ref of the event file 'event.json' is None"),
+        ('{"ref": 5}', "ref of the event file 'event.json' is 5"),
+        ({"ref": "refs/heads/main", "before": A}, "after of the event file"),
+        ({"ref": "refs/heads/main", "before": "HEAD", "after": B}, "before of the event file 'event.json' is 'HEAD'"),
+        ({"ref": "refs/heads/main", "before": A, "after": A[1:]}, "after of the event file"),
+        ({"ref": "refs/heads/main", "before": A, "after": "--upload-pack=x"}, "after of the event file"),
+        ({"ref": "refs/heads/a b", "before": A, "after": B}, "ref of the event file 'event.json' is 'refs/heads/a b'"),
+        ({"ref": "refs/heads/a\nb", "before": A, "after": B}, r"is 'refs/heads/a\nb'"),
+        ({"ref": "refs/heads/" + "a:" * 5000, "before": A, "after": B}, "..."),
+    ],
+)
+def test_a_malformed_event_is_one_clear_line(payload: object, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        on_github("push", payload)
+    text = str(caught.value)
+    assert words in text
+    assert text.endswith("or clear GITHUB_ACTIONS and TF_BUILD to run as in a shell")
+    assert text.isprintable()
+    assert len(text) < 400
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("pull_request", None),
+        ("pull_request", []),
+        ("pull_request.number", "5"),
+        ("pull_request.number", True),
+        ("pull_request.number", 0),
+        ("pull_request.number", -1),
+        ("pull_request.number", 5.0),
+        ("pull_request.number", 10**30),
+        ("pull_request.head", "promote/apps-web"),
+        ("pull_request.head.ref", ""),
+        ("pull_request.head.ref", "promote/..\x1b[2J"),
+        ("pull_request.head.sha", ""),
+        ("pull_request.head.sha", ZERO),
+        ("pull_request.base.repo", None),
+    ],
+)
+def test_a_pull_request_event_without_what_it_is_about_is_refused(path: str, value: object) -> None:
+    with pytest.raises(
+        UsageError, match=r"^pull_request\..* of the event file 'event\.json' is .*, which it cannot be"
+    ):
+        on_github("pull_request", changed(PULL_REQUEST, path, value))
+
+
+def test_a_missing_event_file_is_one_clear_line(tmp_path: Path) -> None:
+    def read(path: str) -> str:
+        return Path(path).read_text(encoding="utf-8")
+
+    environ = {**GITHUB, "GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(tmp_path / "gone.json")}
+    with pytest.raises(
+        UsageError, match=r"gone\.json' cannot be read \(No such file or directory\): mount it here, or "
+    ):
+        context(environ, read)
+    (tmp_path / "gone.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="is not JSON"):
+        context(environ, read)
+    with pytest.raises(UsageError, match=r"GITHUB_EVENT_PATH is not set: hand it to this step, or "):
+        context({**environ, "GITHUB_EVENT_PATH": ""}, nothing_is_read)
+
+
+def test_a_run_url_needs_all_its_parts() -> None:
+    assert on_github("schedule", GITHUB_RUN_ID="").run_url == ""
+    assert context({**AZURE, "BUILD_BUILDID": ""}, nothing_is_read).run_url == ""
+
+
+# Azure Pipelines
+
+
+def test_a_push_on_azure_has_a_branch_and_no_range() -> None:
+    assert context(AZURE, nothing_is_read) == CIContext(
+        runner="azure", event="push", head_branch="main", head_sha=A, run_url=AZURE_URL
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "event"), [("BatchedCI", "push"), ("Schedule", "schedule"), ("Manual", "manual"), ("", "")]
+)
+def test_the_reason_of_a_build_on_azure_is_its_event(reason: str, event: str) -> None:
+    assert context({**AZURE, "BUILD_REASON": reason}, nothing_is_read).event == event
+
+
+def test_b20_a_pull_request_on_azure_is_its_own_head_and_not_the_runners_merge() -> None:
+    environ = {
+        **AZURE,
+        "BUILD_REASON": "PullRequest",
+        "BUILD_SOURCEBRANCH": "refs/pull/5/merge",
+        "SYSTEM_PULLREQUEST_SOURCEBRANCH": "refs/heads/promote/apps-web",
+        "SYSTEM_PULLREQUEST_SOURCECOMMITID": B,
+        "SYSTEM_PULLREQUEST_PULLREQUESTID": "5",
+        "SYSTEM_PULLREQUEST_ISFORK": "False",
+    }
+    expected = CIContext(
+        runner="azure",
+        event="pull_request",
+        head_branch="promote/apps-web",
+        head_sha=B,
+        pull_request=5,
+        run_url=AZURE_URL,
+    )
+    assert context(environ, nothing_is_read) == expected
+    assert context({**environ, "SYSTEM_PULLREQUEST_ISFORK": "True"}, nothing_is_read).foreign is True
+    # An Azure pipeline for a repository on GitHub: a bare branch, and the number people see beside an internal id.
+    environ["SYSTEM_PULLREQUEST_SOURCEBRANCH"] = "promote/apps-web"
+    environ |= {"SYSTEM_PULLREQUEST_PULLREQUESTID": "123456789", "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER": "5"}
+    assert context(environ, nothing_is_read) == expected
+
+
+def test_a_macro_that_azure_did_not_expand_counts_as_absent() -> None:
+    environ = {
+        **AZURE,
+        "SYSTEM_PULLREQUEST_SOURCEBRANCH": "$(System.PullRequest.SourceBranch)",
+        "SYSTEM_PULLREQUEST_PULLREQUESTID": "$(System.PullRequest.PullRequestId)",
+    }
+    assert context(environ, nothing_is_read) == context(AZURE, nothing_is_read)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BUILD_SOURCEVERSION", "main"),
+        ("BUILD_SOURCEBRANCH", "refs/heads/a b"),
+        ("SYSTEM_PULLREQUEST_PULLREQUESTID", "5; rm"),
+        ("SYSTEM_PULLREQUEST_PULLREQUESTID", ""),
+        ("SYSTEM_PULLREQUEST_SOURCEBRANCH", "refs/heads/"),
+    ],
+)
+def test_a_value_of_azure_that_cannot_be_is_named(name: str, value: str) -> None:
+    environ = {**AZURE, name: value}
+    if name.startswith("SYSTEM"):
+        environ.setdefault("SYSTEM_PULLREQUEST_SOURCEBRANCH", "refs/heads/promote/x")
+        environ.setdefault("SYSTEM_PULLREQUEST_PULLREQUESTID", "5")
+    with pytest.raises(UsageError, match=f"^{name} is "):
+        context(environ, nothing_is_read)
