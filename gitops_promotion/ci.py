@@ -201,7 +201,7 @@ class _Payload:
 
     def number(self, *keys: str) -> int:
         found = self._find(keys)
-        return _number(self._name(keys), str(found) if type(found) is int else "")
+        return _number(self._name(keys), str(found) if isinstance(found, int) else "")
 
 
 def _branch(name: str, text: str) -> str:

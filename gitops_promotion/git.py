@@ -76,8 +76,8 @@ _NEXT_STEPS = (
 _NO_PROMPT = {
     "GIT_ASKPASS": "",
     "GIT_TRACE_REDACT": "1",
-    "GIT_TRACE2_CONFIG_PARAMS": "",
-    "GIT_TRACE2_ENV_VARS": "",
+    "GIT_TRACE2_CONFIG_PARAMS": "none",
+    "GIT_TRACE2_ENV_VARS": "none",
 }
 
 # Commands that stay here read no configuration but ours: a person's `log.follow` or `color.ui=always` changes nothing.
@@ -108,17 +108,25 @@ class _Runner:
     def __init__(self, folder: Path) -> None:
         self.count = 0
         self.secrets: list[str] = []
-        self._git = git.cmd.Git(str(folder))
+        # Git(folder) would expand a `$x` in the folder's name, and on failure start in any folder.
+        self._command = ["git", "-C", str(folder)]
+        self._git = git.cmd.Git()
 
-    def start(self, arguments: Sequence[str], environ: Mapping[str, str]) -> "git.cmd.Git.AutoInterrupt":
+    def start(
+        self, arguments: Sequence[str], environ: Mapping[str, str], unset: Sequence[str] = ()
+    ) -> "git.cmd.Git.AutoInterrupt":
         self.count += 1
+        # GitPython adds to the environment but takes nothing away.
+        prefix = ["env", *(f"-u{name}" for name in unset)] if unset else []
         try:
-            return self._git.execute(list(arguments), istream=PIPE, as_process=True, env=environ)
+            return self._git.execute([*prefix, *self._command, *arguments], istream=PIPE, as_process=True, env=environ)
         except git.exc.GitCommandNotFound as error:
             raise GitError(_NO_GIT) from error
 
-    def run(self, arguments: Sequence[str], environ: Mapping[str, str], stdin: bytes = b"") -> _Done:
-        process = self.start(arguments, environ)
+    def run(
+        self, arguments: Sequence[str], environ: Mapping[str, str], stdin: bytes = b"", unset: Sequence[str] = ()
+    ) -> _Done:
+        process = self.start(arguments, environ, unset)
         stdout, stderr = process.communicate(stdin)
         return _Done(status=process.returncode, stdout=stdout, stderr=self.mask(stderr))
 
@@ -136,7 +144,7 @@ class _Dialogue:
 
     def __init__(self, runner: _Runner, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
         self._runner = runner
-        self._what = arguments[1]
+        self._what = arguments[0]
         self._process = runner.start(arguments, environ)
 
     def ask(self, question: bytes) -> bytes:
@@ -252,9 +260,9 @@ class _Checkout:
         """Read the configuration that git sees here, included files and all. Raises GitError."""
         extra = [("safe.directory", os.path.realpath(path)) for path in (self.root, self.git_dir)] if trust else []
         # git itself must find the folder: told where it is, it would not check whose it is.
-        clean = ["env", "-uGIT_DIR", "-uGIT_WORK_TREE", "-uGIT_COMMON_DIR", "-uGIT_CONFIG", "git"]
+        unset = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_CONFIG")
         plain = {**environ, **_as_environment(_inherited(environ) + extra), "LC_ALL": "C"}
-        listed = runner.run([*clean, "config", "--list", "-z", "--show-scope", "--includes"], plain)
+        listed = runner.run(["config", "--list", "-z", "--show-scope", "--includes"], plain, unset=unset)
         fields = listed.stdout.decode(errors="surrogateescape").split("\0")
         settings = []
         for scope, text in zip(fields[::2], fields[1::2], strict=False):
@@ -262,7 +270,7 @@ class _Checkout:
             settings.append(_Setting(scope=scope, key=key, value=value if newline else "true"))
         if listed.status or not any(setting.own for setting in settings):
             # `git config` passes silently over a repository it may not read; this one says why.
-            asked = runner.run([*clean, "rev-parse", "--git-dir"], plain)
+            asked = runner.run(["rev-parse", "--git-dir"], plain, unset=unset)
             if asked.status or listed.status:
                 raise GitError(f"cannot read the repository {self.root}: {_advice(asked.stderr + listed.stderr)}")
         return settings
@@ -499,7 +507,7 @@ class Repository:
         arguments += ["--atomic"] if len(updates) > 1 else []
         arguments += [f"--force-with-lease={_ref(update.ref)}:{update.expected or ''}" for update in updates]
         refspecs = [f"{update.new or ''}:{update.ref}" for update in updates]
-        done = self._runner.run(["git", "push", *arguments, _REMOTE, *refspecs], self._network)
+        done = self._runner.run(["push", *arguments, _REMOTE, *refspecs], self._network)
         rows = _read_push(self._runner.mask(done.stdout))
         if done.status == 0 and not any(flag == "=" for flag, _, _ in rows):
             return
@@ -536,7 +544,7 @@ class Repository:
             wanted += ["--and", "(", *either, ")"]
         specs = [spec for path in paths or ("",) for spec in _manifest_specs(path)]
         done = self._runner.run(
-            ["git", "grep", "-z", "-l", "-a", "-F", "--no-color", *wanted, _sha(commit), "--", *specs],
+            ["grep", "-z", "-l", "-a", "-F", "--no-color", *wanted, _sha(commit), "--", *specs],
             self._local | {"GIT_LITERAL_PATHSPECS": "0"},
         )
         # It goes on over a blob it cannot read, and a file passed over in silence is never promoted.
@@ -565,7 +573,7 @@ class Repository:
     def _ask(self, command: str, name: str) -> tuple[str, bytes]:
         """Return kind and content of an object, by one process that lives as long as the repository; '' if missing."""
         if not self._objects:
-            self._objects = _Dialogue(self._runner, ["git", "cat-file", "--batch-command", "-z"], self._local)
+            self._objects = _Dialogue(self._runner, ["cat-file", "--batch-command", "-z"], self._local)
         question = name.encode(errors="surrogateescape")
         answer = self._objects.ask(command.encode() + b" " + question + b"\0")
         if not (header := _OBJECT.fullmatch(answer)):
@@ -590,7 +598,7 @@ class Repository:
         count, so that a criss-cross history hides none. Raises GitError if the two have no common history.
         """
         self._settle(base, head)
-        done = self._runner.run(["git", "merge-base", "--all", _sha(base), _sha(head)], self._local)
+        done = self._runner.run(["merge-base", "--all", _sha(base), _sha(head)], self._local)
         if done.status > 1:
             raise GitError(f"git merge-base failed: {_first_line(done.stderr)}")
         bases = done.stdout.decode().split()
@@ -648,7 +656,7 @@ class Repository:
         """
         for path in edits:
             _check_path(path)
-        process = _Dialogue(self._runner, ["git", "fast-import", "--quiet", "--force", "--done"], self._local)
+        process = _Dialogue(self._runner, ["fast-import", "--quiet", "--force", "--done"], self._local)
         try:
             modes = self._modes(process, _sha(base), edits)
         except GitError:
@@ -702,7 +710,7 @@ class Repository:
         for role, who in self._signers():
             people |= {f"GIT_{role.upper()}_NAME": who.name, f"GIT_{role.upper()}_EMAIL": who.email}
             people |= {f"GIT_{role.upper()}_DATE": f"@{self._seconds()} +0000"}
-        arguments = ["git", "commit-tree", tree, "-p", base, "-p", head, "-F", "-"]
+        arguments = ["commit-tree", tree, "-p", base, "-p", head, "-F", "-"]
         made = self._runner.run(arguments, self._local | people, message.encode(errors="surrogateescape"))
         if made.status:
             raise GitError(f"git commit-tree failed: {_first_line(made.stderr)}")
@@ -710,21 +718,13 @@ class Repository:
 
     def _merge_trees(self, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
         self._settle(ours, theirs)
-        arguments = [
-            "git",
-            "merge-tree",
-            "--write-tree",
-            "--no-messages",
-            "--name-only",
-            "-z",
-            _sha(ours),
-            _sha(theirs),
-        ]
-        done = self._runner.run(arguments, self._local)
-        if done.status > 1:
+        options = ["--write-tree", "--no-messages", "--name-only", "-z"]
+        done = self._runner.run(["merge-tree", *options, _sha(ours), _sha(theirs)], self._local)
+        tree, *names = done.stdout.decode(errors="surrogateescape").split("\0")
+        paths = tuple(name for name in names if name)
+        if done.status != bool(paths):  # 1 says conflicts, and also that git does not know the command
             raise GitError(f"cannot merge {theirs} into {ours}: {_advice(done.stderr)}")
-        tree, *paths = done.stdout.decode(errors="surrogateescape").split("\0")
-        return tree, tuple(path for path in paths if path) if done.status else ()
+        return tree, paths
 
     def write_blob(self, content: bytes) -> str:
         """Store a blob here and return its object id; only a push makes it known to others."""
@@ -753,7 +753,7 @@ class Repository:
     # -- running git
 
     def _git(self, *arguments: str, network: bool = False, stdin: bytes = b"") -> bytes:
-        done = self._runner.run(["git", *arguments], self._network if network else self._local, stdin)
+        done = self._runner.run(arguments, self._network if network else self._local, stdin)
         if done.status:
             raise self._failure(arguments[0], done.stderr)
         return done.stdout

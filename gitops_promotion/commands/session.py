@@ -269,20 +269,19 @@ def open_session(
 
         def connect(configured: str) -> Provider:
             choice = providers.choose(repository.url, option=provider, configured=configured, environ=environ)
-            terminal.note(f"provider {choice.name} ({choice.reason})")
-            return providers.connect(
-                choice.name,
-                providers.Connection(
-                    store=repository,
-                    url=repository.url,
-                    token=token,
-                    author=repository.author,
-                    environ=environ,
-                    now=lambda: datetime.now(UTC),
-                    sleep=time.sleep,
-                    nonce=lambda: secrets.token_hex(8),
-                ),
+            connection = providers.Connection(
+                store=repository,
+                url=repository.url,
+                token=token,
+                author=repository.author,
+                environ=environ,
+                now=lambda: datetime.now(UTC),
+                sleep=time.sleep,
+                nonce=lambda: secrets.token_hex(8),
             )
+            connected = providers.connect(choice.name, connection)
+            terminal.note(f"provider {choice.name} ({choice.reason})")
+            return connected
 
         yield Session(
             repository=repository,

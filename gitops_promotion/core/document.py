@@ -167,7 +167,7 @@ def line_of(node: Node) -> int:
 
 def _decode(source: bytes, file: str) -> str:
     try:
-        return source.decode("utf-8-sig")
+        return source.decode("utf-8")
     except UnicodeDecodeError as error:
         line = source.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{file}:{line}: is not UTF-8 text, save it as UTF-8") from None

@@ -326,9 +326,8 @@ class Local:
         after: str | None = before
         # Where a person pushed the branch onto its base by hand, only the record is left to write.
         if before != record.head_sha:
-            fetched = self._store.fetch(base, head)
-            if (fetched[base], fetched[head]) != (before, record.head_sha):
-                raise LeaseLostError(f"{record.base} or {record.head} moved while it was read")
+            # If one moved since it was listed, its lease is lost below, or its old commit is not to be had.
+            self._store.fetch(base, head)
             merge = self._store.merge(before, record.head_sha, _message(record))
             if merge.sha is None:
                 paths = ", ".join(map(repr, merge.conflicts))

@@ -294,7 +294,11 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_hindrance() -> None:
         ("environments: [{name: dev}]\nx-a: 1\nx-a: 2\n", 3, "'x-a' twice"),
         ("environments: [{name: dev}]\n? [a]\n: b\n", 2, "a key that is not a word"),
         ("environments: [{name: dev}]\n~: b\n", 2, "a key that is not a word"),
-        ("environments: [{name: dev}]\n&a <<: *a\n", 2, "merges ('<<') something that is not another mapping"),
+        (
+            "environments: [{name: dev}]\ngroups: &a {<<: *a}\n",
+            2,
+            "merges ('<<') something that is not another mapping",
+        ),
         ("environments: [{name: dev}]\n<<: text\n", 2, "merges ('<<') something that is not another mapping"),
     ],
 )

@@ -6,6 +6,7 @@ A further provider adds its own fixture `<name>_forge` and its name to FORGES; t
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -101,21 +102,14 @@ class LocalForge:
 
 
 @pytest.fixture
-def open_repository(environ: Mapping[str, str]) -> Iterator[Callable[[Path], Repository]]:
-    """Open checkouts and close them at the end."""
-    opened: list[Repository] = []
-
-    def open_one(path: Path) -> Repository:
-        opened.append(Repository.open(path, environ=environ))
-        return opened[-1]
-
-    yield open_one
-    for repository in opened:
-        repository.close()
+def make_writers(environ: Mapping[str, str]) -> Iterator[Callable[[Path], Writers]]:
+    """Open a checkout for any number of writers; all are closed at the end."""
+    with ExitStack() as opened:
+        yield lambda path: Writers(repository=opened.enter_context(Repository.open(path, environ=environ)))
 
 
 @pytest.fixture
-def local_forge(remote: "Remote", checkout: "Checkout", open_repository: Callable[[Path], Repository]) -> LocalForge:
+def local_forge(remote: "Remote", checkout: "Checkout", make_writers: Callable[[Path], Writers]) -> LocalForge:
     """The webshop's remote as a forge."""
-    writers = Writers(repository=open_repository(checkout.path))
+    writers = make_writers(checkout.path)
     return LocalForge(remote=remote, provider=writers.make(), writers=writers)

@@ -20,7 +20,7 @@ from gitops_promotion.providers import local
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
-    from tests.providers.conftest import LocalForge
+    from tests.providers.conftest import LocalForge, Writers
 
 HEAD = "promote/webshop-webui"
 PASSED = CommitStatus(context=OWN_CONTEXT, state="success")
@@ -242,6 +242,24 @@ class TestRaces:
         store = Interposed(local_forge.writers.repository, before=rival)
         answer = local_forge.writers.make("Bob", store=store).merge(opened.number)
         assert (answer.state, answer.reason) == ("refused", "pull request #1 is closed already")
+
+    @pytest.mark.parametrize("branch", ["main", HEAD])
+    def test_a_branch_rewritten_between_listing_and_fetching_is_read_again(
+        self, local_forge: "LocalForge", branch: str
+    ) -> None:
+        opened = propose(local_forge)
+        rewritten: list[str] = []
+
+        class Rival(Interposed):
+            def fetch(self, *refs: str) -> dict[str, str]:
+                if f"refs/heads/{branch}" in refs and not rewritten:
+                    new = {f"{branch}-rewritten.txt": "1\n"}
+                    rewritten.append(local_forge.remote.commit(new, branch=branch, start="main"))
+                return super().fetch(*refs)
+
+        store = Rival(local_forge.writers.repository)
+        assert local_forge.writers.make("Bob", store=store).merge(opened.number).state == "merged"
+        assert rewritten[0] in (local_forge.remote.sha("main^1"), local_forge.remote.sha("main^2"))
 
     def test_lost_for_ever_they_end_with_one_clear_error(self, local_forge: "LocalForge") -> None:
         opened = propose(local_forge)
@@ -520,12 +538,10 @@ HOSTILE = {
     "empty": b"",
     "not JSON": b"{]",
     "not UTF-8": b'{"version": 1, "title": "\xff"}',
-    "half a surrogate pair": b'{"version": 1, "title": "\\ud800"}',
     "a list": b"[]",
     "a number": b"1",
     "a number of 5000 digits": b'{"version": %s}' % (b"9" * 5000),
     "deep": b"[" * 100_000 + b"]" * 100_000,
-    "huge": b'{"version": 1, "x": "%s"}' % (b"x" * local.LIMIT),
     "another version": b'{"version": 2}',
     "no fields": b'{"version": 1}',
 }
@@ -537,7 +553,9 @@ def altered(**changes: object) -> Callable[[dict[str, Any]], bytes]:
 
 HOSTILE_FIELDS = {
     "number as text": altered(number="1"),
-    "number as boolean": altered(number=True),
+    "huge": altered(more="x" * local.LIMIT),
+    "half a surrogate pair": altered(title="\ud800"),
+    "half a surrogate pair where nobody looks": altered(more="\ud800"),
     "another number": altered(number=7),
     "head is base": altered(head="main", base="main"),
     "title as object": altered(title={}),
@@ -569,6 +587,10 @@ class TestHostileRecords:
             local.Record.parse(2, content, "0" * 40)
         assert len(str(error.value)) < 200
         assert "\n" not in str(error.value)
+
+    def test_of_number_true_is_not_number_one(self) -> None:
+        with pytest.raises(ValueError, match="'number' is missing or not of type int"):
+            local.Record.parse(1, json.dumps(HEALTHY | {"number": True}).encode(), "0" * 40)
 
     @pytest.fixture(params=["not JSON", "another number"])
     def broken(self, request: pytest.FixtureRequest, local_forge: "LocalForge") -> PullRequest:
@@ -677,3 +699,26 @@ def test_what_was_read_once_is_not_fetched_again(local_forge: "LocalForge", capl
     before = repository.commands
     forge.details(opened.number)
     assert repository.commands - before == 1
+
+
+@pytest.mark.parametrize(
+    ("clone", "init"),
+    [(("--depth=1",), ()), (("--bare",), ()), ((), ("--object-format=sha256",))],
+    ids=["depth 1", "bare", "sha256"],
+)
+def test_any_kind_of_checkout_will_do(
+    make_remote: Callable[..., "Remote"],
+    make_writers: "Callable[[Path], Writers]",
+    clone: tuple[str, ...],
+    init: tuple[str, ...],
+) -> None:
+    remote = make_remote({"a.txt": "1\n"}, init=init)
+    sha = remote.commit({"b.txt": "1\n"}, branch=HEAD, start="main")
+    # The base is not where the branch began any more, so a merge needs history that a shallow clone lacks.
+    for number in range(3):
+        remote.commit({"c.txt": f"{number}\n"})
+    forge = make_writers(remote.clone("kind", *clone).path).make()
+    forge.set_auto_merge(forge.open_pull_request(draft(HEAD, sha)), enabled=True)
+    forge.set_status(sha, PASSED)
+    assert forge.pull_request(1).merge_sha == remote.sha("main")
+    assert sorted(remote.files("main")) == ["a.txt", "b.txt", "c.txt"]

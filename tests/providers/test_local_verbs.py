@@ -63,6 +63,7 @@ class TestShowing:
         details = verbs.show(session, opened.number)
         assert details.pull_request == opened
         assert details.gated
+        assert details.diff == f"--- /dev/null\n+++ b/{HEAD}.txt\n@@ -0,0 +1 @@\n+1\n"
         assert details.created_at < details.updated_at
         assert [(status.context, status.description) for status in details.statuses] == [("ci/test", "12 passed")]
         [review] = details.reviews
@@ -147,6 +148,11 @@ class TestSettingAStatus:
     def test_of_what_the_remote_lacks_is_an_error(self, session: Session, revision: str) -> None:
         with pytest.raises(UsageError, match="push it first, name a branch"):
             verbs.set_status(session, revision, context="a/b", state="success", description="")
+
+    def test_of_three_digits_is_an_error(self, local_forge: "LocalForge", session: Session) -> None:
+        start = local_forge.branches()["main"][:3]
+        with pytest.raises(UsageError, match=start):
+            verbs.set_status(session, start, context="a/b", state="success", description="")
 
     def test_of_an_ambiguous_start_is_an_error(self, local_forge: "LocalForge") -> None:
         # 900 commits, among which some share their first four digits; always the same ones.
