@@ -58,27 +58,21 @@ _where = _options(
 )
 
 
-class _Duration(click.ParamType[float]):
-    name = "duration"
+def _duration(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    from gitops_promotion.core.config import duration
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from gitops_promotion.core.config import duration
-
-        try:
-            return value if isinstance(value, float) else duration(str(value))
-        except PromotionError as error:
-            self.fail(str(error), param, ctx)
+    try:
+        return None if value is None else duration(value)
+    except PromotionError as error:
+        raise click.BadParameter(str(error)) from None
 
 
-class _Time(click.ParamType[datetime]):
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            time = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is not a time: write it as 2026-01-31T12:00:00Z", param, ctx)
-        return time if time.tzinfo else time.replace(tzinfo=UTC)
+def _time(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+    try:
+        time = None if value is None else datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a time: write it as 2026-01-31T12:00:00Z") from None
+    return time.replace(tzinfo=UTC) if time and not time.tzinfo else time
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -139,7 +133,12 @@ def _session(
 @click.option("--group", required=True, help="The group, the first part of its markers.")
 @click.option("--app", required=True, help="The application, the second part of its markers.")
 @click.option("--tag", required=True, help="The image tag, optionally with its digest: TAG@sha256:...")
-@click.option("--built-at", type=_Time(), help="When the image was built; an older build than the last is skipped.")
+@click.option(
+    "--built-at",
+    callback=_time,
+    metavar="TIME",
+    help="When the image was built; an older build than the last is skipped.",
+)
 @_where
 @_dry_run
 @_verb
@@ -173,8 +172,15 @@ def promote(
 
 @cli.command()
 @click.option("--pr", type=click.IntRange(min=1), help="The pull request to check [default: of the event or checkout].")
-@click.option("--timeout", type=_Duration(), help="How long to wait, such as 5m [default: status_timeout_minutes].")
-@click.option("--interval", type=_Duration(), default="5s", help="How often to look at first [default: 5s].")
+@click.option(
+    "--timeout",
+    callback=_duration,
+    metavar="DURATION",
+    help="How long to wait, such as 5m [default: status_timeout_minutes].",
+)
+@click.option(
+    "--interval", callback=_duration, metavar="DURATION", default="5s", help="How often to look at first [default: 5s]."
+)
 @_where
 @_dry_run
 @_verb
