@@ -83,6 +83,7 @@ def test_an_older_build_is_skipped_whether_the_newer_is_open_or_merged(
     skipped = shop.new("1.4.2", "--built-at", "2026-01-01T00:00:00+00:00").only
     assert skipped["result"] == "skipped"
     assert "1.4.3" in skipped["message"]
+    assert shop.new("1.4.3-again", "--built-at", "2026-01-02T00:00:00Z").results == ["merged"], "as old is not older"
     shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False))})
     assert shop.new("1.4.5", "--built-at", "2026-01-05T00:00:00Z").results == ["opened"]
     assert shop.new("1.4.4", "--built-at", "2026-01-04T00:00:00Z").results == ["skipped"]

@@ -295,3 +295,13 @@ def test_a_head_whose_check_failed_is_rebuilt_once_it_would_pass(shop: "Shop") -
     assert shop.run("promote", "--all").results == ["updated"]
     assert shop.remote.branches()["promote/webshop-webui"] != before
     assert shop.check(2).results == ["passed"]
+
+
+def test_a_head_whose_check_only_ran_out_of_time_is_left_alone(shop: "Shop") -> None:
+    shop.new("1.4.2")
+    shop.run("promote")
+    assert shop.check(2, code=4).results == ["timed-out"]
+    before = shop.remote.branches()["promote/webshop-webui"]
+    shop.flux("dev")
+    assert shop.run("promote", "--all").results == ["unchanged"]
+    assert shop.remote.branches()["promote/webshop-webui"] == before

@@ -228,6 +228,17 @@ def test_several_applications_and_environments_are_all_gated(shop: "Shop", manif
     assert any("webshop/webui 6.6.6 has not been in qa" in reason for reason in outcome["reasons"])
 
 
+def test_two_applications_in_one_environment_are_each_read(shop: "Shop", manifest: Callable[..., str]) -> None:
+    shop.edit({f"webshop/{env}/cart.yaml": manifest("cart", "1") for env in ("dev", "qa", "prod")})
+    shop.new("2", app="cart")
+    shop.new("2")
+    shop.flux("dev")
+    shop.edit({f"webshop/qa/{app}.yaml": manifest(app, "2") for app in ("cart", "webui")}, branch="both")
+    on_pull_request(shop, "both")
+    outcome = check_here(shop)
+    assert [app in " ".join(outcome["reasons"]) for app in ("webshop/cart 2", "webshop/webui 2")] == [True, True]
+
+
 def test_the_configuration_of_the_pull_request_cannot_loosen_its_own_gate(
     shop: "Shop", manifest: Callable[..., str], config: Callable[..., str]
 ) -> None:
