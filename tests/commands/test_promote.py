@@ -305,3 +305,12 @@ def test_a_head_whose_check_only_ran_out_of_time_is_left_alone(shop: "Shop") -> 
     shop.flux("dev")
     assert shop.run("promote", "--all").results == ["unchanged"]
     assert shop.remote.branches()["promote/webshop-webui"] == before
+
+
+def test_b38_a_depth_1_checkout_reads_back_as_far_as_the_arrival(shop: "Shop") -> None:
+    shop.new("1.4.2")
+    for number in range(130):
+        shop.edit({"README.md": f"# {number}\n"})
+    shallow = shop.remote.clone("shallow", "--depth=1")
+    assert shop.run("promote", "--all", where=shallow.path).results == ["opened"]
+    assert shallow.git("rev-list", "--count", "HEAD") == "1"

@@ -79,7 +79,8 @@ def test_waiting_refusing_and_passing_have_their_exit_codes_and_reasons(shop: "S
     shop.flux("dev", "pending")
     assert shop.check(2, code=4).results == ["timed-out"]
     shop.flux("dev")
-    assert shop.check(2).results == ["passed"]
+    passed = shop.check(2).only
+    assert (passed["result"], passed["pull_request"]["state"]) == ("passed", "merged")
 
 
 def test_it_waits_for_flux_and_says_so_once_a_change(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:

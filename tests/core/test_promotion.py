@@ -93,6 +93,8 @@ def test_a_tag_the_target_had_since_and_left_is_found() -> None:
     long_ago = [Point(entry=entry(s), tag=t) for s, t in (("c4", OLD), ("c3", OLD), ("c2", OLD), ("c1", T))]
     assert promotion.been_there(source, rolled_back, T) == "c3"
     assert promotion.been_there(source, long_ago, T) == ""
+    assert promotion.been_there(source, [], T) == ""
+    assert promotion.been_there(source, source, T) == "", "it still has it: nothing was rolled back"
 
 
 def test_a_no_sticks_to_this_environment_and_tag_until_a_newer_pull_request() -> None:
