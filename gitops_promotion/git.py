@@ -196,7 +196,6 @@ class _Web:
     """An http address in its parts; user and password as the address has them, percent signs and all."""
 
     public: str
-    without_password: str
     user: str
     password: str
 
@@ -212,7 +211,6 @@ class _Web:
         user, _, password = userinfo.partition(":")
         return cls(
             public=parts._replace(netloc=host).geturl(),
-            without_password=parts._replace(netloc=f"{user}@{host}").geturl(),
             user=user,
             password=password,
         )
@@ -405,8 +403,6 @@ class Repository:
         ]
         if token:
             self._token = True
-            # A password of the address itself would be offered beside the token.
-            address = web.without_password if web.password else address
             settings = [*handed, (_REMOTE_URL, address), *_credentials(address, basic)]
             self._network = self._environ | _as_environment(settings) | _NO_PROMPT
 
@@ -575,12 +571,16 @@ class Repository:
         if not self._objects:
             self._objects = _Dialogue(self._runner, ["cat-file", "--batch-command", "-z"], self._local)
         question = name.encode(errors="surrogateescape")
-        answer = self._objects.ask(command.encode() + b" " + question + b"\0")
-        if not (header := _OBJECT.fullmatch(answer)):
-            # The name comes back, with the line ends it may have: read on to its end.
-            self._objects.read(max(0, len(question + b" missing\n") - len(answer)))
-            return "", b""
-        content = self._objects.read(int(header[2]) + 1)[:-1] if command == "contents" else b""
+        try:
+            answer = self._objects.ask(command.encode() + b" " + question + b"\0")
+            if not (header := _OBJECT.fullmatch(answer)):
+                # The name comes back, with the line ends it may have: read on to its end.
+                self._objects.read(max(0, len(question + b" missing\n") - len(answer)))
+                return "", b""
+            content = self._objects.read(int(header[2]) + 1)[:-1] if command == "contents" else b""
+        except GitError:
+            self._objects = None
+            raise
         return header[1].decode(), content
 
     # -- history

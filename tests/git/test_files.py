@@ -1,0 +1,435 @@
+"""Finding, reading and writing files at the level of objects."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gitops_promotion.core.model import Change, RefUpdate
+from gitops_promotion.errors import GitError
+from gitops_promotion.git import DEFAULT_IDENTITY, Identity, Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tests.conftest import Checkout, Remote
+
+    Open = Callable[..., Repository]
+    MakeRemote = Callable[..., Remote]
+
+MARKED = 'image: a/webui:1 # {"$imagepolicy": "webshop:webui"}\n'
+NAMES = [
+    "a b.yaml",
+    'quo"te.yaml',
+    "back\\slash.yaml",
+    "new\nline.yaml",
+    "tab\t.yaml",
+    "ünï/cödé.yaml",
+    "not-utf8-\udcff.yaml",
+    "star*[x]?.yaml",
+    ":(top)magic.yaml",
+    "-dash.yaml",
+    "--help/x.yaml",
+    "#comment.yaml",
+    " lead.yaml",
+    "trail .yaml ",
+    "missing\n1 blob 3\nabc.yaml",
+    "colon:colon.yaml",
+    "Kustomization",
+    "u\u2028v.yaml",
+    "{brace}.yaml",
+    "~home.yaml",
+    "$HOME.yaml",
+]
+
+
+@pytest.fixture
+def start(make_remote: "MakeRemote") -> "Remote":
+    return make_remote({"README.md": "start\n"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_git_can_hold_is_found_read_written_and_deleted(
+    name: str, start: "Remote", open_repository: "Open"
+) -> None:
+    base = start.commit({f"dir/{name}": MARKED, "dir/other.yaml": MARKED})
+    repository = open_repository(start.clone().path)
+    path = f"dir/{name}"
+    if not name.endswith(" "):
+        assert repository.grep(base, ["webshop:webui"]) == sorted([path, "dir/other.yaml"])
+        assert repository.grep(base, ["webshop:webui"], [path]) == [path]
+    assert repository.read(base, [path, "nope", path + "x"]) == {path: MARKED.encode()}
+    written = repository.commit(base, {path: b"new", f"more/{name}": b"more"}, "Write\n")
+    assert repository.read(written, [path, f"more/{name}"]) == {path: b"new", f"more/{name}": b"more"}
+    assert {change.path for change in repository.diff(base, written)} == {path, f"more/{name}"}
+    assert {change.path for change in repository.commits(base, written)[0].changes} == {path, f"more/{name}"}
+    (entry, _, _) = repository.history(written, [path], 9)
+    assert [change.path for change in entry.changes] == [path]
+    deleted = repository.commit(written, {path: None}, "Delete\n")
+    assert [(change.path, change.new) for change in repository.diff(written, deleted)] == [(path, None)]
+
+
+def test_b8_b9_a_commit_holds_the_edits_and_nothing_of_the_checkout(remote: "Remote", open_repository: "Open") -> None:
+    checkout = remote.clone()
+    (checkout.path / "script.sh").write_text("#!/bin/sh\n")
+    (checkout.path / "script.sh").chmod(0o755)
+    (checkout.path / "link").symlink_to("webshop/dev")
+    checkout.git("add", ".")
+    checkout.git("commit", "--quiet", "--message=Modes")
+    checkout.git("push", "--quiet", "origin", "main")
+    (checkout.path / "credentials.json").write_text("secret")
+    (checkout.path / "README.md").write_text("changed, not committed")
+    (checkout.path / "script.sh").chmod(0o644)
+    checkout.git("rm", "--quiet", "--cached", "gitops-promotion.yaml")
+
+    repository = open_repository(checkout.path)
+    base = remote.sha("main")
+    sha = repository.commit(base, {"webshop/dev/webui.yaml": b"x\n", "script.sh": b"#!/bin/bash\n"}, "Promote\n")
+    assert {change.path for change in repository.diff(base, sha)} == {"webshop/dev/webui.yaml", "script.sh"}
+    with_private = repository.history(sha, ["script.sh"], 1)
+    assert with_private[0].parents == (base,)
+    repository.push([RefUpdate(ref="refs/heads/p", new=sha, expected=None)])
+    assert remote.files("p") == remote.files("main")  # names and modes
+    assert remote.files("p")["script.sh"] == "100755"
+    assert remote.files("p")["link"] == "120000"
+
+
+def with_modes(remote: "Remote") -> tuple["Checkout", str]:
+    checkout = remote.clone()
+    (checkout.path / "link").symlink_to("webshop/dev")
+    (checkout.path / "webshop" / "dev" / "alias.yaml").symlink_to("webui.yaml")
+    checkout.git("add", ".")
+    checkout.git("update-index", "--add", "--cacheinfo", f"160000,{remote.sha('main')},module")
+    checkout.git("commit", "--quiet", "--message=Modes")
+    checkout.git("push", "--quiet", "origin", "main")
+    return checkout, checkout.sha()
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("link/webui.yaml", b"x"),
+        ("link/new/deep.yaml", b"x"),
+        ("link", b"x"),
+        ("webshop/dev/alias.yaml", b"x"),
+        ("webshop/dev", b"x"),
+        ("webshop/dev", None),
+        ("webshop/dev/webui.yaml/below", b"x"),
+        ("module", b"x"),
+        ("module/file", b"x"),
+        ("module", None),
+        ("", b"x"),
+        ("/etc/passwd", b"x"),
+        ("../x", b"x"),
+        ("a/../x", b"x"),
+        ("a/./x", b"x"),
+        ("a//x", b"x"),
+        ("a/", b"x"),
+        (".git/config", b"x"),
+        ("a/.GIT/hooks/x", b"x"),
+        ("a/.git /x", b"x"),
+        ("a/git~1/x", b"x"),
+        ("a/.g\u200cit/x", b"x"),
+        ("a\0b", b"x"),
+    ],
+)
+def test_a_commit_writes_files_only_and_through_folders_only(
+    path: str, content: bytes | None, remote: "Remote", open_repository: "Open"
+) -> None:
+    checkout, base = with_modes(remote)
+    with pytest.raises(GitError) as caught:
+        open_repository(checkout.path).commit(base, {"fine.yaml": b"y", path: content}, "Change\n")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_symlink_can_be_deleted(remote: "Remote", open_repository: "Open") -> None:
+    checkout, base = with_modes(remote)
+    repository = open_repository(checkout.path)
+    sha = repository.commit(base, {"link": None}, "Delete\n")
+    assert [change.path for change in repository.diff(base, sha)] == ["link"]
+
+
+def test_a_file_and_a_file_below_it_cannot_both_be_written(checkout: "Checkout", open_repository: "Open") -> None:
+    with pytest.raises(GitError, match="is no folder"):
+        open_repository(checkout.path).commit(checkout.sha(), {"a": b"1", "a/b": b"2"}, "Change\n")
+
+
+def test_a_commit_on_an_unknown_base_fails_and_the_next_one_works(
+    checkout: "Checkout", open_repository: "Open"
+) -> None:
+    repository = open_repository(checkout.path)
+    with pytest.raises(GitError, match="fast-import failed"):
+        repository.commit("1" * 40, {"a": b"1"}, "Change\n")
+    with pytest.raises(GitError, match="no full object id"):
+        repository.commit("main", {"a": b"1"}, "Change\n")
+    assert repository.commit(checkout.sha(), {"a": b"1"}, "Change\n")
+
+
+def test_contents_survive_byte_for_byte(checkout: "Checkout", open_repository: "Open") -> None:
+    repository = open_repository(checkout.path)
+    contents = {
+        "empty": b"",
+        "crlf": b"a\r\nb",
+        "nul": b"\0\0",
+        "bin": bytes(range(256)),
+        "done": b"done\n",
+        "big": b"x" * 300_000,
+    }
+    sha = repository.commit(checkout.sha(), contents, "Ünïcode\n\nand more\n")
+    assert repository.read(sha, contents) == contents
+    assert repository.commits(checkout.sha(), sha)[0].message == "Ünïcode\n\nand more\n"
+    assert repository.message(sha) == "Ünïcode\n\nand more\n"
+
+
+def test_many_files_make_one_commit_in_one_command(checkout: "Checkout", open_repository: "Open") -> None:
+    repository = open_repository(checkout.path)
+    before = repository.commands
+    edits: Mapping[str, bytes] = {f"d{i % 7}/f{i}.yaml": MARKED.encode() for i in range(500)}
+    sha = repository.commit(checkout.sha(), edits, "Many\n")
+    assert repository.commands == before + 1
+    assert repository.grep(sha, ["webshop:webui"], [f"d{i}" for i in range(7)]) == sorted(edits)
+    assert len(repository.read(sha, edits)) == 500
+
+
+# -- finding
+
+
+@pytest.mark.parametrize(
+    ("line", "hit"),
+    [
+        (MARKED, True),
+        ('a: 1 # {"$imagepolicy": "webshop:webui:tag"}', True),
+        ('a: 1 # {"x": "webshop:webui"}', False),
+        ('a: 1 # {"$imagepolicy": "webshop:other"}', False),
+        ('a: 1 # {"$imagepolicy":\n# "webshop:webui"}', False),
+        (r'a: 1 # {"$imagepolicy": "webshop\u003awebui"}', True),
+        (r"a: '\' # webshop:webui", False),
+        ('\0 binary # {"$imagepolicy": "webshop:webui"}', True),
+        ('b\xff: 1 # {"$imagepolicy": "webshop:webui"}', True),
+    ],
+)
+def test_a_file_is_found_by_its_marker_line(line: str, hit: bool, start: "Remote", open_repository: "Open") -> None:
+    sha = start.commit({"x.yaml": line.encode("latin1")})
+    assert open_repository(start.clone().path).grep(sha, ["webshop:webui"]) == (["x.yaml"] if hit else [])
+
+
+def test_only_manifests_are_found(start: "Remote", open_repository: "Open") -> None:
+    names = [
+        "a.yaml",
+        "a.yml",
+        "Kustomization",
+        "d/Kustomization",
+        "a.YAML",
+        "a.md",
+        "kustomization",
+        "a.yaml.bak",
+        "xKustomization",
+    ]
+    sha = start.commit(dict.fromkeys(names, MARKED))
+    found = open_repository(start.clone().path).grep(sha, [])
+    assert found == sorted(["a.yaml", "a.yml", "Kustomization", "d/Kustomization"])
+
+
+def test_symlinks_are_not_found(start: "Remote", open_repository: "Open") -> None:
+    start.commit({"real.txt": MARKED})
+    checkout = start.clone()
+    (checkout.path / "link.yaml").symlink_to('# {"$imagepolicy": "webshop:webui"}')
+    checkout.git("add", ".")
+    checkout.git("commit", "--quiet", "--message=Link")
+    assert open_repository(checkout.path).grep(checkout.sha(), ["webshop:webui"]) == []
+
+
+def test_paths_of_a_search_are_literal(start: "Remote", open_repository: "Open") -> None:
+    sha = start.commit(
+        dict.fromkeys(["a*/x.yaml", "ab/x.yaml", "a[b]/x.yaml", "A*/x.yaml", "a/x.yaml", "a/b/y.yaml"], MARKED)
+    )
+    repository = open_repository(start.clone().path)
+    assert repository.grep(sha, [], ["a*"]) == ["a*/x.yaml"]
+    assert repository.grep(sha, [], ["a[b]"]) == ["a[b]/x.yaml"]
+    assert repository.grep(sha, [], ["a"]) == repository.grep(sha, [], ["a/"]) == ["a/b/y.yaml", "a/x.yaml"]
+    assert repository.grep(sha, [], ["a/x.yaml", "ab"]) == ["a/x.yaml", "ab/x.yaml"]
+    assert repository.grep(sha, [], ["missing"]) == []
+
+
+def test_a_needle_is_no_pattern(start: "Remote", open_repository: "Open") -> None:
+    sha = start.commit({"x.yaml": 'a: b # {"$imagepolicy": "web:ui"}\n'})
+    repository = open_repository(start.clone().path)
+    assert repository.grep(sha, ["web.ui"]) == []
+    assert repository.grep(sha, ["-v", "web:ui"]) == ["x.yaml"]
+
+
+def test_a_blob_that_cannot_be_read_is_an_error_not_a_file_without_markers(
+    start: "Remote", open_repository: "Open"
+) -> None:
+    sha = start.commit({"x.yaml": MARKED})
+    checkout = start.clone()
+    blob = checkout.sha("HEAD:x.yaml")
+    for pack in (checkout.path / ".git" / "objects" / "pack").glob("*.pack"):
+        data = pack.read_bytes()
+        for old in (checkout.path / ".git" / "objects" / "pack").glob("*"):
+            old.unlink()
+        checkout.git("unpack-objects", "-q", stdin=data)
+    (checkout.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(GitError, match="grep failed"):
+        open_repository(checkout.path).grep(sha, ["webshop:webui"])
+
+
+# -- reading
+
+
+def test_folders_missing_files_and_odd_names_are_left_out(checkout: "Checkout", open_repository: "Open") -> None:
+    paths = [
+        "README.md",
+        "webshop",
+        "webshop/",
+        "",
+        "./README.md",
+        "../x",
+        "README.md/x",
+        "README.md\n",
+        "a\0b",
+        "/README.md",
+    ]
+    assert list(open_repository(checkout.path).read(checkout.sha(), paths)) == ["README.md"]
+
+
+def test_reading_a_commit_that_is_not_here_is_an_error_not_an_empty_tree(
+    checkout: "Checkout", open_repository: "Open"
+) -> None:
+    repository = open_repository(checkout.path)
+    with pytest.raises(GitError, match="fetch it first"):
+        repository.read("1" * 40, ["README.md"])
+    with pytest.raises(GitError, match="fetch it first"):
+        repository.read_objects(["1" * 40])
+    with pytest.raises(GitError, match="fetch it first"):
+        repository.read(checkout.sha("HEAD:README.md"), ["README.md"])
+    assert not repository.has("main")
+    assert repository.has(checkout.sha())
+
+
+def test_a_diff_shows_deletions_additions_modes_and_no_renames(remote: "Remote", open_repository: "Open") -> None:
+    base = remote.sha("main")
+    text = remote.show("README.md", base)
+    sha = remote.commit({"README.md": None, "READYOU.md": text, "webshop/dev/webui.yaml": "x\n"})
+    repository = open_repository(remote.clone().path)
+    blob = remote.sha(f"{base}:README.md")
+    assert repository.diff(base, sha) == [
+        Change(path="README.md", old=blob, new=None),
+        Change(path="READYOU.md", old=None, new=blob),
+        Change(
+            path="webshop/dev/webui.yaml",
+            old=remote.sha(f"{base}:webshop/dev/webui.yaml"),
+            new=remote.sha(f"{sha}:webshop/dev/webui.yaml"),
+        ),
+    ]
+    assert repository.diff(sha, sha) == []
+
+
+# -- who and when
+
+
+def signature(checkout: "Checkout", repository: Repository) -> list[str]:
+    base = checkout.sha("origin/main")
+    one = repository.commit(base, {"a": b"1"}, "Change\n")
+    two = repository.commit(base, {"b": b"1"}, "Change\n")
+    merged = repository.merge(one, two, "Merge\n").sha
+    repository.push([RefUpdate(ref="refs/heads/p", new=merged, expected=None)])
+    checkout.git("fetch", "--quiet", "origin", "p")
+    shown = checkout.git("log", "-2", "--format=%an <%ae> %aI | %cn <%ce> %cI", "--first-parent", "FETCH_HEAD").split(
+        "\n"
+    )
+    assert shown[0] == shown[1]  # a merge commit is signed like any other
+    return shown[0].split(" | ")
+
+
+def test_commits_are_by_the_given_identity_at_the_given_time(checkout: "Checkout", open_repository: "Open") -> None:
+    bot = Identity(name="Bot", email="bot@example.com")
+    assert (
+        signature(checkout, open_repository(checkout.path, identity=bot))
+        == ["Bot <bot@example.com> 2026-03-01T12:00:00+00:00"] * 2
+    )
+
+
+def test_the_identity_can_be_given_once_the_configuration_is_known(
+    checkout: "Checkout", open_repository: "Open"
+) -> None:
+    repository = open_repository(checkout.path)
+    repository.identity = Identity(name="B<o>t\nX", email="<bot@example.com>")
+    assert signature(checkout, repository)[0].startswith("BotX <bot@example.com> ")
+
+
+def test_commits_are_by_gits_own_identity_otherwise(
+    checkout: "Checkout", open_repository: "Open", environ: dict[str, str]
+) -> None:
+    checkout.git("config", "user.name", "Local")
+    checkout.git("config", "committer.email", "committer@example.com")
+    repository = open_repository(checkout.path, environ=environ | {"GIT_AUTHOR_NAME": "Env"})
+    author, committer = signature(checkout, repository)
+    assert author.startswith("Env <dev@example.com> ")
+    assert committer.startswith("Local <committer@example.com> ")
+
+
+def test_commits_are_by_the_default_identity_if_git_knows_none(
+    checkout: "Checkout", open_repository: "Open", environ: dict[str, str], tmp_path: Path
+) -> None:
+    who = f"{DEFAULT_IDENTITY.name} <{DEFAULT_IDENTITY.email}> "
+    shown = signature(checkout, open_repository(checkout.path, environ=environ | {"GIT_CONFIG_GLOBAL": "/dev/null"}))
+    assert shown[0].startswith(who) and shown[1].startswith(who)
+
+
+# -- merging
+
+
+def test_a_clean_merge_has_both_parents_and_both_changes(remote: "Remote", open_repository: "Open") -> None:
+    base = remote.sha("main")
+    ours = remote.commit({"a": "1\n"})
+    theirs = remote.commit({"b": "1\n"}, branch="p", start=base)
+    repository = open_repository(remote.clone().path)
+    assert repository.conflicts(ours, theirs) == ()
+    merged = repository.merge(ours, theirs, "Merge\n").sha
+    assert merged is not None
+    assert repository.history(merged, [], 1)[0].parents == (ours, theirs)
+    assert {change.path for change in repository.diff(base, merged)} == {"a", "b"}
+
+
+def test_a_merge_that_conflicts_makes_no_commit_and_names_the_files(remote: "Remote", open_repository: "Open") -> None:
+    base = remote.sha("main")
+    ours = remote.commit({"a b\n": "1\n", "ü": "1\n", "fine": "1\n"})
+    theirs = remote.commit({"a b\n": "2\n", "ü": "2\n"}, branch="p", start=base)
+    repository = open_repository(remote.clone().path)
+    assert repository.conflicts(ours, theirs) == ("a b\n", "ü")
+    merge = repository.merge(ours, theirs, "Merge\n")
+    assert (merge.sha, merge.conflicts) == (None, ("a b\n", "ü"))
+
+
+def test_unrelated_histories_cannot_be_merged(remote: "Remote", open_repository: "Open") -> None:
+    clone = remote.clone()
+    clone.git("checkout", "--quiet", "--orphan", "other")
+    clone.git("commit", "--quiet", "--message=Other")
+    repository = open_repository(clone.path)
+    with pytest.raises(GitError, match="rebase the branch"):
+        repository.conflicts(remote.sha("main"), clone.sha())
+    with pytest.raises(GitError, match="no common history: rebase"):
+        repository.diff_from_merge_base(remote.sha("main"), clone.sha())
+
+
+def test_merge_attributes_of_a_person_have_no_say(
+    remote: "Remote", open_repository: "Open", environ: dict[str, str]
+) -> None:
+    base = remote.commit({"x.yaml": "0\n"})
+    ours = remote.commit({"x.yaml": "1\n"})
+    theirs = remote.commit({"x.yaml": "2\n"}, branch="p", start=base)
+    folder = Path(environ["HOME"]) / ".config" / "git"
+    folder.mkdir(parents=True)
+    (folder / "attributes").write_text("* merge=union\n")
+    assert open_repository(remote.clone().path).conflicts(ours, theirs) == ("x.yaml",)
+
+
+def test_merge_drivers_of_the_repository_have_no_say(remote: "Remote", open_repository: "Open", tmp_path: Path) -> None:
+    base = remote.commit({".gitattributes": "*.yaml merge=evil\n", "x.yaml": "0\n"})
+    ours = remote.commit({"x.yaml": "1\n"})
+    theirs = remote.commit({"x.yaml": "2\n"}, branch="p", start=base)
+    checkout = remote.clone()
+    checkout.git("config", "merge.evil.driver", f"touch {tmp_path}/proof")
+    assert open_repository(checkout.path).conflicts(ours, theirs) == ("x.yaml",)
+    assert not (tmp_path / "proof").exists()

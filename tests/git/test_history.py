@@ -1,0 +1,257 @@
+"""Histories, whole and cut off: who changed what, since when, and against which merge base."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gitops_promotion.errors import GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitops_promotion.core.model import Entry
+    from gitops_promotion.git import Repository
+    from tests.conftest import Checkout, Remote
+
+    Open = Callable[..., Repository]
+
+DEV = "webshop/dev/webui.yaml"
+
+
+def paths(entry: "Entry") -> list[str]:
+    return [change.path for change in entry.changes]
+
+
+def fetch(repository: "Repository", *branches: str) -> list[str]:
+    fetched = repository.fetch(*(f"refs/heads/{branch}" for branch in branches))
+    return [fetched[f"refs/heads/{branch}"] for branch in branches]
+
+
+def merge(remote: "Remote", branch: str, into: str = "main") -> str:
+    """A forge's merge commit."""
+    tree = remote.git("merge-tree", "--write-tree", into, branch)
+    sha = remote.git("commit-tree", tree, "-p", into, "-p", branch, "-m", f"Merge {branch}")
+    remote.git("update-ref", f"refs/heads/{into}", sha)
+    return sha
+
+
+# -- what history says
+
+
+def test_b38_history_is_every_first_parent_commit_newest_first_root_included(
+    remote: "Remote", open_repository: "Open"
+) -> None:
+    root = remote.sha("main")
+    change = remote.commit({DEV: "1\n", "elsewhere": "1\n"}, "Change\n\nTag: 1\n", author="A B <a@example.com>")
+    empty = remote.commit({}, "Empty")
+    remote.commit({DEV: "2\n"}, "On a branch", branch="p")
+    merged = merge(remote, "p")
+    entries = open_repository(remote.clone().path).history(merged, ["webshop/dev"], 100)
+    assert [entry.sha for entry in entries] == [merged, empty, change, root]
+    assert [paths(entry) for entry in entries] == [[DEV], [], [DEV], [DEV]]
+    assert entries[0].parents == (empty, remote.sha("p"))
+    assert entries[-1].parents == ()
+    assert all(entry.complete for entry in entries)
+    assert entries[2].trailers == {"Tag": "1"}
+    assert (entries[2].author_email, entries[2].committer_email) == ("a@example.com", "a@example.com")
+    assert entries[2].changes[0].new == remote.sha(f"{change}:{DEV}")
+
+
+def test_b38_history_is_in_the_order_of_parents_whatever_the_clocks_said(
+    remote: "Remote", open_repository: "Open"
+) -> None:
+    clone = remote.clone()
+    for number in range(4):  # each commit claims to be older than its parent
+        stamp = f"{2_000_000_000 - number * 1000} +0000"
+        environ = {**clone.environ, "GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}
+        type(clone)(path=clone.path, environ=environ).git("commit", "--quiet", "--allow-empty", f"--message={number}")
+    entries = open_repository(clone.path).history(clone.sha(), [], 3)
+    assert [entry.message for entry in entries] == ["3\n", "2\n", "1\n"]
+
+
+def test_a_branchs_commits_are_those_of_both_sides_of_its_merges(remote: "Remote", open_repository: "Open") -> None:
+    base = remote.sha("main")
+    ours = remote.commit({DEV: "1\n"}, "Promote", branch="p", start=base)
+    moved = remote.commit({"README.md": "moved\n"}, "On main")
+    person = remote.commit({"x": "1\n"}, "By a person", branch="q", start=base)
+    merge(remote, "q", into="p")
+    updated = merge(remote, "main", into="p")
+    entries = open_repository(remote.clone().path).commits(remote.sha("main"), updated)
+    assert {entry.sha for entry in entries} == {ours, person, updated, *entries[0].parents} - {moved}
+    assert entries[0].sha == updated
+    assert paths(entries[0]) == ["README.md"]  # against the first parent
+
+
+def test_odd_messages_do_not_spoil_the_log(remote: "Remote", open_repository: "Open") -> None:
+    base = remote.sha("main")
+    messages = ["", "\n\n:100644 100644 a b M\n", ":000000 x", "a\x01b\x1e", "x" * 5000, "ü\u2028\n\nKey: value"]
+    shas = [remote.commit({"x": str(number)}, message) for number, message in enumerate(messages)]
+    entries = open_repository(remote.clone().path).commits(base, shas[-1])
+    assert [entry.sha for entry in entries] == shas[::-1]
+    assert [paths(entry) for entry in entries] == [["x"]] * len(shas)
+    assert entries[0].message.strip() == messages[-1]
+    assert entries[0].trailers == {"Key": "value"}
+
+
+def test_paths_of_a_history_are_literal(remote: "Remote", open_repository: "Open") -> None:
+    remote.commit({"a*/x": "1", ":(top)a": "1"})
+    remote.commit({"ab/x": "1", "a": "1"})
+    entries = open_repository(remote.clone().path).history(remote.sha("main"), ["a*", ":(top)a"], 2)
+    assert [paths(entry) for entry in entries] == [[], [":(top)a", "a*/x"]]
+
+
+# -- cut-off history
+
+
+@pytest.fixture
+def long(remote: "Remote") -> "Remote":
+    for number in range(30):
+        remote.commit({"count.yaml": f"{number}\n"}, f"Count {number}")
+    return remote
+
+
+def test_a_fetch_cuts_nothing_off_a_whole_history(long: "Remote", open_repository: "Open") -> None:
+    checkout = long.clone()
+    long.commit({"new": "1"})
+    repository = open_repository(checkout.path)
+    (tip,) = repository.fetch("refs/heads/main", depth=2).values()
+    assert not repository.shallow
+    assert len(repository.history(tip, [], 100)) == 32
+    assert not repository.deepen(5)
+
+
+def test_history_at_the_cut_is_marked_and_claims_no_changes(long: "Remote", open_repository: "Open") -> None:
+    checkout = long.clone("checkout", "--depth=3")
+    entries = open_repository(checkout.path).history(checkout.sha(), [], 100)
+    assert [entry.complete for entry in entries] == [True, True, False]
+    assert [len(entry.changes) for entry in entries] == [1, 1, 0]
+    assert entries[2].parents == ()
+
+
+def test_deepening_ends_when_there_is_no_more(make_long: "Callable[[int], Remote]", open_repository: "Open") -> None:
+    remote = make_long(130)
+    checkout = remote.clone("checkout", "--depth=1")
+    before = checkout.snapshot()
+    repository = open_repository(checkout.path)
+    (tip,) = fetch(repository, "main")
+    assert len(repository.history(tip, [], 1000)) == 100
+    assert repository.deepen(120)
+    assert len(repository.history(tip, [], 1000)) == 120
+    assert repository.fetch("refs/heads/main") == {"refs/heads/main": tip}
+    assert len(repository.history(tip, [], 1000)) == 120  # fetching again cuts nothing off
+    assert repository.deepen(1000)
+    assert len(repository.history(tip, [], 1000)) == 131
+    assert not repository.shallow
+    assert not repository.deepen(5000)
+    assert checkout.snapshot() == before
+
+
+@pytest.fixture
+def make_long(remote: "Remote") -> "Callable[[int], Remote]":
+    def make(count: int) -> "Remote":
+        stream = ""
+        for number in range(count):
+            stream += f"commit refs/heads/main\ncommitter A <a@example.com> {1_700_000_000 + number} +0000\n"
+            stream += "data 5\nCount\n" + ("from refs/heads/main^0\n" if number == 0 else "")
+            stream += f"M 100644 inline count.yaml\ndata {len(str(number))}\n{number}\n"
+        remote.git("fast-import", "--quiet", stdin=stream)
+        return remote
+
+    return make
+
+
+@pytest.mark.parametrize(("depth", "protocol"), [(1, 2), (2, 2), (50, 2), (1, 0)])
+def test_the_merge_base_is_found_beyond_the_cut(
+    depth: int, protocol: int, make_long: "Callable[[int], Remote]", open_repository: "Open"
+) -> None:
+    remote = make_long(1)
+    fork = remote.sha("main")
+    remote.commit({DEV: "promoted\n"}, branch="p", start=fork)
+    make_long(150)
+    checkout = remote.clone("checkout", f"--depth={depth}", "--branch=p")
+    checkout.git("config", "--global", "protocol.version", str(protocol))
+    repository = open_repository(checkout.path)
+    main, head = fetch(repository, "main", "p")
+    base, changes = repository.diff_from_merge_base(main, head)
+    assert base == fork
+    assert [change.path for change in changes] == [DEV]
+    assert [entry.sha for entry in repository.commits(main, head)] == [head]
+    assert repository.conflicts(main, head) == ()
+
+
+def test_a_long_branch_cannot_hide_the_newer_merge_base_behind_the_cut(
+    make_long: "Callable[[int], Remote]", open_repository: "Open"
+) -> None:
+    # An old fork point is near on one path; the branch also has main's newer change, but far back. Compared with the
+    # old one, setting the file back to what it was then would look like no change at all.
+    remote = make_long(1)
+    old = remote.sha("main")
+    new = remote.commit({DEV: "2.0.0\n"}, "Newer tag")
+    for number in range(120):
+        remote.commit({"noise": f"{number}\n"}, branch="p", start=None if number else new)
+    remote.commit({"side": "1\n"}, branch="side", start=old)
+    merge(remote, "side", into="p")
+    head = remote.commit({DEV: remote.show(DEV, old)}, "Back to the old tag", branch="p")
+    repository = open_repository(remote.clone("checkout", "--depth=1").path)
+    main, head = fetch(repository, "main", "p")
+    base, changes = repository.diff_from_merge_base(main, head)
+    assert base == new
+    assert DEV in [change.path for change in changes]
+
+
+def test_a_criss_cross_history_hides_no_change(remote: "Remote", open_repository: "Open") -> None:
+    start = remote.sha("main")
+    one = remote.commit({DEV: "one\n"}, branch="main")
+    two = remote.commit({"b": "two\n"}, branch="p", start=start)
+    for branch, other, sha in (("main", two, one), ("p", one, two)):
+        tree = remote.git("merge-tree", "--write-tree", sha, other)
+        made = remote.git("commit-tree", tree, "-p", sha, "-p", other, "-m", f"Cross {branch}")
+        remote.git("update-ref", f"refs/heads/{branch}", made)
+    # Seen from either merge base alone, one of the two files looks untouched.
+    head = remote.commit({DEV: remote.show(DEV, start), "b": None}, "Back", branch="p")
+    repository = open_repository(remote.clone().path)
+    base, changes = repository.diff_from_merge_base(remote.sha("main"), head)
+    assert base in (one, two)
+    assert [change.path for change in changes] == ["b", DEV]
+
+
+def test_history_that_the_remote_itself_lacks_is_an_error_with_a_next_step(
+    long: "Remote", make_remote: "Callable[..., Remote]", open_repository: "Open"
+) -> None:
+    fork = long.sha("main~20")
+    long.commit({"a": "1"}, branch="p", start=fork)
+    cut = long.path.parent / "cut.git"
+    long.git("clone", "--quiet", "--bare", "--depth=2", "--no-single-branch", long.path.as_uri(), str(cut))
+    checkout = long.clone("checkout", "--depth=1")
+    checkout.git("remote", "set-url", "origin", str(cut))
+    repository = open_repository(checkout.path)
+    main, head = fetch(repository, "main", "p")
+    with pytest.raises(GitError, match=r"cut off .*fetch-depth: 0"):
+        repository.diff_from_merge_base(main, head)
+
+
+def test_an_events_commit_is_fetched_even_if_no_branch_holds_it(long: "Remote", open_repository: "Open") -> None:
+    checkout = long.clone("checkout", "--depth=1")
+    lost = long.commit({"lost": "1\n"}, branch="lost")
+    long.git("update-ref", "-d", "refs/heads/lost")
+    repository = open_repository(checkout.path)
+    assert not repository.has(lost)
+    assert repository.fetch_commit(lost)
+    assert repository.read(lost, ["lost"]) == {"lost": b"1\n"}
+
+
+def test_an_events_commit_that_an_old_server_does_not_give_is_not_there(
+    long: "Remote", open_repository: "Open"
+) -> None:
+    checkout = long.clone("checkout", "--depth=1")
+    lost = long.commit({"lost": "1\n"}, branch="lost")
+    long.git("update-ref", "-d", "refs/heads/lost")
+    checkout.git("config", "--global", "protocol.version", "0")
+    assert open_repository(checkout.path).fetch_commit(lost) is False
+
+
+@pytest.mark.parametrize("sha", ["1" * 40, "0" * 40, "", "main", "--upload-pack=x", "1" * 39, "HEAD"])
+def test_a_commit_that_nobody_has_is_simply_not_there(sha: str, checkout: "Checkout", open_repository: "Open") -> None:
+    repository = open_repository(checkout.path)
+    assert repository.fetch_commit(sha) is False
+    assert repository.has(sha) is False

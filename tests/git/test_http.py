@@ -1,0 +1,415 @@
+"""Tokens over http, against git's own server program on loopback."""
+
+import os
+import shutil
+import subprocess
+import threading
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from gitops_promotion.core.model import RefUpdate
+from gitops_promotion.errors import AuthError, GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitops_promotion.git import Repository
+    from tests.conftest import Checkout, Remote
+
+    Open = Callable[..., Repository]
+    StartForge = Callable[..., "Forge"]
+
+TOKEN = "s3cret-t0ken"
+
+
+def basic(userinfo: str) -> str:
+    return "Basic " + b64encode(userinfo.encode()).decode()
+
+
+@dataclass
+class Forge:
+    """What the server on loopback asks for and what it saw."""
+
+    root: Path
+    accepts: set[str] = field(default_factory=set)
+    """Authorization headers that may read and write; none: everybody may."""
+    read_only: bool = False
+    refusal: Callable[[list[str]], str] = lambda _: "Write access not granted\n"
+    redirect: str = ""
+    port: int = 0
+    seen: list[list[str]] = field(default_factory=list)
+    """The Authorization headers of each request that was let in, and of each that was redirected."""
+    exposed: list[str] = field(default_factory=list)
+    """Where the token could be read by others while git was talking to us."""
+    scratch: Path | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/remote.git"
+
+    def look_around(self) -> None:
+        secrets = (TOKEN.encode(), basic(f"x-access-token:{TOKEN}").removeprefix("Basic ").encode())
+        for line in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                text = line.read_bytes()
+            except OSError:
+                continue
+            if any(secret in text for secret in secrets):
+                self.exposed.append(text.decode(errors="replace"))
+        for path in self.scratch.rglob("*") if self.scratch else ():
+            if path.is_file() and any(secret in path.read_bytes() for secret in secrets):
+                self.exposed.append(str(path))
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    forge: Forge
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is http.server's
+        pass
+
+    def do_GET(self) -> None:
+        self.serve(b"")
+
+    def do_POST(self) -> None:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            chunks = []
+            while size := int(self.rfile.readline(), 16):
+                chunks.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            self.serve(b"".join(chunks))
+        else:
+            self.serve(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def serve(self, body: bytes) -> None:
+        forge = self.forge
+        headers = self.headers.get_all("Authorization") or []
+        if forge.redirect:
+            forge.seen.append(headers)
+            self.answer(301, {"Location": forge.redirect + self.path}, b"")
+        elif forge.accepts and forge.accepts.isdisjoint(headers):
+            self.answer(401, {"WWW-Authenticate": 'Basic realm="forge"'}, b"")
+        elif forge.read_only and "git-receive-pack" in self.path:
+            self.answer(403, {"Content-Type": "text/plain"}, forge.refusal(headers).encode())
+        else:
+            forge.seen.append(headers)
+            forge.look_around()
+            self.git(body)
+
+    def git(self, body: bytes) -> None:
+        parts = urlsplit(self.path)
+        environ = {
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(self.forge.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "REMOTE_USER": "somebody",
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": parts.path,
+            "QUERY_STRING": parts.query,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+        }
+        done = subprocess.run(["git", "http-backend"], input=body, env=environ, capture_output=True, check=True)
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        self.answer(int(fields.pop("Status", "200").split()[0]), fields, content)
+
+    def answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@pytest.fixture
+def start_forge(remote: "Remote", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[StartForge]":
+    servers = []
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+
+    def start(*accepts: str, **options: Any) -> Forge:
+        forge = Forge(root=remote.path.parent, accepts={basic(one) for one in accepts}, scratch=scratch, **options)
+        handler = type("OwnHandler", (Handler,), {"forge": forge})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        forge.port = server.server_port
+        servers.append((server, threading.Thread(target=server.serve_forever, args=(0.01,))))
+        servers[-1][1].start()
+        return forge
+
+    yield start
+    for server, thread in servers:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def promote(repository: "Repository") -> str:
+    main = repository.fetch(*repository.refs("refs/heads/*").shas)["refs/heads/main"]
+    sha = repository.commit(main, {"a": b"1"}, "Change\n")
+    repository.push([RefUpdate(ref="refs/heads/p", new=sha, expected=None)])
+    return sha
+
+
+@pytest.mark.parametrize("depth", [(), ("--depth=1",)])
+@pytest.mark.parametrize(("user", "sent"), [("", "x-access-token"), ("org@", "org"), ("a%40b@", "a@b")])
+def test_the_token_is_sent_once_a_request_and_shown_to_nobody_else(
+    user: str, sent: str, depth: tuple[str, ...], remote: "Remote", start_forge: "StartForge", open_repository: "Open"
+) -> None:
+    forge = start_forge(f"{sent}:{TOKEN}")
+    checkout = remote.clone("checkout", *depth)
+    remote.commit({"moved": "1"})
+    checkout.git("remote", "set-url", "origin", forge.url.replace("//", f"//{user}"))
+    repository = open_repository(checkout.path, token=TOKEN)
+    sha = promote(repository)
+    assert remote.sha("p") == sha
+    assert repository.read(sha, ["a"])
+    assert len(forge.seen) >= 5
+    assert all(headers == [basic(f"{sent}:{TOKEN}")] for headers in forge.seen)
+    assert forge.exposed == []
+    assert repository.url == forge.url
+    (reader,) = [path for path in Path("/proc").glob("[0-9]*/cmdline") if is_reader(path)]
+    assert TOKEN.encode() not in reader.with_name("environ").read_bytes()
+    assert b64encode(f"{sent}:{TOKEN}".encode()) not in reader.with_name("environ").read_bytes()
+
+
+def is_reader(path: Path) -> bool:
+    """Whether this is the process of ours that reads objects."""
+    try:
+        parent = path.with_name("stat").read_text().rpartition(")")[2].split()[1]
+        return b"cat-file" in path.read_bytes() and parent == str(os.getpid())
+    except OSError:
+        return False
+
+
+def test_a_wrong_token_is_an_authentication_error_that_does_not_show_it(
+    checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
+) -> None:
+    forge = start_forge("x-access-token:another")
+    checkout.git("remote", "set-url", "origin", forge.url)
+    repository = open_repository(checkout.path, token=TOKEN)
+    attempts: list[Callable[[], object]] = [
+        repository.refs,
+        lambda: repository.fetch("refs/heads/main"),
+        lambda: repository.fetch_commit("1" * 40),
+        lambda: repository.push([RefUpdate(ref="refs/heads/p", new=checkout.sha(), expected=None)]),
+    ]
+    for attempt in attempts:
+        with pytest.raises(AuthError, match=r"does not accept the token.*: check --token") as caught:
+            attempt()
+        assert forge.url in str(caught.value)
+        assert TOKEN not in str(caught.value)
+
+
+def test_without_a_token_the_error_asks_for_one(
+    checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
+) -> None:
+    checkout.git("remote", "set-url", "origin", start_forge("x-access-token:another").url)
+    with pytest.raises(AuthError, match="wants a token: give one with --token"):
+        open_repository(checkout.path).refs()
+
+
+def test_a_token_that_may_not_write_says_so(
+    checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
+) -> None:
+    forge = start_forge(f"x-access-token:{TOKEN}", read_only=True)
+    checkout.git("remote", "set-url", "origin", forge.url)
+    repository = open_repository(checkout.path, token=TOKEN)
+    with pytest.raises(AuthError, match=r"lacks a permission \(Write access not granted\)"):
+        promote(repository)
+
+
+def test_a_remote_that_repeats_what_it_was_sent_does_not_make_us_show_it(
+    checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
+) -> None:
+    forge = start_forge(f"x-access-token:{TOKEN}", read_only=True)
+    forge.refusal = lambda headers: f"No write for {TOKEN} in {headers[0]} at http://ci:pass@host/\n\033[2J"
+    checkout.git("remote", "set-url", "origin", forge.url)
+    with pytest.raises(AuthError, match=r"No write for \*\*\* in Basic \*\*\* at http://host/") as caught:
+        promote(open_repository(checkout.path, token=TOKEN))
+    assert str(caught.value).isprintable()
+
+
+@pytest.fixture
+def spied_commands(tmp_path: Path, environ: dict[str, str]) -> "Iterator[Callable[[], list[list[str]]]]":
+    """Each git command that was started: its name, and `token` if its environment has one."""
+    spy = tmp_path / "spy" / "git"
+    spy.parent.mkdir()
+    real = shutil.which("git", path=environ["PATH"])
+    encoded = b64encode(f"x-access-token:{TOKEN}".encode()).decode()
+    spy.write_text(f"""#!/bin/sh
+for word; do case $word in -C) skip=1;; *) [ "$skip" = 1 ] && skip= || {{ name=$word; break; }};; esac; done
+env | grep -q -e '{TOKEN}' -e '{encoded}' && name="$name token"
+echo "$name" >> {tmp_path}/spied
+exec {real} "$@"
+""")
+    spy.chmod(0o755)
+    environ["PATH"] = f"{spy.parent}{os.pathsep}{environ['PATH']}"
+    yield lambda: [line.split() for line in (tmp_path / "spied").read_text().splitlines()]
+
+
+def test_only_commands_that_talk_to_the_remote_get_the_token(
+    checkout: "Checkout",
+    start_forge: "StartForge",
+    open_repository: "Open",
+    environ: dict[str, str],
+    spied_commands: "Callable[[], list[list[str]]]",
+) -> None:
+    checkout.git("remote", "set-url", "origin", start_forge(f"x-access-token:{TOKEN}").url)
+    repository = open_repository(checkout.path, token=TOKEN, environ=environ)
+    sha = promote(repository)
+    main = checkout.sha("origin/main")
+    repository.read(sha, repository.grep(sha, []))
+    repository.diff_from_merge_base(main, sha)
+    repository.commits(main, sha)
+    repository.merge(main, sha, "Merge\n")
+    repository.write_blob(b"")
+    spied = spied_commands()
+    assert {name for name, *token in spied if token} == {"ls-remote", "fetch", "push"}
+    assert len({name for name, *token in spied if not token}) > 6
+
+
+OWN_HEADERS = {
+    "for all": "http.extraHeader",
+    "for the host": "http.http://127.0.0.1:{port}/.extraHeader",
+    "for the path": "http.http://127.0.0.1:{port}/remote.git.extraHeader",
+    "for the path and user": "http.http://org@127.0.0.1:{port}/remote.git.extraHeader",
+}
+
+
+@pytest.mark.parametrize("place", ["--local", "--global", "include", "environment"])
+@pytest.mark.parametrize("key", OWN_HEADERS.values(), ids=OWN_HEADERS)
+def test_a_header_that_a_checkout_step_left_is_used_without_a_token_and_never_beside_one(
+    key: str,
+    place: str,
+    checkout: "Checkout",
+    start_forge: "StartForge",
+    open_repository: "Open",
+    environ: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    forge = start_forge("left:behind")
+    key = key.format(port=forge.port)
+    value = f"AUTHORIZATION: {basic('left:behind')}"
+    checkout.git("remote", "set-url", "origin", forge.url.replace("//", "//org@"))
+    if place == "environment":
+        environ |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": value}
+    elif place == "include":
+        checkout.git("config", "--file", str(tmp_path / "more"), key, value)
+        checkout.git("config", f"includeIf.gitdir:{checkout.path}/.git.path", str(tmp_path / "more"))
+    else:
+        checkout.git("config", place, key, value)
+    open_repository(checkout.path, environ=environ).refs()
+    assert all(headers == [basic("left:behind")] for headers in forge.seen)
+    forge.accepts = {basic(f"org:{TOKEN}")}
+    forge.seen.clear()
+    promote(open_repository(checkout.path, environ=environ, token=TOKEN))
+    assert len(forge.seen) >= 4
+    assert all(headers == [basic(f"org:{TOKEN}")] for headers in forge.seen)
+
+
+def test_helpers_answer_without_a_token_and_are_not_asked_with_one(
+    checkout: "Checkout", start_forge: "StartForge", open_repository: "Open", environ: dict[str, str], tmp_path: Path
+) -> None:
+    forge = start_forge("helper:word")
+    checkout.git("remote", "set-url", "origin", forge.url)
+    helper = f"!f() {{ echo $1 >> {tmp_path}/asked; echo username=helper; echo password=word; }}; f"
+    checkout.git("config", "credential.helper", helper)
+    open_repository(checkout.path).refs()
+    assert "get" in (tmp_path / "asked").read_text()
+    (tmp_path / "asked").unlink()
+    (tmp_path / "ask").write_text(f"#!/bin/sh\necho ask >> {tmp_path}/asked\necho word\n")
+    (tmp_path / "ask").chmod(0o755)
+    asking = environ | {"GIT_ASKPASS": str(tmp_path / "ask"), "SSH_ASKPASS": str(tmp_path / "ask")}
+    with pytest.raises(AuthError):
+        open_repository(checkout.path, token=TOKEN, environ=asking).refs()
+    assert not (tmp_path / "asked").exists()
+
+
+def test_a_password_in_the_address_is_shown_nowhere_and_gives_way_to_a_token(
+    checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
+) -> None:
+    forge = start_forge("ci:pass%word")
+    checkout.git("remote", "set-url", "origin", forge.url.replace("//", "//ci:pass%25word@"))
+    repository = open_repository(checkout.path)
+    repository.refs()
+    assert repository.url == forge.url
+    forge.accepts = {"nobody"}
+    with pytest.raises(AuthError) as caught:
+        repository.refs()
+    assert "pass" not in str(caught.value)
+    forge.accepts = {basic("ci:pass%word")}
+    with pytest.raises(AuthError):
+        open_repository(checkout.path, token=TOKEN).refs()
+    forge.accepts = {basic(f"ci:{TOKEN}")}
+    forge.seen.clear()
+    promote(open_repository(checkout.path, token=TOKEN))
+    assert all(headers == [basic(f"ci:{TOKEN}")] for headers in forge.seen)
+
+
+def test_a_redirect_is_not_followed_with_the_token(
+    checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
+) -> None:
+    other = start_forge()
+    forge = start_forge(redirect=f"http://127.0.0.1:{other.port}")
+    checkout.git("remote", "set-url", "origin", forge.url)
+    checkout.git("config", "http.followRedirects", "true")
+    checkout.git("config", f"http.{forge.url}.followRedirects", "true")
+    with pytest.raises(GitError, match="the remote has moved, put in its new address"):
+        open_repository(checkout.path, token=TOKEN).refs()
+    assert forge.seen == [[basic(f"x-access-token:{TOKEN}")]]
+    assert other.seen == []
+
+
+def test_the_token_goes_to_no_other_address_of_the_repository(
+    checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
+) -> None:
+    forge = start_forge(f"x-access-token:{TOKEN}")
+    other = start_forge()
+    checkout.git("remote", "set-url", "origin", forge.url)
+    checkout.git("remote", "set-url", "--push", "origin", other.url)
+    promote(open_repository(checkout.path, token=TOKEN))
+    assert other.seen
+    assert all(headers == [] for headers in other.seen)
+
+
+@pytest.mark.parametrize(
+    "name", ["GIT_TRACE_CURL", "GIT_CURL_VERBOSE", "GIT_TRACE", "GIT_TRACE2_EVENT", "GIT_TRACE_SETUP"]
+)
+def test_traces_that_are_switched_on_do_not_show_the_token(
+    name: str,
+    checkout: "Checkout",
+    start_forge: "StartForge",
+    open_repository: "Open",
+    environ: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    forge = start_forge("x-access-token:another")
+    checkout.git("remote", "set-url", "origin", forge.url)
+    checkout.git("config", "--global", "trace2.configParams", "*")
+    checkout.git("config", "--global", "trace2.envVars", "GIT_CONFIG_VALUE_0,GIT_CONFIG_VALUE_8,GIT_CONFIG_VALUE_9")
+    more = {"GIT_TRACE_REDACT": "0", "GIT_TRACE2_CONFIG_PARAMS": "*", name: str(tmp_path / "trace")}
+    with pytest.raises(AuthError) as caught:
+        open_repository(checkout.path, token=TOKEN, environ=environ | more).refs()
+    more[name] = "1"
+    with pytest.raises(AuthError) as shown:
+        open_repository(checkout.path, token=TOKEN, environ=environ | more).refs()
+    traced = (tmp_path / "trace").read_text() if (tmp_path / "trace").exists() else ""
+    for text in (str(caught.value), str(shown.value), traced):
+        assert TOKEN not in text
+        assert b64encode(f"x-access-token:{TOKEN}".encode()).decode() not in text
+    assert traced or name == "GIT_CURL_VERBOSE"
