@@ -5,9 +5,11 @@ Only click is imported before a verb runs, so that `--help` stays fast (DESIGN 1
 
 import functools
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -327,6 +329,9 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit with one of the codes of docs/exit-codes.md."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    with suppress(ValueError):  # only a main thread may
+        # A runner that cancels a job sends SIGTERM: end as by Ctrl-C, without leaving files or processes behind.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cli.main(args, standalone_mode=False)
     except click.exceptions.Exit as exit_:

@@ -258,7 +258,7 @@ class _Checkout:
         """Read the configuration that git sees here, included files and all. Raises GitError."""
         extra = [("safe.directory", os.path.realpath(path)) for path in (self.root, self.git_dir)] if trust else []
         # git itself must find the folder: told where it is, it would not check whose it is.
-        unset = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_CONFIG")
+        unset = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_CONFIG")
         plain = {**environ, **_as_environment(_inherited(environ) + extra), "LC_ALL": "C"}
         listed = runner.run(["config", "--list", "-z", "--show-scope", "--includes"], plain, unset=unset)
         fields = listed.stdout.decode(errors="surrogateescape").split("\0")

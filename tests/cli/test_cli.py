@@ -143,16 +143,23 @@ def test_help_imports_click_alone() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_an_interrupt_while_waiting_is_exit_130(
-    checkout: "Checkout", environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_waiting_is_exit_130_and_leaves_nothing_behind(
+    sent: signal.Signals,
+    checkout: "Checkout",
+    environ: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     where = ("--sourcedir", str(checkout.path))
     run(capsys, "new", "--group=webshop", "--app=webui", "--tag=1.4.2", *where)
     run(capsys, "promote", *where)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     program = [sys.executable, "-c", "from gitops_promotion.cli import main; main()"]
     waiting = subprocess.Popen(
         [*program, "status", "--pr", "2", "--timeout", "60s", *where],
-        env=environ | {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"},
+        env=environ | {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"},
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -161,10 +168,12 @@ def test_an_interrupt_while_waiting_is_exit_130(
     for line in waiting.stderr:
         if line.startswith("waiting, "):
             break
-    waiting.send_signal(signal.SIGINT)
+    assert list(temporary.iterdir())
+    waiting.send_signal(sent)
     _, err = waiting.communicate(timeout=30)
     assert waiting.returncode == 130
     assert "interrupted" in err
+    assert not list(temporary.iterdir())
     assert "Traceback" not in err
 
 

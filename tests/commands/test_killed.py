@@ -71,7 +71,8 @@ def test_a_killed_run_is_finished_by_the_next(
         if not checkout.exists():
             subprocess.run(["git", "clone", "-q", where / "remote.git", checkout], env=environ, check=True)
         run = [*program, *args, "--sourcedir", str(checkout)]
-        done = subprocess.run(run, env=environ | {"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+        # What a killed run leaves behind is its temporary folder, and it belongs below ours.
+        done = subprocess.run(run, env=environ | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True)
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         return done.returncode
 

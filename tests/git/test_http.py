@@ -253,7 +253,7 @@ def spied_commands(tmp_path: Path, environ: dict[str, str]) -> "Iterator[Callabl
     encoded = b64encode(f"x-access-token:{TOKEN}".encode()).decode()
     spy.write_text(f"""#!/bin/sh
 for word; do case $word in -C) skip=1;; *) [ "$skip" = 1 ] && skip= || {{ name=$word; break; }};; esac; done
-env | grep -q -e '{TOKEN}' -e '{encoded}' && name="$name token"
+case "$(env)" in *'{TOKEN}'*|*'{encoded}'*) name="$name token";; esac
 echo "$name" >> {tmp_path}/spied
 exec {real} "$@"
 """)
