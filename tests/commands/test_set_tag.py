@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -164,28 +166,42 @@ def test_a_full_disk_is_one_error_and_leaves_every_file_as_it_was(tmp_path: Path
     assert contents(tmp_path) == files
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+@pytest.fixture
+def mortal() -> Iterator[Path]:
+    """A folder, and a test that is not root in it: root may read and write everything."""
+    nobody = 65534
+    with tempfile.TemporaryDirectory() as folder:
+        if os.geteuid():
+            yield Path(folder)
+            return
+        os.chown(folder, nobody, -1)
+        os.setresuid(nobody, nobody, 0)
+        try:
+            yield Path(folder)
+        finally:
+            os.setresuid(0, 0, 0)
+
+
 @pytest.mark.parametrize("unwritable", ["a.yaml", "."])
-def test_an_unwritable_file_or_folder_is_one_error(tmp_path: Path, unwritable: str) -> None:
-    write(tmp_path, {"a.yaml": OLD})
-    mode = (tmp_path / unwritable).stat().st_mode
-    (tmp_path / unwritable).chmod(mode & ~0o222)
+def test_an_unwritable_file_or_folder_is_one_error(mortal: Path, unwritable: str) -> None:
+    write(mortal, {"a.yaml": OLD})
+    mode = (mortal / unwritable).stat().st_mode
+    (mortal / unwritable).chmod(mode & ~0o222)
     with pytest.raises(ManifestError, match=r"a\.yaml: cannot be written: Permission denied: make the file"):
-        run(tmp_path)
-    (tmp_path / unwritable).chmod(mode)
-    assert contents(tmp_path) == {"a.yaml": OLD}
+        run(mortal)
+    (mortal / unwritable).chmod(mode)
+    assert contents(mortal) == {"a.yaml": OLD}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 @pytest.mark.parametrize("unreadable", ["b.yaml", "d"])
-def test_what_cannot_be_read_is_an_error_and_no_silence(tmp_path: Path, unreadable: str) -> None:
-    write(tmp_path, {"a.yaml": OLD, "b.yaml": OLD, "d/c.yaml": OLD})
-    mode = (tmp_path / unreadable).stat().st_mode
-    (tmp_path / unreadable).chmod(0)
+def test_what_cannot_be_read_is_an_error_and_no_silence(mortal: Path, unreadable: str) -> None:
+    write(mortal, {"a.yaml": OLD, "b.yaml": OLD, "d/c.yaml": OLD})
+    mode = (mortal / unreadable).stat().st_mode
+    (mortal / unreadable).chmod(0)
     with pytest.raises(ManifestError, match="cannot be read: Permission denied"):
-        run(tmp_path)
-    (tmp_path / unreadable).chmod(mode)
-    assert set(contents(tmp_path).values()) == {OLD}
+        run(mortal)
+    (mortal / unreadable).chmod(mode)
+    assert set(contents(mortal).values()) == {OLD}
 
 
 def test_an_error_in_one_file_leaves_the_others_as_they_were(tmp_path: Path) -> None:
