@@ -136,7 +136,7 @@ def demo(folder: Path | None, *, verb: Callable[[list[str]], int], say: Callable
         tour.promotion("local", "list")
         tour.git("pull", "--quiet")
         tour.git("log", "--oneline", "--first-parent")
-        tour.git("grep", "--no-color", "-h", "-o", "webui:[0-9.]*", "--", "webshop/dev", "webshop/qa", "webshop/prod")
+        tour.git("grep", "--no-color", "-o", "webui:[0-9.]*", "--", "webshop/dev", "webshop/qa", "webshop/prod")
     say(
         f"\n# Go on by hand:\n"
         f"#   cd {checkout}\n"

@@ -1,0 +1,189 @@
+"""The nouns and the texts made of them."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitops_promotion.core.diff import unified
+from gitops_promotion.core.model import (
+    BODY_LIMIT,
+    TITLE_LIMIT,
+    Outcome,
+    Request,
+    Result,
+    Tag,
+    body,
+    check_name,
+    code_span,
+    commit_message,
+    exit_code,
+    is_name,
+    read_metadata,
+    read_trailers,
+    title,
+)
+from gitops_promotion.errors import UsageError
+
+HEX = "sha256:" + "0123456789abcdef" * 4
+REQUEST = Request(kind="promote", group="webshop", app="webui", tag=Tag("1.4.2"), environment="qa")
+
+
+@pytest.mark.parametrize("name", ["a", "a-b", "A.b_c-1", "flux-system", "agora-tsl.tsl-x", "x" * 100])
+def test_names_of_the_field_are_accepted(name: str) -> None:
+    assert check_name("group", name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-a", "a-", ".", "..", "a..b", "a/b", "a b", "a\n", "a.lock", "x" * 101, "ä", "a:b", "a\x00", "@{u}"]
+)
+def test_b6_names_that_could_leave_their_place_are_refused(name: str) -> None:
+    assert not is_name(name)
+    with pytest.raises(UsageError, match="group"):
+        check_name("group", name)
+
+
+@pytest.mark.parametrize("text", ["1.4.2", "_x", "v1-rc.1", "1234", f"1.4.2@{HEX}", "a" * 128])
+def test_a_tag_is_what_oci_allows(text: str) -> None:
+    assert str(Tag.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".x", "-x", "a:b", "a/b", "a b", "1@", "1@sha256:", f"1@{HEX.upper()}", "1@md5:aa", "a" * 129, "1\n"]
+)
+def test_any_other_tag_is_refused_with_what_is_allowed(text: str) -> None:
+    with pytest.raises(UsageError, match="tag"):
+        Tag.parse(text)
+
+
+def test_b33_the_body_carries_the_seven_keys_of_the_predecessor_in_its_first_line() -> None:
+    text = body(REQUEST, base_sha="abc", previous_tag="1.4.1", files=["webshop/qa/webui.yaml"], notes=["It waits."])
+    first = text.split("\n")[0]
+    values = json.loads(first.removeprefix("<!-- metadata = ").removesuffix(" -->"))
+    assert list(values) == ["group", "app", "tag", "env", "sha", "feature", "type"]
+    found = read_metadata(text)
+    assert found is not None
+    assert (found.group, found.app, found.tag, found.env, found.sha, found.type) == (
+        "webshop",
+        "webui",
+        "1.4.2",
+        "qa",
+        "abc",
+        "promote",
+    )
+    assert "\t" not in text, "tab-indented lines would be a code block"
+    for shown in ("| `qa` | `webshop/webui` | `1.4.1` | `1.4.2` |", "It waits.", "- `webshop/qa/webui.yaml`"):
+        assert shown in text
+
+
+def test_b33_another_comment_before_the_metadata_does_not_hide_it() -> None:
+    text = "<!-- a bot was here -->\nHello\n" + body(REQUEST, base_sha="", previous_tag="", files=[])
+    assert read_metadata(text) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<!-- metadata = {} ",
+        "<!-- metadata = [] -->",
+        "<!-- metadata = {'group': 1} -->",
+        '<!-- metadata = {"group": 1} -->',
+        '<!-- metadata = {"tag": ["x"]} -->',
+        "<!-- metadata = {" + '"a":{' * 5000 + " -->",
+    ],
+)
+def test_b7_a_body_without_good_metadata_is_none_and_no_panic(text: str) -> None:
+    assert read_metadata(text) is None
+
+
+def test_the_body_stays_within_the_smallest_limit_and_keeps_its_metadata() -> None:
+    files = [f"webshop/qa/{'x' * 100}/{number}.yaml" for number in range(1000)]
+    text = body(REQUEST, base_sha="a" * 40, previous_tag="1", files=files)
+    assert len(text) <= BODY_LIMIT
+    assert read_metadata(text) is not None
+    assert text.rstrip().split("\n")[-1].startswith("- and 9")
+
+
+def test_a_long_title_is_cut_and_a_features_title_names_the_feature() -> None:
+    long = Request(kind="promote", group="g" * 100, app="a" * 100, tag=Tag("t" * 128), environment="e" * 60)
+    assert len(title(long)) == TITLE_LIMIT
+    feature = Request(kind="feature", group="g", app="a", tag=Tag("1"), environment="dev", feature="login")
+    assert "login" in title(feature)
+
+
+def test_trailers_are_read_back_from_the_message() -> None:
+    request = Request(
+        kind="promote",
+        group="webshop",
+        app="webui",
+        tag=Tag("1.4.2", HEX),
+        environment="qa",
+        built_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )
+    assert read_trailers(commit_message(request, previous_tag="1.4.1")) == {
+        "Promotion": "webshop/webui",
+        "Environment": "qa",
+        "Tag": f"1.4.2@{HEX}",
+        "Previous-Tag": "1.4.1",
+        "Built-At": "2026-01-02T00:00:00+00:00",
+    }
+    assert read_trailers("Promotion: g/a\n\nNo trailer here") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a", "`a`"),
+        ("", "-"),
+        ("a`b", "``a`b``"),
+        ("`a", "`` `a ``"),
+        ("a|b", "`a\\|b`"),
+        ("a\nb", "`a\ufffdb`"),
+        ("<script>", "`<script>`"),
+        ("@team", "`@team`"),
+    ],
+)
+def test_text_from_outside_is_code_in_markdown(text: str, shown: str) -> None:
+    assert code_span(text) == shown
+
+
+@given(st.text())
+def test_no_text_ends_its_code_span_or_its_line(text: str) -> None:
+    shown = code_span(text)
+    assert "\n" not in shown
+    ticks = len(shown) - len(shown.lstrip("`"))
+    assert shown == "-" or "`" * ticks not in shown[ticks:-ticks].replace("\\|", "|").strip(" ") or ticks == 0
+
+
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        ([], 0),
+        (["opened", "skipped", "declined", "planned", "unchanged", "passed", "merged", "updated"], 0),
+        (["timed-out", "passed"], 4),
+        (["timed-out", "refused"], 3),
+        (["refused", 2], 2),
+        ([2, 5], 5),
+        ([5, 6, 2], 6),
+        ([6, 1, "refused"], 1),
+    ],
+)
+def test_what_must_be_fixed_first_is_the_exit_code_of_several(results: list[Result | int], code: int) -> None:
+    outcomes = [
+        Outcome(result="failed", message="", failure=result)
+        if isinstance(result, int)
+        else Outcome(result=result, message="")
+        for result in results
+    ]
+    assert exit_code(outcomes) == code
+
+
+def test_a_diff_shows_line_ends_and_missing_final_newlines_as_git_does() -> None:
+    text = unified({"a": b"x\r\ny", "gone": b"z\n"}, {"a": b"x\r\nY", "gone": None, "new": b"n\n"})
+    assert "-y\n\\ No newline at end of file\n+Y\n\\ No newline at end of file\n" in text
+    assert " x\r\n" in text
+    assert "--- a/gone\n+++ /dev/null\n" in text
+    assert "--- /dev/null\n+++ b/new\n" in text
