@@ -21,6 +21,7 @@ from gitops_promotion.core.model import (
     RefUpdate,
     Request,
     Result,
+    Verdict,
 )
 from gitops_promotion.core.plan import Proposal
 from gitops_promotion.errors import ForeignCommitsError, GitError, LeaseLostError, PromotionError, UsageError
@@ -104,6 +105,8 @@ def _propose(session: Session, intent: Intent) -> Outcome:
     else:
         result, pull_request = "unchanged", current
     armed = _arm(session, plan, pull_request)
+    if armed.state == "merged":
+        pull_request = session.provider.pull_request(pull_request.number)
     return _report(plan, result, head_sha, pull_request, armed)
 
 
@@ -151,13 +154,17 @@ def _worth_keeping(session: Session, plan: Plan, branch: Branch) -> bool:
 
 def _would_pass_now(session: Session, plan: Plan, branch: Branch) -> bool:
     """Return True if our check refused this head but would pass a new one: only a new commit runs it again."""
-    request = plan.request
     said = session.provider.statuses([branch.sha]).get(branch.sha, [])
     if not any(status.context == OWN_CONTEXT and status.state == "failure" for status in said):
         return False
+    return _verdict(session, plan.request).decision == "pass"
+
+
+def _verdict(session: Session, request: Request) -> Verdict:
+    """Evaluate the gate of a promotion once."""
     previous = session.config.previous_environment(request.environment)
     if previous is None:
-        return False
+        return Verdict(decision="pass")
     asked = Gate(
         group=request.group,
         app=request.app,
@@ -165,7 +172,7 @@ def _would_pass_now(session: Session, plan: Plan, branch: Branch) -> bool:
         environment=request.environment,
         previous=previous.name,
     )
-    return judge(session, asked, expired=False).decision == "pass"
+    return judge(session, asked, expired=False)
 
 
 def disarm(session: Session, pull_request: PullRequest) -> None:
@@ -195,7 +202,22 @@ def _arm(session: Session, plan: Plan, pull_request: PullRequest) -> AutoMerge:
         return AutoMerge(state="off")
     if pull_request.auto_merge:
         return AutoMerge(state="armed")
-    return session.provider.set_auto_merge(pull_request, enabled=True)
+    answer = session.provider.set_auto_merge(pull_request, enabled=True)
+    return _merge_what_is_clean(session, plan, pull_request) if answer.state == "clean" else answer
+
+
+def _merge_what_is_clean(session: Session, plan: Plan, pull_request: PullRequest) -> AutoMerge:
+    """Merge what the forge would let anybody merge, but never past our own gate: that it cannot wait for by itself."""
+    if plan.gated:
+        verdict = _verdict(session, plan.request)
+        if verdict.decision != "pass":
+            why = "; ".join(verdict.reasons)
+            return AutoMerge(
+                state="refused",
+                reason=f"{why}; and no rule of {plan.base} holds it until then: make the check of `gitops-promotion "
+                "status` a required one, or run this again when it would pass",
+            )
+    return session.provider.merge(pull_request)
 
 
 def _report(plan: Plan, result: Result, head_sha: str, pull_request: PullRequest, armed: AutoMerge) -> Outcome:
@@ -203,7 +225,7 @@ def _report(plan: Plan, result: Result, head_sha: str, pull_request: PullRequest
         "merged": "merged",
         "armed": "merges by itself when its checks pass",
         "off": f"waits for a person to merge it ({plan.request.environment} has auto: false)",
-        "refused": f"open, but auto-merge was refused: {armed.reason}",
+        "refused": f"open, but not armed: {armed.reason}",
     }
     final: Result = armed.state if armed.state in ("merged", "refused") else result
     message = f"pull request #{pull_request.number} {messages[armed.state]}"

@@ -1,7 +1,7 @@
 """`promote`: what arrived in one environment by a promotion is proposed for the next."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
@@ -227,10 +227,10 @@ def _veto(
     proposed = branch.proposal.environments if branch else ()
     if current is not None and (busy := [name for name in earlier if name in proposed]):
         message = f"pull request #{current.number} into {busy[0]} has the branch {current.head}: it comes first"
-        return move.outcome("skipped", message, request.tag)
+        return replace(move.outcome("skipped", message, request.tag), pull_request=current)
     if not move.forced and (no := promotion.declined(request, pulls)):
         message = f"pull request #{no.number} for it was closed without merging; to propose it again: {_force(move)}"
-        return move.outcome("declined", message, request.tag)
+        return replace(move.outcome("declined", message, request.tag), pull_request=no)
     return None
 
 

@@ -22,7 +22,7 @@ from gitops_promotion.errors import ManifestError
 
 # The Go tool's fixed author (PREDECESSOR B40): its promotions in flight are ours to carry on.
 _PREDECESSOR = "gitops-promotion@xenit.se"
-_PREDECESSOR_SUBJECTS = ("Promote ", "Promotion ", "Feature ")
+_PREDECESSOR_SUBJECTS = ("Promote ", "Review ", "Remove stale ")
 # GitHub commits its "Update branch" merges under this address; Azure DevOps has no such button.
 _FORGE_COMMITTER = "noreply@github.com"
 

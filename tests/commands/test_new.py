@@ -15,6 +15,8 @@ def test_the_tag_is_merged_into_the_first_environment_and_nothing_else_changes(s
     before = shop.remote.sha("main")
     outcome = shop.new("1.4.2").only
     assert (outcome["result"], outcome["previous_tag"], outcome["tag"]) == ("merged", "1.0.0", "1.4.2")
+    assert outcome["pull_request"]["state"] == "merged"
+    assert outcome["pull_request"]["merge_sha"] == shop.remote.sha("main")
     assert shop.tags() == ("1.4.2", "1.0.0", "1.0.0")
     assert shop.remote.git("diff", "--numstat", before, "main") == "1\t1\twebshop/dev/webui.yaml"
 

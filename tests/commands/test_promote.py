@@ -137,6 +137,7 @@ def test_closing_declines_and_the_decline_sticks_until_forced(shop: "Shop") -> N
     declined = shop.run("promote", "--all").only
     assert declined["result"] == "declined"
     assert "#2" in declined["message"]
+    assert declined["pull_request"]["number"] == 2
     assert shop.run("promote").results == ["declined"]
     assert shop.run("promote", "--app", "webui", "--env", "qa").results == ["opened"]
 
