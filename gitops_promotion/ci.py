@@ -1,4 +1,4 @@
-"""What the runner tells: which event, branch, commits and pull request a run is about.
+"""The runner: which event, branch, commits and pull request a run is about, and where its results go.
 
 Only the runner's own variables and its event file are read, as arguments. What a pull request brings (its branch's
 name, its commits) is somebody else's text: checked here, an authority nowhere.
@@ -8,12 +8,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NoReturn, Self
 from urllib.parse import quote
 
 from gitops_promotion.errors import UsageError
 
 Runner = Literal["github", "azure", ""]
+Level = Literal["error", "warning", "notice"]
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # The characters git-check-ref-format forbids; no more, for a branch may be a person's.
@@ -26,6 +28,12 @@ _PULL_REQUEST_EVENTS = (
     "pull_request_review_comment",
 )
 _AS_IN_A_SHELL = "or clear GITHUB_ACTIONS and TF_BUILD to run as in a shell"
+MERGE_QUEUE = "gh-readonly-queue/"
+"""What the branches of GitHub's merge groups begin with; the branch they go into comes next."""
+
+# Where a dispatch keeps what its sender says.
+_DISPATCHES = {"repository_dispatch": "client_payload", "workflow_dispatch": "inputs"}
+_WISHES = ("group", "app", "tag")
 _AZURE_EVENTS = {"pullrequest": "pull_request", "individualci": "push", "batchedci": "push"}
 
 
@@ -36,7 +44,8 @@ class CIContext:
     `event` is `push`, `pull_request`, `merge_group` or another word of the runner's own. `head_branch` is the branch
     pushed to or the pull request's own, without `refs/heads/`, "" for a tag; `head_sha` is its commit, never the
     runner's temporary merge (B20). `before` and `after` are a push's or a merge group's range, both or neither.
-    `foreign`: the pull request comes from another repository, so its branch is none of ours (B25).
+    `foreign`: the pull request comes from another repository, so its branch is none of ours (B25). `status_context`
+    names the commit status whose arrival is the event.
     """
 
     runner: Runner = ""
@@ -48,6 +57,14 @@ class CIContext:
     before: str = ""
     after: str = ""
     run_url: str = ""
+    status_context: str = ""
+
+
+def runner(environ: Mapping[str, str]) -> Runner:
+    """Return which CI system runs this, "" for none."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return "github"
+    return "azure" if environ.get("TF_BUILD", "").lower() == "true" else ""
 
 
 def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
@@ -55,11 +72,66 @@ def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext
 
     Raises UsageError for an event file that is missing or malformed, and for values that cannot be what they claim.
     """
-    if environ.get("GITHUB_ACTIONS") == "true":
-        return _github(environ, read)
-    if environ.get("TF_BUILD", "").lower() == "true":
-        return _azure(environ)
+    match runner(environ):
+        case "github":
+            return _github(environ, read)
+        case "azure":
+            return _azure(environ)
     return CIContext()
+
+
+def wishes(environ: Mapping[str, str], read: Callable[[str], str]) -> dict[str, str]:
+    """Return those of `group`, `app` and `tag` that the sender of a dispatch event named (issue 3).
+
+    They come from the `client_payload` of GitHub's `repository_dispatch` or the `inputs` of its `workflow_dispatch`;
+    all other events name none. Raises UsageError for an event file that cannot be read and for values that are no
+    strings.
+    """
+    where = _DISPATCHES.get(environ.get("GITHUB_EVENT_NAME", ""))
+    if where is None or runner(environ) != "github":
+        return {}
+    payload = _Payload.load(environ, read)
+    found = {name: payload.wish(where, name) for name in _WISHES}
+    return {name: text for name, text in found.items() if text}
+
+
+def annotation(environ: Mapping[str, str], level: Level, title: str, text: str) -> str:
+    """Return the line by which the runner shows a text on the run's page, "" where it has no such thing."""
+    if runner(environ) != "github":
+        return ""
+    return f"::{level} title={_escaped(title, ':,')}::{_escaped(text)}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    # The percent sign comes first: `%0A` in a text must not come out as the end of a line.
+    for character in "%\r\n" + more:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
+
+
+def publish(
+    environ: Mapping[str, str], *, outputs: Mapping[str, str], summary: str, nonce: Callable[[], str]
+) -> list[str]:
+    """Append outputs and a Markdown summary to the runner's files; returns a warning for each it does not get.
+
+    `nonce` makes a text that nobody can guess: it ends a value, so that no value can end itself and begin another.
+    """
+    if runner(environ) != "github":
+        return []
+    delimiter = next(text for text in iter(nonce, "") if not any(text in value for value in outputs.values()))
+    lines = (f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in outputs.items())
+    warnings = []
+    for name, content in {"GITHUB_OUTPUT": "".join(lines), "GITHUB_STEP_SUMMARY": summary}.items():
+        path = environ.get(name, "")
+        if not path:
+            continue
+        try:
+            with Path(path).open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+                file.write(content)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            warnings.append(f"{name} {path!r} cannot be written ({why}): mount the runner's files where this runs")
+    return warnings
 
 
 def _github(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
@@ -111,6 +183,7 @@ def _github(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext
     return CIContext(
         runner="github",
         event=event,
+        status_context=_Payload.load(environ, read).text("context") if event == "status" else "",
         head_branch=_branch("GITHUB_REF", ref) if ref.startswith(_HEADS) else "",
         head_sha=_sha_or_none("GITHUB_SHA", environ.get("GITHUB_SHA", "")),
         run_url=url,
@@ -190,6 +263,17 @@ class _Payload:
             return ""
         return found if isinstance(found, str) else _refuse(self._name(keys), found)
 
+    def wish(self, where: str, name: str) -> str:
+        """Return a dispatch's value, "" where it has none."""
+        values = self._find((where,))
+        found = values.get(name) if isinstance(values, dict) else values
+        if found is None or isinstance(found, str):
+            return found or ""
+        # Not made a string here: as a number the tag 1.10 has arrived as 1.1.
+        raise UsageError(
+            f"{self._name((where, name))} is {_short(found)}, not a string: send it in quotes, or give --{name}"
+        )
+
     def branch(self, *keys: str) -> str:
         return _branch(self._name(keys), self.text(*keys))
 
@@ -223,8 +307,12 @@ def _number(name: str, text: str) -> int:
 
 
 def _refuse(name: str, found: object) -> NoReturn:
-    shown = ascii(found)
     raise UsageError(
-        f"{name} is {shown if len(shown) < 100 else shown[:100] + '...'}, which it cannot be: "
+        f"{name} is {_short(found)}, which it cannot be: "
         f"run with the runner's own variables and event, {_AS_IN_A_SHELL}"
     )
+
+
+def _short(found: object) -> str:
+    shown = ascii(found)
+    return shown if len(shown) < 100 else shown[:100] + "..."

@@ -4,6 +4,7 @@ Only click is imported before a verb runs, so that `--help` stays fast (DESIGN 1
 """
 
 import functools
+import io
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from gitops_promotion.errors import PromotionError
+from gitops_promotion.errors import PromotionError, UsageError
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ _where = _options(
         envvar="GITOPS_PROMOTION_TOKEN",
         metavar="TOKEN",
         help="The forge's token; better in the environment as GITOPS_PROMOTION_TOKEN.",
+    ),
+    click.option(
+        "--api-url", default="", metavar="URL", help="The forge's API [default: GITHUB_API_URL, else by the remote]."
     ),
     _output,
 )
@@ -96,17 +100,20 @@ def _verb(function: Callable[..., "Sequence[Outcome] | _View"]) -> Callable[...,
 
     @functools.wraps(function)
     def run(*, output: str, verbose: bool, quiet: bool, **kwargs: Any) -> None:
-        from gitops_promotion import render
+        from gitops_promotion import ci, render
         from gitops_promotion.core.model import Outcome, exit_code
 
-        terminal = Terminal(verbose=verbose, quiet=quiet, secrets=(kwargs.get("token", ""),))
+        runner = ci.runner(os.environ)
+        terminal = Terminal(verbose=verbose, quiet=quiet, runner=runner, secrets=(kwargs.get("token", ""),))
         try:
-            outcomes = function(terminal, **kwargs)
+            with terminal.hearing():
+                outcomes = function(terminal, **kwargs)
         except PromotionError as error:
             terminal.error(str(error))
+            failure = Outcome(result="failed", message=terminal.mask(str(error)), failure=error.exit_code)
             if output == "json":
-                failure = Outcome(result="failed", message=terminal.mask(str(error)), failure=error.exit_code)
                 terminal.result(render.as_json([failure]))
+            _tell_runner(terminal, function.__name__.replace("_", "-"), [failure])
             sys.exit(error.exit_code)
         terminal.clear()
         if isinstance(outcomes, _View):
@@ -116,25 +123,52 @@ def _verb(function: Callable[..., "Sequence[Outcome] | _View"]) -> Callable[...,
         for outcome in outcomes:
             if outcome.result == "failed":
                 terminal.error(f"{render.subject(outcome)}: {outcome.message}".removeprefix(": "))
+        _tell_runner(terminal, function.__name__.replace("_", "-"), outcomes)
         sys.exit(exit_code(outcomes))
 
     return run
 
 
+def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -> None:
+    """Hand the outcomes to the CI system, where there is one: annotations, outputs and summary."""
+    import secrets
+
+    from gitops_promotion import ci, render
+
+    for level, title, text in render.annotations(outcomes):
+        if line := ci.annotation(os.environ, level, terminal.mask(title), terminal.mask(text)):
+            terminal.command(line, error=level == "error")
+    for warning in ci.publish(
+        os.environ,
+        outputs={name: terminal.mask(value) for name, value in render.outputs(outcomes).items()},
+        summary=terminal.mask(render.summary(outcomes, verb=verb)),
+        nonce=lambda: f"end-{secrets.token_hex(16)}",
+    ):
+        terminal.note(f"warning: {warning}")
+
+
 def _session(
-    terminal: Terminal, *, sourcedir: str, provider: str, token: str, dry_run: bool = False
+    terminal: Terminal, *, sourcedir: str, provider: str, token: str, api_url: str, dry_run: bool = False
 ) -> "AbstractContextManager[Session]":
     from gitops_promotion.commands.session import open_session
 
     return open_session(
-        Path(sourcedir), provider=provider, token=token, dry_run=dry_run, environ=os.environ, terminal=terminal
+        Path(sourcedir),
+        provider=provider,
+        token=token,
+        api_url=api_url,
+        dry_run=dry_run,
+        environ=os.environ,
+        terminal=terminal,
     )
 
 
 @cli.command()
-@click.option("--group", required=True, help="The group, the first part of its markers.")
-@click.option("--app", required=True, help="The application, the second part of its markers.")
-@click.option("--tag", required=True, help="The image tag, optionally with its digest: TAG@sha256:...")
+@click.option("--group", default="", help="The group, the first part of its markers [default: the event's].")
+@click.option("--app", default="", help="The application, the second part of its markers [default: the event's].")
+@click.option(
+    "--tag", default="", help="The image tag, optionally with its digest: TAG@sha256:... [default: the event's]."
+)
 @click.option(
     "--built-at",
     callback=_time,
@@ -145,11 +179,32 @@ def _session(
 @_dry_run
 @_verb
 def new(terminal: Terminal, group: str, app: str, tag: str, built_at: datetime | None, **where: Any) -> "list[Outcome]":
-    """Set a tag in the first environment."""
+    """Set a tag in the first environment.
+
+    What is not given is taken from the event that started a GitHub workflow: the client_payload of a
+    repository_dispatch, or the inputs of a workflow_dispatch.
+    """
     from gitops_promotion.commands.new import new as run
 
+    wanted = _or_the_events(group=group, app=app, tag=tag)
     with _session(terminal, **where) as session:
-        return run(session, group=group, app=app, tag=tag, built_at=built_at)
+        return run(session, built_at=built_at, **wanted)
+
+
+def _or_the_events(**given: str) -> dict[str, str]:
+    """Return the options, those that are missing as the event has them. Raises UsageError naming what nobody gave."""
+    from gitops_promotion import ci
+
+    if all(given.values()):
+        return given
+    event = ci.wishes(os.environ, lambda path: Path(path).read_text(encoding="utf-8"))
+    wanted = {name: value or event.get(name, "") for name, value in given.items()}
+    if missing := [f"--{name}" for name, value in wanted.items() if not value]:
+        raise UsageError(
+            f"{' and '.join(missing)} missing: give {'it' if len(missing) == 1 else 'them'}, or run it on a "
+            "repository_dispatch (client_payload) or workflow_dispatch (inputs) that names group, app and tag"
+        )
+    return wanted
 
 
 @cli.command()
@@ -183,14 +238,26 @@ def promote(
 @click.option(
     "--interval", callback=_duration, metavar="DURATION", default="5s", help="How often to look at first [default: 5s]."
 )
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="Do not wait: look once at every open promotion and publish the verdicts as commit statuses.",
+)
 @_where
 @_dry_run
 @_verb
-def status(terminal: Terminal, pr: int | None, timeout: float | None, interval: float, **where: Any) -> "list[Outcome]":
+def status(
+    terminal: Terminal, pr: int | None, timeout: float | None, interval: float, publish: bool, **where: Any
+) -> "list[Outcome]":
     """Hold a pull request until the environment before is healthy."""
+    from gitops_promotion.commands.status import publish as run_once
     from gitops_promotion.commands.status import status as run
 
+    if publish and timeout is not None:
+        raise UsageError("--publish looks once and does not wait: leave out --timeout")
     with _session(terminal, **where) as session:
+        if publish:
+            return run_once(session, pr=pr)
         return run(session, pr=pr, timeout=timeout, interval=interval, progress=terminal.progress)
 
 
@@ -337,7 +404,9 @@ def main(args: Sequence[str] | None = None) -> None:
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        _log(shown.getvalue())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: nothing is armed that was not meant, run again to go on", err=True)
@@ -347,6 +416,12 @@ def main(args: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception:  # noqa: BLE001  a bug: the traceback is what a report needs
-        traceback.print_exc()
+        _log(traceback.format_exc())
         click.echo("error: this is a bug in gitops-promotion: please report it with the lines above", err=True)
         sys.exit(1)
+
+
+def _log(text: str) -> None:
+    from gitops_promotion import ci
+
+    Terminal(runner=ci.runner(os.environ)).note(text.rstrip("\n"))

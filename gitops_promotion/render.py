@@ -1,11 +1,13 @@
 """Outcomes -> text. Returns strings and opens nothing."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from gitops_promotion.core.model import Details, Outcome, Plan, PullRequest
+from gitops_promotion.core.model import Details, Outcome, Plan, PullRequest, code_span
 
+Level = Literal["error", "warning", "notice"]
 Colour = Literal["green", "yellow", "red"]
 
 COLOURS: dict[str, Colour] = {
@@ -16,6 +18,23 @@ COLOURS: dict[str, Colour] = {
     "declined": "yellow",
 }
 """The colour of a result that is no plain success."""
+
+OUTPUT_LIMIT = 400_000
+"""Characters of the output `outcomes`: GitHub takes 1 MB of outputs from a job and counts two bytes for each."""
+
+SUMMARY_LIMIT = 100_000
+"""Characters of the summary: GitHub takes 1 MiB from a step, older servers 128 KiB, and more is not shown at all."""
+
+_LINK = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._~/#?&=%+-]*)?")
+_LEVELS: dict[str, Level] = {
+    "failed": "error",
+    "refused": "error",
+    "timed-out": "warning",
+    "opened": "notice",
+    "updated": "notice",
+    "merged": "notice",
+    "declined": "notice",
+}
 
 _WIDTH = max(map(len, ("unchanged", "timed-out")))
 
@@ -151,7 +170,8 @@ def as_json(outcomes: Sequence[Outcome]) -> str:
 
 
 def _document(**content: Any) -> str:
-    return json.dumps({"version": 1, **content}, indent=2) + "\n"
+    # `##[...]` and `##vso[...]` are commands to a runner wherever they stand in a line; JSON can say it otherwise.
+    return json.dumps({"version": 1, **content}, indent=2).replace("##", "#\\u0023") + "\n"
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
@@ -201,3 +221,85 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "auto_merge": plan.auto_merge,
         "files": sorted(plan.edits),
     }
+
+
+def outputs(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Return what later steps of a workflow can use: the first outcome's values, and `outcomes` with all as JSON.
+
+    The JSON is one line, each outcome as in `as_json` but without what only a dry run has; what would go beyond
+    OUTPUT_LIMIT is left out, from the end.
+    """
+    kept: list[str] = []
+    left = OUTPUT_LIMIT
+    for outcome in outcomes:
+        values = {key: value for key, value in _outcome(outcome).items() if key not in ("plan", "diff")}
+        text = json.dumps(values, separators=(",", ":"))
+        left -= len(text) + 1
+        if left < 0:
+            break
+        kept.append(text)
+    first = next(iter(outcomes), None)
+    pull = first.pull_request if first else None
+    names = ("result", "message", "group", "app", "environment", "tag", "previous_tag", "branch", "sha")
+    return {
+        **{name: getattr(first, name, "") for name in names},
+        "pull_request_number": str(pull.number) if pull else "",
+        "pull_request_url": pull.url if pull else "",
+        "outcomes": f"[{','.join(kept)}]",
+    }
+
+
+def summary(outcomes: Sequence[Outcome], *, verb: str) -> str:
+    """Return a Markdown table of the outcomes, at most SUMMARY_LIMIT characters."""
+    text = (
+        f"### gitops-promotion {verb}\n\n"
+        "| result | application | version | environment | pull request | |\n| --- | --- | --- | --- | --- | --- |\n"
+    )
+    for shown, outcome in enumerate(outcomes):
+        row = _row(outcome)
+        if len(text) + len(row) > SUMMARY_LIMIT:
+            return f"{text}\nand {len(outcomes) - shown} more\n\n"
+        text += row
+    return text + "\n"
+
+
+def _row(outcome: Outcome) -> str:
+    versions = [code_span(_short(tag)) for tag in (outcome.previous_tag, outcome.tag) if tag]
+    said = [*_said(outcome), *(f"warning: {warning}" for warning in outcome.warnings)]
+    cells = (
+        outcome.result,
+        code_span(f"{outcome.group}/{outcome.app}" if outcome.app else ""),
+        " → ".join(versions) or "-",
+        code_span(outcome.environment),
+        _link(outcome.pull_request),
+        "<br>".join(code_span(line) for line in said),
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _link(pull: PullRequest | None) -> str:
+    if pull is None:
+        return "-"
+    # Of `local` it is a command, and a URL that could end its own link is not made one.
+    return f"[#{pull.number}]({pull.url})" if _LINK.fullmatch(pull.url) else f"#{pull.number}"
+
+
+def _said(outcome: Outcome) -> list[str]:
+    """Return the message and the reasons that say more than it, line by line."""
+    lines = [*outcome.message.split("\n"), *(reason for reason in outcome.reasons if reason != outcome.message)]
+    return [line for line in lines if line]
+
+
+def annotations(outcomes: Sequence[Outcome]) -> list[tuple[Level, str, str]]:
+    """Return level, title and text of what people should see on a run's page; nothing of what is ordinary."""
+    found: list[tuple[Level, str, str]] = []
+    for outcome in outcomes:
+        what = subject(outcome)
+        title = printable(f"{outcome.result}: {what}" if what else f"gitops-promotion: {outcome.result}")[:250]
+        if level := _LEVELS.get(outcome.result):
+            lines = _said(outcome)
+            if outcome.pull_request is not None:
+                lines.append(outcome.pull_request.url)
+            found.append((level, title, "\n".join(map(printable, lines))))
+        found += [("warning", title, printable(warning)) for warning in outcome.warnings]
+    return found

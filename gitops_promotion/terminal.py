@@ -1,17 +1,28 @@
-"""stdout is the result, stderr the log; secrets are masked in both."""
+"""stdout is the result, stderr the log; secrets are masked in both, and a CI runner finds no commands in either."""
 
 import os
+import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
+# What a runner would obey: GitHub's `::name::` at the start of a line, blanks aside, and the older `##[name]` of
+# GitHub and Azure and Azure's `##vso[name]` anywhere in it.
+_AT_START = re.compile(r"((?:\A|[\r\n])\s*):(?=:)")
+_ANYWHERE = re.compile(r"##(?=\[|vso\[)", re.IGNORECASE)
+
 
 class Terminal:
-    """Where a verb's notes, its waiting and its result go."""
+    """Where a verb's notes, its waiting and its result go; `runner` is the CI system that reads it for commands."""
 
-    def __init__(self, *, verbose: bool = False, quiet: bool = False, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *, verbose: bool = False, quiet: bool = False, runner: str = "", secrets: tuple[str, ...] = ()
+    ) -> None:
         self._verbose = verbose
+        self._runner = runner
         self._quiet = quiet
         self._secrets = tuple(secret for secret in secrets if secret)
         self._shown = ""
@@ -22,21 +33,35 @@ class Terminal:
         """True if results may be coloured (https://no-color.org)."""
         return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
+    def hide(self, secret: str, *, made: bool) -> None:
+        """Show a secret never; `made` in this run, so that nobody told the runner of it either."""
+        if not secret or secret in self._secrets:
+            return
+        # Anywhere else this line would show it.
+        if made and self._runner == "github":
+            click.echo(f"::add-mask::{secret}", err=True)
+        self._secrets = (*self._secrets, secret)
+
     def mask(self, text: str) -> str:
         """Return the text without secrets."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
 
+    def inert(self, text: str) -> str:
+        """Return the text without secrets and, in CI, with blanks in what the runner would take for its commands."""
+        text = self.mask(text)
+        return _ANYWHERE.sub("# #", _AT_START.sub(r"\1: ", text)) if self._runner else text
+
     def result(self, text: str) -> None:
         """Print to stdout."""
-        click.echo(self.mask(text), nl=False, color=True)
+        click.echo(self.inert(text), nl=False, color=True)
 
     def note(self, text: str) -> None:
         """Log one thing worth knowing."""
         if not self._quiet:
             self.clear()
-            click.echo(self.mask(text), err=True)
+            click.echo(self.inert(text), err=True)
 
     def detail(self, text: str) -> None:
         """Log what only --verbose shows."""
@@ -47,11 +72,36 @@ class Terminal:
         """Log an error, also with --quiet."""
         self.clear()
         for line in self.mask(text).split("\n"):
-            click.echo(f"error: {line}", err=True)
+            click.echo(self.inert(f"error: {line}"), err=True)
+
+    def command(self, line: str, *, error: bool) -> None:
+        """Give the runner a command of ours, escaped by whoever made it: the one text that it shall obey."""
+        if error or not self._quiet:
+            self.clear()
+            click.echo(self.mask(line), err=True)
+
+    @contextmanager
+    def hearing(self) -> Iterator[None]:
+        """Note what the package logs meanwhile: by itself it would get to stderr unmasked."""
+        import logging
+
+        note = self.note
+
+        class Ear(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                note(f"{record.levelname.lower()}: {record.getMessage()}")
+
+        handler = Ear(logging.WARNING)
+        logger = logging.getLogger("gitops_promotion")
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
 
     def progress(self, reasons: tuple[str, ...], left: float) -> None:
         """Say why it waits, `left` seconds yet: a live line on a terminal, one line a change in a log."""
-        text = self.mask("; ".join(reasons))
+        text = self.inert("; ".join(reasons))
         if self._quiet or (text == self._shown and not self._live):
             return
         line = f"waiting, {left:.0f} s left: {text}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gitops_promotion.ci import CIContext, context
+from gitops_promotion.ci import CIContext, annotation, context, publish, wishes
 from gitops_promotion.errors import UsageError
 
 A, B, ZERO = "a" * 40, "b" * 40, "0" * 40
@@ -119,6 +119,166 @@ def test_other_events_need_no_event_file(event: str) -> None:
     assert (found.event, found.head_branch, found.head_sha) == (event, "main", A)
     assert (found.before, found.after, found.pull_request) == ("", "", None)
     assert on_github(event, GITHUB_REF="refs/tags/main").head_branch == ""
+
+
+def test_a_status_event_names_its_context() -> None:
+    found = on_github("status", {"context": "gitops-promotion", "sha": B, "state": "success"})
+    assert (found.event, found.status_context, found.head_branch) == ("status", "gitops-promotion", "main")
+    with pytest.raises(UsageError, match=r"^context of the event file 'event\.json' is None"):
+        on_github("status", {})
+
+
+# What a dispatch asks for
+
+
+def wished(event: str, payload: object, **more: str) -> dict[str, str]:
+    return wishes({**GITHUB, "GITHUB_EVENT_NAME": event, **more}, lambda _: json.dumps(payload))
+
+
+@pytest.mark.parametrize(("event", "key"), [("repository_dispatch", "client_payload"), ("workflow_dispatch", "inputs")])
+def test_a_dispatch_may_name_group_app_and_tag(event: str, key: str) -> None:
+    sent = {"group": "webshop", "app": "webui", "tag": "1.10", "feature": "x", "built_at": 5}
+    assert wished(event, {key: sent}) == {"group": "webshop", "app": "webui", "tag": "1.10"}
+    assert wished(event, {key: {"app": "webui", "tag": None, "group": ""}}) == {"app": "webui"}
+    assert wished(event, {key: None}) == {}
+    assert wished(event, {}) == {}
+
+
+@pytest.mark.parametrize("value", [1.1, 5, True, ["1.0"], {"a": "b"}, [], 0])
+def test_a_tag_that_is_no_string_is_refused_and_not_made_one(value: object) -> None:
+    with pytest.raises(UsageError) as caught:
+        wished("repository_dispatch", {"client_payload": {"tag": value}})
+    text = str(caught.value)
+    assert text.startswith("client_payload.tag of the event file 'event.json' is ")
+    assert text.endswith("not a string: send it in quotes, or give --tag")
+
+
+@pytest.mark.parametrize("payload", [5, ["group"], True])
+def test_a_payload_that_is_no_object_is_refused(payload: object) -> None:
+    with pytest.raises(UsageError, match=r"^client_payload\.group of the event file"):
+        wished("repository_dispatch", {"client_payload": payload})
+
+
+def test_only_a_dispatch_on_github_is_read_for_wishes() -> None:
+    for event in ("push", "pull_request", "schedule", "status", ""):
+        assert wishes({**GITHUB, "GITHUB_EVENT_NAME": event}, nothing_is_read) == {}
+    assert wishes({"GITHUB_EVENT_NAME": "repository_dispatch"}, nothing_is_read) == {}
+    assert wishes({**AZURE, "GITHUB_EVENT_NAME": "repository_dispatch"}, nothing_is_read) == {}
+
+
+def test_a_long_hostile_value_is_shown_short_and_on_one_line() -> None:
+    with pytest.raises(UsageError) as caught:
+        wished("repository_dispatch", {"client_payload": {"tag": ["\n::set-output name=result::passed"] * 1000}})
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+# Where results go
+
+
+def read_outputs(text: str) -> dict[str, str]:
+    """Read the file as GitHub's runner does: `name<<delimiter`, lines, and a line that is the delimiter."""
+    values: dict[str, str] = {}
+    lines = iter(text.split("\n"))
+    for line in lines:
+        if not line:
+            continue
+        equals, heredoc = line.find("="), line.find("<<")
+        if heredoc < 0 or 0 <= equals < heredoc:
+            name, _, value = line.partition("=")
+            values[name] = value
+            continue
+        name, delimiter = line.split("<<", 1)
+        value_lines = []
+        for inner in lines:
+            if inner == delimiter:
+                break
+            value_lines.append(inner)
+        else:
+            raise AssertionError(f"no end of {name}")
+        values[name] = "\n".join(value_lines)
+    return values
+
+
+HOSTILE = [
+    "1.0\nresult=passed",
+    "x\nend-1\nresult<<y\npassed\ny",
+    "end-1",
+    "end-1\nend-2\nresult=passed",
+    "a\r\nb",
+    "%0Aresult=passed",
+    "::set-output name=result::passed",
+    "name<<EOF",
+    "",
+    "\n\n",
+    "caf\u00e9 \U0001f40d \udc80",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_no_value_can_end_itself_and_set_another_output(value: str, tmp_path: Path) -> None:
+    file = tmp_path / "output"
+    file.write_text("before=kept\n")
+    guesses = iter(["end-1", "end-2", "end-3"])
+    environ = {**GITHUB, "GITHUB_OUTPUT": str(file)}
+    outputs = {"result": "refused", "message": value, "tag": "1.0"}
+    assert publish(environ, outputs=outputs, summary="", nonce=lambda: next(guesses)) == []
+    expected = value.replace("\udc80", "\\udc80")
+    with file.open(encoding="utf-8", newline="") as opened:
+        assert read_outputs(opened.read()) == {"before": "kept", "result": "refused", "message": expected, "tag": "1.0"}
+
+
+def test_the_summary_is_appended_and_a_file_that_is_not_to_be_had_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "summary"
+    file.write_text("# Mine\n")
+    environ = {**GITHUB, "GITHUB_OUTPUT": str(tmp_path / "gone" / "output"), "GITHUB_STEP_SUMMARY": str(file)}
+    (warning,) = publish(environ, outputs={"tag": "1"}, summary="| a |\n", nonce=lambda: "n")
+    assert warning.startswith("GITHUB_OUTPUT ")
+    assert warning.endswith("(No such file or directory): mount the runner's files where this runs")
+    assert file.read_text() == "# Mine\n| a |\n"
+
+
+def test_without_the_runner_or_its_files_nothing_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "output"
+    for environ in ({"GITHUB_OUTPUT": str(file)}, {**AZURE, "GITHUB_OUTPUT": str(file)}, GITHUB):
+        assert publish(environ, outputs={"tag": "1"}, summary="x", nonce=lambda: "n") == []
+        assert not file.exists()
+    assert annotation({}, "error", "title", "text") == ""
+    assert annotation(AZURE, "error", "title", "text") == ""
+
+
+def read_command(line: str) -> tuple[str, dict[str, str], str]:
+    """Read a workflow command as GitHub's runner does."""
+
+    def plain(text: str, codes: str) -> str:
+        for code in (*codes.split(), "%25"):
+            text = text.replace(code, chr(int(code[1:], 16)))
+        return text
+
+    assert line.startswith("::")
+    head, _, data = line[2:].partition("::")
+    name, _, rest = head.partition(" ")
+    pairs = (part.split("=", 1) for part in rest.split(",") if part)
+    return name, {key: plain(value, "%0D %0A %3A %2C") for key, value in pairs}, plain(data, "%0D %0A")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain",
+        "100%, 50%0A and %25 and %250A and %3A",
+        "a\n::set-output name=result::passed",
+        "a\r::error::b",
+        "title,file=x::y::",
+        "a: b, c; d = e",
+        "::",
+        "\U0001f40d",
+    ],
+)
+def test_an_annotation_says_its_text_and_nothing_else(text: str) -> None:
+    line = annotation(GITHUB, "warning", text, text)
+    assert len(line.splitlines()) == 1
+    assert read_command(line) == ("warning", {"title": text}, text)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 from gitops_promotion.commands.judge import Gate, judge
 from gitops_promotion.commands.session import Session
+from gitops_promotion.core import diff
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.model import (
     OWN_CONTEXT,
     AutoMerge,
+    CommitStatus,
     Draft,
     Outcome,
     Plan,
@@ -21,6 +23,7 @@ from gitops_promotion.core.model import (
     RefUpdate,
     Request,
     Result,
+    StatusState,
     Verdict,
 )
 from gitops_promotion.core.plan import Proposal
@@ -53,6 +56,7 @@ def deliver(session: Session, decide: Callable[[], Intent | Outcome]) -> Outcome
 
     Raises GitError, ProviderError, ManifestError, UsageError, ForeignCommitsError.
     """
+    last = ""
     for _ in range(ATTEMPTS):
         intent = decide()
         if isinstance(intent, Outcome):
@@ -61,8 +65,9 @@ def deliver(session: Session, decide: Callable[[], Intent | Outcome]) -> Outcome
             return _propose(session, intent)
         except LeaseLostError as error:
             session.note(f"{error}; looking again")
+            last = str(error)
             session.refresh()
-    raise GitError(f"the remote {session.repository.url} moved {ATTEMPTS} times while we looked: run again")
+    raise GitError(f"the remote was not what it had been {ATTEMPTS} times in a row: {last}")
 
 
 def _propose(session: Session, intent: Intent) -> Outcome:
@@ -74,8 +79,9 @@ def _propose(session: Session, intent: Intent) -> Outcome:
         )
     plan = planning.make(request, session.config, intent.files, base=session.base, base_sha=session.tip)
     if not plan.edits:
-        return outcome_of(plan, "unchanged", f"{request.environment} already has {request.tag.name}")
+        return _already_there(session, plan)
     if session.dry_run:
+        plan = replace(plan, diff=diff.unified(intent.files, plan.edits))
         return replace(outcome_of(plan, "planned", "nothing was written"), plan=plan)
     pulls = session.provider.pull_requests(head=plan.branch)
     current = next((pull for pull in pulls if pull.state == "open"), None)
@@ -104,10 +110,30 @@ def _propose(session: Session, intent: Intent) -> Outcome:
         pull_request = session.provider.open_pull_request(draft)
     else:
         result, pull_request = "unchanged", current
+    if kept:
+        _look_at_the_check_again(session, plan, pull_request)
     armed = _arm(session, plan, pull_request)
     if armed.state == "merged":
         pull_request = session.provider.pull_request(pull_request.number)
     return _report(plan, result, head_sha, pull_request, armed)
+
+
+def _already_there(session: Session, plan: Plan) -> Outcome:
+    """Report that there is nothing to do; what is open for another tag must not undo that by itself."""
+    message = f"{plan.request.environment} already has {plan.request.tag.name}"
+    branch = None if session.dry_run else read_branch(session, plan.branch, plan.request.group, plan.request.app)
+    if branch is None or plan.request.environment not in branch.proposal.environments:
+        return outcome_of(plan, "unchanged", message)
+    pulls = session.provider.pull_requests(head=plan.branch)
+    current = next((pull for pull in pulls if pull.state == "open"), None)
+    if current is None:
+        return outcome_of(plan, "unchanged", message)
+    if current.auto_merge:
+        disarm(session, current)
+    message += (
+        f"; pull request #{current.number} for {branch.proposal.tag} is open and does not merge by itself: close it"
+    )
+    return replace(outcome_of(plan, "unchanged", message), pull_request=replace(current, auto_merge=False))
 
 
 def read_branch(session: Session, name: str, group: str, app: str) -> Branch | None:
@@ -154,10 +180,29 @@ def _worth_keeping(session: Session, plan: Plan, branch: Branch) -> bool:
 
 def _would_pass_now(session: Session, plan: Plan, branch: Branch) -> bool:
     """Return True if our check refused this head but would pass a new one: only a new commit runs it again."""
-    said = session.provider.statuses([branch.sha]).get(branch.sha, [])
-    if not any(status.context == OWN_CONTEXT and status.state == "failure" for status in said):
+    if _published(session, branch.sha) != "failure":
         return False
     return _verdict(session, plan.request).decision == "pass"
+
+
+def _published(session: Session, sha: str) -> StatusState | None:
+    """Return what our check said of a head, if it was published."""
+    said = session.provider.statuses([sha]).get(sha, [])
+    return next((status.state for status in said if status.context == OWN_CONTEXT), None)
+
+
+def _look_at_the_check_again(session: Session, plan: Plan, pull_request: PullRequest) -> None:
+    """Take back a verdict that was right when it was given and is not now, before arming makes it count."""
+    if not (plan.gated and plan.auto_merge) or pull_request.auto_merge:
+        return
+    if _published(session, pull_request.head_sha) != "success":
+        return
+    verdict = _verdict(session, plan.request)
+    if verdict.decision != "pass":
+        status = CommitStatus(
+            context=OWN_CONTEXT, state="pending", description=f"no longer: {verdict.reasons[0]}"[:140]
+        )
+        session.provider.set_status(pull_request.head_sha, status)
 
 
 def _verdict(session: Session, request: Request) -> Verdict:
@@ -203,6 +248,8 @@ def _arm(session: Session, plan: Plan, pull_request: PullRequest) -> AutoMerge:
     if pull_request.auto_merge:
         return AutoMerge(state="armed")
     answer = session.provider.set_auto_merge(pull_request, enabled=True)
+    if answer.state == "moved":
+        raise LeaseLostError(answer.reason)
     return _merge_what_is_clean(session, plan, pull_request) if answer.state == "clean" else answer
 
 

@@ -1,6 +1,7 @@
 """`demo`: a small webshop from an empty folder to the door of production, with the real verbs on a real remote."""
 
 import os
+import shlex
 import subprocess
 import tempfile
 import textwrap
@@ -92,13 +93,13 @@ class _Tour:
         self._say("\n" + textwrap.fill(text, 100, initial_indent="# ", subsequent_indent="# "))
 
     def promotion(self, *args: str) -> None:
-        self._say(f"$ gitops-promotion {' '.join(args)}")
+        self._say(f"$ gitops-promotion {shlex.join(args)}")
         code = self._verb([*args, "--quiet"])
         if code:
             self._say(f"(exit code {code})")
 
     def git(self, *args: str) -> None:
-        self._say(f"$ git {' '.join(args)}")
+        self._say(f"$ git {shlex.join(args)}")
         self._say(git(*args).rstrip("\n"))
 
 

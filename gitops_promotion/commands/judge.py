@@ -1,10 +1,14 @@
 """What holds a promotion back now: the gate's rules applied to what the repository and the forge say."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitops_promotion.commands.session import Place, Session
 from gitops_promotion.core import gate, history
-from gitops_promotion.core.model import Tag, Verdict
+from gitops_promotion.core.model import CommitStatus, Tag, Verdict
+
+Statuses = Callable[[Sequence[str]], Mapping[str, Sequence[CommitStatus]]]
+"""Who is asked for the statuses of commits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,13 +22,18 @@ class Gate:
     previous: str
 
 
-def judge(session: Session, asked: Gate, *, expired: bool) -> Verdict:
-    """Return the verdict at the session's tip, with one request to the forge. Raises GitError, ProviderError."""
+def judge(session: Session, asked: Gate, *, expired: bool, ask: Statuses | None = None) -> Verdict:
+    """Return the verdict at the session's tip, with one request to the forge, or what `ask` costs.
+
+    Raises GitError, ProviderError.
+    """
     key = (asked.group, asked.app, asked.previous)
     session.read_applications([key])
-    entries = session.entries([Place(group=asked.group, environment=asked.previous)], 2 * gate.CANDIDATES)
-    stay = history.stay(session.points(entries, key), asked.tag)
-    statuses = session.provider.statuses(gate.asked(stay)) if stay else {}
+    places = [Place(group=asked.group, environment=asked.previous)]
+    points = session.timelines({key: asked.tag}, [], places, before=gate.CANDIDATES)[key]
+    stay = history.stay(points, asked.tag)
+    said = (ask or session.provider.statuses)(gate.asked(stay)) if stay else {}
+    statuses = gate.trusted(said, session.config.status_authors)
     contexts = gate.contexts(session.config.status_contexts, asked.group, asked.previous)
     return gate.status_gate(
         group=asked.group,

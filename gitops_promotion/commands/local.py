@@ -37,7 +37,7 @@ def show(session: Session, number: int) -> Details:
 def merge(session: Session, number: int) -> Outcome:
     """Merge a pull request now, for a person asks for it; if its gate had not passed, the outcome says so."""
     forge = _forge(session)
-    answer = forge.merge(number)
+    answer = forge.merge(forge.pull_request(number))
     pull_request = forge.pull_request(number)
     if answer.state != "merged":
         return _outcome("refused", answer.reason, pull_request)

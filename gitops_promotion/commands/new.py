@@ -6,7 +6,7 @@ from datetime import datetime
 from gitops_promotion.commands.deliver import Branch, Intent, deliver
 from gitops_promotion.commands.session import Place, Session
 from gitops_promotion.core import markers
-from gitops_promotion.core.model import Outcome, PullRequest, Request, Tag, check_name, read_trailers
+from gitops_promotion.core.model import Outcome, PullRequest, Request, Tag, check_name, read_time, read_trailers
 
 
 def new(session: Session, *, group: str, app: str, tag: str, built_at: datetime | None = None) -> list[Outcome]:
@@ -50,7 +50,8 @@ def _newer_build(session: Session, request: Request, pulls: Sequence[PullRequest
     """Name the open or last promotion into this environment if its image was built after the request's."""
     if request.built_at is None:
         return ""
-    if branch is not None and request.environment in branch.proposal.environments:
+    is_open = any(pull.state == "open" for pull in pulls)
+    if is_open and branch is not None and request.environment in branch.proposal.environments:
         if _after(branch.proposal.built_at, request.built_at):
             return f"the open promotion of {branch.proposal.tag}"
         return ""
@@ -67,7 +68,5 @@ def _newer_build(session: Session, request: Request, pulls: Sequence[PullRequest
 
 
 def _after(trailer: str, built_at: datetime) -> bool:
-    try:
-        return datetime.fromisoformat(trailer) > built_at
-    except (ValueError, TypeError):
-        return False
+    time = read_time(trailer)
+    return time is not None and time > built_at

@@ -18,6 +18,7 @@ from gitops_promotion.core.model import (
     is_manifest,
     is_name,
     read_metadata,
+    read_time,
 )
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError, UsageError
 
@@ -70,7 +71,9 @@ def promote(
         outcomes += [] if session.dry_run else _heal_first(session)
         names = " -> ".join(environment.name for environment in session.config.environments)
         return outcomes or [
-            Outcome(result="unchanged", message=f"nothing to promote: {names} agree for every application")
+            Outcome(
+                result="unchanged", message=f"nothing to promote: in {names} no application differs from the one before"
+            )
         ]
     moves, outcomes = pushed
     return [*outcomes, *_run(session, moves, one_each=False)] or [
@@ -110,13 +113,21 @@ def _differing(session: Session) -> list[Move]:
 def _differs(session: Session, move: Move) -> bool:
     """Return True if both environments have the application and there is something to do or to say about it."""
     here, there = _files(session, move, move.source), _files(session, move, move.target)
-    if not here or not there:
+    if not here:
         return False
+    if not there:
+        # To say that the chain is broken, where it goes on behind: an application may well end before prod.
+        return any(_files(session, move, name) for name in _after(session, move.target))
     try:
         tag = markers.read_tag(here, move.group, move.app)
         return tag is not None and bool(markers.set_tag(there, group=move.group, app=move.app, tag=tag).edits)
     except ManifestError:
         return True
+
+
+def _after(session: Session, environment: str) -> list[str]:
+    names = [known.name for known in session.config.environments]
+    return names[names.index(environment) + 1 :]
 
 
 def _files(session: Session, move: Move, environment: str) -> dict[str, bytes]:
@@ -162,7 +173,9 @@ def _run(session: Session, moves: Sequence[Move], *, one_each: bool) -> list[Out
             outcome = deliver(session, partial(_decide, session, move, moves))
         except PromotionError as error:
             outcome = failed(error, group=move.group, app=move.app, environment=move.target)
-        if outcome.result not in ("skipped", "declined"):
+        # A pair whose manifests are wrong has not touched the branch; any other failure may have.
+        in_the_way = outcome.result == "failed" and outcome.exit_code != ManifestError.exit_code
+        if in_the_way or outcome.result not in ("skipped", "declined", "failed"):
             settled.add((move.group, move.app))
         outcomes.append(outcome)
     return outcomes
@@ -194,6 +207,10 @@ def _not_due(session: Session, move: Move, moves: Sequence[Move], tag: Tag) -> s
     stay = history.stay(timelines[here], tag)
     if been := promotion.been_there(timelines[here], timelines[there], tag):
         return f"{move.target} had {tag.name} at {been[:7]} and has moved on since; to go back to it: {_force(move)}"
+    if (hand := promotion.changed_by_hand(timelines[here], timelines[there], tag)) is not None:
+        what = f"{hand.sha[:7]} ({hand.message.partition(chr(10))[0][:60]!r} by {hand.author_email})"
+        if not _is_merge_of_ours(session, move, hand.sha):
+            return f"{what} changed it in {move.target} after {tag.name} came to {move.source}: {_force(move)}"
     branch = session.config.branch(move.group, move.app, move.source)
     for pause in (*_LATE, None):
         try:
@@ -211,6 +228,11 @@ def _not_due(session: Session, move: Move, moves: Sequence[Move], tag: Tag) -> s
         session.note(f"the forge does not show the merge of {branch} yet; asking again in {pause:g} s")
         session.sleep(pause)
     return f"{tag.name} is not promoted by itself: {why}; to promote it: {_force(move)}"
+
+
+def _is_merge_of_ours(session: Session, move: Move, sha: str) -> bool:
+    branch = session.config.branch(move.group, move.app, move.target)
+    return any(pull.merge_sha == sha for pull in session.provider.pull_requests(head=branch))
 
 
 def _force(move: Move) -> str:
@@ -254,7 +276,12 @@ def _heal_first(session: Session) -> list[Outcome]:
             if branch.base_sha == session.tip or not session.repository.conflicts(session.tip, branch.sha):
                 continue
             request = Request(
-                kind="promote", group=hint.group, app=hint.app, tag=branch.proposal.tag, environment=first
+                kind="promote",
+                group=hint.group,
+                app=hint.app,
+                tag=branch.proposal.tag,
+                environment=first,
+                built_at=read_time(branch.proposal.built_at),
             )
             outcomes.append(deliver(session, partial(_rebuild, session, request)))
         except PromotionError as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -46,7 +47,7 @@ class Session:
     """One run of one verb. Everything read from the default branch belongs to `tip`; `refresh` looks again."""
 
     repository: Repository
-    connect: Callable[[str], Provider]
+    connect: Callable[[Config], Provider]
     context: CIContext
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
@@ -107,7 +108,7 @@ class Session:
     def provider(self) -> Provider:
         """The forge, connected when it is first needed."""
         if self._provider is None:
-            self._provider = self.connect(self.config.provider)
+            self._provider = self.connect(self.config)
         return self._provider
 
     @property
@@ -210,10 +211,11 @@ class Session:
         return entries
 
     def timelines(
-        self, wanted: Mapping[Key, Tag], also: Iterable[Key], places: Iterable[Place]
+        self, wanted: Mapping[Key, Tag], also: Iterable[Key], places: Iterable[Place], *, before: int = 0
     ) -> dict[Key, list[Point]]:
         """Return these applications' timelines, read back until the arrival of each wanted tag is known, if it can be.
 
+        `before` asks for that many older commits too. A tag that is not there at all is looked for in the first step.
         `places` is what the history is limited to; the same places at the same tip cost one reading.
         """
         places = list(places)
@@ -223,7 +225,7 @@ class Session:
                 entries = self.entries(places, limit)
                 points = {key: self.points(entries, key) for key in (*wanted, *also)}
                 stays = [history.stay(points[key], tag) for key, tag in wanted.items()]
-                if all(stay is not None and stay.arrival is not None for stay in stays):
+                if all(stay is None or (stay.arrival and len(stay.before) >= before) for stay in stays):
                     return points
                 if len(entries) >= limit or not self._deepen(limit):
                     break
@@ -255,29 +257,56 @@ class Log(Protocol):
     def detail(self, text: str) -> None:
         """Say what only a closer look wants."""
 
+    def hide(self, secret: str, *, made: bool) -> None:
+        """Never show a secret; `made`: in this run."""
+
 
 @contextmanager
 def open_session(
-    sourcedir: Path, *, provider: str, token: str, dry_run: bool, environ: Mapping[str, str], terminal: Log
+    sourcedir: Path,
+    *,
+    provider: str,
+    token: str,
+    api_url: str,
+    dry_run: bool,
+    environ: Mapping[str, str],
+    terminal: Log,
 ) -> Iterator[Session]:
     """Open the repository of a checkout and look at its remote; everything temporary is gone afterwards.
 
     Raises UsageError, ConfigError, GitError, ProviderError.
     """
     runner = ci.context(environ, lambda path: Path(path).read_text(encoding="utf-8"))
-    with Repository.open(sourcedir, token=token, environ=environ, trust=bool(runner.runner)) as repository:
 
-        def connect(configured: str) -> Provider:
-            choice = providers.choose(repository.url, option=provider, configured=configured, environ=environ)
+    @cache
+    def found(url: str) -> Callable[[], str]:
+        wish = providers.TokenWish(url=url, api_url=api_url, environ=environ, now=_now, sleep=time.sleep)
+        return providers.find_token(wish, option=provider)
+
+    def token_for(url: str) -> str:
+        if token:
+            return token
+        now = found(url)()
+        terminal.hide(now, made=now not in environ.values())
+        return now
+
+    with Repository.open(sourcedir, token=token_for, environ=environ, trust=bool(runner.runner)) as repository:
+
+        def connect(config: Config) -> Provider:
+            choice = providers.choose(repository.url, option=provider, configured=config.provider, environ=environ)
             connection = providers.Connection(
                 store=repository,
                 url=repository.url,
-                token=token,
+                token=lambda: token_for(repository.url),
                 author=repository.author,
                 environ=environ,
-                now=lambda: datetime.now(UTC),
+                now=_now,
                 sleep=time.sleep,
                 nonce=lambda: secrets.token_hex(8),
+                api_url=api_url,
+                merge_method=config.merge_method,
+                check_run_apps=config.check_run_apps,
+                branch_prefix=config.branch_prefix,
             )
             connected = providers.connect(choice.name, connection)
             terminal.note(f"provider {choice.name} ({choice.reason})")
@@ -293,3 +322,7 @@ def open_session(
             dry_run=dry_run,
         )
         terminal.detail(f"{repository.commands} git commands")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -5,7 +5,7 @@ so that every complaint has its line and no value is guessed at (B39).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,7 @@ from gitops_promotion.core.model import check_name
 from gitops_promotion.errors import UsageError
 
 Flow = Literal["per-app", "per-env"]
+MergeMethod = Literal["merge", "squash", "rebase", ""]
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "": (
@@ -25,7 +26,10 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "branchTemplate",
         "pathTemplate",
         "statusContext",
+        "statusAuthors",
+        "checkRunApps",
         "failFast",
+        "mergeMethod",
         "commitAuthor",
     ),
     "environments[]": ("name", "auto"),
@@ -47,6 +51,7 @@ _LONGEST = 366 * 86400.0
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _REF_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]*")
 _LABEL = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)")
+_SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,98}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 _RESERVED = ("feature/", "remove/", "refs/")
 _MAX_REF_PART = 240  # git keeps a ref as a file and adds ".lock" to its name; file names end at 255 bytes
@@ -72,7 +77,8 @@ class Application:
 class Config:
     """The checked configuration; `environments` in promotion order, never empty; `status_timeout` in seconds.
 
-    `provider` is "" and `commit_author` (name, e-mail) is None where the file does not say.
+    `provider` and `merge_method` are "" and `commit_author` (name, e-mail) is None where the file does not say; so are
+    the `status_authors` (logins) that alone may speak for an environment, and none are the apps whose check runs may.
     """
 
     environments: tuple[Environment, ...]
@@ -83,7 +89,10 @@ class Config:
     branch_template: str = _BRANCHES["per-app"]
     path_template: str = _PATH
     status_contexts: tuple[str, ...] = _CONTEXTS
+    status_authors: tuple[str, ...] = ()
+    check_run_apps: tuple[str, ...] = ()
     fail_fast: bool = False
+    merge_method: MergeMethod = ""
     commit_author: tuple[str, str] | None = None
 
     @property
@@ -199,7 +208,10 @@ def parse(source: bytes | str, file: str) -> Config:
         ),
         path_template=document.checked(top.get("pathTemplate"), "pathTemplate", _path_fault, _PATH),
         status_contexts=_contexts(document, top.get("statusContext")),
+        status_authors=_names(document, top.get("statusAuthors"), "statusAuthors", _login_fault),
+        check_run_apps=_names(document, top.get("checkRunApps"), "checkRunApps", _slug_fault),
         fail_fast=document.boolean(top.get("failFast"), "failFast"),
+        merge_method=_method(document, top.get("mergeMethod")),
         commit_author=_author(document, top.get("commitAuthor")),
     )
     document.finish()
@@ -296,6 +308,25 @@ def _contexts(document: Document, entry: Entry | None) -> tuple[str, ...]:
     return tuple(patterns)
 
 
+def _names(document: Document, entry: Entry | None, key: str, fault: Callable[[str], str]) -> tuple[str, ...]:
+    items = document.items(entry, key, "[one, another]")
+    if entry is not None and entry.node.id == "sequence" and not items:
+        document.fail(entry.line, f"{key} is an empty list, write a name or leave it out")
+    names = []
+    for number, item in enumerate(items):
+        names.append(document.checked(item, f"{key}[{number}]", fault, ""))
+        if is_empty(item.node):
+            document.fail(item.line, f"{key}[{number}] is empty, write a name")
+    return tuple(names)
+
+
+def _method(document: Document, entry: Entry | None) -> MergeMethod:
+    methods: Mapping[str, MergeMethod] = {"merge": "merge", "squash": "squash", "rebase": "rebase"}
+    accepted = f"accepted are {', '.join(methods)}"
+    text = document.checked(entry, "mergeMethod", lambda text: "" if text in methods else accepted, "")
+    return methods.get(text, "")
+
+
 def _author(document: Document, entry: Entry | None) -> tuple[str, str] | None:
     if entry is None or is_empty(entry.node):
         return None
@@ -379,6 +410,15 @@ def _identity_fault(text: str) -> str:
     if not text.isprintable() or set("<>") & set(text) or not any(map(str.isalnum, text)):
         return "git takes one line with a letter or digit and without < and >"
     return ""
+
+
+def _login_fault(text: str) -> str:
+    # Azure DevOps has e-mail addresses and names with blanks for it.
+    return "" if text.isprintable() and text == text.strip() and len(text) <= 256 else "write one line, a user's login"
+
+
+def _slug_fault(text: str) -> str:
+    return "" if _SLUG.fullmatch(text) else "write an app's slug, as in its address: github.com/apps/SLUG"
 
 
 def _label_fault(text: str) -> str:

@@ -22,8 +22,21 @@ def contexts(templates: Sequence[str], group: str, environment: str) -> list[str
 
 
 def asked(stay: Stay) -> list[str]:
-    """Return the commits whose statuses decide: those while the tag was there, then the ones before it arrived."""
-    return [point.sha for point in (*stay.points, *stay.before)][:CANDIDATES]
+    """Return the commits whose statuses decide: the newest while the tag was there, and the last before it arrived.
+
+    The two have a budget each: however long a tag stays, the contexts to expect are known from before.
+    """
+    return [point.sha for points in (stay.points, stay.before) for point in points[:CANDIDATES]]
+
+
+def trusted(
+    statuses: Mapping[str, Sequence[CommitStatus]], authors: Sequence[str]
+) -> Mapping[str, Sequence[CommitStatus]]:
+    """Return the statuses of these authors (`statusAuthors`, case ignored); all of them where nobody is named."""
+    names = {author.casefold() for author in authors}
+    if not names:
+        return statuses
+    return {sha: [each for each in found if each.author.casefold() in names] for sha, found in statuses.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +75,9 @@ def status_gate(
             ),
         )
     found = evidence((p.sha for p in stay.points[:CANDIDATES]), statuses, contexts)
+    if not stay.current:
+        # Nobody reports on it any more: what was in progress when it left has to be judged by what was said before.
+        found = evidence((p.sha for p in stay.points[:CANDIDATES]), _final(statuses), contexts)
     expected = expected_contexts(stay, statuses, contexts)
     missing = sorted(expected - found.keys())
     bad = [e for _, e in sorted(found.items()) if e.state == "failure"]
@@ -73,7 +89,7 @@ def status_gate(
         return Verdict(
             decision="refuse",
             reasons=(
-                f"{what} is superseded: {environment} has moved on and it was never healthy there; "
+                f"{what} is superseded: {environment} has moved on before it was seen healthy there; "
                 "`gitops-promotion promote --all` proposes what is there now",
             ),
         )
@@ -153,6 +169,10 @@ def suspects(
             break
         names |= {f"{group}/{app}" for group, app in changed_tags(point.entry.changes, blobs).paths}
     return sorted(names)
+
+
+def _final(statuses: Mapping[str, Sequence[CommitStatus]]) -> Mapping[str, Sequence[CommitStatus]]:
+    return {sha: [status for status in said if _state(status) != "pending"] for sha, said in statuses.items()}
 
 
 def _state(status: CommitStatus) -> StatusState:

@@ -124,7 +124,7 @@ class Plan:
     auto_merge: bool
     gated: bool
     edits: Mapping[str, bytes | None]
-    diff: str
+    diff: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -153,6 +153,15 @@ class Entry:
     def trailers(self) -> dict[str, str]:
         """The `Key: value` lines of the message's last paragraph."""
         return read_trailers(self.message)
+
+
+def read_time(text: str) -> datetime | None:
+    """Return a trailer's time, None if it is none or has no time zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
 
 
 def read_trailers(message: str) -> dict[str, str]:
@@ -222,9 +231,13 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoMerge:
-    """What became of a wish to arm or disarm: `refused` says why in `reason`, with what to do."""
+    """What became of a wish to arm, disarm or merge: `refused` says why in `reason`, with what to do.
 
-    state: Literal["armed", "off", "merged", "refused"]
+    `clean`: nothing is required, so it could be merged now, but it was not. `moved`: the pull request changed in
+    between, so that nothing was done: read again.
+    """
+
+    state: Literal["armed", "off", "merged", "clean", "moved", "refused"]
     reason: str = ""
 
 

@@ -1,10 +1,10 @@
 """Request + configuration + files -> Plan, and what an existing promotion branch is worth against it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_promotion.core import diff, markers
+from gitops_promotion.core import markers
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.model import (
     Change,
@@ -62,7 +62,6 @@ def make(
         auto_merge=environment.auto,
         gated=_gated(config, request),
         edits=edited.edits,
-        diff=diff.unified(files, edited.edits),
         warnings=edited.warnings,
     )
 
@@ -155,8 +154,6 @@ def _is_ours(entry: Entry, blobs: Mapping[str, bytes]) -> bool:
         return True
     if "Promotion" not in entry.trailers:
         return False
-    if "Feature" in entry.trailers:
-        return True
     promoted, _, name = entry.trailers["Promotion"].partition("/")
     return bool(entry.changes) and all(
         change.old is not None
@@ -214,6 +211,22 @@ def loses_sight(old: bytes, new: bytes, path: str, group: str, app: str) -> bool
         return False
     kept = {re.split(rb"[ \t]#", line)[0].strip() for line in new.split(b"\n")}
     return any(old[old.rfind(b"\n", 0, m.start) + 1 : m.end].strip() not in kept for m in before)
+
+
+def reappears(old: bytes, others: Iterable[bytes], path: str, group: str, app: str) -> bool:
+    """Return True if an image that a deleted file's markers named stands in another file with another tag.
+
+    Without its marker it would have moved past the gate. A tag that stood alone cannot be followed.
+    """
+    texts = list(others)
+    for marker in markers.scan(old, path).markers:
+        name = marker.value.partition("@")[0].rpartition(":")[0]
+        if (marker.group, marker.app) != (group, app) or marker.part not in ("image", "tag") or not name:
+            continue
+        found = (m for text in texts for m in re.finditer(re.escape(name.encode()) + rb"[:@][^\s\"'#,]+", text))
+        if any(match[0].decode(errors="replace") != marker.value for match in found):
+            return True
+    return False
 
 
 def _values(path: str, blob: str | None, blobs: Mapping[str, bytes]) -> dict[tuple[str, str], list[tuple[str, str]]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gitops_promotion.core.history import Point, Stay, same
-from gitops_promotion.core.model import PullRequest, Request, Tag, read_metadata
+from gitops_promotion.core.model import Entry, PullRequest, Request, Tag, read_metadata
 from gitops_promotion.errors import UsageError
 
 
@@ -52,6 +52,20 @@ def been_there(source: Sequence[Point], target: Sequence[Point], tag: Tag) -> st
     if not target or same(target[0].tag, tag):
         return ""
     return next((point.sha for point in target[:length] if same(point.tag, tag)), "")
+
+
+def changed_by_hand(source: Sequence[Point], target: Sequence[Point], tag: Tag) -> Entry | None:
+    """Return the commit that gave `target` the tag it has, if it came after `tag` arrived in `source`; None if before.
+
+    Both are timelines of the same history. Unless it is a promotion's merge, it is a person's newer word, such as a
+    hotfix, and what arrived before it must not undo it by itself (DESIGN 1, idea 3).
+    """
+    length = next((i for i, point in enumerate(source) if not same(point.tag, tag)), len(source))
+    now = target[0].tag if target else None
+    if now is None:
+        return None
+    end = next((i for i, point in enumerate(target) if not same(point.tag, now)), len(target))
+    return target[end - 1].entry if end < length else None
 
 
 def declined(request: Request, pulls: Sequence[PullRequest]) -> PullRequest | None:

@@ -1,10 +1,11 @@
 """The forges: one Protocol, found by entry point; each adapter keeps its SDK to itself."""
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -14,8 +15,13 @@ from gitops_promotion.errors import ProviderError, TransientError, UsageError
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
 
+_log = logging.getLogger(__name__)
+
 ENTRY_POINTS = "gitops_promotion.providers"
 """The entry point group in which every provider, built in or not, names its `Connect`."""
+
+TOKENS = "gitops_promotion.tokens"
+"""The entry point group in which a provider may name its `FindToken`, under the same name."""
 
 ATTEMPTS = 5
 PATIENCE = 300.0
@@ -48,7 +54,14 @@ class Provider(Protocol):
         """Close it unmerged; its branch stays."""
 
     def set_auto_merge(self, pull_request: PullRequest, enabled: bool) -> AutoMerge:
-        """Arm it for exactly `pull_request.head_sha`, or disarm it; armed and free to merge means merged."""
+        """Arm it for exactly `pull_request.head_sha`, or disarm it.
+
+        One that is free to merge is merged at once where the forge knows that its gate has passed, and else `clean`:
+        then the caller decides.
+        """
+
+    def merge(self, pull_request: PullRequest) -> AutoMerge:
+        """Merge it now, at exactly `pull_request.head_sha`: `merged`, or `refused` with what to do."""
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
         """Return the newest status per context of each commit, all pages, in as few requests as the forge allows."""
@@ -64,18 +77,23 @@ class Provider(Protocol):
 class Connection:
     """All that a provider may use of the world outside; what it does not need it leaves alone.
 
-    `url` is the remote's, `token` "" where none was given, `author` who acts where the forge cannot tell by itself,
-    `nonce` makes a text that was never made before.
+    `url` is the remote's, `token` gives the one to use now ("" where there is none), `author` is who acts where the
+    forge cannot tell by itself, `nonce` makes a text that was never made before. `api_url` is --api-url; the last three
+    are the configuration's `mergeMethod` and `checkRunApps` and what its promotion branches begin with.
     """
 
     store: Store
     url: str = field(repr=False)
-    token: str = field(repr=False)
+    token: Callable[[], str] = field(repr=False)
     author: str
     environ: Mapping[str, str] = field(repr=False)
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     nonce: Callable[[], str]
+    api_url: str = ""
+    merge_method: str = ""
+    check_run_apps: tuple[str, ...] = ()
+    branch_prefix: str = "promote/"
 
 
 class Connect(Protocol):
@@ -95,17 +113,52 @@ def connect(name: str, connection: Connection) -> Provider:
     if not mine:
         names = ", ".join(sorted({point.name for point in found})) or "none, is the package installed?"
         raise UsageError(f"there is no provider {name!r}: choose one of those installed ({names})")
-    if len(mine) > 1:
+    return cast("Connect", _load(name, mine))(connection)
+
+
+def _load(name: str, points: Sequence[EntryPoint]) -> object:
+    if len(points) > 1:
         # Two packages under one name: whichever comes first would get the token.
-        packages = " and ".join(sorted(point.dist.name if point.dist else point.value for point in mine))
+        packages = " and ".join(sorted(point.dist.name if point.dist else point.value for point in points))
         raise UsageError(f"provider {name!r} is registered by {packages}: uninstall one of them")
     try:
-        function = cast("Connect", mine[0].load())
+        return cast("object", points[0].load())
     except (ImportError, AttributeError) as error:
         raise ProviderError(
             f"provider {name!r} cannot be loaded ({error}): install what it needs, or choose another with --provider"
         ) from error
-    return function(connection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenWish:
+    """What a token is looked for with where none was given: the remote's URL, --api-url and the environment."""
+
+    url: str = field(repr=False)
+    api_url: str
+    environ: Mapping[str, str] = field(repr=False)
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+
+class FindToken(Protocol):
+    """What an entry point of TOKENS names; it is asked before git talks to the remote, hence before a configuration."""
+
+    def __call__(self, wish: TokenWish) -> Callable[[], str]:
+        """Return what gives the token for API and git to use now, "" for none. Raises UsageError."""
+
+
+def find_token(wish: TokenWish, *, option: str) -> Callable[[], str]:
+    """Return what gives the environment's token for this remote; `option` is --provider.
+
+    Where only the configuration knows which forge it is, there is none: it cannot be read without git, and no token
+    travels on a guess.
+    """
+    try:
+        name = choose(wish.url, option=option, configured="", environ=wish.environ).name
+    except UsageError:
+        return str
+    points = [point for point in entry_points(group=TOKENS) if point.name == name]
+    return cast("FindToken", _load(name, points))(wish) if points else str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +185,7 @@ def choose(url: str, *, option: str, configured: str, environ: Mapping[str, str]
     other = any(environ.get(name) for name in ("GITEA_ACTIONS", "FORGEJO_ACTIONS"))
     server = None if other else _host(environ.get("GITHUB_SERVER_URL", ""))
     collection = _host(environ.get("SYSTEM_COLLECTIONURI", ""))
-    if host and host in ("github.com", "ssh.github.com", server):
+    if host and (host in ("github.com", "ssh.github.com", server) or host.endswith(".ghe.com")):
         return Choice(name="github", reason=f"the remote is on {host}")
     if host and (host in ("dev.azure.com", "ssh.dev.azure.com", collection) or host.endswith(".visualstudio.com")):
         return Choice(name="azdo", reason=f"the remote is on {host}")
@@ -167,8 +220,9 @@ def _host(url: str) -> str | None:
 def retrying(sleep: Callable[[float], None]) -> "Retrying":
     """Return a caller, `call(function, *args)`, that repeats after TransientError and after nothing else.
 
-    Waits 1, 2, 4 and 8 seconds, or what the error's `retry_after` wishes; after ATTEMPTS calls, or where the waiting
-    would exceed PATIENCE, the last error is raised. An adapter raises TransientError only for what is safe to repeat.
+    Waits 1, 2, 4 and 8 seconds, or what the error's `retry_after` wishes, and logs it; after ATTEMPTS calls, or
+    where the waiting would exceed PATIENCE, the last error is raised. An adapter raises TransientError only for what is
+    safe to repeat.
     """
     # Here, not above: 28 ms (FORGES, Libraries) that only a forge with a network needs.
     from tenacity import Retrying, retry_if_exception_type
@@ -181,4 +235,15 @@ def retrying(sleep: Callable[[float], None]) -> "Retrying":
     def stop(state: "RetryCallState") -> bool:
         return state.attempt_number >= ATTEMPTS or state.idle_for + state.upcoming_sleep > PATIENCE
 
-    return Retrying(sleep=sleep, wait=wait, stop=stop, retry=retry_if_exception_type(TransientError), reraise=True)
+    def announce(state: "RetryCallState") -> None:
+        error = state.outcome.exception() if state.outcome else None
+        _log.warning("%s; trying again in %.0f s", error, state.upcoming_sleep)
+
+    return Retrying(
+        sleep=sleep,
+        wait=wait,
+        stop=stop,
+        retry=retry_if_exception_type(TransientError),
+        before_sleep=announce,
+        reraise=True,
+    )

@@ -284,11 +284,7 @@ class Local:
                 disarmed = replace(record, armed_for=None)
                 return ([self._save(disarmed)] if disarmed != record else []), AutoMerge(state="off")
             if record.head_sha != pull_request.head_sha:
-                reason = (
-                    f"{record.head} moved from {pull_request.head_sha} to {record.head_sha}, "
-                    f"which nobody armed {name} for: look at the new commits and run this again"
-                )
-                return (), AutoMerge(state="refused", reason=reason)
+                return (), AutoMerge(state="refused", reason=_moved(record, pull_request.head_sha))
             if not record.gated or self._passed(refs, record.head_sha):
                 return self._merged(refs, record)
             armed = AutoMerge(state="armed", reason=f"{name} merges once {OWN_CONTEXT!r} succeeds on {record.head_sha}")
@@ -300,13 +296,19 @@ class Local:
         # armed. So look once more: of the two, at least one sees the other.
         return self._settle(decide) if answer.state == "armed" else answer
 
-    def merge(self, number: int) -> AutoMerge:
-        """Merge an open pull request now, as a person does who presses the button; that is an approval of its own."""
+    def merge(self, pull_request: PullRequest) -> AutoMerge:
+        """Merge an open pull request now, as a person does who presses the button; that is an approval of its own.
+
+        Only at the head that was seen.
+        """
 
         def decide(refs: Refs) -> Change[AutoMerge]:
-            record = self._one(refs, number)
+            record = self._one(refs, pull_request.number)
+            name = f"pull request #{record.number}"
             if record.state != "open":
-                return (), AutoMerge(state="refused", reason=f"pull request #{number} is {record.state} already")
+                return (), AutoMerge(state="refused", reason=f"{name} is {record.state} already")
+            if record.head_sha != pull_request.head_sha:
+                return (), AutoMerge(state="refused", reason=_moved(record, pull_request.head_sha))
             note = ""
             if record.gated and not self._passed(refs, record.head_sha):
                 note = f"its check {OWN_CONTEXT!r} had not passed on {record.head_sha}"
@@ -534,6 +536,13 @@ def _index(head: str) -> str:
 
 def _statuses(sha: str) -> str:
     return f"{ROOT}/statuses/{sha}"
+
+
+def _moved(record: Record, seen: str) -> str:
+    return (
+        f"{record.head} moved from {seen} to {record.head_sha}, which nobody armed pull request #{record.number} for: "
+        "look at the new commits and run this again"
+    )
 
 
 def _message(record: Record) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion import git
+from gitops_promotion.git.process import Runner
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Shop
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The git commands that were started, but for those with which `local` keeps its own records."""
     commands: list[str] = []
-    start = git._Runner.start
+    start = Runner.start
 
     def counting(self: Any, arguments: Any, *more: Any, **options: Any) -> Any:
         if not any(frame.filename.endswith("providers/local.py") for frame in traceback.extract_stack()):
             commands.append(" ".join(arguments[:2]))
         return start(self, arguments, *more, **options)
 
-    monkeypatch.setattr(git._Runner, "start", counting)
+    monkeypatch.setattr(Runner, "start", counting)
     return commands
 
 
@@ -69,3 +69,14 @@ def test_status_a_look(shop: "Shop", started: list[str]) -> None:
     started.clear()
     shop.check(2, code=4)
     assert len(started) <= 10, started
+
+
+def test_publishing_many_verdicts(shop: "Shop", started: list[str], manifest: Callable[..., str]) -> None:
+    apps = [f"app{number}" for number in range(6)]
+    shop.edit({f"webshop/{env}/{app}.yaml": manifest(app, "1") for env in ("dev", "qa", "prod") for app in apps})
+    for app in apps:
+        shop.new("2", app=app)
+    shop.run("promote", "--all")
+    started.clear()
+    assert shop.run("status", "--publish").results == ["updated"] * 6
+    assert len(started) <= 10 + 3 * 5, started

@@ -1,7 +1,6 @@
 """`kill -9` after each outside effect, then the same command again: the end state of an undisturbed run (DESIGN 7)."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess

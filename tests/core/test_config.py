@@ -82,7 +82,10 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         branch_template="promote/{group}-{app}",
         path_template="{group}/{env}",
         status_contexts=("*/{group}-{env}", "*/{group}-{env}/*"),
+        status_authors=(),
+        check_run_apps=(),
         fail_fast=False,
+        merge_method="",
         commit_author=None,
     )
 
@@ -627,6 +630,38 @@ def test_b19_what_is_no_duration_or_has_no_unit_is_refused(text: str) -> None:
 def test_a_duration_that_would_overflow_a_clock_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is too long: use at most 366d"):
         duration(text)
+
+
+# Who may speak for an environment, and how merges are made
+
+
+def test_lists_of_accounts_are_read_as_written() -> None:
+    written = ENVIRONMENTS + 'statusAuthors: ["flux-acme[bot]", ann@example.com]\ncheckRunApps: [argo-cd, "x1"]\n'
+    config = parse(written, FILE)
+    assert config.status_authors == ("flux-acme[bot]", "ann@example.com")
+    assert config.check_run_apps == ("argo-cd", "x1")
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("statusAuthors: flux", "statusAuthors is not a list, write it as"),
+        ("statusAuthors: []", "statusAuthors is an empty list"),
+        ("statusAuthors: [~]", r"statusAuthors\[0\] is empty"),
+        ("statusAuthors: [' x']", r"statusAuthors\[0\] is ' x': write one line"),
+        ("checkRunApps: ['a/b']", r"checkRunApps\[0\] is 'a/b': write an app's slug"),
+        ("checkRunApps: [{a: b}]", r"checkRunApps\[0\] is a mapping"),
+        ("mergeMethod: fast-forward", "mergeMethod is 'fast-forward': accepted are merge, squash, rebase"),
+        ("mergeMethod: SQUASH", "mergeMethod is 'SQUASH': accepted are merge, squash, rebase"),
+    ],
+)
+def test_what_names_no_account_or_method_is_refused(line: str, fault: str) -> None:
+    assert re.search(fault, refused(line))
+
+
+@pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
+def test_a_merge_method_may_be_chosen(method: str) -> None:
+    assert parse(f"{ENVIRONMENTS}mergeMethod: {method}\n", FILE).merge_method == method
 
 
 # Documentation

@@ -150,12 +150,16 @@ def test_superseded_without_ever_being_green_is_refused_and_green_before_that_pa
     assert judge(moved, {"c4": [said(FLUX)]}).decision == "refuse"
     assert "superseded" in judge(moved, {}).reasons[0]
     assert judge(moved, {"c3": [said(FLUX)]}).decision == "pass"
+    assert judge(moved, {"c3": [said(FLUX, "pending")], "c2": [said(FLUX)]}).decision == "pass"
+    assert judge(moved, {"c3": [said(FLUX, "failure")], "c2": [said(FLUX)]}).decision == "refuse"
 
 
-def test_at_most_a_hundred_commits_are_asked() -> None:
-    long = stay(points(*[(f"s{i}", T) for i in range(150)], ("old", OLD)), T)
+def test_at_most_a_hundred_commits_are_asked_on_either_side_of_the_arrival() -> None:
+    long = stay(points(*[(f"s{i}", T) for i in range(150)], *[(f"o{i}", OLD) for i in range(150)]), T)
     assert long is not None
-    assert len(gate.asked(long)) == gate.CANDIDATES == 100
+    asked = gate.asked(long)
+    assert gate.CANDIDATES == 100
+    assert (asked[0], asked[99], asked[100], asked[-1], len(asked)) == ("s0", "s99", "o0", "o99", 200)
 
 
 def test_on_failure_every_application_changed_since_the_last_green_is_named() -> None:

@@ -196,6 +196,32 @@ def is_reader(path: Path) -> bool:
         return False
 
 
+def test_a_token_that_is_found_anew_for_each_command_replaces_the_one_before(
+    checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
+) -> None:
+    forge = start_forge("x-access-token:first")
+    checkout.git("remote", "set-url", "origin", forge.url)
+    tokens = ["first", "second", "third"]
+    asked: list[str] = []
+
+    def find(url: str) -> str:
+        asked.append(url)
+        return tokens[len(asked) - 1]
+
+    repository = open_repository(checkout.path, token=find)
+    assert asked == []
+    repository.refs()
+    forge.accepts = {basic("x-access-token:second")}
+    repository.fetch("refs/heads/main")
+    with pytest.raises(AuthError, match="does not accept the token"):
+        repository.refs()
+    assert asked == [forge.url] * 3
+    assert {header for headers in forge.seen for header in headers} == {
+        basic("x-access-token:first"),
+        basic("x-access-token:second"),
+    }
+
+
 def test_a_wrong_token_is_an_authentication_error_that_does_not_show_it(
     checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
 ) -> None:

@@ -159,6 +159,15 @@ def test_addresses_are_rewritten_as_git_would_wherever_it_says_so(
     assert repository.fetch("refs/heads/main") == {"refs/heads/main": remote.sha("main")}
 
 
+def test_a_rewriting_of_addresses_that_git_refuses_is_one_error(
+    checkout: "Checkout", open_repository: "Open", environ: dict[str, str]
+) -> None:
+    with (Path(environ["HOME"]) / ".gitconfig").open("a") as settings:
+        settings.write('[url "/srv/"]\n\tinsteadOf\n')
+    with pytest.raises(GitError, match=r"the remote's address: .*url\./srv/\.insteadof"):
+        open_repository(checkout.path)
+
+
 def test_a_push_address_of_its_own_is_used(checkout: "Checkout", remote: "Remote", open_repository: "Open") -> None:
     other = remote.clone("other.git", "--bare")
     checkout.git("remote", "set-url", "--push", "origin", str(other.path))

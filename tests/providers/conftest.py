@@ -9,23 +9,31 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
-from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, Store
+from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, Merge, Refs, Store
 from gitops_promotion.git import Repository
 from gitops_promotion.providers import Connection, Provider, local
+from gitops_promotion.providers import github as github_provider
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
+    from tests.forges.github import GitHub
+    from tests.forges.github_people import Hosted
 
-FORGES = ("local",)
+FORGES = ("local", "github")
 
 
 class Forge(Protocol):
-    """One provider under test. `push` commits files onto a branch, begun at `main` where it is new."""
+    """One provider under test.
+
+    `push` commits files onto a branch, begun at `main` where it is new; `require_gate` demands this tool's own check
+    before anything merges into `main`, where the draft's own word for it is not enough.
+    """
 
     @property
     def provider(self) -> Provider: ...
@@ -33,6 +41,7 @@ class Forge(Protocol):
     def delete(self, branch: str) -> None: ...
     def branches(self) -> dict[str, str]: ...
     def show(self, branch: str, path: str) -> str: ...
+    def require_gate(self) -> None: ...
     def pass_gate(self, sha: str) -> None: ...
     def merge_by_hand(self, number: int) -> None: ...
     def review(self, number: int, verdict: Literal["approved", "changes-requested"], *, by: str) -> None: ...
@@ -60,7 +69,7 @@ class Writers:
             Connection(
                 store=store or self.repository,
                 url=self.repository.url,
-                token="",
+                token=str,
                 author=author,
                 environ={},
                 now=lambda: start + timedelta(seconds=next(self.seconds)),
@@ -91,11 +100,14 @@ class LocalForge:
     def show(self, branch: str, path: str) -> str:
         return self.remote.show(path, branch)
 
+    def require_gate(self) -> None:
+        pass
+
     def pass_gate(self, sha: str) -> None:
         self.provider.set_status(sha, CommitStatus(context=OWN_CONTEXT, state="success"))
 
     def merge_by_hand(self, number: int) -> None:
-        assert self.provider.merge(number).state == "merged"
+        assert self.provider.merge(self.provider.pull_request(number)).state == "merged"
 
     def review(self, number: int, verdict: Literal["approved", "changes-requested"], *, by: str) -> None:
         self.writers.make(by).review(number, verdict, "")
@@ -113,3 +125,94 @@ def local_forge(remote: "Remote", checkout: "Checkout", make_writers: Callable[[
     """The webshop's remote as a forge."""
     writers = make_writers(checkout.path)
     return LocalForge(remote=remote, provider=writers.make(), writers=writers)
+
+
+class NoStore:
+    """A store that no provider of a forge may touch."""
+
+    def refs(self, *patterns: str) -> Refs:
+        raise NotImplementedError
+
+    def fetch(self, *refs: str) -> dict[str, str]:
+        raise NotImplementedError
+
+    def read_objects(self, shas: object) -> dict[str, bytes]:
+        raise NotImplementedError
+
+    def write_blob(self, content: bytes) -> str:
+        raise NotImplementedError
+
+    def merge(self, base: str, head: str, message: str) -> Merge:
+        raise NotImplementedError
+
+    def push(self, updates: object) -> None:
+        raise NotImplementedError
+
+
+@dataclass(kw_only=True)
+class GitHubForge:
+    """The `github` provider on a GitHub of our own."""
+
+    server: "GitHub"
+    hosted: "Hosted"
+    slept: list[float]
+
+    def connect(self, **more: Any) -> github_provider.GitHub:
+        """Make one more provider, with other settings than the usual."""
+        token = more.pop("token", self.server.token)
+        return github_provider.connect(
+            Connection(
+                store=NoStore(),
+                url=self.hosted.url,
+                token=lambda: token,
+                author="Ann",
+                environ={},
+                now=lambda: self.server.clock.now,
+                sleep=self.slept.append,
+                nonce=lambda: "",
+                **more,
+            )
+        )
+
+    @cached_property
+    def provider(self) -> github_provider.GitHub:
+        return self.connect()
+
+    def push(self, branch: str, files: Mapping[str, str | None]) -> str:
+        return self.hosted.push(branch, files)
+
+    def delete(self, branch: str) -> None:
+        self.hosted.delete_branch(branch)
+
+    def branches(self) -> dict[str, str]:
+        return self.hosted.branches()
+
+    def show(self, branch: str, path: str) -> str:
+        return self.hosted.git.show(path, branch)
+
+    def require_gate(self) -> None:
+        self.hosted.protect("main", checks=[OWN_CONTEXT])
+
+    def pass_gate(self, sha: str) -> None:
+        self.hosted.post_status(sha, OWN_CONTEXT, "success", by="promoter")
+
+    def merge_by_hand(self, number: int) -> None:
+        self.hosted.merge(number)
+
+    def review(self, number: int, verdict: Literal["approved", "changes-requested"], *, by: str) -> None:
+        self.hosted.review(number, by, "APPROVED" if verdict == "approved" else "CHANGES_REQUESTED")
+
+    def calls(self) -> list[str]:
+        """What the provider asked for so far, as `METHOD path`; each asking forgets."""
+        found = [f"{each.method} {each.path}" for each in self.server.requests if each.kind != "git"]
+        self.server.requests.clear()
+        return found
+
+
+@pytest.fixture
+def github_forge(tmp_path: Path, webshop: dict[str, str]) -> Iterator[GitHubForge]:
+    """The webshop on a GitHub with small pages that takes a moment to know what can merge."""
+    from tests.forges.github import GitHub
+
+    with GitHub(tmp_path / "github", page_size=10, unknown_reads=1) as server:
+        yield GitHubForge(server=server, hosted=server.repository("acme/gitops", webshop), slept=[])

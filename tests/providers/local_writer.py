@@ -23,7 +23,7 @@ def main(checkout: str, name: str, heads: list[str]) -> dict[str, int]:
             Connection(
                 store=repository,
                 url=repository.url,
-                token="",
+                token=str,
                 author=name,
                 environ={},
                 now=lambda: datetime.now(UTC),

@@ -1,5 +1,7 @@
 """Which provider is chosen, how it is found, and when a call is repeated."""
 
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -27,6 +29,7 @@ class TestChoosing:
             ("ssh://git@ssh.github.com:443/org/repo.git", {}, "github"),
             ("git://github.com/org/repo", {}, "github"),
             ("https://ghe.corp.test/org/repo", GHES, "github"),
+            ("https://corp.ghe.com/org/repo", {}, "github"),
             ("git@ghe.corp.test:org/repo", GHES, "github"),
             ("https://github.com/org/repo", GHES, "github"),
             ("https://dev.azure.com/org/project/_git/repo", {}, "azdo"),
@@ -55,6 +58,7 @@ class TestChoosing:
             ("https://ghe.corp.test/org/repo", {}),
             ("https://github.com.evil.test/org/repo", {}),
             ("https://notgithub.com/org/repo", {}),
+            ("https://evilghe.com/org/repo", {}),
             ("https://github.com@evil.test/org/repo", {}),
             ("https://evil.test\\@github.com/org/repo", {}),
             ("https://git\thub.com/org/repo", {}),
@@ -116,7 +120,7 @@ def connection() -> Connection:
     return Connection(
         store=NoStore(),
         url="https://user:hunter2@git.example.com/x",
-        token="hunter3",
+        token=lambda: "hunter3",
         author="Ann",
         environ={"SECRET": "hunter4"},
         now=lambda: datetime(2026, 3, 1, tzinfo=UTC),
@@ -146,6 +150,23 @@ class TestRegistry:
         assert "local" in points
         for name, value in points.items():
             assert callable(EntryPoint(name=name, value=value, group=ENTRY_POINTS).load())
+
+    def test_another_forges_sdk_is_never_imported(self, tmp_path: Path) -> None:
+        code = """
+import sys
+from datetime import UTC, datetime
+from gitops_promotion import providers
+url = sys.argv[1]
+now = lambda: datetime.now(UTC)
+wish = providers.TokenWish(url=url, api_url="", environ={"GITHUB_TOKEN": "t"}, now=now, sleep=print)
+assert providers.find_token(wish, option="")() == ""
+providers.connect("local", providers.Connection(
+    store=None, url=url, token=str, author="", environ={}, now=now, sleep=print, nonce=str
+))
+print([name for name in ("github", "requests") if name in sys.modules])
+"""
+        run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+        assert run.stdout == "[]\n", run.stderr
 
     def test_an_outsider_registers_the_same_way(
         self, install: Callable[[str, str, str], None], connection: Connection

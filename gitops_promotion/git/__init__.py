@@ -1,0 +1,10 @@
+"""The repository: files of a commit, new commits, and a remote that is changed by compare-and-swap only.
+
+Nothing of the user's repository is ever written: every command runs in a private bare repository that borrows the
+user's objects (docs/decisions/0002-private-object-store.md).
+"""
+
+from gitops_promotion.git.identity import DEFAULT_IDENTITY, Identity
+from gitops_promotion.git.repository import Repository
+
+__all__ = ["DEFAULT_IDENTITY", "Identity", "Repository"]

@@ -1,0 +1,100 @@
+"""What git prints and takes: object ids, refs and paths, its log, raw diffs and the answer to a push."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from gitops_promotion.core.model import Change, Entry, is_manifest
+from gitops_promotion.errors import GitError
+
+LOG_FORMAT = "%H%x00%P%x00%ae%x00%ce%x00%B%x00"
+SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_BAD_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|@\{|//|/\.|\.lock(?:/|$)|[/.]$")
+
+
+def read_push(stdout: str) -> list[tuple[str, str, str]]:
+    """Read what `git push --porcelain` printed: flag, ref and summary of each."""
+    rows = (line.split("\t") for line in stdout.split("\n"))
+    return [(row[0], row[1].rpartition(":")[2], row[2]) for row in rows if len(row) == 3 and row[0] in tuple(" +-*!=")]
+
+
+def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Entry]:
+    """Read what `git log` with LOG_FORMAT printed."""
+    fields = iter(raw.split("\0"))
+    sha = next(fields)
+    while sha:
+        parents, author_email, committer_email, message, _ = (next(fields) for _ in range(5))
+        changes = []
+        following = next(fields, "")
+        while following.startswith((":", "\n:")):
+            changes.append(read_change(following, next(fields)))
+            following = next(fields, "")
+        complete = sha not in boundary
+        yield Entry(
+            sha=sha,
+            parents=tuple(parents.split()),
+            author_email=author_email,
+            committer_email=committer_email,
+            message=message,
+            changes=tuple(changes) if complete else (),
+            complete=complete,
+        )
+        sha = following
+
+
+def read_change(raw: str, path: str) -> Change:
+    """Read one `:mode mode old new status` of a raw diff."""
+    old, new = raw.split()[2:4]
+    return Change(path=path, old=old if old.strip("0") else None, new=new if new.strip("0") else None)
+
+
+def manifest_specs(path: str) -> Iterator[str]:
+    """Pathspecs for the manifests at or below a literal path."""
+    if path:
+        if is_manifest(path):
+            yield f":(literal){path}"
+        path = re.sub(r"([*?\[\\])", r"\\\1", path.rstrip("/")) + "/"
+    for name in ("*.yaml", "*.yml", "Kustomization"):
+        yield f":(glob){path}**/{name}"
+
+
+def quote(path: str) -> bytes:
+    """Put a path in C-style quotes, as git's own formats take it whatever it contains."""
+    escaped = path.encode(errors="surrogateescape").replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"%s"' % escaped
+
+
+def file_text(path: Path) -> str:
+    """Read a small file's text without its line end; "" where there is none."""
+    try:
+        return path.read_text(errors="surrogateescape").rstrip("\n")
+    except OSError:
+        return ""
+
+
+def full_sha(text: str) -> str:
+    """Pass an object id that can be nothing else to git. Raises GitError."""
+    if not SHA.fullmatch(text):
+        raise GitError(f"{text!r} is no full object id: name a commit by its 40 or 64 hex digits")
+    return text
+
+
+def full_ref(text: str) -> str:
+    """Pass a full ref name that can be nothing else in a refspec. Raises GitError."""
+    if not text.startswith("refs/") or _BAD_REF.search(text):
+        raise GitError(f"{text!r} is no full ref name: write refs/heads/<branch>")
+    return text
+
+
+def check_path(path: str) -> None:
+    """Refuse what would leave the repository or reach git's own folder. Raises GitError."""
+    for part in path.split("/"):
+        # Also the ways in which Windows and macOS file systems spell it.
+        plain = re.sub(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]", "", part).rstrip(". ").lower()
+        if part in ("", ".", "..") or "\0" in part or plain in (".git", "git~1"):
+            raise GitError(f"{path!r} cannot be a file of a repository: name one below its top folder")
+
+
+def is_relative(path: str) -> bool:
+    """Whether git would not take this as a path from the top: `./x` and `../x` fail, NUL ends the question."""
+    return path.startswith(("./", "../")) or "\0" in path

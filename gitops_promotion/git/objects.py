@@ -1,0 +1,86 @@
+"""The objects of the private repository: any of them read by its name, and new commits."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gitops_promotion.errors import GitError
+from gitops_promotion.git.formats import check_path, full_sha, quote
+from gitops_promotion.git.process import Dialogue, Runner
+
+_OBJECT = re.compile(rb"[0-9a-f]{40,64} ([a-z]+) (\d+)\n")
+
+
+class Objects:
+    """Reads and writes objects. Methods raise GitError."""
+
+    def __init__(self, runner: Runner, environ: Mapping[str, str]) -> None:
+        self._runner = runner
+        self._environ = environ
+        self._reader: Dialogue | None = None
+
+    def stop(self) -> None:
+        """End the process that reads; the next question starts another."""
+        if self._reader:
+            self._reader.stop()
+            self._reader = None
+
+    def ask(self, command: str, name: str) -> tuple[str, bytes]:
+        """Return kind and content of an object, by one process that lives on until `stop`; '' if missing."""
+        if not self._reader:
+            self._reader = Dialogue(self._runner, ["cat-file", "--batch-command", "-z"], self._environ)
+        question = name.encode(errors="surrogateescape")
+        try:
+            answer = self._reader.ask(command.encode() + b" " + question + b"\0")
+            if not (header := _OBJECT.fullmatch(answer)):
+                # The name comes back, with the line ends it may have: read on to its end.
+                self._reader.read(max(0, len(question + b" missing\n") - len(answer)))
+                return "", b""
+            content = self._reader.read(int(header[2]) + 1)[:-1] if command == "contents" else b""
+        except GitError:
+            self._reader = None
+            raise
+        return header[1].decode(), content
+
+    def commit(self, base: str, edits: Mapping[str, bytes | None], message: str, signed: Sequence[str]) -> str:
+        """Make a commit on `base` with these edits; `signed` are its author and committer lines."""
+        for path in edits:
+            check_path(path)
+        process = Dialogue(self._runner, ["fast-import", "--quiet", "--force", "--done"], self._environ)
+        try:
+            modes = self._modes(process, full_sha(base), edits)
+        except GitError:
+            process.stop()
+            raise
+        text = message.encode(errors="surrogateescape")
+        lines = [b"commit refs/promotion/commit\nmark :1\n"]
+        lines += [f"{signature}\n".encode() for signature in signed]
+        lines += [b"data %d\n%s\nfrom %s\n" % (len(text), text, base.encode())]
+        for path, content in edits.items():
+            if content is None:
+                lines += [b"D %s\n" % quote(path)]
+            else:
+                mode = modes[path] or b"100644"
+                lines += [b"M %s inline %s\ndata %d\n%s\n" % (mode, quote(path), len(content), content)]
+        lines += [b"\nget-mark :1\ndone\n"]
+        return process.end(b"".join(lines)).decode().strip()
+
+    @staticmethod
+    def _modes(process: Dialogue, base: str, edits: Mapping[str, bytes | None]) -> dict[str, bytes]:
+        """Return the mode of each file in `base`, b"" for a new one. Raises GitError for what is no file."""
+        modes: dict[str, bytes] = {}
+
+        def mode(path: str) -> bytes:
+            if path not in modes:
+                answer = process.ask(b"ls %s %s\n" % (base.encode(), quote(path)))
+                modes[path] = b"" if answer.startswith(b"missing ") else answer.split()[0]
+            return modes[path]
+
+        for path, content in edits.items():
+            for folder in Path(path).parents[-2::-1]:
+                if mode(str(folder)) not in (b"", b"040000") or edits.get(str(folder)) is not None:
+                    raise GitError(f"cannot write {path}: {folder} is no folder; move it out of the way by hand")
+            allowed = (b"", b"100644", b"100755") if content is not None else (b"", b"100644", b"100755", b"120000")
+            if mode(path) not in allowed:
+                raise GitError(f"cannot change {path}: it is a folder, a symlink or a submodule; edit it by hand")
+        return modes

@@ -1,0 +1,272 @@
+"""The command line as a step of a workflow: the files it writes, the commands it gives, and those it does not."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gitops_promotion import cli
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from tests.conftest import Checkout, Remote
+
+NEW = ("new", "--group=webshop", "--app=webui", "--tag=1.4.2")
+
+
+@pytest.fixture
+def step(
+    checkout: "Checkout", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., tuple[str, str]]:
+    """Run a verb as a workflow's step; returns stdout and stderr."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+
+    def run(*args: str, code: int = 0, event: str = "schedule", payload: object = None) -> tuple[str, str]:
+        monkeypatch.setenv("GITHUB_EVENT_NAME", event)
+        monkeypatch.setenv("GITHUB_EVENT_PATH", str(tmp_path / "event.json"))
+        (tmp_path / "event.json").write_text(json.dumps(payload))
+        for name in ("output", "summary"):
+            (tmp_path / name).write_text("")
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*args, "--sourcedir", str(checkout.path)])
+        printed = capsys.readouterr()
+        assert (ended.value.code or 0) == code, printed.out + printed.err
+        return printed.out, printed.err
+
+    return run
+
+
+def outputs(tmp_path: Path) -> dict[str, str]:
+    """The outputs of the last step, whose values are lines here."""
+    lines = iter((tmp_path / "output").read_text().splitlines())
+    found = {}
+    for line in lines:
+        name, delimiter = line.split("<<")
+        value = list(iter(lambda: next(lines), delimiter))
+        found[name] = "\n".join(value)
+    return found
+
+
+def commands(text: str) -> list[str]:
+    """What a runner would obey in a log: GitHub's two forms and Azure's."""
+    lines = text.replace("\r", "\n").split("\n")
+    return [line for line in lines if line.lstrip().startswith("::") or "##[" in line or "##vso[" in line.lower()]
+
+
+def test_a_step_gets_outputs_a_summary_and_an_annotation(step: Callable[..., Any], tmp_path: Path) -> None:
+    out, err = step(*NEW)
+    found = outputs(tmp_path)
+    assert (found["result"], found["group"], found["app"]) == ("merged", "webshop", "webui")
+    assert (found["environment"], found["tag"], found["previous_tag"]) == ("dev", "1.4.2", "1.0.0")
+    assert (found["branch"], found["pull_request_number"]) == ("promote/webshop-webui", "1")
+    assert len(found["sha"]) == 40
+    assert [outcome["result"] for outcome in json.loads(found["outcomes"])] == ["merged"]
+    summary = (tmp_path / "summary").read_text()
+    assert summary.startswith("### gitops-promotion new\n")
+    assert "| merged | `webshop/webui` | `1.0.0` → `1.4.2` | `dev` | #1 |" in summary
+    (notice,) = commands(err)
+    assert notice.startswith("::notice title=merged%3A webshop/webui 1.0.0 -> 1.4.2 in dev::pull request #1 merged%0A")
+    assert commands(out) == []
+
+
+def test_an_ordinary_outcome_is_in_the_summary_and_no_annotation(step: Callable[..., Any], tmp_path: Path) -> None:
+    _, err = step("promote")
+    assert commands(err) == []
+    assert outputs(tmp_path)["result"] == "unchanged"
+    assert "| unchanged |" in (tmp_path / "summary").read_text()
+
+
+def test_an_error_is_annotated_and_has_outputs_too(step: Callable[..., Any], tmp_path: Path) -> None:
+    _, err = step("new", "--group=webshop", "--app=nope", "--tag=1", "--quiet", code=2)
+    (line,) = commands(err)
+    assert line.startswith("::error title=gitops-promotion%3A failed::")
+    found = outputs(tmp_path)
+    assert found["result"] == "failed"
+    assert "nope" in found["message"]
+    assert json.loads(found["outcomes"])[0]["exit_code"] == 2
+    assert "| failed |" in (tmp_path / "summary").read_text()
+
+
+def test_quiet_leaves_the_notices_out(step: Callable[..., Any]) -> None:
+    assert step(*NEW, "--quiet")[1] == ""
+
+
+def test_a_shell_gets_no_files_and_no_commands(
+    step: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    out, err = step(*NEW)
+    assert commands(out + err) == []
+    assert (tmp_path / "output").read_text() == (tmp_path / "summary").read_text() == ""
+
+
+def test_files_of_the_runner_that_are_not_mounted_do_not_undo_the_work(
+    step: Callable[..., Any], remote: "Remote", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", "/nowhere/output")
+    out, err = step(*NEW)
+    assert out.startswith("merged")
+    assert "warning: GITHUB_OUTPUT '/nowhere/output' cannot be written" in err
+    assert "1.4.2" in remote.show("webshop/dev/webui.yaml", "main")
+
+
+def test_the_token_is_in_no_output_summary_or_annotation(
+    step: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "tok-3n")
+    for app, code in (("tok-3n", 2), ("webui", 0)):
+        out, err = step("new", "--group=webshop", f"--app={app}", "--tag=tok-3n", code=code)
+        written = (tmp_path / "output").read_text() + (tmp_path / "summary").read_text()
+        assert "tok-3n" not in out + err + written
+        assert "***" in written
+
+
+# What a runner would obey
+
+
+HOSTILE = [
+    "::set-output name=result::passed",
+    "a\n::set-output name=result::passed",
+    "a\r::stop-commands::x",
+    "  ::add-mask::1",
+    "##[set-output name=result]passed",
+    "x ##vso[task.setvariable variable=x]y",
+    "##VSO[task.complete]",
+    "\u2003::error::x",
+    "\n\n\t::error::x",
+    "###[group]x",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_option_can_give_the_runner_a_command(text: str, step: Callable[..., Any]) -> None:
+    for args in (
+        ("new", "--group=webshop", "--app=webui", f"--tag={text}"),
+        ("new", f"--group={text}", "--app=webui", "--tag=1"),
+        ("new", f"--built-at={text}", *NEW[1:]),
+        ("promote", f"--{text}"),
+        ("promote", text),
+        ("promote", f"--provider={text}"),
+        ("promote", f"--env={text}", "--app=webui"),
+    ):
+        for more in ((), ("--output=json",)):
+            out, err = step(*args, *more, code=2)
+            assert [line for line in commands(out + "\n" + err) if not line.startswith("::error title=")] == []
+            assert len(commands(err)) <= 1
+
+
+@pytest.mark.parametrize("text", ["::set-output name=result::passed", "##[set-output name=result]passed"])
+def test_no_manifest_can_give_the_runner_a_command(text: str, step: Callable[..., Any], remote: "Remote") -> None:
+    manifest = remote.show("webshop/dev/webui.yaml", "main").replace("spec:\n", f"x: |\n  y\n{' ' * 2}{text}\nspec:\n")
+    remote.commit({"webshop/dev/webui.yaml": manifest})
+    for more in ((), ("--output=json",), ("--verbose",)):
+        out, err = step(*NEW, "--dry-run", *more)
+        assert "passed" in out
+        assert commands(out + err) == []
+
+
+@pytest.mark.parametrize("runner", ["github", "azure"])
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_a_terminal_prints_is_a_command_in_ci(
+    text: str, runner: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal(verbose=True, runner=runner)
+    terminal.result(text + "\n")
+    terminal.note(text)
+    terminal.detail(text)
+    terminal.error(text)
+    terminal.progress((text,), 5)
+    printed = capsys.readouterr()
+    assert commands(printed.out + printed.err) == []
+    terminal.command("::error::ours", error=True)
+    assert commands(capsys.readouterr().err) == ["::error::ours"]
+
+
+def test_a_shell_sees_every_text_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().result("::a\n##[b]\n")
+    assert capsys.readouterr().out == "::a\n##[b]\n"
+
+
+def test_a_bug_with_a_hostile_message_gives_the_runner_no_command(
+    step: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a\n::set-output name=result::passed")
+
+    monkeypatch.setattr("gitops_promotion.commands.promote.promote", broken)
+    _, err = step("promote", code=1)
+    assert "Traceback" in err
+    assert commands(err) == []
+
+
+def test_what_a_provider_logs_is_masked_and_no_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import logging
+
+    terminal = Terminal(runner="github", secrets=("tok-3n",))
+    with terminal.hearing():
+        logging.getLogger("gitops_promotion.providers.local").warning("left out %s\n::error::x", "tok-3n")
+    assert capsys.readouterr().err == "warning: left out ***\n: :error::x\n"
+    assert logging.getLogger("gitops_promotion").handlers == []
+
+
+def test_a_secret_made_at_run_time_is_told_to_github_and_shown_to_nobody_else(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for runner, told in (("github", "::add-mask::tok-3n\n"), ("azure", ""), ("", "")):
+        terminal = Terminal(runner=runner)
+        terminal.hide("tok-3n", made=True)
+        terminal.note("it is tok-3n")
+        assert capsys.readouterr().err == f"{told}it is ***\n"
+
+
+# What the event asks for
+
+
+def dispatch(**values: object) -> dict[str, object]:
+    return {"action": "built", "client_payload": values}
+
+
+def test_new_takes_from_a_dispatch_what_is_not_given(step: Callable[..., Any], tmp_path: Path) -> None:
+    payload = dispatch(group="webshop", app="webui", tag="1.4.2")
+    step("new", event="repository_dispatch", payload=payload)
+    assert (outputs(tmp_path)["result"], outputs(tmp_path)["tag"]) == ("merged", "1.4.2")
+    step("new", "--tag=1.4.3", event="repository_dispatch", payload=payload)
+    assert outputs(tmp_path)["tag"] == "1.4.3"
+    # What is given wins, unread: and an empty one counts as absent.
+    step(*NEW, event="repository_dispatch", payload=dispatch(tag=5))
+    assert outputs(tmp_path)["tag"] == "1.4.2"
+    inputs = {"inputs": {"group": "webshop", "app": "webui", "tag": "1.4.4"}}
+    step("new", "--tag=", event="workflow_dispatch", payload=inputs)
+    assert outputs(tmp_path)["tag"] == "1.4.4"
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (dispatch(group="webshop"), "--app and --tag missing: give them, or run it on a repository_dispatch"),
+        (dispatch(group="webshop", app="webui", tag=""), "--tag missing: give it, or run it on"),
+        (dispatch(group="webshop", app="webui", tag=1.1), "client_payload.tag of the event file"),
+        (dispatch(group="../..", app="webui", tag="1"), "group '../..' is not a valid name"),
+        (dispatch(group="webshop", app="webui", tag="1\n::error::x"), r"tag '1\n::error::x' is not a valid image tag"),
+        ([], "is not a JSON object"),
+    ],
+)
+def test_a_dispatch_that_says_too_little_or_too_much_is_one_clear_error(
+    payload: object, words: str, step: Callable[..., Any]
+) -> None:
+    _, err = step("new", event="repository_dispatch", payload=payload, code=2)
+    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert words in line
+
+
+def test_other_events_give_no_defaults(step: Callable[..., Any]) -> None:
+    payload = dispatch(group="webshop", app="webui", tag="1.4.2")
+    _, err = step("new", event="schedule", payload=payload, code=2)
+    assert "--group and --app and --tag missing" in err

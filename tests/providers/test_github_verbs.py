@@ -1,0 +1,293 @@
+"""The verbs on a GitHub of our own: their budgets, their end states whatever fails, and where the token goes."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gitops_promotion import cli
+from tests.conftest import Checkout
+from tests.forges import faults
+
+if TYPE_CHECKING:
+    from tests.providers.conftest import GitHubForge
+
+BRANCH = "promote/webshop-webui"
+FLUX = "kustomization/webshop-dev/2fb0a5b0"
+
+
+@dataclass(kw_only=True)
+class Actions:
+    """A runner with a checkout of the repository, in which the verbs run."""
+
+    forge: "GitHubForge"
+    checkout: Checkout
+    capsys: pytest.CaptureFixture[str]
+    printed: str = ""
+
+    def run(self, *args: str, code: int | None = 0) -> list[dict[str, Any]]:
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*args, "--sourcedir", str(self.checkout.path), "--output", "json"])
+        out, err = self.capsys.readouterr()
+        self.printed += out + err
+        assert code is None or ended.value.code == code, out + err
+        outcomes: list[dict[str, Any]] = json.loads(out)["outcomes"]
+        return outcomes
+
+    def new(self, tag: str, *, app: str = "webui", code: int | None = 0) -> dict[str, Any]:
+        [outcome] = self.run("new", "--group", "webshop", "--app", app, "--tag", tag, code=code)
+        return outcome
+
+    def tag(self, environment: str, app: str = "webui") -> str:
+        text = self.forge.show("main", f"webshop/{environment}/{app}.yaml")
+        found = re.search(r'[:"]([\w.-]+)"? # \{', text)
+        assert found, text
+        return found[1]
+
+    def pass_checks(self) -> None:
+        """Let the required check of every open pull request be green, wherever its head is now."""
+        for pull in self.forge.hosted.pulls():
+            if pull.open:
+                self.forge.pass_gate(pull.head_sha)
+
+
+@pytest.fixture
+def actions(
+    github_forge: "GitHubForge",
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    environ: Mapping[str, str],
+) -> Actions:
+    """A runner of the server's own, with its token in the environment."""
+    remote = github_forge.hosted.git
+    path = tmp_path / "checkout"
+    remote.git("clone", "--quiet", "-c", "protocol.file.allow=always", remote.path.as_uri(), str(path))
+    checkout = Checkout(path=path, environ=dict(environ))
+    checkout.git("remote", "set-url", "origin", github_forge.hosted.url)
+    monkeypatch.setenv("GITHUB_SERVER_URL", github_forge.server.url)
+    monkeypatch.setenv("GITHUB_API_URL", github_forge.server.api_url)
+    monkeypatch.setenv("GITHUB_TOKEN", github_forge.server.token)
+    monkeypatch.setattr("gitops_promotion.commands.session.time.sleep", github_forge.slept.append)
+    return Actions(forge=github_forge, checkout=checkout, capsys=capsys)
+
+
+@pytest.fixture
+def gated(actions: Actions) -> Actions:
+    """The same, with our check required on main."""
+    actions.forge.require_gate()
+    return actions
+
+
+class TestBudgets:
+    def test_new_takes_at_most_five_requests(self, gated: Actions) -> None:
+        for tag, result in (("1.4.2", "opened"), ("1.4.3", "updated"), ("1.4.3", "unchanged")):
+            gated.forge.calls()
+            assert gated.new(tag)["result"] == result
+            assert len(gated.forge.calls()) <= 5
+
+    def test_new_takes_at_most_five_where_nothing_is_required(self, actions: Actions) -> None:
+        actions.forge.calls()
+        assert actions.new("1.4.2")["result"] == "merged"
+        assert len(actions.forge.calls()) <= 5
+
+    def test_promote_takes_one_and_five_for_each_promotion(self, gated: Actions) -> None:
+        gated.forge.server.world.unknown_reads = 0
+        manifest = 'image: cart:1.0.0 # {"$imagepolicy": "webshop:cart"}\n'
+        gated.forge.push("main", {f"webshop/{env}/cart.yaml": manifest for env in ("dev", "qa", "prod")})
+        for app in ("webui", "cart"):
+            gated.new("2.0.0", app=app)
+            gated.pass_checks()
+        gated.forge.calls()
+        outcomes = gated.run("promote", "--all")
+        assert [outcome["result"] for outcome in outcomes] == ["opened", "opened"]
+        assert len(gated.forge.calls()) <= 1 + 5 * 2
+
+    def test_status_takes_two_and_one_a_look(self, gated: Actions) -> None:
+        gated.new("1.4.2")
+        gated.pass_checks()
+        [outcome] = gated.run("promote", "--all")
+        number = str(outcome["pull_request"]["number"])
+        gated.forge.calls()
+        gated.run("status", "--pr", number, "--timeout", "0", code=4)
+        assert len(gated.forge.calls()) <= 3
+
+
+class TestGate:
+    def test_b29_a_later_environment_merges_at_once_only_where_our_own_gate_passes(self, actions: Actions) -> None:
+        assert actions.new("1.4.2")["result"] == "merged"
+        [refused] = actions.run("promote", "--all", code=3)
+        assert refused["result"] == "refused"
+        assert "has no status yet" in refused["message"]
+        assert "make the check of `gitops-promotion status` a required one" in refused["message"]
+        pull = actions.forge.hosted.pull(refused["pull_request"]["number"])
+        assert (pull.open, pull.auto_merge, actions.tag("qa")) == (True, None, "1.0.0")
+        actions.forge.hosted.post_status(actions.forge.branches()["main"], FLUX, "success")
+        [merged] = actions.run("promote", "--all")
+        assert (merged["result"], actions.tag("qa")) == ("merged", "1.4.2")
+
+    def test_b1_auto_false_is_never_armed(self, gated: Actions) -> None:
+        for environment, tag in (("qa", "1.4.2"), ("prod", "1.0.0")):
+            gated.new("1.4.2")
+            gated.pass_checks()
+            gated.forge.hosted.post_status(gated.forge.branches()["main"], FLUX, "success")
+            gated.forge.hosted.post_status(gated.forge.branches()["main"], FLUX.replace("dev", "qa"), "success")
+            [outcome] = [each for each in gated.run("promote", "--all") if each["environment"] == environment]
+            pull = gated.forge.hosted.pull(outcome["pull_request"]["number"])
+            assert bool(pull.auto_merge) is (environment == "qa")
+            gated.pass_checks()
+            assert gated.tag(environment) == tag
+
+    @pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
+    def test_b26_promote_finds_what_was_merged_by_any_method(self, gated: Actions, method: str) -> None:
+        settings = gated.forge.hosted.settings
+        for name in ("merge_commit", "squash_merge", "rebase_merge"):
+            setattr(settings, f"allow_{name}", name.startswith(method))
+        gated.new("1.4.2")
+        gated.pass_checks()
+        assert gated.tag("dev") == "1.4.2"
+        [outcome] = gated.run("promote", "--all")
+        assert (outcome["result"], outcome["environment"]) == ("opened", "qa")
+
+    @pytest.mark.parametrize("reads", [1, 3])
+    def test_b27_a_merge_that_github_shows_late_is_waited_for(self, gated: Actions, reads: int) -> None:
+        gated.new("1.4.2")
+        gated.forge.server.world.late_reads = reads
+        gated.pass_checks()
+        gated.forge.server.world.late_reads = 0
+        [outcome] = gated.run("promote", "--all")
+        assert (outcome["result"], outcome["environment"]) == ("opened", "qa")
+
+    def test_b23_the_default_branch_may_have_any_name(self, actions: Actions) -> None:
+        git = actions.forge.hosted.git
+        git.git("branch", "-m", "main", "trunk")
+        git.git("symbolic-ref", "HEAD", "refs/heads/trunk")
+        actions.forge.hosted.repo.default_branch = "trunk"
+        assert actions.new("1.4.2")["result"] == "merged"
+        assert actions.forge.hosted.pull(1).base_ref == "trunk"
+
+    def test_only_the_accounts_that_are_named_speak_for_an_environment(self, actions: Actions) -> None:
+        config = actions.forge.show("main", "gitops-promotion.yaml")
+        actions.forge.push("main", {"gitops-promotion.yaml": f'{config}\nstatusAuthors: ["Flux[bot]"]\n'})
+        assert actions.new("1.4.2")["result"] == "merged"
+        actions.forge.hosted.post_status(actions.forge.branches()["main"], FLUX, "success", by="mallory")
+        [outcome] = actions.run("promote", "--all", code=3)
+        assert outcome["result"] == "refused"
+        actions.forge.hosted.post_status(actions.forge.branches()["main"], FLUX, "success", by="flux[bot]")
+        [outcome] = actions.run("promote", "--all")
+        assert outcome["result"] == "merged"
+
+
+FAULTS: Mapping[str, Callable[[], faults.Fault]] = {
+    "502": lambda: faults.server_error(502),
+    "502 after it was done": lambda: faults.server_error(502, done=True),
+    "reset after it was done": lambda: faults.reset(done=True),
+    "401": faults.bad_credentials,
+}
+
+
+class TestFailures:
+    @pytest.mark.parametrize("number", range(1, 6))
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_b27_whatever_fails_a_second_run_ends_the_same(self, gated: Actions, fault: str, number: int) -> None:
+        gated.forge.server.faults.add(FAULTS[fault](), number=number)
+        gated.new("1.4.2", code=None)
+        gated.forge.server.faults.clear()
+        assert gated.new("1.4.2")["result"] in ("opened", "updated", "unchanged")
+        [pull] = gated.forge.hosted.pulls()
+        assert (pull.open, pull.head_ref, bool(pull.auto_merge)) == (True, BRANCH, True)
+        gated.pass_checks()
+        assert gated.tag("dev") == "1.4.2"
+
+    def test_a_branch_protected_against_pushes_is_a_git_error_with_githubs_words(self, actions: Actions) -> None:
+        actions.forge.hosted.protect("promote/*")
+        actions.forge.hosted.git.protect({BRANCH})
+        outcome = actions.new("1.4.2", code=5)
+        assert "GH006" in outcome["message"]
+
+
+class TestToken:
+    def test_an_app_pushes_opens_and_arms_with_a_token_of_its_own(
+        self, gated: Actions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        app = gated.forge.server.install_app("promoter-app", "acme/gitops")
+        key = tmp_path / "app.pem"
+        key.write_text(app.private_key)
+        monkeypatch.setenv("GITHUB_APP_ID", str(app.id))
+        monkeypatch.setenv("GITHUB_APP_PRIVATE_KEY", str(key))
+        monkeypatch.setenv("GITHUB_TOKEN", "not-this-one")
+        monkeypatch.setattr("gitops_promotion.commands.session._now", lambda: gated.forge.server.clock.now)
+        assert gated.new("1.4.2")["result"] == "opened"
+        pull = gated.forge.hosted.pull(1)
+        assert (pull.author, pull.auto_merge and pull.auto_merge.by) == ("promoter-app[bot]", "promoter-app[bot]")
+        asked = [request.path for request in gated.forge.server.requests if "access_tokens" in request.path]
+        assert len(asked) == 1
+        made = [
+            secret for secret, token in gated.forge.server.world.tokens.items() if token.login == "promoter-app[bot]"
+        ]
+        assert made
+        assert made[0] not in gated.printed
+
+    def test_of_a_run_is_masked_for_the_runner(self, gated: Actions, monkeypatch: pytest.MonkeyPatch) -> None:
+        app = gated.forge.server.install_app("promoter-app", "acme/gitops")
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        monkeypatch.setenv("GITHUB_APP_ID", str(app.id))
+        monkeypatch.setenv("GITHUB_APP_PRIVATE_KEY", app.private_key.replace("\n", "\\n"))
+        monkeypatch.setattr("gitops_promotion.commands.session._now", lambda: gated.forge.server.clock.now)
+        gated.new("1.4.2")
+        [made] = [
+            secret for secret, token in gated.forge.server.world.tokens.items() if token.login == "promoter-app[bot]"
+        ]
+        assert gated.printed.count(made) == 1
+        assert f"::add-mask::{made}\n" in gated.printed
+        assert gated.forge.server.token not in gated.printed
+
+    def test_an_app_that_is_not_installed_is_told_where_to(
+        self, gated: Actions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gated.forge.server.repository("acme/other", {"a": "1\n"})
+        app = gated.forge.server.install_app("promoter-app", "acme/other")
+        monkeypatch.setenv("GITHUB_APP_ID", str(app.id))
+        monkeypatch.setenv("GITHUB_APP_PRIVATE_KEY", app.private_key)
+        outcome = gated.new("1.4.2", code=6)
+        assert "the GitHub App is not installed on acme/gitops: install it there" in outcome["message"]
+
+    def test_is_neither_printed_nor_kept(self, gated: Actions) -> None:
+        gated.forge.server.faults.add(faults.forbidden(), number=3)
+        gated.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2", "--verbose", code=None)
+        assert gated.forge.server.token not in gated.printed
+        for path in gated.checkout.path.rglob("*"):
+            if path.is_file():
+                assert gated.forge.server.token.encode() not in path.read_bytes()
+
+    def test_b10_of_another_server_is_not_sent(self, gated: Actions, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+        outcome = gated.run(
+            "new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2", "--provider", "github", code=6
+        )[0]
+        assert "wants a token" in outcome["message"]
+        assert all(request.actor == "" for request in gated.forge.server.requests)
+
+    def test_expires_and_is_made_anew_meanwhile(self, gated: Actions) -> None:
+        from gitops_promotion.providers import TokenWish
+        from gitops_promotion.providers.github import token
+
+        app = gated.forge.server.install_app("promoter-app", "acme/gitops")
+        clock = gated.forge.server.clock
+        wish = TokenWish(
+            url=gated.forge.hosted.url,
+            api_url=gated.forge.server.api_url,
+            environ={"GITHUB_APP_ID": str(app.id), "GITHUB_APP_PRIVATE_KEY": app.private_key},
+            now=lambda: clock.now,
+            sleep=gated.forge.slept.append,
+        )
+        source = token(wish)
+        first = source()
+        assert source() == first
+        clock.now = clock.now.replace(hour=clock.now.hour + 1)
+        assert source() != first

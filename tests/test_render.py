@@ -1,0 +1,203 @@
+"""What a CI system is given of the outcomes: outputs, summary and annotations, whatever the outcomes say."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from gitops_promotion import render
+from gitops_promotion.core.model import Outcome, PullRequest
+
+PULL = PullRequest(
+    number=12,
+    url="https://ghe.example.com:8443/org/gitops/pull/12",
+    head="promote/webshop-webui",
+    head_sha="b" * 40,
+    base="main",
+    state="open",
+    merge_sha=None,
+    auto_merge=True,
+    title="Promote",
+    body="",
+    author="bot",
+)
+OPENED = Outcome(
+    result="opened",
+    message="pull request #12 merges by itself when its checks pass",
+    group="webshop",
+    app="webui",
+    environment="qa",
+    tag="1.4.2@sha256:" + "a" * 64,
+    previous_tag="1.4.1",
+    branch="promote/webshop-webui",
+    sha="b" * 40,
+    pull_request=PULL,
+)
+REFUSED = Outcome(
+    result="refused",
+    message="it failed",
+    reasons=("it failed", "changed since: webshop/cart"),
+    warnings=("a marker has no effect",),
+    environment="prod",
+)
+HOSTILE = [
+    "a | b",
+    "a\n| forged | row |",
+    "a\r\nb",
+    "`code` ``more``",
+    "<img src=x onerror=alert(1)> <!-- gone",
+    "[click](https://evil.example) ![x](y)",
+    "@everyone #1 https://evil.example",
+    "**bold** \\| \\",
+    "\x1b[2J\x00\u202e",
+    "\udc80",
+]
+
+
+def cells(row: str) -> list[str]:
+    """Split a row of a Markdown table as GitHub does: at every pipe without a backslash before it."""
+    assert row.startswith("| ")
+    assert row.endswith(" |")
+    return re.split(r"(?<!\\) \| ", row[2:-2])
+
+
+def test_outputs_are_the_first_outcomes_values_and_all_as_json() -> None:
+    found = render.outputs([OPENED, REFUSED])
+    assert list(found) == [
+        "result",
+        "message",
+        "group",
+        "app",
+        "environment",
+        "tag",
+        "previous_tag",
+        "branch",
+        "sha",
+        "pull_request_number",
+        "pull_request_url",
+        "outcomes",
+    ]
+    assert (found["result"], found["tag"], found["previous_tag"]) == ("opened", OPENED.tag, "1.4.1")
+    assert (found["pull_request_number"], found["pull_request_url"]) == ("12", PULL.url)
+    document = json.loads(render.as_json([OPENED, REFUSED]))["outcomes"]
+    assert json.loads(found["outcomes"]) == [
+        {key: value for key, value in outcome.items() if key not in ("plan", "diff")} for outcome in document
+    ]
+    assert "\n" not in found["outcomes"]
+
+
+def test_outputs_without_a_pull_request_or_an_outcome_are_empty() -> None:
+    found = render.outputs([REFUSED])
+    assert (found["pull_request_number"], found["pull_request_url"], found["tag"]) == ("", "", "")
+    assert render.outputs([])["outcomes"] == "[]"
+    assert set(render.outputs([]).values()) == {"", "[]"}
+
+
+def test_outputs_and_summary_stay_below_the_runners_limits() -> None:
+    many = [replace(OPENED, message="x" * 1000)] * 1000
+    text = render.outputs(many)["outcomes"]
+    assert render.OUTPUT_LIMIT - 3000 < len(text) <= render.OUTPUT_LIMIT
+    kept = len(json.loads(text))
+    assert 0 < kept < 1000
+    summary = render.summary(many, verb="promote")
+    assert render.SUMMARY_LIMIT - 3000 < len(summary) <= render.SUMMARY_LIMIT + 100
+    rows = summary.count("| opened |")
+    assert summary.endswith(f"\nand {1000 - rows} more\n\n")
+
+
+def test_the_summary_is_a_table() -> None:
+    lines = render.summary([OPENED, REFUSED], verb="promote").splitlines()
+    assert lines[0] == "### gitops-promotion promote"
+    assert cells(lines[4]) == [
+        "opened",
+        "`webshop/webui`",
+        "`1.4.1` → `1.4.2@aaaaaaa`",
+        "`qa`",
+        "[#12](https://ghe.example.com:8443/org/gitops/pull/12)",
+        "`pull request #12 merges by itself when its checks pass`",
+    ]
+    assert cells(lines[5]) == [
+        "refused",
+        "-",
+        "-",
+        "`prod`",
+        "-",
+        "`it failed`<br>`changed since: webshop/cart`<br>`warning: a marker has no effect`",
+    ]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_from_outside_is_markup_in_the_summary(text: str) -> None:
+    outcome = replace(
+        OPENED, message=text, reasons=(text,), warnings=(text,), tag=text, environment=text, app=text, previous_tag=text
+    )
+    lines = render.summary([outcome], verb="new").splitlines()
+    assert (len(lines), lines[5]) == (6, "")
+    row = lines[4]
+    assert row.isprintable()
+    assert len(cells(row)) == 6
+    # Whatever is left once all code spans are gone is ours.
+    rest = re.sub(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", "", row)
+    assert re.fullmatch(r"\| opened \|  \|  →  \|  \| \[#12\]\(https[^ ]+/pull/12\) \| (<br>)* \|", rest), rest
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "gitops-promotion local show 12",
+        "javascript:alert(1)",
+        "https://forge.example/x) [y](z",
+        "https://forge.example/<b>",
+        "https://forge.example/a|b",
+        "https://forge.example/a\nb",
+        "https://forge.example/`",
+    ],
+)
+def test_only_a_plain_url_becomes_a_link(url: str) -> None:
+    row = render.summary([replace(OPENED, pull_request=replace(PULL, url=url))], verb="new").splitlines()[4]
+    assert cells(row)[4] == "#12"
+
+
+@pytest.mark.parametrize(
+    ("result", "level"),
+    [
+        ("failed", "error"),
+        ("refused", "error"),
+        ("timed-out", "warning"),
+        ("opened", "notice"),
+        ("updated", "notice"),
+        ("merged", "notice"),
+        ("declined", "notice"),
+    ],
+)
+def test_what_people_should_see_is_annotated(result: str, level: str) -> None:
+    outcome = replace(OPENED, result=result)  # type: ignore[arg-type]
+    ((found, title, text),) = render.annotations([outcome])
+    assert found == level
+    assert title == f"{result}: webshop/webui 1.4.1 -> 1.4.2@aaaaaaa in qa"
+    assert text == f"{OPENED.message}\n{PULL.url}"
+
+
+@pytest.mark.parametrize("result", ["unchanged", "skipped", "passed", "planned"])
+def test_what_is_ordinary_is_not_annotated_but_its_warnings_are(result: str) -> None:
+    outcome = replace(OPENED, result=result)  # type: ignore[arg-type]
+    assert render.annotations([outcome]) == []
+    assert [(level, text) for level, _, text in render.annotations([replace(outcome, warnings=("odd",))])] == [
+        ("warning", "odd")
+    ]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_an_annotation_has_no_control_characters_but_our_line_ends(text: str) -> None:
+    outcome = replace(REFUSED, message=text, reasons=(text, "second"), warnings=(text,), environment=text)
+    for _, title, shown in render.annotations([outcome]):
+        assert title.isprintable()
+        assert all(line.isprintable() for line in shown.split("\n"))
+
+
+@pytest.mark.parametrize("text", ["##[set-output name=result]passed", "##vso[task.setvariable variable=x]y", "####["])
+def test_json_says_what_a_runner_would_obey_in_another_way(text: str) -> None:
+    shown = render.as_json([replace(REFUSED, message=text)])
+    assert "##" not in shown
+    assert json.loads(shown)["outcomes"][0]["message"] == text
