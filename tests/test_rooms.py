@@ -1,6 +1,7 @@
 """The import rule, read from the sources.
 
-errors <- core <- {git, kustomize, providers/*, render, terminal, ci} <- commands <- cli; siblings are strangers.
+errors <- core <- {git, kustomize, providers/*, render, terminal, ci} <- commands <- cli <- action; siblings are
+strangers.
 """
 
 import ast
@@ -22,10 +23,11 @@ FLOORS = {
     **dict.fromkeys(("git", "kustomize", "providers", "render", "terminal", "ci"), 2),
     "commands": 3,
     "cli": 4,
+    "action": 5,
 }
 SDKS = {
-    "git": "gitops_promotion.git",
-    "github": "gitops_promotion.providers.github",
+    "git": "gitops_promotion.git.process",
+    "github": "gitops_promotion.providers.github.api",
     "azure": "gitops_promotion.providers.azure_devops",
     "msrest": "gitops_promotion.providers.azure_devops",
 }
@@ -113,7 +115,7 @@ def _between_rooms(module: str, own: str, name: str) -> list[str]:
 def _is_adapter(other: str) -> bool:
     # `from gitops_promotion.providers import Provider` and `import gitops_promotion.providers.local` look alike here
     name = other.partition(".")[2]
-    return bool(name) and (ROOT / "providers" / f"{name}.py").exists()
+    return bool(name) and any((ROOT / "providers" / file).exists() for file in (f"{name}.py", f"{name}/__init__.py"))
 
 
 def _impure_calls(source: str) -> Iterator[str]:
@@ -167,12 +169,18 @@ def test_the_package_itself_imports_nothing() -> None:
         ("core.gate", "print('x')"),
         ("git", "from gitops_promotion.ci import CIContext"),
         ("git", "import github"),
+        ("git", "import git"),
+        ("git.remote", "from git import Repo"),
+        ("git.remote", "from gitops_promotion.ci import CIContext"),
         ("ci", "from gitops_promotion import render"),
         ("render", "from gitops_promotion.providers import Provider"),
         ("render", "from gitops_promotion.commands.new import new"),
         ("providers.local", "from gitops_promotion.git import Repository"),
         ("providers.github", "from gitops_promotion.providers.local import connect"),
-        ("providers.github", "from . import local"),
+        ("providers.github", "from .. import local"),
+        ("providers.github.api", "from gitops_promotion.providers.local import connect"),
+        ("providers.github", "import github"),
+        ("providers.local", "from gitops_promotion.providers.github import connect"),
         ("providers", "from gitops_promotion.providers import local"),
         ("providers.github", "import azure.devops.connection"),
         ("providers.local", "import git"),
@@ -198,13 +206,16 @@ def test_a_break_of_the_rule_is_found(module: str, source: str) -> None:
             "core.gate",
             "from urllib.parse import quote\nfrom pathlib import PurePosixPath\nfrom ruamel.yaml import YAML",
         ),
-        ("git", "import os\nimport git\nfrom gitops_promotion.core.model import Refs"),
+        ("git.process", "import os\nimport git\nfrom gitops_promotion.core.model import Refs"),
+        ("git.remote", "from gitops_promotion.git.process import Runner\nfrom .checkout import Setting"),
         ("providers", "from gitops_promotion.core import model\nfrom importlib.metadata import entry_points"),
         (
             "providers.local",
             "from gitops_promotion.providers import Provider\nfrom gitops_promotion.core.model import Store",
         ),
         ("providers.local", "from . import Provider"),
+        ("providers.github", "from gitops_promotion.providers.github.api import Api"),
+        ("providers.github.api", "import github\nfrom gitops_promotion.providers.github import address"),
         ("providers.azure_devops", "import azure.devops.connection\nimport msrest"),
         (
             "commands.new",

@@ -1,0 +1,224 @@
+"""action.yml and the image say what the command line can do, and nothing stands between the inputs and it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from gitops_promotion import action, cli, render
+
+if TYPE_CHECKING:
+    from tests.conftest import Checkout, Remote
+
+ROOT = Path(__file__).parents[1]
+ACTION: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "action.yml").read_text(encoding="utf-8"))
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+RELEASE = (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
+VERBS = [verb for verb in action.VERBS if verb in cli.cli.commands]
+NO_OPTIONS = {"action", "token"}
+# Inputs of the Go tool's action whose verb is not there; a workflow that gives them stays valid.
+NOT_YET = {"feature"} - set(VERBS)
+TOKEN = "ghs_" + "s3cr3t" * 6
+
+
+def as_action_yml_says(*, where: Path, path: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+    """Start what the runner starts in the container, with this interpreter for the image's."""
+    (separator, python, *args) = ACTION["runs"]["args"]
+    assert (separator, Path(python).name) == ("--", "python")
+    return subprocess.run(
+        [sys.executable, *args],
+        cwd=where,
+        env=dict(os.environ) | {"PATH": path + os.environ["PATH"]} | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def inputs(**given: str) -> dict[str, str]:
+    """What the runner sets: every input, the ones not given empty."""
+    values = dict.fromkeys(ACTION["inputs"], "") | {name.replace("_", "-"): text for name, text in given.items()}
+    return {f"INPUT_{name.upper()}": text for name, text in values.items()}
+
+
+def test_the_inputs_are_the_options_of_the_verbs() -> None:
+    options = {name for verb in VERBS for name in action.options(verb)}
+    assert set(ACTION["inputs"]) == options | NO_OPTIONS | NOT_YET
+
+
+def test_every_option_that_is_no_input_has_a_reason_and_exists() -> None:
+    found = {
+        max(option.opts, key=len).removeprefix("--")
+        for verb in VERBS
+        for option in cli.cli.commands[verb].params
+        if option.name not in (None, *action.options(verb))
+    }
+    assert set(action.NO_INPUTS) - {"help"} <= found
+
+
+def test_no_input_has_a_default_of_its_own_so_the_command_lines_hold() -> None:
+    assert [name for name, value in ACTION["inputs"].items() if "default" in value] == []
+    assert {name for name, value in ACTION["inputs"].items() if value["required"]} == NO_OPTIONS
+
+
+@pytest.mark.parametrize("name", sorted(set(ACTION["inputs"]) - NO_OPTIONS - NOT_YET))
+def test_an_inputs_description_names_the_verbs_that_have_it(name: str) -> None:
+    having = {verb for verb in VERBS if name in action.options(verb)}
+    described = set(re.findall(r"`(\S+?)`", ACTION["inputs"][name]["description"])) & set(VERBS)
+    assert described == (set() if having == set(VERBS) else having)
+
+
+def test_the_inputs_of_the_go_tools_action_are_still_there() -> None:
+    assert {"action", "token", "group", "app", "tag", "feature"} <= set(ACTION["inputs"])
+
+
+def test_the_outputs_are_those_that_are_written() -> None:
+    assert list(ACTION["outputs"]) == list(render.outputs([]))
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"action": "new", "group": "g", "app": "a", "tag": "1"}, ["new", "--app=a", "--group=g", "--tag=1"]),
+        ({"action": "new", "group": "", "dry-run": ""}, ["new"]),
+        ({"action": "new", "tag": "--quiet"}, ["new", "--tag=--quiet"]),
+        ({"action": "promote", "all": "true", "dry-run": "false"}, ["promote", "--all"]),
+        ({"action": "promote", "all": "True"}, ["promote", "--all"]),
+        ({"action": "promote", "all": "yes"}, ["promote", "--all=yes"]),
+        ({"action": "promote", "app": "a", "env": "prod"}, ["promote", "--app=a", "--env=prod"]),
+        ({"action": "status", "pr": "3", "timeout": "5m"}, ["status", "--pr=3", "--timeout=5m"]),
+        ({"action": "status", "output": "json", "token": TOKEN}, ["status"]),
+    ],
+)
+def test_inputs_become_options(given: dict[str, str], line: list[str]) -> None:
+    assert action.arguments(given) == line
+
+
+@pytest.mark.parametrize("verb", ["promote", "status"])
+def test_what_the_go_tool_passed_over_does_not_force_a_promotion(verb: str) -> None:
+    given = {"action": verb, "group": "g", "app": "a", "tag": "1", "feature": "f"}
+    assert action.arguments(given) == [verb]
+    assert "--feature=f" not in action.arguments({**given, "action": "new"})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"action": "promote", "pr": "3"}, "--pr"),
+        ({"action": "promote", "all": "yes"}, "--all"),
+        ({"action": "status", "timeout": "5"}, "30s, 5m or 1h30m"),
+        ({"action": "demo"}, "give one of new, promote, status"),
+        ({"action": ""}, "give one of new, promote, status"),
+        ({"action": "new; id"}, "give one of new, promote, status"),
+    ],
+)
+def test_what_a_verb_cannot_use_is_a_usage_error(tmp_path: Path, given: dict[str, str], said: str) -> None:
+    run = as_action_yml_says(where=tmp_path, **inputs(**given))
+    assert (run.returncode, run.stdout) == (2, "")
+    assert said in run.stderr
+
+
+def test_the_action_promotes_and_later_steps_get_its_outputs(
+    remote: "Remote", checkout: "Checkout", tmp_path: Path
+) -> None:
+    written = tmp_path / "outputs"
+    run = as_action_yml_says(
+        where=checkout.path,
+        GITHUB_ACTIONS="true",
+        GITHUB_OUTPUT=str(written),
+        **inputs(action="new", group="webshop", app="webui", tag="1.5.0", provider="local"),
+    )
+    assert run.returncode == 0, run.stderr
+    assert "1.5.0" in remote.show("webshop/dev/webui.yaml", "main")
+    names = re.findall(r"^(\w+)<<", written.read_text(encoding="utf-8"), re.MULTILINE)
+    assert names == list(ACTION["outputs"])
+
+
+@pytest.mark.parametrize("tag", ["$(touch pwned)", "`touch pwned`", "1; touch pwned", "1\n::set-output name=tag::2"])
+def test_no_shell_reads_an_input(checkout: "Checkout", tag: str) -> None:
+    run = as_action_yml_says(
+        where=checkout.path,
+        GITHUB_ACTIONS="true",
+        **inputs(action="new", group="webshop", app="webui", tag=tag, provider="local"),
+    )
+    assert run.returncode == 2
+    assert not (checkout.path / "pwned").exists()
+    assert "\n::set-output" not in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("module", ["click", "gitops_promotion", "os", "sitecustomize"])
+def test_nothing_is_imported_from_the_workspace(checkout: "Checkout", tmp_path: Path, module: str) -> None:
+    marker = tmp_path / "imported"
+    (checkout.path / f"{module}.py").write_text(f"open({str(marker)!r}, 'w')\nraise SystemExit(99)\n")
+    run = as_action_yml_says(
+        where=checkout.path,
+        PYTHONPATH=str(checkout.path),
+        **inputs(action="new", group="webshop", app="webui", tag="1.5.0", provider="local"),
+    )
+    assert run.returncode == 0, run.stderr
+    assert not marker.exists()
+
+
+def test_the_token_reaches_no_argument_and_no_second_variable(checkout: "Checkout", tmp_path: Path) -> None:
+    """A git in front of the real one writes down how it was called; a pasted secret often ends in a newline."""
+    real = shutil.which("git")
+    called, token = tmp_path / "called", tmp_path / "token"
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(
+        f'#!/bin/sh\n{{ echo "$0 $*"; env | grep ^INPUT_TOKEN; }} >>{called}\n'
+        f'printf "<%s>" "$GITOPS_PROMOTION_TOKEN" >{token}\nexec {real} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    run = as_action_yml_says(
+        where=checkout.path,
+        path=f"{wrapper.parent}:",
+        **inputs(
+            action="new", token=f"{TOKEN}\n", group="webshop", app="webui", tag="1.5", provider="local", verbose="true"
+        ),
+    )
+    assert run.returncode == 0, run.stderr
+    assert "push" in called.read_text()
+    assert TOKEN not in called.read_text() + run.stdout + run.stderr
+    assert token.read_text() == f"<{TOKEN}>"
+
+
+def test_the_action_starts_what_the_image_has() -> None:
+    runs = ACTION["runs"]
+    assert (runs["using"], runs["entrypoint"]) == ("docker", "/usr/bin/tini")
+    folder = str(Path(runs["args"][1]).parents[1])
+    assert f"-m venv --without-pip {folder}" in DOCKERFILE
+    assert f"COPY --from=package {folder} {folder}" in DOCKERFILE
+    last_stage = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert re.search(r"--no-install-recommends git tini\b", last_stage)
+    assert "-I" in runs["args"]
+
+
+def test_base_images_are_named_by_exact_tags() -> None:
+    images = re.findall(r"^FROM (?:--platform=\S+ )?(\S+)", DOCKERFILE, re.MULTILINE)
+    assert len(images) == 3
+    assert all(re.fullmatch(r"[a-z/]+:\d+\.\d+-[a-z-]+(@sha256:[0-9a-f]{64})?", image) for image in images), images
+
+
+def test_the_image_is_given_all_that_the_package_is_made_of() -> None:
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert let_in == {"gitops_promotion", "pyproject.toml", "README.md", "LICENSE"}
+
+
+def test_a_release_finds_the_line_that_it_names_its_image_in() -> None:
+    (wanted,) = re.findall(r"s\|\^(.*?)\$\|", RELEASE)
+    lines = (ROOT / "action.yml").read_text(encoding="utf-8").splitlines()
+    assert lines.count(wanted) == 1
+
+
+def test_the_release_names_every_action_by_its_commit() -> None:
+    uses = re.findall(r"uses: (.*)", RELEASE)
+    assert len(uses) > 5
+    assert [line for line in uses if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+    assert "\npermissions: {}\n" in RELEASE

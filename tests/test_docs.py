@@ -1,0 +1,292 @@
+"""The documentation says what the program does: every verb, option, code, result and key, and no more than there is."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import pytest
+
+from gitops_promotion import cli, errors, render
+from gitops_promotion.core.model import (
+    CommitStatus,
+    Details,
+    Outcome,
+    Plan,
+    PullRequest,
+    Request,
+    Result,
+    Review,
+    Tag,
+    exit_code,
+)
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+EXIT_CODES = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def verbs(group: click.Group = cli.cli, *before: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from verbs(command, *before, name)
+        else:
+            yield " ".join((*before, name)), command
+
+
+VERBS = dict(verbs())
+
+
+def sections(text: str, level: str) -> dict[str, str]:
+    """The texts below the headings of one level, by heading, each up to the next heading as high or higher."""
+    parts = re.split(rf"^(#{{1,{len(level)}}}) (.+)\n", text, flags=re.MULTILINE)[1:]
+    return {parts[i + 1]: parts[i + 2] for i in range(0, len(parts), 3) if parts[i] == level}
+
+
+def names(option: str, text: str) -> bool:
+    return bool(re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_its_section_of_the_readme_and_every_option_stands_there(verb: str) -> None:
+    found = sections(README.read_text(encoding="utf-8"), "###")
+    section = found[verb.split()[0]]
+    assert f"gitops-promotion {verb}" in section, "an example"
+    told = section + found["Options of every verb"]
+    options = [o for p in VERBS[verb].params if isinstance(p, click.Option) for o in (*p.opts, *p.secondary_opts)]
+    assert [option for option in options if not names(option, told)] == []
+
+
+def test_options_of_the_program_itself_are_told() -> None:
+    common = sections(README.read_text(encoding="utf-8"), "###")["Options of every verb"]
+    assert all(names(option, common) for option in ("--help", "-h", "--version"))
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    """Every command line of ours in a fence of the documentation, with the page it stands on."""
+    for page in PAGES:
+        for fence in re.findall(r"```(?:sh|console|shell|bash)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+            for line in fence.splitlines():
+                if command := re.match(r"\s*(?:\$ )?(gitops-promotion .*)", line):
+                    yield named(page), command[1]
+
+
+@pytest.mark.parametrize(("page", "line"), sorted(set(examples())))
+def test_every_example_is_a_command_line_that_is_understood(page: str, line: str) -> None:
+    words = shlex.split(line.partition(" | ")[0], comments=True)[1:]
+    command: click.Command = cli.cli
+    while isinstance(command, click.Group):
+        found = command.commands.get(words[0])
+        assert found is not None, f"{page}: there is no verb {words[0]!r}"
+        command, words = found, words[1:]
+    command.make_context(command.name, words)
+
+
+def test_the_two_commands_stand_below_their_marks_each_on_one_line() -> None:
+    # .ci/run takes them from there.
+    commands = dict(
+        re.findall(r"^<!-- (\w+)-command -->\n```sh\n([^\n]+)\n```$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    install = "python3 -m venv .venv && .venv/bin/pip install -q"
+    assert commands == {
+        "demo": f"{install} . && .venv/bin/gitops-promotion demo",
+        "test": f"{install} -e '.[dev]' && .venv/bin/pytest -q -n auto",
+    }
+
+
+def test_the_transcript_of_the_demo_is_what_the_demo_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["demo", str(tmp_path / "demo")])
+    said = capsys.readouterr().out.replace(str(tmp_path), "/tmp")  # noqa: S108  the reader's folder, nothing is written
+    block = re.search(
+        r"<!-- demo-transcript -->\n```console\n(.*?)```\n<!-- /demo-transcript -->",
+        README.read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
+    assert block
+
+    def steady(text: str) -> list[str]:
+        text = re.sub(r"\b[0-9a-f]{40}\b|(?<!/)\b(?=[a-f]*[0-9])[0-9a-f]{7}\b", "<commit>", text)
+        return [re.sub(r"[0-9a-f]{7}\.\.[0-9a-f]{7}", "<blobs>", line).rstrip() for line in text.splitlines()]
+
+    assert steady(block[1]) == steady(said)
+
+
+def kinds(error: type[errors.PromotionError] = errors.PromotionError) -> Iterator[type[errors.PromotionError]]:
+    yield error
+    for kind in error.__subclasses__():
+        yield from kinds(kind)
+
+
+def test_every_exit_code_has_its_row() -> None:
+    # 0 is not raised, 1 is a bug's, 130 an interrupt's.
+    codes = {0, 1, 130, *(kind.exit_code for kind in kinds())}
+    codes |= {Outcome(result=result, message="").exit_code for result in get_args(Result)}
+    rows = re.findall(r"^\| `(\d+)` \|", sections(EXIT_CODES, "##")["Exit codes"], re.MULTILINE)
+    assert sorted(map(int, rows)) == sorted(codes)
+
+
+def test_the_order_of_exit_codes_is_the_programs() -> None:
+    order = re.search(r"first of these that is present: ([\d, ]+)\.", EXIT_CODES)
+    assert order
+    codes = [int(code) for code in order[1].split(", ")]
+
+    def outcome(code: int) -> Outcome:
+        return replace(Outcome(result="failed" if code else "opened", message=""), failure=code)
+
+    for first, second in product(range(len(codes)), repeat=2):
+        both = [outcome(codes[first]), outcome(codes[second])]
+        assert exit_code(both) == codes[min(first, second)]
+
+
+def test_every_result_has_its_row_with_its_exit_code() -> None:
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \|.*\| ([^|]+) \|$", sections(EXIT_CODES, "##")["Results"], re.MULTILINE))
+    assert sorted(rows) == sorted(get_args(Result))
+    for result in rows:
+        if result != "failed":
+            assert rows[result] == str(Outcome(result=result, message="").exit_code)
+    own = {str(kind.exit_code) for kind in kinds()}
+    assert set(re.findall(r"\d", rows["failed"])) == own
+
+
+PULL = PullRequest(
+    number=1,
+    url="",
+    head="",
+    head_sha="",
+    base="",
+    state="open",
+    merge_sha=None,
+    auto_merge=False,
+    title="",
+    body="",
+    author="",
+)
+REQUEST = Request(kind="promote", group="g", app="a", tag=Tag("1"), environment="dev")
+PLAN = Plan(
+    request=REQUEST,
+    branch="",
+    base="",
+    base_sha="",
+    previous_tag="",
+    message="",
+    title="",
+    body="",
+    auto_merge=False,
+    gated=False,
+    edits={},
+    diff="",
+)
+
+
+def keys(document: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """The keys of a document as the page writes them: an outcome's bare, those below it with a dot."""
+    for key, value in document.items():
+        yield before + key
+        if isinstance(value, dict):
+            yield from keys(value, f"{before}{key}.")
+
+
+def documented() -> list[str]:
+    part = sections(EXIT_CODES, "##")["The JSON document"].partition("\n### ")[0]
+    return re.findall(r"^\| `([a-z_.]+)` \| [a-z]", part, re.MULTILINE)
+
+
+def shown() -> list[str]:
+    """The rows below the two `local` verbs."""
+    part = sections(EXIT_CODES, "###")["local list and local show"]
+    return re.findall(r"^\| `([a-z_.]+)` \|", part, re.MULTILINE)
+
+
+def test_every_key_of_the_document_is_told_and_no_other() -> None:
+    outcome = Outcome(result="planned", message="", pull_request=PULL, plan=PLAN)
+    document = json.loads(render.as_json([outcome]))
+    assert sorted(documented()) == sorted({*document, *keys(document["outcomes"][0])})
+
+
+def test_every_key_that_local_show_adds_is_told_and_no_other(now: Any) -> None:
+    status = CommitStatus(context="c", state="success")
+    review = Review(author="a", verdict="approved", sha="1")
+    details = Details(
+        pull_request=PULL, gated=True, created_at=now, updated_at=now, statuses=(status,), reviews=(review,)
+    )
+    document = json.loads(render.details_json(details))
+    base = {f"pull_request.{key}" for key in render.pull_request(PULL)}
+    assert sorted(shown()) == sorted(set(keys(document)) - {"version", "pull_request"} - base)
+    part = sections(EXIT_CODES, "###")["local list and local show"]
+    for each in (*document["pull_request"]["statuses"], *document["pull_request"]["reviews"]):
+        assert all(f"`{key}`" in part for key in each)
+    assert all(f"`{key}`" in part for key in json.loads(render.pull_requests_json([PULL])) if key != "version")
+
+
+def test_the_example_document_has_the_programs_keys_in_its_order() -> None:
+    block = re.search(r"<!-- json-example -->\n```json\n(.*?)```", EXIT_CODES, re.DOTALL)
+    assert block
+    example = json.loads(block[1])
+    real = json.loads(render.as_json([Outcome(result="refused", message="")]))
+    assert list(example) == list(real)
+    assert [list(outcome) for outcome in example["outcomes"]] == [list(real["outcomes"][0])]
+    for outcome in example["outcomes"]:
+        assert outcome["exit_code"] == Outcome(result=outcome["result"], message="").exit_code
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that forges make of headings."""
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_within_the_repository_resolves(page: Path) -> None:
+    text = re.sub(r"```.*?```|`[^`\n]+`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.is_relative_to(ROOT), target
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked.read_text(encoding="utf-8")), target
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set[Path](), [README]
+    while waiting:
+        page = waiting.pop()
+        if page in reached or page.suffix != ".md":
+            continue
+        reached.add(page)
+        links = re.findall(r"\]\(([^)\s:]+)\)", page.read_text(encoding="utf-8"))
+        waiting += [(page.parent / link.partition("#")[0]).resolve() for link in links if not link.startswith("#")]
+    assert [named(page) for page in PAGES if page not in reached and page not in DECISIONS] == []
+
+
+def test_every_fault_of_the_go_tool_has_one_row_in_its_order() -> None:
+    text = (ROOT / "docs" / "migrating.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (B\d+) \| [^|]{20,} \| [^|]{10,} \|$", text, re.MULTILINE)
+    assert rows == [f"B{number}" for number in range(1, 42)]
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=named)
+def test_every_decision_has_its_number_status_context_decision_and_consequences(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    number = int(page.name[:4])
+    assert text.startswith(f"# {number}. ")
+    assert re.search(r"^Status: (accepted|superseded by \d+)$", text, re.MULTILINE)
+    assert [*sections(text, "##")] == ["Context", "Decision", "Consequences"]
+
+
+def test_decisions_are_numbered_in_order() -> None:
+    assert [int(page.name[:4]) for page in DECISIONS] == [*range(1, len(DECISIONS) + 1)]

@@ -1,0 +1,208 @@
+"""The example workflows and the guide use what there is, as safely as they can."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from gitops_promotion import action, cli
+from gitops_promotion.core.model import OWN_CONTEXT
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "examples/github").glob("*.y*ml"))
+GUIDE = (ROOT / "docs/github.md").read_text(encoding="utf-8")
+INPUTS = YAML(typ="safe", pure=True).load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"]
+OURS = "OWNER/gitops-promotion@v2"
+
+
+def load(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+WORKFLOWS: dict[str, dict[str, Any]] = {path.name: load(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+def fences(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def steps(workflow: Any) -> Iterator[dict[str, Any]]:
+    """All steps of a workflow, or of a list of steps."""
+    if isinstance(workflow, list):
+        yield from workflow
+    for job in workflow.get("jobs", {}).values() if isinstance(workflow, dict) else ():
+        yield from job["steps"]
+
+
+def every_step() -> list[tuple[str, dict[str, Any]]]:
+    """The steps of the examples and of everything else in the guide that has steps."""
+    shown = [
+        load(text)
+        for text in fences("yaml")
+        if text not in {path.read_text(encoding="utf-8") for path in FILES} and "---" not in text
+    ]
+    found = [(name, step) for name, workflow in WORKFLOWS.items() for step in steps(workflow)]
+    return found + [("docs/github.md", step) for document in shown for step in steps(document)]
+
+
+STEPS = every_step()
+
+
+def test_there_are_examples_for_both_repositories_and_both_ways() -> None:
+    assert set(WORKFLOWS) == {"app-release.yml", "new.yml", "promote.yml", "status.yml", "published.yml", "heal.yml"}
+    assert sum(step.get("uses") == OURS for _, step in STEPS) >= 6
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_guide_shows_each_file_to_the_letter(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") in fences("yaml")
+
+
+@pytest.mark.parametrize(("where", "step"), [(w, s) for w, s in STEPS if s.get("uses", "").startswith("OWNER/")])
+def test_a_step_gives_the_action_what_its_verb_has(where: str, step: dict[str, Any]) -> None:
+    assert step["uses"] == OURS
+    given = dict(step["with"])
+    verb = given.pop("action")
+    assert given.pop("token")
+    assert verb in cli.cli.commands
+    assert given.keys() <= INPUTS.keys() & action.options(verb).keys(), where
+    line = action.arguments({"action": verb, **{name: str(value) for name, value in given.items()}})
+    command = cli.cli.commands[verb]
+    with command.make_context(verb, line[1:]) as understood:
+        assert all(understood.params[each.name] for each in command.params if each.name in given), where
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    for where, step in STEPS:
+        for line in str(step.get("run", "")).splitlines():
+            if line.strip().startswith("gitops-promotion "):
+                yield where, line.strip()
+
+
+@pytest.mark.parametrize(("where", "line"), sorted(commands()))
+def test_a_command_line_in_a_step_is_understood(where: str, line: str) -> None:
+    _, verb, *words = line.split()
+    cli.cli.commands[verb].make_context(verb, words)
+
+
+def test_b41_what_must_start_workflows_is_done_with_an_apps_token() -> None:
+    for name, workflow in WORKFLOWS.items():
+        made = {step["id"] for step in steps(workflow) if "create-github-app-token@" in step.get("uses", "")}
+        for step in steps(workflow):
+            if step.get("uses") == OURS and step["with"]["action"] in ("new", "promote"):
+                assert step["with"]["token"] in {f"${{{{ steps.{id_}.outputs.token }}}}" for id_ in made}, name
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_job_has_the_permissions_that_it_names_and_no_more(name: str) -> None:
+    workflow = WORKFLOWS[name]
+    assert workflow["permissions"] == {}
+    for step in steps(workflow):
+        uses, given = step.get("uses", ""), step.get("with", {})
+        if "create-github-app-token@" in uses:
+            assert any(key.startswith("permission-") for key in given), "else the token has all that the App has"
+        if uses.startswith("actions/checkout@"):
+            assert given["persist-credentials"] is False
+    for job in workflow["jobs"].values():
+        assert job["timeout-minutes"] <= 30
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_guides_table_of_permissions_is_what_the_workflows_ask_for(name: str) -> None:
+    rows = re.findall(r"^\| (`.*?`) \| (\w+) \| (\w+) \| (\w+) \|$", GUIDE, re.MULTILINE)
+    table = {verb: levels for verbs, *levels in rows for verb in re.findall(r"`(.*?)`", verbs)}
+    for job in WORKFLOWS[name]["jobs"].values():
+        for step in job["steps"]:
+            if step.get("uses") != OURS:
+                continue
+            verb = step["with"]["action"] + (" --publish" if step["with"].get("publish") else "")
+            made = next((s["with"] for s in job["steps"] if "create-github-app-token@" in s.get("uses", "")), None)
+            asked = job["permissions"] if made is None else {k.removeprefix("permission-"): v for k, v in made.items()}
+            assert [asked[area] for area in ("contents", "pull-requests", "statuses")] == table[verb]
+
+
+@pytest.mark.parametrize(("where", "step"), [(w, s) for w, s in STEPS if w != "docs/github.md"])
+def test_nothing_from_outside_is_put_into_a_script_and_actions_are_named_by_commit(
+    where: str, step: dict[str, Any]
+) -> None:
+    assert "${{" not in step.get("run", ""), where
+    uses = step.get("uses", OURS)
+    assert uses == OURS or re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", uses), where
+
+
+def test_what_the_application_sends_is_what_new_reads() -> None:
+    script = next(step["run"] for step in steps(WORKFLOWS["app-release.yml"]) if "run" in step)
+    sent = dict(re.findall(r'--raw-field "?([\w\[\]]+)=(\S+?)"?(?=\s|$)', script))
+    assert {"client_payload[group]", "client_payload[app]", "client_payload[tag]"} == set(sent) - {"event_type"}
+    assert WORKFLOWS["new.yml"]["on"]["repository_dispatch"]["types"] == [sent["event_type"]]
+    assert set(WORKFLOWS["new.yml"]["on"]["workflow_dispatch"]["inputs"]) == {"group", "app", "tag"}
+
+
+def test_a_push_is_never_dropped_for_another_and_lost_ones_are_made_up_for() -> None:
+    assert "concurrency" not in WORKFLOWS["promote.yml"], "GitHub cancels all waiting runs of a group but one"
+    heal = WORKFLOWS["heal.yml"]
+    assert heal["on"]["schedule"]
+    assert [step["with"]["all"] for step in steps(heal) if step.get("uses") == OURS] == [True]
+
+
+def test_new_waits_for_its_own_application_only() -> None:
+    group = WORKFLOWS["new.yml"]["concurrency"]["group"]
+    assert {"client_payload.group", "client_payload.app", "inputs.group", "inputs.app"} <= set(
+        re.findall(r"(?:github\.event\.)?((?:client_payload|inputs)\.\w+)", group)
+    )
+
+
+def test_publishing_does_not_start_itself_and_runs_no_workflow_of_a_pull_request() -> None:
+    published = WORKFLOWS["published.yml"]
+    assert {"status", "schedule", "merge_group"} < set(published["on"])
+    assert "pull_request" not in published["on"], "it would run with secrets what the pull request says"
+    (job,) = published["jobs"].values()
+    assert f"github.event.context != '{OWN_CONTEXT}'" in job["if"]
+    checkout = next(step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@"))
+    assert "ref" not in checkout["with"], "the default branch, not the pull request"
+
+
+@pytest.mark.parametrize("name", ["status.yml", "published.yml"])
+def test_a_required_check_answers_the_merge_queue_too(name: str) -> None:
+    assert "merge_group" in WORKFLOWS[name]["on"]
+
+
+def test_the_guide_names_the_checks_that_the_workflows_make() -> None:
+    (job,) = WORKFLOWS["status.yml"]["jobs"]
+    assert re.search(rf"^   - `{job}`, from \*GitHub Actions\*", GUIDE, re.MULTILINE)
+    assert re.search(rf"^   - `{OWN_CONTEXT}`, from your App", GUIDE, re.MULTILINE)
+
+
+def test_the_guides_table_of_inputs_is_complete() -> None:
+    part = GUIDE.partition("\n## The action\n")[2].partition("\nSwitches")[0]
+    rows = re.findall(r"^\| (`.*?) \|", part, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(.*?)`", row)} == set(INPUTS)
+
+
+def texts() -> str:
+    """Every string of the sources, f-strings with `…` for what is put in."""
+    found: list[str] = []
+    for path in sorted((ROOT / "gitops_promotion").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                found.append("".join(str(v.value) if isinstance(v, ast.Constant) else "…" for v in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\n".join(found)
+
+
+def messages() -> list[str]:
+    part = GUIDE.partition("\n## Troubleshooting\n")[2]
+    return re.findall(r"^\| (`.*?) \| ", part, re.MULTILINE)
+
+
+@pytest.mark.parametrize("row", messages())
+def test_every_message_of_the_guide_is_one_that_can_be_seen(row: str) -> None:
+    known = texts() + "\nNo such option: "  # click's
+    parts = [part.strip(" :;,") for part in re.split("[…`]", row)]
+    assert any(len(part) > 10 for part in parts)
+    assert [part for part in parts if len(part) > 3 and part not in known] == []
