@@ -41,7 +41,7 @@ def _options(*options: Decorator) -> Decorator:
 
 _output = _options(
     click.option("-o", "--output", type=click.Choice(["human", "json"]), default="human", help="What stdout holds."),
-    click.option("-v", "--verbose", is_flag=True, help="Also say which git commands run."),
+    click.option("-v", "--verbose", is_flag=True, help="Also say how many git commands ran."),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors."),
 )
 _dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, with its diff, and write nothing.")
@@ -110,7 +110,18 @@ def _verb(function: Callable[..., "Sequence[Outcome] | _View"]) -> Callable[...,
                 outcomes = function(terminal, **kwargs)
         except PromotionError as error:
             terminal.error(str(error))
-            failure = Outcome(result="failed", message=terminal.mask(str(error)), failure=error.exit_code)
+            asked = {
+                name: terminal.mask(str(kwargs.get(name) or "")) for name in ("group", "app", "environment", "tag")
+            }
+            failure = Outcome(
+                result="failed",
+                message=terminal.mask(str(error)),
+                failure=error.exit_code,
+                group=asked["group"],
+                app=asked["app"],
+                environment=asked["environment"],
+                tag=asked["tag"],
+            )
             if output == "json":
                 terminal.result(render.as_json([failure]))
             _tell_runner(terminal, function.__name__.replace("_", "-"), [failure])

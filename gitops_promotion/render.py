@@ -66,7 +66,7 @@ def subject(outcome: Outcome) -> str:
     """Return `group/app old -> new in environment`, as much of it as the outcome knows."""
     if not outcome.app:
         return outcome.environment
-    versions = " -> ".join(_short(tag) for tag in (outcome.previous_tag, outcome.tag) if tag)
+    versions = " -> ".join(dict.fromkeys(_short(tag) for tag in (outcome.previous_tag, outcome.tag) if tag))
     text = f"{outcome.group}/{outcome.app} {versions}".rstrip()
     return f"{text} in {outcome.environment}" if outcome.environment else text
 

@@ -77,6 +77,7 @@ def test_json_is_one_document_also_for_errors(checkout: "Checkout", capsys: pyte
     assert document["version"] == 1
     assert [(o["result"], o["exit_code"]) for o in document["outcomes"]] == [("failed", 2)]
     assert document["outcomes"][0]["message"] in err
+    assert [document["outcomes"][0][key] for key in ("group", "app", "tag")] == ["webshop", "nope", "1"]
 
 
 def test_list_and_show_have_json_too(checkout: "Checkout", capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,6 +164,8 @@ def test_an_interrupt_while_waiting_is_exit_130_and_leaves_nothing_behind(
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        # A background job inherits SIGINT as ignored, and Python leaves it so.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert waiting.stderr is not None
     for line in waiting.stderr:
@@ -170,7 +173,10 @@ def test_an_interrupt_while_waiting_is_exit_130_and_leaves_nothing_behind(
             break
     assert list(temporary.iterdir())
     waiting.send_signal(sent)
-    _, err = waiting.communicate(timeout=30)
+    try:
+        _, err = waiting.communicate(timeout=30)
+    finally:
+        waiting.kill()
     assert waiting.returncode == 130
     assert "interrupted" in err
     assert not list(temporary.iterdir())

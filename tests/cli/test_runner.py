@@ -84,7 +84,7 @@ def test_an_ordinary_outcome_is_in_the_summary_and_no_annotation(step: Callable[
 def test_an_error_is_annotated_and_has_outputs_too(step: Callable[..., Any], tmp_path: Path) -> None:
     _, err = step("new", "--group=webshop", "--app=nope", "--tag=1", "--quiet", code=2)
     (line,) = commands(err)
-    assert line.startswith("::error title=gitops-promotion%3A failed::")
+    assert line.startswith("::error title=failed%3A webshop/nope 1::")
     found = outputs(tmp_path)
     assert found["result"] == "failed"
     assert "nope" in found["message"]
