@@ -6,7 +6,7 @@ from typing import Literal
 
 from gitops_promotion.commands.session import Session
 from gitops_promotion.core import diff
-from gitops_promotion.core.model import CommitStatus, Details, Outcome, PullRequest, StatusState
+from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, Details, Outcome, PullRequest, StatusState
 from gitops_promotion.errors import UsageError
 from gitops_promotion.providers.local import Local
 
@@ -66,8 +66,16 @@ def review(
 
 
 def set_status(session: Session, revision: str, *, context: str, state: StatusState, description: str) -> Outcome:
-    """Publish a status, as Flux would, on a branch's tip or a commit. Raises UsageError for a commit nobody knows."""
+    """Publish a status, as Flux would, on a branch's tip or a commit.
+
+    Raises UsageError for a commit nobody knows, and for this tool's own context.
+    """
     forge = _forge(session)
+    if context.casefold() == OWN_CONTEXT:
+        raise UsageError(
+            f"{OWN_CONTEXT!r} is the verdict of our own check and nobody else's: "
+            "run `gitops-promotion status --pr N` to have it published"
+        )
     sha = _resolve(session, revision)
     forge.set_status(sha, CommitStatus(context=context, state=state, description=description))
     return Outcome(result="updated", message=f"{context} is {state} on {sha}", sha=sha)

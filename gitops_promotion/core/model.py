@@ -430,5 +430,8 @@ class Store(Protocol):
     def merge(self, base: str, head: str, message: str) -> Merge:
         """Make a merge commit of two commits that were fetched, or name the conflicts."""
 
+    def brought_by(self, tip: str, head: str) -> str | None:
+        """Return the first-parent commit of `tip` that brought `head` in, `head` itself where it is one of them."""
+
     def push(self, updates: Sequence[RefUpdate]) -> None:
         """Change all refs or none. Raises LeaseLostError if any is not what was expected or nothing was changed."""

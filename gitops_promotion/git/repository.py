@@ -295,6 +295,29 @@ class Repository:
         self._settle(exclude, include)
         return self._log("--topo-order", f"{full_sha(exclude)}..{full_sha(include)}", "--")
 
+    def brought_by(self, tip: str, head: str) -> str | None:
+        """Return the first-parent commit of `tip` that brought `head` in, `head` itself where it is one of them.
+
+        None if `tip` has it not, or one of the two is not to be had. History that is cut off is fetched until the
+        answer is certain.
+        """
+        if not self.fetch_commit(tip):
+            return None
+        # Whole history has all that the tip contains.
+        if not (self.fetch_commit(head) if self.shallow else self.has(head)):
+            return None
+        self._settle(tip, head)
+        # Git mixes up --first-parent with --ancestry-path once a branch of several commits was merged.
+        listed = self._git("rev-list", "--ancestry-path", "--parents", f"{head}..{tip}", "--").decode().splitlines()
+        first_parents = {sha: parents[0] for sha, *parents in map(str.split, listed)}
+        if not first_parents and tip != head:
+            return None
+        descendants = {head, *first_parents}
+        found = tip
+        while found != head and first_parents[found] in descendants:
+            found = first_parents[found]
+        return found
+
     def _log(self, *arguments: str) -> list[Entry]:
         options = ["--raw", "-z", "--no-abbrev", "--no-renames", "--diff-merges=first-parent"]
         raw = self._git("log", *options, f"--format={LOG_FORMAT}", *arguments)

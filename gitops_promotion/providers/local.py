@@ -10,6 +10,7 @@ why. Whoever can push can write these refs: everything read from them is checked
 """
 
 import hashlib
+import itertools
 import json
 import logging
 import re
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal, Self, TypeVar, get_args
 
 from gitops_promotion.core.model import (
@@ -58,7 +60,8 @@ Change = tuple[Sequence[RefUpdate], T]
 class Record:
     """A pull request. `armed_for` is the one head it may merge at by itself, `object_id` the blob it was read from.
 
-    `gone`: it was stored as open, and only reads as closed while its branch is missing.
+    `base_sha` is where the base was when the head was noted: what it had by then, nobody merges any more. `told`: it is
+    stored as open, or with another head, and the branches of the remote say what it is.
     """
 
     number: int
@@ -75,8 +78,9 @@ class Record:
     merge_sha: str | None = None
     armed_for: str | None = None
     reviews: tuple[Review, ...] = ()
+    base_sha: str | None = field(default=None, compare=False)
     object_id: str | None = field(default=None, compare=False)
-    gone: bool = field(default=False, compare=False)
+    told: bool = field(default=False, compare=False)
 
     @classmethod
     def parse(cls, number: int, content: bytes | None, object_id: str) -> Self:
@@ -106,6 +110,7 @@ class Record:
                 )
                 for review in _objects(values, "reviews")
             ),
+            base_sha=None if values.get("base_sha") is None else _sha(_get(values, "base_sha", str)),
             object_id=object_id,
         )
         if record.number != number:
@@ -115,14 +120,22 @@ class Record:
             raise ValueError("its head is its base")
         return record
 
-    def seen(self, refs: Refs) -> Self:
-        """Return it as the branches of the remote make it: its head is the tip, and without a branch it is closed."""
+    def seen(self, refs: Refs, merged: Callable[[str], str | None]) -> Self:
+        """Return it as the branches of the remote make it.
+
+        `merged` names the commit that brought a head into the base: then it is merged, for a person did that by hand.
+        Else its head is the branch's tip, and without a branch it is closed.
+        """
         if self.state != "open":
             return self
         tip = refs.branch(self.head)
+        # The head that was noted comes first: after the merge the branch may have gone on.
+        for head in dict.fromkeys((self.head_sha, tip or self.head_sha)):
+            if sha := merged(head):
+                return replace(self, head_sha=head, state="merged", merge_sha=sha, armed_for=None, told=True)
         if tip is None:
-            return replace(self, state="closed", gone=True)
-        return replace(self, head_sha=tip)
+            return replace(self, state="closed", told=True)
+        return replace(self, head_sha=tip, told=tip != self.head_sha)
 
     @property
     def armed(self) -> bool:
@@ -165,6 +178,7 @@ class Local:
         self._nonce = connection.nonce
         # Blobs never change, so one that was read once, while `status` polls, is not asked for again.
         self._blobs: dict[str, bytes] = {}
+        self._brought: dict[tuple[str, str], str | None] = {}
 
     def pull_request(self, number: int) -> PullRequest:
         """Return one pull request whole. Raises ProviderError if there is none of that number."""
@@ -215,17 +229,18 @@ class Local:
                 return (), None
             numbers, index = self._numbers(refs, draft.head)
             # Only the newest can be open: who adds a number to the index has seen the others closed.
-            for record in self._records(refs, numbers[:1]):
-                if (record.state, record.head) == ("open", draft.head):
-                    return self._rewritten(record, draft)
-            return self._created(refs, draft, numbers, index)
+            newest = [record for record in self._records(refs, numbers[:1]) if record.head == draft.head]
+            if newest and newest[0].state == "open":
+                return self._rewritten(refs, newest[0], draft)
+            updates, opened = self._created(refs, draft, numbers, index)
+            return [*updates, *self._noted(newest)], opened
 
         pull_request = self._settle(decide)
         if pull_request is None:
             raise LeaseLostError(f"branch {draft.head!r} moved before its pull request was opened: run this again")
         return pull_request
 
-    def _rewritten(self, record: Record, draft: Draft) -> Change[PullRequest]:
+    def _rewritten(self, refs: Refs, record: Record, draft: Draft) -> Change[PullRequest]:
         still = record.armed and (record.base, record.gated) == (draft.base, draft.gated)
         wanted = replace(
             record,
@@ -234,13 +249,15 @@ class Local:
             body=draft.body,
             gated=draft.gated,
             armed_for=record.armed_for if still else None,
+            base_sha=refs.branch(draft.base),
         )
-        return ([self._save(wanted)] if wanted != record else []), wanted.shown()
+        # A head that is not noted would be forgotten if its branch is merged by hand and deleted.
+        return ([self._save(wanted)] if wanted != record or record.told else []), wanted.shown()
 
     def _created(self, refs: Refs, draft: Draft, numbers: Sequence[int], index: str | None) -> Change[PullRequest]:
         now = self._now()
         record = Record(
-            number=max(_all_numbers(refs), default=0) + 1,
+            number=self._free_number(refs),
             head=draft.head,
             head_sha=draft.head_sha,
             base=draft.base,
@@ -250,11 +267,33 @@ class Local:
             author=self._author,
             created_at=now,
             updated_at=now,
+            base_sha=refs.branch(draft.base),
         )
         known = {"head": draft.head, "numbers": [record.number, *numbers][:KEPT]}
         # Both or none: two writers that create for one branch collide on its index, whatever numbers they took.
         updates = [self._save(record), RefUpdate(ref=_index(draft.head), new=self._write(known), expected=index)]
-        return updates, record.shown()
+        return updates + self._without_verdict(refs, draft.head_sha), record.shown()
+
+    def _free_number(self, refs: Refs) -> int:
+        """Return the number after the highest that is a pull request's: a ref of others could use them all up."""
+        taken = _all_numbers(refs)
+        # Nearly always the highest will do; only else are the others read.
+        for some in (taken[:1], taken[1:]):
+            for record in self._stored(refs, some, lenient=True):
+                number = next(number for number in itertools.count(record.number + 1) if number not in taken)
+                if _PULL.fullmatch(f"{ROOT}/pulls/{number}"):
+                    return number
+        return next(number for number in itertools.count(1) if number not in taken)
+
+    def _without_verdict(self, refs: Refs, sha: str) -> list[RefUpdate]:
+        """Return what takes back a success that was published before there was a pull request to pass."""
+        known, expected = self._statuses(refs, sha)
+        kept = [status for status in known if (status.context, status.state) != (OWN_CONTEXT, "success")]
+        return [self._save_statuses(sha, kept, expected)] if len(kept) < len(known) else []
+
+    def _noted(self, records: Iterable[Record]) -> list[RefUpdate]:
+        """Return what notes merges that people made by hand."""
+        return [self._save(record) for record in records if record.told and record.state == "merged"]
 
     def close_pull_request(self, pull_request: PullRequest) -> PullRequest:
         """Close it unmerged; its branch stays. Raises ProviderError if it is merged."""
@@ -266,7 +305,7 @@ class Local:
                     f"pull request #{record.number} is merged already: revert {record.merge_sha} instead"
                 )
             closed = replace(record, state="closed", armed_for=None)
-            return ([self._save(closed)] if record.state == "open" or record.gone else []), closed.shown()
+            return ([self._save(closed)] if record.state == "open" or record.told else []), closed.shown()
 
         return self._settle(decide)
 
@@ -277,14 +316,16 @@ class Local:
             record = self._one(refs, pull_request.number)
             name = f"pull request #{record.number}"
             if record.state == "merged" and enabled and record.head_sha == pull_request.head_sha:
-                return (), AutoMerge(state="merged")
+                return self._noted([record]), AutoMerge(state="merged")
             if record.state != "open":
-                return (), AutoMerge(state="refused", reason=f"{name} is {record.state} already: open a new one")
+                # No gate said no: who asked to arm it saw an older state, and decides anew.
+                reason = f"{name} is {record.state} already: open a new one"
+                return self._noted([record]), AutoMerge(state="moved" if enabled else "refused", reason=reason)
             if not enabled:
                 disarmed = replace(record, armed_for=None)
                 return ([self._save(disarmed)] if disarmed != record else []), AutoMerge(state="off")
             if record.head_sha != pull_request.head_sha:
-                return (), AutoMerge(state="refused", reason=_moved(record, pull_request.head_sha))
+                return (), AutoMerge(state="moved", reason=_moved(record, pull_request.head_sha))
             if not record.gated or self._passed(refs, record.head_sha):
                 return self._merged(refs, record)
             armed = AutoMerge(state="armed", reason=f"{name} merges once {OWN_CONTEXT!r} succeeds on {record.head_sha}")
@@ -306,7 +347,7 @@ class Local:
             record = self._one(refs, pull_request.number)
             name = f"pull request #{record.number}"
             if record.state != "open":
-                return (), AutoMerge(state="refused", reason=f"{name} is {record.state} already")
+                return self._noted([record]), AutoMerge(state="refused", reason=f"{name} is {record.state} already")
             if record.head_sha != pull_request.head_sha:
                 return (), AutoMerge(state="refused", reason=_moved(record, pull_request.head_sha))
             note = ""
@@ -326,7 +367,7 @@ class Local:
             return (), AutoMerge(state="refused", reason=reason)
         updates = []
         after: str | None = before
-        # Where a person pushed the branch onto its base by hand, only the record is left to write.
+        # A branch that never had more than its base has nothing to merge: only the record is left to write.
         if before != record.head_sha:
             # If one moved since it was listed, its lease is lost below, or its old commit is not to be had.
             self._store.fetch(base, head)
@@ -372,8 +413,7 @@ class Local:
                 if replace(mine, created_at=old.created_at, author=old.author) == old:
                     return (), None
             kept = [mine, *(old for old in known if old.context != mine.context)][:KEPT]
-            values = {"sha": sha, "statuses": [asdict(each) for each in kept]}
-            return [RefUpdate(ref=_statuses(sha), new=self._write(values), expected=expected)], None
+            return [self._save_statuses(sha, kept, expected)], None
 
         self._settle(decide)
         if (status.context, status.state) == (OWN_CONTEXT, "success"):
@@ -383,8 +423,9 @@ class Local:
         def decide(refs: Refs) -> Change[AutoMerge | None]:
             branches = [ref.removeprefix("refs/heads/") for ref, tip in refs.shas.items() if tip == sha]
             numbers = [number for branch in branches for number in self._numbers(refs, branch)[0][:1]]
-            armed = [record for record in self._records(refs, numbers) if record.armed]
-            return self._merged(refs, armed[0]) if armed else ((), None)
+            records = self._records(refs, numbers)
+            armed = [record for record in records if record.armed]
+            return self._merged(refs, armed[0]) if armed else (self._noted(records), None)
 
         # One at a time: each merge moves the base under the next.
         while answer := self._settle(decide):
@@ -462,6 +503,25 @@ class Local:
         return {name: (object_id, self._blobs.get(object_id)) for name, object_id in found.items()}
 
     def _records(self, refs: Refs, numbers: Sequence[int], *, lenient: bool = False) -> list[Record]:
+        """Return those of the numbers that exist, in this order, as they are seen now; `lenient` as in `_stored`."""
+
+        def merged(record: Record, head: str) -> str | None:
+            base = refs.branch(record.base)
+            # Nothing came into a base that has not moved.
+            if base is None or base == record.base_sha:
+                return None
+            sha = self._brought_by(base, head)
+            had = sha and record.base_sha and self._brought_by(record.base_sha, head)
+            return None if had else sha
+
+        return [record.seen(refs, partial(merged, record)) for record in self._stored(refs, numbers, lenient=lenient)]
+
+    def _brought_by(self, tip: str, head: str) -> str | None:
+        if (tip, head) not in self._brought:
+            self._brought[tip, head] = self._store.brought_by(tip, head)
+        return self._brought[tip, head]
+
+    def _stored(self, refs: Refs, numbers: Sequence[int], *, lenient: bool = False) -> list[Record]:
         """Return those of the numbers that exist, in this order; `lenient` warns of unreadable ones and goes on."""
         found = self._read(refs, [f"{ROOT}/pulls/{number}" for number in numbers])
         records = []
@@ -471,7 +531,7 @@ class Local:
                 continue
             object_id, content = found[ref]
             try:
-                records.append(Record.parse(number, content, object_id).seen(refs))
+                records.append(Record.parse(number, content, object_id))
             except ValueError as error:
                 if not lenient:
                     raise _unreadable(ref, error) from error
@@ -515,9 +575,13 @@ class Local:
 
     def _save(self, record: Record) -> RefUpdate:
         values = asdict(replace(record, updated_at=self._now()))
-        del values["object_id"], values["gone"]
+        del values["object_id"], values["told"]
         ref = f"{ROOT}/pulls/{record.number}"
         return RefUpdate(ref=ref, new=self._write(values), expected=record.object_id)
+
+    def _save_statuses(self, sha: str, statuses: Iterable[CommitStatus], expected: str | None) -> RefUpdate:
+        values = {"sha": sha, "statuses": [asdict(each) for each in statuses]}
+        return RefUpdate(ref=_statuses(sha), new=self._write(values), expected=expected)
 
     def _write(self, values: Mapping[str, object]) -> str:
         # The nonce: git takes a push of what is already there for done, even if it had to be absent (FORGES).

@@ -174,7 +174,7 @@ def test_superseded_is_a_failure(shop: "Shop", config: Callable[..., str]) -> No
 def test_a_verdict_that_somebody_forged_is_corrected(shop: "Shop", config: Callable[..., str]) -> None:
     shop.edit({"gitops-promotion.yaml": config(autos=(True, False, False))})
     branch = open_into_qa(shop, "1.4.2")
-    shop.local("set-status", branch, OWN, "success")
+    shop.forge(branch, OWN, "success")
     publish(shop)
     assert verdict(shop, branch) == "pending"
 

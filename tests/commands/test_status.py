@@ -94,7 +94,7 @@ def test_it_waits_for_flux_and_says_so_once_a_change(shop: "Shop", monkeypatch: 
         clock[0] += seconds
         if len(naps) == 4:
             shop.remote.git("update-ref", "refs/heads/poke", "main")  # any thing may happen in between
-            publish(shop)
+            shop.forge("main", FLUX, "success")
 
     monkeypatch.setattr("gitops_promotion.commands.session.time.sleep", sleep)
     monkeypatch.setattr("gitops_promotion.commands.session.time.monotonic", lambda: clock[0])
@@ -104,24 +104,6 @@ def test_it_waits_for_flux_and_says_so_once_a_change(shop: "Shop", monkeypatch: 
     assert naps[0] == 10.0
     assert naps == sorted(naps)
     assert run.stderr.count("waiting, ") == 1, "one line a change"
-
-
-def publish(shop: "Shop") -> None:
-    """Post Flux's success without the command line, whose output the test is reading."""
-    import json
-
-    sha = shop.remote.sha("main")
-    status = {
-        "context": FLUX,
-        "state": "success",
-        "description": "",
-        "url": "",
-        "author": "",
-        "created_at": "2026-01-01T00:00:00+00:00",
-    }
-    record = json.dumps({"version": 1, "nonce": "n", "sha": sha, "statuses": [status]})
-    blob = shop.remote.git("hash-object", "-w", "--stdin", stdin=record)
-    shop.remote.git("update-ref", f"refs/gitops-promotion/statuses/{sha}", blob)
 
 
 def test_b18_flux_may_skip_commits_and_report_on_a_later_one(shop: "Shop") -> None:
@@ -298,7 +280,7 @@ def test_a_remote_that_is_away_for_a_moment_does_not_end_the_wait(
             shop.remote.path.rename(away)
         if len(naps) == 2:
             away.rename(shop.remote.path)
-            publish(shop)
+            shop.forge("main", FLUX, "success")
 
     monkeypatch.setattr("gitops_promotion.commands.session.time.sleep", sleep)
     monkeypatch.setattr("gitops_promotion.commands.session.time.monotonic", lambda: 5.0 * len(naps))

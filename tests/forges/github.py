@@ -10,6 +10,11 @@
 
 `GitHub` is the server with its tokens, faults and log; `Hosted` is one repository with the hands of the people and
 programs around it. Leaving the block fails the test if this server answered something that GitHub would not.
+
+For every forge: `server` (HTTP, the log), `faults`, `repository` (git). GitHub's own: `github_state` (what it knows),
+`github_rules` (when a merge may be), `github_acts` (what is done to it), `github_effects` (what follows by itself),
+`github_people` (hands), `github_rest` and `github_apps` (endpoints), `github_shapes` (replies), `github_graph` and
+`github_graphql`, `github_pages`, `github_schema` (checks against schemas/).
 """
 
 import secrets
@@ -51,16 +56,14 @@ class GitHub:
     a pull request can merge, `late_reads` how many after a merge still show it open.
     """
 
-    def __init__(
-        self, root: Path, *, page_size: int = 100, unknown_reads: int = 0, late_reads: int = 0, login: str = "promoter"
-    ) -> None:
+    def __init__(self, root: Path, *, page_size: int = 100, unknown_reads: int = 0, late_reads: int = 0) -> None:
         self.world = World(unknown_reads=unknown_reads, late_reads=late_reads)
         self.page_size = page_size
         self.broken: list[str] = []
         self._root = root
         self._lock = threading.RLock()
         self._server = Server(self._answer, _kind)
-        self.token = self.give_token(login)
+        self.token = self.give_token("promoter")
 
     @property
     def url(self) -> str:

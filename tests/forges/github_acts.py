@@ -160,6 +160,7 @@ def enable_auto_merge(repo: Repo, pull: Pull, wish: AutoMerge, *, expected: str)
         enqueue(repo, pull, by=wish.by, expected=expected, quiet=wish.quiet)
         return
     if state not in ("blocked", "behind"):
+        # "clean" and "unstable" are what people report; "dirty" is taken to read alike.
         raise RefusedError(422, f"Pull request Pull request is in {state} status")
     pull.auto_merge = wish
 

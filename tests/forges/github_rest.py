@@ -67,9 +67,10 @@ def endpoint(operation: str, needs: str = "") -> Callable[[Endpoint], Endpoint]:
 
 def find(method: str, path: str) -> tuple[str, dict[str, str]] | None:
     """Return the operation that a path belongs to and what its template's names stand for."""
-    # The older address of the same list; PyGithub still asks there.
     if method == "GET":
+        # Older addresses of the same things: PyGithub, or its older versions, still ask there.
         path = re.sub(r"^(/repos/[^/]+/[^/]+)/statuses/([^/]+)$", r"\1/commits/\2/statuses", path)
+        path = re.sub(r"^(/repos/[^/]+/[^/]+)/git/refs/(.+)$", r"\1/git/ref/\2", path)
     for operation in sorted(ENDPOINTS, key=len, reverse=True):
         verb, _, template = operation.partition(" ")
         pattern = template.replace("{ref}", "(?P<ref>.+)")

@@ -100,6 +100,63 @@ def test_paths_of_a_history_are_literal(remote: "Remote", open_repository: "Open
     assert [paths(entry) for entry in entries] == [[], [":(top)a", "a*/x"]]
 
 
+# -- which commit brought another in
+
+
+def test_what_brought_a_commit_in_is_the_first_parent_merge_whatever_lies_between(
+    remote: "Remote", open_repository: "Open"
+) -> None:
+    start = remote.sha("main")
+    first = remote.commit({"a": "1"}, branch="p", start=start)
+    second = remote.commit({"a": "2"}, branch="p")
+    remote.commit({"b": "1"}, "Meanwhile")
+    before = remote.sha("main")
+    merged = merge(remote, "p")
+    remote.commit({"b": "2"}, branch="q")
+    merge(remote, "p", into="q")
+    merge(remote, "q")
+    after = remote.commit({"b": "3"}, "Later")
+    other = remote.commit({"c": "1"}, branch="other", start=start)
+    repository = open_repository(remote.clone().path)
+    for head in (first, second, merged):
+        assert repository.brought_by(after, head) == merged
+        assert repository.brought_by(merged, head) == merged
+        assert repository.brought_by(before, head) is None
+    assert repository.brought_by(after, start) == start
+    assert repository.brought_by(after, after) == after
+    for missing in (other, "1" * 40, "0" * 40):
+        assert repository.brought_by(after, missing) is None
+        assert repository.brought_by(missing, after) is None
+
+
+def test_a_fast_forward_brings_each_of_its_commits_in_by_itself(remote: "Remote", open_repository: "Open") -> None:
+    first = remote.commit({"a": "1"}, branch="p", start="main")
+    second = remote.commit({"a": "2"}, branch="p")
+    remote.git("update-ref", "refs/heads/main", second)
+    tip = remote.commit({"b": "1"}, "Later")
+    repository = open_repository(remote.clone().path)
+    assert [repository.brought_by(tip, head) for head in (first, second)] == [first, second]
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["branch kept", "branch deleted"])
+@pytest.mark.parametrize("later", [0, 150])
+def test_what_brought_a_commit_in_is_found_beyond_the_cut(
+    later: int, gone: bool, make_long: "Callable[[int], Remote]", open_repository: "Open"
+) -> None:
+    remote = make_long(3)
+    fork = remote.sha("main~2")
+    head = remote.commit({"a": "1"}, branch="p", start=fork)
+    other = remote.commit({"a": "2"}, branch="q", start=fork)
+    merged = merge(remote, "p")
+    if later:
+        make_long(later)
+    if gone:
+        remote.git("update-ref", "-d", "refs/heads/p")
+    repository = open_repository(remote.clone("checkout", "--depth=1").path)
+    assert repository.brought_by(remote.sha("main"), head) == merged
+    assert repository.brought_by(remote.sha("main"), other) is None
+
+
 # -- cut-off history
 
 

@@ -145,6 +145,9 @@ class NoStore:
     def merge(self, base: str, head: str, message: str) -> Merge:
         raise NotImplementedError
 
+    def brought_by(self, tip: str, head: str) -> str | None:
+        raise NotImplementedError
+
     def push(self, updates: object) -> None:
         raise NotImplementedError
 

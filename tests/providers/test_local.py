@@ -82,6 +82,9 @@ class Interposed:
     def merge(self, base: str, head: str, message: str) -> Merge:
         return self.store.merge(base, head, message)
 
+    def brought_by(self, tip: str, head: str) -> str | None:
+        return self.store.brought_by(tip, head)
+
     def push(self, updates: Sequence[RefUpdate]) -> None:
         self.pushes += 1
         self.before(self.pushes)
@@ -218,7 +221,7 @@ class TestRaces:
 
         store = Interposed(local_forge.writers.repository, before=rival)
         answer = local_forge.writers.make("Bob", store=store).set_auto_merge(opened, enabled=True)
-        assert answer.state == "refused"
+        assert answer.state == "moved"
         assert local_forge.branches()["main"] == before
         assert not local_forge.provider.pull_request(opened.number).auto_merge
 
@@ -420,15 +423,6 @@ class TestMerging:
         assert "had not passed" in local_forge.provider.merge(first).reason
         assert local_forge.provider.merge(second).reason == ""
 
-    def test_of_a_branch_that_was_fast_forwarded_by_hand_writes_the_record_only(
-        self, local_forge: "LocalForge"
-    ) -> None:
-        opened = propose(local_forge)
-        local_forge.remote.git("update-ref", "refs/heads/main", opened.head_sha)
-        assert local_forge.provider.merge(opened).state == "merged"
-        assert local_forge.branches() == {"main": opened.head_sha}
-        assert local_forge.provider.pull_request(opened.number).merge_sha == opened.head_sha
-
     def test_never_deletes_the_default_branch(self, local_forge: "LocalForge") -> None:
         local_forge.push("release", {"release.txt": "1\n"})
         main = local_forge.branches()["main"]
@@ -462,6 +456,139 @@ class TestMerging:
         assert propose(local_forge, "promote/a/b").number == 2
 
 
+class TestMergesByPlainGit:
+    """A person merges with git alone; nobody tells the provider."""
+
+    @pytest.fixture(params=["merge", "fast-forward"])
+    def merge(self, request: pytest.FixtureRequest, local_forge: "LocalForge") -> Callable[[], str]:
+        """Merge HEAD into main on the server; returns the commit that main is at."""
+        remote = local_forge.remote
+
+        def by_hand() -> str:
+            sha = remote.sha(HEAD)
+            if request.param == "merge":
+                local_forge.push("main", {"meanwhile.txt": "1\n"})
+                tree = remote.git("merge-tree", "--write-tree", "main", HEAD)
+                sha = remote.git("commit-tree", tree, "-p", "main", "-p", HEAD, "-m", "By hand")
+            remote.git("update-ref", "refs/heads/main", sha)
+            return sha
+
+        return by_hand
+
+    @pytest.mark.parametrize("afterwards", ["kept", "deleted", "reset", "gone on"])
+    def test_are_seen_whatever_becomes_of_the_branch_and_of_main(
+        self, local_forge: "LocalForge", merge: Callable[[], str], afterwards: str
+    ) -> None:
+        opened = propose(local_forge)
+        sha = merge()
+        newest = local_forge.push("main", {"later.txt": "1\n"})
+        if afterwards == "deleted":
+            local_forge.delete(HEAD)
+        elif afterwards == "reset":
+            local_forge.remote.git("update-ref", f"refs/heads/{HEAD}", newest)
+        elif afterwards == "gone on":
+            local_forge.push(HEAD, {"more.txt": "1\n"})
+        forge = local_forge.provider
+        seen = forge.pull_request(opened.number)
+        assert (seen.state, seen.merge_sha, seen.head_sha) == ("merged", sha, opened.head_sha)
+        assert [seen] == forge.pull_requests(head=HEAD) == forge.every_pull_request()
+        assert forge.open_promotions() == []
+        assert records(local_forge.remote)["pulls/1"]["state"] == "open", "reading writes nothing"
+
+    def test_of_what_a_person_added_to_the_branch_are_seen(
+        self, local_forge: "LocalForge", merge: Callable[[], str]
+    ) -> None:
+        opened = propose(local_forge)
+        local_forge.push(HEAD, {"more.txt": "1\n"})
+        sha = merge()
+        seen = local_forge.provider.pull_request(1)
+        assert (seen.state, seen.head_sha) == ("merged", opened.head_sha)
+        assert seen.merge_sha == (opened.head_sha if sha == local_forge.branches()[HEAD] else sha)
+
+    def test_are_noted_by_the_next_write_and_move_no_branch(
+        self, local_forge: "LocalForge", merge: Callable[[], str]
+    ) -> None:
+        forge = local_forge.provider
+        writes: list[Callable[[PullRequest], object]] = [
+            lambda pull: forge.set_auto_merge(pull, enabled=True),
+            lambda pull: forge.merge(pull),
+            lambda pull: forge.set_status(pull.head_sha, PASSED),
+        ]
+        for write in writes:
+            opened = propose(local_forge)
+            forge.set_auto_merge(opened, enabled=True)
+            sha = merge()
+            before = local_forge.branches()
+            write(opened)
+            stored = records(local_forge.remote)[f"pulls/{opened.number}"]
+            assert (stored["state"], stored["merge_sha"], stored["armed_for"]) == ("merged", sha, None)
+            assert local_forge.branches() == before
+            local_forge.push(HEAD, {f"{HEAD}.txt": f"{opened.number + 1}\n"})
+
+    def test_make_room_for_the_branchs_next_one(self, local_forge: "LocalForge", merge: Callable[[], str]) -> None:
+        propose(local_forge)
+        sha = merge()
+        head = local_forge.remote.commit({"next.txt": "1\n"}, branch=HEAD, start="main")
+        assert local_forge.provider.open_pull_request(draft(HEAD, head)).number == 2
+        stored = records(local_forge.remote)["pulls/1"]
+        assert (stored["state"], stored["merge_sha"]) == ("merged", sha)
+
+    def test_of_a_head_that_was_updated_are_seen_after_the_branch_is_deleted(
+        self, local_forge: "LocalForge", merge: Callable[[], str]
+    ) -> None:
+        propose(local_forge)
+        head = local_forge.remote.commit({f"{HEAD}.txt": "2\n"}, branch=HEAD, start="main")
+        local_forge.provider.open_pull_request(draft(HEAD, head))
+        sha = merge()
+        local_forge.delete(HEAD)
+        seen = local_forge.provider.pull_request(1)
+        assert (seen.state, seen.merge_sha) == ("merged", sha)
+
+    def test_cannot_be_closed_or_reviewed(self, local_forge: "LocalForge", merge: Callable[[], str]) -> None:
+        opened = propose(local_forge)
+        sha = merge()
+        with pytest.raises(ProviderError, match=f"#1 is merged already: revert {sha}"):
+            local_forge.provider.close_pull_request(opened)
+        with pytest.raises(ProviderError, match="merged already"):
+            local_forge.provider.review(1, "approved", "")
+
+    def test_are_not_what_the_base_had_from_the_start(self, local_forge: "LocalForge") -> None:
+        main = local_forge.branches()["main"]
+        local_forge.push("main", {"meanwhile.txt": "1\n"})
+        for head, sha in (("promote/same", local_forge.branches()["main"]), ("promote/older", main)):
+            local_forge.remote.git("update-ref", f"refs/heads/{head}", sha)
+            opened = local_forge.provider.open_pull_request(draft(head, sha))
+            local_forge.push("main", {"later.txt": f"{head}\n"})
+            assert local_forge.provider.pull_request(opened.number).state == "open"
+            local_forge.delete(head)
+            assert local_forge.provider.pull_request(opened.number).state == "closed"
+
+    def test_are_asked_for_once_for_each_tip_and_never_while_the_base_stays(
+        self, local_forge: "LocalForge", merge: Callable[[], str]
+    ) -> None:
+        asked: list[tuple[str, str]] = []
+
+        class Counting(Interposed):
+            def brought_by(self, tip: str, head: str) -> str | None:
+                asked.append((tip, head))
+                return super().brought_by(tip, head)
+
+        forge = local_forge.writers.make("Bob", store=Counting(local_forge.writers.repository))
+        opened = propose(local_forge)
+        assert forge.pull_request(1).state == "open"
+        assert asked == []
+        tip = local_forge.push("main", {"other.txt": "1\n"})
+        for _ in range(2):
+            assert forge.pull_request(1).state == "open"
+        assert asked == [(tip, opened.head_sha)]
+        if merge() != opened.head_sha:
+            assert forge.pull_request(1).state == "merged"
+        forge.merge(opened)
+        count = len(asked)
+        forge.pull_request(1)
+        assert len(asked) == count, "noted, so not asked for any more"
+
+
 class TestClosing:
     def test_outlasts_a_branch_that_is_gone_and_comes_back(self, local_forge: "LocalForge") -> None:
         opened = propose(local_forge)
@@ -476,6 +603,21 @@ class TestClosing:
         local_forge.provider.close_pull_request(opened)
         local_forge.provider.set_status(opened.head_sha, PASSED)
         assert local_forge.provider.pull_request(1).state == "closed"
+
+    def test_takes_back_what_was_published_for_the_head_before_there_was_a_new_one(
+        self, local_forge: "LocalForge"
+    ) -> None:
+        opened = propose(local_forge)
+        local_forge.provider.close_pull_request(opened)
+        other = CommitStatus(context="ci/x", state="success")
+        for status in (other, PASSED):
+            local_forge.provider.set_status(opened.head_sha, status)
+        again = local_forge.provider.open_pull_request(draft(HEAD, opened.head_sha))
+        assert local_forge.provider.set_auto_merge(again, enabled=True).state == "armed"
+        found = local_forge.provider.statuses([opened.head_sha])[opened.head_sha]
+        assert [status.context for status in found] == ["ci/x"]
+        local_forge.provider.set_status(opened.head_sha, PASSED)
+        assert local_forge.provider.pull_request(again.number).state == "merged"
 
 
 class TestStatuses:
@@ -683,6 +825,25 @@ class TestHostileRecords:
     )
     def test_under_names_nobody_gave_are_not_seen(self, local_forge: "LocalForge", name: str) -> None:
         overwrite(local_forge.remote, name, b"{}")
+        assert propose(local_forge).number == 1
+
+    @pytest.mark.parametrize(("number", "following"), [(999_999_999, 2), (999_999_998, 2), (2, 3), (7, 2)])
+    def test_of_others_use_up_no_numbers(self, local_forge: "LocalForge", number: int, following: int) -> None:
+        propose(local_forge)
+        overwrite(local_forge.remote, f"pulls/{number}", b"{}")
+        for count in range(2):
+            opened = propose(local_forge, f"promote/app{count}")
+            assert opened.number == following + count
+            assert local_forge.provider.pull_request(opened.number) == opened
+
+    def test_that_are_healthy_but_numbered_to_the_limit_use_up_no_numbers(self, local_forge: "LocalForge") -> None:
+        propose(local_forge)
+        for number in (999_999_999, 999_999_998):
+            overwrite(local_forge.remote, f"pulls/{number}", json.dumps(HEALTHY | {"number": number}).encode())
+        assert propose(local_forge, "promote/other").number == 2
+
+    def test_beside_no_pull_request_leave_number_one(self, local_forge: "LocalForge") -> None:
+        overwrite(local_forge.remote, "pulls/999999999", b"{}")
         assert propose(local_forge).number == 1
 
     def test_are_never_written(self, local_forge: "LocalForge") -> None:

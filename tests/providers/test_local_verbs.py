@@ -88,8 +88,7 @@ class TestMerging:
 
     def test_after_the_gate_passed_mentions_nothing(self, local_forge: "LocalForge", session: Session) -> None:
         opened = propose(local_forge)
-        session.refresh()
-        verbs.set_status(session, HEAD, context=OWN_CONTEXT, state="success", description="")
+        local_forge.pass_gate(opened.head_sha)
         assert verbs.merge(session, opened.number).message == "pull request #1 merged into main"
 
     def test_of_a_conflict_is_refused_with_the_reason(self, local_forge: "LocalForge", session: Session) -> None:
@@ -164,12 +163,16 @@ class TestSettingAStatus:
         with pytest.raises(UsageError, match=f"{start} is the start of {times} commits: write more of it"):
             verbs.set_status(session, start, context="a/b", state="success", description="")
 
-    def test_of_this_tools_own_success_merges_what_is_armed(self, local_forge: "LocalForge", session: Session) -> None:
+    @pytest.mark.parametrize("context", [OWN_CONTEXT, OWN_CONTEXT.title()])
+    def test_of_this_tools_own_context_is_an_error(
+        self, local_forge: "LocalForge", session: Session, context: str
+    ) -> None:
         opened = propose(local_forge)
         local_forge.provider.set_auto_merge(opened, enabled=True)
-        session.refresh()
-        verbs.set_status(session, HEAD, context=OWN_CONTEXT, state="success", description="")
-        assert local_forge.provider.pull_request(opened.number).state == "merged"
+        with pytest.raises(UsageError, match="run `gitops-promotion status --pr N`"):
+            verbs.set_status(session, HEAD, context=context, state="success", description="")
+        assert local_forge.provider.pull_request(opened.number).auto_merge
+        assert local_forge.provider.statuses([opened.head_sha]) == {opened.head_sha: []}
 
 
 class Elsewhere:
