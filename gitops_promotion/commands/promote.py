@@ -17,9 +17,9 @@ from gitops_promotion.core.model import (
     check_name,
     is_manifest,
     is_name,
-    read_metadata,
     read_time,
 )
+from gitops_promotion.core.texts import read_metadata
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError, UsageError
 
 # Seconds between looks while the forge does not show a merge that the tree already holds.

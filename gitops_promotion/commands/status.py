@@ -24,8 +24,8 @@ from gitops_promotion.core.model import (
     Verdict,
     is_manifest,
     is_name,
-    read_metadata,
 )
+from gitops_promotion.core.texts import read_metadata
 from gitops_promotion.errors import GitError, ManifestError, PromotionError, TransientError, UsageError
 
 SLOWEST = 60.0

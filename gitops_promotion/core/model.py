@@ -4,7 +4,6 @@ Everything here is a frozen value or a pure function. Names from outside become 
 module's checks.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,18 +33,12 @@ Result = Literal[
 OWN_CONTEXT = "gitops-promotion"
 """The context under which this tool publishes its own verdict; never evidence for a gate."""
 
-BODY_LIMIT = 4000
-"""Characters of a pull request's body: Azure DevOps takes no more (FORGES), so nobody gets more."""
-
-TITLE_LIMIT = 256
-"""Characters of a pull request's title: GitHub's limit, the smallest of all."""
 
 # One path segment, one ref component and one marker part at once: no slash, colon, blank, `..` or `.lock` end.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 # OCI distribution spec, "Pulling manifests": <reference> as a tag.
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_METADATA = re.compile(r"<!-- metadata = (\{.*?\}) -->", re.DOTALL)
 
 
 def check_name(noun: str, text: str) -> str:
@@ -315,101 +308,6 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
     """Return the one exit code of several outcomes: what a person must fix first wins (DESIGN 9)."""
     codes = {outcome.exit_code for outcome in outcomes}
     return next((code for code in (1, 6, 5, 2, 3, 4) if code in codes), 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
-    """The predecessor's seven keys in a pull request's body: a hint, never an authority."""
-
-    group: str
-    app: str
-    tag: str
-    env: str
-    sha: str
-    feature: str
-    type: str
-
-
-def read_metadata(body: str) -> Metadata | None:
-    """Return the first well-formed metadata comment of a body, wherever it stands; None if there is none."""
-    keys = ("group", "app", "tag", "env", "sha", "feature", "type")
-    for match in _METADATA.finditer(body):
-        try:
-            values = json.loads(match[1])
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(values, dict) and all(isinstance(values.get(key, ""), str) for key in keys):
-            return Metadata(**{key: values.get(key, "") for key in keys})
-    return None
-
-
-def title(request: Request) -> str:
-    """Return the predecessor's title, so that people's filters keep working; a feature's names the feature (B33)."""
-    what = f"{request.group}/{request.app}"
-    if request.kind == "feature":
-        text = f"Feature {request.feature} of {what} version {request.tag.name} in environment {request.environment}"
-    else:
-        text = f"Promote {what} version {request.tag.name} to environment {request.environment}"
-    return text if len(text) <= TITLE_LIMIT else text[: TITLE_LIMIT - 1] + "…"
-
-
-def body(request: Request, *, base_sha: str, previous_tag: str, files: Sequence[str], notes: Sequence[str] = ()) -> str:
-    """Return the pull request's body, at most BODY_LIMIT characters: metadata first and never cut."""
-    metadata = {
-        "group": request.group,
-        "app": request.app,
-        "tag": str(request.tag),
-        "env": request.environment,
-        "sha": base_sha,
-        "feature": request.feature,
-        "type": request.kind,
-    }
-    lines = [
-        f"<!-- metadata = {json.dumps(metadata)} -->",
-        "",
-        "| environment | application | from | to |",
-        "| --- | --- | --- | --- |",
-        f"| {code_span(request.environment)} | {code_span(request.group + '/' + request.app)} "
-        f"| {code_span(previous_tag)} | {code_span(str(request.tag))} |",
-        "",
-        *notes,
-        "",
-        "Files:",
-        "",
-    ]
-    text = "\n".join(lines)
-    for shown, path in enumerate(files):
-        line = f"- {code_span(path)}\n"
-        rest = f"- and {len(files) - shown} more\n"
-        if len(text) + len(line) + len(rest) > BODY_LIMIT:
-            return text + "\n" + rest
-        text += "\n" + line.rstrip("\n")
-    return text + "\n"
-
-
-def commit_message(request: Request, *, previous_tag: str) -> str:
-    """Return subject and trailers; `Entry.trailers` reads them back."""
-    trailers = {
-        "Promotion": f"{request.group}/{request.app}",
-        "Environment": request.environment,
-        "Tag": str(request.tag),
-        "Previous-Tag": previous_tag,
-    }
-    if request.feature:
-        trailers["Feature"] = request.feature
-    if request.built_at:
-        trailers["Built-At"] = request.built_at.isoformat()
-    return title(request) + "\n\n" + "".join(f"{key}: {value}\n" for key, value in trailers.items() if value)
-
-
-def code_span(text: str) -> str:
-    """Text from outside as Markdown code inside a table: no markup, HTML, mention, column or line of its own."""
-    if not text:
-        return "-"
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
-    ticks = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
-    pad = " " if shown[0] == "`" or shown[-1] == "`" else ""
-    return f"{ticks}{pad}{shown}{pad}{ticks}".replace("|", "\\|")
 
 
 class Store(Protocol):

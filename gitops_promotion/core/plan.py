@@ -6,18 +6,8 @@ from dataclasses import dataclass
 
 from gitops_promotion.core import markers
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.model import (
-    Change,
-    Entry,
-    Plan,
-    Request,
-    Tag,
-    body,
-    code_span,
-    commit_message,
-    is_manifest,
-    title,
-)
+from gitops_promotion.core.model import Change, Entry, Plan, Request, Tag, is_manifest
+from gitops_promotion.core.texts import body, code_span, commit_message, title
 from gitops_promotion.errors import ManifestError
 
 # The Go tool's fixed author (PREDECESSOR B40): its promotions in flight are ours to carry on.

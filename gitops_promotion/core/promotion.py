@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from gitops_promotion.core.history import Point, Stay, same
-from gitops_promotion.core.model import Entry, PullRequest, Request, Tag, read_metadata
+from gitops_promotion.core.model import Entry, PullRequest, Request, Tag
+from gitops_promotion.core.texts import read_metadata
 from gitops_promotion.errors import UsageError
 
 

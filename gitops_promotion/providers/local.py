@@ -24,7 +24,6 @@ from typing import Literal, Self, TypeVar, get_args
 
 from gitops_promotion.core.model import (
     OWN_CONTEXT,
-    TITLE_LIMIT,
     AutoMerge,
     CommitStatus,
     Details,
@@ -36,6 +35,7 @@ from gitops_promotion.core.model import (
     Review,
     StatusState,
 )
+from gitops_promotion.core.texts import TITLE_LIMIT
 from gitops_promotion.errors import GitError, LeaseLostError, ProviderError, UsageError
 from gitops_promotion.providers import Connection
 

@@ -8,23 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_promotion.core.diff import unified
-from gitops_promotion.core.model import (
-    BODY_LIMIT,
-    TITLE_LIMIT,
-    Outcome,
-    Request,
-    Result,
-    Tag,
-    body,
-    check_name,
-    code_span,
-    commit_message,
-    exit_code,
-    is_name,
-    read_metadata,
-    read_trailers,
-    title,
-)
+from gitops_promotion.core.model import Outcome, Request, Result, Tag, check_name, exit_code, is_name, read_trailers
+from gitops_promotion.core.texts import BODY_LIMIT, TITLE_LIMIT, body, code_span, commit_message, read_metadata, title
 from gitops_promotion.errors import UsageError
 
 HEX = "sha256:" + "0123456789abcdef" * 4

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitops_promotion.core.model import BODY_LIMIT, AutoMerge, CommitStatus, Draft, PullRequest, StatusState
+from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, StatusState
+from gitops_promotion.core.texts import BODY_LIMIT
 from gitops_promotion.errors import ProviderError
 
 if TYPE_CHECKING:

@@ -1,0 +1,113 @@
+"""What people read of a promotion: titles, bodies, commit messages, and the metadata read back from a body."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gitops_promotion.core.model import Request
+
+BODY_LIMIT = 4000
+"""Characters of a pull request's body: Azure DevOps takes no more (FORGES), so nobody gets more."""
+
+
+TITLE_LIMIT = 256
+"""Characters of a pull request's title: GitHub's limit, the smallest of all."""
+
+
+_METADATA = re.compile(r"<!-- metadata = (\{.*?\}) -->", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """The predecessor's seven keys in a pull request's body: a hint, never an authority."""
+
+    group: str
+    app: str
+    tag: str
+    env: str
+    sha: str
+    feature: str
+    type: str
+
+
+def read_metadata(body: str) -> Metadata | None:
+    """Return the first well-formed metadata comment of a body, wherever it stands; None if there is none."""
+    keys = ("group", "app", "tag", "env", "sha", "feature", "type")
+    for match in _METADATA.finditer(body):
+        try:
+            values = json.loads(match[1])
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(values, dict) and all(isinstance(values.get(key, ""), str) for key in keys):
+            return Metadata(**{key: values.get(key, "") for key in keys})
+    return None
+
+
+def title(request: Request) -> str:
+    """Return the predecessor's title, so that people's filters keep working; a feature's names the feature (B33)."""
+    what = f"{request.group}/{request.app}"
+    if request.kind == "feature":
+        text = f"Feature {request.feature} of {what} version {request.tag.name} in environment {request.environment}"
+    else:
+        text = f"Promote {what} version {request.tag.name} to environment {request.environment}"
+    return text if len(text) <= TITLE_LIMIT else text[: TITLE_LIMIT - 1] + "…"
+
+
+def body(request: Request, *, base_sha: str, previous_tag: str, files: Sequence[str], notes: Sequence[str] = ()) -> str:
+    """Return the pull request's body, at most BODY_LIMIT characters: metadata first and never cut."""
+    metadata = {
+        "group": request.group,
+        "app": request.app,
+        "tag": str(request.tag),
+        "env": request.environment,
+        "sha": base_sha,
+        "feature": request.feature,
+        "type": request.kind,
+    }
+    lines = [
+        f"<!-- metadata = {json.dumps(metadata)} -->",
+        "",
+        "| environment | application | from | to |",
+        "| --- | --- | --- | --- |",
+        f"| {code_span(request.environment)} | {code_span(request.group + '/' + request.app)} "
+        f"| {code_span(previous_tag)} | {code_span(str(request.tag))} |",
+        "",
+        *notes,
+        "",
+        "Files:",
+        "",
+    ]
+    text = "\n".join(lines)
+    for shown, path in enumerate(files):
+        line = f"- {code_span(path)}\n"
+        rest = f"- and {len(files) - shown} more\n"
+        if len(text) + len(line) + len(rest) > BODY_LIMIT:
+            return text + "\n" + rest
+        text += "\n" + line.rstrip("\n")
+    return text + "\n"
+
+
+def commit_message(request: Request, *, previous_tag: str) -> str:
+    """Return subject and trailers; `Entry.trailers` reads them back."""
+    trailers = {
+        "Promotion": f"{request.group}/{request.app}",
+        "Environment": request.environment,
+        "Tag": str(request.tag),
+        "Previous-Tag": previous_tag,
+    }
+    if request.feature:
+        trailers["Feature"] = request.feature
+    if request.built_at:
+        trailers["Built-At"] = request.built_at.isoformat()
+    return title(request) + "\n\n" + "".join(f"{key}: {value}\n" for key, value in trailers.items() if value)
+
+
+def code_span(text: str) -> str:
+    """Text from outside as Markdown code inside a table: no markup, HTML, mention, column or line of its own."""
+    if not text:
+        return "-"
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    ticks = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
+    pad = " " if shown[0] == "`" or shown[-1] == "`" else ""
+    return f"{ticks}{pad}{shown}{pad}{ticks}".replace("|", "\\|")
