@@ -56,8 +56,8 @@ class Provider(Protocol):
     def set_auto_merge(self, pull_request: PullRequest, enabled: bool) -> AutoMerge:
         """Arm it for exactly `pull_request.head_sha`, or disarm it.
 
-        One that is free to merge is merged at once where the forge knows that its gate has passed, and else `clean`:
-        then the caller decides.
+        `merged` where arming merged it at once, `clean` where nothing is required and it was not merged, `moved` where
+        it changed in between, `refused` with the reason.
         """
 
     def merge(self, pull_request: PullRequest) -> AutoMerge:
