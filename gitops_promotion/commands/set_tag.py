@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from gitops_promotion.core import diff, markers
-from gitops_promotion.core.model import Outcome, Tag, check_name
+from gitops_promotion.core.model import Outcome, Tag, check_name, is_manifest
 from gitops_promotion.errors import ManifestError, UsageError
 
 
@@ -71,7 +71,7 @@ def _found(given: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if name != ".git")
         for name in sorted(names):
             path = Path(folder, name)
-            if markers.is_manifest(name) and stat.S_ISREG(path.lstat().st_mode):
+            if is_manifest(name) and stat.S_ISREG(path.lstat().st_mode):
                 yield path
 
 

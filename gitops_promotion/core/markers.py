@@ -82,11 +82,6 @@ class Edited:
     markers: int
 
 
-def is_manifest(path: str) -> bool:
-    """Return True for the names that are read, which are those Flux reads: `*.yaml`, `*.yml` and `Kustomization`."""
-    return path.endswith((".yaml", ".yml")) or path.rpartition("/")[2] == "Kustomization"
-
-
 def mentions(content: bytes, group: str, app: str) -> bool:
     """Return True if a file may hold a marker of the application; never False if it does, even if JSON escapes it."""
     if _MARK not in content:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gitops_promotion.core.markers import is_manifest, mentions, only_tags_differ, scan, set_tag
-from gitops_promotion.core.model import Tag
+from gitops_promotion.core.markers import mentions, only_tags_differ, scan, set_tag
+from gitops_promotion.core.model import Tag, is_manifest
 from gitops_promotion.errors import ManifestError
 
 M = b'# {"$imagepolicy": "webshop:webui:tag"}'
