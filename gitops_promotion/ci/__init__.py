@@ -1,0 +1,62 @@
+"""The runner: which event, branch, commits and pull request a run is about, and where its results go.
+
+Only the runner's own variables and its event file are read, as arguments. What a pull request brings (its branch's
+name, its commits) is somebody else's text: checked here, an authority nowhere.
+"""
+
+from collections.abc import Callable, Mapping
+
+from gitops_promotion.ci import azure, github
+from gitops_promotion.ci.values import CIContext, Level, Runner
+
+__all__ = ["MERGE_QUEUE", "CIContext", "annotation", "context", "publish", "runner", "wishes"]
+
+MERGE_QUEUE = "gh-readonly-queue/"
+"""What the branches of GitHub's merge groups begin with; the branch they go into comes next."""
+
+
+def runner(environ: Mapping[str, str]) -> Runner:
+    """Return which CI system runs this, "" for none."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return "github"
+    return "azure" if environ.get("TF_BUILD", "").lower() == "true" else ""
+
+
+def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
+    """Return what the runner says; `read` gives the text of a file (GitHub's event).
+
+    Raises UsageError for an event file that is missing or malformed, and for values that cannot be what they claim.
+    """
+    match runner(environ):
+        case "github":
+            return github.context(environ, read)
+        case "azure":
+            return azure.context(environ)
+    return CIContext()
+
+
+def wishes(environ: Mapping[str, str], read: Callable[[str], str]) -> dict[str, str]:
+    """Return those of `group`, `app` and `tag` that the sender of a dispatch event named (issue 3).
+
+    They come from the `client_payload` of GitHub's `repository_dispatch` or the `inputs` of its `workflow_dispatch`;
+    all other events name none. Raises UsageError for an event file that cannot be read and for values that are no
+    strings.
+    """
+    return github.wishes(environ, read) if runner(environ) == "github" else {}
+
+
+def annotation(environ: Mapping[str, str], level: Level, title: str, text: str) -> str:
+    """Return the line by which the runner shows a text on the run's page, "" where it has no such thing."""
+    return github.annotation(level, title, text) if runner(environ) == "github" else ""
+
+
+def publish(
+    environ: Mapping[str, str], *, outputs: Mapping[str, str], summary: str, nonce: Callable[[], str]
+) -> list[str]:
+    """Append outputs and a Markdown summary to the runner's files; returns a warning for each it does not get.
+
+    `nonce` makes a text that nobody can guess: it ends a value, so that no value can end itself and begin another.
+    """
+    if runner(environ) != "github":
+        return []
+    return github.publish(environ, outputs=outputs, summary=summary, nonce=nonce)

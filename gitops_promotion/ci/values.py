@@ -1,0 +1,75 @@
+"""What a run is about, and the checks of the texts that say so."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+from gitops_promotion.errors import UsageError
+
+Runner = Literal["github", "azure", ""]
+Level = Literal["error", "warning", "notice"]
+
+HEADS = "refs/heads/"
+AS_IN_A_SHELL = "or clear GITHUB_ACTIONS and TF_BUILD to run as in a shell"
+
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# The characters git-check-ref-format forbids; no more, for a branch may be a person's.
+_BRANCH = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CIContext:
+    """What a run is about; "" and None where the runner does not say, which in a shell is everything.
+
+    `event` is `push`, `pull_request`, `merge_group` or another word of the runner's own. `head_branch` is the branch
+    pushed to or the pull request's own, without `refs/heads/`, "" for a tag; `head_sha` is its commit, never the
+    runner's temporary merge (B20). `before` and `after` are a push's or a merge group's range, both or neither.
+    `foreign`: the pull request comes from another repository, so its branch is none of ours (B25). `status_context`
+    names the commit status whose arrival is the event.
+    """
+
+    runner: Runner = ""
+    event: str = ""
+    head_branch: str = ""
+    head_sha: str = ""
+    pull_request: int | None = None
+    foreign: bool = False
+    before: str = ""
+    after: str = ""
+    run_url: str = ""
+    status_context: str = ""
+
+
+def branch(name: str, text: str) -> str:
+    """Return a branch, without `refs/heads/`; `name` says whose value it is. Raises UsageError."""
+    found = text.removeprefix(HEADS)
+    return found if _BRANCH.fullmatch(found) else refuse(name, text)
+
+
+def sha(name: str, text: str) -> str:
+    """Return a commit's id. Raises UsageError."""
+    return text if _SHA.fullmatch(text) and text.strip("0") else refuse(name, text)
+
+
+def sha_or_none(name: str, text: str) -> str:
+    """Return a commit's id, "" for none. Raises UsageError."""
+    # A branch that was just made, or is gone, has zeros for the commit it lacks.
+    return sha(name, text) if text.strip("0") else ""
+
+
+def number(name: str, text: str) -> int:
+    """Return the number of a pull request. Raises UsageError."""
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,17}", text) else refuse(name, text)
+
+
+def refuse(name: str, found: object) -> NoReturn:
+    """Raise the UsageError of a value that cannot be what it claims."""
+    raise UsageError(
+        f"{name} is {short(found)}, which it cannot be: run with the runner's own variables and event, {AS_IN_A_SHELL}"
+    )
+
+
+def short(found: object) -> str:
+    """Return a value as a message can show it."""
+    shown = ascii(found)
+    return shown if len(shown) < 100 else shown[:100] + "..."
