@@ -42,13 +42,34 @@ class Branch:
     head: Mapping[str, bytes]
 
 
+Veto = Callable[[Sequence[PullRequest], Branch | None], Outcome | None]
+"""What a verb has to say against its own plan, seeing the pull requests of the branch and the branch."""
+
+
+def _no_veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Outcome | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A request, and the verb's own say on what is there already: a veto returns the outcome that ends it."""
+    """What a verb wants, and its own say on what is there already.
 
-    request: Request
+    `plan` makes the plan anew for a base (its commit's id): the tip, or where a branch worth keeping begins. `files`
+    are the contents that it edits. A veto returns the outcome that ends it.
+    """
+
+    plan: Callable[[str], Plan]
     files: Mapping[str, bytes]
-    veto: Callable[[Sequence[PullRequest], Branch | None], Outcome | None] = lambda _pulls, _branch: None
+    veto: Veto = _no_veto
+
+
+def setting_tag(session: Session, request: Request, files: Mapping[str, bytes], veto: Veto = _no_veto) -> Intent:
+    """Return the intent to set the request's tag in `files`, the marked files of its environment at the tip."""
+
+    def plan(base_sha: str) -> Plan:
+        return planning.make(request, session.config, files, base=session.base, base_sha=base_sha)
+
+    return Intent(plan=plan, files=files, veto=veto)
 
 
 def deliver(session: Session, decide: Callable[[], Intent | Outcome]) -> Outcome:
@@ -71,13 +92,13 @@ def deliver(session: Session, decide: Callable[[], Intent | Outcome]) -> Outcome
 
 
 def _propose(session: Session, intent: Intent) -> Outcome:
-    request = intent.request
-    if rivals := session.rivals((request.group, request.app, request.environment)):
+    plan = intent.plan(session.tip)
+    request = plan.request
+    if request.kind == "promote" and (rivals := session.rivals((request.group, request.app, request.environment))):
         raise UsageError(
             f"{request.group}/{request.app} and {rivals[0]} would share a branch: rename one of them, or give "
             "branchTemplate in the configuration another separator, such as promote/{group}/{app}"
         )
-    plan = planning.make(request, session.config, intent.files, base=session.base, base_sha=session.tip)
     if not plan.edits:
         return _already_there(session, plan)
     if session.dry_run:
@@ -85,7 +106,7 @@ def _propose(session: Session, intent: Intent) -> Outcome:
         return replace(outcome_of(plan, "planned", "nothing was written"), plan=plan)
     pulls = session.provider.pull_requests(head=plan.branch)
     current = next((pull for pull in pulls if pull.state == "open"), None)
-    branch = read_branch(session, plan.branch, request.group, request.app)
+    branch = read_branch(session, plan.branch, request.group, request.app, request.feature)
     if branch is not None:
         _stop_at_others_work(session, plan, branch, current)
     if (vetoed := intent.veto(pulls, branch)) is not None:
@@ -94,7 +115,7 @@ def _propose(session: Session, intent: Intent) -> Outcome:
     kept = branch is not None and _worth_keeping(session, plan, branch)
     if branch is not None and kept:
         # The body names the base the branch really has, or each run would edit it.
-        plan = planning.make(request, session.config, intent.files, base=session.base, base_sha=branch.base_sha)
+        plan = intent.plan(branch.base_sha)
         head_sha = branch.sha
     else:
         if current is not None and current.auto_merge:
@@ -120,8 +141,9 @@ def _propose(session: Session, intent: Intent) -> Outcome:
 
 def _already_there(session: Session, plan: Plan) -> Outcome:
     """Report that there is nothing to do; what is open for another tag must not undo that by itself."""
-    message = f"{plan.request.environment} already has {plan.request.tag.name}"
-    branch = None if session.dry_run else read_branch(session, plan.branch, plan.request.group, plan.request.app)
+    request = plan.request
+    message = f"{request.environment} already has {request.tag.name}"
+    branch = None if session.dry_run else read_branch(session, plan.branch, request.group, request.app, request.feature)
     if branch is None or plan.request.environment not in branch.proposal.environments:
         return outcome_of(plan, "unchanged", message)
     pulls = session.provider.pull_requests(head=plan.branch)
@@ -136,7 +158,7 @@ def _already_there(session: Session, plan: Plan) -> Outcome:
     return replace(outcome_of(plan, "unchanged", message), pull_request=replace(current, auto_merge=False))
 
 
-def read_branch(session: Session, name: str, group: str, app: str) -> Branch | None:
+def read_branch(session: Session, name: str, group: str, app: str, feature: str = "") -> Branch | None:
     """Return what the remote's branch of that name holds beyond the default branch, None if there is none."""
     sha = session.branch(name)
     if sha is None:
@@ -144,7 +166,9 @@ def read_branch(session: Session, name: str, group: str, app: str) -> Branch | N
     entries = session.repository.commits(session.tip, sha)
     blobs = session.blobs(oid for entry in entries for change in entry.changes for oid in (change.old, change.new))
     head = session.repository.read(sha, {change.path for entry in entries for change in entry.changes})
-    proposal = planning.read_proposal(entries, blobs, head, config=session.config, group=group, app=app)
+    proposal = planning.read_proposal(
+        entries, blobs, head, config=session.config, group=group, app=app, feature=feature
+    )
     parents = entries[-1].parents if entries else ()
     return Branch(sha=sha, base_sha=parents[0] if parents else sha, proposal=proposal, head=head)
 
@@ -153,8 +177,8 @@ def _stop_at_others_work(session: Session, plan: Plan, branch: Branch, current: 
     """Raise if the branch holds anything that is not this application's promotion; such work is never overwritten."""
     if branch.proposal.rival:
         raise UsageError(
-            f"the branch {plan.branch} holds a promotion of {branch.proposal.rival}, which shares it with "
-            f"{plan.request.group}/{plan.request.app}: rename one of them, or set branchTemplate in the configuration"
+            f"the branch {plan.branch} holds work of {branch.proposal.rival}, which shares it with "
+            f"{plan.request.group}/{plan.request.app}: rename one of them{_or_a_template(plan)}"
         )
     if branch.proposal.foreign:
         if current is not None and current.auto_merge:
@@ -167,6 +191,10 @@ def _stop_at_others_work(session: Session, plan: Plan, branch: Branch, current: 
             f"{plan.branch} has {len(branch.proposal.foreign)} commit(s) that are not ours ({names}): left alone and "
             "not merged by itself; merge or close its pull request by hand, or delete the branch, then run again"
         )
+
+
+def _or_a_template(plan: Plan) -> str:
+    return ", or set branchTemplate in the configuration" if plan.request.kind == "promote" else ""
 
 
 def _worth_keeping(session: Session, plan: Plan, branch: Branch) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from gitops_promotion.commands.deliver import Branch, Intent, deliver
+from gitops_promotion.commands.deliver import Branch, Intent, deliver, setting_tag
 from gitops_promotion.commands.session import Place, Session
 from gitops_promotion.core import markers
 from gitops_promotion.core.model import Outcome, PullRequest, Request, Tag, check_name, read_time, read_trailers
@@ -41,7 +41,7 @@ def new(session: Session, *, group: str, app: str, tag: str, built_at: datetime 
                 tag=str(wanted),
             )
 
-        return Intent(request=request, files=files, veto=veto)
+        return setting_tag(session, request, files, veto)
 
     return [deliver(session, decide)]
 

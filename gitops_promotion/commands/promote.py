@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
-from gitops_promotion.commands.deliver import Branch, Intent, deliver, failed, read_branch
+from gitops_promotion.commands.deliver import Branch, Intent, deliver, failed, read_branch, setting_tag
 from gitops_promotion.commands.session import Place, Session
 from gitops_promotion.core import history, markers, plan, promotion
 from gitops_promotion.core.model import (
@@ -196,7 +196,7 @@ def _decide(session: Session, move: Move, moves: Sequence[Move]) -> Intent | Out
     edits = markers.set_tag(files, group=move.group, app=move.app, tag=tag).edits
     if edits and not move.forced and (why := _not_due(session, move, moves, tag)):
         return move.outcome("skipped", why, tag)
-    return Intent(request=request, files=files, veto=partial(_veto, session, move, request))
+    return setting_tag(session, request, files, partial(_veto, session, move, request))
 
 
 def _not_due(session: Session, move: Move, moves: Sequence[Move], tag: Tag) -> str:
@@ -291,4 +291,4 @@ def _heal_first(session: Session) -> list[Outcome]:
 
 def _rebuild(session: Session, request: Request) -> Intent:
     session.read_applications([(request.group, request.app, request.environment)])
-    return Intent(request=request, files=session.files(request.group, request.environment))
+    return setting_tag(session, request, session.files(request.group, request.environment))

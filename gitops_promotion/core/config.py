@@ -148,6 +148,14 @@ class Config:
             raise UsageError(f"{group}/{app} in {environment} makes the branch {name!r}, which {fault}: rename one")
         return name
 
+    def feature_branch(self, group: str, app: str, feature: str) -> str:
+        """Return a feature's branch, without `refs/heads/`; different names may share one. Raises UsageError."""
+        names = (check_name("group", group), check_name("application", app), check_name("feature", feature))
+        name = f"feature/{'-'.join(names)}"
+        if fault := _ref_fault(name):
+            raise UsageError(f"feature {feature} of {group}/{app} makes the branch {name!r}, which {fault}: rename one")
+        return name
+
     def rivals(self, group: str, app: str, environment: str) -> list[tuple[str, str]]:
         """Return every other (group, application) whose branch, into any environment, would be this one's (B32)."""
         branch = self.branch(group, app, environment)

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, Self
 
 from gitops_promotion.errors import UsageError
 
-Kind = Literal["promote", "feature"]
+Kind = Literal["promote", "feature", "remove"]
 PullRequestState = Literal["open", "merged", "closed"]
 StatusState = Literal["pending", "success", "failure"]
 Decision = Literal["pass", "wait", "refuse"]
@@ -91,13 +91,17 @@ class Tag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Somebody or something wants `tag` of an application to be what runs in `environment`."""
+    """Somebody or something wants `tag` of an application to be what runs in `environment`.
+
+    A `feature` is a temporary version of it, named by `feature`; `remove` takes such away again, and has no tag (and
+    no application either where it is about several).
+    """
 
     kind: Kind
     group: str
     app: str
-    tag: Tag
     environment: str
+    tag: Tag = Tag("")
     feature: str = ""
     built_at: datetime | None = None
 

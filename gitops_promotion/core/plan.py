@@ -1,12 +1,13 @@
 """Request + configuration + files -> Plan, and what an existing promotion branch is worth against it."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitops_promotion.core import markers
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.model import Change, Entry, Plan, Request, Tag, is_manifest
+from gitops_promotion.core.model import Change, Entry, Plan, Request, Tag, is_manifest, read_trailers
 from gitops_promotion.core.texts import body, code_span, commit_message, title
 from gitops_promotion.errors import ManifestError
 
@@ -30,30 +31,75 @@ def make(
     A plan without edits means the tag is there already. Raises ManifestError (no marker, or one that cannot be
     edited) and UsageError (an environment the configuration does not have).
     """
-    group, app, environment = request.group, request.app, config.environment(request.environment)
-    branch = config.branch(group, app, environment.name)
-    where = f"{config.path(group, environment.name)} on {base}"
+    group, app, environment = request.group, request.app, request.environment
+    is_feature = request.kind == "feature"
+    branch = (
+        config.feature_branch(group, app, request.feature) if is_feature else config.branch(group, app, environment)
+    )
+    where = f"{config.path(group, environment)} on {base}"
     edited = markers.set_tag(files, group=group, app=app, tag=request.tag, where=where)
+    return of_edits(
+        request,
+        config,
+        edited.edits,
+        base=base,
+        base_sha=base_sha,
+        branch=branch,
+        message=commit_message(request, previous_tag=edited.previous),
+        previous_tag=edited.previous,
+        warnings=edited.warnings,
+    )
+
+
+def of_edits(
+    request: Request,
+    config: Config,
+    edits: Mapping[str, bytes | None],
+    *,
+    base: str,
+    base_sha: str,
+    branch: str,
+    message: str,
+    previous_tag: str = "",
+    notes: Sequence[str] = (),
+    warnings: tuple[str, ...] = (),
+) -> Plan:
+    """Return the plan of these edits to the tree at `base_sha`, with the texts that people read of it.
+
+    Raises UsageError for an environment the configuration does not have.
+    """
     return Plan(
         request=request,
         branch=branch,
         base=base,
         base_sha=base_sha,
-        previous_tag=edited.previous,
-        message=commit_message(request, previous_tag=edited.previous),
+        previous_tag=previous_tag,
+        message=message,
         title=title(request),
         body=body(
             request,
             base_sha=base_sha,
-            previous_tag=edited.previous,
-            files=sorted(edited.edits),
-            notes=_notes(config, request),
+            previous_tag=previous_tag,
+            files=sorted(edits),
+            notes=[*_notes(config, request), *notes],
         ),
-        auto_merge=environment.auto,
+        auto_merge=config.environment(request.environment).auto,
         gated=_gated(config, request),
-        edits=edited.edits,
-        warnings=edited.warnings,
+        edits=edits,
+        warnings=warnings,
     )
+
+
+def seal(edits: Mapping[str, bytes | None]) -> str:
+    """Return a digest of edits, for the trailer `Edits` of a commit that is not of tags alone.
+
+    By it `read_proposal` knows our own work again: an amended commit keeps its trailers, but not its contents.
+    """
+    digest = hashlib.sha256()
+    for path, content in sorted(edits.items()):
+        digest.update(path.encode(errors="surrogateescape") + b"\0")
+        digest.update(b"-" if content is None else hashlib.sha256(content).digest())
+    return digest.hexdigest()[:32]
 
 
 def _gated(config: Config, request: Request) -> bool:
@@ -79,7 +125,7 @@ def _notes(config: Config, request: Request) -> list[str]:
 class Proposal:
     """What a promotion branch proposes, read from its commits and trees alone.
 
-    `foreign` are commits of people; `rival` is another application whose promotion the branch holds;
+    `foreign` are commits of people; `rival` is another application, or another feature, whose work the branch holds;
     `environments` and `tag` are what the changed markers say at its head.
     """
 
@@ -99,17 +145,18 @@ def read_proposal(
     config: Config,
     group: str,
     app: str,
+    feature: str = "",
 ) -> Proposal:
     """Read the commits a branch has beyond the default branch, newest first.
 
     `blobs` holds the contents of all changed files by object id, `head` those of the changed paths at the branch's
-    tip. Trailers alone prove nothing (an amended commit keeps them): a promotion commit is ours only if it changed
-    nothing but tags of its application.
+    tip. Trailers alone prove nothing (an amended commit keeps them): a commit of ours changed nothing but tags of its
+    application, or exactly what its `Edits` trailer says.
     """
     ours = [entry for entry in entries if _is_ours(entry, blobs)]
-    rivals = {r for entry in entries if (r := entry.trailers.get("Promotion", f"{group}/{app}")) != f"{group}/{app}"}
+    rivals = {rival for entry in entries if (rival := _rival(entry, f"{group}/{app}", feature))}
     changes = [change for entry in ours if len(entry.parents) < 2 for change in entry.changes]
-    environments = {config.environment_of(change.path, group) for change in changes}
+    environments = {config.environment_of(change.path, group) for change in changes if group}
     order = [environment.name for environment in config.environments]
     try:
         tag = markers.read_tag(head, group, app)
@@ -127,13 +174,27 @@ def read_proposal(
 
 def same_edits(plan: Plan, proposal: Proposal, head: Mapping[str, bytes]) -> bool:
     """Return True if a branch already proposes exactly the plan's edits, wherever its base is."""
-    if proposal.paths != plan.edits.keys() or not proposal.paths <= head.keys():
+    if proposal.paths != plan.edits.keys():
         return False
+    if all(head.get(path) == content for path, content in plan.edits.items()):
+        return True
+    # What else changed in these files on the default branch is no reason to propose a tag anew.
     request = plan.request
+    if "Edits" in read_trailers(plan.message) or not proposal.paths <= head.keys():
+        return False
     try:
         return not markers.set_tag(head, group=request.group, app=request.app, tag=request.tag).edits
     except ManifestError:
         return False
+
+
+def _rival(entry: Entry, owner: str, feature: str) -> str:
+    """Return whose work a commit on this owner's branch is, "" for its own and a person's."""
+    promoted = entry.trailers.get("Promotion", owner)
+    other = entry.trailers.get("Feature", "") if "Promotion" in entry.trailers else feature
+    if (promoted, other) == (owner, feature):
+        return ""
+    return f"{promoted} (feature {other})" if other else promoted
 
 
 def _is_ours(entry: Entry, blobs: Mapping[str, bytes]) -> bool:
@@ -142,6 +203,9 @@ def _is_ours(entry: Entry, blobs: Mapping[str, bytes]) -> bool:
         return entry.committer_email == _FORGE_COMMITTER and subject.startswith("Merge branch ")
     if entry.author_email == _PREDECESSOR and subject.startswith(_PREDECESSOR_SUBJECTS):
         return True
+    if "Edits" in entry.trailers:
+        edits = {change.path: blobs[change.new] if change.new else None for change in entry.changes}
+        return entry.trailers["Edits"] == seal(edits)
     if "Promotion" not in entry.trailers:
         return False
     promoted, _, name = entry.trailers["Promotion"].partition("/")

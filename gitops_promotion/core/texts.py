@@ -47,7 +47,10 @@ def read_metadata(body: str) -> Metadata | None:
 def title(request: Request) -> str:
     """Return the predecessor's title, so that people's filters keep working; a feature's names the feature (B33)."""
     what = f"{request.group}/{request.app}"
-    if request.kind == "feature":
+    if request.kind == "remove":
+        named = f"feature {request.feature} of {what}" if request.feature else "stale features"
+        text = f"Remove {named} from environment {request.environment}"
+    elif request.kind == "feature":
         text = f"Feature {request.feature} of {what} version {request.tag.name} in environment {request.environment}"
     else:
         text = f"Promote {what} version {request.tag.name} to environment {request.environment}"
@@ -88,16 +91,18 @@ def body(request: Request, *, base_sha: str, previous_tag: str, files: Sequence[
     return text + "\n"
 
 
-def commit_message(request: Request, *, previous_tag: str) -> str:
-    """Return subject and trailers; `Entry.trailers` reads them back."""
+def commit_message(request: Request, *, previous_tag: str = "", seal: str = "") -> str:
+    """Return subject and trailers; `Entry.trailers` reads them back. `seal` is of edits that are not of tags alone."""
     trailers = {
-        "Promotion": f"{request.group}/{request.app}",
+        "Promotion": f"{request.group}/{request.app}" if request.app else "",
         "Environment": request.environment,
         "Tag": str(request.tag),
         "Previous-Tag": previous_tag,
     }
     if request.feature:
         trailers["Feature"] = request.feature
+    if seal:
+        trailers["Edits"] = seal
     if request.built_at:
         trailers["Built-At"] = request.built_at.isoformat()
     return title(request) + "\n\n" + "".join(f"{key}: {value}\n" for key, value in trailers.items() if value)
