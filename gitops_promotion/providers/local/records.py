@@ -1,0 +1,250 @@
+"""The records of the `local` provider: JSON in blobs to values and back, and the refs that hold them.
+
+Whoever can push can write these refs: everything read from them is checked like any other input.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Self, TypeVar, get_args
+
+from gitops_promotion.core.model import CommitStatus, PullRequest, PullRequestState, Refs, Review, StatusState
+
+ROOT = "refs/gitops-promotion"
+VERSION = 1
+LIMIT = 1_000_000
+"""Bytes of one record; a longer one is not read."""
+SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+_PULL = re.compile(re.escape(ROOT) + r"/pulls/([1-9][0-9]{0,8})")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A pull request. `armed_for` is the one head it may merge at by itself, `object_id` the blob it was read from.
+
+    `base_sha` is where the base was when the head was noted: what it had by then, nobody merges any more. `told`: it is
+    stored as open, or with another head, and the branches of the remote say what it is.
+    """
+
+    number: int
+    head: str
+    head_sha: str
+    base: str
+    title: str
+    body: str
+    gated: bool
+    author: str
+    created_at: datetime
+    updated_at: datetime
+    state: PullRequestState = "open"
+    merge_sha: str | None = None
+    armed_for: str | None = None
+    reviews: tuple[Review, ...] = ()
+    base_sha: str | None = field(default=None, compare=False)
+    object_id: str | None = field(default=None, compare=False)
+    told: bool = field(default=False, compare=False)
+
+    @classmethod
+    def parse(cls, number: int, content: bytes | None, object_id: str) -> Self:
+        """Read a record that claims to be pull request `number`. Raises ValueError saying what is wrong with it."""
+        values = _parse(content)
+        record = cls(
+            number=_get(values, "number", int),
+            head=_get(values, "head", str),
+            head_sha=_sha(_get(values, "head_sha", str)),
+            base=_get(values, "base", str),
+            title=_get(values, "title", str),
+            body=_get(values, "body", str),
+            gated=_get(values, "gated", bool),
+            author=_get(values, "author", str),
+            created_at=_time(values, "created_at"),
+            updated_at=_time(values, "updated_at"),
+            state=_one_of(values, "state", get_args(PullRequestState)),
+            merge_sha=None if values.get("merge_sha") is None else _sha(_get(values, "merge_sha", str)),
+            armed_for=None if values.get("armed_for") is None else _sha(_get(values, "armed_for", str)),
+            reviews=tuple(
+                Review(
+                    author=_get(review, "author", str),
+                    verdict=_one_of(review, "verdict", ("approved", "changes-requested")),
+                    sha=_sha(_get(review, "sha", str)),
+                    comment=_get(review, "comment", str),
+                    at=_time(review, "at"),
+                )
+                for review in _objects(values, "reviews")
+            ),
+            base_sha=None if values.get("base_sha") is None else _sha(_get(values, "base_sha", str)),
+            object_id=object_id,
+        )
+        if record.number != number:
+            raise ValueError("it says it has another number")
+        if record.head == record.base:
+            # Merging it would delete its own base.
+            raise ValueError("its head is its base")
+        return record
+
+    def seen(self, refs: Refs, merged: Callable[[str], str | None]) -> Self:
+        """Return it as the branches of the remote make it.
+
+        `merged` names the commit that brought a head into the base: then it is merged, for a person did that by hand.
+        Else its head is the branch's tip, and without a branch it is closed.
+        """
+        if self.state != "open":
+            return self
+        tip = refs.branch(self.head)
+        # The head that was noted comes first: after the merge the branch may have gone on.
+        for head in dict.fromkeys((self.head_sha, tip or self.head_sha)):
+            if sha := merged(head):
+                return replace(self, head_sha=head, state="merged", merge_sha=sha, armed_for=None, told=True)
+        if tip is None:
+            return replace(self, state="closed", told=True)
+        return replace(self, head_sha=tip, told=tip != self.head_sha)
+
+    @property
+    def armed(self) -> bool:
+        """Whether it merges by itself at the head it has; a branch that moved since takes no arming along."""
+        return self.state == "open" and self.armed_for == self.head_sha
+
+    def values(self) -> dict[str, object]:
+        """Return what is stored of it, for `written`."""
+        values = asdict(self)
+        del values["object_id"], values["told"]
+        return values
+
+    def shown(self) -> PullRequest:
+        """Return the neutral form."""
+        return PullRequest(
+            number=self.number,
+            # Where a forge has a page to look at, this one has a command.
+            url=f"gitops-promotion local show {self.number}",
+            head=self.head,
+            head_sha=self.head_sha,
+            base=self.base,
+            state=self.state,
+            merge_sha=self.merge_sha,
+            auto_merge=self.armed,
+            title=self.title,
+            body=self.body,
+            author=self.author,
+        )
+
+
+def pull_ref(number: int) -> str:
+    """Return the ref of a pull request."""
+    return f"{ROOT}/pulls/{number}"
+
+
+def index_ref(head: str) -> str:
+    """Return the ref of the numbers of one branch's pull requests."""
+    # A digest, since `a` and `a/b` cannot both be refs: an old branch's index would lock out a new branch.
+    return f"{ROOT}/heads/{hashlib.sha256(head.encode(errors='surrogateescape')).hexdigest()}"
+
+
+def statuses_ref(sha: str) -> str:
+    """Return the ref of one commit's statuses."""
+    return f"{ROOT}/statuses/{sha}"
+
+
+def is_number(number: object) -> bool:
+    """Tell whether a pull request may have this number."""
+    return type(number) is int and bool(_PULL.fullmatch(pull_ref(number)))
+
+
+def all_numbers(refs: Refs) -> list[int]:
+    """Return the numbers that are taken, by whatever, highest first."""
+    return sorted((int(match[1]) for ref in refs.shas if (match := _PULL.fullmatch(ref))), reverse=True)
+
+
+def written(values: Mapping[str, object], *, nonce: str) -> bytes:
+    """Return the content of a blob that holds these values; it may be longer than LIMIT."""
+
+    def text(time: datetime) -> str:
+        return time.astimezone(UTC).isoformat()
+
+    # Half a surrogate pair, as from an argument that is not UTF-8, would make a record that no one reads again.
+    # The nonce: git takes a push of what is already there for done, even if it had to be absent (FORGES).
+    whole = {"version": VERSION, "nonce": nonce, **values}
+    return json.dumps(whole, indent=1, sort_keys=True, default=text, ensure_ascii=False).encode(errors="replace")
+
+
+def parse_numbers(content: bytes | None) -> tuple[int, ...]:
+    """Read the numbers of a branch's pull requests, newest first. Raises ValueError saying what is wrong."""
+    numbers = _get(_parse(content), "numbers", list)
+    if not all(map(is_number, numbers)):
+        raise ValueError("its 'numbers' are not numbers of pull requests")
+    return tuple(numbers)
+
+
+def parse_statuses(content: bytes | None) -> tuple[CommitStatus, ...]:
+    """Read the statuses of one commit, newest first. Raises ValueError saying what is wrong."""
+    return tuple(
+        CommitStatus(
+            context=_get(status, "context", str),
+            state=_one_of(status, "state", get_args(StatusState)),
+            description=_get(status, "description", str),
+            url=_get(status, "url", str),
+            author=_get(status, "author", str),
+            created_at=_time(status, "created_at"),
+        )
+        for status in _objects(_parse(content), "statuses")
+    )
+
+
+def _parse(content: bytes | None) -> dict[str, object]:
+    """Return the JSON object of a record. Raises ValueError saying what is wrong, for anything at all."""
+    if content is None:
+        raise ValueError("it is no blob")
+    if len(content) > LIMIT:
+        raise ValueError(f"it has {len(content)} bytes, {LIMIT} are read")
+    try:
+        values = json.loads(content)
+        # Half a surrogate pair is JSON, but no text that could be shown or written.
+        json.dumps(values, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise ValueError("it is not JSON in UTF-8") from error
+    if not isinstance(values, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004  to the reader one fault like the others
+    if values.get("version") != VERSION:
+        raise ValueError(f"its version is not {VERSION}")
+    return values
+
+
+def _get(values: Mapping[str, object], key: str, kind: type[T]) -> T:
+    value = values.get(key)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"its {key!r} is missing or not of type {kind.__name__}")
+    return value
+
+
+def _objects(values: Mapping[str, object], key: str) -> list[dict[str, object]]:
+    found = _get(values, key, list)
+    if not all(isinstance(each, dict) for each in found):
+        raise ValueError(f"its {key!r} are not all objects")
+    return found
+
+
+def _one_of(values: Mapping[str, object], key: str, choices: tuple[T, ...]) -> T:
+    for choice in choices:
+        if values.get(key) == choice:
+            return choice
+    raise ValueError(f"its {key!r} is none of {', '.join(map(str, choices))}")
+
+
+def _time(values: Mapping[str, object], key: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(_get(values, key, str))
+    except ValueError as error:
+        raise ValueError(f"its {key!r} is no time") from error
+    if time.utcoffset() is None:
+        raise ValueError(f"its {key!r} lacks a time zone")
+    return time
+
+
+def _sha(text: str) -> str:
+    if not SHA.fullmatch(text):
+        raise ValueError("it names a commit by what is no full object id")
+    return text

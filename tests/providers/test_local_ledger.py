@@ -1,0 +1,304 @@
+"""The `local` provider under many writers, in races, and killed: nothing is lost, nothing is half done."""
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import gitops_promotion
+from gitops_promotion.core.model import CommitStatus
+from gitops_promotion.errors import GitError, LeaseLostError, ProviderError
+from gitops_promotion.providers import local
+from gitops_promotion.providers.local.ledger import RACES
+from gitops_promotion.providers.local.records import ROOT
+from tests.providers.local_hands import HEAD, PASSED, Interposed, draft, index_of, overwrite, propose, records
+
+if TYPE_CHECKING:
+    from tests.conftest import Checkout, Remote
+    from tests.providers.conftest import LocalForge, Writers
+
+
+class TestManyWriters:
+    @pytest.fixture
+    def run(self, environ: Mapping[str, str], checkout: "Checkout") -> Callable[..., dict[str, dict[str, int]]]:
+        """Run writers at once, each with its heads; returns the numbers that each reports."""
+        script = Path(__file__).with_name("local_writer.py")
+        package = str(Path(gitops_promotion.__file__).parent.parent)
+
+        def run_all(work: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+            running = {
+                name: subprocess.Popen(
+                    [sys.executable, str(script), str(checkout.path), name, *heads],
+                    env={**environ, "PYTHONPATH": package},
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+                for name, heads in work.items()
+            }
+            reports = {}
+            for name, process in running.items():
+                out, err = process.communicate(timeout=120)
+                assert process.returncode == 0, err
+                reports[name] = json.loads(out)
+            return reports
+
+        return run_all
+
+    def test_at_once_lose_nothing_and_share_no_number(
+        self, local_forge: "LocalForge", run: Callable[..., dict[str, dict[str, int]]]
+    ) -> None:
+        work = {f"w{writer}": [f"promote/w{writer}-app{number}" for number in range(5)] for writer in range(4)}
+        for heads in work.values():
+            for head in heads:
+                local_forge.push(head, {f"{head}.txt": "1\n"})
+        reports = run(work)
+        numbers = [number for report in reports.values() for number in report.values()]
+        assert sorted(numbers) == list(range(1, 21))
+        for name, report in reports.items():
+            for head, number in report.items():
+                found = local_forge.provider.pull_request(number)
+                assert (found.head, found.author, found.state) == (head, name, "open")
+                assert [review.author for review in local_forge.provider.reviews(number)] == [name]
+        main = local_forge.branches()["main"]
+        contexts = {status.context for status in local_forge.provider.statuses([main])[main]}
+        assert contexts == {f"{name}/{head}" for name, heads in work.items() for head in heads}
+
+    def test_on_the_same_branches_end_with_one_open_pull_request_each(
+        self, local_forge: "LocalForge", run: Callable[..., dict[str, dict[str, int]]]
+    ) -> None:
+        heads = [f"promote/webshop-app{number}" for number in range(3)]
+        for head in heads:
+            local_forge.push(head, {f"{head}.txt": "1\n"})
+        reports = run({"ann": heads, "bob": heads, "eve": heads})
+        assert reports["ann"] == reports["bob"] == reports["eve"]
+        opened = local_forge.provider.open_promotions()
+        assert sorted((pull.head, pull.number) for pull in opened) == sorted(reports["ann"].items())
+        assert len(local_forge.provider.every_pull_request()) == 3
+        for pull in opened:
+            assert {review.author for review in local_forge.provider.reviews(pull.number)} == {"ann", "bob", "eve"}
+
+
+class TestRaces:
+    """A rival acts between our reading and our push, each time at the worst moment."""
+
+    def test_a_number_taken_by_a_rival_is_not_taken_again(self, local_forge: "LocalForge") -> None:
+        other = local_forge.push("promote/other", {"other.txt": "1\n"})
+        mine = local_forge.push(HEAD, {"mine.txt": "1\n"})
+
+        def rival(push: int) -> None:
+            if push == 1:
+                local_forge.provider.open_pull_request(draft("promote/other", other))
+
+        store = Interposed(local_forge.writers.repository, before=rival)
+        opened = local_forge.writers.make("Bob", store=store).open_pull_request(draft(HEAD, mine))
+        assert (opened.number, store.pushes) == (2, 2)
+
+    def test_a_branch_opened_by_a_rival_is_updated(self, local_forge: "LocalForge") -> None:
+        sha = local_forge.push(HEAD, {"mine.txt": "1\n"})
+
+        def rival(push: int) -> None:
+            if push == 1:
+                local_forge.provider.open_pull_request(draft(HEAD, sha, title="Rival"))
+
+        store = Interposed(local_forge.writers.repository, before=rival)
+        opened = local_forge.writers.make("Bob", store=store).open_pull_request(draft(HEAD, sha, title="Mine"))
+        assert (opened.number, opened.title) == (1, "Mine")
+        assert len(local_forge.provider.every_pull_request()) == 1
+
+    def test_a_branch_collides_even_when_both_took_other_numbers(self, local_forge: "LocalForge") -> None:
+        sha = local_forge.push(HEAD, {"mine.txt": "1\n"})
+
+        def rival(push: int) -> None:
+            if push == 1:
+                # Its listing had shown it a #1 that ours missed: the numbers alone do not collide.
+                local_forge.provider.open_pull_request(draft(HEAD, sha, title="Rival"))
+                found = records(local_forge.remote)
+                index = index_of(found, HEAD)
+                overwrite(local_forge.remote, "pulls/2", json.dumps(found["pulls/1"] | {"number": 2}).encode())
+                overwrite(local_forge.remote, index, json.dumps(found[index] | {"numbers": [2]}).encode())
+                local_forge.remote.git("update-ref", "-d", f"{ROOT}/pulls/1")
+
+        store = Interposed(local_forge.writers.repository, before=rival)
+        opened = local_forge.writers.make("Bob", store=store).open_pull_request(draft(HEAD, sha, title="Mine"))
+        assert (opened.number, opened.title) == (2, "Mine")
+        assert "pulls/1" not in records(local_forge.remote)
+
+    def test_a_base_that_moved_is_merged_as_it_is_now(self, local_forge: "LocalForge") -> None:
+        opened = propose(local_forge)
+        moved: list[str] = []
+
+        def rival(push: int) -> None:
+            if push == 1:
+                moved.append(local_forge.push("main", {"rival.txt": "1\n"}))
+
+        store = Interposed(local_forge.writers.repository, before=rival)
+        assert local_forge.writers.make("Bob", store=store).merge(opened).state == "merged"
+        assert local_forge.remote.sha("main^1") == moved[0]
+        assert local_forge.remote.sha("main^2") == opened.head_sha
+
+    def test_a_head_that_moved_in_between_is_not_merged(self, local_forge: "LocalForge") -> None:
+        opened = propose(local_forge, gated=False)
+        before = local_forge.branches()["main"]
+
+        def rival(push: int) -> None:
+            if push == 1:
+                local_forge.push(HEAD, {"rival.txt": "unseen\n"})
+
+        store = Interposed(local_forge.writers.repository, before=rival)
+        answer = local_forge.writers.make("Bob", store=store).set_auto_merge(opened, enabled=True)
+        assert answer.state == "moved"
+        assert local_forge.branches()["main"] == before
+        assert not local_forge.provider.pull_request(opened.number).auto_merge
+
+    def test_a_verdict_that_comes_while_it_is_armed_still_merges_it(self, local_forge: "LocalForge") -> None:
+        opened = propose(local_forge)
+
+        def verdict(push: int) -> None:
+            if push == 1:
+                local_forge.provider.set_status(opened.head_sha, PASSED)
+
+        store = Interposed(local_forge.writers.repository, before=verdict)
+        assert local_forge.writers.make("Bob", store=store).set_auto_merge(opened, enabled=True).state == "merged"
+
+    def test_a_branch_deleted_under_a_merge_is_a_closed_pull_request(self, local_forge: "LocalForge") -> None:
+        opened = propose(local_forge)
+
+        def rival(push: int) -> None:
+            if push == 1:
+                local_forge.delete(HEAD)
+
+        store = Interposed(local_forge.writers.repository, before=rival)
+        answer = local_forge.writers.make("Bob", store=store).merge(opened)
+        assert (answer.state, answer.reason) == ("refused", "pull request #1 is closed already")
+
+    @pytest.mark.parametrize(("branch", "state"), [("main", "merged"), (HEAD, "refused")])
+    def test_a_branch_rewritten_between_listing_and_fetching_is_read_again(
+        self, local_forge: "LocalForge", branch: str, state: str
+    ) -> None:
+        opened = propose(local_forge)
+        rewritten: list[str] = []
+
+        class Rival(Interposed):
+            def fetch(self, *refs: str) -> dict[str, str]:
+                if f"refs/heads/{branch}" in refs and not rewritten:
+                    new = {f"{branch}-rewritten.txt": "1\n"}
+                    rewritten.append(local_forge.remote.commit(new, branch=branch, start="main"))
+                return super().fetch(*refs)
+
+        store = Rival(local_forge.writers.repository)
+        assert local_forge.writers.make("Bob", store=store).merge(opened).state == state
+        assert len(rewritten) == 1
+        if state == "merged":
+            assert local_forge.remote.sha("main^1") == rewritten[0]
+
+    def test_lost_for_ever_they_end_with_one_clear_error(self, local_forge: "LocalForge") -> None:
+        opened = propose(local_forge)
+
+        def rival(push: int) -> None:
+            local_forge.push("main", {"rival.txt": f"{push}\n"})
+
+        store = Interposed(local_forge.writers.repository, before=rival)
+        with pytest.raises(ProviderError, match=rf"{RACES} times in a row: run this again"):
+            local_forge.writers.make("Bob", store=store).merge(opened)
+        assert store.pushes == RACES
+        assert len(set(local_forge.writers.slept)) > RACES / 2
+        assert all(0 <= seconds <= 1 for seconds in local_forge.writers.slept)
+
+    def test_a_failure_with_nobody_else_about_is_not_tried_again(self, local_forge: "LocalForge") -> None:
+        def fail(_: int) -> None:
+            raise GitError("the remote is full")
+
+        sha = local_forge.push(HEAD, {"mine.txt": "1\n"})
+        store = Interposed(local_forge.writers.repository, before=fail)
+        with pytest.raises(GitError, match="the remote is full"):
+            local_forge.writers.make("Bob", store=store).open_pull_request(draft(HEAD, sha))
+        assert store.pushes == 1
+
+    def test_a_draft_of_an_older_head_is_not_opened(self, local_forge: "LocalForge") -> None:
+        old = local_forge.push(HEAD, {"mine.txt": "1\n"})
+        local_forge.push(HEAD, {"mine.txt": "2\n"})
+        with pytest.raises(LeaseLostError, match=HEAD):
+            local_forge.provider.open_pull_request(draft(HEAD, old))
+        assert records(local_forge.remote) == {}
+
+    def test_two_records_of_the_same_content_are_not_one_object(self, local_forge: "LocalForge") -> None:
+        # Pushing an object that is there already passes a create lease unnoticed (FORGES): the nonce prevents it.
+        sha = local_forge.branches()["main"]
+        other = local_forge.push("main", {"x.txt": "x\n"})
+        same = CommitStatus(context="a/b", state="success", created_at=None)
+        for commit in (sha, other):
+            local_forge.provider.set_status(commit, same)
+        found = records(local_forge.remote)
+        assert found[f"statuses/{sha}"]["nonce"] != found[f"statuses/{other}"]["nonce"]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class TestBeingKilled:
+    @pytest.mark.parametrize("moment", ["before", "after"])
+    @pytest.mark.parametrize("push", [1, 2, 3, 4])
+    def test_anywhere_and_run_again_ends_the_same(self, local_forge: "LocalForge", push: int, moment: str) -> None:
+        sha = local_forge.push(HEAD, {"mine.txt": "1\n"})
+
+        def promote(forge: local.Local) -> None:
+            found = [pull for pull in forge.pull_requests(head=HEAD) if pull.state == "merged"]
+            if not found:
+                pull_request = forge.open_pull_request(draft(HEAD, sha))
+                forge.set_auto_merge(pull_request, enabled=True)
+            forge.set_status(sha, PASSED)
+
+        def die(number: int) -> None:
+            if number == push:
+                raise Killed
+
+        repository = local_forge.writers.repository
+        store = Interposed(repository, before=die) if moment == "before" else Interposed(repository, after=die)
+        with pytest.raises(Killed):
+            promote(local_forge.writers.make("Bob", store=store))
+        promote(local_forge.provider)
+        [merged] = local_forge.provider.every_pull_request()
+        assert (merged.number, merged.state) == (1, "merged")
+        assert local_forge.branches() == {"main": merged.merge_sha}
+        assert local_forge.remote.sha("main^2") == sha
+
+
+def test_what_was_read_once_is_not_fetched_again(local_forge: "LocalForge", caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR)
+    opened = propose(local_forge)
+    repository = local_forge.writers.repository
+    forge = local_forge.writers.make("Bob")
+    forge.details(opened.number)
+    before = repository.commands
+    forge.details(opened.number)
+    assert repository.commands - before == 1
+
+
+@pytest.mark.parametrize(
+    ("clone", "init"),
+    [(("--depth=1",), ()), (("--bare",), ()), ((), ("--object-format=sha256",))],
+    ids=["depth 1", "bare", "sha256"],
+)
+def test_any_kind_of_checkout_will_do(
+    make_remote: Callable[..., "Remote"],
+    make_writers: "Callable[[Path], Writers]",
+    clone: tuple[str, ...],
+    init: tuple[str, ...],
+) -> None:
+    remote = make_remote({"a.txt": "1\n"}, init=init)
+    sha = remote.commit({"b.txt": "1\n"}, branch=HEAD, start="main")
+    # The base is not where the branch began any more, so a merge needs history that a shallow clone lacks.
+    for number in range(3):
+        remote.commit({"c.txt": f"{number}\n"})
+    forge = make_writers(remote.clone("kind", *clone).path).make()
+    forge.set_auto_merge(forge.open_pull_request(draft(HEAD, sha)), enabled=True)
+    forge.set_status(sha, PASSED)
+    assert forge.pull_request(1).merge_sha == remote.sha("main")
+    assert sorted(remote.files("main")) == ["a.txt", "b.txt", "c.txt"]
