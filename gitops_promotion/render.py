@@ -20,9 +20,6 @@ COLOURS: dict[str, Colour] = {
 }
 """The colour of a result that is no plain success."""
 
-OUTPUT_LIMIT = 400_000
-"""Characters of the output `outcomes`: GitHub takes 1 MB of outputs from a job and counts two bytes for each."""
-
 SUMMARY_LIMIT = 100_000
 """Characters of the summary: GitHub takes 1 MiB from a step, older servers 128 KiB, and more is not shown at all."""
 
@@ -171,8 +168,12 @@ def as_json(outcomes: Sequence[Outcome]) -> str:
 
 
 def _document(**content: Any) -> str:
+    return _uncommanding(json.dumps({"version": 1, **content}, indent=2)) + "\n"
+
+
+def _uncommanding(document: str) -> str:
     # `##[...]` and `##vso[...]` are commands to a runner wherever they stand in a line; JSON can say it otherwise.
-    return json.dumps({"version": 1, **content}, indent=2).replace("##", "#\\u0023") + "\n"
+    return document.replace("##", "#\\u0023")
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
@@ -224,17 +225,17 @@ def _plan(plan: Plan) -> dict[str, Any]:
     }
 
 
-def outputs(outcomes: Sequence[Outcome]) -> dict[str, str]:
+def outputs(outcomes: Sequence[Outcome], *, limit: int) -> dict[str, str]:
     """Return what later steps of a workflow can use: the first outcome's values, and `outcomes` with all as JSON.
 
-    The JSON is one line, each outcome as in `as_json` but without what only a dry run has; what would go beyond
-    OUTPUT_LIMIT is left out, from the end.
+    The JSON is one line of at most `limit` characters, each outcome as in `as_json` but without what only a dry run
+    has; what would go beyond it is left out, from the end.
     """
     kept: list[str] = []
-    left = OUTPUT_LIMIT
+    left = limit - 1
     for outcome in outcomes:
         values = {key: value for key, value in _outcome(outcome).items() if key not in ("plan", "diff")}
-        text = json.dumps(values, separators=(",", ":"))
+        text = _uncommanding(json.dumps(values, separators=(",", ":")))
         left -= len(text) + 1
         if left < 0:
             break

@@ -4,25 +4,35 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
 
 # What a runner would obey: GitHub's `::name::` at the start of a line, blanks aside, and the older `##[name]` of
-# GitHub and Azure and Azure's `##vso[name]` anywhere in it.
+# GitHub and Azure and Azure's `##vso[name]` anywhere in it. Of `##vso` without more Azure's agent makes a warning.
 _AT_START = re.compile(r"((?:\A|[\r\n])\s*):(?=:)")
-_ANYWHERE = re.compile(r"##(?=\[|vso\[)", re.IGNORECASE)
+_ANYWHERE = re.compile(r"##(?=\[|vso)", re.IGNORECASE)
 
 
 class Terminal:
-    """Where a verb's notes, its waiting and its result go; `runner` is the CI system that reads it for commands."""
+    """Where a verb's notes, its waiting and its result go.
+
+    `runner` is the CI system that reads it for commands, and `conceal` makes the one by which it masks a secret itself.
+    """
 
     def __init__(
-        self, *, verbose: bool = False, quiet: bool = False, runner: str = "", secrets: tuple[str, ...] = ()
+        self,
+        *,
+        verbose: bool = False,
+        quiet: bool = False,
+        runner: str = "",
+        conceal: Callable[[str], str] = lambda _: "",
+        secrets: tuple[str, ...] = (),
     ) -> None:
         self._verbose = verbose
         self._runner = runner
+        self._conceal = conceal
         self._quiet = quiet
         self._secrets = tuple(secret for secret in secrets if secret)
         self._shown = ""
@@ -37,9 +47,9 @@ class Terminal:
         """Show a secret never; `made` in this run, so that nobody told the runner of it either."""
         if not secret or secret in self._secrets:
             return
-        # Anywhere else this line would show it.
-        if made and self._runner == "github":
-            click.echo(f"::add-mask::{secret}", err=True)
+        # Anywhere but in CI a line would show it.
+        if made and (line := self._conceal(secret)):
+            click.echo(line, err=True)
         self._secrets = (*self._secrets, secret)
 
     def mask(self, text: str) -> str:
@@ -74,9 +84,9 @@ class Terminal:
         for line in self.mask(text).split("\n"):
             click.echo(self.inert(f"error: {line}"), err=True)
 
-    def command(self, line: str, *, error: bool) -> None:
-        """Give the runner a command of ours, escaped by whoever made it: the one text that it shall obey."""
-        if error or not self._quiet:
+    def command(self, line: str, *, always: bool) -> None:
+        """Give the runner a command of ours, escaped by whoever made it; `always`, also with --quiet."""
+        if always or not self._quiet:
             self.clear()
             click.echo(self.mask(line), err=True)
 

@@ -5,14 +5,46 @@ name, its commits) is somebody else's text: checked here, an authority nowhere.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from gitops_promotion.ci import azure, github
-from gitops_promotion.ci.values import CIContext, Level, Runner
+from gitops_promotion.ci.values import CIContext, Level, Published, Runner
 
-__all__ = ["MERGE_QUEUE", "CIContext", "annotation", "context", "publish", "runner", "wishes"]
+__all__ = [
+    "MERGE_QUEUE",
+    "CIContext",
+    "Published",
+    "annotation",
+    "conceal",
+    "context",
+    "output_limit",
+    "publish",
+    "runner",
+    "wishes",
+]
 
 MERGE_QUEUE = "gh-readonly-queue/"
 """What the branches of GitHub's merge groups begin with; the branch they go into comes next."""
+
+
+class Listener(Protocol):
+    """A runner that takes results; each is a module of this package."""
+
+    OUTPUT_LIMIT: int
+
+    def annotation(self, level: Level, title: str, text: str) -> str:
+        """Return the command that shows a text on the run's page, "" where there is none of that level."""
+
+    def conceal(self, secret: str) -> str:
+        """Return the command after which the runner masks a text in its log."""
+
+    def publish(
+        self, environ: Mapping[str, str], *, outputs: Mapping[str, str], summary: str, nonce: Callable[[], str]
+    ) -> Published:
+        """Hand it outputs and a Markdown summary."""
+
+
+_LISTENERS: Mapping[Runner, Listener] = {"github": github, "azure": azure}
 
 
 def runner(environ: Mapping[str, str]) -> Runner:
@@ -46,17 +78,28 @@ def wishes(environ: Mapping[str, str], read: Callable[[str], str]) -> dict[str, 
 
 
 def annotation(environ: Mapping[str, str], level: Level, title: str, text: str) -> str:
-    """Return the line by which the runner shows a text on the run's page, "" where it has no such thing."""
-    return github.annotation(level, title, text) if runner(environ) == "github" else ""
+    """Return the command by which the runner shows a text on the run's page, "" where it has no such thing."""
+    listener = _LISTENERS.get(runner(environ))
+    return listener.annotation(level, title, text) if listener else ""
+
+
+def conceal(environ: Mapping[str, str], secret: str) -> str:
+    """Return the command after which the runner masks a secret in its log, "" where it has no such thing."""
+    listener = _LISTENERS.get(runner(environ))
+    return listener.conceal(secret) if listener else ""
+
+
+def output_limit(environ: Mapping[str, str]) -> int:
+    """Return how many characters an output may have."""
+    return (_LISTENERS.get(runner(environ)) or github).OUTPUT_LIMIT
 
 
 def publish(
     environ: Mapping[str, str], *, outputs: Mapping[str, str], summary: str, nonce: Callable[[], str]
-) -> list[str]:
-    """Append outputs and a Markdown summary to the runner's files; returns a warning for each it does not get.
+) -> Published:
+    """Hand the runner outputs and a Markdown summary: by its files, and by commands that remain to be printed.
 
     `nonce` makes a text that nobody can guess: it ends a value, so that no value can end itself and begin another.
     """
-    if runner(environ) != "github":
-        return []
-    return github.publish(environ, outputs=outputs, summary=summary, nonce=nonce)
+    listener = _LISTENERS.get(runner(environ))
+    return listener.publish(environ, outputs=outputs, summary=summary, nonce=nonce) if listener else Published()

@@ -1,45 +1,113 @@
-"""Azure Pipelines: its variables."""
+"""Azure Pipelines: its variables, and the commands its agent reads in a log.
 
-from collections.abc import Mapping
+What the agent takes for a command, and how it undoes the escapes, is read from its source: Command.cs,
+CommandStringConvertor.cs, TaskCommandExtension.cs.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from urllib.parse import quote
 
-from gitops_promotion.ci.values import HEADS, CIContext, branch, number, sha_or_none
+from gitops_promotion.ci.values import HEADS, CIContext, Level, Published, branch, number, sha_or_none
+
+OUTPUT_LIMIT = 30_000
+"""Characters of an output: it becomes a variable of every later step's environment, and Windows takes 32,767 for one.
+
+Linux takes 128 KiB, and starts no program at all with a longer one.
+"""
 
 _EVENTS = {"pullrequest": "pull_request", "individualci": "push", "batchedci": "push"}
+_MERGE = re.compile(r"refs/pull/([0-9]+)/merge")
 
 
 def context(environ: Mapping[str, str]) -> CIContext:
     """Return what the runner says. Raises UsageError."""
-
-    def value(name: str) -> str:
-        # A macro of a variable that does not exist is passed on as it was written.
-        text = environ.get(name, "")
-        return "" if text.startswith("$(") else text
-
-    reason = value("BUILD_REASON").lower()
-    url = ""
-    if value("SYSTEM_COLLECTIONURI") and value("SYSTEM_TEAMPROJECT") and value("BUILD_BUILDID"):
-        project = f"{value('SYSTEM_COLLECTIONURI').rstrip('/')}/{quote(value('SYSTEM_TEAMPROJECT'), safe='')}"
-        url = f"{project}/_build/results?buildId={quote(value('BUILD_BUILDID'), safe='')}"
-    if source := value("SYSTEM_PULLREQUEST_SOURCEBRANCH"):
+    reason = _value(environ, "BUILD_REASON").lower()
+    url = _run_url(environ)
+    if source := _value(environ, "SYSTEM_PULLREQUEST_SOURCEBRANCH"):
         # For a repository on GitHub the id is an internal one, and the number is what people see; Azure Repos has the
         # id only.
         names = ("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
-        name = next((name for name in names if value(name)), names[1])
+        name = next((name for name in names if _value(environ, name)), names[1])
+        commit = "SYSTEM_PULLREQUEST_SOURCECOMMITID"
         return CIContext(
             runner="azure",
             event="pull_request",
             head_branch=branch("SYSTEM_PULLREQUEST_SOURCEBRANCH", source),
-            head_sha=sha_or_none("SYSTEM_PULLREQUEST_SOURCECOMMITID", value("SYSTEM_PULLREQUEST_SOURCECOMMITID")),
-            pull_request=number(name, value(name)),
-            foreign=value("SYSTEM_PULLREQUEST_ISFORK").lower() == "true",
+            head_sha=sha_or_none(commit, _value(environ, commit)),
+            pull_request=number(name, _value(environ, name)),
+            foreign=_value(environ, "SYSTEM_PULLREQUEST_ISFORK").lower() == "true",
             run_url=url,
         )
-    source = value("BUILD_SOURCEBRANCH")
+    source = _value(environ, "BUILD_SOURCEBRANCH")
+    if merge := _MERGE.fullmatch(source):
+        # Started by hand on a pull request's merge: its number is all that is told, for the commit is the agent's own.
+        return CIContext(runner="azure", event=reason, pull_request=number("BUILD_SOURCEBRANCH", merge[1]), run_url=url)
     return CIContext(
         runner="azure",
         event=_EVENTS.get(reason, reason),
         head_branch=branch("BUILD_SOURCEBRANCH", source) if source.startswith(HEADS) else "",
-        head_sha=sha_or_none("BUILD_SOURCEVERSION", value("BUILD_SOURCEVERSION")),
+        head_sha=sha_or_none("BUILD_SOURCEVERSION", _value(environ, "BUILD_SOURCEVERSION")),
         run_url=url,
     )
+
+
+def _value(environ: Mapping[str, str], name: str) -> str:
+    # A macro of a variable that does not exist is passed on as it was written.
+    text = environ.get(name, "")
+    return "" if text.startswith("$(") else text
+
+
+def _run_url(environ: Mapping[str, str]) -> str:
+    collection, project, build = (
+        _value(environ, name) for name in ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID")
+    )
+    if not (collection and project and build):
+        return ""
+    return f"{collection.rstrip('/')}/{quote(project, safe='')}/_build/results?buildId={quote(build, safe='')}"
+
+
+def annotation(level: Level, title: str, text: str) -> str:
+    """Return the command that shows a text on the run's page, "" for a notice: the agent has none."""
+    return "" if level == "notice" else f"##vso[task.logissue type={level}]{_escaped(f'{title}: {text}')}"
+
+
+def conceal(secret: str) -> str:
+    """Return the command after which the agent masks a text in its log."""
+    return f"##vso[task.setsecret]{_escaped(secret)}"
+
+
+def publish(
+    environ: Mapping[str, str], *, outputs: Mapping[str, str], summary: str, nonce: Callable[[], str]
+) -> Published:
+    """Return the commands that set outputs as variables and upload a summary, which is written to a file.
+
+    Each output is set twice: as the step's own, for other jobs and where the step has a name, and with the prefix
+    `gitops_promotion_`, so that a pipeline's own `tag` or `branch` is not overwritten, for later steps of its job.
+    """
+    commands = []
+    for name, value in outputs.items():
+        text = _escaped(value[:OUTPUT_LIMIT])
+        commands.append(f"##vso[task.setvariable variable={name};isOutput=true]{text}")
+        commands.append(f"##vso[task.setvariable variable=gitops_promotion_{name}]{text}")
+    folder = _value(environ, "AGENT_TEMPDIRECTORY")
+    if not folder:
+        return Published(commands=tuple(commands))
+    # The agent reads the file later, so the next run must not write to the same.
+    path = Path(folder, f"gitops-promotion-{nonce()[:8]}.md")
+    try:
+        with path.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(summary)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        warning = f"AGENT_TEMPDIRECTORY {folder!r} cannot be written ({why}): mount the agent's folders where this runs"
+        return Published(commands=tuple(commands), warnings=(warning,))
+    return Published(commands=(*commands, f"##vso[task.uploadsummary]{_escaped(str(path))}"))
+
+
+def _escaped(text: str) -> str:
+    # The percent sign comes first: `%0A` in a text must not come out as the end of a line.
+    for character, escape in {"%": "%AZP25", "\r": "%0D", "\n": "%0A", "]": "%5D", ";": "%3B"}.items():
+        text = text.replace(character, escape)
+    return text

@@ -10,6 +10,7 @@ from gitops_promotion.ci.values import (
     HEADS,
     CIContext,
     Level,
+    Published,
     branch,
     number,
     refuse,
@@ -25,6 +26,9 @@ _PULL_REQUEST_EVENTS = (
     "pull_request_review",
     "pull_request_review_comment",
 )
+OUTPUT_LIMIT = 400_000
+"""Characters of an output: a job's outputs may have 1 MB, of which two bytes are counted for each."""
+
 # Where a dispatch keeps what its sender says.
 _DISPATCHES = {"repository_dispatch": "client_payload", "workflow_dispatch": "inputs"}
 _WISHES = ("group", "app", "tag")
@@ -97,6 +101,11 @@ def wishes(environ: Mapping[str, str], read: Callable[[str], str]) -> dict[str, 
     return {name: text for name, text in found.items() if text}
 
 
+def conceal(secret: str) -> str:
+    """Return the command after which the runner masks a text in its log."""
+    return f"::add-mask::{_escaped(secret)}"
+
+
 def annotation(level: Level, title: str, text: str) -> str:
     """Return the command that shows a text on the run's page."""
     return f"::{level} title={_escaped(title, ':,')}::{_escaped(text)}"
@@ -111,8 +120,8 @@ def _escaped(text: str, more: str = "") -> str:
 
 def publish(
     environ: Mapping[str, str], *, outputs: Mapping[str, str], summary: str, nonce: Callable[[], str]
-) -> list[str]:
-    """Append outputs and a Markdown summary to the runner's files; returns a warning for each it does not get."""
+) -> Published:
+    """Append outputs and a Markdown summary to the runner's files."""
     delimiter = next(text for text in iter(nonce, "") if not any(text in value for value in outputs.values()))
     lines = (f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in outputs.items())
     warnings = []
@@ -126,7 +135,7 @@ def publish(
         except OSError as error:
             why = error.strerror or type(error).__name__
             warnings.append(f"{name} {path!r} cannot be written ({why}): mount the runner's files where this runs")
-    return warnings
+    return Published(warnings=tuple(warnings))
 
 
 class _Payload:

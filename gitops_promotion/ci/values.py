@@ -40,6 +40,14 @@ class CIContext:
     status_context: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What became of outputs and a summary: commands to print, and a warning for each that the runner does not get."""
+
+    commands: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
 def branch(name: str, text: str) -> str:
     """Return a branch, without `refs/heads/`; `name` says whose value it is. Raises UsageError."""
     found = text.removeprefix(HEADS)

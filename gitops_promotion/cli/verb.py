@@ -2,8 +2,9 @@
 
 import functools
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.errors import PromotionError
+from gitops_promotion.errors import PromotionError, UsageError
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from gitops_promotion.commands.session import Session
     from gitops_promotion.core.model import Outcome
+
+_MACRO = re.compile(r"\A\$\([\w. -]+\)\Z")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -66,7 +69,7 @@ def as_duration(_: click.Context, __: click.Parameter, value: str | None) -> flo
     from gitops_promotion.core.config import duration
 
     try:
-        return None if value is None else duration(value)
+        return duration(value) if value else None
     except PromotionError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -74,10 +77,17 @@ def as_duration(_: click.Context, __: click.Parameter, value: str | None) -> flo
 def as_time(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
     """Return an option's time, in UTC where it names no zone, for click to call."""
     try:
-        time = None if value is None else datetime.fromisoformat(value)
+        time = datetime.fromisoformat(value) if value else None
     except ValueError:
         raise click.BadParameter(f"{value!r} is not a time: write it as 2026-01-31T12:00:00Z") from None
     return time.replace(tzinfo=UTC) if time and not time.tzinfo else time
+
+
+def as_number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """Return an option's number of a pull request, for click to call; an empty option counts as absent (DESIGN 5)."""
+    if value and not re.fullmatch(r"[1-9][0-9]{0,17}", value):
+        raise click.BadParameter(f"{value!r} is not the number of a pull request")
+    return int(value) if value else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +106,16 @@ def verb(function: Callable[..., "Sequence[Outcome] | View"]) -> Callable[..., N
         from gitops_promotion import ci, render
         from gitops_promotion.core.model import Outcome, exit_code
 
-        runner = ci.runner(os.environ)
-        terminal = Terminal(verbose=verbose, quiet=quiet, runner=runner, secrets=(kwargs.get("token", ""),))
+        terminal = Terminal(
+            verbose=verbose,
+            quiet=quiet,
+            runner=ci.runner(os.environ),
+            conceal=functools.partial(ci.conceal, os.environ),
+            # A macro is no secret, and its error names it.
+            secrets=(_MACRO.sub("", kwargs.get("token", "")),),
+        )
         try:
+            _refuse_macros(kwargs)
             with terminal.hearing():
                 outcomes = function(terminal, **kwargs)
         except PromotionError as error:
@@ -133,6 +150,18 @@ def verb(function: Callable[..., "Sequence[Outcome] | View"]) -> Callable[..., N
     return run
 
 
+def _refuse_macros(given: Mapping[str, object]) -> None:
+    """Raise UsageError for an option that is a macro: Azure Pipelines hands those it does not know on as they are."""
+    for option in click.get_current_context().command.params:
+        value = given.get(option.name or "")
+        if isinstance(value, str) and _MACRO.fullmatch(value):
+            where = f" or {option.envvar}" if isinstance(option.envvar, str) else ""
+            raise UsageError(
+                f"{option.opts[-1]}{where} is {value!r}, a variable that the pipeline does not have: define it, or "
+                "correct its name"
+            )
+
+
 def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -> None:
     """Hand the outcomes to the CI system, where there is one: annotations, outputs and summary."""
     import secrets
@@ -140,14 +169,19 @@ def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -
     from gitops_promotion import ci, render
 
     for level, title, text in render.annotations(outcomes):
-        if line := ci.annotation(os.environ, level, terminal.mask(title), terminal.mask(text)):
-            terminal.command(line, error=level == "error")
-    for warning in ci.publish(
+        if line := ci.annotation(os.environ, level, terminal.inert(title), terminal.inert(text)):
+            terminal.command(line, always=level == "error")
+    values = render.outputs(outcomes, limit=ci.output_limit(os.environ))
+    published = ci.publish(
         os.environ,
-        outputs={name: terminal.mask(value) for name, value in render.outputs(outcomes).items()},
+        # A later step may print a value: it must not become a command there either.
+        outputs={name: terminal.inert(value) for name, value in values.items()},
         summary=terminal.mask(render.summary(outcomes, verb=verb)),
-        nonce=lambda: f"end-{secrets.token_hex(16)}",
-    ):
+        nonce=lambda: secrets.token_hex(16),
+    )
+    for line in published.commands:
+        terminal.command(line, always=True)
+    for warning in published.warnings:
         terminal.note(f"warning: {warning}")
 
 

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion import cli
+from gitops_promotion import ci, cli
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def outputs(tmp_path: Path) -> dict[str, str]:
 def commands(text: str) -> list[str]:
     """What a runner would obey in a log: GitHub's two forms and Azure's."""
     lines = text.replace("\r", "\n").split("\n")
-    return [line for line in lines if line.lstrip().startswith("::") or "##[" in line or "##vso[" in line.lower()]
+    return [line for line in lines if line.lstrip().startswith("::") or "##[" in line or "##vso" in line.lower()]
 
 
 def test_a_step_gets_outputs_a_summary_and_an_annotation(step: Callable[..., Any], tmp_path: Path) -> None:
@@ -137,6 +138,7 @@ HOSTILE = [
     "##[set-output name=result]passed",
     "x ##vso[task.setvariable variable=x]y",
     "##VSO[task.complete]",
+    "##vso",
     "\u2003::error::x",
     "\n\n\t::error::x",
     "###[group]x",
@@ -183,7 +185,7 @@ def test_nothing_a_terminal_prints_is_a_command_in_ci(
     terminal.progress((text,), 5)
     printed = capsys.readouterr()
     assert commands(printed.out + printed.err) == []
-    terminal.command("::error::ours", error=True)
+    terminal.command("::error::ours", always=True)
     assert commands(capsys.readouterr().err) == ["::error::ours"]
 
 
@@ -216,14 +218,22 @@ def test_what_a_provider_logs_is_masked_and_no_command(
     assert logging.getLogger("gitops_promotion").handlers == []
 
 
-def test_a_secret_made_at_run_time_is_told_to_github_and_shown_to_nobody_else(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"GITHUB_ACTIONS": "true"}, "::add-mask::tok-3n%25\n"),
+        ({"TF_BUILD": "True"}, "##vso[task.setsecret]tok-3n%AZP25\n"),
+        ({}, ""),
+    ],
+)
+def test_a_secret_made_at_run_time_is_told_to_the_runner_and_shown_to_nobody_else(
+    environ: dict[str, str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for runner, told in (("github", "::add-mask::tok-3n\n"), ("azure", ""), ("", "")):
-        terminal = Terminal(runner=runner)
-        terminal.hide("tok-3n", made=True)
-        terminal.note("it is tok-3n")
-        assert capsys.readouterr().err == f"{told}it is ***\n"
+    terminal = Terminal(runner=ci.runner(environ), conceal=partial(ci.conceal, environ))
+    terminal.hide("tok-3n%", made=True)
+    terminal.hide("given", made=False)
+    terminal.note("it is tok-3n% and given")
+    assert capsys.readouterr().err == f"{told}it is *** and ***\n"
 
 
 # What the event asks for

@@ -1,4 +1,4 @@
-"""What a run is about, told by the runner's environment and event file."""
+"""What a run on GitHub is about, told by its environment and event file, and what the runner is told."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gitops_promotion.ci import CIContext, annotation, context, publish, wishes
+from gitops_promotion.ci import CIContext, Published, annotation, conceal, context, publish, wishes
 from gitops_promotion.errors import UsageError
 
 A, B, ZERO = "a" * 40, "b" * 40, "0" * 40
@@ -20,16 +20,6 @@ GITHUB = {
     "GITHUB_REF": "refs/heads/main",
     "GITHUB_SHA": A,
 }
-AZURE = {
-    "TF_BUILD": "True",
-    "BUILD_REASON": "IndividualCI",
-    "BUILD_SOURCEBRANCH": "refs/heads/main",
-    "BUILD_SOURCEVERSION": A,
-    "BUILD_BUILDID": "12",
-    "SYSTEM_COLLECTIONURI": "https://dev.azure.com/org/",
-    "SYSTEM_TEAMPROJECT": "Web Shop",
-}
-AZURE_URL = "https://dev.azure.com/org/Web%20Shop/_build/results?buildId=12"
 PULL_REQUEST = {
     "number": 5,
     "pull_request": {
@@ -163,7 +153,7 @@ def test_only_a_dispatch_on_github_is_read_for_wishes() -> None:
     for event in ("push", "pull_request", "schedule", "status", ""):
         assert wishes({**GITHUB, "GITHUB_EVENT_NAME": event}, nothing_is_read) == {}
     assert wishes({"GITHUB_EVENT_NAME": "repository_dispatch"}, nothing_is_read) == {}
-    assert wishes({**AZURE, "GITHUB_EVENT_NAME": "repository_dispatch"}, nothing_is_read) == {}
+    assert wishes({"TF_BUILD": "True", "GITHUB_EVENT_NAME": "repository_dispatch"}, nothing_is_read) == {}
 
 
 def test_a_long_hostile_value_is_shown_short_and_on_one_line() -> None:
@@ -222,7 +212,7 @@ def test_no_value_can_end_itself_and_set_another_output(value: str, tmp_path: Pa
     guesses = iter(["end-1", "end-2", "end-3"])
     environ = {**GITHUB, "GITHUB_OUTPUT": str(file)}
     outputs = {"result": "refused", "message": value, "tag": "1.0"}
-    assert publish(environ, outputs=outputs, summary="", nonce=lambda: next(guesses)) == []
+    assert publish(environ, outputs=outputs, summary="", nonce=lambda: next(guesses)) == Published()
     expected = value.replace("\udc80", "\\udc80")
     with file.open(encoding="utf-8", newline="") as opened:
         assert read_outputs(opened.read()) == {"before": "kept", "result": "refused", "message": expected, "tag": "1.0"}
@@ -232,7 +222,7 @@ def test_the_summary_is_appended_and_a_file_that_is_not_to_be_had_is_a_warning(t
     file = tmp_path / "summary"
     file.write_text("# Mine\n")
     environ = {**GITHUB, "GITHUB_OUTPUT": str(tmp_path / "gone" / "output"), "GITHUB_STEP_SUMMARY": str(file)}
-    (warning,) = publish(environ, outputs={"tag": "1"}, summary="| a |\n", nonce=lambda: "n")
+    (warning,) = publish(environ, outputs={"tag": "1"}, summary="| a |\n", nonce=lambda: "n").warnings
     assert warning.startswith("GITHUB_OUTPUT ")
     assert warning.endswith("(No such file or directory): mount the runner's files where this runs")
     assert file.read_text() == "# Mine\n| a |\n"
@@ -240,11 +230,11 @@ def test_the_summary_is_appended_and_a_file_that_is_not_to_be_had_is_a_warning(t
 
 def test_without_the_runner_or_its_files_nothing_is_written(tmp_path: Path) -> None:
     file = tmp_path / "output"
-    for environ in ({"GITHUB_OUTPUT": str(file)}, {**AZURE, "GITHUB_OUTPUT": str(file)}, GITHUB):
-        assert publish(environ, outputs={"tag": "1"}, summary="x", nonce=lambda: "n") == []
+    for environ in ({"GITHUB_OUTPUT": str(file)}, {"TF_BUILD": "True", "GITHUB_OUTPUT": str(file)}, GITHUB):
+        assert publish(environ, outputs={"tag": "1"}, summary="x", nonce=lambda: "n").warnings == ()
         assert not file.exists()
     assert annotation({}, "error", "title", "text") == ""
-    assert annotation(AZURE, "error", "title", "text") == ""
+    assert conceal({}, "secret") == ""
 
 
 def read_command(line: str) -> tuple[str, dict[str, str], str]:
@@ -354,74 +344,3 @@ def test_a_missing_event_file_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_a_run_url_needs_all_its_parts() -> None:
     assert on_github("schedule", GITHUB_RUN_ID="").run_url == ""
-    assert context({**AZURE, "BUILD_BUILDID": ""}, nothing_is_read).run_url == ""
-
-
-# Azure Pipelines
-
-
-def test_a_push_on_azure_has_a_branch_and_no_range() -> None:
-    assert context(AZURE, nothing_is_read) == CIContext(
-        runner="azure", event="push", head_branch="main", head_sha=A, run_url=AZURE_URL
-    )
-
-
-@pytest.mark.parametrize(
-    ("reason", "event"), [("BatchedCI", "push"), ("Schedule", "schedule"), ("Manual", "manual"), ("", "")]
-)
-def test_the_reason_of_a_build_on_azure_is_its_event(reason: str, event: str) -> None:
-    assert context({**AZURE, "BUILD_REASON": reason}, nothing_is_read).event == event
-
-
-def test_b20_a_pull_request_on_azure_is_its_own_head_and_not_the_runners_merge() -> None:
-    environ = {
-        **AZURE,
-        "BUILD_REASON": "PullRequest",
-        "BUILD_SOURCEBRANCH": "refs/pull/5/merge",
-        "SYSTEM_PULLREQUEST_SOURCEBRANCH": "refs/heads/promote/apps-web",
-        "SYSTEM_PULLREQUEST_SOURCECOMMITID": B,
-        "SYSTEM_PULLREQUEST_PULLREQUESTID": "5",
-        "SYSTEM_PULLREQUEST_ISFORK": "False",
-    }
-    expected = CIContext(
-        runner="azure",
-        event="pull_request",
-        head_branch="promote/apps-web",
-        head_sha=B,
-        pull_request=5,
-        run_url=AZURE_URL,
-    )
-    assert context(environ, nothing_is_read) == expected
-    assert context({**environ, "SYSTEM_PULLREQUEST_ISFORK": "True"}, nothing_is_read).foreign is True
-    # An Azure pipeline for a repository on GitHub: a bare branch, and the number people see beside an internal id.
-    environ["SYSTEM_PULLREQUEST_SOURCEBRANCH"] = "promote/apps-web"
-    environ |= {"SYSTEM_PULLREQUEST_PULLREQUESTID": "123456789", "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER": "5"}
-    assert context(environ, nothing_is_read) == expected
-
-
-def test_a_macro_that_azure_did_not_expand_counts_as_absent() -> None:
-    environ = {
-        **AZURE,
-        "SYSTEM_PULLREQUEST_SOURCEBRANCH": "$(System.PullRequest.SourceBranch)",
-        "SYSTEM_PULLREQUEST_PULLREQUESTID": "$(System.PullRequest.PullRequestId)",
-    }
-    assert context(environ, nothing_is_read) == context(AZURE, nothing_is_read)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("BUILD_SOURCEVERSION", "main"),
-        ("BUILD_SOURCEBRANCH", "refs/heads/a b"),
-        ("SYSTEM_PULLREQUEST_PULLREQUESTID", "5; rm"),
-        ("SYSTEM_PULLREQUEST_PULLREQUESTID", ""),
-        ("SYSTEM_PULLREQUEST_SOURCEBRANCH", "refs/heads/"),
-    ],
-)
-def test_a_value_of_azure_that_cannot_be_is_named(name: str, value: str) -> None:
-    environ = {**AZURE, name: value}
-    if name.startswith("SYSTEM"):
-        environ.setdefault("SYSTEM_PULLREQUEST_SOURCEBRANCH", "refs/heads/promote/x")
-        environ.setdefault("SYSTEM_PULLREQUEST_PULLREQUESTID", "5")
-    with pytest.raises(UsageError, match=f"^{name} is "):
-        context(environ, nothing_is_read)
