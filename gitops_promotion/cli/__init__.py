@@ -19,6 +19,7 @@ import click
 from gitops_promotion.cli.local import local
 from gitops_promotion.cli.verb import (
     as_duration,
+    as_number,
     as_time,
     dry_run_option,
     output_options,
@@ -79,10 +80,14 @@ def _or_the_events(**given: str) -> dict[str, str]:
     event = ci.wishes(os.environ, lambda path: Path(path).read_text(encoding="utf-8"))
     wanted = {name: value or event.get(name, "") for name, value in given.items()}
     if missing := [f"--{name}" for name, value in wanted.items() if not value]:
-        raise UsageError(
-            f"{' and '.join(missing)} missing: give {'it' if len(missing) == 1 else 'them'}, or run it on a "
-            "repository_dispatch (client_payload) or workflow_dispatch (inputs) that names group, app and tag"
-        )
+        if ci.runner(os.environ) == "azure":
+            ways = "; an empty variable or parameter counts as not given"
+        else:
+            ways = (
+                ", or run it on a repository_dispatch (client_payload) or workflow_dispatch (inputs) that names group, "
+                "app and tag"
+            )
+        raise UsageError(f"{' and '.join(missing)} missing: give {'it' if len(missing) == 1 else 'them'}{ways}")
     return wanted
 
 
@@ -107,7 +112,12 @@ def promote(
 
 
 @cli.command()
-@click.option("--pr", type=click.IntRange(min=1), help="The pull request to check [default: of the event or checkout].")
+@click.option(
+    "--pr",
+    callback=as_number,
+    metavar="NUMBER",
+    help="The pull request to check [default: of the event or checkout].",
+)
 @click.option(
     "--timeout",
     callback=as_duration,
@@ -118,7 +128,6 @@ def promote(
     "--interval",
     callback=as_duration,
     metavar="DURATION",
-    default="5s",
     help="How often to look at first [default: 5s].",
 )
 @click.option(
@@ -130,7 +139,7 @@ def promote(
 @dry_run_option
 @verb
 def status(
-    terminal: Terminal, pr: int | None, timeout: float | None, interval: float, publish: bool, **where: Any
+    terminal: Terminal, pr: int | None, timeout: float | None, interval: float | None, publish: bool, **where: Any
 ) -> "list[Outcome]":
     """Hold a pull request until the environment before is healthy."""
     from gitops_promotion.commands.status import publish as run_once
@@ -141,7 +150,9 @@ def status(
     with session_at(terminal, **where) as session:
         if publish:
             return run_once(session, pr=pr)
-        return run(session, pr=pr, timeout=timeout, interval=interval, progress=terminal.progress)
+        return run(
+            session, pr=pr, timeout=timeout, interval=5.0 if interval is None else interval, progress=terminal.progress
+        )
 
 
 @cli.command("set-tag")

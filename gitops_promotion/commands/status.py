@@ -119,6 +119,8 @@ def _together(verdicts: Sequence[Verdict]) -> Verdict:
 def _subject(session: Session, pr: int | None) -> Subject:
     """Return what to check: --pr, else the runner's event, else the branch that is checked out."""
     context, repository = session.context, session.repository
+    if pr is None and not context.head_branch:
+        pr = context.pull_request
     if pr is not None:
         pull = session.provider.pull_request(pr)
         return Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
