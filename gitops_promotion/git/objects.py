@@ -6,7 +6,8 @@ from pathlib import Path
 
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.formats import check_path, full_sha, quote
-from gitops_promotion.git.process import Dialogue, Runner
+from gitops_promotion.git.identity import Identity
+from gitops_promotion.git.process import Dialogue, Runner, advice, first_line
 
 _OBJECT = re.compile(rb"[0-9a-f]{40,64} ([a-z]+) (\d+)\n")
 
@@ -42,8 +43,15 @@ class Objects:
             raise
         return header[1].decode(), content
 
-    def commit(self, base: str, edits: Mapping[str, bytes | None], message: str, signed: Sequence[str]) -> str:
-        """Make a commit on `base` with these edits; `signed` are its author and committer lines."""
+    def commit(
+        self,
+        base: str,
+        edits: Mapping[str, bytes | None],
+        message: str,
+        signers: Sequence[tuple[str, Identity]],
+        seconds: int,
+    ) -> str:
+        """Make a commit on `base` with these edits, signed at `seconds` since 1970, and return it."""
         for path in edits:
             check_path(path)
         process = Dialogue(self._runner, ["fast-import", "--quiet", "--force", "--done"], self._environ)
@@ -54,7 +62,7 @@ class Objects:
             raise
         text = message.encode(errors="surrogateescape")
         lines = [b"commit refs/promotion/commit\nmark :1\n"]
-        lines += [f"{signature}\n".encode() for signature in signed]
+        lines += [f"{role} {who.name} <{who.email}> {seconds} +0000\n".encode() for role, who in signers]
         lines += [b"data %d\n%s\nfrom %s\n" % (len(text), text, base.encode())]
         for path, content in edits.items():
             if content is None:
@@ -64,6 +72,35 @@ class Objects:
                 lines += [b"M %s inline %s\ndata %d\n%s\n" % (mode, quote(path), len(content), content)]
         lines += [b"\nget-mark :1\ndone\n"]
         return process.end(b"".join(lines)).decode().strip()
+
+    def merge_trees(self, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
+        """Merge two commits; returns the tree and the paths that are in conflict, () for a clean one."""
+        options = ["--write-tree", "--no-messages", "--name-only", "-z"]
+        done = self._runner.run(["merge-tree", *options, full_sha(ours), full_sha(theirs)], self._environ)
+        tree, *names = done.stdout.decode(errors="surrogateescape").split("\0")
+        paths = tuple(name for name in names if name)
+        if done.status != bool(paths):  # 1 says conflicts, and also that git does not know the command
+            raise GitError(f"cannot merge {theirs} into {ours}: {advice(done.stderr)}")
+        return tree, paths
+
+    def commit_tree(
+        self,
+        tree: str,
+        parents: Sequence[str],
+        message: str,
+        signers: Sequence[tuple[str, Identity]],
+        seconds: int,
+    ) -> str:
+        """Make a commit of a tree, signed at `seconds` since 1970, and return it."""
+        people: dict[str, str] = {}
+        for role, who in signers:
+            people |= {f"GIT_{role.upper()}_NAME": who.name, f"GIT_{role.upper()}_EMAIL": who.email}
+            people |= {f"GIT_{role.upper()}_DATE": f"@{seconds} +0000"}
+        arguments = ["commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-"]
+        made = self._runner.run(arguments, {**self._environ, **people}, message.encode(errors="surrogateescape"))
+        if made.status:
+            raise GitError(f"git commit-tree failed: {first_line(made.stderr)}")
+        return made.stdout.decode().strip()
 
     @staticmethod
     def _modes(process: Dialogue, base: str, edits: Mapping[str, bytes | None]) -> dict[str, bytes]:

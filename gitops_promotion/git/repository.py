@@ -27,7 +27,7 @@ from gitops_promotion.git.formats import (
 )
 from gitops_promotion.git.identity import Identity, signers
 from gitops_promotion.git.objects import Objects
-from gitops_promotion.git.process import Runner, advice, first_line
+from gitops_promotion.git.process import Runner, first_line
 from gitops_promotion.git.remote import Remote
 
 DEPTH = 100
@@ -354,37 +354,22 @@ class Repository:
         Files keep their mode, new ones are 100644. Raises GitError if a path leads through a symlink or would
         replace anything but a file.
         """
-        signed = [f"{role} {who.name} <{who.email}> {self._seconds()} +0000" for role, who in self._signers()]
-        return self._objects.commit(base, edits, message, signed)
+        return self._objects.commit(base, edits, message, self._signers(), self._seconds())
 
     def conflicts(self, ours: str, theirs: str) -> tuple[str, ...]:
         """Return the paths that stand in the way of merging two commits; () if it is clean."""
-        return self._merge_trees(ours, theirs)[1]
+        return self._merged(ours, theirs)[1]
 
     def merge(self, base: str, head: str, message: str) -> Merge:
         """Make a merge commit with `base` as its first parent, or name the conflicts."""
-        tree, paths = self._merge_trees(base, head)
+        tree, paths = self._merged(base, head)
         if paths:
             return Merge(sha=None, conflicts=paths)
-        people: dict[str, str] = {}
-        for role, who in self._signers():
-            people |= {f"GIT_{role.upper()}_NAME": who.name, f"GIT_{role.upper()}_EMAIL": who.email}
-            people |= {f"GIT_{role.upper()}_DATE": f"@{self._seconds()} +0000"}
-        arguments = ["commit-tree", tree, "-p", base, "-p", head, "-F", "-"]
-        made = self._runner.run(arguments, self._local | people, message.encode(errors="surrogateescape"))
-        if made.status:
-            raise GitError(f"git commit-tree failed: {first_line(made.stderr)}")
-        return Merge(sha=made.stdout.decode().strip())
+        return Merge(sha=self._objects.commit_tree(tree, (base, head), message, self._signers(), self._seconds()))
 
-    def _merge_trees(self, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
+    def _merged(self, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
         self._settle(ours, theirs)
-        options = ["--write-tree", "--no-messages", "--name-only", "-z"]
-        done = self._runner.run(["merge-tree", *options, full_sha(ours), full_sha(theirs)], self._local)
-        tree, *names = done.stdout.decode(errors="surrogateescape").split("\0")
-        paths = tuple(name for name in names if name)
-        if done.status != bool(paths):  # 1 says conflicts, and also that git does not know the command
-            raise GitError(f"cannot merge {theirs} into {ours}: {advice(done.stderr)}")
-        return tree, paths
+        return self._objects.merge_trees(ours, theirs)
 
     def write_blob(self, content: bytes) -> str:
         """Store a blob here and return its object id; only a push makes it known to others."""
