@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
-from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, Merge, Refs, Store
+from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, Store
 from gitops_promotion.git import Repository
 from gitops_promotion.providers import Connection, Provider, local
 from gitops_promotion.providers import github as github_provider
+from tests.providers.no_store import NoStore
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
@@ -125,31 +126,6 @@ def local_forge(remote: "Remote", checkout: "Checkout", make_writers: Callable[[
     """The webshop's remote as a forge."""
     writers = make_writers(checkout.path)
     return LocalForge(remote=remote, provider=writers.make(), writers=writers)
-
-
-class NoStore:
-    """A store that no provider of a forge may touch."""
-
-    def refs(self, *patterns: str) -> Refs:
-        raise NotImplementedError
-
-    def fetch(self, *refs: str) -> dict[str, str]:
-        raise NotImplementedError
-
-    def read_objects(self, shas: object) -> dict[str, bytes]:
-        raise NotImplementedError
-
-    def write_blob(self, content: bytes) -> str:
-        raise NotImplementedError
-
-    def merge(self, base: str, head: str, message: str) -> Merge:
-        raise NotImplementedError
-
-    def brought_by(self, tip: str, head: str) -> str | None:
-        raise NotImplementedError
-
-    def push(self, updates: object) -> None:
-        raise NotImplementedError
 
 
 @dataclass(kw_only=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gitops_promotion.core.model import Merge, Refs
 from gitops_promotion.errors import AuthError, ProviderError, TransientError, UsageError
 from gitops_promotion.providers import ATTEMPTS, ENTRY_POINTS, PATIENCE, Connection, choose, connect, retrying
+from tests.providers.no_store import NoStore
 
 GHES = {"GITHUB_SERVER_URL": "https://ghe.corp.test"}
 SERVER = {"SYSTEM_COLLECTIONURI": "https://tfs.corp.test:8080/tfs/DefaultCollection/"}
@@ -91,31 +91,6 @@ class TestChoosing:
             choose("https://user:hunter2@git.example.com/x", option="", configured="", environ={})
         assert "hunter2" not in str(error.value)
         assert "'git.example.com'" in str(error.value)
-
-
-class NoStore:
-    """A store that no provider may touch while it connects."""
-
-    def refs(self, *patterns: str) -> Refs:
-        raise NotImplementedError
-
-    def fetch(self, *refs: str) -> dict[str, str]:
-        raise NotImplementedError
-
-    def read_objects(self, shas: object) -> dict[str, bytes]:
-        raise NotImplementedError
-
-    def write_blob(self, content: bytes) -> str:
-        raise NotImplementedError
-
-    def merge(self, base: str, head: str, message: str) -> Merge:
-        raise NotImplementedError
-
-    def brought_by(self, tip: str, head: str) -> str | None:
-        raise NotImplementedError
-
-    def push(self, updates: object) -> None:
-        raise NotImplementedError
 
 
 @pytest.fixture
