@@ -1,4 +1,4 @@
-"""Turn the text of `gitops-promotion.yaml` into a `Config`, and names into paths and branches.
+"""Turn the text of `gitops-promotion.yaml` into a `Config`, which turns names into paths and branches.
 
 The keys are those of DESIGN 5 and `docs/configuration.md`. The YAML is read as a graph of nodes, not as Python objects,
 so that every complaint has its line and no value is guessed at (B39).
@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gitops_promotion.core import templates
 from gitops_promotion.core.document import Document, Entry, is_empty, line_of
-from gitops_promotion.core.model import check_name
+from gitops_promotion.core.model import check_name, is_name
+from gitops_promotion.core.templates import BRANCHES, PATH, Flow
 from gitops_promotion.errors import UsageError
 
-Flow = Literal["per-app", "per-env"]
 MergeMethod = Literal["merge", "squash", "rebase", ""]
 
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -42,19 +43,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 DEFAULT_TIMEOUT = 300.0
 """Seconds `status` waits: the predecessor's five minutes."""
 
-_BRANCHES: Mapping[Flow, str] = {"per-app": "promote/{group}-{app}", "per-env": "promote/{group}-{app}-{env}"}
-_PATH = "{group}/{env}"
 _CONTEXTS = ("*/{group}-{env}", "*/{group}-{env}/*")
 _SECONDS = (86400.0, 3600.0, 60.0, 1.0, 0.001)
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}(?:\.[0-9]{{1,3}})?){unit})?" for unit in ("d", "h", "m", "s", "ms")))
 _LONGEST = 366 * 86400.0
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_REF_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]*")
 _LABEL = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)")
 _SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,98}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
-_RESERVED = ("feature/", "remove/", "refs/")
-_MAX_REF_PART = 240  # git keeps a ref as a file and adds ".lock" to its name; file names end at 255 bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +81,8 @@ class Config:
     status_timeout: float = DEFAULT_TIMEOUT
     groups: Mapping[str, Mapping[str, Application]] = field(default_factory=dict)
     provider: str = ""
-    branch_template: str = _BRANCHES["per-app"]
-    path_template: str = _PATH
+    branch_template: str = BRANCHES["per-app"]
+    path_template: str = PATH
     status_contexts: tuple[str, ...] = _CONTEXTS
     status_authors: tuple[str, ...] = ()
     check_run_apps: tuple[str, ...] = ()
@@ -104,10 +99,6 @@ class Config:
         """Return the environment of that name. Raises UsageError that lists the names."""
         return self.environments[self._index(name)]
 
-    def next_environment(self, name: str) -> Environment | None:
-        """Return the one promoted to from `name`, None for the last. Raises UsageError for an unknown name (B39)."""
-        return next(iter(self.environments[self._index(name) + 1 :]), None)
-
     def previous_environment(self, name: str) -> Environment | None:
         """Return the one promoted from into `name`, None for the first. Raises UsageError for an unknown name."""
         return next(iter(self.environments[: self._index(name)][-1:]), None)
@@ -123,7 +114,9 @@ class Config:
 
         The one place where names become paths (DESIGN 10).
         """
-        return _fill(self.path_template, group=check_name("group", group), env=check_name("environment", environment))
+        return templates.fill(
+            self.path_template, group=check_name("group", group), env=check_name("environment", environment)
+        )
 
     def environment_of(self, path: str, group: str) -> str | None:
         """Return the environment in whose folder for `group` the file lies, None for a file elsewhere."""
@@ -138,13 +131,13 @@ class Config:
 
         The one place where names become refs (DESIGN 10). Different names may share one: see `rivals`.
         """
-        name = _fill(
+        name = templates.fill(
             self.branch_template,
             group=check_name("group", group),
             app=check_name("application", app),
             env=check_name("environment", environment),
         )
-        if fault := _ref_fault(name):
+        if fault := templates.ref_fault(name):
             raise UsageError(f"{group}/{app} in {environment} makes the branch {name!r}, which {fault}: rename one")
         return name
 
@@ -152,30 +145,20 @@ class Config:
         """Return a feature's branch, without `refs/heads/`; different names may share one. Raises UsageError."""
         names = (check_name("group", group), check_name("application", app), check_name("feature", feature))
         name = f"feature/{'-'.join(names)}"
-        if fault := _ref_fault(name):
+        if fault := templates.ref_fault(name):
             raise UsageError(f"feature {feature} of {group}/{app} makes the branch {name!r}, which {fault}: rename one")
         return name
 
     def rivals(self, group: str, app: str, environment: str) -> list[tuple[str, str]]:
         """Return every other (group, application) whose branch, into any environment, would be this one's (B32)."""
         branch = self.branch(group, app, environment)
-        pairs: dict[tuple[str, str], None] = {}
-        for template in dict.fromkeys(_fill(self.branch_template, env=known.name) for known in self.environments):
-            before, middle, after = re.split(r"\{group\}|\{app\}", template)
-            if not (branch.startswith(before) and branch.endswith(after)):
-                continue
-            names = branch[len(before) : len(branch) - len(after)]
-            for end in range(1, len(names) - len(middle)):
-                if names.startswith(middle, end):
-                    left, right = names[:end], names[end + len(middle) :]
-                    swapped = template.index("{app}") < template.index("{group}")
-                    pairs[(right, left) if swapped else (left, right)] = None
-        return [pair for pair in pairs if pair != (group, app) and all(map(_is_name, pair))]
+        fitting = templates.rivals(self.branch_template, branch, [known.name for known in self.environments])
+        return [pair for pair in fitting if pair != (group, app) and all(map(is_name, pair))]
 
     @property
     def branch_prefix(self) -> str:
         """What all promotion branches begin with, up to and with a slash: `promote/`."""
-        return self.branch_template.partition("{")[0].rpartition("/")[0] + "/"
+        return templates.prefix(self.branch_template)
 
 
 def duration(text: str) -> float:
@@ -212,9 +195,12 @@ def parse(source: bytes | str, file: str) -> Config:
         groups=_groups(document, top.get("groups")),
         provider=document.checked(top.get("provider"), "provider", lambda text: _name_fault("provider", text), ""),
         branch_template=document.checked(
-            top.get("branchTemplate"), "branchTemplate", lambda text: _branch_fault(text, written), _BRANCHES[flow]
+            top.get("branchTemplate"),
+            "branchTemplate",
+            lambda text: templates.branch_fault(text, written),
+            BRANCHES[flow],
         ),
-        path_template=document.checked(top.get("pathTemplate"), "pathTemplate", _path_fault, _PATH),
+        path_template=document.checked(top.get("pathTemplate"), "pathTemplate", templates.path_fault, PATH),
         status_contexts=_contexts(document, top.get("statusContext")),
         status_authors=_names(document, top.get("statusAuthors"), "statusAuthors", _login_fault),
         check_run_apps=_names(document, top.get("checkRunApps"), "checkRunApps", _slug_fault),
@@ -349,7 +335,7 @@ def _author(document: Document, entry: Entry | None) -> tuple[str, str] | None:
 
 
 def _flow_fault(text: str) -> str:
-    return "" if text in _BRANCHES else f"accepted are {', '.join(_BRANCHES)}"
+    return "" if text in BRANCHES else f"accepted are {', '.join(BRANCHES)}"
 
 
 def _name_fault(noun: str, text: str) -> str:
@@ -360,58 +346,8 @@ def _name_fault(noun: str, text: str) -> str:
     return ""
 
 
-def _template_fault(text: str, allowed: tuple[str, ...], required: tuple[str, ...]) -> str:
-    used = _PLACEHOLDER.findall(text)
-    accepted = ", ".join(f"{{{name}}}" for name in allowed)
-    if unknown := [name for name in used if name not in allowed]:
-        return f"{{{unknown[0]}}} is not a placeholder, accepted are {accepted}"
-    if "{" in _PLACEHOLDER.sub("", text) or "}" in _PLACEHOLDER.sub("", text):
-        return f"a brace has no partner, accepted are {accepted}"
-    if missing := [name for name in required if name not in used]:
-        return f"it must contain {{{missing[0]}}}"
-    return "" if text.isprintable() else "it holds a control character, remove it"
-
-
-def _path_fault(text: str) -> str:
-    if fault := _template_fault(text, ("group", "env"), ("env",)):
-        return fault
-    segments = text.split("/")
-    if not segments[0]:
-        return f"it must be relative to the repository's root, such as {_PATH}"
-    if "\\" in text or any(part in ("", ".", "..") or part.lower() == ".git" for part in segments):
-        return f"it must not have empty, '.', '..' or '.git' parts, nor a backslash; write it as {_PATH}"
-    return ""
-
-
-def _branch_fault(text: str, flow: str) -> str:
-    required = ("group", "app", "env") if flow == "per-env" else ("group", "app")
-    if fault := _template_fault(text, ("group", "app", "env"), required):
-        return fault
-    if flow == "per-app" and "{env}" in text:
-        return "with prflow per-app an application has one branch: leave {env} out, or set prflow: per-env"
-    if any(text.count(f"{{{name}}}") > 1 for name in required):
-        return "each placeholder may stand there once"
-    prefix = text.partition("{")[0]
-    if "/" not in prefix:
-        return "it must start with a word of its own and a slash, such as promote/, by which our branches are known"
-    if prefix.startswith(_RESERVED):
-        return f"branches of {', '.join(_RESERVED)} mean something else, start it with promote/ or your own word"
-    fault = _ref_fault(_fill(text, group="g", app="a", env="e"))
-    return f"it gives a branch that {fault}" if fault else ""
-
-
-def _ref_fault(name: str) -> str:
-    # Narrower than git-check-ref-format: what a shell, a URL and every forge take without quoting.
-    for part in name.split("/"):
-        if not _REF_PART.fullmatch(part) or ".." in part or part.endswith((".", ".lock")):
-            return "is no valid ref (letters, digits and ._+=- between slashes, no '..', '.lock' or '.' at an end)"
-        if len(part) > _MAX_REF_PART:
-            return f"has a part of more than {_MAX_REF_PART} characters"
-    return ""
-
-
 def _context_fault(text: str) -> str:
-    return _template_fault(text, ("group", "env"), ("env",))
+    return templates.fault(text, ("group", "env"), ("env",))
 
 
 def _identity_fault(text: str) -> str:
@@ -436,12 +372,3 @@ def _label_fault(text: str) -> str:
 def _is_label_key(text: str) -> bool:
     prefix, slash, name = text.rpartition("/")
     return bool(_LABEL.fullmatch(name) and (not slash or _LABEL_PREFIX.fullmatch(prefix)))
-
-
-def _is_name(text: str) -> bool:
-    return not _name_fault("name", text)
-
-
-def _fill(template: str, **names: str) -> str:
-    # In one pass and without format(): a name or a template can call nothing.
-    return _PLACEHOLDER.sub(lambda match: names.get(match[1], match[0]), template)

@@ -358,16 +358,14 @@ def test_no_text_at_all_ends_in_a_traceback(text: str) -> None:
 def test_b39_the_order_of_the_list_is_the_way_of_a_promotion() -> None:
     config = parse(ENVIRONMENTS, FILE)
     assert config.first.name == "dev"
-    assert config.next_environment("dev") == config.environment("qa")
-    assert config.next_environment("qa") == config.environment("prod")
-    assert config.next_environment("prod") is None
     assert config.previous_environment("dev") is None
+    assert config.previous_environment("qa") == config.environment("dev")
     assert config.previous_environment("prod") == config.environment("qa")
 
 
 def test_b39_an_unknown_environment_is_an_error_that_lists_the_known() -> None:
     config = parse(ENVIRONMENTS, FILE)
-    for look_up in (config.environment, config.next_environment, config.previous_environment):
+    for look_up in (config.environment, config.previous_environment):
         with pytest.raises(
             UsageError, match=r"environment 'stage' is not in the configuration: use one of dev, qa, prod"
         ):
