@@ -5,8 +5,8 @@ from datetime import datetime
 
 from gitops_promotion.commands.deliver import Branch, Intent, deliver, setting_tag
 from gitops_promotion.commands.session import Place, Session
-from gitops_promotion.core import markers
 from gitops_promotion.core.model import Outcome, PullRequest, Request, Tag, check_name, read_time, read_trailers
+from gitops_promotion.core.scan import mentions
 
 
 def new(session: Session, *, group: str, app: str, tag: str, built_at: datetime | None = None) -> list[Outcome]:
@@ -24,7 +24,7 @@ def new(session: Session, *, group: str, app: str, tag: str, built_at: datetime 
         request = Request(kind="promote", group=group, app=app, tag=wanted, environment=first, built_at=built_at)
         place = Place(group=group, environment=first)
         session.read_applications([(group, app, first)])
-        if not any(markers.mentions(text, group, app) for text in session.files(group, first).values()):
+        if not any(mentions(text, group, app) for text in session.files(group, first).values()):
             session.read_marked([place], [])
         files = session.files(group, first)
 

@@ -19,6 +19,7 @@ from gitops_promotion.core.model import (
     is_name,
     read_time,
 )
+from gitops_promotion.core.scan import mentions
 from gitops_promotion.core.texts import read_metadata
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError, UsageError
 
@@ -132,7 +133,7 @@ def _after(session: Session, environment: str) -> list[str]:
 
 def _files(session: Session, move: Move, environment: str) -> dict[str, bytes]:
     files = session.files(move.group, environment)
-    return {path: text for path, text in files.items() if markers.mentions(text, move.group, move.app)}
+    return {path: text for path, text in files.items() if mentions(text, move.group, move.app)}
 
 
 def _pushed(session: Session) -> tuple[list[Move], list[Outcome]] | None:

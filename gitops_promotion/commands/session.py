@@ -17,6 +17,7 @@ from gitops_promotion.core import history, markers
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.history import Point
 from gitops_promotion.core.model import Entry, Refs, Tag, is_manifest, is_name
+from gitops_promotion.core.scan import mentions
 from gitops_promotion.errors import ConfigError, GitError
 from gitops_promotion.git import Identity, Repository
 from gitops_promotion.providers import Provider
@@ -169,7 +170,7 @@ class Session:
             f"{group}/{app}"
             for group, app in self.config.rivals(*key)
             if any(
-                markers.mentions(text, group, app)
+                mentions(text, group, app)
                 for known in self.config.environments
                 for text in self._files.get(Place(group=group, environment=known.name), {}).values()
             )

@@ -25,6 +25,7 @@ from gitops_promotion.core.model import (
     is_manifest,
     is_name,
 )
+from gitops_promotion.core.scan import mentions
 from gitops_promotion.core.texts import read_metadata
 from gitops_promotion.errors import GitError, ManifestError, PromotionError, TransientError, UsageError
 
@@ -218,7 +219,7 @@ def _gate(session: Session, subject: Subject, group: str, app: str, environment:
     previous = session.config.previous_environment(environment)
     while previous is not None:
         session.read_applications([(group, app, previous.name)])
-        if any(markers.mentions(text, group, app) for text in session.files(group, previous.name).values()):
+        if any(mentions(text, group, app) for text in session.files(group, previous.name).values()):
             return Gate(group=group, app=app, tag=tag, environment=environment, previous=previous.name)
         previous = session.config.previous_environment(previous.name)
     return f"{what}: no earlier environment has it, nothing to wait for"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gitops_promotion.core import markers
 from gitops_promotion.core.model import Entry, Tag, is_manifest
+from gitops_promotion.core.scan import mentions
 from gitops_promotion.errors import ManifestError
 
 
@@ -59,7 +60,7 @@ def timeline(
             if not change.path.startswith(folder + "/") or not is_manifest(change.path):
                 continue
             before = blobs[change.old] if change.old else b""
-            if markers.mentions(before, group, app):
+            if mentions(before, group, app):
                 files[change.path] = before
                 touched = True
             elif files.pop(change.path, None) is not None:

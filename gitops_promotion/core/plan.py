@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gitops_promotion.core import markers
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.model import Change, Entry, Plan, Request, Tag, is_manifest, read_trailers
+from gitops_promotion.core.scan import Marker, scan
 from gitops_promotion.core.texts import body, code_span, commit_message, title
 from gitops_promotion.errors import ManifestError
 
@@ -256,8 +257,8 @@ def loses_sight(old: bytes, new: bytes, path: str, group: str, app: str) -> bool
     Taking a marker away is a person's business; with another tag beneath it, it would slip past the gate.
     """
 
-    def mine(content: bytes) -> list[markers.Marker]:
-        found = markers.scan(content, path).markers
+    def mine(content: bytes) -> list[Marker]:
+        found = scan(content, path).markers
         return [m for m in found if (m.group, m.app) == (group, app) and m.part != "name"]
 
     before = mine(old)
@@ -273,7 +274,7 @@ def reappears(old: bytes, others: Iterable[bytes], path: str, group: str, app: s
     Without its marker it would have moved past the gate. A tag that stood alone cannot be followed.
     """
     texts = list(others)
-    for marker in markers.scan(old, path).markers:
+    for marker in scan(old, path).markers:
         name = marker.value.partition("@")[0].rpartition(":")[0]
         if (marker.group, marker.app) != (group, app) or marker.part not in ("image", "tag") or not name:
             continue
@@ -285,6 +286,6 @@ def reappears(old: bytes, others: Iterable[bytes], path: str, group: str, app: s
 
 def _values(path: str, blob: str | None, blobs: Mapping[str, bytes]) -> dict[tuple[str, str], list[tuple[str, str]]]:
     values: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for marker in markers.scan(blobs[blob], path).markers if blob else ():
+    for marker in scan(blobs[blob], path).markers if blob else ():
         values.setdefault((marker.group, marker.app), []).append((marker.part, marker.value))
     return values

@@ -2,8 +2,9 @@
 
 import pytest
 
-from gitops_promotion.core.markers import mentions, only_tags_differ, scan, set_tag
+from gitops_promotion.core.markers import only_tags_differ, set_tag
 from gitops_promotion.core.model import Tag, is_manifest
+from gitops_promotion.core.scan import mentions, scan
 from gitops_promotion.errors import ManifestError
 
 M = b'# {"$imagepolicy": "webshop:webui:tag"}'

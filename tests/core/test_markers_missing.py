@@ -2,9 +2,10 @@
 
 import pytest
 
-from gitops_promotion.core.markers import Misplaced, applications, missing, scan, set_tag
+from gitops_promotion.core.markers import applications, missing, set_tag
 from gitops_promotion.core.model import Tag
 from gitops_promotion.core.reference import Reference, check_image
+from gitops_promotion.core.scan import Misplaced, scan
 from gitops_promotion.errors import ManifestError, UsageError
 
 

@@ -7,9 +7,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from gitops_promotion.core.markers import Scan, only_tags_differ, read_tag, scan, set_tag
+from gitops_promotion.core.markers import only_tags_differ, read_tag, set_tag
 from gitops_promotion.core.model import Tag
 from gitops_promotion.core.reference import Reference
+from gitops_promotion.core.scan import Scan, scan
 from gitops_promotion.errors import ManifestError
 
 FEW = settings(deadline=None, max_examples=150)
