@@ -29,7 +29,7 @@ def set_tag(
     where = ", ".join(str(path) for path in paths)
     edited = markers.set_tag(files, group=group, app=app, tag=wanted, image=image, where=where)
     if edited.edits and not dry_run:
-        _write(edited.edits)
+        _write(edited.edits, files)
     return Outcome(
         result="unchanged" if not edited.edits else "planned" if dry_run else "updated",
         message=", ".join(edited.edits) or "its markers hold the tag already",
@@ -80,20 +80,31 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _write(edits: Mapping[str, bytes]) -> None:
-    """Replace all files or none: each new content is complete on disk before the first file is replaced."""
-    with ExitStack() as cleanup:
-        ready = []
+def _write(edits: Mapping[str, bytes], before: Mapping[str, bytes]) -> None:
+    """Replace all files or none, as far as a file system can.
+
+    Each new content is complete on disk, and each file kept under a second name, before the first is replaced. If one
+    cannot be, or the run is interrupted, those that were come back.
+    """
+    with ExitStack() as cleanup, ExitStack() as undo:
+        ready: list[tuple[Path, str, Path | None]] = []
         for path, content in edits.items():
             try:
-                ready.append((_beside(Path(path), content, cleanup), path))
+                new = _beside(Path(path), content, cleanup)
+                # What is replaced last need not come back.
+                old = _kept(Path(path), before[path], new, cleanup) if len(ready) + 1 < len(edits) else None
             except OSError as error:
                 raise _unwritable(path, error) from None
-        for new, path in ready:
+            ready.append((new, path, old))
+        for new, path, old in ready:
+            if old:
+                # Before it is replaced, since an interrupt may come between the two.
+                undo.callback(_restore, path, old, new)
             try:
                 new.replace(path)
             except OSError as error:
                 raise _unwritable(path, error) from None
+        undo.pop_all()
 
 
 def _beside(path: Path, content: bytes, cleanup: ExitStack) -> Path:
@@ -112,6 +123,27 @@ def _beside(path: Path, content: bytes, cleanup: ExitStack) -> Path:
             os.fchown(descriptor, before.st_uid, before.st_gid)
         os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
     return Path(name)
+
+
+def _kept(path: Path, content: bytes, new: Path, cleanup: ExitStack) -> Path:
+    """Keep the file itself under a second name; where the file system has no links, a copy of it."""
+    old = new.with_name(f"{new.name}.old")
+    try:
+        old.hardlink_to(path)
+    except OSError:
+        return _beside(path, content, cleanup)
+    cleanup.callback(old.unlink, missing_ok=True)
+    return old
+
+
+def _restore(path: str, old: Path, new: Path) -> None:
+    if new.exists():
+        return  # It was not replaced.
+    try:
+        old.replace(path)
+    except OSError as error:
+        what = f"{path}: holds the new tag and cannot be restored: {error.strerror}"
+        raise ManifestError(f"{what}: set its tag back by hand") from error
 
 
 def _unwritable(path: str, error: OSError) -> ManifestError:

@@ -1,5 +1,6 @@
 """`set-tag` on real files: which are read, how they are replaced, and that nothing is left half done."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -164,6 +165,61 @@ def test_a_full_disk_is_one_error_and_leaves_every_file_as_it_was(tmp_path: Path
         f"{tmp_path}/b.yaml: cannot be written: File too large: make the file and its folder writable"
     )
     assert contents(tmp_path) == files
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+@pytest.mark.parametrize(
+    ("failure", "failing"), [("busy", "a.yaml"), ("busy", "b.yaml"), ("busy", "c.yaml"), ("interrupt", "b.yaml")]
+)
+def test_a_file_that_cannot_be_replaced_brings_back_those_that_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str, failing: str, links: bool
+) -> None:
+    files = {"a.yaml": OLD, "b.yaml": OLD, "c.yaml": OLD}
+    write(tmp_path, files)
+    (tmp_path / "a.yaml").chmod(0o640)
+    inode = (tmp_path / "a.yaml").stat().st_ino
+    replace = Path.replace
+
+    def failing_there(self: Path, target: str | Path) -> Path:
+        if Path(target).name == failing:
+            if failure == "busy":
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+            monkeypatch.setattr(Path, "replace", replace)
+            replace(self, target)
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    def no_links(self: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(Path, "replace", failing_there)
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", no_links)
+    with pytest.raises((ManifestError, KeyboardInterrupt)) as error:
+        run(tmp_path)
+    if failure == "busy":
+        assert str(error.value).startswith(f"{tmp_path}/{failing}: cannot be written: Device or resource busy")
+    assert contents(tmp_path) == files
+    assert (tmp_path / "a.yaml").stat().st_mode & 0o777 == 0o640
+    if links:
+        assert (tmp_path / "a.yaml").stat().st_ino == inode, "the file itself comes back"
+
+
+def test_a_file_that_cannot_be_brought_back_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"a.yaml": OLD, "b.yaml": OLD})
+    replace = Path.replace
+    replaced: list[Path] = []
+
+    def read_only_from_then_on(self: Path, target: str | Path) -> Path:
+        if replaced:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        replaced.append(replace(self, target))
+        return replaced[0]
+
+    monkeypatch.setattr(Path, "replace", read_only_from_then_on)
+    with pytest.raises(ManifestError, match=r"a\.yaml: holds the new tag and cannot be restored: Read-only.*by hand"):
+        run(tmp_path)
+    assert contents(tmp_path) == {"a.yaml": NEW, "b.yaml": OLD}
 
 
 @pytest.fixture
