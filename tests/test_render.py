@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gitops_promotion import render
-from gitops_promotion.core.model import Outcome, PullRequest
+from gitops_promotion.core.model import Outcome, PullRequest, Result
 
 PULL = PullRequest(
     number=12,
@@ -171,8 +171,8 @@ def test_only_a_plain_url_becomes_a_link(url: str) -> None:
         ("declined", "notice"),
     ],
 )
-def test_what_people_should_see_is_annotated(result: str, level: str) -> None:
-    outcome = replace(OPENED, result=result)  # type: ignore[arg-type]
+def test_what_people_should_see_is_annotated(result: Result, level: str) -> None:
+    outcome = replace(OPENED, result=result)
     ((found, title, text),) = render.annotations([outcome])
     assert found == level
     assert title == f"{result}: webshop/webui 1.4.1 -> 1.4.2@aaaaaaa in qa"
@@ -180,8 +180,8 @@ def test_what_people_should_see_is_annotated(result: str, level: str) -> None:
 
 
 @pytest.mark.parametrize("result", ["unchanged", "skipped", "passed", "planned"])
-def test_what_is_ordinary_is_not_annotated_but_its_warnings_are(result: str) -> None:
-    outcome = replace(OPENED, result=result)  # type: ignore[arg-type]
+def test_what_is_ordinary_is_not_annotated_but_its_warnings_are(result: Result) -> None:
+    outcome = replace(OPENED, result=result)
     assert render.annotations([outcome]) == []
     assert [(level, text) for level, _, text in render.annotations([replace(outcome, warnings=("odd",))])] == [
         ("warning", "odd")

@@ -196,7 +196,7 @@ def demo(folder: Path | None) -> None:
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit with one of the codes of docs/exit-codes.md."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no mere TextIO
     with suppress(ValueError):  # only a main thread may
         # A runner that cancels a job sends SIGTERM: end as by Ctrl-C, without leaving files or processes behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)

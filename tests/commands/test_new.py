@@ -7,6 +7,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Shop
+    from tests.conftest import Remote
 
 HEX = "sha256:" + "a" * 64
 
@@ -179,13 +180,13 @@ def test_b32_applications_that_would_share_a_branch_are_an_error(shop: "Shop", m
 
 
 def test_b23_the_default_branch_is_asked_of_the_remote(
-    shop: "Shop", make_remote: Callable[..., "Shop"], webshop: dict[str, str]
+    shop: "Shop", make_remote: Callable[..., "Remote"], webshop: dict[str, str]
 ) -> None:
     trunk = make_remote(webshop, name="trunk.git", branch="trunk")
-    checkout = trunk.clone("trunk")  # type: ignore[attr-defined]
+    checkout = trunk.clone("trunk")
     run = shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2", where=checkout.path)
     assert run.results == ["merged"]
-    assert ":1.4.2 " in trunk.show("webshop/dev/webui.yaml", "trunk")  # type: ignore[attr-defined]
+    assert ":1.4.2 " in trunk.show("webshop/dev/webui.yaml", "trunk")
 
 
 def test_dry_run_shows_everything_and_writes_nothing(shop: "Shop") -> None:

@@ -160,7 +160,7 @@ def test_a_fault_of_this_server_fails_the_test_that_met_it(start_github: Callabl
     assert ask("/repos/acme/gitops/wikis") == 404
     server.world.repos["acme/gitops"].name = "broken name"
     assert ask("/repos/acme/gitops") == 200
-    server.world.repos["acme/gitops"].settings.archived = "no"  # type: ignore[assignment]
+    server.world.repos["acme/gitops"].settings.archived = "no"  # type: ignore[assignment]  # the fault
     assert ask("/repos/acme/gitops") == 200
     assert len(server.broken) == 2
     assert "does not speak that yet" in server.broken[0]

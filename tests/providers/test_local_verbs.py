@@ -185,7 +185,7 @@ class Elsewhere:
 
 
 def test_on_another_forges_remote_nothing_is_written(local_forge: "LocalForge") -> None:
-    session = session_with(local_forge, Elsewhere())  # type: ignore[arg-type]
+    session = session_with(local_forge, Elsewhere())  # type: ignore[arg-type]  # it has none of the methods, on purpose
     for verb in (
         lambda: verbs.list_pull_requests(session, everything=False),
         lambda: verbs.set_status(session, "main", context="a/b", state="success", description=""),
