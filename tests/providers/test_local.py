@@ -296,6 +296,27 @@ class TestClosing:
         assert local_forge.provider.pull_request(again.number).state == "merged"
 
 
+class TestMoving:
+    def test_onto_a_commit_that_passed_before_takes_that_verdict_back(self, local_forge: "LocalForge") -> None:
+        forge = local_forge.provider
+        old = propose(local_forge)
+        forge.set_status(old.head_sha, PASSED)
+        local_forge.push(HEAD, {"more.txt": "1\n"})
+        forge.open_pull_request(draft(HEAD, local_forge.branches()[HEAD]))
+        local_forge.remote.git("update-ref", f"refs/heads/{HEAD}", old.head_sha)
+        back = forge.open_pull_request(draft(HEAD, old.head_sha))
+        assert forge.set_auto_merge(back, enabled=True).state == "armed"
+        forge.set_status(old.head_sha, PASSED)
+        assert forge.pull_request(back.number).state == "merged"
+
+    def test_nowhere_keeps_the_verdict(self, local_forge: "LocalForge") -> None:
+        forge = local_forge.provider
+        opened = propose(local_forge)
+        forge.set_status(opened.head_sha, PASSED)
+        again = forge.open_pull_request(draft(HEAD, opened.head_sha, title="New"))
+        assert forge.set_auto_merge(again, enabled=True).state == "merged"
+
+
 class TestStatuses:
     def test_said_again_they_keep_their_time_and_cost_no_push(self, local_forge: "LocalForge") -> None:
         sha = local_forge.branches()["main"]

@@ -127,7 +127,10 @@ class Local:
             base_sha=refs.branch(draft.base),
         )
         # A head that is not noted would be forgotten if its branch is merged by hand and deleted.
-        return ([self._ledger.save(wanted)] if wanted != record or record.told else []), wanted.shown()
+        updates = [self._ledger.save(wanted)] if wanted != record or record.told else []
+        if record.told:
+            updates += self._without_verdict(refs, wanted.head_sha)
+        return updates, wanted.shown()
 
     def _created(self, refs: Refs, draft: Draft, numbers: Sequence[int], index: str | None) -> Change[PullRequest]:
         now = self._now()
@@ -150,7 +153,7 @@ class Local:
         return updates + self._without_verdict(refs, draft.head_sha), record.shown()
 
     def _without_verdict(self, refs: Refs, sha: str) -> list[RefUpdate]:
-        """Return what takes back a success that was published before there was a pull request to pass."""
+        """Return what takes back a success that was published before the pull request was there, or at this head."""
         known, expected = self._ledger.statuses(refs, sha)
         kept = [status for status in known if (status.context, status.state) != (OWN_CONTEXT, "success")]
         return [self._ledger.save_statuses(sha, kept, expected)] if len(kept) < len(known) else []
