@@ -23,6 +23,9 @@ COLOURS: dict[str, Colour] = {
 SUMMARY_LIMIT = 100_000
 """Characters of the summary: GitHub takes 1 MiB from a step, older servers 128 KiB, and more is not shown at all."""
 
+ANNOTATION_LIMIT = 10
+"""Annotations of one level: GitHub shows no more of a step, Azure Pipelines keeps no more of one."""
+
 _LINK = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._~/#?&=%+-]*)?")
 _LEVELS: dict[str, Level] = {
     "failed": "error",
@@ -293,7 +296,10 @@ def _said(outcome: Outcome) -> list[str]:
 
 
 def annotations(outcomes: Sequence[Outcome]) -> list[tuple[Level, str, str]]:
-    """Return level, title and text of what people should see on a run's page; nothing of what is ordinary."""
+    """Return level, title and text of what people should see on a run's page; nothing of what is ordinary.
+
+    Of each level at most ANNOTATION_LIMIT, the last of which says how many are left out.
+    """
     found: list[tuple[Level, str, str]] = []
     for outcome in outcomes:
         what = subject(outcome)
@@ -304,4 +310,13 @@ def annotations(outcomes: Sequence[Outcome]) -> list[tuple[Level, str, str]]:
                 lines.append(outcome.pull_request.url)
             found.append((level, title, "\n".join(map(printable, lines))))
         found += [("warning", title, printable(warning)) for warning in outcome.warnings]
-    return found
+    levels: tuple[Level, ...] = ("error", "warning", "notice")
+    return [kept for level in levels for kept in _fitting([each for each in found if each[0] == level])]
+
+
+def _fitting(found: list[tuple[Level, str, str]]) -> list[tuple[Level, str, str]]:
+    if len(found) <= ANNOTATION_LIMIT:
+        return found
+    kept = found[: ANNOTATION_LIMIT - 1]
+    left = len(found) - len(kept)
+    return [*kept, (found[0][0], "gitops-promotion", f"{left} more are in the run's summary and in its log")]

@@ -188,6 +188,14 @@ def test_what_is_ordinary_is_not_annotated_but_its_warnings_are(result: Result) 
     ]
 
 
+def test_runners_show_ten_annotations_of_a_level_and_the_last_says_what_is_left_out() -> None:
+    many = [replace(OPENED, warnings=("odd",))] * 12 + [replace(REFUSED, warnings=())] * 10
+    found = render.annotations(many)
+    assert [level for level, _, _ in found] == ["error"] * 10 + ["warning"] * 10 + ["notice"] * 10
+    for number, left in ((19, True), (29, True), (9, False)):
+        assert (found[number][2] == "3 more are in the run's summary and in its log") is left
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_an_annotation_has_no_control_characters_but_our_line_ends(text: str) -> None:
     outcome = replace(REFUSED, message=text, reasons=(text, "second"), warnings=(text,), environment=text)

@@ -207,7 +207,7 @@ def main(args: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
-        _log(shown.getvalue())
+        _log(shown.getvalue(), error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: nothing is armed that was not meant, run again to go on", err=True)
@@ -217,12 +217,17 @@ def main(args: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception:  # noqa: BLE001  a bug: the traceback is what a report needs
-        _log(traceback.format_exc())
-        click.echo("error: this is a bug in gitops-promotion: please report it with the lines above", err=True)
+        bug = "this is a bug in gitops-promotion: please report it with the lines above"
+        _log(f"{traceback.format_exc()}error: {bug}", bug)
         sys.exit(1)
 
 
-def _log(text: str) -> None:
-    from gitops_promotion import ci
+def _log(text: str, problem: str) -> None:
+    """Log what no verb could, and show the problem on the page of a CI system's run."""
+    from gitops_promotion import ci, render
 
-    Terminal(runner=ci.runner(os.environ)).note(text.rstrip("\n"))
+    terminal = Terminal(runner=ci.runner(os.environ))
+    terminal.note(text.rstrip("\n"))
+    shown = "\n".join(map(render.printable, terminal.inert(problem).split("\n")))
+    if line := ci.annotation(os.environ, "error", "gitops-promotion: failed", shown):
+        terminal.command(line, always=True)

@@ -93,6 +93,21 @@ def test_an_error_is_annotated_and_has_outputs_too(step: Callable[..., Any], tmp
     assert "| failed |" in (tmp_path / "summary").read_text()
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("promote", "--nope"), "No such option"),
+        (("status", "--timeout=5"), "Invalid value for '--timeout': "),
+        (("status", "--pr=x\n::notice::y"), "Invalid value for '--pr': "),
+    ],
+)
+def test_a_command_line_that_is_not_understood_is_annotated(
+    args: tuple[str, ...], said: str, step: Callable[..., Any]
+) -> None:
+    (line,) = commands(step(*args, code=2)[1])
+    assert line.startswith(f"::error title=gitops-promotion%3A failed::{said}")
+
+
 def test_quiet_leaves_the_notices_out(step: Callable[..., Any]) -> None:
     assert step(*NEW, "--quiet")[1] == ""
 
@@ -203,7 +218,8 @@ def test_a_bug_with_a_hostile_message_gives_the_runner_no_command(
     monkeypatch.setattr("gitops_promotion.commands.promote.promote", broken)
     _, err = step("promote", code=1)
     assert "Traceback" in err
-    assert commands(err) == []
+    (line,) = commands(err)
+    assert line.startswith("::error title=gitops-promotion%3A failed::this is a bug in gitops-promotion: please report")
 
 
 def test_what_a_provider_logs_is_masked_and_no_command(
