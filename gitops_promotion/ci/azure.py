@@ -18,6 +18,7 @@ Linux takes 128 KiB, and starts no program at all with a longer one.
 """
 
 _EVENTS = {"pullrequest": "pull_request", "individualci": "push", "batchedci": "push"}
+_NO_GIT = ("tfsversioncontrol", "svn")
 _MERGE = re.compile(r"refs/pull/([0-9]+)/merge")
 
 
@@ -40,6 +41,9 @@ def context(environ: Mapping[str, str]) -> CIContext:
             foreign=_value(environ, "SYSTEM_PULLREQUEST_ISFORK").lower() == "true",
             run_url=url,
         )
+    if _value(environ, "BUILD_REPOSITORY_PROVIDER").lower() in _NO_GIT:
+        # The pipeline of an application kept there, which checks out the GitOps repository beside it.
+        return CIContext(runner="azure", event=_EVENTS.get(reason, reason), run_url=url)
     source = _value(environ, "BUILD_SOURCEBRANCH")
     if merge := _MERGE.fullmatch(source):
         # Started by hand on a pull request's merge: its number is all that is told, for the commit is the agent's own.

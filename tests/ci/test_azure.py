@@ -105,6 +105,19 @@ def test_a_run_that_a_person_starts_on_a_pull_requests_merge_knows_its_number_on
         context({**environ, "BUILD_SOURCEBRANCH": "refs/pull/0/merge"}, nothing_is_read)
 
 
+@pytest.mark.parametrize(
+    ("provider", "branch", "version"), [("TfsVersionControl", "$/Shop/main", "C15"), ("Svn", "trunk", "15")]
+)
+def test_a_pipeline_of_another_kind_of_repository_has_no_branch_and_no_commit(
+    provider: str, branch: str, version: str
+) -> None:
+    environ = {**AZURE, "BUILD_SOURCEBRANCH": branch, "BUILD_SOURCEVERSION": version}
+    with pytest.raises(UsageError, match="^BUILD_SOURCEVERSION is "):
+        context(environ, nothing_is_read)
+    found = context({**environ, "BUILD_REPOSITORY_PROVIDER": provider}, nothing_is_read)
+    assert found == CIContext(runner="azure", event="push", run_url=AZURE_URL)
+
+
 # Where results go
 
 
