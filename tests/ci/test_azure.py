@@ -112,7 +112,7 @@ def test_a_pipeline_of_another_kind_of_repository_has_no_branch_and_no_commit(
     provider: str, branch: str, version: str
 ) -> None:
     environ = {**AZURE, "BUILD_SOURCEBRANCH": branch, "BUILD_SOURCEVERSION": version}
-    with pytest.raises(UsageError, match="^BUILD_SOURCEVERSION is "):
+    with pytest.raises(UsageError, match=r"^BUILD_SOURCEVERSION is "):
         context(environ, nothing_is_read)
     found = context({**environ, "BUILD_REPOSITORY_PROVIDER": provider}, nothing_is_read)
     assert found == CIContext(runner="azure", event="push", run_url=AZURE_URL)
