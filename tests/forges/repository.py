@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -96,6 +97,24 @@ class Repository(Remote):
     def protect(self, branches: set[str]) -> None:
         """Refuse pushes to these branches; what the forge and this class do itself is not held to it."""
         (self.path / "protected").write_text("".join(f"refs/heads/{branch}\n" for branch in sorted(branches)))
+
+    def branches(self) -> dict[str, str]:
+        """All branches with their commits, read as git keeps them: a forge looks at them with every request."""
+        found = {}
+        packed = self.path / "packed-refs"
+        for line in packed.read_text().splitlines() if packed.exists() else ():
+            sha, _, ref = line.partition(" ")
+            if ref.startswith("refs/heads/"):
+                found[ref.removeprefix("refs/heads/")] = sha
+        heads = self.path / "refs" / "heads"
+        for folder, _, names in os.walk(heads):
+            for name in names:
+                path = Path(folder, name)
+                # A push that goes on meanwhile writes beside the ref, and may delete it.
+                with suppress(FileNotFoundError):
+                    if not name.endswith(".lock") and (sha := path.read_text().strip()):
+                        found[str(path.relative_to(heads))] = sha
+        return dict(sorted(found.items()))
 
     def commits(self, revisions: str, *options: str) -> list[Commit]:
         """Read commits as `git log` lists them, newest first."""
