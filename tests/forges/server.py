@@ -1,6 +1,7 @@
 """HTTP on loopback: reads requests, keeps the log, lets faults happen. What the answers are is a forge's own affair."""
 
 import http.client
+import io
 import socket
 import struct
 import threading
@@ -142,6 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.close()
             self.rfile.close()
             self.connection.close()
+            # For http.server, which would flush it once more.
+            self.wfile = io.BytesIO()
             return
         self.send_response(response.status, http.client.responses.get(response.status, "Unknown"))
         for name, value in response.headers.items():
