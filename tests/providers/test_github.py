@@ -70,6 +70,8 @@ class TestRequests:
 
     def test_what_github_does_not_know_yet_is_asked_again(self, github_forge: "GitHubForge") -> None:
         github_forge.require_gate()
+        # The answer to the opening is the first that does not know.
+        github_forge.server.world.unknown_reads = 2
         opened = propose(github_forge)
         github_forge.calls()
         assert arm(github_forge, opened).state == "armed"
