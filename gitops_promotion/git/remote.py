@@ -2,13 +2,13 @@
 
 import os
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from gitops_promotion.core.authorization import authorization
 from gitops_promotion.core.model import Refs, RefUpdate
 from gitops_promotion.errors import AuthError, GitError, LeaseLostError
 from gitops_promotion.git.checkout import Setting
@@ -166,15 +166,15 @@ class Remote:
         """Return the environment that reaches the remote, with the token to use now."""
         token = self._find_token(self.url) if self._web else ""
         if self._web and token not in ("", self._token):
-            basic = b64encode(f"{unquote(self._web.user) or 'x-access-token'}:{token}".encode()).decode()
-            self._runner.secrets += [basic, token]
-            settings = [*self._handed, (_REMOTE_URL, self._address), *_credentials(self._address, basic)]
+            shown = authorization(token, user=unquote(self._web.user) or "x-access-token")
+            self._runner.secrets += [shown.partition(" ")[2], token]
+            settings = [*self._handed, (_REMOTE_URL, self._address), *_credentials(self._address, shown)]
             self._environ = {**self._plain, **as_environment(settings), **NO_PROMPT}
             self._token = token
         return self._environ
 
 
-def _credentials(address: str, basic: str) -> list[tuple[str, str]]:
+def _credentials(address: str, shown: str) -> list[tuple[str, str]]:
     """Make settings that send our token to this address alone, and no redirect's.
 
     The key is the address verbatim: no other is more specific, so nothing of a checkout step wins over it, and the
@@ -183,7 +183,7 @@ def _credentials(address: str, basic: str) -> list[tuple[str, str]]:
     header = f"http.{address}.extraHeader"
     return [
         (header, ""),
-        (header, f"Authorization: Basic {basic}"),
+        (header, f"Authorization: {shown}"),
         (f"http.{address}.followRedirects", "false"),
         ("credential.helper", ""),
     ]
