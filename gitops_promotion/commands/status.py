@@ -334,7 +334,7 @@ class _Statuses:
 
         Those change with every commit of the default branch, and a head takes 1,000 statuses of one context.
         """
-        said = (status for status in self((sha,))[sha] if status.context.casefold() == OWN_CONTEXT)
+        said = (status for status in self((sha,))[sha] if status.is_own)
         newest = next(said, None)
         if newest is None or newest.state != verdict.state:
             return False

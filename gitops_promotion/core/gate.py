@@ -4,7 +4,6 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from gitops_promotion.core.history import Stay
 from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, StatusState, Tag, Verdict
@@ -15,6 +14,8 @@ CANDIDATES = 100
 
 # Flux reports these with severity info, hence as success, though nothing was reconciled yet (FLUX 2).
 _NOT_YET = re.compile(r"dependency not ready|health check canceled|progressing", re.IGNORECASE)
+# Azure DevOps' genre of Flux's statuses; the alert's summary may follow (B16).
+_FLUX = re.compile(r"fluxcd(?::.*)?", re.IGNORECASE | re.DOTALL)
 
 
 def contexts(templates: Sequence[str], group: str, environment: str) -> list[str]:
@@ -46,7 +47,6 @@ class _Evidence:
     state: StatusState
     sha: str
     description: str
-    at: datetime | None
 
 
 def status_gate(
@@ -86,8 +86,7 @@ def status_gate(
     pending = [e for _, e in sorted(found.items()) if e.state == "pending"]
     if found and not missing and not bad and not pending:
         seen = ", ".join(f"{e.context} on {e.sha[:7]}" for _, e in sorted(found.items()))
-        newest = max((e.at for e in found.values() if e.at), default=None)
-        return Verdict(decision="pass", reasons=(f"{what} is healthy ({seen})",), at=newest)
+        return Verdict(decision="pass", reasons=(f"{what} is healthy ({seen})",))
     if not stay.current:
         return Verdict(
             decision="refuse",
@@ -117,14 +116,13 @@ def evidence(
     found: dict[str, _Evidence] = {}
     for sha in shas:
         for status in statuses.get(sha, ()):
-            key = status.context.casefold()
-            if key not in found and belongs(status.context, contexts):
+            key = status.full_context.casefold()
+            if key not in found and belongs(status.context, contexts, genre=status.genre):
                 found[key] = _Evidence(
-                    context=_clean(status.context),
+                    context=_clean(status.full_context),
                     state=_state(status),
                     sha=sha,
                     description=_clean(status.description),
-                    at=status.created_at,
                 )
     return found
 
@@ -137,10 +135,16 @@ def expected_contexts(stay: Stay, statuses: Mapping[str, Sequence[CommitStatus]]
     return set()
 
 
-def belongs(context: str, patterns: Sequence[str]) -> bool:
-    """Return True if a status context matches one pattern; `*` stands for text within one part, case is ignored."""
-    if context.casefold() == OWN_CONTEXT:
+def belongs(context: str, patterns: Sequence[str], *, genre: str = "") -> bool:
+    """Return True if a status context matches one pattern; `*` stands for text within one part, case is ignored.
+
+    A genre that is not Flux's counts only where a pattern begins with its name: `argocd/*/{group}-{env}`.
+    """
+    if not genre and context.casefold() == OWN_CONTEXT:
         return False
+    if genre and not _FLUX.fullmatch(genre):
+        start = f"{genre.casefold()}/"
+        patterns = [pattern[len(start) :] for pattern in patterns if pattern.casefold().startswith(start)]
     parts = context.casefold().split("/")
     for pattern in patterns:
         wanted = pattern.casefold().split("/")

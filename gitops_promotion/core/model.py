@@ -239,21 +239,12 @@ class AutoMerge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What of an open pull request's head keeps it from merging and only a new head mends.
-
-    `behind`: its base has moved on, and the forge demands that it holds the base's tip. `red`: a check that the forge
-    requires has failed on it; `red_since` is when its newest run began, None where it is our own for certain.
-    """
-
-    behind: bool = False
-    red: bool = False
-    red_since: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitStatus:
-    """One status on a commit, already in neutral states; `context` is full (Azure: genre + name)."""
+    """One status on a commit, already in neutral states.
+
+    `genre` is what Azure DevOps keeps beside a context's name, "" elsewhere and for Flux's plain one: two statuses of
+    the same name and another genre are two.
+    """
 
     context: str
     state: StatusState
@@ -261,6 +252,17 @@ class CommitStatus:
     url: str = ""
     author: str = ""
     created_at: datetime | None = None
+    genre: str = ""
+
+    @property
+    def full_context(self) -> str:
+        """What tells it from others: genre and context."""
+        return f"{self.genre}/{self.context}" if self.genre else self.context
+
+    @property
+    def is_own(self) -> bool:
+        """True for this tool's own verdict."""
+        return self.full_context.casefold() == OWN_CONTEXT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,14 +291,10 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A gate's answer. Each reason names the gate, the evidence and who can act.
-
-    `at` is when the newest status it rests on was posted, None where it rests on none.
-    """
+    """A gate's answer. Each reason names the gate, the evidence and who can act."""
 
     decision: Decision
     reasons: tuple[str, ...] = ()
-    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
