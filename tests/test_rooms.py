@@ -28,8 +28,8 @@ FLOORS = {
 SDKS = {
     "git": "gitops_promotion.git.process",
     "github": "gitops_promotion.providers.github.api",
-    "azure": "gitops_promotion.providers.azure_devops",
-    "msrest": "gitops_promotion.providers.azure_devops",
+    "azure": "gitops_promotion.providers.azure_devops.api",
+    "msrest": "gitops_promotion.providers.azure_devops.api",
 }
 # What core may use of the standard library; everything else may read a clock, a file, the environment or the network.
 PURE = {
@@ -216,7 +216,7 @@ def test_a_break_of_the_rule_is_found(module: str, source: str) -> None:
         ("providers.local", "from . import Provider"),
         ("providers.github", "from gitops_promotion.providers.github.api import Api"),
         ("providers.github.api", "import github\nfrom gitops_promotion.providers.github import address"),
-        ("providers.azure_devops", "import azure.devops.connection\nimport msrest"),
+        ("providers.azure_devops.api", "import azure.devops.connection\nimport msrest"),
         (
             "commands.new",
             "from gitops_promotion.commands.session import Session\nfrom gitops_promotion import git, render",

@@ -1,8 +1,6 @@
 """HTTP on loopback: reads requests, keeps the log, lets faults happen. What the answers are is a forge's own affair."""
 
 import http.client
-import io
-import itertools
 import socket
 import struct
 import threading
@@ -26,7 +24,6 @@ class Server:
     def __init__(self, answer: Callable[[Request], Response], kind: Callable[[str], Kind]) -> None:
         self.faults = Faults()
         self.requests: list[Request] = []
-        self._numbers = itertools.count(1)
         self._answer = answer
         self._kind = kind
         self._lock = threading.Lock()
@@ -72,7 +69,7 @@ class Server:
         shown = {name: value for name, value in headers.items() if name not in SECRETS}
         with self._lock:
             request = Request(
-                number=next(self._numbers),
+                number=len(self.requests) + 1,
                 kind=self._kind(parts.path),
                 method=method,
                 path=unquote(parts.path) if self._kind(parts.path) != "git" else parts.path,
@@ -119,6 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(ConnectionError):
             super().handle()
 
+    def do_OPTIONS(self) -> None:
+        self._serve()
+
     def do_GET(self) -> None:
         self._serve()
 
@@ -145,8 +145,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.close()
             self.rfile.close()
             self.connection.close()
-            # For http.server, which would flush it once more.
-            self.wfile = io.BytesIO()
             return
         self.send_response(response.status, http.client.responses.get(response.status, "Unknown"))
         for name, value in response.headers.items():

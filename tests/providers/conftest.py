@@ -17,16 +17,18 @@ import pytest
 
 from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, Store
 from gitops_promotion.git import Repository
-from gitops_promotion.providers import Connection, Provider, local
+from gitops_promotion.providers import Connection, Provider, azure_devops, local
 from gitops_promotion.providers import github as github_provider
 from tests.providers.no_store import NoStore
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
+    from tests.forges.azure import AzureDevOps
+    from tests.forges.azure_people import HostedRepo
     from tests.forges.github import GitHub
     from tests.forges.github_people import Hosted
 
-FORGES = ("local", "github")
+FORGES = ("local", "github", "azdo")
 
 
 class Forge(Protocol):
@@ -195,3 +197,78 @@ def github_forge(tmp_path: Path, webshop: dict[str, str]) -> Iterator[GitHubForg
 
     with GitHub(tmp_path / "github", page_size=10, unknown_reads=1) as server:
         yield GitHubForge(server=server, hosted=server.repository("acme/gitops", webshop), slept=[])
+
+
+@dataclass(kw_only=True)
+class AzureForge:
+    """The `azdo` provider on an Azure DevOps of our own, in a project whose name has a blank."""
+
+    server: "AzureDevOps"
+    hosted: "HostedRepo"
+    slept: list[float]
+
+    def connect(self, **more: Any) -> azure_devops.AzureDevOps:
+        """Make one more provider, with other settings than the usual."""
+        token = more.pop("token", self.server.token)
+        return azure_devops.connect(
+            Connection(
+                **{
+                    "store": NoStore(),
+                    "url": self.hosted.url,
+                    "token": lambda: token,
+                    "author": "Ann",
+                    "environ": {},
+                    "now": lambda: self.server.clock.now,
+                    "sleep": self.slept.append,
+                    "nonce": lambda: "",
+                    **more,
+                }
+            )
+        )
+
+    @cached_property
+    def provider(self) -> azure_devops.AzureDevOps:
+        return self.connect()
+
+    def push(self, branch: str, files: Mapping[str, str | None]) -> str:
+        return self.hosted.push(branch, files)
+
+    def delete(self, branch: str) -> None:
+        self.hosted.delete_branch(branch)
+
+    def branches(self) -> dict[str, str]:
+        return self.hosted.branches()
+
+    def show(self, branch: str, path: str) -> str:
+        return self.hosted.git.show(path, branch)
+
+    def require_gate(self) -> None:
+        if not self.hosted.repo.policies:
+            self.hosted.require_status(OWN_CONTEXT)
+
+    def pass_gate(self, sha: str) -> None:
+        for pull in self.hosted.pulls():
+            if pull.active and pull.head_sha == sha:
+                self.hosted.post_pull_status(pull.number, OWN_CONTEXT, "succeeded")
+
+    def merge_by_hand(self, number: int) -> None:
+        self.hosted.complete(number)
+
+    def review(self, number: int, verdict: Literal["approved", "changes-requested"], *, by: str) -> None:
+        self.hosted.vote(number, by, 10 if verdict == "approved" else -5)
+
+    def calls(self) -> list[str]:
+        """What the provider asked for so far, as `METHOD path`; each asking forgets."""
+        found = [f"{each.method} {each.path}" for each in self.server.requests if each.kind != "git"]
+        self.server.requests.clear()
+        return found
+
+
+@pytest.fixture
+def azdo_forge(tmp_path: Path, webshop: dict[str, str]) -> Iterator[AzureForge]:
+    """The webshop on an Azure DevOps with small pages that takes a moment to know what can merge."""
+    from tests.forges.azure import AzureDevOps
+
+    with AzureDevOps(tmp_path / "azure", page_size=100) as server:
+        server.world.unsettled_reads = server.world.unevaluated_reads = 1
+        yield AzureForge(server=server, hosted=server.repository("Web Shop/gitops", webshop), slept=[])

@@ -1,0 +1,191 @@
+"""Which repository a remote's URL means on Azure DevOps, and which collection's API serves it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import quote, unquote, urlsplit
+
+from gitops_promotion.errors import UsageError
+
+CLOUD = "dev.azure.com"
+OLD_CLOUD = ".visualstudio.com"
+_SSH = ("ssh.dev.azure.com", f"vs-ssh{OLD_CLOUD}")
+# What no project or repository may be called there; the client would take braces for a template.
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|#{}]')
+_MARKERS = ("_git", "_ssh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A repository, its project, and the collection (in the cloud: the organisation) by the URL of its API.
+
+    `collection` has no final slash and is percent-encoded; the names are as people write them.
+    """
+
+    host: str
+    collection: str
+    project: str
+    repository: str
+
+    @classmethod
+    def parse(cls, url: str, *, api_url: str, environ: Mapping[str, str]) -> Self:
+        """Read every shape of a remote (FORGES, azure-devops; B31): https, ssh, short, old, and a server of one's own.
+
+        `api_url` is the collection's URL. Without it the runner's SYSTEM_COLLECTIONURI tells a server's virtual
+        directory from its collection, if it is that server (B10). Raises UsageError.
+        """
+        parts = split(url)
+        found = _in_cloud(parts) or _on_server(parts, api_url or _collection_of_runner(parts.host, environ))
+        if found is None:
+            raise UsageError(
+                "the remote's URL names no repository on Azure DevOps: it should be like "
+                "https://dev.azure.com/ORGANISATION/PROJECT/_git/REPOSITORY, or https://HOST/COLLECTION/PROJECT/_git/"
+                "REPOSITORY on a server of your own; correct it with `git remote set-url`, or give --api-url "
+                "https://HOST/COLLECTION"
+            )
+        collection, project, repository = found
+        return cls(
+            host=parts.host,
+            collection=check_api(api_url) if api_url else collection,
+            project=project,
+            repository=repository,
+        )
+
+    @property
+    def name(self) -> str:
+        """`project/repository`, as people write it."""
+        return f"{self.project}/{self.repository}"
+
+    @property
+    def in_cloud(self) -> bool:
+        """True on Microsoft's own hosts."""
+        return is_cloud(self.host)
+
+    def page(self, number: int) -> str:
+        """Return where people look at a pull request."""
+        return f"{self.collection}/{_path(self.project)}/_git/{_path(self.repository)}/pullrequest/{number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A remote's URL taken apart: `port` is `:1` of a web address or "", `names` are decoded; all empty if unusable."""
+
+    scheme: str = ""
+    user: str = ""
+    host: str = ""
+    port: str = ""
+    names: tuple[str, ...] = ()
+
+
+def split(url: str) -> Parts:
+    """Take a remote's URL apart as git reads it."""
+    if re.search(r"[\x00-\x1f\x7f\\]", url):
+        return Parts()
+    if found := re.match(r"(https?|ssh)://", url, re.IGNORECASE):
+        try:
+            parts = urlsplit(url)
+            port = f":{parts.port}" if parts.port and found[1].lower() != "ssh" else ""
+        except ValueError:
+            return Parts()
+        user, host, path = parts.username or "", parts.hostname or "", parts.path
+        scheme = parts.scheme
+    elif "://" not in url and (scp := re.fullmatch(r"(?:([^/:@]*)@)?([A-Za-z0-9.-]+):(.+)", url)):
+        scheme, user, host, port, path = "ssh", scp[1] or "", scp[2], "", scp[3]
+    else:
+        return Parts()
+    names = tuple(unquote(name) for name in path.strip("/").split("/"))
+    if any(not _is_name(name) for name in names):
+        return Parts()
+    return Parts(scheme=scheme, user=unquote(user), host=host.lower().rstrip("."), port=port, names=names)
+
+
+def is_cloud(host: str) -> bool:
+    """Return True for Microsoft's own hosts."""
+    return host in (CLOUD, *_SSH) or host.endswith(OLD_CLOUD)
+
+
+def organisation(url: str) -> str:
+    """Return the organisation in the cloud that a collection's URL means, in lower case; "" for anything else."""
+    parts = split(url)
+    if parts.host == CLOUD:
+        return parts.names[0].lower()
+    return parts.host.removesuffix(OLD_CLOUD) if parts.host.endswith(OLD_CLOUD) else ""
+
+
+def _is_name(name: str) -> bool:
+    return bool(name.strip(". ")) and not _NOT_IN_NAMES.search(name) and len(name) <= 256
+
+
+def _path(*names: str) -> str:
+    return "/".join(quote(name, safe="") for name in names)
+
+
+def _in_cloud(parts: Parts) -> tuple[str, str, str] | None:
+    """Return collection, project and repository of a remote on Microsoft's hosts."""
+    names = parts.names
+    if parts.host in _SSH and len(names) == 4 and names[0].lower() == "v3":
+        # An address of ssh tells no web address: these are the two of one service.
+        organisation_, project, repository = names[1:]
+        old = parts.host != _SSH[0]
+        where = f"https://{organisation_}{OLD_CLOUD}" if old else f"https://{CLOUD}/{_path(organisation_)}"
+        return (where, project, repository) if _is_organisation(organisation_) else None
+    if parts.host == _SSH[1] and _is_organisation(parts.user):
+        return _named(f"https://{parts.user.lower()}{OLD_CLOUD}", _without_default(names))
+    if parts.host == CLOUD and _is_organisation(names[0]):
+        return _named(f"https://{CLOUD}/{_path(names[0])}", names[1:])
+    if parts.host.endswith(OLD_CLOUD) and parts.host not in _SSH:
+        return _named(f"https://{parts.host}", _without_default(names))
+    return None
+
+
+def _on_server(parts: Parts, collection: str) -> tuple[str, str, str] | None:
+    """Return collection, project and repository of a remote on a server of one's own."""
+    if not parts.host or is_cloud(parts.host):
+        return None
+    scheme = "https" if parts.scheme == "ssh" else parts.scheme
+    site = f"{scheme}://{parts.host}{parts.port}"
+    if collection:
+        known = split(collection).names
+        if tuple(map(str.lower, parts.names[: len(known)])) == tuple(map(str.lower, known)):
+            return _named(collection.rstrip("/"), parts.names[len(known) :])
+    at = next((parts.names.index(marker) for marker in _MARKERS if marker in parts.names), 0)
+    # A virtual directory, a collection, a project that may be left out: `tfs` is the directory that was the default.
+    depth = {1: 1, 2: 2 if parts.names[0].lower() == "tfs" else 1, 3: 2}.get(at, 0)
+    return _named(f"{site}/{_path(*parts.names[:depth])}", parts.names[depth:]) if depth else None
+
+
+def _named(collection: str, names: Sequence[str]) -> tuple[str, str, str] | None:
+    """Read `project/_git/repository`, or `_git/repository` where the project has the repository's name."""
+    # Clones that leave out what a build does not need had these in between.
+    names = [name for name in names if name not in ("_full", "_optimized")]
+    if len(names) == 2 and names[0] in _MARKERS:
+        return collection, names[1], names[1]
+    if len(names) == 3 and names[1] in _MARKERS and names[0] not in _MARKERS:
+        return collection, names[0], names[2]
+    return None
+
+
+def _without_default(names: Sequence[str]) -> Sequence[str]:
+    """Drop the collection that the old hosts have in some addresses: there is one only."""
+    return names[1:] if names[:1] and names[0].lower() == "defaultcollection" else names
+
+
+def _is_organisation(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?", name) is not None
+
+
+def _collection_of_runner(host: str, environ: Mapping[str, str]) -> str:
+    """Return SYSTEM_COLLECTIONURI where it belongs to the remote's host: elsewhere it would get its token (B10)."""
+    collection = environ.get("SYSTEM_COLLECTIONURI", "")
+    return check_api(collection) if host and split(collection).host == host else ""
+
+
+def check_api(text: str) -> str:
+    """Return a collection's URL without its final slash. Raises UsageError for what is none."""
+    shape = r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/-]*)?"
+    if not re.fullmatch(shape, text) or not split(text.rstrip("/") + "/x").host:
+        raise UsageError(
+            "the collection's address should be like https://HOST/COLLECTION: correct --api-url or SYSTEM_COLLECTIONURI"
+        )
+    return text.rstrip("/")

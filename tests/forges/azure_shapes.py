@@ -1,0 +1,213 @@
+"""Azure DevOps' replies: field by field what the client's own models have, so that none is of our invention."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+from azure.devops import _models as base_models
+from azure.devops.v7_0.git import models as git_models
+from azure.devops.v7_1.location import models as location_models
+from azure.devops.v7_1.policy import models as policy_models
+
+from tests.forges.azure_state import POLICY_TYPES, Evaluation, Options, Policy, Pull, Repo, Status, Vote, guid
+
+LIST_LIMIT = 400
+"""docs: Pull Requests - Get Pull Requests."""
+
+
+def time(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shapes:
+    """`collection` is the URL of the organisation or collection."""
+
+    collection: str
+
+    def identity(self, name: str) -> dict[str, Any]:
+        shown = {"displayName": name.title(), "uniqueName": name, "id": guid("identity", name)}
+        return shown | {"url": f"{self.collection}/_apis/Identities/{shown['id']}"}
+
+    def repository(self, repo: Repo) -> dict[str, Any]:
+        return {
+            "id": repo.id,
+            "name": repo.name,
+            "url": f"{self.collection}/_apis/git/repositories/{repo.id}",
+            "project": {"id": repo.project_id, "name": repo.project, "state": "wellFormed", "visibility": "private"},
+            "defaultBranch": f"refs/heads/{repo.default_branch}",
+            "isDisabled": repo.disabled,
+            "webUrl": f"{self.collection}/{quote(repo.project)}/_git/{quote(repo.name)}",
+        }
+
+    def pull(self, repo: Repo, pull: Pull, *, listed: bool = False) -> dict[str, Any]:
+        """docs: Pull Requests - Get Pull Request; of a list, with what that leaves out."""
+        shown: dict[str, Any] = {
+            "repository": self.repository(repo),
+            "pullRequestId": pull.number,
+            "codeReviewId": pull.number,
+            "status": pull.status,
+            "createdBy": self.identity(pull.author),
+            "creationDate": time(pull.created_at),
+            "title": pull.title,
+            "sourceRefName": f"refs/heads/{pull.head_ref}",
+            "targetRefName": f"refs/heads/{pull.base_ref}",
+            "mergeStatus": self._merge_status(pull),
+            "isDraft": pull.draft,
+            "lastMergeSourceCommit": self.commit(pull.head_sha),
+            "lastMergeTargetCommit": self.commit(pull.base_sha),
+            "reviewers": [self._reviewer(name, vote) for name, vote in pull.votes.items()],
+            "url": f"{self.collection}/_apis/git/repositories/{repo.id}/pullRequests/{pull.number}",
+            "supportsIterations": True,
+        }
+        # An empty description is left out, as the server does with what has no value.
+        if pull.body:
+            shown["description"] = pull.body[:LIST_LIMIT] if listed else pull.body
+        if pull.trial and not pull.unsettled:
+            shown["lastMergeCommit"] = self.commit(pull.trial)
+        if pull.closed_at:
+            shown |= {"closedDate": time(pull.closed_at), "closedBy": self.identity(pull.closed_by)}
+        if pull.fork:
+            shown["forkSource"] = {"name": f"refs/heads/{pull.head_ref}", "repository": self.repository(repo)}
+        if not listed:
+            shown["artifactId"] = f"vstfs:///Git/PullRequestId/{repo.project_id}%2f{repo.id}%2f{pull.number}"
+            if pull.auto_by or pull.status == "completed":
+                shown["completionOptions"] = self._options(pull.options)
+            if pull.auto_by:
+                shown["autoCompleteSetBy"] = self.identity(pull.auto_by)
+        return shown
+
+    def _merge_status(self, pull: Pull) -> str:
+        if pull.active and pull.unsettled:
+            return "queued"
+        return "succeeded" if pull.trial else "conflicts"
+
+    def _options(self, options: Options) -> dict[str, Any]:
+        shown: dict[str, Any] = {"mergeStrategy": options.strategy, "deleteSourceBranch": options.delete_source}
+        shown["autoCompleteIgnoreConfigIds"] = list(options.ignored)
+        if options.transition_work_items is not None:
+            shown["transitionWorkItems"] = options.transition_work_items
+        return shown
+
+    def _reviewer(self, name: str, vote: int) -> dict[str, Any]:
+        return self.identity(name) | {"vote": vote, "isRequired": False, "hasDeclined": False, "isFlagged": False}
+
+    def commit(self, sha: str) -> dict[str, Any]:
+        return {"commitId": sha, "url": f"{self.collection}/_apis/git/commits/{sha}"}
+
+    def status(self, status: Status) -> dict[str, Any]:
+        """docs: Statuses - List, Pull Request Statuses - List."""
+        context = {"name": status.name} | ({} if status.genre is None else {"genre": status.genre})
+        shown: dict[str, Any] = {
+            "id": status.id,
+            "state": status.state,
+            "context": context,
+            "creationDate": time(status.at),
+            "updatedDate": time(status.at),
+            "createdBy": self.identity(status.by),
+        }
+        texts = {"description": status.description, "targetUrl": status.target_url}
+        shown |= {key: value for key, value in texts.items() if value is not None}
+        return shown | ({} if status.iteration is None else {"iterationId": status.iteration})
+
+    def policy(self, policy: Policy, repo: Repo) -> dict[str, Any]:
+        """docs: Policy - Configurations - List."""
+        kind, name = POLICY_TYPES[policy.kind]
+        scope = {"refName": f"refs/heads/{policy.branch}", "matchKind": "Exact", "repositoryId": repo.id}
+        settings: dict[str, Any] = {"scope": [scope]}
+        if policy.kind == "status":
+            settings |= {"statusName": policy.name, "statusGenre": policy.genre or None}
+            settings |= {"invalidateOnSourceUpdate": policy.resets, "authorId": None}
+        elif policy.kind == "build":
+            settings |= {"buildDefinitionId": policy.definition, "displayName": policy.name}
+        elif policy.kind == "reviewers":
+            settings |= {"minimumApproverCount": policy.minimum, "resetOnSourcePush": policy.resets}
+        else:
+            settings |= {
+                f"allow{strategy[0].upper()}{strategy[1:]}": strategy in policy.strategies
+                for strategy in ("noFastForward", "squash", "rebase", "rebaseMerge")
+            }
+        return {
+            "id": policy.id,
+            "type": {"id": kind, "displayName": name},
+            "revision": 1,
+            "isBlocking": policy.blocking,
+            "isEnabled": True,
+            "isDeleted": False,
+            "settings": settings,
+        }
+
+    def evaluation(self, policy: Policy, state: Evaluation, repo: Repo, pull: Pull) -> dict[str, Any]:
+        """docs: Policy - Evaluations - List."""
+        return {
+            "evaluationId": guid("evaluation", f"{policy.id} {pull.number}"),
+            "artifactId": f"vstfs:///CodeReview/CodeReviewId/{repo.project_id}/{pull.number}",
+            "configuration": self.policy(policy, repo),
+            "status": state,
+            "startedDate": time(pull.created_at),
+        }
+
+    def vote_thread(self, vote: Vote) -> dict[str, Any]:
+        """docs: Pull Request Threads - List: what Azure DevOps opens for each vote."""
+
+        def value(kind: str, text: str) -> dict[str, str]:
+            return {"$type": f"System.{kind}", "$value": text}
+
+        comment = {
+            "id": 1,
+            "author": self.identity(vote.by),
+            "content": f"{vote.by.title()} voted {vote.vote}",
+            "commentType": "system",
+        }
+        return {
+            "id": vote.thread,
+            "publishedDate": time(vote.at),
+            "lastUpdatedDate": time(vote.at),
+            "comments": [comment],
+            "properties": {
+                "CodeReviewThreadType": value("String", "VoteUpdate"),
+                "CodeReviewVotedByIdentity": value("String", "1"),
+                "CodeReviewVoteResult": value("String", str(vote.vote)),
+            },
+            "identities": {"1": self.identity(vote.by)},
+        }
+
+
+def page(items: list[Any]) -> dict[str, Any]:
+    """What every list comes in."""
+    return {"count": len(items), "value": items}
+
+
+@cache
+def _models() -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for module in (base_models, location_models, policy_models, git_models):
+        found |= {name: each for name, each in vars(module).items() if isinstance(each, type)}
+    return found
+
+
+def wrong(value: object, kind: str) -> Iterator[str]:
+    """Say what a reply has that the client's model of it has not; `kind` as msrest writes it: `[GitRef]`, `{str}`."""
+    if kind[:1] in "[{":
+        inner = kind[1:-1]
+        items = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else None
+        if items is None or isinstance(value, list) != (kind[0] == "["):
+            yield f"{value!r} is no {kind}"
+        for item in items or ():
+            yield from wrong(item, inner)
+        return
+    model = _models().get(kind)
+    if model is None or value is None:
+        return
+    known = {each["key"]: each["type"] for each in model._attribute_map.values()}
+    if not isinstance(value, dict):
+        yield f"{value!r} is no {kind}"
+        return
+    for key, item in value.items():
+        if key not in known:
+            yield f"{kind} has no {key}"
+        else:
+            yield from wrong(item, known[key])
