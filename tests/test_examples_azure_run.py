@@ -77,7 +77,7 @@ def test_started_by_hand_new_says_which_variable_it_lacks(play: Callable[..., Do
     done = play("new.yml", code=2, Build__Reason="Manual")
     ((level, text),) = done.issues
     assert level == "error"
-    assert "--tag is '$(resources.pipeline.webui.runName)', a variable that the pipeline does not have" in text
+    assert "--tag has '$(resources.pipeline.webui.runName)' in it, a variable that the pipeline does not have" in text
 
 
 @pytest.mark.parametrize(

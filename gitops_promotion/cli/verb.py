@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from gitops_promotion.commands.session import Session
     from gitops_promotion.core.model import Outcome
 
-_MACRO = re.compile(r"\A\$\([\w. -]+\)\Z")
+_MACRO = re.compile(r"\$\([A-Za-z_][\w.-]*\)")
+# What people write for people.
+_FREE_TEXTS = ("comment", "description")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -151,14 +153,14 @@ def verb(function: Callable[..., "Sequence[Outcome] | View"]) -> Callable[..., N
 
 
 def _refuse_macros(given: Mapping[str, object]) -> None:
-    """Raise UsageError for an option that is a macro: Azure Pipelines hands those it does not know on as they are."""
+    """Raise UsageError for an option with a macro in it: Azure Pipelines hands on those it does not know."""
     for option in click.get_current_context().command.params:
         value = given.get(option.name or "")
-        if isinstance(value, str) and _MACRO.fullmatch(value):
+        if isinstance(value, str) and option.name not in _FREE_TEXTS and (macro := _MACRO.search(value)):
             where = f" or {option.envvar}" if isinstance(option.envvar, str) else ""
             raise UsageError(
-                f"{option.opts[-1]}{where} is {value!r}, a variable that the pipeline does not have: define it, or "
-                "correct its name"
+                f"{option.opts[-1]}{where} has {macro[0]!r} in it, a variable that the pipeline does not have: define "
+                "it, or correct its name"
             )
 
 

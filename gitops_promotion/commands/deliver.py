@@ -6,7 +6,7 @@ and the next run finishes the work.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gitops_promotion.commands.judge import Gate, judge
 from gitops_promotion.commands.session import Session
@@ -23,6 +23,7 @@ from gitops_promotion.core.model import (
     RefUpdate,
     Request,
     Result,
+    Standing,
     StatusState,
     Verdict,
 )
@@ -55,21 +56,29 @@ class Intent:
     """What a verb wants, and its own say on what is there already.
 
     `plan` makes the plan anew for a base (its commit's id): the tip, or where a branch worth keeping begins. `files`
-    are the contents that it edits. A veto returns the outcome that ends it.
+    are the contents that it edits. A veto returns the outcome that ends it. `pulls` holds the pull requests of branches
+    that deciding has asked for already, by branch.
     """
 
     plan: Callable[[str], Plan]
     files: Mapping[str, bytes]
     veto: Veto = _no_veto
+    pulls: Mapping[str, Sequence[PullRequest]] = field(default_factory=dict)
 
 
-def setting_tag(session: Session, request: Request, files: Mapping[str, bytes], veto: Veto = _no_veto) -> Intent:
+def setting_tag(
+    session: Session,
+    request: Request,
+    files: Mapping[str, bytes],
+    veto: Veto = _no_veto,
+    pulls: Mapping[str, Sequence[PullRequest]] | None = None,
+) -> Intent:
     """Return the intent to set the request's tag in `files`, the marked files of its environment at the tip."""
 
     def plan(base_sha: str) -> Plan:
         return planning.make(request, session.config, files, base=session.base, base_sha=base_sha)
 
-    return Intent(plan=plan, files=files, veto=veto)
+    return Intent(plan=plan, files=files, veto=veto, pulls=pulls or {})
 
 
 def deliver(session: Session, decide: Callable[[], Intent | Outcome]) -> Outcome:
@@ -104,7 +113,7 @@ def _propose(session: Session, intent: Intent) -> Outcome:
     if session.dry_run:
         plan = replace(plan, diff=diff.unified(intent.files, plan.edits))
         return replace(outcome_of(plan, "planned", "nothing was written"), plan=plan)
-    pulls = session.provider.pull_requests(head=plan.branch)
+    pulls = _pull_requests(session, intent, plan.branch)
     current = next((pull for pull in pulls if pull.state == "open"), None)
     branch = read_branch(session, plan.branch, request.group, request.app, request.feature)
     if branch is not None:
@@ -112,7 +121,7 @@ def _propose(session: Session, intent: Intent) -> Outcome:
     if (vetoed := intent.veto(pulls, branch)) is not None:
         return vetoed
 
-    kept = branch is not None and _worth_keeping(session, plan, branch)
+    kept = branch is not None and _worth_keeping(session, plan, branch, current)
     if branch is not None and kept:
         # The body names the base the branch really has, or each run would edit it.
         plan = intent.plan(branch.base_sha)
@@ -137,6 +146,11 @@ def _propose(session: Session, intent: Intent) -> Outcome:
     if armed.state == "merged":
         pull_request = session.provider.pull_request(pull_request.number)
     return _report(plan, result, head_sha, pull_request, armed)
+
+
+def _pull_requests(session: Session, intent: Intent, branch: str) -> Sequence[PullRequest]:
+    known = intent.pulls.get(branch)
+    return session.provider.pull_requests(head=branch) if known is None else known
 
 
 def _already_there(session: Session, plan: Plan) -> Outcome:
@@ -197,20 +211,34 @@ def _or_a_template(plan: Plan) -> str:
     return ", or set branchTemplate in the configuration" if plan.request.kind == "promote" else ""
 
 
-def _worth_keeping(session: Session, plan: Plan, branch: Branch) -> bool:
+def _worth_keeping(session: Session, plan: Plan, branch: Branch, current: PullRequest | None) -> bool:
     """Reviews and checks given on a branch keep their worth while it still says what is wanted and can be merged."""
     if not planning.same_edits(plan, branch.proposal, branch.head):
         return False
-    if plan.gated and _would_pass_now(session, plan, branch):
+    at_tip = branch.base_sha == session.tip
+    if not at_tip and session.repository.conflicts(session.tip, branch.sha):
         return False
-    return branch.base_sha == session.tip or not session.repository.conflicts(session.tip, branch.sha)
+    if at_tip and not plan.gated:
+        return True
+    if current is None:
+        standing = Standing(red=_published(session, branch.sha) == "failure")
+    else:
+        standing = session.provider.standing(current)
+    if standing.behind and not at_tip:
+        return False
+    return not (plan.gated and standing.red and _would_pass_now(session, plan, standing))
 
 
-def _would_pass_now(session: Session, plan: Plan, branch: Branch) -> bool:
-    """Return True if our check refused this head but would pass a new one: only a new commit runs it again."""
-    if _published(session, branch.sha) != "failure":
-        return False
-    return _verdict(session, plan.request).decision == "pass"
+def _would_pass_now(session: Session, plan: Plan, standing: Standing) -> bool:
+    """Return True if a check that failed on this head would pass on a new one, which alone runs it again.
+
+    A check that is not known to be ours fails again for all we know, unless it began before the environment was seen
+    healthy: so it gets one new head for each new word of Flux, not one an hour.
+    """
+    verdict = _verdict(session, plan.request)
+    if verdict.decision != "pass" or standing.red_since is None:
+        return verdict.decision == "pass"
+    return verdict.at is not None and verdict.at > standing.red_since
 
 
 def _published(session: Session, sha: str) -> StatusState | None:

@@ -195,13 +195,16 @@ def _decide(session: Session, move: Move, moves: Sequence[Move]) -> Intent | Out
     files = session.files(move.group, move.target)
     request = Request(kind="promote", group=move.group, app=move.app, tag=tag, environment=move.target)
     edits = markers.set_tag(files, group=move.group, app=move.app, tag=tag).edits
-    if edits and not move.forced and (why := _not_due(session, move, moves, tag)):
+    pulls: dict[str, Sequence[PullRequest]] = {}
+    if edits and not move.forced and (why := _not_due(session, move, moves, tag, pulls)):
         return move.outcome("skipped", why, tag)
-    return setting_tag(session, request, files, partial(_veto, session, move, request))
+    return setting_tag(session, request, files, partial(_veto, session, move, request), pulls)
 
 
-def _not_due(session: Session, move: Move, moves: Sequence[Move], tag: Tag) -> str:
-    """Return why nobody asked for this promotion, "" if it is due."""
+def _not_due(
+    session: Session, move: Move, moves: Sequence[Move], tag: Tag, known: dict[str, Sequence[PullRequest]]
+) -> str:
+    """Return why nobody asked for this promotion, "" if it is due; what the forge was asked for is kept in `known`."""
     here = (move.group, move.app, move.source)
     there = (move.group, move.app, move.target)
     timelines = session.timelines({here: tag}, [there], [place for m in moves for place in m.places])
@@ -215,7 +218,7 @@ def _not_due(session: Session, move: Move, moves: Sequence[Move], tag: Tag) -> s
     branch = session.config.branch(move.group, move.app, move.source)
     for pause in (*_LATE, None):
         try:
-            pulls = session.provider.pull_requests(head=branch)
+            pulls = known[branch] = session.provider.pull_requests(head=branch)
         except AuthError as error:
             if not session.dry_run:
                 raise
@@ -258,7 +261,7 @@ def _veto(
 
 
 def _heal_first(session: Session) -> list[Outcome]:
-    """Rebuild open promotions into the first environment that conflict with the tip: no other run will.
+    """Rebuild open promotions into the first environment that conflict with or lag behind the tip: no other run will.
 
     The body is a hint for which to look at; what is rebuilt is what the branch's tree proposes.
     """
@@ -274,7 +277,9 @@ def _heal_first(session: Session) -> list[Outcome]:
             branch = read_branch(session, pull.head, hint.group, hint.app)
             if branch is None or branch.proposal.environments != (first,) or branch.proposal.tag is None:
                 continue
-            if branch.base_sha == session.tip or not session.repository.conflicts(session.tip, branch.sha):
+            if branch.base_sha == session.tip:
+                continue
+            if not (session.repository.conflicts(session.tip, branch.sha) or session.provider.standing(pull).behind):
                 continue
             request = Request(
                 kind="promote",

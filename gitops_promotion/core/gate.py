@@ -4,6 +4,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from gitops_promotion.core.history import Stay
 from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, StatusState, Tag, Verdict
@@ -47,6 +48,7 @@ class _Evidence:
     state: StatusState
     sha: str
     description: str
+    at: datetime | None
 
 
 def status_gate(
@@ -86,7 +88,8 @@ def status_gate(
     pending = [e for _, e in sorted(found.items()) if e.state == "pending"]
     if found and not missing and not bad and not pending:
         seen = ", ".join(f"{e.context} on {e.sha[:7]}" for _, e in sorted(found.items()))
-        return Verdict(decision="pass", reasons=(f"{what} is healthy ({seen})",))
+        newest = max((e.at for e in found.values() if e.at), default=None)
+        return Verdict(decision="pass", reasons=(f"{what} is healthy ({seen})",), at=newest)
     if not stay.current:
         return Verdict(
             decision="refuse",
@@ -123,6 +126,7 @@ def evidence(
                     state=_state(status),
                     sha=sha,
                     description=_clean(status.description),
+                    at=status.created_at,
                 )
     return found
 

@@ -239,6 +239,19 @@ class AutoMerge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What of an open pull request's head keeps it from merging and only a new head mends.
+
+    `behind`: its base has moved on, and the forge demands that it holds the base's tip. `red`: a check that the forge
+    requires has failed on it; `red_since` is when its newest run began, None where it is our own for certain.
+    """
+
+    behind: bool = False
+    red: bool = False
+    red_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitStatus:
     """One status on a commit, already in neutral states.
 
@@ -291,10 +304,14 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A gate's answer. Each reason names the gate, the evidence and who can act."""
+    """A gate's answer. Each reason names the gate, the evidence and who can act.
+
+    `at` is when the newest status it rests on was posted, None where it rests on none.
+    """
 
     decision: Decision
     reasons: tuple[str, ...] = ()
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,8 +151,9 @@ def test_no_option_can_give_the_agent_a_command(text: str, step: Callable[..., A
 
 @pytest.mark.parametrize("name", ["tag", "Build.BuildNumber", "my-tag"])
 def test_a_variable_that_the_pipeline_does_not_have_is_named(name: str, step: Callable[..., Any]) -> None:
-    _, err = step("new", "--group=webshop", "--app=webui", f"--tag=$({name})", code=2)
-    assert f"error: --tag is '$({name})', a variable that the pipeline does not have: define it, or correct" in err
+    for tag in (f"$({name})", f"1.4.$({name})"):
+        _, err = step("new", "--group=webshop", "--app=webui", f"--tag={tag}", code=2)
+        assert f"error: --tag has '$({name})' in it, a variable that the pipeline does not have: define it, or" in err
     assert variables(err)["result;isOutput=true"] == "failed"
 
 
@@ -162,8 +163,13 @@ def test_a_token_that_is_a_variable_the_pipeline_does_not_have_is_not_sent_anywh
     monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "$(PROMOTION_TOKEN)")
     _, err = step("promote", code=2)
     assert (
-        "--token or GITOPS_PROMOTION_TOKEN is '$(PROMOTION_TOKEN)', a variable that the pipeline does not have" in err
+        "--token or GITOPS_PROMOTION_TOKEN has '$(PROMOTION_TOKEN)' in it, a variable that the pipeline does not have"
+        in err
     )
+
+
+def test_what_people_write_for_people_may_look_like_a_variable(step: Callable[..., Any]) -> None:
+    step("local", "set-status", "main", "kustomization/webshop-dev", "success", "--description", "ran $(make)")
 
 
 def test_an_empty_option_counts_as_absent(step: Callable[..., Any]) -> None:

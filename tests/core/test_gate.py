@@ -1,6 +1,8 @@
 """The status gate's rules (DESIGN 7), on values alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -57,6 +59,14 @@ def test_green_on_the_commit_that_brought_the_tag_passes() -> None:
     verdict = judge(HERE, {"c2": [said(FLUX)]})
     assert verdict.decision == "pass"
     assert FLUX in verdict.reasons[0]
+
+
+def test_a_pass_tells_when_the_newest_word_it_rests_on_was_said() -> None:
+    times = [datetime(2026, 3, 1, hour, tzinfo=UTC) for hour in (1, 2, 3)]
+    first, second, foreign = (replace(said(f"{FLUX}{number}"), created_at=at) for number, at in enumerate(times))
+    foreign = replace(foreign, context="ci")
+    assert judge(HERE, {"c3": [foreign, first], "c2": [second]}).at == times[1]
+    assert judge(HERE, {"c3": [said(FLUX)]}).at is None
 
 
 def test_b18_a_later_commit_speaks_for_skipped_ones_while_the_tag_stays() -> None:

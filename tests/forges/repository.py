@@ -1,8 +1,10 @@
 """The git half of a forge: a bare repository with the merges a forge makes, and git's own server program before it."""
 
+import gzip
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -99,6 +101,24 @@ class Repository(Remote):
     def protect(self, branches: set[str]) -> None:
         """Refuse pushes to these branches; what the forge and this class do itself is not held to it."""
         (self.path / "protected").write_text("".join(f"refs/heads/{branch}\n" for branch in sorted(branches)))
+
+    def branches(self) -> dict[str, str]:
+        """All branches with their commits, read as git keeps them: a forge looks at them with every request."""
+        found = {}
+        packed = self.path / "packed-refs"
+        for line in packed.read_text().splitlines() if packed.exists() else ():
+            sha, _, ref = line.partition(" ")
+            if ref.startswith("refs/heads/"):
+                found[ref.removeprefix("refs/heads/")] = sha
+        heads = self.path / "refs" / "heads"
+        for folder, _, names in os.walk(heads):
+            for name in names:
+                path = Path(folder, name)
+                # A push that goes on meanwhile writes beside the ref, and may delete it.
+                with suppress(FileNotFoundError):
+                    if not name.endswith(".lock") and (sha := path.read_text().strip()):
+                        found[str(path.relative_to(heads))] = sha
+        return dict(sorted(found.items()))
 
     def commits(self, revisions: str, *options: str) -> list[Commit]:
         """Read commits as `git log` lists them, newest first."""
@@ -209,21 +229,32 @@ class Repository(Remote):
 
 
 def serve_git(root: Path, request: Request, user: str) -> Response:
-    """Answer a request of git's smart HTTP for the repositories below `root`; who may do what was decided before."""
-    environ = {
-        **ENVIRON,
-        "GIT_PROJECT_ROOT": str(root),
-        "GIT_HTTP_EXPORT_ALL": "1",
-        "REMOTE_USER": user,
-        "REQUEST_METHOD": request.method,
-        "PATH_INFO": request.path,
-        "QUERY_STRING": request.target.partition("?")[2],
-        "CONTENT_TYPE": request.headers.get("content-type", ""),
-        "CONTENT_LENGTH": str(len(request.body)),
-        "HTTP_CONTENT_ENCODING": request.headers.get("content-encoding", ""),
-        "GIT_PROTOCOL": request.headers.get("git-protocol", ""),
-    }
-    done = subprocess.run(["git", "http-backend"], input=request.body, env=environ, capture_output=True, check=True)
-    head, _, content = done.stdout.partition(b"\r\n\r\n")
-    fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-    return Response(status=int(fields.pop("Status", "200").split()[0]), headers=fields, body=content)
+    """Answer a request of git's smart HTTP for the repositories below `root`; who may do what was decided before.
+
+    What git's own `http-backend` does, without its process before each of the real ones (gitprotocol-http).
+    """
+    service = request.query.get("service") or request.path.rpartition("/")[2]
+    asks = request.method == "GET"
+    folder = root / request.path.strip("/").removesuffix("/info/refs" if asks else f"/{service}")
+    if service not in ("git-upload-pack", "git-receive-pack") or not (folder / "HEAD").exists():
+        return Response(status=404, headers={"Content-Type": "text/plain"}, body=b"Not Found\n")
+    protocol = request.headers.get("git-protocol", "")
+    environ = {**ENVIRON, "GIT_PROTOCOL": protocol, "REMOTE_USER": user}
+    command = [
+        "git",
+        service.removeprefix("git-"),
+        "--stateless-rpc",
+        *(["--advertise-refs"] if asks else []),
+        str(folder),
+    ]
+    body = request.body
+    if request.headers.get("content-encoding") == "gzip":
+        body = gzip.decompress(body)
+    # What fails says so in its output, as `http-backend` hands it on.
+    done = subprocess.run(command, input=body, env=environ, capture_output=True, check=False)
+    kind, head = "advertisement" if asks else "result", b""
+    if asks and not (service == "git-upload-pack" and "version=2" in protocol):
+        line = f"# service={service}\n"
+        head = f"{len(line) + 4:04x}{line}0000".encode()
+    headers = {"Content-Type": f"application/x-{service}-{kind}", "Cache-Control": "no-cache"}
+    return Response(status=200, headers=headers, body=head + done.stdout)

@@ -1,6 +1,8 @@
 """HTTP on loopback: reads requests, keeps the log, lets faults happen. What the answers are is a forge's own affair."""
 
 import http.client
+import io
+import itertools
 import socket
 import struct
 import threading
@@ -24,6 +26,7 @@ class Server:
     def __init__(self, answer: Callable[[Request], Response], kind: Callable[[str], Kind]) -> None:
         self.faults = Faults()
         self.requests: list[Request] = []
+        self._numbers = itertools.count(1)
         self._answer = answer
         self._kind = kind
         self._lock = threading.Lock()
@@ -69,7 +72,7 @@ class Server:
         shown = {name: value for name, value in headers.items() if name not in SECRETS}
         with self._lock:
             request = Request(
-                number=len(self.requests) + 1,
+                number=next(self._numbers),
                 kind=self._kind(parts.path),
                 method=method,
                 path=unquote(parts.path) if self._kind(parts.path) != "git" else parts.path,
@@ -145,6 +148,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.close()
             self.rfile.close()
             self.connection.close()
+            # For http.server, which would flush it once more.
+            self.wfile = io.BytesIO()
             return
         self.send_response(response.status, http.client.responses.get(response.status, "Unknown"))
         for name, value in response.headers.items():

@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, StatusState
+from gitops_promotion.core.model import (
+    OWN_CONTEXT,
+    AutoMerge,
+    CommitStatus,
+    Draft,
+    PullRequest,
+    Standing,
+    StatusState,
+)
 from gitops_promotion.core.texts import BODY_LIMIT
 from gitops_promotion.errors import ProviderError
 
@@ -221,6 +229,23 @@ class TestAutoMerge:
         forge.provider.close_pull_request(opened)
         assert forge.provider.set_auto_merge(opened, enabled=True).state in ("moved", "refused")
         assert forge.provider.pull_request(opened.number).state == "closed"
+
+
+class TestStanding:
+    def test_of_a_fresh_one_there_is_nothing_to_mend(self, forge: "Forge") -> None:
+        assert forge.provider.standing(propose(forge, gated=True)) == Standing()
+
+    def test_a_base_that_moves_on_is_nothing_where_nobody_demands_its_tip(self, forge: "Forge") -> None:
+        opened = propose(forge, gated=True)
+        forge.push("main", {"other.txt": "1\n"})
+        assert forge.provider.standing(opened) == Standing()
+
+    def test_our_own_verdict_makes_it_red_until_it_is_taken_back(self, forge: "Forge") -> None:
+        opened = propose(forge, gated=True)
+        forge.provider.set_status(opened.head_sha, CommitStatus(context=OWN_CONTEXT, state="failure"))
+        assert forge.provider.standing(opened) == Standing(red=True)
+        forge.provider.set_status(opened.head_sha, CommitStatus(context=OWN_CONTEXT, state="pending"))
+        assert forge.provider.standing(opened) == Standing()
 
 
 class TestStatuses:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion.core.model import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, PullRequest
+from gitops_promotion.core.model import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, PullRequest, Standing
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError, TransientError, UsageError
 from gitops_promotion.providers import PATIENCE
 from tests.forges import faults
@@ -70,6 +70,8 @@ class TestRequests:
 
     def test_what_github_does_not_know_yet_is_asked_again(self, github_forge: "GitHubForge") -> None:
         github_forge.require_gate()
+        # The answer to the opening is the first that does not know.
+        github_forge.server.world.unknown_reads = 2
         opened = propose(github_forge)
         github_forge.calls()
         assert arm(github_forge, opened).state == "armed"
@@ -333,6 +335,45 @@ class TestMerging:
         moved = faults.refusal(405, "Base branch was modified. Review and try the merge again.")
         github_forge.server.faults.add(moved, method="PUT", times=2)
         assert github_forge.provider.merge(opened).state == "merged"
+
+
+class TestStanding:
+    def test_where_main_must_be_up_to_date_one_that_is_not_is_behind(self, github_forge: "GitHubForge") -> None:
+        github_forge.hosted.protect("main", checks=["ci"], strict=True)
+        opened = propose(github_forge)
+        github_forge.hosted.post_status(opened.head_sha, "ci", "success")
+        assert github_forge.provider.standing(opened) == Standing()
+        github_forge.push("main", {"other.txt": "1\n"})
+        github_forge.calls()
+        github_forge.slept.clear()
+        assert github_forge.provider.standing(opened) == Standing(behind=True)
+        # Right after a push GitHub does not know yet.
+        assert len(github_forge.calls()) == len(github_forge.slept) + 1 == 2
+
+    def test_a_required_check_run_that_failed_tells_when_its_last_run_began(self, github_forge: "GitHubForge") -> None:
+        github_forge.hosted.protect("main", checks=["promotion-status", "ci"])
+        opened = propose(github_forge)
+        github_forge.hosted.check_run(opened.head_sha, "lint", "failure")
+        github_forge.hosted.check_run(opened.head_sha, "ci", "skipped")
+        assert github_forge.provider.standing(opened) == Standing()
+        for conclusion in ("failure", "timed_out"):
+            github_forge.hosted.check_run(opened.head_sha, "promotion-status", conclusion)
+            began = github_forge.hosted.repo.newest_checks(opened.head_sha)[0].started_at
+            assert github_forge.provider.standing(opened) == Standing(red=True, red_since=began)
+        github_forge.hosted.check_run(opened.head_sha, "promotion-status", "")
+        assert github_forge.provider.standing(opened) == Standing()
+
+    def test_without_the_right_to_see_checks_it_is_left_as_it_is_and_that_is_said(
+        self, github_forge: "GitHubForge", caplog: pytest.LogCaptureFixture
+    ) -> None:
+        github_forge.hosted.protect("main", checks=["promotion-status"])
+        opened = propose(github_forge)
+        github_forge.hosted.check_run(opened.head_sha, "promotion-status", "failure")
+        rights = {"contents": "write", "pull_requests": "write", "statuses": "read"}
+        token = github_forge.server.give_token("promoter[bot]", kind="installation", permissions=rights)
+        assert github_forge.connect(token=token).standing(opened) == Standing()
+        assert "the checks of #1 were not looked at: " in caplog.text
+        assert "checks: read" in caplog.text
 
 
 class TestStatuses:

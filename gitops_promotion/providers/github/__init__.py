@@ -11,24 +11,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, Review
+from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, Review, Standing
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.github.address import Address
 from gitops_promotion.providers.github.answers import (
     CHECK_RUNS,
     CONTEXTS,
-    LOOK,
-    METHODS,
-    READY,
     REVIEWS,
-    Look,
-    answer,
     check_runs_of,
     check_sha,
     get,
     listed,
-    look_of,
     newest,
     next_page,
     one_line,
@@ -37,14 +31,12 @@ from gitops_promotion.providers.github.answers import (
     statuses_of,
 )
 from gitops_promotion.providers.github.api import PAGE, PAGES, Api, Given, RefusedError, token
+from gitops_promotion.providers.github.merging import PAUSES, Merges
 
 __all__ = ["GitHub", "connect", "token"]
 
 COMMITS = 100
 """Commits asked for their statuses in one request."""
-
-_PAUSES = (1.0, 2.0, 4.0, 8.0)
-_TRIES = 3
 
 
 def connect(connection: Connection) -> "GitHub":
@@ -66,11 +58,9 @@ class GitHub:
         self._names = {"owner": address.owner, "name": address.name}
         self._prefixes = (connection.branch_prefix, "feature/", "remove/")
         self._apps = frozenset(slug.casefold() for slug in connection.check_run_apps)
-        self._method = connection.merge_method.upper()
+        self._merges = Merges(self._api, address, method=connection.merge_method, sleep=connection.sleep)
         # What answers have told on the way; each entry saves a request.
-        self._ids: dict[int, str] = {}
         self._open: dict[str, int | None] = {}
-        self._armed_for: dict[int, str] = {}
 
     def pull_request(self, number: int) -> PullRequest:
         """Return one pull request whole. Raises ProviderError if there is none of that number, or a fork's."""
@@ -149,7 +139,7 @@ class GitHub:
             data = self._created(draft)
         pull_request = self._at(self._ours(data), draft.head_sha)
         self._open[draft.head] = pull_request.number
-        if pull_request.auto_merge and self._armed_for.get(pull_request.number) != draft.head_sha:
+        if pull_request.auto_merge and self._merges.armed_for.get(pull_request.number) != draft.head_sha:
             if self.set_auto_merge(pull_request, enabled=False).state != "off":
                 raise LeaseLostError(f"pull request #{pull_request.number} was merged or closed in between")
             return self.pull_request(pull_request.number)
@@ -195,7 +185,7 @@ class GitHub:
 
     def _at(self, pull_request: PullRequest, head_sha: str) -> PullRequest:
         """Return it as soon as it shows the pushed head: GitHub moves it some time after the branch."""
-        for pause in _PAUSES:
+        for pause in PAUSES:
             if pull_request.head_sha == head_sha:
                 return pull_request
             self._sleep(pause)
@@ -228,115 +218,15 @@ class GitHub:
 
         `clean` where nothing is required, so that GitHub arms nothing: it could be merged now, and is not.
         """
-        return self._arm(pull_request) if enabled else self._disarm(pull_request)
-
-    def _arm(self, pull_request: PullRequest) -> AutoMerge:
-        refusal, queue = "", False
-        for _ in range(_TRIES):
-            if refusal or not self._method or pull_request.number not in self._ids:
-                look = self._look(pull_request)
-                queue = look.queue
-                if (instead := answer(look, pull_request, refusal)) is not None:
-                    return instead
-                if look.status in READY and queue:
-                    return self._enqueue(pull_request)
-                if look.armed:
-                    # Whoever armed it may have seen another head, and arming anew is refused.
-                    self._disarm(pull_request)
-            refusal = self._enable(pull_request, queue=queue)
-            if not refusal:
-                self._armed_for[pull_request.number] = pull_request.head_sha
-                return AutoMerge(state="armed")
-        return AutoMerge(state="refused", reason=f"GitHub says {refusal!r}: run this again")
-
-    def _enable(self, pull_request: PullRequest, *, queue: bool) -> str:
-        """Return "" if it is armed now, else what GitHub says."""
-        wish = {"pullRequestId": self._ids[pull_request.number], "expectedHeadOid": pull_request.head_sha}
-        # A merge queue has a method of its own.
-        return self._mutate("enablePullRequestAutoMerge", wish if queue else wish | {"mergeMethod": self._method})
-
-    def _enqueue(self, pull_request: PullRequest) -> AutoMerge:
-        """Put into the merge queue what is ready for it."""
-        wish = {"pullRequestId": self._ids[pull_request.number], "expectedHeadOid": pull_request.head_sha}
-        refusal = self._mutate("enqueuePullRequest", wish)
-        if refusal and not self._look(pull_request).queued:
-            return AutoMerge(state="refused", reason=f"GitHub's merge queue says {refusal!r}: run this again")
-        return AutoMerge(state="armed", reason=f"pull request #{pull_request.number} is in the merge queue")
-
-    def _disarm(self, pull_request: PullRequest) -> AutoMerge:
-        self._armed_for.pop(pull_request.number, None)
-        if pull_request.number not in self._ids:
-            self._glance(pull_request.number)
-        this = {"pullRequestId": self._ids[pull_request.number]}
-        refusal = self._mutate("disablePullRequestAutoMerge", this)
-        if not refusal:
-            return AutoMerge(state="off")
-        look = self._glance(pull_request.number)
-        name = f"pull request #{pull_request.number}"
-        if look.state != "OPEN":
-            return AutoMerge(state="refused", reason=f"{name} is {look.state.lower()} already: open a new one")
-        if look.queued:
-            refusal = self._mutate("dequeuePullRequest", {"id": look.id})
-        elif not look.armed:
-            refusal = ""
-        if refusal:
-            return AutoMerge(state="refused", reason=f"{name} stays armed, GitHub says {refusal!r}: disarm it by hand")
-        return AutoMerge(state="off")
-
-    def _mutate(self, name: str, wish: Mapping[str, object]) -> str:
-        """Return "" if GitHub did it, else why not."""
-        kind = name[:1].upper() + name[1:]
-        query = f"mutation($input: {kind}Input!) {{ {name}(input: $input) {{ clientMutationId }} }}"
-        try:
-            self._api.graphql(query, {"input": dict(wish)}, needs="contents: write and pull-requests: write")
-        except RefusedError as error:
-            return error.said
-        return ""
+        return self._merges.arm(pull_request) if enabled else self._merges.disarm(pull_request)
 
     def merge(self, pull_request: PullRequest) -> AutoMerge:
         """Merge it now, at exactly `pull_request.head_sha`; `refused` with what to do where GitHub does not."""
-        if not self._method:
-            self._glance(pull_request.number)
-        body = {"sha": pull_request.head_sha, "merge_method": self._method.lower()}
-        said = ""
-        for pause in _PAUSES[:_TRIES]:
-            try:
-                path = f"{self._path}/pulls/{pull_request.number}/merge"
-                self._api.rest("PUT", path, body, needs="contents: write")
-            except RefusedError as error:
-                if error.status not in (404, 405, 409, 422):
-                    raise
-                said = error.said
-            else:
-                return AutoMerge(state="merged")
-            if not re.search(r"base branch was modified", said, re.IGNORECASE):
-                break
-            self._sleep(pause)
-        instead = answer(self._glance(pull_request.number), pull_request, said)
-        if instead is not None and instead.state != "clean":
-            return instead
-        return AutoMerge(
-            state="refused",
-            reason=f"pull request #{pull_request.number} was not merged, GitHub says {said!r}: merge it by hand",
-        )
+        return self._merges.merge(pull_request)
 
-    def _look(self, pull_request: PullRequest) -> Look:
-        """Look until GitHub has computed what it says, a bounded time: after a push it takes some seconds."""
-        look = self._glance(pull_request.number)
-        for pause in _PAUSES:
-            if look.settled and (look.state != "OPEN" or look.head_sha == pull_request.head_sha):
-                break
-            self._sleep(pause)
-            look = self._glance(pull_request.number)
-        return look
-
-    def _glance(self, number: int) -> Look:
-        """Look once."""
-        data = self._api.graphql(LOOK, {**self._names, "number": number}, needs="pull-requests: read")
-        look = look_of(data)
-        self._ids[number] = look.id
-        self._method = self._method or (look.methods or METHODS)[0]
-        return look
+    def standing(self, pull_request: PullRequest) -> Standing:
+        """Return what of an open pull request's head only a new one mends; needs to read check runs."""
+        return self._merges.standing(pull_request)
 
     # -- statuses and reviews
 
@@ -430,7 +320,7 @@ class GitHub:
             )
         found = pull_of(data)
         if found is not None:
-            self._ids[found.number] = get(data, str, "node_id")
+            self._merges.ids[found.number] = get(data, str, "node_id")
         return found
 
 

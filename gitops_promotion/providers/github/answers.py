@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from gitops_promotion.core.model import AutoMerge, CommitStatus, PullRequest, Review, StatusState
+from gitops_promotion.core.model import (
+    OWN_CONTEXT,
+    AutoMerge,
+    CommitStatus,
+    PullRequest,
+    Review,
+    Standing,
+    StatusState,
+)
 from gitops_promotion.errors import ProviderError, UsageError
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -18,13 +26,23 @@ _IGNORED_CONCLUSIONS = ("NEUTRAL", "SKIPPED")
 T = TypeVar("T")
 
 SETTINGS = "mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed"
+_PULL = """id state isDraft headRefOid mergeable mergeStateStatus isMergeQueueEnabled isInMergeQueue
+      autoMergeRequest { enabledAt }"""
 LOOK = f"""query($owner: String!, $name: String!, $number: Int!) {{
   repository(owner: $owner, name: $name) {{
     {SETTINGS}
-    pullRequest(number: $number) {{
-      id state isDraft headRefOid mergeable mergeStateStatus isMergeQueueEnabled isInMergeQueue
-      autoMergeRequest {{ enabledAt }}
-    }}
+    pullRequest(number: $number) {{ {_PULL} }}
+  }}
+}}"""
+STANDING = f"""query($owner: String!, $name: String!, $number: Int!, $oid: GitObjectID!) {{
+  repository(owner: $owner, name: $name) {{
+    {SETTINGS}
+    pullRequest(number: $number) {{ {_PULL} }}
+    object(oid: $oid) {{ ... on Commit {{ statusCheckRollup {{ contexts(first: 100) {{ nodes {{
+      __typename
+      ... on StatusContext {{ context state createdAt isRequired(pullRequestNumber: $number) }}
+      ... on CheckRun {{ conclusion startedAt isRequired(pullRequestNumber: $number) }}
+    }} }} }} }} }}
   }}
 }}"""
 REVIEWS = """query($owner: String!, $name: String!, $number: Int!, $after: String) {
@@ -141,6 +159,25 @@ def look_of(data: Mapping[str, Any]) -> Look:
         queue=get(pull, bool, "isMergeQueueEnabled"),
         queued=get(pull, bool, "isInMergeQueue"),
         methods=tuple(method for method, yes in zip(METHODS, allowed, strict=True) if yes),
+    )
+
+
+def standing_of(data: Mapping[str, Any]) -> tuple[Look, Standing]:
+    """Read the answer to STANDING. Of several red checks the one that ran last counts; our own comes first."""
+    look = look_of(data)
+    commit = get(data, dict, "repository").get("object")
+    nodes = _rollup(commit if isinstance(commit, dict) else {}).get("nodes") or ()
+    red = [each for each in nodes if isinstance(each, dict) and each.get("isRequired") is True and _is_red(each)]
+    began = [time for each in red if (time := time_of(each, "startedAt") or time_of(each, "createdAt"))]
+    ours = any(optional(each, "context").casefold() == OWN_CONTEXT for each in red)
+    since = None if ours else max(began, default=None)
+    return look, Standing(behind=look.status == "BEHIND", red=ours or since is not None, red_since=since)
+
+
+def _is_red(node: Mapping[str, Any]) -> bool:
+    conclusion = optional(node, "conclusion")
+    return optional(node, "state") in ("FAILURE", "ERROR") or (
+        conclusion not in ("", "SUCCESS", *_IGNORED_CONCLUSIONS) and optional(node, "__typename") == "CheckRun"
     )
 
 

@@ -24,6 +24,7 @@ from gitops_promotion.core.model import (
     Refs,
     RefUpdate,
     Review,
+    Standing,
 )
 from gitops_promotion.core.texts import TITLE_LIMIT
 from gitops_promotion.errors import LeaseLostError, ProviderError, UsageError
@@ -254,6 +255,11 @@ class Local:
             updates.append(RefUpdate(ref=head, new=None, expected=record.head_sha))
         updates.append(self._ledger.save(replace(record, state="merged", merge_sha=after, armed_for=None)))
         return updates, AutoMerge(state="merged")
+
+    def standing(self, pull_request: PullRequest) -> Standing:
+        """Return whether the published verdict holds it back; a plain git server demands nothing else."""
+        said = self.statuses([pull_request.head_sha])[pull_request.head_sha]
+        return Standing(red=any((each.context, each.state) == (OWN_CONTEXT, "failure") for each in said))
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
         """Return the newest status per context of each commit, newest first; an unreadable record counts as none."""

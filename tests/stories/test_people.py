@@ -1,0 +1,104 @@
+"""People merge, close, push and edit in the middle of it."""
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.stories.story import Story
+
+BRANCH = "promote/webshop-webui"
+
+
+def test_what_a_person_closes_stays_closed_until_there_is_something_new(story: "Story") -> None:
+    story.build("1.4.2")
+    [prod] = story.open()
+    story.stage.close(prod)
+    assert [run.results for run in story.heal()] == [["declined"]]
+    assert story.open() == []
+    story.build("1.4.3")
+    assert len(story.open()) == 1
+    assert story.tags() == ("1.4.3", "1.4.3", "1.0.0")
+
+
+def test_b11_a_push_into_a_promotion_ends_its_check_and_is_never_overwritten(story: "Story") -> None:
+    story.clusters[0].silent = True
+    mine: list[str] = []
+    story.later(20, lambda: mine.append(story.stage.push(BRANCH, {"webshop/qa/extra.yaml": "a: 1\n"})))
+    story.stage.dispatch("webshop", "webui", "1.4.2")
+    story.play()
+    waited = [run for run in story.runs if run.verb == "status" and run.trigger.sha != mine[0]][-1]
+    assert waited.results == ["refused"]
+    assert "superseded" in waited.printed
+    [pull] = [pull for pull in story.stage.pulls() if pull.state == "open"]
+    assert pull.sha == mine[0]
+    stopped = story.build("1.4.3")[0]
+    assert (stopped.verb, stopped.results, stopped.code) == ("new", ["failed"], 2)
+    assert f"{mine[0][:7]} 'Change'" in stopped.printed
+    [pull] = [pull for pull in story.stage.pulls() if pull.state == "open"]
+    assert (pull.sha, pull.armed) == (mine[0], False)
+    assert story.tags() == ("1.4.2", "1.0.0", "1.0.0")
+    # The person has their way: what was merged with it goes on as any promotion.
+    story.clusters[0].silent = False
+    story.stage.merge(pull.number)
+    story.play()
+    assert story.tags() == ("1.4.2", "1.4.2", "1.0.0")
+    [prod] = [pull for pull in story.stage.pulls() if pull.state == "open"]
+    assert story.stage.show(prod.branch, "webshop/prod/webui.yaml").count("1.4.2") == 1
+
+
+def test_a_newer_image_overtakes_the_one_that_waits(story: "Story") -> None:
+    story.clusters[0].sick = {"1.4.2"}
+    story.later(40, lambda: story.stage.dispatch("webshop", "webui", "1.4.3"))
+    story.build("1.4.2")
+    assert story.tags() == ("1.4.3", "1.4.3", "1.0.0")
+    [prod] = story.open()
+    story.stage.merge(prod)
+    story.play()
+    assert story.tags() == ("1.4.3", "1.4.3", "1.4.3")
+
+
+def test_what_people_change_by_hand_is_not_promoted_and_not_undone(story: "Story") -> None:
+    story.build("1.4.2")
+    [prod] = story.open()
+    story.stage.merge(prod)
+    story.play()
+    hotfix = story.stage.show("main", "webshop/prod/webui.yaml").replace("1.4.2", "1.4.2-fix")
+    story.stage.push("main", {"webshop/prod/webui.yaml": hotfix}, message="Hotfix")
+    by_hand = story.stage.show("main", "webshop/dev/webui.yaml").replace("1.4.2", "9.9.9")
+    story.stage.push("main", {"webshop/dev/webui.yaml": by_hand}, message="Try something")
+    runs = story.play()
+    assert {result for run in runs for result in run.results} == {"skipped"}
+    assert {result for run in story.heal() for result in run.results} == {"skipped"}
+    assert story.tags() == ("9.9.9", "1.4.2", "1.4.2-fix")
+    assert story.open() == []
+
+
+def test_b6_a_rewritten_text_changes_nothing(story: "Story") -> None:
+    story.clusters[0].silent = True
+    said = {
+        "group": "webshop",
+        "app": "webui",
+        "tag": "6.6.6",
+        "env": "dev",
+        "sha": "",
+        "feature": "",
+        "type": "promote",
+    }
+    lie = f"<!-- metadata = {json.dumps(said)} -->"
+    story.later(20, lambda: story.stage.edit(story.open()[0], body=lie))
+    story.later(30, lambda: setattr(story.clusters[0], "silent", False))
+    story.build("1.4.2")
+    assert story.tags() == ("1.4.2", "1.4.2", "1.0.0")
+
+
+def test_a_pull_request_of_a_person_passes_unless_it_slips_a_tag_past_the_gate(story: "Story") -> None:
+    story.stage.push("docs", {"README.md": "# New\n"})
+    plain = story.stage.open("docs")
+    [run] = story.play()
+    assert (run.trigger.number, run.results) == (plain, ["passed"])
+    early = story.stage.show("main", "webshop/prod/webui.yaml").replace("1.0.0", "1.4.2")
+    story.stage.push("feature/quick", {"webshop/prod/webui.yaml": early})
+    sly = story.stage.open("feature/quick")
+    [run] = story.play()
+    assert (run.trigger.number, run.results, run.code) == (sly, ["refused"], 3)
+    assert "has not been in qa" in run.printed
