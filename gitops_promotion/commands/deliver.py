@@ -180,8 +180,13 @@ def read_branch(session: Session, name: str, group: str, app: str, feature: str 
     entries = session.repository.commits(session.tip, sha)
     blobs = session.blobs(oid for entry in entries for change in entry.changes for oid in (change.old, change.new))
     head = session.repository.read(sha, {change.path for entry in entries for change in entry.changes})
+    merges = {
+        entry.sha
+        for entry in entries
+        if planning.may_be_the_forges(entry) and session.repository.is_plain_merge(entry.sha, *entry.parents)
+    }
     proposal = planning.read_proposal(
-        entries, blobs, head, config=session.config, group=group, app=app, feature=feature
+        entries, blobs, head, merges, config=session.config, group=group, app=app, feature=feature
     )
     parents = entries[-1].parents if entries else ()
     return Branch(sha=sha, base_sha=parents[0] if parents else sha, proposal=proposal, head=head)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitops_promotion.commands.session import Place, Session
-from gitops_promotion.core import gate, history
+from gitops_promotion.core import gate, history, markers
 from gitops_promotion.core.model import CommitStatus, Tag, Verdict
+from gitops_promotion.errors import ConfigError
 
 Statuses = Callable[[Sequence[str]], Mapping[str, Sequence[CommitStatus]]]
 """Who is asked for the statuses of commits."""
@@ -25,8 +26,9 @@ class Gate:
 def judge(session: Session, asked: Gate, *, expired: bool, ask: Statuses | None = None) -> Verdict:
     """Return the verdict at the session's tip, with one request to the forge, or what `ask` costs.
 
-    Raises GitError, ProviderError.
+    Raises GitError, ProviderError, ConfigError.
     """
+    _check_names(session, asked)
     key = (asked.group, asked.app, asked.previous)
     session.read_applications([key])
     places = [Place(group=asked.group, environment=asked.previous)]
@@ -47,3 +49,18 @@ def judge(session: Session, asked: Gate, *, expired: bool, ask: Statuses | None 
         expired=expired,
         causes=gate.suspects(stay, statuses, contexts, session.blobs(())) if stay else (),
     )
+
+
+def _check_names(session: Session, asked: Gate) -> None:
+    """Raise ConfigError where the statuses of another group's environment would speak for this one's."""
+    config = session.config
+    names = [environment.name for environment in config.environments]
+    for group, environment in gate.rivals(config.status_contexts, asked.group, asked.previous, names):
+        place = Place(group=group, environment=environment)
+        session.read_marked([place], [])
+        if any(found == group for found, _ in markers.applications(session.files(group, environment))):
+            raise ConfigError(
+                f"{session.config_file}: the statuses of {asked.group} in {asked.previous} and of {group} in "
+                f"{environment} have the same name: rename one of the two, or set statusContext to a pattern that "
+                "tells them apart, such as */{group}/{env}"
+            )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitops_promotion.core.history import Stay
-from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, StatusState, Tag, Verdict
+from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, StatusState, Tag, Verdict, is_name
 from gitops_promotion.core.plan import changed_tags
 
 CANDIDATES = 100
@@ -22,6 +22,24 @@ _FLUX = re.compile(r"fluxcd(?::.*)?", re.IGNORECASE | re.DOTALL)
 def contexts(templates: Sequence[str], group: str, environment: str) -> list[str]:
     """Return the configured context patterns for one group and environment."""
     return [template.replace("{group}", group).replace("{env}", environment) for template in templates]
+
+
+def rivals(
+    templates: Sequence[str], group: str, environment: str, environments: Iterable[str]
+) -> list[tuple[str, str]]:
+    """Return every other (group, environment) whose statuses could not be told from these, whatever groups there are.
+
+    `a-b` in `c` and `a` in `b-c` both report as `a-b-c` (B32). A template without {group} means all groups alike.
+    """
+    found: dict[tuple[str, str], None] = {}
+    for template in templates:
+        [name] = contexts([template], group, environment)
+        for other in environments if template.count("{group}") == 1 else ():
+            before, _, after = template.replace("{env}", other).partition("{group}")
+            middle = name[len(before) : len(name) - len(after)]
+            if f"{before}{middle}{after}".casefold() == name.casefold() and is_name(middle):
+                found[middle, other] = None
+    return [pair for pair in found if pair != (group, environment)]
 
 
 def asked(stay: Stay) -> list[str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from gitops_promotion.core import markers
@@ -142,6 +142,7 @@ def read_proposal(
     entries: Sequence[Entry],
     blobs: Mapping[str, bytes],
     head: Mapping[str, bytes],
+    merges: Set[str] = frozenset(),
     *,
     config: Config,
     group: str,
@@ -151,10 +152,11 @@ def read_proposal(
     """Read the commits a branch has beyond the default branch, newest first.
 
     `blobs` holds the contents of all changed files by object id, `head` those of the changed paths at the branch's
-    tip. Trailers alone prove nothing (an amended commit keeps them): a commit of ours changed nothing but tags of its
-    application, or exactly what its `Edits` trailer says.
+    tip, `merges` the commits that `may_be_the_forges` and hold what merging gives by itself. Trailers alone prove
+    nothing (an amended commit keeps them): a commit of ours changed nothing but tags of its application, or exactly
+    what its `Edits` trailer says.
     """
-    ours = [entry for entry in entries if _is_ours(entry, blobs)]
+    ours = [entry for entry in entries if entry.sha in merges or _is_ours(entry, blobs)]
     rivals = {rival for entry in entries if (rival := _rival(entry, f"{group}/{app}", feature))}
     changes = [change for entry in ours if len(entry.parents) < 2 for change in entry.changes]
     environments = {config.environment_of(change.path, group) for change in changes if group}
@@ -198,10 +200,16 @@ def _rival(entry: Entry, owner: str, feature: str) -> str:
     return f"{promoted} (feature {other})" if other else promoted
 
 
+def may_be_the_forges(entry: Entry) -> bool:
+    """Return True for what GitHub's "Update branch" commits; a conflict that a person solved there looks alike."""
+    signed = entry.committer_email == _FORGE_COMMITTER and entry.message.startswith("Merge branch ")
+    return len(entry.parents) == 2 and signed
+
+
 def _is_ours(entry: Entry, blobs: Mapping[str, bytes]) -> bool:
     subject = entry.message.partition("\n")[0]
     if len(entry.parents) > 1:
-        return entry.committer_email == _FORGE_COMMITTER and subject.startswith("Merge branch ")
+        return False
     if entry.author_email == _PREDECESSOR and subject.startswith(_PREDECESSOR_SUBJECTS):
         return True
     if "Edits" in entry.trailers:

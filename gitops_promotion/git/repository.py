@@ -367,6 +367,11 @@ class Repository:
             return Merge(sha=None, conflicts=paths)
         return Merge(sha=self._objects.commit_tree(tree, (base, head), message, self._signers(), self._seconds()))
 
+    def is_plain_merge(self, sha: str, ours: str, theirs: str) -> bool:
+        """Return True if a commit holds exactly what merging its two parents gives by itself: nobody added to it."""
+        tree, paths = self._merged(ours, theirs)
+        return not paths and tree == self._git("rev-parse", "--verify", f"{full_sha(sha)}^{{tree}}").decode().strip()
+
     def _merged(self, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
         self._settle(ours, theirs)
         return self._objects.merge_trees(ours, theirs)

@@ -325,3 +325,22 @@ def test_dry_run_looks_once_and_publishes_nothing(shop: "Shop") -> None:
     before = shop.remote.git("for-each-ref")
     assert shop.run("status", "--pr", "2", "--dry-run", code=4).results == ["timed-out"]
     assert shop.remote.git("for-each-ref") == before
+
+
+def test_b32_two_groups_whose_statuses_have_one_name_are_an_error_and_pass_no_gate(
+    shop: "Shop", manifest: Callable[..., str]
+) -> None:
+    names = ("dev", "eu-dev", "prod")
+    config = "environments:\n" + "".join(f"  - {{name: {name}, auto: true}}\n" for name in names)
+    files = {f"web/{name}/a.yaml": manifest("a", "1", "web") for name in names}
+    shop.edit({"gitops-promotion.yaml": config, **files})
+    shop.run("new", "--group", "web", "--app", "a", "--tag", "2")
+    shop.run("promote")
+    shop.edit({"web-eu/dev/a.yaml": manifest("a", "1", "web-eu")})
+    shop.local("set-status", "main", "kustomization/web-dev/2fb0a5b0", "success")
+    shop.check(2)
+    # Now web in eu-dev and web-eu in dev both are `web-eu-dev`.
+    number = shop.run("promote", "--group", "web", "--app", "a", "--env", "prod").only["pull_request"]["number"]
+    shop.local("set-status", "main", "kustomization/web-eu-dev/2fb0a5b0", "success")
+    failed = shop.run("status", "--pr", str(number), "--timeout", "0", code=2).only
+    assert "of web in eu-dev and of web-eu in dev have the same name: rename one of the two" in failed["message"]

@@ -55,6 +55,25 @@ def judge(
 HERE = stay(points(("c3", T), ("c2", T), ("c1", OLD), ("c0", OLD)), T)
 
 
+@pytest.mark.parametrize(
+    ("templates", "group", "environment", "found"),
+    [
+        (["*/{group}-{env}", "*/{group}-{env}/*"], "a", "b-c", [("a-b", "c")]),
+        (["*/{group}-{env}"], "a-b", "c", [("a", "b-c")]),
+        (["*/{group}-{env}"], "A-B", "c", [("A", "b-c")]),
+        (["*/{group}-{env}"], "a", "c", []),
+        (["flux/{env}/{group}"], "a-b", "c", []),
+        (["{env}-{group}"], "a", "b-c", [("c-a", "b")]),
+        (["{env}-{group}"], "c-a", "b", [("a", "b-c")]),
+        (["{env}"], "a", "b-c", []),
+    ],
+)
+def test_b32_groups_whose_statuses_have_one_name_are_found(
+    templates: list[str], group: str, environment: str, found: list[tuple[str, str]]
+) -> None:
+    assert gate.rivals(templates, group, environment, ["c", "b", "b-c"]) == found
+
+
 def test_green_on_the_commit_that_brought_the_tag_passes() -> None:
     verdict = judge(HERE, {"c2": [said(FLUX)]})
     assert verdict.decision == "pass"
