@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, Review
+from gitops_promotion.core.model import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, PullRequest, Review, Standing
 from gitops_promotion.core.texts import BODY_LIMIT, read_metadata
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
 from gitops_promotion.providers import Connection
@@ -290,6 +290,11 @@ class AzureDevOps:
         return self._completion.merge(pull_request)
 
     # -- statuses and reviews
+
+    def standing(self, pull_request: PullRequest) -> Standing:
+        """Return whether our published verdict holds it back; Azure DevOps has no rule that wants the base's tip."""
+        said = self._statuses.read([pull_request.head_sha])[pull_request.head_sha]
+        return Standing(red=any((each.context, each.state) == (OWN_CONTEXT, "failure") for each in said))
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
         """Return the newest status per genre and name of each commit; one that is not known has none."""
