@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gitops_promotion.core.model import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, PullRequest, Review, Standing
+from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, Review, Standing
 from gitops_promotion.core.texts import BODY_LIMIT, read_metadata
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
 from gitops_promotion.providers import Connection
@@ -104,8 +104,9 @@ class AzureDevOps:
         for pull, item in pairs:
             if pull.state == "open" and pull.head in tips:
                 # What a list leaves out decides: the whole body, and whether it is armed.
-                whole = self._pull(self._ask.pull(pull.number)) or pull
-                found.append(self._as_branch(whole, tips))
+                data = self._ask.pull(pull.number)
+                self._completion.saw(pull.number, look_of(data))
+                found.append(self._as_branch(self._pull(data) or pull, tips))
             elif pull.state == "merged":
                 seen = self._whole(item) if pull.number == newest and not strategy_of(item) else item
                 found.append(replace(self._readable(pull, item), merge_sha=self._merge_sha(pull, seen)))
@@ -289,12 +290,11 @@ class AzureDevOps:
         """
         return self._completion.merge(pull_request)
 
-    # -- statuses and reviews
-
     def standing(self, pull_request: PullRequest) -> Standing:
-        """Return whether our published verdict holds it back; Azure DevOps has no rule that wants the base's tip."""
-        said = self._statuses.read([pull_request.head_sha])[pull_request.head_sha]
-        return Standing(red=any((each.context, each.state) == (OWN_CONTEXT, "failure") for each in said))
+        """Return what of an open one's head keeps it from merging and only a new head mends, as it is now."""
+        return self._completion.standing(pull_request)
+
+    # -- statuses and reviews
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
         """Return the newest status per genre and name of each commit; one that is not known has none."""

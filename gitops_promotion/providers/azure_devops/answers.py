@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from gitops_promotion.core.model import AutoMerge, CommitStatus, PullRequest, Review, StatusState
+from gitops_promotion.core.model import OWN_CONTEXT, AutoMerge, CommitStatus, PullRequest, Review, Standing, StatusState
 from gitops_promotion.errors import ProviderError, UsageError
 
 HEADS = "refs/heads/"
@@ -19,6 +19,9 @@ LIST_LIMIT = 400
 """Characters of a description that a list shows (docs: Pull Requests - Get Pull Requests)."""
 MERGE_STRATEGY = "fa4e907d-c16b-4a4c-9dfa-4916e5d171ab"
 """The policy type that limits merge types (docs: Policy - Types)."""
+BUILD = "0609b952-1397-4640-95ec-e00a01b2c241"
+STATUS = "cbdc66da-9728-4af8-aada-9a5a32e4a226"
+"""The policy types that stand for a check: a build, and a status that is posted."""
 STRATEGIES: Mapping[str, str] = {
     "noFastForward": "allowNoFastForward",
     "squash": "allowSquash",
@@ -69,6 +72,7 @@ class Policy:
     status: str
     type: str
     settings: Mapping[str, Any]
+    since: datetime | None = None
 
     @property
     def holds(self) -> bool:
@@ -182,7 +186,35 @@ def policy_of(data: object) -> Policy | None:
         status=optional(data, "status"),
         type=optional(getattr(configuration, "type", None), "id").lower(),
         settings=settings if isinstance(settings, dict) else {},
+        since=_began(data),
     )
+
+
+def _began(data: object) -> datetime | None:
+    """Return when what an evaluation speaks of began; its own beginning is that of the first of all builds."""
+    context = getattr(data, "context", None)
+    text = context.get("buildStartedUtc") if isinstance(context, dict) else None
+    try:
+        built = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        built = None
+    if built is not None:
+        return built if built.tzinfo else built.replace(tzinfo=UTC)
+    return time_of(data, "started_date")
+
+
+def standing_of(policies: Sequence[Policy]) -> Standing:
+    """Return what required checks say that only a new head mends; of several the last counts, our own comes first.
+
+    A branch here never demands that a head holds its tip: a build that is out of date is made anew on the same head.
+    """
+    red = [each for each in policies if each.blocking and each.type in (BUILD, STATUS) and each.status == "rejected"]
+    ours = any(
+        each.type == STATUS and each.settings.get("statusName") == OWN_CONTEXT and not each.settings.get("statusGenre")
+        for each in red
+    )
+    since = None if ours else max((each.since for each in red if each.since), default=None)
+    return Standing(red=ours or since is not None, red_since=since)
 
 
 def strategy(method: str, policies: Sequence[Policy]) -> str | None:

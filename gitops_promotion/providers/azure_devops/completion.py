@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from gitops_promotion.core.model import AutoMerge, PullRequest
+from gitops_promotion.core.model import AutoMerge, PullRequest, Standing
 from gitops_promotion.providers.azure_devops.answers import (
     MERGE_STRATEGY,
     NOBODY,
@@ -13,6 +13,7 @@ from gitops_promotion.providers.azure_devops.answers import (
     answer,
     look_of,
     policy_of,
+    standing_of,
     strategy,
 )
 from gitops_promotion.providers.azure_devops.api import RefusedError
@@ -133,6 +134,11 @@ class Completion:
                 state="refused", reason=f"{name} was not merged, Azure DevOps says {said!r}: merge it by hand"
             )
         return AutoMerge(state="armed", reason=f"{name} is being completed")
+
+    def standing(self, pull_request: PullRequest) -> Standing:
+        """Return what its policies say of its head that only a new one mends."""
+        look = self._seen.get(pull_request.number) or look_of(self._ask.pull(pull_request.number))
+        return standing_of(self._evaluated(pull_request, look) or ())
 
     def look(self, pull_request: PullRequest) -> Look:
         """Look until the trial merge of the newest push is done, a bounded time."""
