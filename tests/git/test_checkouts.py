@@ -226,6 +226,7 @@ def test_b8_hooks_and_monitors_of_the_checkout_never_run(
     script.write_text(f"#!/bin/sh\necho ran >> {proof}\n")
     script.chmod(0o755)
     hooks = checkout.path / ".git" / "hooks"
+    hooks.mkdir()
     for name in (
         "pre-push",
         "reference-transaction",

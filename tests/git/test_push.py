@@ -106,6 +106,7 @@ def test_a_refusal_of_the_remote_is_passed_on_in_its_own_words(remote: "Remote",
     repository = open_repository(remote.clone().path)
     mine = new_commit(repository, remote.sha("main"))
     hook = remote.path / "hooks" / "pre-receive"
+    hook.parent.mkdir()
     hook.write_text("#!/bin/sh\nprintf 'GH006: \\033[31mProtected\\033[0m branch\\nneeds a review\\n' >&2\nexit 1\n")
     hook.chmod(0o755)
     with pytest.raises(
