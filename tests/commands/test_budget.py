@@ -19,7 +19,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     start = Runner.start
 
     def counting(self: Any, arguments: Any, *more: Any, **options: Any) -> Any:
-        if not any("/providers/local/" in frame.filename for frame in traceback.extract_stack()):
+        if not any("/providers/local/" in frame.f_code.co_filename for frame, _ in traceback.walk_stack(None)):
             commands.append(" ".join(arguments[:2]))
         return start(self, arguments, *more, **options)
 
@@ -43,24 +43,24 @@ def test_new(shop: "Shop", started: list[str], config: Callable[..., str]) -> No
 def test_promote_with_many_promotions(
     shop: "Shop", started: list[str], manifest: Callable[..., str], config: Callable[..., str]
 ) -> None:
-    apps = [f"app{number}" for number in range(6)]
+    apps = [f"app{number}" for number in range(4)]
     shop.edit({f"webshop/{env}/{app}.yaml": manifest(app, "1") for env in ("dev", "qa", "prod") for app in apps})
     before = shop.remote.sha("main")
     for app in apps:
         shop.new("2", app=app)
     shop.push_event(before)
     started.clear()
-    assert shop.run("promote").results == ["opened"] * 6
-    assert len(started) <= 10 + 3 * 5, started
+    assert shop.run("promote").results == ["opened"] * 4
+    assert len(started) <= 10 + 3 * 3, started
     for app in apps:
         shop.new("3", app=app)
     shop.push_event(before)
     started.clear()
     assert set(shop.run("promote").results) <= {"opened", "updated"}
-    assert len(started) <= 10 + 3 * 5, started
+    assert len(started) <= 10 + 3 * 3, started
     started.clear()
     shop.run("promote", "--all")
-    assert len(started) <= 10 + 3 * 5, started
+    assert len(started) <= 10 + 3 * 3, started
 
 
 def test_status_a_look(shop: "Shop", started: list[str]) -> None:
@@ -72,11 +72,11 @@ def test_status_a_look(shop: "Shop", started: list[str]) -> None:
 
 
 def test_publishing_many_verdicts(shop: "Shop", started: list[str], manifest: Callable[..., str]) -> None:
-    apps = [f"app{number}" for number in range(6)]
+    apps = [f"app{number}" for number in range(4)]
     shop.edit({f"webshop/{env}/{app}.yaml": manifest(app, "1") for env in ("dev", "qa", "prod") for app in apps})
     for app in apps:
         shop.new("2", app=app)
     shop.run("promote", "--all")
     started.clear()
-    assert shop.run("status", "--publish").results == ["updated"] * 6
-    assert len(started) <= 10 + 3 * 5, started
+    assert shop.run("status", "--publish").results == ["updated"] * 4
+    assert len(started) <= 10 + 3 * 3, started
