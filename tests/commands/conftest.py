@@ -1,11 +1,14 @@
 """A webshop whose users run the real command line, and in which the test plays Flux, people and the runner."""
 
+import copy
 import json
+import os
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
@@ -13,6 +16,9 @@ from gitops_promotion import cli
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,14 @@ class Run:
         return self.outcomes[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was done to remotes so far, so that what many tests begin with is done once."""
+
+    folder: Path
+    deeds: dict[object, tuple[Path, Any]] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Shop:
     """A remote, a checkout, and the verbs run in it."""
@@ -43,6 +57,7 @@ class Shop:
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
     tmp_path: Path
+    past: Past
     events: int = field(default=0)
 
     def run(self, *args: str, code: int | None = 0, where: Path | None = None) -> Run:
@@ -73,7 +88,8 @@ class Shop:
 
     def flux(self, environment: str, state: str = "success", *, at: str = "main", group: str = "webshop") -> None:
         """Report what Flux would after it reconciled a commit."""
-        self.local("set-status", at, f"kustomization/{group}-{environment}/2fb0a5b0", state)
+        words = ("set-status", at, f"kustomization/{group}-{environment}/2fb0a5b0", state)
+        self._once(lambda: self.local(*words), *words)
 
     def forge(self, revision: str, context: str, state: str) -> None:
         """Post a status as anybody who may push could: straight into the remote, past the command line."""
@@ -125,17 +141,54 @@ class Shop:
         for key in ("GITHUB_ACTIONS", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH"):
             self.monkeypatch.delenv(key, raising=False)
 
+    # What tests begin with; what they look at they do by themselves.
+
     def into_qa(self, tag: str) -> None:
         """Bring a tag through dev into qa by promotions alone."""
-        assert self.new(tag).results == ["merged"]
-        self.through("dev")
+
+        def deed() -> None:
+            assert self.new(tag).results == ["merged"]
+            self._through("dev")
+
+        self._once(deed, "into qa", tag)
 
     def through(self, environment: str) -> dict[str, Any]:
         """Promote what is in an environment, report it healthy there, and let the check merge what may merge."""
+        return self._once(lambda: self._through(environment), "through", environment)
+
+    def _through(self, environment: str) -> dict[str, Any]:
         pull = self.run("promote").only["pull_request"]
         self.flux(environment)
         assert self.check(pull["number"]).results == ["passed"]
         return dict(pull)
+
+    def opened(self, tag: str, app: str = "webui") -> str:
+        """Bring a tag into dev, open its promotion into qa, and return the branch of that."""
+
+        def deed() -> str:
+            self.new(tag, app=app)
+            (opened,) = [o for o in self.run("promote").outcomes if o["app"] == app and o["result"] == "opened"]
+            return str(opened["branch"])
+
+        return self._once(deed, "opened", tag, app)
+
+    def _once(self, deed: Callable[[], T], *names: str) -> T:
+        """Do it, or bring the remote to where the same deed brought one with the very same refs.
+
+        The verbs change nothing but the remote, and what they do depends on it and on the environment alone.
+        """
+        runner = sorted((name, value) for name, value in os.environ.items() if name.startswith("GITHUB_"))
+        before = (names, tuple(runner), self.remote.git("for-each-ref"), self.remote.git("symbolic-ref", "HEAD"))
+        if before in self.past.deeds:
+            after, answer = self.past.deeds[before]
+            shutil.rmtree(self.remote.path)
+            shutil.copytree(after, self.remote.path)
+            return cast("T", copy.deepcopy(answer))
+        answer = deed()
+        after = self.past.folder / str(len(self.past.deeds))
+        shutil.copytree(self.remote.path, after)
+        self.past.deeds[before] = (after, copy.deepcopy(answer))
+        return answer
 
 
 def manifest(app: str, tag: str, group: str = "webshop") -> str:
@@ -160,6 +213,11 @@ def config_fixture() -> Callable[..., str]:
     return config
 
 
+@pytest.fixture(scope="session")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
+    return Past(tmp_path_factory.mktemp("past"))
+
+
 @pytest.fixture
 def shop(
     remote: "Remote",
@@ -167,6 +225,7 @@ def shop(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
+    past: Past,
 ) -> Shop:
     """The webshop at 1.0.0 everywhere."""
-    return Shop(remote, checkout, monkeypatch, capsys, tmp_path)
+    return Shop(remote, checkout, monkeypatch, capsys, tmp_path, past)

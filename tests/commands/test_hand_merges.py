@@ -52,8 +52,7 @@ def test_its_check_merges_nothing_again(shop: "Shop", way: str) -> None:
 
 
 def test_a_branch_deleted_without_a_merge_is_still_a_no(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     shop.remote.git("update-ref", "-d", f"refs/heads/{BRANCH}")
     shop.edit({"README.md": "# Meanwhile\n"})
     assert shop.run("promote", "--all").results == ["declined"]

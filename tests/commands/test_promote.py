@@ -131,8 +131,7 @@ def test_the_last_environment_has_nothing_after_it(shop: "Shop") -> None:
 
 
 def test_closing_declines_and_the_decline_sticks_until_forced(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     shop.local("close", "2")
     declined = shop.run("promote", "--all").only
     assert declined["result"] == "declined"
@@ -143,8 +142,7 @@ def test_closing_declines_and_the_decline_sticks_until_forced(shop: "Shop") -> N
 
 
 def test_a_declined_tag_does_not_hold_back_the_next(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     shop.local("close", "2")
     shop.new("1.4.3")
     assert shop.run("promote").results == ["opened"]
@@ -199,8 +197,7 @@ def test_b1_the_branch_of_an_armed_promotion_is_disarmed_before_it_goes_to_prod(
 
 
 def test_all_rebuilds_an_open_promotion_that_conflicts(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     text = shop.remote.show("webshop/qa/webui.yaml", "main")
     shop.edit({"webshop/qa/webui.yaml": text.replace("spec:\n", "spec: # the very next line\n")})
     outcome = shop.run("promote", "--all").only
@@ -286,8 +283,7 @@ def test_dry_run_of_promote_shows_the_plan_and_writes_nothing(shop: "Shop") -> N
 
 
 def test_a_head_whose_check_failed_is_rebuilt_once_it_would_pass(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     shop.flux("dev", "failure")
     assert shop.check(2, code=3).results == ["refused"]
     assert shop.run("promote", "--all").results == ["unchanged"], "it would fail again"
@@ -300,8 +296,7 @@ def test_a_head_whose_check_failed_is_rebuilt_once_it_would_pass(shop: "Shop") -
 
 
 def test_a_head_whose_check_only_ran_out_of_time_is_left_alone(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     assert shop.check(2, code=4).results == ["timed-out"]
     before = shop.remote.branches()["promote/webshop-webui"]
     shop.flux("dev")

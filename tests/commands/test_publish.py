@@ -33,13 +33,6 @@ def verdict(shop: "Shop", revision: str) -> str:
     return str(status["state"])
 
 
-def open_into_qa(shop: "Shop", tag: str, app: str = "webui") -> str:
-    """Open a promotion from dev into qa and return its branch."""
-    shop.new(tag, app=app)
-    (opened,) = [o for o in shop.run("promote").outcomes if o["app"] == app and o["result"] == "opened"]
-    return str(opened["branch"])
-
-
 def with_cart(shop: "Shop", manifest: Callable[..., str]) -> None:
     shop.edit({f"webshop/{env}/cart.yaml": manifest("cart", "1.0.0") for env in ("dev", "qa", "prod")})
 
@@ -71,7 +64,7 @@ def test_nothing_open_is_nothing_to_publish(shop: "Shop") -> None:
 
 
 def test_a_waiting_promotion_is_pending_with_its_first_reason_and_the_job_is_green(shop: "Shop") -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     outcome = publish(shop).only
     assert outcome["result"] == "updated"
     assert outcome["message"].startswith("published pending: status gate of dev: webshop/webui 1.4.2 has no status yet")
@@ -83,7 +76,7 @@ def test_a_waiting_promotion_is_pending_with_its_first_reason_and_the_job_is_gre
 
 
 def test_a_verdict_that_did_not_change_is_not_published_again(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     publish(shop)
     before = said(shop, branch)
     made = requests(monkeypatch)
@@ -96,7 +89,7 @@ def test_a_verdict_that_did_not_change_is_not_published_again(shop: "Shop", monk
 
 def test_the_commits_that_evidence_is_found_on_change_no_verdict(shop: "Shop") -> None:
     """Each commit of the default branch brings statuses of its own; a head takes 1,000 of ours."""
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     shop.flux("dev", "failure")
     assert publish(shop).results == ["updated"]
     before = said(shop, branch)
@@ -111,7 +104,7 @@ def test_the_commits_that_evidence_is_found_on_change_no_verdict(shop: "Shop") -
 
 
 def test_a_healthy_tag_is_a_success_by_which_local_merges(shop: "Shop") -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     head = shop.remote.sha(branch)
     publish(shop)
     shop.flux("dev")
@@ -134,7 +127,7 @@ def test_a_success_that_waits_for_a_person_stays_open(shop: "Shop") -> None:
 
 def test_a_refusal_is_a_failure_and_heals(shop: "Shop", config: Callable[..., str]) -> None:
     shop.edit({"gitops-promotion.yaml": config(more="failFast: true\n", autos=(True, False, False))})
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     shop.flux("dev", "failure")
     assert publish(shop).only["message"].startswith("published failure: status gate of dev: webshop/webui 1.4.2 failed")
     assert verdict(shop, branch) == "failure"
@@ -144,14 +137,14 @@ def test_a_refusal_is_a_failure_and_heals(shop: "Shop", config: Callable[..., st
 
 
 def test_without_a_deadline_a_failure_waits_for_flux_to_try_again(shop: "Shop") -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     shop.flux("dev", "failure")
     publish(shop)
     assert verdict(shop, branch) == "pending"
 
 
 def test_another_verdict_for_the_same_reason_is_another_verdict(shop: "Shop", config: Callable[..., str]) -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     shop.flux("dev", "failure")
     publish(shop)
     (waiting,) = said(shop, branch)
@@ -164,7 +157,7 @@ def test_another_verdict_for_the_same_reason_is_another_verdict(shop: "Shop", co
 
 def test_superseded_is_a_failure(shop: "Shop", config: Callable[..., str]) -> None:
     shop.edit({"gitops-promotion.yaml": config(flow="per-env")})
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     shop.new("1.4.3")
     outcome = publish(shop).only
     assert "superseded" in outcome["message"]
@@ -173,7 +166,7 @@ def test_superseded_is_a_failure(shop: "Shop", config: Callable[..., str]) -> No
 
 def test_a_verdict_that_somebody_forged_is_corrected(shop: "Shop", config: Callable[..., str]) -> None:
     shop.edit({"gitops-promotion.yaml": config(autos=(True, False, False))})
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     shop.forge(branch, OWN, "success")
     publish(shop)
     assert verdict(shop, branch) == "pending"
@@ -199,7 +192,7 @@ def test_each_open_promotion_has_its_own_verdict(shop: "Shop", manifest: Callabl
     shop.into_qa("1.4.2")
     shop.flux("qa")
     shop.run("promote", "--app", "webui", "--env", "prod")
-    cart = open_into_qa(shop, "2", app="cart")
+    cart = shop.opened("2", app="cart")
     outcomes = {o["app"]: o["message"].partition(":")[0] for o in publish(shop).outcomes}
     assert outcomes == {"webui": "published success", "cart": "published pending"}
     assert (verdict(shop, "promote/webshop-webui"), verdict(shop, cart)) == ("success", "pending")
@@ -210,8 +203,8 @@ def test_a_head_that_does_not_parse_gets_a_failure_and_stops_no_other(
 ) -> None:
     shop.edit({"gitops-promotion.yaml": config(autos=(True, False, False))})
     with_cart(shop, manifest)
-    webui = open_into_qa(shop, "1.4.2")
-    cart = open_into_qa(shop, "2", app="cart")
+    webui = shop.opened("1.4.2")
+    cart = shop.opened("2", app="cart")
     broken = shop.edit({"webshop/qa/webui.yaml": manifest("webui", "1.4.2") + "x: [\n"}, branch=webui)
     run = publish(shop, code=2)
     assert {o["app"]: o["result"] for o in run.outcomes} == {"": "failed", "cart": "updated"}
@@ -230,8 +223,8 @@ def test_a_forge_that_refuses_one_status_gets_the_others(
     shop: "Shop", manifest: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_cart(shop, manifest)
-    webui = open_into_qa(shop, "1.4.2")
-    cart = open_into_qa(shop, "2", app="cart")
+    webui = shop.opened("1.4.2")
+    cart = shop.opened("2", app="cart")
     real, head = Local.set_status, shop.remote.sha(cart)
 
     def refusing(self: Local, sha: str, status: CommitStatus) -> None:
@@ -247,7 +240,7 @@ def test_a_forge_that_refuses_one_status_gets_the_others(
 
 
 def test_a_head_that_moved_in_between_is_left_to_its_own_event(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     real = Local.open_promotions
 
     def late(self: Local) -> Any:
@@ -267,7 +260,7 @@ def test_what_a_success_merges_counts_for_those_that_come_after(shop: "Shop", co
     shop.edit({"gitops-promotion.yaml": config(flow="per-env")})
     shop.into_qa("1.4.2")
     into_prod = shop.run("promote", "--all").only["branch"]
-    open_into_qa(shop, "1.4.3")
+    shop.opened("1.4.3")
     shop.flux("dev")
     outcomes = {o["environment"]: o for o in publish(shop).outcomes}
     assert [*outcomes] == ["qa", "prod"]
@@ -292,7 +285,7 @@ def on_status(shop: "Shop", context: str) -> None:
 
 @pytest.mark.parametrize("context", [OWN, "GitOps-Promotion"])
 def test_our_own_status_starts_nothing(context: str, shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     on_status(shop, context)
     made = requests(monkeypatch)
     outcome = publish(shop).only
@@ -303,7 +296,7 @@ def test_our_own_status_starts_nothing(context: str, shop: "Shop", monkeypatch: 
 
 
 def test_two_pull_requests_of_one_commit_have_one_verdict(shop: "Shop") -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     shop.remote.git("update-ref", "refs/heads/copy", branch)
     on_pull_request(shop, "copy")
     assert publish(shop).results == ["updated", "unchanged"]
@@ -311,7 +304,7 @@ def test_two_pull_requests_of_one_commit_have_one_verdict(shop: "Shop") -> None:
 
 @pytest.mark.parametrize("event", ["status", "schedule"])
 def test_flux_s_status_and_a_schedule_look_at_everything(event: str, shop: "Shop") -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     if event == "status":
         on_status(shop, "kustomization/webshop-dev/2fb0a5b0")
     else:
@@ -322,7 +315,7 @@ def test_flux_s_status_and_a_schedule_look_at_everything(event: str, shop: "Shop
 
 def test_a_pull_request_of_a_person_gets_its_status_too(shop: "Shop") -> None:
     """The status is required of every pull request: without one it could never merge."""
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     sha = shop.edit({"README.md": "# Better\n"}, branch="better")
     on_pull_request(shop, "better")
     first, second = publish(shop).outcomes
@@ -335,14 +328,14 @@ def test_a_pull_request_of_a_person_gets_its_status_too(shop: "Shop") -> None:
 
 
 def test_a_promotion_that_is_the_event_is_looked_at_once(shop: "Shop") -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     on_pull_request(shop, branch, number=2)
     assert publish(shop).results == ["updated"]
 
 
 def test_b25_a_fork_is_judged_by_its_own_commit_and_passes_no_gate(shop: "Shop", manifest: Callable[..., str]) -> None:
     """Its branch has the name of a promotion of ours, its commit is to be had by its id alone."""
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     sha = shop.edit({"webshop/prod/webui.yaml": manifest("webui", "6.6.6")}, branch="theirs")
     shop.remote.git("update-ref", "refs/pull/7/head", sha)
     shop.remote.git("update-ref", "-d", "refs/heads/theirs")
@@ -366,8 +359,8 @@ def test_a_branch_that_goes_meanwhile_stops_no_other(
     shop: "Shop", manifest: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_cart(shop, manifest)
-    webui = open_into_qa(shop, "1.4.2")
-    cart = open_into_qa(shop, "2", app="cart")
+    webui = shop.opened("1.4.2")
+    cart = shop.opened("2", app="cart")
     real = Local.open_promotions
 
     def late(self: Local) -> Any:
@@ -382,7 +375,7 @@ def test_a_branch_that_goes_meanwhile_stops_no_other(
 
 
 def test_run_urls_lead_from_the_status_to_the_job(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     shop.event("schedule", {})
     monkeypatch.setenv("GITHUB_REPOSITORY", "acme/gitops")
     monkeypatch.setenv("GITHUB_RUN_ID", "77")
@@ -435,14 +428,14 @@ def test_a_merge_group_passes_no_change_of_the_group_it_is_built_on(
 
 def test_one_pull_request_can_be_named(shop: "Shop", manifest: Callable[..., str]) -> None:
     with_cart(shop, manifest)
-    webui = open_into_qa(shop, "1.4.2")
-    cart = open_into_qa(shop, "2", app="cart")
+    webui = shop.opened("1.4.2")
+    cart = shop.opened("2", app="cart")
     assert publish(shop, "--pr", "2").only["branch"] == webui
     assert said(shop, cart) == []
 
 
 def test_a_dry_run_says_what_it_would_publish(shop: "Shop") -> None:
-    open_into_qa(shop, "1.4.2")
+    shop.opened("1.4.2")
     before = shop.remote.git("for-each-ref")
     outcome = publish(shop, "--dry-run").only
     assert outcome["result"] == "planned"
@@ -451,7 +444,7 @@ def test_a_dry_run_says_what_it_would_publish(shop: "Shop") -> None:
 
 
 def test_publishing_does_not_wait(shop: "Shop") -> None:
-    open_into_qa(shop, "1.4.2")
+    shop.opened("1.4.2")
     assert "leave out --timeout" in publish(shop, "--timeout", "5m", code=2).stderr
 
 
@@ -459,7 +452,7 @@ def test_publishing_does_not_wait(shop: "Shop") -> None:
     "text", ["a\n::error::b", "%0A::error::b", "| pipe | `tick`", "<img src=x>", "\U0001f41b" * 80, "x" * 500]
 )
 def test_a_hostile_description_is_one_plain_line_of_140_characters(text: str, shop: "Shop") -> None:
-    branch = open_into_qa(shop, "1.4.2")
+    branch = shop.opened("1.4.2")
     shop.local("set-status", "main", "kustomization/webshop-dev/1", "failure", "--description", text)
     run = publish(shop)
     assert run.results == ["updated"]
@@ -478,7 +471,7 @@ def test_requests_are_one_and_one_a_gate_and_one_a_published_verdict(
     apps = [f"app{number}" for number in range(4)]
     shop.edit({f"webshop/{env}/{app}.yaml": manifest(app, "1") for env in ("dev", "qa", "prod") for app in apps})
     for app in apps:
-        open_into_qa(shop, "2", app=app)
+        shop.opened("2", app=app)
     made = requests(monkeypatch)
     assert publish(shop).results == ["updated"] * 4
     assert made.count("open_promotions") == 1

@@ -23,8 +23,7 @@ def test_an_old_verdict_does_not_merge_what_is_unhealthy_now(shop: "Shop", confi
 
 
 def test_a_closed_pull_request_gets_no_verdict(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     shop.local("close", "2")
     shop.flux("dev")
     skipped = shop.check(2).only
@@ -46,8 +45,7 @@ def test_what_the_configuration_freezes_is_disarmed_before_a_passed_check_merges
 def test_contexts_are_expected_however_long_the_tag_has_been_there(shop: "Shop") -> None:
     for cluster in ("aaa", "bbb"):
         shop.local("set-status", "main", f"kustomization/webshop-dev/{cluster}", "success")
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     for number in range(130):
         shop.edit({"README.md": f"# {number}\n"})
     shop.local("set-status", "main", "kustomization/webshop-dev/aaa", "success")
@@ -106,8 +104,7 @@ def test_a_hotfix_by_hand_is_not_undone_by_what_came_before_it(shop: "Shop") -> 
 
 def test_a_late_promotion_of_an_older_tag_is_no_hotfix(shop: "Shop", config: Callable[..., str]) -> None:
     shop.edit({"gitops-promotion.yaml": config(flow="per-env", autos=(True, False, False))})
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     shop.new("1.4.3")
     shop.local("merge", "2")
     due = [o for o in shop.run("promote", "--all").outcomes if o["environment"] == "qa"]

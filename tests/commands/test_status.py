@@ -42,8 +42,7 @@ def test_the_first_environment_has_no_gate(shop: "Shop", config: Callable[..., s
 
 
 def test_b20_branch_and_commit_come_from_the_runner_when_the_checkout_is_detached(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     shop.flux("dev")
     shop.checkout.git("fetch", "--quiet", "origin")
     shop.checkout.git("checkout", "--quiet", "--detach", "origin/promote/webshop-webui")
@@ -52,8 +51,7 @@ def test_b20_branch_and_commit_come_from_the_runner_when_the_checkout_is_detache
 
 
 def test_the_branch_of_the_checkout_is_checked_in_a_shell(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     shop.checkout.git("fetch", "--quiet", "origin")
     shop.checkout.git("checkout", "--quiet", "promote/webshop-webui")
     outcome = check_here(shop, code=4)
@@ -68,8 +66,7 @@ def test_the_default_branch_and_a_detached_checkout_say_what_to_give(shop: "Shop
 
 
 def test_waiting_refusing_and_passing_have_their_exit_codes_and_reasons(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     waiting = shop.check(2, code=4).only
     assert "no status yet" in waiting["reasons"][0]
     shop.flux("dev", "failure")
@@ -84,8 +81,7 @@ def test_waiting_refusing_and_passing_have_their_exit_codes_and_reasons(shop: "S
 
 
 def test_it_waits_for_flux_and_says_so_once_a_change(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     clock = [0.0]
     naps: list[float] = []
 
@@ -107,8 +103,7 @@ def test_it_waits_for_flux_and_says_so_once_a_change(shop: "Shop", monkeypatch: 
 
 
 def test_b18_flux_may_skip_commits_and_report_on_a_later_one(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     shop.edit({"README.md": "# Later\n"})
     shop.flux("dev")
     assert shop.check(2).results == ["passed"]
@@ -116,8 +111,7 @@ def test_b18_flux_may_skip_commits_and_report_on_a_later_one(shop: "Shop") -> No
 
 def test_b18_an_unrelated_failure_before_the_tag_arrived_does_not_count(shop: "Shop") -> None:
     shop.flux("dev", "failure")
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     shop.flux("dev")
     assert shop.check(2).results == ["passed"]
 
@@ -126,16 +120,14 @@ def test_superseded_when_the_environment_moved_on_without_being_healthy(
     shop: "Shop", config: Callable[..., str]
 ) -> None:
     shop.edit({"gitops-promotion.yaml": config(flow="per-env")})
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     shop.new("1.4.3")
     refused = shop.check(2, code=3).only
     assert "superseded" in refused["message"]
 
 
 def test_a_head_that_moved_since_the_event_is_superseded(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     old = shop.remote.branches()["promote/webshop-webui"]
     new = shop.edit({"x.txt": "x"}, branch="promote/webshop-webui")
     on_pull_request(shop, "promote/webshop-webui", sha=old)
@@ -269,8 +261,7 @@ def test_a_marker_may_go_but_not_together_with_the_tag_it_named(shop: "Shop", ma
 def test_a_remote_that_is_away_for_a_moment_does_not_end_the_wait(
     shop: "Shop", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     away = shop.remote.path.with_name("away.git")
     naps: list[float] = []
 
@@ -292,8 +283,7 @@ def test_a_remote_that_is_away_for_a_moment_does_not_end_the_wait(
 def test_b21_a_depth_1_checkout_finds_merge_base_and_candidates(shop: "Shop") -> None:
     for number in range(5):
         shop.edit({"README.md": f"# {number}\n"})
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     for number in range(5):
         shop.edit({"README.md": f"# more {number}\n"})
     shop.flux("dev")
@@ -306,8 +296,7 @@ def test_b21_a_depth_1_checkout_finds_merge_base_and_candidates(shop: "Shop") ->
 
 def test_b19_five_is_five_minutes(shop: "Shop", monkeypatch: pytest.MonkeyPatch, config: Callable[..., str]) -> None:
     shop.edit({"gitops-promotion.yaml": config(more="status_timeout_minutes: 5\n")})
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     clock = [0.0]
 
     def sleep(seconds: float) -> None:
@@ -320,8 +309,7 @@ def test_b19_five_is_five_minutes(shop: "Shop", monkeypatch: pytest.MonkeyPatch,
 
 
 def test_dry_run_looks_once_and_publishes_nothing(shop: "Shop") -> None:
-    shop.new("1.4.2")
-    shop.run("promote")
+    shop.opened("1.4.2")
     before = shop.remote.git("for-each-ref")
     assert shop.run("status", "--pr", "2", "--dry-run", code=4).results == ["timed-out"]
     assert shop.remote.git("for-each-ref") == before
