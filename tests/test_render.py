@@ -106,6 +106,14 @@ def test_outputs_and_summary_stay_below_the_runners_limits() -> None:
     assert summary.endswith(f"\nand {1000 - rows} more\n\n")
 
 
+def test_the_list_of_outcomes_has_its_limit_to_the_letter() -> None:
+    whole = len(render.outputs([REFUSED, REFUSED], limit=10_000)["outcomes"])
+    for limit, kept in ((whole, 2), (whole - 1, 1)):
+        found = render.outputs([REFUSED, REFUSED], limit=limit)["outcomes"]
+        assert len(found) <= limit
+        assert len(json.loads(found)) == kept
+
+
 def test_the_summary_is_a_table() -> None:
     lines = render.summary([OPENED, REFUSED], verb="promote").splitlines()
     assert lines[0] == "### gitops-promotion promote"
@@ -209,3 +217,6 @@ def test_json_says_what_a_runner_would_obey_in_another_way(text: str) -> None:
     shown = render.as_json([replace(REFUSED, message=text)])
     assert "##" not in shown
     assert json.loads(shown)["outcomes"][0]["message"] == text
+    handed = render.outputs([replace(REFUSED, message=text)], limit=10_000)["outcomes"]
+    assert "##" not in handed
+    assert json.loads(handed)[0]["message"] == text
