@@ -35,6 +35,12 @@ class ForeignCommitsError(PromotionError):
     exit_code = 2
 
 
+class KustomizeError(PromotionError):
+    """There is no kustomize, or the environment does not build, or not as intended."""
+
+    exit_code = 2
+
+
 class GitError(PromotionError):
     """Git failed, or the repository or its remote cannot be used."""
 
