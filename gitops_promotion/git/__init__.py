@@ -6,5 +6,6 @@ user's objects (docs/decisions/0002-private-object-store.md).
 
 from gitops_promotion.git.identity import DEFAULT_IDENTITY, Identity
 from gitops_promotion.git.repository import Repository
+from gitops_promotion.git.tree import Tree
 
-__all__ = ["DEFAULT_IDENTITY", "Identity", "Repository"]
+__all__ = ["DEFAULT_IDENTITY", "Identity", "Repository", "Tree"]

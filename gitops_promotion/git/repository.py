@@ -29,6 +29,7 @@ from gitops_promotion.git.identity import Identity, signers
 from gitops_promotion.git.objects import Objects
 from gitops_promotion.git.process import Runner, first_line
 from gitops_promotion.git.remote import Remote
+from gitops_promotion.git.tree import Tree
 
 DEPTH = 100
 """Commits of history fetched into a shallow repository: a gate looks at no more (DESIGN 7)."""
@@ -260,6 +261,17 @@ class Repository:
             found[sha] = content
         return found
 
+    def lay_out(self, commit: str) -> Tree:
+        """Write a commit's files to a temporary folder, which goes when this repository is closed."""
+        listed = self._git("ls-tree", "-r", "-z", full_sha(commit)).decode(errors="surrogateescape").split("\0")[:-1]
+        files = {}
+        for line in listed:
+            entry, _, path = line.partition("\t")
+            mode, kind, sha = entry.split()
+            if kind == "blob":
+                files[path] = (mode, self._objects.ask("contents", sha)[1])
+        return Tree(Path(tempfile.mkdtemp(prefix="tree-", dir=self._private)), files)
+
     # -- history
 
     def diff(self, old: str, new: str) -> list[Change]:
@@ -289,6 +301,25 @@ class Repository:
     def history(self, tip: str, paths: Sequence[str], limit: int) -> list[Entry]:
         """Return the newest `limit` first-parent commits, newest first, each with what it changed below `paths`."""
         return self._log("--first-parent", "--sparse", f"--max-count={limit}", full_sha(tip), "--", *paths)
+
+    def last_change(self, tip: str, path: str) -> datetime | None:
+        """Return when the newest first-parent commit of `tip` that changed a path, or something below it, was made.
+
+        None if none did. A commit whose parents are cut off looks as if it had made every file: more history is
+        fetched until the answer is certain (B38).
+        """
+        while True:
+            asked = ("--first-parent", "--max-count=1", "--format=%H %ct", full_sha(tip), "--", path)
+            sha, _, seconds = self._git("log", *asked).decode().strip().partition(" ")
+            if not sha:
+                return None
+            if sha not in self._boundary():
+                return datetime.fromtimestamp(int(seconds), UTC)
+            if not self.deepen(self._depth * 4 if self._depth < 16 * DEPTH else _EVERYTHING):
+                raise GitError(
+                    f"when {path} was changed last is not in the history here, and the remote has no more of it: check "
+                    "out with full history (fetch-depth: 0)"
+                )
 
     def commits(self, exclude: str, include: str) -> list[Entry]:
         """Return the commits of `include` that `exclude` has not, newest first, changes against the first parent."""
