@@ -37,6 +37,7 @@ PURE = {
     "bisect",
     "collections",
     "contextlib",
+    "copy",
     "dataclasses",
     "datetime",
     "difflib",
