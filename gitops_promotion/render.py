@@ -54,6 +54,7 @@ def _one(outcome: Outcome, paint: bool) -> str:
     lines = [f"{result}  {what}: {outcome.message}" if what else f"{result}  {outcome.message}"]
     lines += [f"- {reason}" for reason in outcome.reasons if reason != outcome.message]
     lines += [f"- warning: {warning}" for warning in outcome.warnings]
+    lines += [f"at {outcome.feature_url}"] if outcome.feature_url else []
     if outcome.pull_request is not None and outcome.pull_request.url:
         lines.append(outcome.pull_request.url)
     text = ("\n" + " " * (_WIDTH + 2)).join(printable(line) for line in lines)
@@ -191,6 +192,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "previous_tag": outcome.previous_tag,
         "branch": outcome.branch,
         "sha": outcome.sha,
+        "feature_url": outcome.feature_url,
         "pull_request": pull_request(outcome.pull_request) if outcome.pull_request else None,
         "reasons": list(outcome.reasons),
         "warnings": list(outcome.warnings),
@@ -245,7 +247,7 @@ def outputs(outcomes: Sequence[Outcome], *, limit: int) -> dict[str, str]:
         kept.append(text)
     first = next(iter(outcomes), None)
     pull = first.pull_request if first else None
-    names = ("result", "message", "group", "app", "environment", "tag", "previous_tag", "branch", "sha")
+    names = ("result", "message", "group", "app", "environment", "tag", "previous_tag", "branch", "sha", "feature_url")
     return {
         **{name: getattr(first, name, "") for name in names},
         "pull_request_number": str(pull.number) if pull else "",

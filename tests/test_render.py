@@ -74,6 +74,7 @@ def test_outputs_are_the_first_outcomes_values_and_all_as_json() -> None:
         "previous_tag",
         "branch",
         "sha",
+        "feature_url",
         "pull_request_number",
         "pull_request_url",
         "outcomes",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitops_promotion.cli.feature import feature, feature_delete, feature_stale
 from gitops_promotion.cli.local import local
 from gitops_promotion.cli.verb import (
     as_duration,
@@ -40,7 +41,8 @@ def cli() -> None:
     """Move container images through the environments of a GitOps repository, by pull request."""
 
 
-cli.add_command(local)
+for each in (feature, feature_delete, feature_stale, local):
+    cli.add_command(each)
 
 
 @cli.command()

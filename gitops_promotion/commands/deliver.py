@@ -352,6 +352,7 @@ def outcome_of(plan: Plan, result: Result, message: str) -> Outcome:
         tag=str(plan.request.tag),
         previous_tag=plan.previous_tag,
         branch=plan.branch,
+        feature_url=plan.url,
         warnings=plan.warnings,
     )
 

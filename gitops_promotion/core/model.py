@@ -108,7 +108,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that carrying out a request would do; `edits` maps a path to its new content, None deletes it."""
+    """All that carrying out a request would do; `edits` maps a path to its new content, None deletes it.
+
+    `url` is where a feature will be reached, "" where it has no host.
+    """
 
     request: Request
     branch: str
@@ -121,6 +124,7 @@ class Plan:
     auto_merge: bool
     gated: bool
     edits: Mapping[str, bytes | None]
+    url: str = ""
     diff: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -327,6 +331,7 @@ class Outcome:
     previous_tag: str = ""
     branch: str = ""
     sha: str = ""
+    feature_url: str = ""
     pull_request: PullRequest | None = None
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

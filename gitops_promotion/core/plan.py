@@ -64,6 +64,7 @@ def of_edits(
     previous_tag: str = "",
     notes: Sequence[str] = (),
     warnings: tuple[str, ...] = (),
+    url: str = "",
 ) -> Plan:
     """Return the plan of these edits to the tree at `base_sha`, with the texts that people read of it.
 
@@ -87,6 +88,7 @@ def of_edits(
         auto_merge=config.environment(request.environment).auto,
         gated=_gated(config, request),
         edits=edits,
+        url=url,
         warnings=warnings,
     )
 
@@ -117,6 +119,8 @@ def _notes(config: Config, request: Request) -> list[str]:
         )
     if config.environment(request.environment).auto:
         notes.append("It merges by itself when its checks pass.")
+    elif request.kind != "promote":
+        notes.append("It waits for a person to merge it.")
     else:
         notes.append("It waits for a person: merging approves it, closing declines it, and the decline sticks.")
     return notes

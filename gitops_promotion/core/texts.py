@@ -68,12 +68,13 @@ def body(request: Request, *, base_sha: str, previous_tag: str, files: Sequence[
         "feature": request.feature,
         "type": request.kind,
     }
+    what = f"{request.group}/{request.app}" if request.app else ""
     lines = [
         f"<!-- metadata = {json.dumps(metadata)} -->",
         "",
         "| environment | application | from | to |",
         "| --- | --- | --- | --- |",
-        f"| {code_span(request.environment)} | {code_span(request.group + '/' + request.app)} "
+        f"| {code_span(request.environment)} | {code_span(what)} "
         f"| {code_span(previous_tag)} | {code_span(str(request.tag))} |",
         "",
         *notes,

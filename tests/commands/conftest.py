@@ -229,3 +229,26 @@ def shop(
 ) -> Shop:
     """The webshop at 1.0.0 everywhere."""
     return Shop(remote, checkout, monkeypatch, capsys, tmp_path, past)
+
+
+@pytest.fixture
+def make_shop(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, past: Past
+) -> Callable[["Remote"], Shop]:
+    """Make a shop of any remote: `make_shop(remote)`."""
+
+    def make(remote: "Remote") -> Shop:
+        return Shop(remote, remote.clone(f"{remote.path.stem}-checkout"), monkeypatch, capsys, tmp_path, past)
+
+    return make
+
+
+@pytest.fixture
+def kustomize(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Put a kustomize on the PATH whose answers are recorded, and checked where the machine has one itself."""
+    from tests.kustomizations import program
+
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    program.put_on_path(folder, program.real())
+    monkeypatch.setenv("PATH", f"{folder}:{environ['PATH']}")

@@ -1,0 +1,99 @@
+"""`feature`: show an unmerged change running next to the real thing, in the first environment."""
+
+from functools import partial
+
+from gitops_promotion.commands.deliver import Intent, deliver, setting_tag
+from gitops_promotion.commands.session import Place, Session
+from gitops_promotion.commands.workbench import Finding, Workbench, application, refuse_ambiguous
+from gitops_promotion.core import markers
+from gitops_promotion.core import plan as planning
+from gitops_promotion.core.feature import probe
+from gitops_promotion.core.feature.copy import Copy, Wish, make
+from gitops_promotion.core.feature.layout import Edits
+from gitops_promotion.core.feature.names import clean
+from gitops_promotion.core.feature.selection import choose
+from gitops_promotion.core.model import Outcome, Plan, Request, Tag
+from gitops_promotion.core.scan import mentions
+from gitops_promotion.core.texts import code_span, commit_message
+from gitops_promotion.errors import ManifestError, UsageError
+
+
+def feature(session: Session, *, group: str, app: str, tag: str, name: str, find: Finding) -> list[Outcome]:
+    """Return the outcome of proposing a feature of an application, at a tag, for the first environment (issue 5).
+
+    With `featureOverwrite` the application's own tag changes; else it gets a copy of the application beside it, which
+    is proved by building the environment. Raises UsageError, ConfigError, ManifestError, KustomizeError,
+    ForeignCommitsError, GitError, ProviderError.
+    """
+    wanted = Tag.parse(tag)
+    called = clean(name)
+
+    def decide() -> Intent:
+        configured = application(session, group, app)
+        refuse_ambiguous(session, group, app, called)
+        first = session.config.first.name
+        request = Request(kind="feature", group=group, app=app, tag=wanted, environment=first, feature=called)
+        session.read_applications([(group, app, first)])
+        if not any(mentions(text, group, app) for text in session.files(group, first).values()):
+            session.read_marked([Place(group=group, environment=first)], [])
+        if configured.feature_overwrite:
+            return setting_tag(session, request, session.files(group, first))
+        if not configured.feature_label_selector:
+            raise UsageError(
+                f"{group}/{app} has neither featureLabelSelector nor featureOverwrite: true in {session.config_file}: "
+                "say which labels its objects have, or that a feature may replace it"
+            )
+        wish = Wish(feature=called, tag=wanted, folder=f"{app}-{called}", selector=configured.feature_label_selector)
+        return _copying(session, request, wish, Workbench.of(session, group, find))
+
+    return [deliver(session, decide)]
+
+
+def _copying(session: Session, request: Request, wish: Wish, bench: Workbench) -> Intent:
+    """Return the intent to have this copy, proved."""
+    layout = bench.layout
+    if layout.has(wish.folder) and layout.feature_of(wish.folder) != wish.feature:
+        raise ManifestError(
+            f"{layout.folder}/{wish.folder} is there and is no copy of {request.app} for feature {wish.feature}: name "
+            "the feature otherwise"
+        )
+    clean_slate = layout.without([wish.folder])
+    before = bench.build(clean_slate)
+    chosen = choose(before, wish.selector, f"{layout.folder} on {session.base}")
+    built = bench.build(_probing(session, request, bench, clean_slate, probe.draft(chosen, wish)))
+    copy = make(chosen, wish, probe.read(chosen, wish, built, layout.setters()))
+    edits = layout.with_copy(wish.folder, copy)
+    bench.check_copy(edits, before, copy, chosen.copied)
+    return Intent(plan=partial(_plan, session, request, edits, copy), files=layout.files)
+
+
+def _probing(
+    session: Session, request: Request, bench: Workbench, clean_slate: Edits, draft: dict[str, bytes]
+) -> Edits:
+    """Return the edits that show what the environment does to a copy, and which images are the application's."""
+    base = bench.layout.edited(clean_slate)
+    marked = {
+        path: base.files[path] for path in session.files(request.group, request.environment) if path in base.files
+    }
+    where = f"{bench.layout.folder} on {session.base}"
+    edited = markers.set_tag(marked, group=request.group, app=request.app, tag=probe.TAG, where=where)
+    return {**clean_slate, **edited.edits, **base.edited(edited.edits).with_folder(probe.FOLDER, draft)}
+
+
+def _plan(session: Session, request: Request, edits: Edits, copy: Copy, base_sha: str) -> Plan:
+    address = f"Address: {code_span(copy.url)} (for any feature: {code_span(copy.pattern)})" if copy.url else ""
+    intro = f"A copy of {code_span(f'{request.group}/{request.app}')} for feature {code_span(request.feature)}"
+    named = ", ".join(code_span(f"{each.kind} {each.name}") for each in copy.objects[:20])
+    more = f" and {len(copy.objects) - 20} more" if len(copy.objects) > 20 else ""
+    notes = (f"{intro}: {named}{more}. It is never promoted.", address, *(f"- {note}" for note in copy.notes))
+    return planning.of_edits(
+        request,
+        session.config,
+        edits,
+        base=session.base,
+        base_sha=base_sha,
+        branch=session.config.feature_branch(request.group, request.app, request.feature),
+        message=commit_message(request, seal=planning.seal(edits)),
+        notes=[note for note in notes if note],
+        url=copy.url,
+    )

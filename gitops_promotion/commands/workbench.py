@@ -1,0 +1,102 @@
+"""An environment laid out on disk, to be built as it is and as edits would leave it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gitops_promotion.commands.session import Session
+from gitops_promotion.core.config import Application
+from gitops_promotion.core.feature import objects, proof
+from gitops_promotion.core.feature.copy import Copy
+from gitops_promotion.core.feature.fields import difference
+from gitops_promotion.core.feature.layout import Layout, suspects
+from gitops_promotion.core.feature.objects import Object
+from gitops_promotion.core.model import check_name
+from gitops_promotion.errors import KustomizeError, ManifestError, UsageError
+from gitops_promotion.git import Tree
+from gitops_promotion.kustomize import Kustomize
+
+Finding = Callable[[], Kustomize]
+"""Finds kustomize; asked only where something is to be built. Raises KustomizeError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """A group's first environment at the tip of the default branch, and what builds it."""
+
+    layout: Layout
+    tree: Tree
+    find: Finding
+
+    @classmethod
+    def of(cls, session: Session, group: str, find: Finding, tree: Tree | None = None) -> "Workbench":
+        """Lay out the tree, or use one that is. Raises GitError."""
+        laid = tree or session.repository.lay_out(session.tip)
+        folder = session.config.path(group, session.config.first.name)
+        return cls(layout=Layout(folder=folder, files=laid.below(folder)), tree=laid, find=find)
+
+    def build(self, edits: Mapping[str, bytes | None]) -> tuple[Object, ...]:
+        """Return what the environment gives with these edits. Raises KustomizeError."""
+        made_up = self.layout.edited(edits).made_up()
+        self.tree.apply({**edits, **made_up})
+        return objects.parse(self.find().build(self.tree.root, self.layout.folder))
+
+    def check_copy(
+        self, edits: Mapping[str, bytes | None], before: Sequence[Object], copy: Copy, originals: Sequence[Object]
+    ) -> None:
+        """Build with a copy's edits and compare. Raises ManifestError that names what is in the way."""
+        after = self.build(edits)
+        if fault := proof.of_copy(before, after, copy, originals):
+            culprit = self._culprit(fault, edits, copy)
+            raise ManifestError(f"{self.layout.folder} with the copy would not be as intended: {fault}{culprit}")
+
+    def check_removal(self, edits: Mapping[str, bytes | None], features: Sequence[str]) -> None:
+        """Build without the copies and compare. Raises ManifestError that names what is in the way."""
+        try:
+            before = self.build({})
+        except KustomizeError:
+            # A copy that no longer fits its environment must still be removable.
+            before = None
+        if fault := proof.of_removal(before, self.build(edits), features):
+            raise ManifestError(f"{self.layout.folder} without the copy would not be as intended: {fault}")
+
+    def _culprit(self, fault: proof.Fault, edits: Mapping[str, bytes | None], copy: Copy) -> str:
+        """Name the part of the environment's kustomization without which the copy comes out as it was written."""
+        wanted = next((each for each in copy.objects if each.id == fault.id), None)
+        layout = self.layout.edited(edits)
+        if layout.root is None or wanted is None or not fault.path:
+            return "; rename what is in its way, or set featureOverwrite: true for the application"
+        for name, content in suspects(layout.files[layout.root], layout.root):
+            try:
+                found = {each.id: each for each in self.build({**edits, layout.root: content})}
+            except KustomizeError:
+                continue
+            if wanted.id in found and difference(wanted.content, found[wanted.id].content) != fault.path:
+                return f": {name} of {layout.root} sets it; let that name what it is for, or set featureOverwrite: true"
+        return f"; something that {layout.root} takes in sets it"
+
+
+def application(session: Session, group: str, app: str) -> Application:
+    """Return what the configuration says of an application. Raises UsageError if it does not have it."""
+    check_name("group", group)
+    check_name("application", app)
+    found = session.config.groups.get(group, {}).get(app)
+    if found is None:
+        known = ", ".join(f"{name}/{each}" for name, apps in session.config.groups.items() for each in apps) or "none"
+        raise UsageError(
+            f"{group}/{app} is not below groups in {session.config_file}, which features need: add it there (has: "
+            f"{known})"
+        )
+    return found
+
+
+def refuse_ambiguous(session: Session, group: str, app: str, feature: str) -> None:
+    """Raise UsageError for a feature whose branch or folder could be another application's (B32)."""
+    whole = f"{group}-{app}-{feature}"
+    for other_group, apps in session.config.groups.items():
+        for other in apps:
+            rest = whole.removeprefix(f"{other_group}-{other}-")
+            if (other_group, other) != (group, app) and rest != whole and rest.strip("-") == rest != "":
+                raise UsageError(
+                    f"feature {feature!r} of {group}/{app} cannot be told from feature {rest!r} of "
+                    f"{other_group}/{other}: name it otherwise"
+                )

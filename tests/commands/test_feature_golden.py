@@ -1,0 +1,102 @@
+"""`feature` in environments of all shapes: each file of tests/kustomizations/environments is one, run with all verbs.
+
+Beside it stands what came of it. `tests/kustomizations/record` writes that anew, to be read before it is committed.
+"""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kubernetes_validate  # type: ignore[import-untyped]  # it has no types
+import pytest
+from ruamel.yaml import YAML
+
+from gitops_promotion.core.scan import scan
+from tests.kustomizations.program import RECORDING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.commands.conftest import Run, Shop
+    from tests.conftest import Remote
+
+FOLDER = Path(__file__).parents[1] / "kustomizations/environments"
+CASES = sorted(FOLDER.glob("*.txt"))
+CONFIG = """\
+environments: [{name: dev, auto: true}, {name: prod}]
+groups: {shop: {applications: {web: {featureLabelSelector: {app: web}}, other: {}}}}
+"""
+KUBERNETES = "1.33"
+
+
+def case(path: Path) -> tuple[list[str], dict[str, str]]:
+    """The arguments of a case and its files."""
+    head, *parts = re.split(r"^== (.+)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = re.search(r"^\$ (.+)$", head, re.MULTILINE)
+    assert found
+    return found[1].split(), dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def check(path: Path, found: str) -> None:
+    """Compare with what is expected, or write it down."""
+    expected = path.with_suffix(".expected")
+    if RECORDING:
+        expected.write_text(found, encoding="utf-8")
+    assert found == expected.read_text(encoding="utf-8")
+
+
+def notes(shop: "Shop", run: "Run") -> str:
+    """What the pull request says, without its metadata and files."""
+    shown = shop.local("show", str(run.only["pull_request"]["number"]))
+    text = shown.partition("-->\n")[2].partition("\nFiles:\n")[0]
+    return "\n".join(line for line in text.splitlines() if line) + "\n"
+
+
+def changed(remote: "Remote", before: str) -> str:
+    diff = remote.git("diff", "--no-color", "--unified=1", before, "main")
+    return re.sub(r"^(?:index|new file|diff) .*\n", "", diff, flags=re.MULTILINE) + "\n"
+
+
+def validated(remote: "Remote", before: str) -> list[str]:
+    """Hold each file that was written against the schema of its kind; return the kinds that have one."""
+    kinds = []
+    for path in remote.git("diff", "--name-only", "--diff-filter=A", before, "main").splitlines():
+        text = remote.show(path, "main")
+        assert scan(text.encode(), path).markers == (), "Flux and promote must see no marker in a copy"
+        document: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+        document.pop("sops", None)  # Flux takes it out before it applies a Secret
+        try:
+            kubernetes_validate.validate(document, KUBERNETES, strict=True)
+        except kubernetes_validate.SchemaNotFoundError:
+            assert "." in document["apiVersion"], "a kind of Kubernetes itself"
+            continue
+        kinds.append(document["kind"])
+    return kinds
+
+
+@pytest.mark.kustomize
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_feature_in_this_environment(
+    path: Path, make_remote: "Callable[..., Remote]", make_shop: "Callable[[Remote], Shop]", kustomize: None
+) -> None:
+    arguments, files = case(path)
+    remote = make_remote({"gitops-promotion.yaml": CONFIG, **files})
+    shop = make_shop(remote)
+    before = remote.sha("main")
+    refs = remote.git("for-each-ref")
+    run = shop.run("feature", "--group", "shop", *arguments, code=None)
+    if run.code:
+        assert run.code == 2
+        assert remote.git("for-each-ref") == refs, "nothing is written"
+        check(path, run.only["message"] + "\n")
+        return
+    assert run.results == ["merged"]
+    check(path, notes(shop, run) + "\n" + changed(remote, before))
+    assert validated(remote, before)
+    refs = remote.git("for-each-ref")
+    assert shop.run("feature", "--group", "shop", *arguments).results == ["unchanged"]
+    assert remote.git("for-each-ref") == refs, "a second run changes nothing"
+    feature = arguments[arguments.index("--feature") + 1]
+    deleted = shop.run("feature-delete", "--group", "shop", "--app", "web", "--feature", feature)
+    assert deleted.results == ["merged"]
+    assert remote.git("diff", before, "main") == "", "byte for byte as it was"

@@ -1,0 +1,30 @@
+"""Where tests get their kustomize from (`replay.py`), and whether its answers are to be recorded."""
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from gitops_promotion.errors import KustomizeError
+from gitops_promotion.kustomize import Kustomize
+
+RECORDING = bool(os.environ.get("RECORD_KUSTOMIZE"))
+"""Set in the shell that records anew, one process at a time: `tests/kustomizations/record`."""
+
+
+def real() -> list[str]:
+    """Return the command that builds with the machine's own kustomize, [] if it has none."""
+    try:
+        return list(Kustomize.find({"PATH": os.environ.get("PATH", "")}).command)
+    except KustomizeError:
+        return []
+
+
+def put_on_path(folder: Path, command: list[str]) -> None:
+    """Write a `kustomize` that answers as recorded, asking the real one first if there is one."""
+    script = folder / "kustomize"
+    words = [sys.executable, "-I", str(Path(__file__).parent / "replay.py"), json.dumps(command)]
+    words.append("record" if RECORDING else "check")
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    script.chmod(0o755)
