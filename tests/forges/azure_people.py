@@ -187,6 +187,14 @@ class HostedRepo:
             iteration=iteration,
         )
 
+    def merge_ref(self, number: int) -> str | None:
+        """Write `refs/pull/<number>/merge`, what a build of it checks out; None where it conflicts."""
+        with self._acting(""):
+            sha = rules.trial(self.repo, self.repo.pull(number))
+            if sha is not None:
+                self.git.git("update-ref", f"refs/pull/{number}/merge", sha)
+            return sha
+
     def crowd(self, *, opened: int, closed: int, prefix: str = "other/") -> None:
         """Have that many pull requests of other people, the closed ones older, to make many pages."""
         start = self.git.sha(self.repo.default_branch)

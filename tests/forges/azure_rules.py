@@ -67,6 +67,7 @@ def complete(repo: Repo, pull: Pull, options: Options, by: str) -> bool:
     new = _merged(repo, pull, options.strategy, old, by)
     if pull.trial is None or new is None or not repo.git.move(pull.base_ref, new, old):
         return False
+    pull.queued_at = repo.world.clock.tick()
     repo.remember(pull)
     pull.status, pull.closed_at, pull.closed_by = "completed", repo.world.clock.tick(), by
     pull.brought = frozenset(repo.git.git("rev-list", f"{old}..{new}").split())

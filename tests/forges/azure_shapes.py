@@ -68,6 +68,8 @@ class Shapes:
             shown["description"] = pull.body[:LIST_LIMIT] if listed else pull.body
         if pull.trial and not pull.unsettled:
             shown["lastMergeCommit"] = self.commit(pull.trial)
+        if pull.queued_at and not listed:
+            shown["completionQueueTime"] = time(pull.queued_at)
         if pull.closed_at:
             shown |= {"closedDate": time(pull.closed_at), "closedBy": self.identity(pull.closed_by)}
         if pull.fork:

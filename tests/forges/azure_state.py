@@ -122,6 +122,7 @@ class Pull:
     created_at: datetime
     status: Literal["active", "abandoned", "completed"] = "active"
     draft: bool = False
+    queued_at: datetime | None = None
     closed_at: datetime | None = None
     closed_by: str = ""
     trial: str | None = None

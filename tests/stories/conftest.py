@@ -8,13 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.stories.azure_stage import AzureStage, azdo_stage
 from tests.stories.github_stage import GitHubStage, github_stage
 from tests.stories.stage import Stage
 from tests.stories.story import Story
 
-__all__ = ["GitHubStage", "github_stage"]
+__all__ = ["AzureStage", "GitHubStage", "azdo_stage", "github_stage"]
 
-FORGES = ("github",)
+FORGES = ("github", "azdo")
 
 
 @pytest.fixture(params=FORGES)

@@ -34,6 +34,8 @@ class GitHubStage:
     token: str
     workflow_token: str
     queues: bool = True
+    demands_tip: bool = True
+    nothing_follows: str = "skipped"
     methods: tuple[Method, ...] = ("merge", "squash", "rebase")
     published: bool = False
     _seen: int = 0

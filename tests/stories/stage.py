@@ -73,6 +73,10 @@ class Stage(Protocol):
 
     queues: bool
     """Whether the forge has merge queues."""
+    nothing_follows: str
+    """What `promote` says after a merge into prod: a push whose range is told is skipped, else all is compared."""
+    demands_tip: bool
+    """Whether the forge can demand that a pull request holds the base's tip."""
     methods: tuple[Method, ...]
     """How it can merge."""
 

@@ -16,7 +16,7 @@ def test_b26_promotions_go_on_however_they_were_merged(story: "Story", method: "
     story.build("1.4.2")
     [prod] = story.open()
     story.stage.merge(prod)
-    assert story.play()[-1].results == ["skipped"]
+    assert story.play()[-1].results == [story.stage.nothing_follows]
     assert story.tags() == ("1.4.2", "1.4.2", "1.4.2")
 
 
@@ -77,6 +77,10 @@ def test_a_push_that_started_nothing_is_made_up_for(story: "Story") -> None:
 
 
 def test_where_branches_must_be_up_to_date_the_healing_run_keeps_them_so(story: "Story") -> None:
+    if not story.stage.demands_tip:
+        with pytest.raises(NotImplementedError):
+            story.stage.require_check(up_to_date=True)
+        return
     story.stage.require_check(up_to_date=True)
     story.clusters[0].silent = True
     story.later(20, lambda: story.stage.push("main", {"README.md": "# Other work\n"}))

@@ -19,6 +19,7 @@ from gitops_promotion.providers.azure_devops.answers import (
     REBASING,
     check_sha,
     get,
+    is_completing,
     is_cut,
     look_of,
     merges_of,
@@ -77,7 +78,7 @@ class AzureDevOps:
             )
         if found.state == "merged":
             return replace(found, merge_sha=self._merge_sha(found, data))
-        return self._as_branch(found, self._tips([found]))
+        return self._as_branch(found, data, self._tips([found]))
 
     def _one(self, number: int) -> Any:
         try:
@@ -102,16 +103,16 @@ class AzureDevOps:
         newest = next((pull.number for pull, _ in pairs if pull.state == "merged"), None)
         found = []
         for pull, item in pairs:
-            if pull.state == "open" and pull.head in tips:
+            if pull.state == "open":
                 # What a list leaves out decides: the whole body, and whether it is armed.
                 data = self._ask.pull(pull.number)
                 self._completion.saw(pull.number, look_of(data))
-                found.append(self._as_branch(self._pull(data) or pull, tips))
+                found.append(self._as_branch(self._pull(data) or pull, data, tips))
             elif pull.state == "merged":
                 seen = self._whole(item) if pull.number == newest and not strategy_of(item) else item
                 found.append(replace(self._readable(pull, item), merge_sha=self._merge_sha(pull, seen)))
             else:
-                found.append(self._as_branch(self._readable(pull, item), tips))
+                found.append(self._readable(pull, item))
         opened = next((pull for pull in found if pull.state == "open"), None)
         self._open[head] = (opened.number, opened.base) if opened else None
         return found
@@ -123,8 +124,9 @@ class AzureDevOps:
         ]
         ours = {pull.number: (pull, item) for pull, item in pairs if pull.head.startswith(self._prefixes)}
         tips = self._tips(pull for pull, _ in ours.values())
-        found = [self._as_branch(self._readable(pull, item), tips) for pull, item in ours.values() if pull.head in tips]
-        return [pull for pull in found if pull.state == "open"]
+        return [
+            self._as_branch(self._readable(pull, item), item, tips) for pull, item in ours.values() if pull.head in tips
+        ]
 
     def _pull(self, data: object) -> PullRequest | None:
         """Read a pull request; None for a fork's. Learns what later requests need."""
@@ -159,9 +161,12 @@ class AzureDevOps:
             found |= self._ask.branches(prefix)
         return found
 
-    def _as_branch(self, pull: PullRequest, tips: Mapping[str, str]) -> PullRequest:
-        """Return it as its branch has it: without one it is not open, and its head is the branch's."""
-        if pull.state != "open":
+    def _as_branch(self, pull: PullRequest, data: object, tips: Mapping[str, str]) -> PullRequest:
+        """Return it as its branch has it: its head is the branch's, and without a branch it is not open.
+
+        What is being completed is: its branch goes before it is shown as merged.
+        """
+        if pull.state != "open" or (pull.head not in tips and is_completing(data)):
             return pull
         if pull.head not in tips:
             return replace(pull, state="closed", auto_merge=False)

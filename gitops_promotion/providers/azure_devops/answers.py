@@ -158,6 +158,11 @@ def _is_armed(data: object) -> bool:
     return optional(getattr(data, "auto_complete_set_by", None), "id") not in ("", NOBODY)
 
 
+def is_completing(data: object) -> bool:
+    """Return True if an open one may be merged at this moment: it is armed, or was queued for it."""
+    return _is_armed(data) or getattr(data, "completion_queue_time", None) is not None
+
+
 def strategy_of(data: object) -> str:
     """Return how a pull request was or will be completed, "" where the answer does not say."""
     return optional(getattr(data, "completion_options", None), "merge_strategy")
