@@ -65,7 +65,10 @@ def settle(repo: Repo) -> None:
 
 def _fire(repo: Repo, pull: Pull) -> bool:
     armed = pull.auto_merge
-    if not pull.open or armed is None or rules.merge_state(repo, pull) not in ("clean", "unstable"):
+    # What is unmet is cheaper to see than a merge is to try.
+    if not pull.open or armed is None or rules.unmet(repo, pull):
+        return False
+    if rules.merge_state(repo, pull) not in ("clean", "unstable"):
         return False
     if rules.queue_of(repo, pull):
         pull.auto_merge = None

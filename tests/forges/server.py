@@ -26,6 +26,7 @@ class Server:
     def __init__(self, answer: Callable[[Request], Response], kind: Callable[[str], Kind]) -> None:
         self.faults = Faults()
         self.requests: list[Request] = []
+        self.watch: Callable[[], object] = lambda: None
         self._numbers = itertools.count(1)
         self._answer = answer
         self._kind = kind
@@ -81,6 +82,7 @@ class Server:
                 body=body,
             )
             self.requests.append(request)
+        self.watch()
         fault = self.faults.take(request)
         request.fault = fault.name if fault else ""
         if fault and fault.seconds:

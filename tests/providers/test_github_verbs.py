@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -183,27 +183,7 @@ class TestGate:
         assert outcome["result"] == "merged"
 
 
-FAULTS: Mapping[str, Callable[[], faults.Fault]] = {
-    "502": lambda: faults.server_error(502),
-    "502 after it was done": lambda: faults.server_error(502, done=True),
-    "reset after it was done": lambda: faults.reset(done=True),
-    "401": faults.bad_credentials,
-}
-
-
 class TestFailures:
-    @pytest.mark.parametrize("number", range(1, 6))
-    @pytest.mark.parametrize("fault", FAULTS)
-    def test_b27_whatever_fails_a_second_run_ends_the_same(self, gated: Actions, fault: str, number: int) -> None:
-        gated.forge.server.faults.add(FAULTS[fault](), number=number)
-        gated.new("1.4.2", code=None)
-        gated.forge.server.faults.clear()
-        assert gated.new("1.4.2")["result"] in ("opened", "updated", "unchanged")
-        [pull] = gated.forge.hosted.pulls()
-        assert (pull.open, pull.head_ref, bool(pull.auto_merge)) == (True, BRANCH, True)
-        gated.pass_checks()
-        assert gated.tag("dev") == "1.4.2"
-
     def test_a_branch_protected_against_pushes_is_a_git_error_with_githubs_words(self, actions: Actions) -> None:
         actions.forge.hosted.protect("promote/*")
         actions.forge.hosted.git.protect({BRANCH})

@@ -2,21 +2,23 @@
 
 import json
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from gitops_promotion.core.model import OWN_CONTEXT
 from tests.conftest import Checkout
+from tests.forges import faults
 from tests.forges import github_acts as acts
-from tests.forges.faults import Faults, Request
+from tests.forges.faults import Fault, Faults, Request
 from tests.forges.github import GitHub
 from tests.forges.github_events import payload_of
 from tests.forges.github_people import Hosted
 from tests.forges.github_state import Event
-from tests.stories.stage import Method, Pull, Trigger
+from tests.stories.stage import Budgets, Method, Pull, Trigger
 
 JOB = "promotion-status"
 """The required check of examples/github/status.yml."""
@@ -37,6 +39,14 @@ class GitHubStage:
     demands_tip: bool = True
     nothing_follows: str = "skipped"
     methods: tuple[Method, ...] = ("merge", "squash", "rebase")
+    budgets: ClassVar[Budgets] = Budgets(new=5, promote=1, promotion=5, status=2, look=1, publish=1, gate=1, verdict=1)
+    passing: Sequence[Fault] = (
+        faults.server_error(502),
+        faults.reset(done=True),
+        faults.malformed(),
+        faults.secondary_limit(retry_after=7),
+    )
+    refusing: Sequence[Fault] = (faults.bad_credentials(), faults.forbidden())
     published: bool = False
     _seen: int = 0
     _merge_refs: dict[int, str] = field(default_factory=dict)
@@ -52,6 +62,9 @@ class GitHubStage:
     @property
     def faults(self) -> Faults:
         return self.server.faults
+
+    def watch(self, act: Callable[[], object]) -> None:
+        self.server.watch(act)
 
     # -- the runner
 

@@ -4,13 +4,13 @@ A further forge implements `Stage` and adds its name to FORGES in conftest.py; t
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from tests.conftest import Checkout
-from tests.forges.faults import Faults, Request
+from tests.forges.faults import Fault, Faults, Request
 
 Kind = Literal["dispatch", "push", "pull_request", "merge_group", "status", "schedule"]
 Method = Literal["merge", "squash", "rebase"]
@@ -47,13 +47,18 @@ class Pull:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One step of a workflow: what it was run for, how it ended, and what it printed."""
+    """One step of a workflow: what it was run for, how it ended, what it printed and asked of the API.
+
+    `waits` is how often it slept.
+    """
 
     verb: str
     trigger: Trigger
     code: int
     outcomes: list[dict[str, Any]]
     printed: str = field(repr=False)
+    requests: tuple[str, ...] = field(repr=False)
+    waits: int
 
     @property
     def results(self) -> list[str]:
@@ -63,6 +68,24 @@ class Run:
     def only(self) -> dict[str, Any]:
         assert len(self.outcomes) == 1, self.printed
         return self.outcomes[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budgets:
+    """How many requests of the API a verb may take at most (DESIGN 11).
+
+    `promote` is for the first look, `promotion` for each one that it opens; `status` for the first look, `look` for
+    each further one; `publish` for the first look, `gate` and `verdict` for each gate asked and verdict published.
+    """
+
+    new: int
+    promote: int
+    promotion: int
+    status: int
+    look: int
+    publish: int
+    gate: int
+    verdict: int
 
 
 class Stage(Protocol):
@@ -79,6 +102,11 @@ class Stage(Protocol):
     """Whether the forge can demand that a pull request holds the base's tip."""
     methods: tuple[Method, ...]
     """How it can merge."""
+    budgets: ClassVar[Budgets]
+    passing: Sequence[Fault]
+    """Four ways in which the API fails for a moment, so that asking again helps; some of them after the effect."""
+    refusing: Sequence[Fault]
+    """Ways in which it refuses for good, as for a token that was revoked or may do too little."""
 
     @property
     def url(self) -> str:
@@ -95,6 +123,9 @@ class Stage(Protocol):
     @property
     def faults(self) -> Faults:
         """What goes wrong on demand."""
+
+    def watch(self, act: Callable[[], object]) -> None:
+        """Have something done at each request, before it is answered."""
 
     # -- the runner
 

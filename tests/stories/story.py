@@ -48,6 +48,9 @@ class Story:
     clusters: list[Cluster] = field(default_factory=list)
     now: float = 0.0
     runs: list[Run] = field(default_factory=list)
+    options: tuple[str, ...] = ()
+    _step: Path = Path()
+    _waits: int = 0
     _agenda: list[tuple[float, int, Callable[[], object]]] = field(default_factory=list)
     _count: Iterator[int] = field(default_factory=itertools.count)
     _files: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -57,6 +60,7 @@ class Story:
 
     def sleep(self, seconds: float) -> None:
         """Let time pass, with all that was to happen meanwhile."""
+        self._waits += 1
         end = self.now + seconds
         while self._agenda and self._agenda[0][0] <= end:
             at, _, act = heapq.heappop(self._agenda)
@@ -141,21 +145,26 @@ class Story:
         """Have the events so far start nothing: the runners were away."""
         return self.stage.triggers()
 
-    def run(self, trigger: Trigger, *words: str) -> Run:
-        """Run a verb as a workflow's step: a fresh shallow checkout, the runner's environment, the real program."""
-        folder = self.folder / f"step{next(self._count)}"
-        folder.mkdir()
-        checkout = self.stage.checkout(trigger, folder / "workspace")
+    def run(self, trigger: Trigger, *words: str, again: bool = False) -> Run:
+        """Run a verb as a workflow's step: a fresh shallow checkout, the runner's environment, the real program.
+
+        With `again` it runs in the checkout of the last step, whatever that one was for: it costs less.
+        """
+        if not again:
+            self._step = self.folder / f"step{next(self._count)}"
+            self._step.mkdir()
+            self.stage.checkout(trigger, self._step / "workspace")
+        folder = self._step
         reads = words == ("status",)
         self.capsys.readouterr()
+        before, self._waits = len(self.stage.requests), 0
         code: object = 0
         with self.patch.context() as patch:
             for name, value in self.stage.environ(trigger, folder, reads=reads).items():
                 patch.setenv(name, value)
             try:
-                cli.main(
-                    [*words, *self.stage.arguments(trigger), "--sourcedir", str(checkout.path), "--output", "json"]
-                )
+                where = ("--sourcedir", str(folder / "workspace"), "--output", "json", *self.options)
+                cli.main([*words, *self.stage.arguments(trigger), *where])
             except SystemExit as ended:
                 code = ended.code or 0
         printed = self.capsys.readouterr()
@@ -167,6 +176,8 @@ class Story:
             code=code,
             outcomes=json.loads(printed.out)["outcomes"],
             printed=printed.out + printed.err,
+            waits=self._waits,
+            requests=tuple(f"{r.method} {r.path}" for r in self.stage.requests[before:] if r.kind != "git"),
         )
         if trigger.kind in CHECKS and self.way == "waiting":
             self.stage.report(trigger, passed=code == 0)
@@ -191,9 +202,12 @@ class Story:
         """The numbers of the open pull requests."""
         return [pull.number for pull in self.stage.pulls() if pull.state == "open"]
 
-    def add(self, app: str, *, tag: str = "1.0.0") -> None:
-        """Have a person add an application to all environments; nothing is to be promoted of that."""
-        manifest = f'image: ghcr.io/webshop/{app}:{tag} # {{"$imagepolicy": "{GROUP}:{app}"}}\n'
-        files: Mapping[str, str] = {f"{GROUP}/{name}/{app}.yaml": manifest for name in ENVIRONMENTS}
-        self.stage.push("main", files, message=f"Add {app}")
-        self.apps.append(app)
+    def add(self, *apps: str) -> None:
+        """Have a person add applications to all environments; nothing is to be promoted of that."""
+        manifests = {app: f'image: ghcr.io/webshop/{app}:1.0.0 # {{"$imagepolicy": "{GROUP}:{app}"}}\n' for app in apps}
+        files: Mapping[str, str] = {
+            f"{GROUP}/{name}/{app}.yaml": text for app, text in manifests.items() for name in ENVIRONMENTS
+        }
+        self.stage.push("main", files, message=f"Add {', '.join(apps)}")
+        self.apps += apps
+        self.lose()

@@ -1,0 +1,39 @@
+"""Hundreds of pull requests of other people: every look-up is right, and costs what it always does."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.stories.story import Story
+
+
+def test_b25_b26_a_hundred_and_fifty_open_and_four_hundred_closed_hide_nothing_and_cost_nothing(
+    story: "Story",
+) -> None:
+    budgets = story.stage.budgets
+    story.build("1.4.1")
+    [first] = story.open()
+    story.stage.close(first)
+    story.stage.crowd(opened=150, closed=400)
+    story.lose()
+    runs = story.build("1.4.2")
+    assert story.tags() == ("1.4.2", "1.4.2", "1.0.0")
+    mine = [pull for pull in story.stage.pulls() if pull.branch == "promote/webshop-webui"]
+    assert [pull.state for pull in mine] == ["merged", "merged", "closed", "merged", "merged", "open"]
+    for run in runs:
+        most = {
+            "new": budgets.new,
+            "promote": budgets.promote + budgets.promotion,
+            "status": budgets.status + run.waits * budgets.look,
+        }
+        assert len(run.requests) <= most[run.verb], run.requests
+    # What was declined among all these is still known, and what is open is found.
+    story.stage.close(mine[-1].number)
+    assert story.heal()[0].results == ["declined"]
+    # Only what looks through all that is open pays for it: its pages.
+    story.way = "published"
+    pages = -(-151 // 100)
+    again = story.run(story.stage.schedule(), "promote", "--app", "webui", "--env", "prod")
+    assert again.results == ["opened"]
+    look = story.look()
+    assert look.results == ["updated"]
+    assert len(look.requests) <= (budgets.publish - 1) + pages + budgets.gate + budgets.verdict
