@@ -284,6 +284,8 @@ class Hosted:
             self.git.git("update-ref", "--stdin", stdin=refs)
             for pull in pulls[:closed]:
                 acts.close(self.repo, pull)
+        # As a server does from time to time: hundreds of small files are slow to read.
+        self.git.git("pack-refs", "--all")
 
     def _acting(self, login: str) -> AbstractContextManager[World]:
         return self.turn(Token(secret="", login=login))
