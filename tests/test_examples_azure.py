@@ -56,7 +56,8 @@ OURS = [(where, step) for where, step, script in SCRIPTS if script.startswith("g
 
 def test_there_are_pipelines_for_both_repositories_and_both_ways() -> None:
     gitops = {"new.yml", "new-job.yml", "promote.yml", "status.yml", "published.yml", "heal.yml"}
-    assert set(PIPELINES) == {"app-release.yml", "app-calls-new.yml", *gitops}
+    gitops |= {"feature-job.yml", "feature-delete.yml", "feature-stale.yml"}
+    assert set(PIPELINES) == {"app-release.yml", "app-calls-new.yml", "app-preview.yml", *gitops}
     assert {where for where, _ in OURS} == {*gitops - {"new.yml"}, "docs/azure-devops.md"}
 
 
@@ -94,7 +95,7 @@ def test_a_job_is_short_in_our_image_and_keeps_no_credentials(name: str) -> None
 
 def test_what_starts_each_pipeline() -> None:
     on_main = {"batch": "true", "branches": {"include": ["main"]}}
-    assert {name: PIPELINES[name]["trigger"] for name in PIPELINES if name != "new-job.yml"} == {
+    assert {name: PIPELINES[name]["trigger"] for name in PIPELINES if not name.endswith("-job.yml")} == {
         "app-release.yml": {"branches": {"include": ["main"]}},
         "app-calls-new.yml": {"branches": {"include": ["main"]}},
         "new.yml": "none",
@@ -102,31 +103,49 @@ def test_what_starts_each_pipeline() -> None:
         "status.yml": "none",
         "published.yml": on_main,
         "heal.yml": "none",
+        "app-preview.yml": "none",
+        "feature-delete.yml": "none",
+        "feature-stale.yml": "none",
     }
-    for name in ("published.yml", "heal.yml"):
+    for name in ("published.yml", "heal.yml", "feature-stale.yml"):
         (schedule,) = PIPELINES[name]["schedules"]
         assert schedule["always"] == "true", "else it runs after a change only"
     assert "--all" in next(step["script"] for where, step in OURS if where == "heal.yml")
 
 
-def test_the_template_gets_the_parameters_that_it_has() -> None:
-    has = {parameter["name"]: "default" in parameter for parameter in PIPELINES["new-job.yml"]["parameters"]}
-    for name in ("new.yml", "app-calls-new.yml"):
-        call = next(job for job in jobs(PIPELINES[name]) if "template" in job)
-        assert call["template"].partition("@")[0].endswith("new-job.yml")
-        assert {each for each, optional in has.items() if not optional} <= set(call["parameters"]) <= set(has)
+@pytest.mark.parametrize(
+    ("name", "template"),
+    [("new.yml", "new-job.yml"), ("app-calls-new.yml", "new-job.yml"), ("app-preview.yml", "feature-job.yml")],
+)
+def test_a_template_gets_the_parameters_that_it_has(name: str, template: str) -> None:
+    has = {parameter["name"]: "default" in parameter for parameter in PIPELINES[template]["parameters"]}
+    call = next(job for job in jobs(PIPELINES[name]) if "template" in job)
+    assert call["template"].partition("@")[0].removeprefix("pipelines/") == template
+    assert {each for each, optional in has.items() if not optional} <= set(call["parameters"]) <= set(has)
+    # Where another repository's pipeline calls it, its own is what `self` means.
+    assert ("@" in call["template"]) == (call["parameters"].get("repository") == "gitops")
+
+
+def test_a_preview_is_cleared_away_by_the_name_it_was_shown_under() -> None:
+    call = next(job for job in jobs(PIPELINES["app-preview.yml"]) if "template" in job)
+    assert call["parameters"]["feature"] == "pr-$(System.PullRequest.PullRequestId)"
+    delete = PIPELINES["feature-delete.yml"]
+    assert delete["variables"]["number"] == "${{ parameters.WebHook.resource.pullRequestId }}"
+    (step,) = (step for where, step in OURS if where == "feature-delete.yml")
+    assert step["env"]["FEATURE"] == "pr-$(number)"
 
 
 def test_the_tag_that_is_promoted_is_the_one_that_was_pushed() -> None:
     pushed = {
         name: step["inputs"]["tags"]
-        for name in ("app-release.yml", "app-calls-new.yml")
+        for name in ("app-release.yml", "app-calls-new.yml", "app-preview.yml")
         for step in steps(PIPELINES[name])
         if step.get("task", "").startswith("Docker@")
     }
-    assert set(pushed.values()) == {"$(Build.BuildNumber)"}
-    call = next(job for job in jobs(PIPELINES["app-calls-new.yml"]) if "template" in job)
-    assert call["parameters"]["tag"] == pushed["app-calls-new.yml"]
+    assert pushed["app-release.yml"] == "$(Build.BuildNumber)"
+    for name in ("app-calls-new.yml", "app-preview.yml"):
+        call = next(job for job in jobs(PIPELINES[name]) if "template" in job)
+        assert call["parameters"]["tag"] == pushed[name]
     new = PIPELINES["new.yml"]
     (source,) = new["resources"]["pipelines"]
     # The name of a run is its Build.BuildNumber.
