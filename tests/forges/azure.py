@@ -25,7 +25,7 @@ import secrets
 import threading
 import traceback
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +91,10 @@ class AzureDevOps:
     @property
     def faults(self) -> Faults:
         return self._server.faults
+
+    def watch(self, act: Callable[[], object]) -> None:
+        """Do something at each request, before it is answered."""
+        self._server.watch = act
 
     @property
     def clock(self) -> Clock:

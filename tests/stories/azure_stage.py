@@ -1,18 +1,20 @@
 """Azure DevOps as a stage: an agent runs the pipelines of examples/azure, whose token is a job's own."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from gitops_promotion.core.model import OWN_CONTEXT
 from tests.conftest import Checkout
+from tests.forges import azure_errors, faults
 from tests.forges.azure import AzureDevOps
 from tests.forges.azure_people import HostedRepo
 from tests.forges.azure_state import Event, Strategy
-from tests.forges.faults import Faults, Request
-from tests.stories.stage import Method, Pull, Trigger
+from tests.forges.faults import Fault, Faults, Request
+from tests.stories.stage import Budgets, Method, Pull, Trigger
 
 STATUS = 7
 PUBLISHED = 8
@@ -43,6 +45,16 @@ class AzureStage:
     demands_tip: bool = False
     nothing_follows: str = "unchanged"
     methods: tuple[Method, ...] = ("merge", "squash", "rebase")
+    budgets: ClassVar[Budgets] = Budgets(
+        new=16, promote=4, promotion=14, status=4, look=1, publish=4, gate=1, verdict=3
+    )
+    passing: Sequence[Fault] = (
+        faults.server_error(502),
+        faults.reset(done=True),
+        faults.malformed(),
+        azure_errors.throttled(retry_after=7),
+    )
+    refusing: Sequence[Fault] = (azure_errors.unauthorized(), azure_errors.forbidden())
     published: bool = False
     _seen: int = 0
     _images: list[Image] = field(default_factory=list)
@@ -60,6 +72,9 @@ class AzureStage:
     @property
     def faults(self) -> Faults:
         return self.server.faults
+
+    def watch(self, act: Callable[[], object]) -> None:
+        self.server.watch(act)
 
     # -- the runner
 

@@ -137,7 +137,7 @@ def pass_checks(story: "Story", pulls: Iterable[Pull]) -> None:
 def test_b27_whatever_fails_a_second_run_ends_the_same(story: "Story") -> None:
     for cluster in story.clusters:
         cluster.silent = True
-    names = [f"app{number}" for number in range(24)]
+    names = [f"app{number}" for number in range(60)]
     story.add(*names)
     apps = propose(story, iter(names))
     pass_checks(story, one_each(story, apps, "dev").values())

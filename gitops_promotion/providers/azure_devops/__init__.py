@@ -219,7 +219,8 @@ class AzureDevOps:
                 description=fit(draft.body, BODY_LIMIT),
             )
         except RefusedError as error:
-            exists = error.kind == "GitPullRequestExistsException"
+            # A refusal whose words were lost on the way may be that one too.
+            exists = error.kind in ("GitPullRequestExistsException", "")
             for item in self._ask.pulls(status="active", head=draft.head, most=NEWEST) if exists else ():
                 other = self._pull(item)
                 if other is not None and (other.head, other.base) == (draft.head, draft.base):
