@@ -110,11 +110,12 @@ def settle(repo: Repo) -> None:
 
 
 def _fire(repo: Repo, pull: Pull) -> bool:
-    if not pull.active or pull.draft or pull.head_ref not in repo.tips or trial(repo, pull) is None:
+    if not pull.active or pull.draft or pull.head_ref not in repo.tips:
         return False
+    # What blocks it is cheaper to see than a merge is to try.
     if blockers(repo, pull, ignored=pull.options.ignored) or not allows(repo, pull.base_ref, pull.options.strategy):
         return False
-    return complete(repo, pull, pull.options, pull.auto_by)
+    return trial(repo, pull) is not None and complete(repo, pull, pull.options, pull.auto_by)
 
 
 def sync(repo: Repo, by: str) -> None:

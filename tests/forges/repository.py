@@ -110,14 +110,14 @@ class Repository(Remote):
             sha, _, ref = line.partition(" ")
             if ref.startswith("refs/heads/"):
                 found[ref.removeprefix("refs/heads/")] = sha
-        heads = self.path / "refs" / "heads"
+        heads = str(self.path / "refs" / "heads")
         for folder, _, names in os.walk(heads):
             for name in names:
-                path = Path(folder, name)
+                path = f"{folder}/{name}"
                 # A push that goes on meanwhile writes beside the ref, and may delete it.
-                with suppress(FileNotFoundError):
-                    if not name.endswith(".lock") and (sha := path.read_text().strip()):
-                        found[str(path.relative_to(heads))] = sha
+                with suppress(FileNotFoundError), open(path, encoding="utf-8") as file:  # noqa: PTH123  thrice as fast
+                    if not name.endswith(".lock") and (sha := file.read().strip()):
+                        found[path[len(heads) + 1 :]] = sha
         return dict(sorted(found.items()))
 
     def commits(self, revisions: str, *options: str) -> list[Commit]:
