@@ -41,6 +41,10 @@ class KustomizeError(PromotionError):
     exit_code = 2
 
 
+class RestrictedError(KustomizeError):
+    """A kustomization names a file that is not below its own folder."""
+
+
 class GitError(PromotionError):
     """Git failed, or the repository or its remote cannot be used."""
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitops_promotion.errors import KustomizeError
+from gitops_promotion.errors import KustomizeError, RestrictedError
 
 TIMEOUT = 120.0
 """Seconds that one build may take, a remote base's download included."""
@@ -67,22 +67,22 @@ class Kustomize:
             except KustomizeError as error:
                 unfit.append(str(error))
                 continue
-            found = re.search(
-                r"(?:Kustomize Version: *|^|\{)v(\d+)(\.\d+\.\d+)", said.decode(errors="replace"), re.MULTILINE
-            )
+            found = _VERSION.search(said.decode(errors="replace"))
             if found and int(found[1]) >= _OLDEST:
                 return cls(command=(path, *building), version=f"v{found[1]}{found[2]}", environ=kept)
             unfit.append(f"{path} is v{found[1]}{found[2]}" if found else f"{path} has none")
         raise KustomizeError(f"no kustomize {_OLDEST} or newer ({'; '.join(unfit) or 'none was found'}): {_HOW}")
 
-    def build(self, root: Path, folder: str) -> bytes:
+    def build(self, root: Path, folder: str, *, anywhere: bool = False) -> bytes:
         """Return what the kustomization in `folder` of the tree at `root` gives, as YAML.
 
-        No plugin and no chart is run, and files are read below each kustomization's own folder only. Raises
-        KustomizeError whose text names paths as the repository has them.
+        No plugin and no chart is run, and files are read below each kustomization's own folder only, unless they may
+        be `anywhere`. Raises KustomizeError whose text names paths as the repository has them; RestrictedError if it
+        is about such a file.
         """
+        unrestricted = ("--load-restrictor", "LoadRestrictionsNone") if anywhere else ()
         what = f"{folder} does not build with {Path(self.command[0]).name} {self.version}"
-        return _run((*self.command, str(root / folder)), self.environ, root, what)
+        return _run((*self.command, str(root / folder), *unrestricted), self.environ, root, what)
 
 
 def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, what: str) -> bytes:
@@ -111,7 +111,9 @@ def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, wha
             ) from error
         raise
     if process.returncode:
-        raise KustomizeError(f"{what}: {_one_line(stderr, folder)}: try it by hand, in a clone of the repository")
+        said = _one_line(stderr, folder)
+        kind = RestrictedError if b"is not in or below" in stderr else KustomizeError
+        raise kind(f"{what}: {said}: try it by hand, in a clone of the repository")
     return stdout
 
 

@@ -1,5 +1,6 @@
 """The verbs of features on the command line."""
 
+import functools
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from gitops_promotion.cli.verb import as_duration, dry_run_option, options, sess
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gitops_promotion.core.model import Outcome
     from gitops_promotion.kustomize import Kustomize
 
@@ -22,10 +25,11 @@ _feature = click.option(
 )
 
 
-def _find() -> "Kustomize":
+def _finding() -> "Callable[[], Kustomize]":
+    """Return what looks for kustomize when it is first needed, and only once."""
     from gitops_promotion.kustomize import Kustomize
 
-    return Kustomize.find(os.environ)
+    return functools.cache(lambda: Kustomize.find(os.environ))
 
 
 @click.command()
@@ -40,7 +44,7 @@ def feature(terminal: Terminal, group: str, app: str, tag: str, name: str, **whe
     from gitops_promotion.commands.feature import feature as run
 
     with session_at(terminal, **where) as session:
-        return run(session, group=group, app=app, tag=tag, name=name, find=_find)
+        return run(session, group=group, app=app, tag=tag, name=name, find=_finding())
 
 
 @click.command("feature-delete")
@@ -54,7 +58,7 @@ def feature_delete(terminal: Terminal, group: str, app: str, name: str, **where:
     from gitops_promotion.commands.feature_delete import feature_delete as run
 
     with session_at(terminal, **where) as session:
-        return run(session, group=group, app=app, name=name, find=_find)
+        return run(session, group=group, app=app, name=name, find=_finding())
 
 
 @click.command("feature-stale")
@@ -75,4 +79,4 @@ def feature_stale(terminal: Terminal, max_age: float | None, **where: Any) -> "l
 
     age = DEFAULT_MAX_AGE if max_age is None else max_age
     with session_at(terminal, **where) as session:
-        return run(session, max_age=age, now=datetime.now(UTC), find=_find)
+        return run(session, max_age=age, now=datetime.now(UTC), find=_finding())

@@ -1,5 +1,6 @@
 """`feature`: show an unmerged change running next to the real thing, in the first environment."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from gitops_promotion.commands.deliver import Intent, deliver, setting_tag
@@ -51,33 +52,42 @@ def feature(session: Session, *, group: str, app: str, tag: str, name: str, find
 
 def _copying(session: Session, request: Request, wish: Wish, bench: Workbench) -> Intent:
     """Return the intent to have this copy, proved."""
+    marked = session.files(request.group, request.environment)
+
+    def probing(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        where = f"{bench.layout.folder} on {session.base}"
+        held = {path: files[path] for path in marked if path in files}
+        return markers.set_tag(held, group=request.group, app=request.app, tag=probe.TAG, where=where).edits
+
+    edits, copy = proved(bench, wish, probing)
+    return Intent(plan=partial(_plan, session, request, edits, copy), files=bench.layout.files)
+
+
+def proved(
+    bench: Workbench, wish: Wish, probing: Callable[[Mapping[str, bytes]], Mapping[str, bytes]]
+) -> tuple[Edits, Copy]:
+    """Return the copy that is wished for, and the edits that put it in; none where it is there already.
+
+    `probing` returns the edits to the environment's files that give the application `probe.TAG`. Raises ManifestError
+    and KustomizeError.
+    """
     layout = bench.layout
     if layout.has(wish.folder) and layout.feature_of(wish.folder) != wish.feature:
         raise ManifestError(
-            f"{layout.folder}/{wish.folder} is there and is no copy of {request.app} for feature {wish.feature}: name "
-            "the feature otherwise"
+            f"{layout.folder}/{wish.folder} is there and is no copy for feature {wish.feature}: name the feature "
+            "otherwise"
         )
-    clean_slate = layout.without([wish.folder])
-    before = bench.build(clean_slate)
-    chosen = choose(before, wish.selector, f"{layout.folder} on {session.base}")
-    built = bench.build(_probing(session, request, bench, clean_slate, probe.draft(chosen, wish)))
+    bare = layout.without([wish.folder])
+    before = bench.build(bare)
+    chosen = choose(before, wish.selector, layout.folder)
+    base = layout.edited(bare)
+    marked = dict(probing(base.files))
+    drafted = base.edited(marked).with_folder(probe.FOLDER, probe.draft(chosen, wish))
+    built = bench.build({**bare, **marked, **drafted})
     copy = make(chosen, wish, probe.read(chosen, wish, built, layout.setters()))
     edits = layout.with_copy(wish.folder, copy)
     bench.check_copy(edits, before, copy, chosen.copied)
-    return Intent(plan=partial(_plan, session, request, edits, copy), files=layout.files)
-
-
-def _probing(
-    session: Session, request: Request, bench: Workbench, clean_slate: Edits, draft: dict[str, bytes]
-) -> Edits:
-    """Return the edits that show what the environment does to a copy, and which images are the application's."""
-    base = bench.layout.edited(clean_slate)
-    marked = {
-        path: base.files[path] for path in session.files(request.group, request.environment) if path in base.files
-    }
-    where = f"{bench.layout.folder} on {session.base}"
-    edited = markers.set_tag(marked, group=request.group, app=request.app, tag=probe.TAG, where=where)
-    return {**clean_slate, **edited.edits, **base.edited(edited.edits).with_folder(probe.FOLDER, draft)}
+    return edits, copy
 
 
 def _plan(session: Session, request: Request, edits: Edits, copy: Copy, base_sha: str) -> Plan:

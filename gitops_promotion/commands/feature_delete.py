@@ -13,7 +13,7 @@ from gitops_promotion.core.feature.layout import Edits, Held
 from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.texts import code_span, commit_message
-from gitops_promotion.errors import GitError
+from gitops_promotion.errors import GitError, PromotionError
 
 DEFAULT_MAX_AGE = 7 * 86400.0
 """Seconds: the predecessor's seven days."""
@@ -105,11 +105,10 @@ def feature_stale(session: Session, *, max_age: float, now: datetime, find: Find
             ages.extend(f"{each}, {'stale' if each in stale else 'kept'}" for each in aged)
             if not stale:
                 continue
-            gone = bench.layout.without([each.held.folder for each in stale])
-            bench.check_removal(gone, [each.held.feature for each in stale])
+            provable, gone = _provable(bench, stale, failures, first)
             edits |= gone
             files |= bench.layout.files
-            removed += stale
+            removed += provable
         request = Request(kind="remove", group="", app="", environment=first)
         if not removed:
             return _outcome(
@@ -119,6 +118,34 @@ def feature_stale(session: Session, *, max_age: float, now: datetime, find: Find
 
     outcome = deliver(session, decide)
     return [replace(outcome, reasons=(*outcome.reasons, *ages)), *failures]
+
+
+def _provable(
+    bench: Workbench, stale: Sequence[_Aged], failures: list[Outcome], environment: str
+) -> tuple[list[_Aged], Edits]:
+    """Return those of these copies that can be removed, all at once or one by one, and the edits that do it."""
+
+    def without(some: Sequence[_Aged]) -> Edits:
+        gone = bench.layout.without([each.held.folder for each in some])
+        bench.check_removal(gone, [each.held.feature for each in some])
+        return gone
+
+    try:
+        return list(stale), without(stale)
+    except PromotionError as error:
+        if len(stale) == 1:
+            failures.append(failed(error, group=stale[0].group, app=stale[0].held.app, environment=environment))
+            return [], {}
+    removed: list[_Aged] = []
+    edits: Edits = {}
+    for each in stale:
+        try:
+            edits = without([*removed, each])
+        except PromotionError as error:
+            failures.append(failed(error, group=each.group, app=each.held.app, environment=environment))
+        else:
+            removed.append(each)
+    return removed, edits
 
 
 def _aged(session: Session, bench: Workbench, group: str, now: datetime, failures: list[Outcome]) -> Iterator[_Aged]:

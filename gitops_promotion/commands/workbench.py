@@ -10,8 +10,9 @@ from gitops_promotion.core.feature.copy import Copy
 from gitops_promotion.core.feature.fields import difference
 from gitops_promotion.core.feature.layout import Layout, suspects
 from gitops_promotion.core.feature.objects import Object
+from gitops_promotion.core.feature.reach import outside
 from gitops_promotion.core.model import check_name
-from gitops_promotion.errors import KustomizeError, ManifestError, UsageError
+from gitops_promotion.errors import KustomizeError, ManifestError, RestrictedError, UsageError
 from gitops_promotion.git import Tree
 from gitops_promotion.kustomize import Kustomize
 
@@ -19,13 +20,14 @@ Finding = Callable[[], Kustomize]
 """Finds kustomize; asked only where something is to be built. Raises KustomizeError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Workbench:
     """A group's first environment at the tip of the default branch, and what builds it."""
 
     layout: Layout
     tree: Tree
     find: Finding
+    _anywhere: bool = False
 
     @classmethod
     def of(cls, session: Session, group: str, find: Finding, tree: Tree | None = None) -> "Workbench":
@@ -38,7 +40,16 @@ class Workbench:
         """Return what the environment gives with these edits. Raises KustomizeError."""
         made_up = self.layout.edited(edits).made_up()
         self.tree.apply({**edits, **made_up})
-        return objects.parse(self.find().build(self.tree.root, self.layout.folder))
+        kustomize = self.find()
+        if not self._anywhere:
+            try:
+                return objects.parse(kustomize.build(self.tree.root, self.layout.folder))
+            except RestrictedError:
+                # Flux restricts nothing but to the repository, and shared patches are often beside the environments.
+                if (named := next(outside(self.tree.files), None)) is not None:
+                    raise KustomizeError(f"{named} is not in the repository: name files of the repository") from None
+                self._anywhere = True
+        return objects.parse(kustomize.build(self.tree.root, self.layout.folder, anywhere=True))
 
     def check_copy(
         self, edits: Mapping[str, bytes | None], before: Sequence[Object], copy: Copy, originals: Sequence[Object]

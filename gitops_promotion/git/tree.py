@@ -38,6 +38,11 @@ class Tree:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.symlink_to(posixpath.relpath(target, posixpath.dirname(path) or "."))
 
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """The contents of the commit's files, links left out."""
+        return self._files
+
     def below(self, folder: str) -> dict[str, bytes]:
         """Return the contents of the commit's files below a folder, links left out."""
         return {path: content for path, content in self._files.items() if path.startswith(f"{folder}/")}
@@ -55,7 +60,7 @@ class Tree:
         place = self.root / path
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            if place.is_symlink() or not place.parent.resolve().is_relative_to(self.root.resolve()):
+            if place.is_symlink() or place.parent.resolve() != (self.root.resolve() / path).parent:
                 raise GitError(f"cannot write {path}: it leads through a symbolic link; replace that by a folder")
             if content is None:
                 place.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ taken out leaves the file as it was before it was put in.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -103,6 +103,12 @@ def value(content: bytes, path: str) -> dict[str, Value]:
     return dict(of_node(root, 100 * len(content))) if root is not None else {}
 
 
+def values(content: bytes, path: str) -> list[Value]:
+    """Return what each document of a file says, kustomization or not. Raises ManifestError, KustomizeError."""
+    nodes = _composed(lambda yaml: list(yaml.compose_all(content.decode(errors="replace"))), path)
+    return [of_node(node, 100 * len(content)) for node in nodes if node is not None]
+
+
 def _texts(node: Node) -> dict[str, str]:
     if node is None or node.id != "mapping":
         return {}
@@ -134,10 +140,10 @@ class _File:
 
     def section(self, key: str) -> Node:
         """Return the value of a key of the root; None if it is absent."""
-        found = [value for name, value in (self.root.value if self.root is not None else ()) if name.value == key]
+        found = [pair for pair in (self.root.value if self.root is not None else ()) if pair[0].value == key]
         if len(found) > 1:
-            self.fail(found[1], f"{key} stands there twice: join the two")
-        return found[0] if found else None
+            self.fail(found[1][0], f"{key} stands there twice: join the two")
+        return found[0][1] if found else None
 
     def items(self, key: str) -> list[Node]:
         """Return the nodes of a list of the root; [] where it is absent or empty."""
@@ -266,13 +272,17 @@ def _flow(fields: Sequence[tuple[str | None, str]]) -> str:
 
 
 def _compose(text: str, path: str) -> Node:
+    return _composed(lambda yaml: yaml.compose(text), path)
+
+
+def _composed(read: Callable[[Any], Node], path: str) -> Node:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     yaml = YAML(typ="safe", pure=True)
     yaml.composer.warn_double_anchors = False
     try:
-        return yaml.compose(text)
+        return read(yaml)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(f"{error.problem or ''} {error.context or ''}".split())

@@ -39,12 +39,12 @@ class Object:
     @property
     def group(self) -> str:
         """Its API group, "" for the core one."""
-        return str(self.content.get("apiVersion", "")).rpartition("/")[0]
+        return text(self.content.get("apiVersion")).rpartition("/")[0]
 
     @property
     def kind(self) -> str:
         """Its kind."""
-        return str(self.content.get("kind", ""))
+        return text(self.content.get("kind"))
 
     @property
     def type(self) -> str:

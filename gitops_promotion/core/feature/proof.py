@@ -48,11 +48,10 @@ def of_removal(before: Sequence[Object] | None, after: Sequence[Object], feature
     Everything but objects with these features' labels is there, unchanged.
     """
     gone = set(features)
+    if left := next((each for each in after if each.labels.get(FEATURE_LABEL) in gone), None):
+        return Fault(left.id, "", "is still there: something else holds it than the feature's folder")
     staying = [each for each in before or after if each.labels.get(FEATURE_LABEL) not in gone]
-    if fault := _unchanged(staying, after, added=()):
-        return fault
-    left = next((each for each in after if each.labels.get(FEATURE_LABEL) in gone), None)
-    return Fault(left.id, "", "is still there: something else holds it than the feature's folder") if left else None
+    return _unchanged(staying, after, added=())
 
 
 def _by_id(objects: Iterable[Object]) -> dict[Id, Object]:

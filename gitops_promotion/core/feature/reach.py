@@ -1,0 +1,38 @@
+"""Which files a kustomization names: Flux lets it name any of the repository, and nobody may let it name others."""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+
+from gitops_promotion.core.feature import kustomization
+from gitops_promotion.core.feature.fields import all_texts
+from gitops_promotion.errors import KustomizeError, ManifestError
+
+# What a file must say to be read by kustomize for its own sake: generators and transformers are files of any name.
+_WORDS = (b"kustomize.config.k8s.io", b"builtin")
+
+
+def outside(files: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield `file: path` for each path in a kustomization, generator or transformer that leads out of the repository.
+
+    A file that does not parse is yielded too: nobody can tell what it names.
+    """
+    for path, content in files.items():
+        folder, _, name = path.rpartition("/")
+        if name not in kustomization.NAMES and not any(word in content for word in _WORDS):
+            continue
+        if not name.endswith((".yaml", ".yml")) and name not in kustomization.NAMES:
+            continue
+        try:
+            texts = [text for document in kustomization.values(content, path) for text in all_texts(document)]
+        except (ManifestError, KustomizeError) as error:
+            yield str(error)
+            continue
+        # A generator's entry may be `key=path`; a patch may be written in place, on several lines or as JSON.
+        for text in texts:
+            named = text.partition("=")[2] or text
+            if "\n" not in text and _leads_out(folder, named):
+                yield f"{path}: {text[:200]}"
+
+
+def _leads_out(folder: str, named: str) -> bool:
+    return named.startswith(("/", "~")) or posixpath.normpath(posixpath.join(folder, named)).split("/")[0] == ".."
