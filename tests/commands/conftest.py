@@ -244,11 +244,13 @@ def make_shop(
 
 
 @pytest.fixture
-def kustomize(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Put a kustomize on the PATH whose answers are recorded, and checked where the machine has one itself."""
+def kustomize(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Put a kustomize on the PATH, and return that; its answers are recorded, and checked where there is a real one."""
     from tests.kustomizations import program
 
     folder = tmp_path / "programs"
     folder.mkdir()
     program.put_on_path(folder, program.real())
-    monkeypatch.setenv("PATH", f"{folder}:{environ['PATH']}")
+    path = f"{folder}:{environ['PATH']}"
+    monkeypatch.setenv("PATH", path)
+    return path

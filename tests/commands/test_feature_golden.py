@@ -77,7 +77,7 @@ def validated(remote: "Remote", before: str) -> list[str]:
 @pytest.mark.kustomize
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_a_feature_in_this_environment(
-    path: Path, make_remote: "Callable[..., Remote]", make_shop: "Callable[[Remote], Shop]", kustomize: None
+    path: Path, make_remote: "Callable[..., Remote]", make_shop: "Callable[[Remote], Shop]", kustomize: str
 ) -> None:
     arguments, files = case(path)
     remote = make_remote({"gitops-promotion.yaml": CONFIG, **files})

@@ -1,0 +1,110 @@
+"""Which folders of an environment are copies, and what Flux makes of an environment without a kustomization."""
+
+import pytest
+from ruamel.yaml import YAML
+
+from gitops_promotion.core.feature.layout import Layout, suspects
+from gitops_promotion.core.feature.reach import outside
+
+LABEL = "gitops-promotion.xenit.io/feature"
+
+
+def copy_of(feature: str, spelling: str = "labels:\n- pairs: {%s: %s}\n") -> bytes:
+    return (spelling % (LABEL, feature)).encode()
+
+
+def layout(**files: bytes) -> Layout:
+    named = {path.replace("__", "/"): content for path, content in files.items()}
+    return Layout(folder="a/dev", files={f"a/dev/{path}": content for path, content in named.items()})
+
+
+def held(found: Layout, *apps: str) -> list[tuple[str, str]]:
+    return [(each.app, each.feature) for each in found.copies(apps)]
+
+
+def test_b4_a_real_application_is_no_feature_whatever_its_name() -> None:
+    found = Layout(
+        folder="a/dev",
+        files={
+            "a/dev/web-api/kustomization.yaml": b"resources: [x.yaml]\ncommonLabels: {app: web-api}\n",
+            "a/dev/web-ingress.yaml": b"kind: Ingress\n",
+            "a/dev/web-old/deployment.yaml": b"kind: Deployment\n",
+            "a/dev/web-broken/kustomization.yaml": b"a: [\n",
+        },
+    )
+    assert held(found, "web") == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "feature", "apps", "expected"),
+    [
+        ("web-pr-1", "pr-1", ["web"], [("web", "pr-1")]),
+        ("my-web-app-pr-1", "pr-1", ["web", "my-web-app"], [("my-web-app", "pr-1")]),
+        ("web-api-x", "x", ["web", "web-api"], [("web-api", "x")]),
+        ("web-api-x", "api-x", ["web", "web-api"], [("web", "api-x")]),
+        ("web-pr-1", "pr-1", ["cart"], []),
+        ("web-pr-1", "pr-2", ["web"], []),
+        ("pr-1", "pr-1", ["web", ""], []),
+    ],
+)
+def test_b5_the_label_says_the_feature_and_the_rest_of_the_folder_the_application(
+    folder: str, feature: str, apps: list[str], expected: list[tuple[str, str]]
+) -> None:
+    files = {f"my-group/my-dev/{folder}/kustomization.yaml": copy_of(feature)}
+    assert held(Layout(folder="my-group/my-dev", files=files), *apps) == expected
+
+
+def test_copies_of_the_go_tool_are_known() -> None:
+    files = {"a/dev/web-x/kustomization.yaml": copy_of("x", "nameSuffix: -x\ncommonLabels:\n  app: web-x\n  %s: %s\n")}
+    assert held(Layout(folder="a/dev", files=files), "web") == [("web", "x")]
+
+
+def test_what_flux_makes_up_is_all_manifests_and_folders_with_a_kustomization() -> None:
+    paths = [
+        "web.yaml",
+        "db.yml",
+        "README.md",
+        "deep/er/x.yaml",
+        "own/kustomization.yaml",
+        "own/x.yaml",
+        "own/in/y.yaml",
+    ]
+    paths += ["odd/Kustomization", "odd/x.yaml"]
+    found = Layout(folder="a/dev", files={f"a/dev/{path}": b"" for path in paths}).made_up()
+    (content,) = found.values()
+    assert content is not None
+    made = YAML(typ="safe", pure=True).load(content.decode())
+    assert list(found) == ["a/dev/kustomization.yaml"]
+    assert made == {"resources": ["db.yml", "deep/er/x.yaml", "odd", "own", "web.yaml"]}
+
+
+def test_nothing_is_made_up_where_there_is_a_kustomization() -> None:
+    assert Layout(folder="a/dev", files={"a/dev/kustomization.yml": b"", "a/dev/x.yaml": b""}).made_up() == {}
+
+
+def test_each_part_that_could_be_in_the_way_is_left_out_once() -> None:
+    text = b"resources: [a]\nnamePrefix: x-\npatches:\n- path: a.yaml\n- path: b.yaml\nlabels: []\n"
+    found = {name: YAML(typ="safe", pure=True).load(without.decode()) for name, without in suspects(text, "k")}
+    assert list(found) == ["namePrefix", "patches[0]", "patches[1]"]
+    assert found["patches[0]"]["patches"] == [{"path": "b.yaml"}]
+    assert "namePrefix" not in found["namePrefix"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "leads_out"),
+    [
+        ("a/dev/kustomization.yaml", "patches: [{path: ../../shared/p.yaml}]", False),
+        ("a/dev/kustomization.yaml", "patches: [{path: ../../../p.yaml}]", True),
+        ("kustomization.yaml", "resources: [../x]", True),
+        ("a/Kustomization", "configMapGenerator: [{name: x, files: [passwd=/etc/passwd]}]", True),
+        ("a/kustomization.yml", "configMapGenerator: [{name: x, envs: [/etc/passwd]}]", True),
+        ("a/kustomization.yml", 'patches: [{patch: \'[{"op": "remove", "path": "/spec"}]\'}]', False),
+        ("a/kustomization.yml", "patches:\n- patch: |-\n    - op: remove\n      path: /spec\n", False),
+        ("a/generator.yaml", "apiVersion: builtin\nkind: ConfigMapGenerator\nfiles: [../../x]", True),
+        ("a/deployment.yaml", "volumeMounts: [{mountPath: /data}]", False),
+        ("a/kustomization.yml", "a: [", True),
+        ("a/kustomization.yml", "resources: ['https://example.com//x?ref=v1', github.com/x/y//z?ref=../a]", False),
+    ],
+)
+def test_a_kustomization_may_name_files_of_the_repository_only(path: str, text: str, leads_out: bool) -> None:
+    assert bool(list(outside({path: text.encode()}))) is leads_out

@@ -1,0 +1,143 @@
+"""Finding and running kustomize, with programs that tests write (no real one is needed)."""
+
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from gitops_promotion import kustomize
+from gitops_promotion.errors import KustomizeError, RestrictedError
+from gitops_promotion.kustomize import Kustomize
+from tests.kustomizations import program
+
+KUBECTL = "echo 'Client Version: v1.32.4'; echo 'Kustomize Version: {version}'"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "bin"
+    path.mkdir()
+    return path
+
+
+def put(folder: Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def find(folder: Path, **environ: str) -> Kustomize:
+    return Kustomize.find({"PATH": str(folder), **environ})
+
+
+@pytest.mark.parametrize(
+    "said", ["echo v5.8.1", "echo v5.0.0", "echo '{Version:kustomize/v5.0.1 GitCommit:x}'", "echo v10.0.0"]
+)
+def test_kustomize_5_or_newer_is_taken(folder: Path, said: str) -> None:
+    put(folder, "kustomize", said)
+    put(folder, "kubectl", KUBECTL.format(version="v5.5.0"))
+    assert find(folder).command == (str(folder / "kustomize"), "build")
+
+
+@pytest.mark.parametrize("said", ["echo v4.5.7", "echo '{Version:kustomize/v4.5.7 GitCommit:x}'", "exit 1", "echo"])
+def test_else_a_kubectl_that_embeds_it(folder: Path, said: str) -> None:
+    put(folder, "kustomize", said)
+    put(folder, "kubectl", KUBECTL.format(version="v5.5.0"))
+    found = find(folder)
+    assert (found.command, found.version) == ((str(folder / "kubectl"), "kustomize"), "v5.5.0")
+
+
+@pytest.mark.parametrize("version", [None, "v4.5.7", "unknown"])
+def test_neither_is_one_error_with_how_to_get_it(folder: Path, version: str | None) -> None:
+    if version:
+        put(folder, "kubectl", KUBECTL.format(version=version))
+    with pytest.raises(
+        KustomizeError, match=r"no kustomize 5 or newer \(.*install kustomize 5 .*container image"
+    ) as raised:
+        find(folder)
+    assert "\n" not in str(raised.value)
+    assert version in (None, "unknown") or version in str(raised.value)
+
+
+def test_the_program_gets_no_token_and_nothing_else_that_it_does_not_need(folder: Path, tmp_path: Path) -> None:
+    put(folder, "kustomize", '[ "$1" = version ] && { echo v5.0.0; exit; }\n/usr/bin/env')
+    secret = "ghs_" + "x" * 36
+    names = ["GITOPS_PROMOTION_TOKEN", "GITHUB_TOKEN", "SYSTEM_ACCESSTOKEN", "KUBECONFIG", "GIT_CONFIG_VALUE_0", "ANY"]
+    found = find(folder, HOME="/home/x", HTTPS_PROXY="http://proxy", **dict.fromkeys(names, secret))
+    printed = found.build(tmp_path, ".").decode()
+    assert secret not in printed
+    seen = {line.partition("=")[0] for line in printed.splitlines()}
+    assert seen <= {"PATH", "HOME", "HTTPS_PROXY", "GIT_TERMINAL_PROMPT", "PWD", "OLDPWD", "SHLVL", "_"}
+    assert {"PATH", "HOME", "HTTPS_PROXY"} <= seen
+
+
+def test_what_it_complains_of_becomes_one_line_with_the_repositorys_paths(folder: Path, tmp_path: Path) -> None:
+    script = (
+        '[ "$1" = version ] && { echo v5.0.0; exit; }\n'
+        "echo '# Warning: commonLabels is deprecated' >&2\n"
+        'echo "Error: $2/x.yaml: gone\x1b[31m" >&2\necho "  and more" >&2\nexit 1'
+    )
+    put(folder, "kustomize", script)
+    with pytest.raises(KustomizeError) as raised:
+        find(folder).build(tmp_path, "apps/dev")
+    assert str(raised.value) == (
+        "apps/dev does not build with kustomize v5.0.0: apps/dev/x.yaml: gone [31m and more: try it by hand, in a "
+        "clone of the repository"
+    )
+
+
+def test_a_file_that_is_not_below_is_an_error_of_its_own_and_can_be_allowed(folder: Path, tmp_path: Path) -> None:
+    script = (
+        '[ "$1" = version ] && { echo v5.0.0; exit; }\n'
+        '[ "$4" = LoadRestrictionsNone ] && { echo "a: b"; exit; }\n'
+        "echo \"Error: security; file '/x' is not in or below '/y'\" >&2\nexit 1"
+    )
+    put(folder, "kustomize", script)
+    with pytest.raises(RestrictedError):
+        find(folder).build(tmp_path, ".")
+    assert find(folder).build(tmp_path, ".", anywhere=True) == b"a: b\n"
+
+
+def test_a_build_that_does_not_end_is_ended_with_all_that_it_started(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder, "kustomize", '[ "$1" = version ] && { echo v5.0.0; exit; }\n/bin/sleep 60 & echo $! > "$2/child"; wait')
+    monkeypatch.setattr(kustomize, "TIMEOUT", 0.3)
+    began = time.monotonic()
+    with pytest.raises(KustomizeError, match=r"no answer within 0\.3 s"):
+        find(folder).build(tmp_path, ".")
+    assert time.monotonic() - began < 10
+    child = int((tmp_path / "child").read_text())
+    for _ in range(100):
+        state = Path(f"/proc/{child}/stat")
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            break
+        time.sleep(0.01)
+    else:
+        pytest.fail("its child is still running")
+
+
+def test_a_program_that_cannot_be_started_is_an_error(folder: Path, tmp_path: Path) -> None:
+    put(folder, "kustomize", "echo v5.0.0")
+    found = find(folder)
+    (folder / "kustomize").chmod(stat.S_IRUSR)
+    (folder / "kustomize").write_bytes(b"\x00")
+    with pytest.raises(KustomizeError):
+        found.build(tmp_path, ".")
+
+
+@pytest.mark.kustomize
+def test_the_recorded_answers_are_those_of_the_real_one_if_there_is_one(folder: Path, tmp_path: Path) -> None:
+    program.put_on_path(folder, program.real())
+    found = Kustomize.find({"PATH": f"{folder}:/usr/bin:/bin"})
+    (tmp_path / "tree/apps").mkdir(parents=True)
+    (tmp_path / "tree/apps/kustomization.yaml").write_text("namePrefix: dev-\nresources: [x.yaml]\n")
+    (tmp_path / "tree/apps/x.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: b}\n")
+    assert found.build(tmp_path / "tree", "apps") == (
+        b"apiVersion: v1\ndata:\n  a: b\nkind: ConfigMap\nmetadata:\n  name: dev-x\n"
+    )
+    if program.RECORDING:
+        return
+    (tmp_path / "tree/apps/x.yaml").write_text("not what was asked for when the answers were recorded")
+    with pytest.raises(KustomizeError, match="record it"):
+        found.build(tmp_path / "tree", "apps")
