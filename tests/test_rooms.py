@@ -52,6 +52,8 @@ PURE = {
     "math",
     "operator",
     "pathlib.PurePosixPath",
+    "posixpath.join",
+    "posixpath.normpath",
     "re",
     "string",
     "textwrap",

@@ -1,7 +1,7 @@
 """Which files a kustomization names: Flux lets it name any of the repository, and nobody may let it name others."""
 
-import posixpath
 from collections.abc import Iterator, Mapping
+from posixpath import join, normpath
 
 from gitops_promotion.core.feature import kustomization
 from gitops_promotion.core.feature.fields import all_texts
@@ -35,4 +35,4 @@ def outside(files: Mapping[str, bytes]) -> Iterator[str]:
 
 
 def _leads_out(folder: str, named: str) -> bool:
-    return named.startswith(("/", "~")) or posixpath.normpath(posixpath.join(folder, named)).split("/")[0] == ".."
+    return named.startswith(("/", "~")) or normpath(join(folder, named)).split("/")[0] == ".."
