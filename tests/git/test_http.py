@@ -2,20 +2,20 @@
 
 import os
 import shutil
-import subprocess
-import threading
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from gitops_promotion.core.model import RefUpdate
 from gitops_promotion.errors import AuthError, GitError
+from tests.forges.faults import Request, Response
+from tests.forges.repository import serve_git
+from tests.forges.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,95 +67,36 @@ class Forge:
             if path.is_file() and any(secret in path.read_bytes() for secret in secrets):
                 self.exposed.append(str(path))
 
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    forge: Forge
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is http.server's
-        pass
-
-    def do_GET(self) -> None:
-        self.serve(b"")
-
-    def do_POST(self) -> None:
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            chunks = []
-            while size := int(self.rfile.readline(), 16):
-                chunks.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            self.serve(b"".join(chunks))
-        else:
-            self.serve(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-
-    def serve(self, body: bytes) -> None:
-        forge = self.forge
-        headers = self.headers.get_all("Authorization") or []
-        if forge.redirect:
-            forge.seen.append(headers)
-            self.answer(301, {"Location": forge.redirect + self.path}, b"")
-        elif forge.accepts and forge.accepts.isdisjoint(headers):
-            self.answer(401, {"WWW-Authenticate": 'Basic realm="forge"'}, b"")
-        elif forge.read_only and "git-receive-pack" in self.path:
-            self.answer(403, {"Content-Type": "text/plain"}, forge.refusal(headers).encode())
-        else:
-            forge.seen.append(headers)
-            forge.look_around()
-            self.git(body)
-
-    def git(self, body: bytes) -> None:
-        parts = urlsplit(self.path)
-        environ = {
-            "PATH": os.environ["PATH"],
-            "GIT_PROJECT_ROOT": str(self.forge.root),
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "REMOTE_USER": "somebody",
-            "REQUEST_METHOD": self.command,
-            "PATH_INFO": parts.path,
-            "QUERY_STRING": parts.query,
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(len(body)),
-            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-        }
-        done = subprocess.run(["git", "http-backend"], input=body, env=environ, capture_output=True, check=True)
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
-        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-        self.answer(int(fields.pop("Status", "200").split()[0]), fields, content)
-
-    def answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+    def answer(self, request: Request) -> Response:
+        given = request.headers.get("authorization")
+        # A header that was sent twice is shown as one.
+        headers = given.split(", ") if given else []
+        if self.redirect:
+            self.seen.append(headers)
+            return Response(status=301, headers={"Location": self.redirect + request.target})
+        if self.accepts and self.accepts.isdisjoint(headers):
+            return Response(status=401, headers={"WWW-Authenticate": 'Basic realm="forge"'})
+        if self.read_only and "git-receive-pack" in request.target:
+            return Response(status=403, headers={"Content-Type": "text/plain"}, body=self.refusal(headers).encode())
+        self.seen.append(headers)
+        self.look_around()
+        return serve_git(self.root, request, "somebody")
 
 
 @pytest.fixture
 def start_forge(remote: "Remote", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[StartForge]":
-    servers = []
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    with ExitStack() as started:
 
-    def start(*accepts: str, **options: Any) -> Forge:
-        forge = Forge(root=remote.path.parent, accepts={basic(one) for one in accepts}, scratch=scratch, **options)
-        handler = type("OwnHandler", (Handler,), {"forge": forge})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        forge.port = server.server_port
-        servers.append((server, threading.Thread(target=server.serve_forever, args=(0.01,))))
-        servers[-1][1].start()
-        return forge
+        def start(*accepts: str, **options: Any) -> Forge:
+            forge = Forge(root=remote.path.parent, accepts={basic(one) for one in accepts}, scratch=scratch, **options)
+            server = started.enter_context(Server(forge.answer, lambda _: "git"))
+            forge.port = int(server.url.rpartition(":")[2])
+            return forge
 
-    yield start
-    for server, thread in servers:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        yield start
 
 
 def promote(repository: "Repository") -> str:
