@@ -97,7 +97,6 @@ class TestBudgets:
         assert len(actions.forge.calls()) <= 5
 
     def test_promote_takes_one_and_five_for_each_promotion(self, gated: Actions) -> None:
-        gated.forge.server.world.unknown_reads = 0
         manifest = 'image: cart:1.0.0 # {"$imagepolicy": "webshop:cart"}\n'
         gated.forge.push("main", {f"webshop/{env}/cart.yaml": manifest for env in ("dev", "qa", "prod")})
         for app in ("webui", "cart"):
