@@ -1,6 +1,7 @@
 """`feature`: show an unmerged change running next to the real thing, in the first environment."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from gitops_promotion.commands.deliver import Intent, deliver, setting_tag
@@ -28,6 +29,7 @@ def feature(session: Session, *, group: str, app: str, tag: str, name: str, find
     """
     wanted = Tag.parse(tag)
     called = clean(name)
+    said: list[str] = []
 
     def decide() -> Intent:
         configured = application(session, group, app)
@@ -45,13 +47,16 @@ def feature(session: Session, *, group: str, app: str, tag: str, name: str, find
                 "say which labels its objects have, or that a feature may replace it"
             )
         wish = Wish(feature=called, tag=wanted, folder=f"{app}-{called}", selector=configured.feature_label_selector)
-        return _copying(session, request, wish, Workbench.of(session, group, find))
+        intent, copy = _copying(session, request, wish, Workbench.of(session, group, find))
+        said[:] = copy.notes
+        return intent
 
-    return [deliver(session, decide)]
+    outcome = deliver(session, decide)
+    return [replace(outcome, reasons=(*outcome.reasons, *said))]
 
 
-def _copying(session: Session, request: Request, wish: Wish, bench: Workbench) -> Intent:
-    """Return the intent to have this copy, proved."""
+def _copying(session: Session, request: Request, wish: Wish, bench: Workbench) -> tuple[Intent, Copy]:
+    """Return the intent to have this copy, proved, and the copy."""
     marked = session.files(request.group, request.environment)
 
     def probing(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
@@ -60,7 +65,7 @@ def _copying(session: Session, request: Request, wish: Wish, bench: Workbench) -
         return markers.set_tag(held, group=request.group, app=request.app, tag=probe.TAG, where=where).edits
 
     edits, copy = proved(bench, wish, probing)
-    return Intent(plan=partial(_plan, session, request, edits, copy), files=bench.layout.files)
+    return Intent(plan=partial(_plan, session, request, edits, copy), files=bench.layout.files), copy
 
 
 def proved(

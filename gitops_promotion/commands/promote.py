@@ -277,6 +277,9 @@ def _heal_first(session: Session) -> list[Outcome]:
             branch = read_branch(session, pull.head, hint.group, hint.app)
             if branch is None or branch.proposal.environments != (first,) or branch.proposal.tag is None:
                 continue
+            if branch.proposal.rival:
+                # A feature's, whatever its body says: its tag is for no promotion.
+                continue
             if branch.base_sha == session.tip:
                 continue
             if not (session.repository.conflicts(session.tip, branch.sha) or session.provider.standing(pull).behind):

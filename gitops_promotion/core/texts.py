@@ -11,6 +11,7 @@ BODY_LIMIT = 4000
 """Characters of a pull request's body: Azure DevOps takes no more (FORGES), so nobody gets more."""
 
 
+_NOTES_LIMIT = 2400
 TITLE_LIMIT = 256
 """Characters of a pull request's title: GitHub's limit, the smallest of all."""
 
@@ -77,7 +78,7 @@ def body(request: Request, *, base_sha: str, previous_tag: str, files: Sequence[
         f"| {code_span(request.environment)} | {code_span(what)} "
         f"| {code_span(previous_tag)} | {code_span(str(request.tag))} |",
         "",
-        *notes,
+        *_fitting(notes),
         "",
         "Files:",
         "",
@@ -90,6 +91,18 @@ def body(request: Request, *, base_sha: str, previous_tag: str, files: Sequence[
             return text + "\n" + rest
         text += "\n" + line.rstrip("\n")
     return text + "\n"
+
+
+def _fitting(notes: Sequence[str]) -> list[str]:
+    """Return as many of the notes as leave room for the rest of a body, and say how many more there are."""
+    kept: list[str] = []
+    left = _NOTES_LIMIT
+    for shown, note in enumerate(notes):
+        left -= len(note) + 1
+        if left < 0:
+            return [*kept, f"- and {len(notes) - shown} more, which the run's log has"]
+        kept.append(note)
+    return kept
 
 
 def commit_message(request: Request, *, previous_tag: str = "", seal: str = "") -> str:

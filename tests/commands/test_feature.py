@@ -141,6 +141,35 @@ def test_an_overwrite_changes_the_applications_own_tag_and_stops_there(shop: "Sh
     assert feature(shop, "pr-1-a", app="batch").results == ["unchanged"]
 
 
+def test_an_open_overwrite_is_not_made_a_promotion_of(shop: "Shop") -> None:
+    auto_off(shop)
+    assert feature(shop, "pr-1-a", app="batch").results == ["opened"]
+    text = shop.remote.show("shop/dev/kustomization.yaml", "main")
+    shop.edit({"shop/dev/kustomization.yaml": text.replace("batch\n  newTag: 1.0.0", "batch\n  newTag: 1.0.1")})
+    shop.run("promote", "--all")
+    assert "promote/shop-batch" not in shop.remote.branches(), "it conflicts, and its tag is for no promotion"
+
+
+def test_the_check_passes_a_feature(shop: "Shop") -> None:
+    auto_off(shop)
+    for app in ("web", "batch"):
+        pull = feature(shop, "pr-1-a", app=app).only["pull_request"]
+        assert shop.check(pull["number"]).results == ["passed"]
+
+
+def test_a_shared_patch_beside_the_environments_is_read_and_a_file_outside_is_not(shop: "Shop") -> None:
+    text = KUSTOMIZATION + "patches:\n- path: ../../shared/replicas.yaml\n"
+    patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 4}\n"
+    shop.edit({"shop/dev/kustomization.yaml": text, "shared/replicas.yaml": patch})
+    assert feature(shop, "pr-1-a").results == ["merged"]
+    assert "replicas: 4" in shop.remote.show("shop/dev/web-pr-1/deployment-web.yaml", "main")
+    text = shop.remote.show("shop/dev/kustomization.yaml", "main")
+    generator = "configMapGenerator:\n- {name: x, files: [x=/etc/hostname]}\n"
+    shop.edit({"shop/dev/kustomization.yaml": text + generator})
+    refused = feature(shop, "pr-1-b", code=2).only["message"]
+    assert refused.startswith("shop/dev/kustomization.yaml: x=/etc/hostname is not in the repository")
+
+
 def test_a_dry_run_shows_the_copy_and_writes_nothing(shop: "Shop") -> None:
     refs = shop.remote.git("for-each-ref")
     planned = feature(shop, "pr-1-a", "pr-1", "--dry-run").only

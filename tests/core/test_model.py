@@ -92,6 +92,14 @@ def test_the_body_stays_within_the_smallest_limit_and_keeps_its_metadata() -> No
     assert text.rstrip().split("\n")[-1].startswith("- and 9")
 
 
+def test_many_notes_leave_room_for_files_and_say_how_many_they_are() -> None:
+    request = Request(kind="feature", group="g", app="a", tag=Tag("1"), environment="dev", feature="f")
+    text = body(request, base_sha="0" * 40, previous_tag="", files=["x.yaml"], notes=["- " + "n" * 100] * 100)
+    assert len(text) <= BODY_LIMIT
+    assert "and 77 more" in text
+    assert text.endswith("- `x.yaml`\n")
+
+
 def test_a_long_title_is_cut_and_a_features_title_names_the_feature() -> None:
     long = Request(kind="promote", group="g" * 100, app="a" * 100, tag=Tag("t" * 128), environment="e" * 60)
     assert len(title(long)) == TITLE_LIMIT

@@ -18,9 +18,9 @@ VERSION = "v5.5.0"
 ANSWERS = Path(__file__).parent / "answers.json"
 
 
-def question(root: Path, folder: Path) -> str:
+def question(root: Path, folder: Path, options: list[str]) -> str:
     """Return the digest of all that an answer depends on."""
-    digest = hashlib.sha256(os.fsencode(os.path.relpath(folder, root)) + b"\0")
+    digest = hashlib.sha256("\0".join([os.path.relpath(folder, root), *options, ""]).encode())
     for path in sorted(root.rglob("*")):
         if path.is_symlink():
             digest.update(os.fsencode(path.relative_to(root)) + b"\0@" + os.fsencode(path.readlink()) + b"\0")
@@ -56,7 +56,7 @@ def main(real: list[str], mode: str, arguments: list[str]) -> int:
         print(VERSION)
         return 0
     root, folder = Path.cwd(), Path(arguments[1])
-    key = question(root, folder)
+    key = question(root, folder, arguments[2:])
     known = load()
     answer = known["builds"].get(key)
     if not real:
@@ -70,7 +70,7 @@ def main(real: list[str], mode: str, arguments: list[str]) -> int:
             return 1
         print("---\n".join(known["documents"][each] for each in answer["documents"]), end="")
         return 0
-    done = subprocess.run([*real, str(folder)], capture_output=True, text=True, check=False)
+    done = subprocess.run([*real, *arguments[1:]], capture_output=True, text=True, check=False)
     if done.returncode:
         found: dict[str, Any] = {"error": done.stderr.replace(str(root), "{root}").strip()}
         documents: dict[str, str] = {}

@@ -244,10 +244,7 @@ class _Writer:
 
     def _note(self, each: Object, content: dict[str, Value], said: Sequence[str]) -> None:
         if each.type not in KINDS:
-            said = (
-                *said,
-                f"{each.type.lstrip('/')} is not known: its name and labels are changed, nothing else is checked",
-            )
+            said = (*said, "unchecked: of a kind that is not known, so only its name and labels are changed")
         if note := kind_of(each).note:
             said = (*said, note)
         if each.type in (kinds.CONFIG_MAP, SECRET) and re.search(r"-[2456789bcdfghkmt]{10}$", each.name):

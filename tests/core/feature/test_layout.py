@@ -27,6 +27,7 @@ def test_b4_a_real_application_is_no_feature_whatever_its_name() -> None:
         folder="a/dev",
         files={
             "a/dev/web-api/kustomization.yaml": b"resources: [x.yaml]\ncommonLabels: {app: web-api}\n",
+            "a/dev/web/kustomization.yaml": b"resources: [x.yaml]\n",
             "a/dev/web-ingress.yaml": b"kind: Ingress\n",
             "a/dev/web-old/deployment.yaml": b"kind: Deployment\n",
             "a/dev/web-broken/kustomization.yaml": b"a: [\n",
