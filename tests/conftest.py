@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.kustomizations import program
+
 if TYPE_CHECKING:
     from gitops_promotion.git import Repository
 
@@ -222,3 +224,14 @@ def remote(make_remote: Callable[..., Remote], webshop: dict[str, str]) -> Remot
 def checkout(remote: Remote) -> Checkout:
     """A full clone of the webshop, its `origin` a plain path."""
     return remote.clone()
+
+
+@pytest.fixture
+def kustomize(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Put a kustomize on the PATH, and return that; its answers are recorded, and checked where there is a real one."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    program.put_on_path(folder, program.real())
+    path = f"{folder}:{environ['PATH']}"
+    monkeypatch.setenv("PATH", path)
+    return path

@@ -241,16 +241,3 @@ def make_shop(
         return Shop(remote, remote.clone(f"{remote.path.stem}-checkout"), monkeypatch, capsys, tmp_path, past)
 
     return make
-
-
-@pytest.fixture
-def kustomize(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Put a kustomize on the PATH, and return that; its answers are recorded, and checked where there is a real one."""
-    from tests.kustomizations import program
-
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    program.put_on_path(folder, program.real())
-    path = f"{folder}:{environ['PATH']}"
-    monkeypatch.setenv("PATH", path)
-    return path

@@ -117,6 +117,59 @@ class TestBudgets:
         assert len(gated.forge.calls()) <= 3
 
 
+SHOP = {
+    "gitops-promotion.yaml": (
+        "environments: [{name: dev, auto: true}, {name: prod}]\n"
+        "groups: {webshop: {applications: {webui: {featureLabelSelector: {app: webui}}}}}\n"
+    ),
+    "webshop/dev/kustomization.yaml": "resources: [webui.yaml]\n",
+    "webshop/dev/webui.yaml": """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: webui, labels: {app: webui}}
+spec:
+  selector: {matchLabels: {app: webui}}
+  template:
+    metadata: {labels: {app: webui}}
+    spec:
+      containers:
+      - name: webui
+        image: ghcr.io/webshop/webui:1.0.0 # {"$imagepolicy": "webshop:webui"}
+""",
+}
+FEATURE = ("--group", "webshop", "--app", "webui", "--feature", "pr-1")
+
+
+@pytest.mark.kustomize
+@pytest.mark.usefixtures("kustomize")
+class TestFeatures:
+    def test_a_copy_is_opened_armed_and_cleared_away_within_five_requests_each(self, gated: Actions) -> None:
+        gated.forge.push("main", SHOP)
+        before = gated.forge.branches()["main"]
+        for tag, result in (("1", "opened"), ("2", "updated"), ("2", "unchanged")):
+            gated.forge.calls()
+            [outcome] = gated.run("feature", *FEATURE, "--tag", tag)
+            assert outcome["result"] == result
+            assert len(gated.forge.calls()) <= 5
+        assert gated.forge.hosted.pull(outcome["pull_request"]["number"]).auto_merge
+        gated.pass_checks()
+        assert "webui:2" in gated.forge.show("main", "webshop/dev/webui-pr-1/deployment-webui.yaml")
+        gated.forge.calls()
+        [outcome] = gated.run("feature-delete", *FEATURE)
+        assert outcome["result"] == "opened"
+        assert len(gated.forge.calls()) <= 5
+        gated.pass_checks()
+        assert gated.forge.hosted.git.git("diff", before, "main") == ""
+        assert gated.forge.server.token not in gated.printed
+
+    def test_a_copy_that_was_not_merged_is_withdrawn(self, gated: Actions) -> None:
+        gated.forge.push("main", SHOP)
+        [opened] = gated.run("feature", *FEATURE, "--tag", "1")
+        [closed] = gated.run("feature-delete", *FEATURE)
+        pull = gated.forge.hosted.pull(opened["pull_request"]["number"])
+        assert (closed["result"], pull.open, pull.auto_merge) == ("updated", False, None)
+
+
 class TestGate:
     def test_b29_a_later_environment_merges_at_once_only_where_our_own_gate_passes(self, actions: Actions) -> None:
         assert actions.new("1.4.2")["result"] == "merged"
