@@ -36,7 +36,8 @@ class Address:
         directory from its collection, if it is that server (B10). Raises UsageError.
         """
         parts = split(url)
-        found = _in_cloud(parts) or _on_server(parts, api_url or _collection_of_runner(parts.host, environ))
+        collection = check_api(api_url) if api_url else _collection_of_runner(parts.host, environ)
+        found = (_in_cloud(parts) or _on_server(parts, collection)) if parts.names else None
         if found is None:
             raise UsageError(
                 "the remote's URL names no repository on Azure DevOps: it should be like "
@@ -44,12 +45,9 @@ class Address:
                 "REPOSITORY on a server of your own; correct it with `git remote set-url`, or give --api-url "
                 "https://HOST/COLLECTION"
             )
-        collection, project, repository = found
+        known, project, repository = found
         return cls(
-            host=parts.host,
-            collection=check_api(api_url) if api_url else collection,
-            project=project,
-            repository=repository,
+            host=parts.host, collection=collection if api_url else known, project=project, repository=repository
         )
 
     @property
@@ -94,7 +92,7 @@ def split(url: str) -> Parts:
         scheme, user, host, port, path = "ssh", scp[1] or "", scp[2], "", scp[3]
     else:
         return Parts()
-    names = tuple(unquote(name) for name in path.strip("/").split("/"))
+    names = tuple(unquote(name) for name in path.strip("/").split("/")) if path.strip("/") else ()
     if any(not _is_name(name) for name in names):
         return Parts()
     return Parts(scheme=scheme, user=unquote(user), host=host.lower().rstrip("."), port=port, names=names)
@@ -109,7 +107,7 @@ def organisation(url: str) -> str:
     """Return the organisation in the cloud that a collection's URL means, in lower case; "" for anything else."""
     parts = split(url)
     if parts.host == CLOUD:
-        return parts.names[0].lower()
+        return parts.names[0].lower() if parts.names else ""
     return parts.host.removesuffix(OLD_CLOUD) if parts.host.endswith(OLD_CLOUD) else ""
 
 
@@ -184,7 +182,7 @@ def _collection_of_runner(host: str, environ: Mapping[str, str]) -> str:
 def check_api(text: str) -> str:
     """Return a collection's URL without its final slash. Raises UsageError for what is none."""
     shape = r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/-]*)?"
-    if not re.fullmatch(shape, text) or not split(text.rstrip("/") + "/x").host:
+    if not re.fullmatch(shape, text) or not split(text).host:
         raise UsageError(
             "the collection's address should be like https://HOST/COLLECTION: correct --api-url or SYSTEM_COLLECTIONURI"
         )

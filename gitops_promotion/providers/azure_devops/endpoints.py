@@ -25,6 +25,7 @@ class Endpoints:
         self._api = api
         self._address = address
         self._git = api.client("git")
+        self._policy = api.client("policy")
         self._where = {"repository_id": address.repository, "project": address.project}
 
     def _call(self, function: Callable[..., Any], **options: object) -> Any:
@@ -160,11 +161,10 @@ class Endpoints:
 
     def evaluations(self, number: int, project_id: str) -> list[Any]:
         """Return what each policy says of a pull request, also where it does not apply."""
-        client = self._api.client("policy")
         artifact = f"vstfs:///CodeReview/CodeReviewId/{project_id}/{number}"
         return self._api.listed(
             self._api.send(
-                client.get_policy_evaluations, self._address.project, artifact, include_not_applicable=True, top=PAGE
+                self._policy.get_policy_evaluations, self._address.project, artifact, include_not_applicable=True, top=PAGE
             )
         )
 

@@ -1,0 +1,222 @@
+"""What the answers of Azure DevOps are read as, by tables; the answers are made of the client's own models."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from azure.devops.v7_0.git import models as git
+from azure.devops.v7_1.policy import models as policies
+
+from gitops_promotion.core.model import AutoMerge, PullRequest, Standing
+from gitops_promotion.errors import ProviderError
+from gitops_promotion.providers.azure_devops import answers, fit
+
+SHA, OTHER = "1" * 40, "2" * 40
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+PULL = PullRequest(
+    number=7,
+    url="",
+    head="promote/a",
+    head_sha=SHA,
+    base="main",
+    state="open",
+    merge_sha=None,
+    auto_merge=False,
+    title="",
+    body="",
+    author="ann",
+)
+
+
+def pull(**more: Any) -> Any:
+    known: dict[str, Any] = {
+        "pull_request_id": 7,
+        "status": "active",
+        "source_ref_name": "refs/heads/promote/a",
+        "target_ref_name": "refs/heads/main",
+        "last_merge_source_commit": git.GitCommitRef(commit_id=SHA),
+        "merge_status": "succeeded",
+        "repository": git.GitRepository(id="r", project=git.TeamProjectReference(id="p")),
+    }
+    return git.GitPullRequest(**(known | more))
+
+
+def status(name: str, state: str, genre: str | None = None, at: int = 0, **more: Any) -> Any:
+    when = START + timedelta(seconds=at)
+    return git.GitStatus(
+        context=git.GitStatusContext(name=name, genre=genre), state=state, creation_date=when, id=at, **more
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "state"),
+    [
+        ({}, None),
+        ({"merge_status": "queued"}, None),
+        ({"merge_status": None}, None),
+        ({"status": "completed"}, "merged"),
+        ({"status": "completed", "last_merge_source_commit": git.GitCommitRef(commit_id=OTHER)}, "refused"),
+        ({"status": "abandoned"}, "refused"),
+        ({"is_draft": True}, "refused"),
+        ({"merge_status": "conflicts"}, "refused"),
+        ({"merge_status": "rejectedByPolicy"}, "refused"),
+        ({"merge_status": "failure", "merge_failure_message": "a\nb"}, "refused"),
+        ({"last_merge_source_commit": git.GitCommitRef(commit_id=OTHER)}, "refused"),
+    ],
+)
+def test_what_can_be_armed(more: dict[str, Any], state: str | None) -> None:
+    found = answers.answer(answers.look_of(pull(**more)), PULL)
+    assert (found and found.state) == state
+    assert isinstance(found, AutoMerge | None)
+    if found and found.state == "refused":
+        assert found.reason
+        assert found.reason.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        ("succeeded", "success"),
+        ("failed", "failure"),
+        ("error", "failure"),
+        ("pending", "pending"),
+        ("notSet", "pending"),
+        ("partiallySucceeded", "pending"),
+        ("whatever", "pending"),
+        (None, "pending"),
+        ("notApplicable", None),
+    ],
+)
+def test_b14_each_state_has_its_meaning(state: str, found: str | None) -> None:
+    assert [each.state for each in answers.statuses_of([status("a/b", state)])] == ([found] if found else [])
+
+
+def test_b15_a_status_may_lack_everything_but_its_name() -> None:
+    [found] = answers.statuses_of([git.GitStatus(context=git.GitStatusContext(name="a/b"), state="succeeded")])
+    assert (found.description, found.url, found.genre, found.created_at) == ("", "", "", None)
+    for nothing in (git.GitStatus(), git.GitStatus(context=git.GitStatusContext()), SimpleNamespace()):
+        assert answers.statuses_of([nothing]) == []
+
+
+def test_b15_the_newest_of_each_genre_and_name_counts_in_whatever_order_they_come() -> None:
+    said = [
+        status("a/b", "failed", "fluxcd", at=3),
+        status("a/b", "succeeded", "fluxcd", at=1),
+        status("a/b", "succeeded", "fluxcd:eu", at=2),
+        status("a/c", "succeeded", None, at=1),
+        status("a/c", "notApplicable", None, at=2),
+    ]
+    for order in (said, said[::-1]):
+        found = {(each.genre, each.context): each.state for each in answers.statuses_of(order)}
+        assert found == {("", "a/b"): "failure", ("fluxcd:eu", "a/b"): "success"}
+
+
+def evaluation(kind: str, state: str, *, blocking: bool | None = True, number: int = 1, **settings: Any) -> Any:
+    configuration = policies.PolicyConfiguration(
+        id=number, type=policies.PolicyTypeRef(id=kind.upper()), is_blocking=blocking, settings=settings
+    )
+    return policies.PolicyEvaluationRecord(configuration=configuration, status=state, started_date=START)
+
+
+@pytest.mark.parametrize(
+    ("state", "blocking", "holds"),
+    [
+        ("queued", True, True),
+        ("running", True, True),
+        ("rejected", True, True),
+        ("broken", True, True),
+        ("", True, True),
+        ("queued", None, True),
+        ("approved", True, False),
+        ("notApplicable", True, False),
+        ("queued", False, False),
+    ],
+)
+def test_what_a_policy_holds(state: str, blocking: bool | None, holds: bool) -> None:
+    found = answers.policy_of(evaluation(answers.BUILD, state, blocking=blocking))
+    assert found is not None
+    assert found.holds is holds
+
+
+@pytest.mark.parametrize("off", [{"is_enabled": False}, {"is_deleted": True}])
+def test_a_policy_that_is_switched_off_is_none(off: dict[str, bool]) -> None:
+    assert answers.policy_of(policies.PolicyConfiguration(id=1, is_blocking=True, **off)) is None
+
+
+LIMITS = {
+    "squash only": {"allowSquash": True, "allowNoFastForward": False},
+    "old squash": {"useSquashMerge": True},
+    "semi-linear only": {"allowRebaseMerge": True},
+    "both rebases": {"allowRebase": True, "allowRebaseMerge": True},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "limit", "how"),
+    [
+        ("", None, "noFastForward"),
+        ("merge", None, "noFastForward"),
+        ("squash", None, "squash"),
+        ("rebase", None, "rebase"),
+        ("", "squash only", "squash"),
+        ("", "old squash", "squash"),
+        ("merge", "squash only", None),
+        ("", "semi-linear only", "rebaseMerge"),
+        ("rebase", "semi-linear only", "rebaseMerge"),
+        ("rebase", "both rebases", "rebase"),
+        ("", "nothing", None),
+    ],
+)
+def test_b30_the_way_to_merge_is_the_configured_one_or_what_every_policy_allows(
+    method: str, limit: str | None, how: str | None
+) -> None:
+    limits = [evaluation(answers.MERGE_STRATEGY, "approved", **LIMITS[limit])] if limit else []
+    found = [policy for each in limits if (policy := answers.policy_of(each)) is not None]
+    assert answers.strategy(method, found) == how
+
+
+def test_of_red_checks_our_own_comes_first_and_people_are_none() -> None:
+    def stand(*records: Any) -> Standing:
+        return answers.standing_of([policy for each in records if (policy := answers.policy_of(each)) is not None])
+
+    build = evaluation(answers.BUILD, "rejected")
+    ours = evaluation(answers.STATUS, "rejected", statusName="gitops-promotion", statusGenre=None)
+    assert stand() == stand(evaluation("fa4e907d-c16b-4a4c-9dfa-4906e5d171dd", "rejected")) == Standing()
+    assert stand(evaluation(answers.BUILD, "rejected", blocking=False)) == Standing()
+    assert stand(build) == Standing(red=True, red_since=START)
+    assert stand(build, ours) == Standing(red=True)
+    build.context = {"buildStartedUtc": "2026-03-01T13:00:00Z"}
+    assert stand(build) == Standing(red=True, red_since=START + timedelta(hours=1))
+
+
+def test_b31_an_answer_without_results_names_no_pull_request() -> None:
+    for nothing in (git.GitPullRequestQuery(), git.GitPullRequestQuery(results=[]), None):
+        assert answers.merges_of(nothing) == {}
+    found = git.GitPullRequestQuery(results=[{}, {SHA: None}, {SHA: [pull(), git.GitPullRequest()]}])
+    assert answers.merges_of(found) == {SHA: {7}}
+
+
+@pytest.mark.parametrize("missing", ["status", "pull_request_id", "source_ref_name", "target_ref_name"])
+def test_an_answer_without_what_decides_is_an_error(missing: str) -> None:
+    with pytest.raises(ProviderError, match=f"has no {missing} that can be read"):
+        answers.pull_of(pull(**{missing: None}), "")
+
+
+def test_a_fork_is_nobody_of_ours() -> None:
+    assert answers.pull_of(pull(fork_source=git.GitForkRef(name="refs/heads/promote/a")), "") is None
+
+
+@pytest.mark.parametrize(("who", "armed"), [(None, False), (answers.NOBODY, False), ("0c9c", True)])
+def test_b30_nobody_has_armed_it(who: str | None, armed: bool) -> None:
+    found = answers.pull_of(pull(auto_complete_set_by=git.IdentityRef(id=who) if who else None), "")
+    assert found is not None
+    assert found.auto_merge is armed
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "fits"), [("abc", 3, "abc"), ("abcd", 3, "abc"), ("a🚀b", 3, "a🚀"), ("a🚀", 2, "a")]
+)
+def test_texts_are_cut_as_the_server_counts_them(text: str, limit: int, fits: str) -> None:
+    assert fit(text, limit) == fits
