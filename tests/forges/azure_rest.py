@@ -177,7 +177,8 @@ def update_pull(call: Call) -> Any:
         complete(call, pull)
     elif who := body.get("autoCompleteSetBy", {}).get("id"):
         set_auto_complete(call, pull, who)
-    return shown(call, pull)
+    # Completing answers with what was before, and goes on meanwhile.
+    return shown(call, call.repo.seen(pull))
 
 
 def read_options(options: Mapping[str, Any]) -> Options:

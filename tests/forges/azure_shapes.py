@@ -66,7 +66,7 @@ class Shapes:
         # An empty description is left out, as the server does with what has no value.
         if pull.body:
             shown["description"] = pull.body[:LIST_LIMIT] if listed else pull.body
-        if pull.trial and not pull.unsettled:
+        if pull.trial and not (pull.active and pull.unsettled):
             shown["lastMergeCommit"] = self.commit(pull.trial)
         if pull.queued_at and not listed:
             shown["completionQueueTime"] = time(pull.queued_at)

@@ -46,9 +46,7 @@ class Address:
                 "https://HOST/COLLECTION"
             )
         known, project, repository = found
-        return cls(
-            host=parts.host, collection=collection if api_url else known, project=project, repository=repository
-        )
+        return cls(host=parts.host, collection=collection if api_url else known, project=project, repository=repository)
 
     @property
     def name(self) -> str:

@@ -128,6 +128,8 @@ class _Signed:
         return request
 
     def _note(self, response: Any, *_: object, **__: object) -> None:
+        # Read at once: the client leaves some answers unread, and their connections open.
+        _ = response.content
         self.status = response.status_code
         self.headers = {str(name).lower(): str(value) for name, value in response.headers.items()}
 

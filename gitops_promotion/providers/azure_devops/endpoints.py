@@ -164,7 +164,11 @@ class Endpoints:
         artifact = f"vstfs:///CodeReview/CodeReviewId/{project_id}/{number}"
         return self._api.listed(
             self._api.send(
-                self._policy.get_policy_evaluations, self._address.project, artifact, include_not_applicable=True, top=PAGE
+                self._policy.get_policy_evaluations,
+                self._address.project,
+                artifact,
+                include_not_applicable=True,
+                top=PAGE,
             )
         )
 

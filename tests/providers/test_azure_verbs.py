@@ -1,0 +1,303 @@
+"""The verbs on an Azure DevOps of our own: their budgets, their end states whatever fails, and where the token goes."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gitops_promotion import cli
+from tests.conftest import Checkout
+from tests.forges import azure_errors as errors
+from tests.forges import faults
+from tests.forges.azure_state import Strategy
+from tests.stories.stage import tag_in
+
+if TYPE_CHECKING:
+    from tests.providers.conftest import AzureForge
+
+BRANCH = "promote/webshop-webui"
+FLUX = "kustomization/webshop-dev/2fb0a5b0"
+
+
+@dataclass(kw_only=True)
+class Job:
+    """A job of a pipeline with a checkout of the repository, in which the verbs run."""
+
+    forge: "AzureForge"
+    checkout: Checkout
+    capsys: pytest.CaptureFixture[str]
+    printed: str = ""
+
+    def run(self, *args: str, code: int | None = 0) -> list[dict[str, Any]]:
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*args, "--sourcedir", str(self.checkout.path), "--output", "json"])
+        out, err = self.capsys.readouterr()
+        self.printed += out + err
+        assert code is None or ended.value.code == code, out + err
+        outcomes: list[dict[str, Any]] = json.loads(out)["outcomes"]
+        return outcomes
+
+    def new(self, tag: str, *, app: str = "webui", code: int | None = 0) -> dict[str, Any]:
+        [outcome] = self.run("new", "--group", "webshop", "--app", app, "--tag", tag, code=code)
+        return outcome
+
+    def tag(self, environment: str) -> str:
+        return tag_in(self.forge.show("main", f"webshop/{environment}/webui.yaml"))
+
+    def pass_checks(self) -> None:
+        for pull in self.forge.hosted.pulls():
+            if pull.active:
+                self.forge.pass_gate(pull.head_sha)
+
+    def flux(self, *environments: str, genre: str = "fluxcd") -> None:
+        for environment in environments:
+            name = FLUX.replace("dev", environment)
+            self.forge.hosted.post_status(self.forge.branches()["main"], name, "succeeded", genre=genre)
+
+
+@pytest.fixture
+def job(
+    azdo_forge: "AzureForge",
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    environ: Mapping[str, str],
+) -> Job:
+    """An agent of the organisation, with the token of its job, on an Azure DevOps that knows everything at once."""
+    azdo_forge.server.world.unsettled_reads = azdo_forge.server.world.unevaluated_reads = 0
+    azdo_forge.server.token = azdo_forge.server.give_token("build", kind="jwt")
+    remote, path = azdo_forge.hosted.git, tmp_path / "checkout"
+    remote.git("clone", "--quiet", "-c", "protocol.file.allow=always", remote.path.as_uri(), str(path))
+    checkout = Checkout(path=path, environ=dict(environ))
+    checkout.git("remote", "set-url", "origin", azdo_forge.hosted.url)
+    monkeypatch.setenv("SYSTEM_COLLECTIONURI", f"{azdo_forge.server.collection}/")
+    monkeypatch.setenv("SYSTEM_ACCESSTOKEN", azdo_forge.server.token)
+    monkeypatch.setattr("gitops_promotion.commands.session.time.sleep", azdo_forge.slept.append)
+    return Job(forge=azdo_forge, checkout=checkout, capsys=capsys)
+
+
+@pytest.fixture
+def gated(job: Job) -> Job:
+    """The same, with our verdict required on main."""
+    job.forge.require_gate()
+    return job
+
+
+class TestBudgets:
+    """docs/providers.md, azdo, has these numbers."""
+
+    def test_new(self, gated: Job) -> None:
+        for tag, result, most in (("1.4.2", "opened", 7), ("1.4.3", "updated", 10), ("1.4.3", "unchanged", 4)):
+            gated.forge.calls()
+            assert gated.new(tag)["result"] == result
+            assert len(gated.forge.calls()) <= most, tag
+
+    def test_new_where_nothing_is_required(self, job: Job) -> None:
+        job.forge.calls()
+        assert job.new("1.4.2")["result"] == "merged"
+        assert len(job.forge.calls()) <= 7
+
+    def test_promote(self, gated: Job) -> None:
+        manifest = 'image: cart:1.0.0 # {"$imagepolicy": "webshop:cart"}\n'
+        gated.forge.push("main", {f"webshop/{env}/cart.yaml": manifest for env in ("dev", "qa", "prod")})
+        for app in ("webui", "cart"):
+            gated.new("2.0.0", app=app)
+            gated.pass_checks()
+        gated.forge.calls()
+        outcomes = gated.run("promote", "--all")
+        assert [outcome["result"] for outcome in outcomes] == ["opened", "opened"]
+        assert len(gated.forge.calls()) <= 4 + 7 * 2
+
+    def test_status_and_its_publishing(self, gated: Job) -> None:
+        gated.new("1.4.2")
+        gated.pass_checks()
+        [outcome] = gated.run("promote", "--all")
+        number = str(outcome["pull_request"]["number"])
+        gated.forge.calls()
+        gated.run("status", "--pr", number, "--timeout", "0", code=4)
+        assert len(gated.forge.calls()) <= 3 + 2  # one look; two where nothing has any status yet
+        gated.flux("dev")
+        gated.run("status", "--publish")
+        assert len(gated.forge.calls()) <= 3 + 1 + 3  # one gate, one verdict
+        gated.run("status", "--publish")
+
+
+class TestGate:
+    def test_a_later_environment_merges_at_once_only_where_our_own_gate_passes(self, job: Job) -> None:
+        assert job.new("1.4.2")["result"] == "merged"
+        [refused] = job.run("promote", "--all", code=3)
+        assert refused["result"] == "refused"
+        assert "has no status yet" in refused["message"]
+        pull = job.forge.hosted.pull(refused["pull_request"]["number"])
+        assert (pull.active, pull.auto_by, job.tag("qa")) == (True, "", "1.0.0")
+        job.flux("dev")
+        [merged] = job.run("promote", "--all")
+        assert (merged["result"], job.tag("qa")) == ("merged", "1.4.2")
+
+    def test_b1_b30_auto_false_is_never_armed_and_what_was_is_cleared(self, gated: Job) -> None:
+        gated.new("1.4.2")
+        gated.pass_checks()
+        gated.flux("dev", "qa")
+        [into_qa] = gated.run("promote", "--all")
+        number = into_qa["pull_request"]["number"]
+        assert gated.forge.hosted.pull(number).auto_by == "build"
+        config = gated.forge.show("main", "gitops-promotion.yaml").replace(
+            "{name: qa, auto: true}", "{name: qa, auto: false}"
+        )
+        gated.forge.push("main", {"gitops-promotion.yaml": config})
+        gated.run("promote", "--all")
+        assert gated.forge.hosted.pull(number).auto_by == ""
+        gated.pass_checks()
+        assert gated.tag("qa") == "1.0.0"
+
+    @pytest.mark.parametrize("strategy", ["noFastForward", "squash", "rebase", "rebaseMerge"])
+    def test_b31_promote_finds_what_was_completed_in_any_way(self, gated: Job, strategy: Strategy) -> None:
+        gated.forge.hosted.allow_strategies(strategy)
+        gated.new("1.4.2")
+        gated.forge.push("main", {"README.md": "# Meanwhile\n"})
+        gated.pass_checks()
+        assert gated.tag("dev") == "1.4.2"
+        [outcome] = gated.run("promote", "--all")
+        assert (outcome["result"], outcome["environment"]) == ("opened", "qa")
+
+    @pytest.mark.parametrize(("genre", "result"), [("fluxcd", "merged"), ("fluxcd:eu", "merged"), ("ci", "refused")])
+    def test_b16_flux_speaks_by_its_genre_whatever_follows(self, job: Job, genre: str, result: str) -> None:
+        job.new("1.4.2")
+        job.flux("dev", genre=genre)
+        [outcome] = job.run("promote", "--all", code=None)
+        assert outcome["result"] == result
+
+    @pytest.mark.parametrize("state", ["pending", "notSet", "partiallySucceeded"])
+    def test_b14_what_is_in_progress_waits(self, gated: Job, state: Any) -> None:
+        gated.new("1.4.2")
+        gated.pass_checks()
+        [outcome] = gated.run("promote", "--all")
+        gated.forge.hosted.post_status(gated.forge.branches()["main"], FLUX, state, description="working")
+        [waits] = gated.run("status", "--pr", str(outcome["pull_request"]["number"]), "--timeout", "0", code=4)
+        assert (waits["result"], "in progress" in waits["reasons"][0]) == ("timed-out", True)
+
+    def test_b15_an_old_failure_does_not_hide_a_newer_success(self, job: Job) -> None:
+        job.new("1.4.2")
+        main = job.forge.branches()["main"]
+        for state in ("error", "succeeded"):
+            job.forge.hosted.post_status(main, FLUX, state)
+        job.forge.hosted.post_status(main, "nobody", "failed", genre=None)
+        [outcome] = job.run("promote", "--all")
+        assert outcome["result"] == "merged"
+
+    def test_what_is_published_is_what_the_policy_waits_for(self, gated: Job) -> None:
+        gated.new("1.4.2")
+        assert gated.run("status", "--publish")[0]["message"].startswith("published success")
+        assert gated.tag("dev") == "1.4.2"
+        [into_qa] = gated.run("promote", "--all")
+        assert gated.run("status", "--publish")[0]["message"].startswith("published pending")
+        assert gated.run("status", "--publish")[0]["result"] == "unchanged"
+        gated.flux("dev")
+        gated.run("status", "--publish")
+        assert gated.tag("qa") == "1.4.2"
+        said = gated.forge.hosted.pull(into_qa["pull_request"]["number"]).statuses
+        assert [each.state for each in said] == ["pending", "succeeded"]
+
+
+FAULTS: Mapping[str, Callable[[], faults.Fault]] = {
+    "503": lambda: faults.server_error(503),
+    "502 after it was done": lambda: faults.server_error(502, done=True),
+    "reset after it was done": lambda: faults.reset(done=True),
+    "no JSON": faults.malformed,
+    "429": lambda: errors.throttled(retry_after=3),
+    "sign in": errors.sign_in_page,
+    "no right": errors.forbidden,
+}
+
+
+class TestFailures:
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_b27_whatever_fails_at_whichever_request_a_second_run_ends_the_same(self, gated: Job, fault: str) -> None:
+        hosted, made = gated.forge.hosted, 0
+        for number in range(1, 8):
+            tag = f"1.{number}.0"
+            gated.forge.server.faults.add(FAULTS[fault](), number=number)
+            gated.new(tag, code=None)
+            gated.forge.server.faults.clear()
+            assert gated.new(tag)["result"] in ("opened", "updated", "unchanged")
+            [pull] = [pull for pull in hosted.pulls() if pull.active]
+            assert (pull.head_ref, pull.auto_by, pull.number) == (BRANCH, "build", made + 1)
+            gated.pass_checks()
+            assert gated.tag("dev") == tag
+            made = len(hosted.pulls())
+
+    @pytest.mark.parametrize("fault", ["502 after it was done", "reset after it was done", "sign in"])
+    def test_a_verdict_is_published_at_last_whichever_request_fails(self, gated: Job, fault: str) -> None:
+        gated.new("1.4.2")
+        sha = gated.forge.branches()[BRANCH]
+        for number in range(1, 8):
+            gated.forge.server.faults.add(FAULTS[fault](), number=number)
+            gated.run("status", "--publish", code=None)
+            gated.forge.server.faults.clear()
+            if gated.forge.hosted.repo.statuses.get(sha):
+                break
+        gated.run("status", "--publish")
+        assert gated.tag("dev") == "1.4.2"
+
+    def test_a_branch_that_takes_no_pushes_is_a_git_error_with_the_servers_words(self, job: Job) -> None:
+        job.forge.hosted.require_status("x", branch=BRANCH)
+        assert "TF402455" in job.new("1.4.2", code=5)["message"]
+
+    def test_a_token_without_the_right_to_push_is_told_so(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+        weak = job.forge.server.give_token("weak", kind="jwt", lacks=frozenset({"GenericContribute"}))
+        monkeypatch.setenv("SYSTEM_ACCESSTOKEN", weak)
+        assert "lacks a permission" in job.new("1.4.2", code=6)["message"]
+
+
+class TestToken:
+    def test_b10_of_a_job_goes_nowhere_else(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SYSTEM_COLLECTIONURI", "https://dev.azure.com/acme/")
+        outcome = job.run(
+            "new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2", "--provider", "azdo", code=6
+        )[0]
+        assert "wants a token" in outcome["message"]
+        assert {request.actor for request in job.forge.server.requests} == {""}
+
+    def test_personal_or_not_is_in_no_argument_log_or_file(
+        self, gated: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        personal = gated.forge.server.give_token("ann")
+        job_token = gated.forge.server.token
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        seen, done = set[bytes](), threading.Event()
+
+        def watch() -> None:
+            while not done.is_set():
+                for process in Path("/proc").glob("[0-9]*/cmdline"):
+                    with suppress(OSError):
+                        seen.add(process.read_bytes())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            for tag, variable, value in (
+                ("1", "SYSTEM_ACCESSTOKEN", job_token),
+                ("2", "GITOPS_PROMOTION_TOKEN", personal),
+            ):
+                monkeypatch.setenv(variable, value)
+                gated.forge.server.faults.add(errors.forbidden(), number=4)
+                for _ in range(2):
+                    gated.run("new", "--group", "webshop", "--app", "webui", "--tag", tag, "--verbose", code=None)
+        finally:
+            done.set()
+            watcher.join()
+        assert any(b"push" in line for line in seen)
+        actors = {request.actor for request in gated.forge.server.requests}
+        assert actors == {"", "build", "ann"} or actors == {"build", "ann"}
+        for secret in (job_token, personal):
+            assert secret not in gated.printed
+            assert not any(secret.encode() in line for line in seen)
+            for path in [*gated.checkout.path.rglob("*"), *tmp_path.rglob("*")]:
+                if path.is_file():
+                    assert secret.encode() not in path.read_bytes()
