@@ -415,8 +415,9 @@ class TestStatuses:
         assert arm(swift, opened).state == "armed"
         newer = swift.push(HEAD, {"more.txt": "1\n"})
         verdict = CommitStatus(context=OWN_CONTEXT, state="success", description="healthy")
-        # The head moved on since it was judged.
-        swift.connect().set_status(opened.head_sha, verdict)
+        # The head moved on since it was judged; who has not noticed says it of the older one.
+        swift.provider.set_status(opened.head_sha, verdict)
+        assert [each.iteration for each in swift.hosted.pull(opened.number).statuses] == [1]
         assert swift.hosted.pull(opened.number).active
         assert swift.provider.standing(swift.provider.pull_request(opened.number)) == Standing()
         swift.connect().set_status(newer, verdict)
@@ -512,9 +513,13 @@ class TestFailures:
 
     def test_a_sign_in_page_in_the_middle_of_it_is_no_empty_list(self, swift: "AzureForge") -> None:
         ask(swift)
-        swift.server.faults.add(errors.sign_in_page())
-        with pytest.raises(AuthError, match="authentication failed"):
-            ask(swift)
+        swift.calls()
+        for page in (errors.sign_in_page(), errors.fault(errors.sign_in(302, swift.server.url), "302")):
+            swift.server.faults.add(page)
+            with pytest.raises(AuthError, match="authentication failed"):
+                ask(swift)
+        # Nobody is followed to where people sign in.
+        assert swift.calls() == [f"GET {PULLS}"] * 2
 
     @pytest.mark.parametrize(
         ("fault", "advice"),
