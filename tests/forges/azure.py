@@ -252,4 +252,4 @@ class AzureDevOps:
 
 
 def _kind(path: str) -> Kind:
-    return "git" if path.endswith(("/info/refs", "/git-upload-pack", "/git-receive-pack")) else "rest"
+    return "git" if "/_git/" in path else "rest"

@@ -514,8 +514,8 @@ class TestFailures:
     def test_a_sign_in_page_in_the_middle_of_it_is_no_empty_list(self, swift: "AzureForge") -> None:
         ask(swift)
         swift.calls()
-        for page in (errors.sign_in_page(), errors.fault(errors.sign_in(302, swift.server.url), "302")):
-            swift.server.faults.add(page)
+        for fault in (errors.sign_in_page(), errors.fault(errors.sign_in(302, swift.server.url), "302")):
+            swift.server.faults.add(fault)
             with pytest.raises(AuthError, match="authentication failed"):
                 ask(swift)
         # Nobody is followed to where people sign in.

@@ -250,6 +250,9 @@ class Api:
             if isinstance(inner, OSError):
                 return self._unreachable(inner)
             return TransientError(f"{where} sent an unreadable answer ({type(inner).__name__}): run again")
+        if "json" in headers.get("content-type", "") and not hasattr(error, "type_key"):
+            # A refusal that cannot be read may be of what was done before: only its reason tells.
+            return TransientError(f"{where} sent an unreadable refusal ({status}): run again")
         return self._refusal(status, kind, said)
 
     def _refusal(self, status: int, kind: str, said: str) -> ProviderError:
