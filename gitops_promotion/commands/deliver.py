@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from gitops_promotion.commands.judge import Gate, judge
 from gitops_promotion.commands.session import Session
-from gitops_promotion.core import diff
+from gitops_promotion.core import diff, promotion
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.model import (
     OWN_CONTEXT,
@@ -114,7 +114,7 @@ def _propose(session: Session, intent: Intent) -> Outcome:
         plan = replace(plan, diff=diff.unified(intent.files, plan.edits))
         return replace(outcome_of(plan, "planned", "nothing was written"), plan=plan)
     pulls = _pull_requests(session, intent, plan.branch)
-    current = next((pull for pull in pulls if pull.state == "open"), None)
+    current = promotion.current(pulls, plan.base)
     branch = read_branch(session, plan.branch, request.group, request.app, request.feature)
     if branch is not None:
         _stop_at_others_work(session, plan, branch, current)
@@ -127,8 +127,9 @@ def _propose(session: Session, intent: Intent) -> Outcome:
         plan = intent.plan(branch.base_sha)
         head_sha = branch.sha
     else:
-        if current is not None and current.auto_merge:
-            disarm(session, current)
+        for pull in pulls:
+            if pull.state == "open" and pull.auto_merge:
+                disarm(session, pull)
         head_sha = session.repository.commit(session.tip, plan.edits, plan.message)
         ref = f"refs/heads/{plan.branch}"
         session.repository.push([RefUpdate(ref=ref, new=head_sha, expected=branch.sha if branch else None)])
@@ -161,7 +162,7 @@ def _already_there(session: Session, plan: Plan) -> Outcome:
     if branch is None or plan.request.environment not in branch.proposal.environments:
         return outcome_of(plan, "unchanged", message)
     pulls = session.provider.pull_requests(head=plan.branch)
-    current = next((pull for pull in pulls if pull.state == "open"), None)
+    current = promotion.current(pulls, plan.base)
     if current is None:
         return outcome_of(plan, "unchanged", message)
     if current.auto_merge:

@@ -9,6 +9,7 @@ from gitops_promotion.commands.deliver import Intent, deliver, disarm, failed
 from gitops_promotion.commands.session import Session
 from gitops_promotion.commands.workbench import Finding, Workbench, application, refuse_ambiguous
 from gitops_promotion.core import plan as planning
+from gitops_promotion.core import promotion
 from gitops_promotion.core.feature.layout import Edits, Held
 from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
@@ -56,7 +57,7 @@ def _withdraw(session: Session, request: Request) -> Outcome:
     if session.dry_run:
         return _outcome(request, "unchanged", message)
     pulls = session.provider.pull_requests(head=branch)
-    current = next((pull for pull in pulls if pull.state == "open"), None)
+    current = promotion.current(pulls, session.base)
     if current is None:
         return _outcome(request, "unchanged", message)
     if current.auto_merge:

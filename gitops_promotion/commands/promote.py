@@ -249,7 +249,7 @@ def _veto(
     """Leave an open promotion into an earlier environment and a person's no alone."""
     order = [environment.name for environment in session.config.environments]
     earlier = order[: order.index(move.target)]
-    current = next((pull for pull in pulls if pull.state == "open"), None)
+    current = promotion.current(pulls, session.base)
     proposed = branch.proposal.environments if branch else ()
     if current is not None and (busy := [name for name in earlier if name in proposed]):
         message = f"pull request #{current.number} into {busy[0]} has the branch {current.head}: it comes first"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from gitops_promotion.ci import MERGE_QUEUE
 from gitops_promotion.commands.judge import Gate, judge
 from gitops_promotion.commands.session import Session
-from gitops_promotion.core import markers, plan
+from gitops_promotion.core import markers, plan, promotion
 from gitops_promotion.core.model import (
     OWN_CONTEXT,
     Change,
@@ -92,7 +92,7 @@ def status(
         if verdict.decision == "pass":
             if session.publishes and not session.dry_run:
                 pulls = session.provider.pull_requests(head=subject.branch)
-                _hold_for_a_person(session, next((pull for pull in pulls if pull.state == "open"), None), gates)
+                _hold_for_a_person(session, promotion.current(pulls, session.base), gates)
             return [_passed(session, subject, verdict.reasons, gates[0])]
         if verdict.decision == "refuse":
             return [_publish(session, subject, _outcome(subject, gates[0], "refused", verdict.reasons))]

@@ -8,6 +8,15 @@ from gitops_promotion.core.texts import read_metadata
 from gitops_promotion.errors import UsageError
 
 
+def current(pulls: Sequence[PullRequest], base: str) -> PullRequest | None:
+    """Return the open one into `base`; without it the newest open one, whose target somebody changed; None if none is.
+
+    A branch can have one open pull request for each target, and whoever may read can open one into another.
+    """
+    opened = [pull for pull in pulls if pull.state == "open"]
+    return next((pull for pull in opened if pull.base == base), next(iter(opened), None))
+
+
 def provenance(
     stay: Stay | None, pulls: Sequence[PullRequest], *, group: str, app: str, environment: str
 ) -> str | None:

@@ -167,6 +167,9 @@ def update_pull(call: Call) -> Any:
             "TF401181: The pull request cannot be edited due to its state.",
         )
     rules.check_texts(body.get("title", ""), body.get("description", ""))
+    target = body.get("targetRefName", pull.base_ref).removeprefix("refs/heads/")
+    rules.check_rivals(call.repo, head=pull.head_ref, base=target, fork=pull.fork, but=pull)
+    pull.base_ref = target
     pull.title, pull.body = body.get("title", pull.title), body.get("description", pull.body)
     if options := body.get("completionOptions"):
         pull.options = read_options(options)

@@ -168,12 +168,7 @@ def open_pull(repo: Repo, *, head: str, base: str, title: str, body: str, author
             "TF401398: The pull request cannot be activated because the source and/or the target branch no longer "
             "exists, or the requested refs are not branches",
         )
-    if any((pull.head_ref, pull.base_ref, pull.fork) == (head, base, fork) for pull in repo.active()):
-        raise RefusedError(
-            409,
-            "GitPullRequestExistsException",
-            "TF401179: An active pull request for the source and target branch already exists.",
-        )
+    check_rivals(repo, head=head, base=base, fork=fork)
     check_texts(title, body)
     repo.world.pulls += 1
     at = repo.world.clock.tick()
@@ -195,6 +190,15 @@ def open_pull(repo: Repo, *, head: str, base: str, title: str, body: str, author
     repo.pulls[pull.number] = pull
     announce(repo, pull, author)
     return pull
+
+
+def check_rivals(repo: Repo, *, head: str, base: str, fork: bool, but: Pull | None = None) -> None:
+    if any((pull.head_ref, pull.base_ref, pull.fork) == (head, base, fork) for pull in repo.active() if pull != but):
+        raise RefusedError(
+            409,
+            "GitPullRequestExistsException",
+            "TF401179: An active pull request for the source and target branch already exists.",
+        )
 
 
 def check_texts(title: str, body: str) -> None:

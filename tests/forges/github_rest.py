@@ -164,6 +164,10 @@ def update_pull(call: Call) -> Answer:
     pull, body = call.pull(), call.body
     if body.get("base", pull.base_ref) not in call.repo.tips:
         raise acts.InvalidError([{"resource": "PullRequest", "field": "base", "code": "invalid"}])
+    rivals = [each for each in call.repo.open_pulls() if each is not pull and each.head_ref == pull.head_ref]
+    if pull.open and any(each.base_ref == body.get("base") for each in rivals if each.head_repo is pull.head_repo):
+        text = f"A pull request already exists for base branch '{body['base']}' and head branch '{pull.head_ref}'"
+        raise acts.InvalidError([{"resource": "PullRequest", "field": "base", "code": "invalid", "message": text}])
     if body.get("state") == "open" and not pull.open:
         acts.reopen(call.repo, pull)
     pull.title = body.get("title", pull.title)

@@ -46,6 +46,15 @@ class Job:
     def tag(self, environment: str) -> str:
         return tag_in(self.forge.show("main", f"webshop/{environment}/webui.yaml"))
 
+    def into_qa(self) -> int:
+        """Bring a tag into dev and promote it; returns the pull request into qa, which is armed."""
+        self.new("1.4.2")
+        self.pass_checks()
+        [outcome] = self.run("promote", "--all")
+        assert (outcome["result"], outcome["environment"]) == ("opened", "qa")
+        number: int = outcome["pull_request"]["number"]
+        return number
+
     def pass_checks(self) -> None:
         for pull in self.forge.hosted.pulls():
             if pull.active:
@@ -151,6 +160,17 @@ class TestGate:
         assert gated.forge.hosted.pull(number).auto_by == ""
         gated.pass_checks()
         assert gated.tag("qa") == "1.0.0"
+
+    def test_b1_one_into_another_branch_does_not_hide_the_armed_one(self, gated: Job) -> None:
+        number = gated.into_qa()
+        hosted = gated.forge.hosted
+        hosted.push("release", {"README.md": "# Elsewhere\n"})
+        elsewhere = hosted.open_pull_request(BRANCH, base="release", by="eve")
+        outcome = gated.new("1.5.0")
+        assert (outcome["result"], outcome["pull_request"]["number"]) == ("updated", number)
+        assert (hosted.pull(elsewhere).base_ref, hosted.pull(elsewhere).title) == ("release", "Change")
+        gated.pass_checks()
+        assert (gated.tag("dev"), gated.tag("qa")) == ("1.5.0", "1.0.0")
 
     @pytest.mark.parametrize("strategy", ["noFastForward", "squash", "rebase", "rebaseMerge"])
     def test_b31_promote_finds_what_was_completed_in_any_way(self, gated: Job, strategy: Strategy) -> None:

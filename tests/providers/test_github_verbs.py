@@ -195,6 +195,15 @@ class TestGate:
             gated.pass_checks()
             assert gated.tag(environment) == tag
 
+    def test_b1_one_into_another_branch_does_not_hide_the_armed_one(self, gated: Actions) -> None:
+        hosted = gated.forge.hosted
+        number = gated.new("1.4.2")["pull_request"]["number"]
+        hosted.push("release", {"README.md": "# Elsewhere\n"})
+        elsewhere = hosted.open_pull_request(BRANCH, base="release", by="eve")
+        outcome = gated.new("1.5.0")
+        assert (outcome["result"], outcome["pull_request"]["number"]) == ("updated", number)
+        assert hosted.pull(elsewhere).base_ref == "release"
+
     @pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
     def test_b26_promote_finds_what_was_merged_by_any_method(self, gated: Actions, method: str) -> None:
         settings = gated.forge.hosted.settings

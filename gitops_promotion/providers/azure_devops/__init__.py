@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, Review, Standing
+from gitops_promotion.core.promotion import current
 from gitops_promotion.core.texts import BODY_LIMIT, read_metadata
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
 from gitops_promotion.providers import Connection
@@ -60,7 +61,7 @@ class AzureDevOps:
         self._completion = Completion(self._ask, method=connection.merge_method, sleep=connection.sleep)
         self._statuses = Statuses(self._ask)
         # What answers have told on the way; each entry saves a request.
-        self._open: dict[str, tuple[int, str] | None] = {}
+        self._open: dict[str, list[PullRequest]] = {}
         self._heads: dict[str, set[int]] = {}
         self._ended: dict[int, Any] = {}
         self._merge_shas: dict[int, str] = {}
@@ -113,8 +114,7 @@ class AzureDevOps:
                 found.append(replace(self._readable(pull, item), merge_sha=self._merge_sha(pull, seen)))
             else:
                 found.append(self._readable(pull, item))
-        opened = next((pull for pull in found if pull.state == "open"), None)
-        self._open[head] = (opened.number, opened.base) if opened else None
+        self._open[head] = [pull for pull in found if pull.state == "open"]
         return found
 
     def open_promotions(self) -> list[PullRequest]:
@@ -196,13 +196,13 @@ class AzureDevOps:
         None comes out armed for an older head. Raises LeaseLostError if Azure DevOps does not show it at
         `draft.head_sha`.
         """
-        known = self._open.get(draft.head)
-        data = self._updated(*known, draft) if known else None
+        known = current(self._open.get(draft.head, ()), draft.base)
+        data = self._updated(known.number, known.base, draft) if known else None
         if data is None:
             data = self._created(draft)
         self._completion.saw(get(data, int, "pull_request_id"), look_of(data))
         pull_request = self._at(self._ours(data), draft.head_sha)
-        self._open[draft.head] = (pull_request.number, pull_request.base)
+        self._open[draft.head] = [pull_request]
         if pull_request.auto_merge and self._completion.armed_for(pull_request.number) != draft.head_sha:
             if self.set_auto_merge(pull_request, enabled=False).state != "off":
                 raise LeaseLostError(f"pull request #{pull_request.number} was merged or closed in between")

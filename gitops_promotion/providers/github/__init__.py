@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, Review, Standing
+from gitops_promotion.core.promotion import current
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.github.address import Address
@@ -60,7 +61,7 @@ class GitHub:
         self._apps = frozenset(slug.casefold() for slug in connection.check_run_apps)
         self._merges = Merges(self._api, address, method=connection.merge_method, sleep=connection.sleep)
         # What answers have told on the way; each entry saves a request.
-        self._open: dict[str, int | None] = {}
+        self._open: dict[str, list[PullRequest]] = {}
 
     def pull_request(self, number: int) -> PullRequest:
         """Return one pull request whole. Raises ProviderError if there is none of that number, or a fork's."""
@@ -88,7 +89,7 @@ class GitHub:
         items = self._list(head, state="all")
         found = [pull for item in items if (pull := self._pull(item)) is not None and pull.head == head]
         found.sort(key=lambda pull: pull.number, reverse=True)
-        self._open[head] = next((pull.number for pull in found if pull.state == "open"), None)
+        self._open[head] = [pull for pull in found if pull.state == "open"]
         return found
 
     def _list(self, head: str, *, state: str) -> list[Any]:
@@ -133,12 +134,12 @@ class GitHub:
 
         None comes out armed for an older head. Raises LeaseLostError if GitHub does not show it at `draft.head_sha`.
         """
-        number = self._open.get(draft.head)
-        data = self._updated(number, draft) if number else None
+        known = current(self._open.get(draft.head, ()), draft.base)
+        data = self._updated(known.number, draft) if known else None
         if data is None:
             data = self._created(draft)
         pull_request = self._at(self._ours(data), draft.head_sha)
-        self._open[draft.head] = pull_request.number
+        self._open[draft.head] = [pull_request]
         if pull_request.auto_merge and self._merges.armed_for.get(pull_request.number) != draft.head_sha:
             if self.set_auto_merge(pull_request, enabled=False).state != "off":
                 raise LeaseLostError(f"pull request #{pull_request.number} was merged or closed in between")
@@ -153,7 +154,7 @@ class GitHub:
         except RefusedError as error:
             for item in self._list(draft.head, state="open") if error.status == 422 else ():
                 other = self._pull(item)
-                if other is not None and other.head == draft.head:
+                if other is not None and (other.head, other.base) == (draft.head, draft.base):
                     data = self._updated(other.number, draft)
                     if data is not None:
                         return data
