@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from gitops_promotion.ci import MERGE_QUEUE
+from gitops_promotion.commands.deliver import disarm
 from gitops_promotion.commands.judge import Gate, judge
 from gitops_promotion.commands.session import Session
 from gitops_promotion.core import markers, plan, promotion
@@ -92,7 +93,7 @@ def status(
         if verdict.decision == "pass":
             if session.publishes and not session.dry_run:
                 pulls = session.provider.pull_requests(head=subject.branch)
-                _hold_for_a_person(session, promotion.current(pulls, session.base), gates)
+                _hold_for_a_person(session, promotion.current(pulls, session.base), gates, anew=False)
             return [_passed(session, subject, verdict.reasons, gates[0])]
         if verdict.decision == "refuse":
             return [_publish(session, subject, _outcome(subject, gates[0], "refused", verdict.reasons))]
@@ -103,11 +104,14 @@ def status(
         interval = min(interval * _SLOWER, max(interval, SLOWEST))
 
 
-def _hold_for_a_person(session: Session, pull: PullRequest | None, gates: Sequence[Gate]) -> None:
-    """Disarm what the configuration, as it is now, wants a person to merge, before a passed check merges it."""
-    by_hand = any(not session.config.environment(asked.environment).auto for asked in gates)
-    if by_hand and pull is not None and pull.state == "open" and pull.auto_merge:
-        session.provider.set_auto_merge(pull, enabled=False)
+def _hold_for_a_person(session: Session, pull: PullRequest | None, gates: Sequence[Gate], *, anew: bool) -> None:
+    """Disarm what the configuration, as it is now, wants a person to merge before a check does; or raise."""
+    if pull is None or all(session.config.environment(asked.environment).auto for asked in gates):
+        return
+    # A list need not tell that one is armed: Azure DevOps' does not.
+    pull = session.provider.pull_request(pull.number) if anew and not pull.auto_merge else pull
+    if pull.state == "open" and pull.auto_merge:
+        disarm(session, pull)
 
 
 def _together(verdicts: Sequence[Verdict]) -> Verdict:
@@ -357,7 +361,7 @@ def _look_once(session: Session, subject: Subject, statuses: _Statuses) -> Outco
             return _failed(subject, error)
         status = _verdict(_STATES[verdict.decision], verdict.reasons[0], session)
         if status.state == "success" and not session.dry_run:
-            _hold_for_a_person(session, subject.pull_request, gates)
+            _hold_for_a_person(session, subject.pull_request, gates, anew=not statuses.says(subject.sha, status))
         result = _publish_new(session, subject, status, statuses)
         outcome = _outcome(subject, gates[0] if gates else None, result, verdict.reasons)
         said = {"unchanged": "still", "planned": "would publish"}.get(result, "published")

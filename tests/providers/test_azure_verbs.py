@@ -55,6 +55,11 @@ class Job:
         number: int = outcome["pull_request"]["number"]
         return number
 
+    def want_a_person_for_qa(self) -> None:
+        config = self.forge.show("main", "gitops-promotion.yaml")
+        by_hand = config.replace("{name: qa, auto: true}", "{name: qa, auto: false}")
+        self.forge.push("main", {"gitops-promotion.yaml": by_hand})
+
     def pass_checks(self) -> None:
         for pull in self.forge.hosted.pulls():
             if pull.active:
@@ -152,14 +157,25 @@ class TestGate:
         [into_qa] = gated.run("promote", "--all")
         number = into_qa["pull_request"]["number"]
         assert gated.forge.hosted.pull(number).auto_by == "build"
-        config = gated.forge.show("main", "gitops-promotion.yaml").replace(
-            "{name: qa, auto: true}", "{name: qa, auto: false}"
-        )
-        gated.forge.push("main", {"gitops-promotion.yaml": config})
+        gated.want_a_person_for_qa()
         gated.run("promote", "--all")
         assert gated.forge.hosted.pull(number).auto_by == ""
         gated.pass_checks()
         assert gated.tag("qa") == "1.0.0"
+
+    @pytest.mark.parametrize("rights", [frozenset(), frozenset({"PullRequestContribute"})])
+    def test_b1_a_verdict_merges_nothing_that_a_person_has_to(
+        self, gated: Job, monkeypatch: pytest.MonkeyPatch, rights: frozenset[str]
+    ) -> None:
+        number = gated.into_qa()
+        gated.want_a_person_for_qa()
+        gated.flux("dev")
+        monkeypatch.setenv("SYSTEM_ACCESSTOKEN", gated.forge.server.give_token("weak", kind="jwt", lacks=rights))
+        gated.run("status", "--publish", code=6 if rights else 0)
+        assert gated.tag("qa") == "1.0.0"
+        pull = gated.forge.hosted.pull(number)
+        assert [each.state for each in pull.statuses] == ([] if rights else ["succeeded"])
+        assert bool(pull.auto_by) is bool(rights)
 
     def test_b1_one_into_another_branch_does_not_hide_the_armed_one(self, gated: Job) -> None:
         number = gated.into_qa()
