@@ -1,6 +1,7 @@
 """The verbs on an Azure DevOps of our own: their budgets, what its policies hold, and what its refusals say."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from gitops_promotion import cli
 from tests.conftest import Checkout
 from tests.forges.azure_state import Strategy
+from tests.stories.azure_stage import AzureStage
 from tests.stories.stage import tag_in
 
 if TYPE_CHECKING:
@@ -100,7 +102,20 @@ def gated(job: Job) -> Job:
 
 
 class TestBudgets:
-    """docs/providers.md, azdo, has these numbers."""
+    """The stories hold them too."""
+
+    def test_are_those_of_the_documentation(self) -> None:
+        page = (Path(__file__).parents[2] / "docs/providers.md").read_text()
+        part = page.partition("## azdo")[2].partition("## Where the forges differ")[0]
+        rows = dict(re.findall(r"^\| `(new|promote|status|status --publish)` \| (.*) \|$", part, re.MULTILINE))
+        told = {verb: [int(number) for number in re.findall(r"[0-9]+", text)] for verb, text in rows.items()}
+        most = AzureStage.budgets
+        assert told == {
+            "new": [most.new],
+            "promote": [most.promote, most.promotion],
+            "status": [most.status, most.look],
+            "status --publish": [most.publish - 1, 1, most.gate, most.verdict],
+        }
 
     def test_new(self, gated: Job) -> None:
         for tag, result, most in (("1.4.2", "opened", 7), ("1.4.3", "updated", 10), ("1.4.3", "unchanged", 4)):
