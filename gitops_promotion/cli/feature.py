@@ -25,7 +25,7 @@ _feature = click.option(
 )
 
 
-def _finding() -> "Callable[[], Kustomize]":
+def finding() -> "Callable[[], Kustomize]":
     """Return what looks for kustomize when it is first needed, and only once."""
     from gitops_promotion.kustomize import Kustomize
 
@@ -44,7 +44,7 @@ def feature(terminal: Terminal, group: str, app: str, tag: str, name: str, **whe
     from gitops_promotion.commands.feature import feature as run
 
     with session_at(terminal, **where) as session:
-        return run(session, group=group, app=app, tag=tag, name=name, find=_finding())
+        return run(session, group=group, app=app, tag=tag, name=name, find=finding())
 
 
 @click.command("feature-delete")
@@ -58,7 +58,7 @@ def feature_delete(terminal: Terminal, group: str, app: str, name: str, **where:
     from gitops_promotion.commands.feature_delete import feature_delete as run
 
     with session_at(terminal, **where) as session:
-        return run(session, group=group, app=app, name=name, find=_finding())
+        return run(session, group=group, app=app, name=name, find=finding())
 
 
 @click.command("feature-stale")
@@ -79,4 +79,4 @@ def feature_stale(terminal: Terminal, max_age: float | None, **where: Any) -> "l
 
     age = DEFAULT_MAX_AGE if max_age is None else max_age
     with session_at(terminal, **where) as session:
-        return run(session, max_age=age, now=datetime.now(UTC), find=_finding())
+        return run(session, max_age=age, now=datetime.now(UTC), find=finding())

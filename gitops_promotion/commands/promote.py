@@ -6,7 +6,9 @@ from functools import partial
 from itertools import pairwise
 
 from gitops_promotion.commands.deliver import Branch, Intent, deliver, failed, read_branch, setting_tag
+from gitops_promotion.commands.feature_heal import heal
 from gitops_promotion.commands.session import Place, Session
+from gitops_promotion.commands.workbench import Finding
 from gitops_promotion.core import history, markers, plan, promotion
 from gitops_promotion.core.model import (
     Outcome,
@@ -55,7 +57,13 @@ class Move:
 
 
 def promote(
-    session: Session, *, everything: bool = False, group: str = "", app: str = "", environment: str = ""
+    session: Session,
+    *,
+    find: Finding,
+    everything: bool = False,
+    group: str = "",
+    app: str = "",
+    environment: str = "",
 ) -> list[Outcome]:
     """Return one outcome for each promotion that is due (DESIGN 7, promote and promote --all).
 
@@ -69,7 +77,7 @@ def promote(
     if pushed is None:
         moves = _differing(session)
         outcomes = _run(session, moves, one_each=session.config.prflow == "per-app")
-        outcomes += [] if session.dry_run else _heal_first(session)
+        outcomes += [] if session.dry_run else _heal_first(session, find)
         names = " -> ".join(environment.name for environment in session.config.environments)
         return outcomes or [
             Outcome(
@@ -260,14 +268,15 @@ def _veto(
     return None
 
 
-def _heal_first(session: Session) -> list[Outcome]:
+def _heal_first(session: Session, find: Finding) -> list[Outcome]:
     """Rebuild open promotions into the first environment that conflict with or lag behind the tip: no other run will.
 
     The body is a hint for which to look at; what is rebuilt is what the branch's tree proposes.
     """
     first = session.config.environments[0].name
     outcomes: list[Outcome] = []
-    hints = [(pull, read_metadata(pull.body)) for pull in session.provider.open_promotions()]
+    pulls = session.provider.open_promotions()
+    hints = [(pull, read_metadata(pull.body)) for pull in pulls]
     due = [
         (pull, hint) for pull, hint in hints if hint and hint.env == first and is_name(hint.group) and is_name(hint.app)
     ]
@@ -295,7 +304,7 @@ def _heal_first(session: Session) -> list[Outcome]:
             outcomes.append(deliver(session, partial(_rebuild, session, request)))
         except PromotionError as error:
             outcomes.append(failed(error, group=hint.group, app=hint.app, environment=first))
-    return outcomes
+    return outcomes + heal(session, pulls, find)
 
 
 def _rebuild(session: Session, request: Request) -> Intent:

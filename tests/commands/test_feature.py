@@ -150,6 +150,35 @@ def test_an_open_overwrite_is_not_made_a_promotion_of(shop: "Shop") -> None:
     assert "promote/shop-batch" not in shop.remote.branches(), "it conflicts, and its tag is for no promotion"
 
 
+def test_two_features_that_were_proposed_at_once_both_arrive(shop: "Shop") -> None:
+    """Both add a line at the same place; `promote --all` on its schedule builds the second anew."""
+    auto_off(shop)
+    pulls = [feature(shop, "1", name).only["pull_request"]["number"] for name in ("pr-1", "pr-2")]
+    shop.local("merge", str(pulls[0]))
+    (healed,) = [outcome for outcome in shop.run("promote", "--all").outcomes if outcome["pull_request"]]
+    assert (healed["result"], healed["pull_request"]["number"]) == ("updated", pulls[1])
+    assert not [outcome for outcome in shop.run("promote", "--all").outcomes if outcome["pull_request"]]
+    shop.local("merge", str(pulls[1]))
+    text = shop.remote.show("shop/dev/kustomization.yaml", "main")
+    assert text.count("- web-pr-1\n") == text.count("- web-pr-2\n") == 1
+    removals = [delete(shop, name).only["pull_request"]["number"] for name in ("pr-1", "pr-2")]
+    shop.local("merge", str(removals[0]))
+    shop.run("promote", "--all")
+    shop.local("merge", str(removals[1]))
+    assert shop.remote.show("shop/dev/kustomization.yaml", "main") == KUSTOMIZATION
+
+
+def test_a_feature_with_a_persons_work_on_it_is_not_built_anew(shop: "Shop") -> None:
+    auto_off(shop)
+    for name in ("pr-1", "pr-2"):
+        number = feature(shop, "1", name).only["pull_request"]["number"]
+    shop.edit({"shop/dev/web-pr-2/service-web.yaml": "a: b\n"}, branch="feature/shop-web-pr-2")
+    head = shop.remote.branches()["feature/shop-web-pr-2"]
+    shop.local("merge", str(number - 1))
+    shop.run("promote", "--all")
+    assert shop.remote.branches()["feature/shop-web-pr-2"] == head
+
+
 def test_the_check_passes_a_feature(shop: "Shop") -> None:
     auto_off(shop)
     for app in ("web", "batch"):
