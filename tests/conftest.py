@@ -6,6 +6,7 @@ Remote`), since test files are not importable by package name when they run.
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -145,6 +146,26 @@ class Remote(Checkout):
         """All refs below refs/heads/ with their commits."""
         listed = self.git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads/")
         return dict(line.rsplit(" ", 1) for line in listed.splitlines())
+
+
+MEMORY = "/dev/shm"  # noqa: S108  looked at first: it may be small, missing or without the right to run programs
+ENOUGH = 2 << 30
+"""Bytes: what all tests write is a third of it."""
+
+
+def pytest_configure() -> None:
+    """Keep temporary folders in memory where there is room: they are a quarter of the time of tests with git."""
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK | os.X_OK):
+        return
+    found = os.statvfs(MEMORY)
+    if found.f_bavail * found.f_frsize > ENOUGH and not found.f_flag & getattr(os, "ST_NOEXEC", 0):
+        os.environ["TMPDIR"] = MEMORY
+        tempfile.tempdir = None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: one that begins last is waited for by one core alone."""
+    items.sort(key=lambda item: item.path.stem not in ("test_faults", "test_crowd"))
 
 
 @pytest.fixture(autouse=True)
