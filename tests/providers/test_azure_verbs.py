@@ -11,6 +11,7 @@ import pytest
 
 from gitops_promotion import cli
 from tests.conftest import Checkout
+from tests.forges import faults
 from tests.forges.azure_state import Strategy
 from tests.stories.azure_stage import AzureStage
 from tests.stories.stage import tag_in
@@ -250,6 +251,30 @@ class TestGate:
         assert gated.tag("qa") == "1.4.2"
         said = gated.forge.hosted.pull(into_qa["pull_request"]["number"]).statuses
         assert [each.state for each in said] == ["pending", "succeeded"]
+
+
+class TestPublishing:
+    def test_b27_a_pull_request_opened_anew_gets_the_verdict_that_its_commit_has(self, gated: Job) -> None:
+        first = gated.into_qa()
+        gated.flux("dev")
+        gated.forge.hosted.pull(first).auto_by = ""
+        gated.run("status", "--publish")
+        gated.forge.hosted.abandon(first)
+        [outcome] = gated.run("promote", "--app", "webui", "--env", "qa")
+        assert outcome["pull_request"]["number"] == first + 1
+        gated.run("status", "--publish")
+        assert gated.tag("qa") == "1.4.2"
+
+    @pytest.mark.parametrize("times", [1, 9])
+    def test_b27_a_verdict_waits_until_the_pull_request_has_the_push(self, gated: Job, times: int) -> None:
+        gated.new("1.4.2")
+        unknown = faults.Fault(act="answer", name="none yet", answer=faults.reply(200, {"count": 0, "value": []}))
+        gated.forge.server.faults.add(unknown, path="/iterations$", times=times)
+        [outcome] = gated.run("status", "--publish", code=None)
+        assert ("run again" in outcome["message"]) is (times > 1)
+        gated.forge.server.faults.clear()
+        gated.run("status", "--publish")
+        assert gated.tag("dev") == "1.4.2"
 
 
 class TestFailures:

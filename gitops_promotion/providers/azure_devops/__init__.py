@@ -7,7 +7,7 @@ completion.py arms and completes, statuses.py reads and posts statuses.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, Review, Standing
 from gitops_promotion.core.promotion import current
@@ -28,11 +28,15 @@ from gitops_promotion.providers.azure_devops.answers import (
     pull_of,
     reviews_of,
     strategy_of,
+    time_of,
 )
 from gitops_promotion.providers.azure_devops.api import Api, RefusedError, token
 from gitops_promotion.providers.azure_devops.completion import PAUSES, Completion
 from gitops_promotion.providers.azure_devops.endpoints import Endpoints
 from gitops_promotion.providers.azure_devops.statuses import Statuses
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["AzureDevOps", "connect", "token"]
 
@@ -59,10 +63,11 @@ class AzureDevOps:
         self._ask = Endpoints(api, address)
         self._prefixes = (connection.branch_prefix, "feature/", "remove/")
         self._completion = Completion(self._ask, method=connection.merge_method, sleep=connection.sleep)
-        self._statuses = Statuses(self._ask)
+        self._statuses = Statuses(self._ask, sleep=connection.sleep)
         # What answers have told on the way; each entry saves a request.
         self._open: dict[str, list[PullRequest]] = {}
         self._heads: dict[str, set[int]] = {}
+        self._opened: dict[int, datetime] = {}
         self._ended: dict[int, Any] = {}
         self._merge_shas: dict[int, str] = {}
 
@@ -134,6 +139,8 @@ class AzureDevOps:
         found = pull_of(data, self._address.page(number if isinstance(number, int) else 0))
         if found is not None and found.state == "open":
             self._heads.setdefault(found.head_sha, set()).add(found.number)
+            if (at := time_of(data, "creation_date")) is not None:
+                self._opened[found.number] = at
         return found
 
     def _readable(self, pull: PullRequest, item: object) -> PullRequest:
@@ -303,8 +310,18 @@ class AzureDevOps:
     # -- statuses and reviews
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
-        """Return the newest status per genre and name of each commit; one that is not known has none."""
-        return self._statuses.read(shas)
+        """Return the newest status per genre and name of each commit; one that is not known has none.
+
+        A verdict of ours that is older than an open pull request of the commit counts as not given: that one lacks it.
+        """
+        return {
+            sha: [status for status in said if not (status.is_own and self._missed(sha, status))]
+            for sha, said in self._statuses.read(shas).items()
+        }
+
+    def _missed(self, sha: str, status: CommitStatus) -> bool:
+        opened = [self._opened[number] for number in self._heads.get(sha, ()) if number in self._opened]
+        return status.created_at is not None and any(at > status.created_at for at in opened)
 
     def set_status(self, sha: str, status: CommitStatus) -> None:
         """Publish a status on a commit; our own verdict on the open pull requests too whose head that is."""

@@ -1,12 +1,13 @@
 """Statuses: read of many commits in few requests, posted where a policy of the branch can require them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gitops_promotion.core.model import CommitStatus, StatusState
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.azure_devops.answers import check_sha, iteration_of, optional, statuses_of
 from gitops_promotion.providers.azure_devops.api import RefusedError
+from gitops_promotion.providers.azure_devops.completion import PAUSES
 from gitops_promotion.providers.azure_devops.endpoints import BATCH, Endpoints
 
 _STATES: Mapping[StatusState, str] = {"success": "succeeded", "failure": "failed", "pending": "pending"}
@@ -17,8 +18,9 @@ _MANY = 100
 class Statuses:
     """The statuses of one repository."""
 
-    def __init__(self, ask: Endpoints) -> None:
+    def __init__(self, ask: Endpoints, *, sleep: Callable[[float], None]) -> None:
         self._ask = ask
+        self._sleep = sleep
         self._batches = True
 
     def read(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
@@ -70,12 +72,23 @@ class Statuses:
             said["target_url"] = status.url
         try:
             for number in numbers:
-                iteration = iteration_of(self._ask.iterations(number), sha)
-                if iteration is not None:
-                    self._ask.post_pull_status(number, iteration, said, name=status.context)
+                self._ask.post_pull_status(number, self._iteration(number, sha), said, name=status.context)
             self._ask.post_status(check_sha(sha), said, name=status.context, genre=status.genre)
         except RefusedError as error:
             raise ProviderError(
                 f"Azure DevOps takes no status {status.context!r} on {sha} ({error.said}): check that the commit is "
                 "pushed and the token has the scope Code (Status)"
             ) from error
+
+    def _iteration(self, number: int, sha: str) -> int:
+        """Return the push to a pull request that brought a commit as soon as it is known, some time after the branch.
+
+        Raises ProviderError: what the commit alone is told nobody tells the pull request afterwards.
+        """
+        for pause in (*PAUSES, None):
+            found = iteration_of(self._ask.iterations(number), sha)
+            if found is not None:
+                return found
+            if pause is not None:
+                self._sleep(pause)
+        raise ProviderError(f"pull request #{number} does not show {sha} yet: run again")
