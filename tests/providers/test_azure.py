@@ -564,6 +564,18 @@ class TestFailures:
             ask(swift)
         assert "\n" not in str(error.value)
 
+    def test_what_nests_too_deep_is_one_clear_line(self, swift: "AzureForge") -> None:
+        deep = faults.Response(
+            status=200, headers={"Content-Type": "application/json"}, body=b"[" * 100_000 + b"]" * 100_000
+        )
+        swift.server.faults.add(errors.fault(deep, "deep"), times=99)
+        with pytest.raises(TransientError, match=r"unreadable answer \(RecursionError\)"):
+            ask(swift)
+
+    def test_a_host_in_capitals_is_the_same_host(self, swift: "AzureForge") -> None:
+        capitals = swift.server.collection.replace("127.0.0.1", "LOCALHOST")
+        assert swift.connect(api_url=capitals).pull_requests(head=HEAD) == []
+
     def test_nobody_there_is_one_clear_line(self, swift: "AzureForge") -> None:
         provider = swift.connect(api_url="http://127.0.0.1:9/acme")
         with pytest.raises(TransientError, match=r"cannot be reached or broke off .*check the network"):

@@ -184,4 +184,6 @@ def check_api(text: str) -> str:
         raise UsageError(
             "the collection's address should be like https://HOST/COLLECTION: correct --api-url or SYSTEM_COLLECTIONURI"
         )
-    return text.rstrip("/")
+    # As the client sends it, whose requests are compared with it: in small letters up to the path.
+    site = re.match(r"https?://[^/]*", text)
+    return (text.replace(site[0], site[0].lower(), 1) if site else text).rstrip("/")

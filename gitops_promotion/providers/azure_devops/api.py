@@ -205,7 +205,7 @@ class Api:
                 raise
             except (self._sdk.error, OSError) as error:  # what requests raises while a body is read is an OSError
                 raise self._failure(error) from error
-            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
                 # The client takes the shape of answers for granted.
                 raise self._failure(error) from error
             if self._is_page():
