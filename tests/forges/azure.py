@@ -14,8 +14,8 @@ not have.
 
 For every forge: `server` (HTTP, the log), `faults`, `repository` (git). Azure DevOps' own: `azure_state` (what it
 knows), `azure_rules` (policies, merges, what follows by itself), `azure_rest` (endpoints and resource locations),
-`azure_shapes` (replies, checked against the client's models), `azure_people` (hands), `azure_errors` (what it says when
-it says no).
+`azure_pulls` (those about pull requests), `azure_shapes` and `azure_models` (replies, checked against the client's
+models), `azure_people` (hands), `azure_errors` (what it says when it says no).
 """
 
 import base64
@@ -33,7 +33,7 @@ from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import quote, unquote
 
-from tests.forges import azure_rest, azure_rules
+from tests.forges import azure_pulls, azure_rest, azure_rules
 from tests.forges.azure_errors import refusal, sign_in
 from tests.forges.azure_people import HostedRepo
 from tests.forges.azure_shapes import Shapes, page, wrong
@@ -50,8 +50,8 @@ class AzureDevOps:
     """The server. Its data live below `root`, nothing of them outside this object.
 
     `path` is of the collection: `/acme` as in the cloud, `/tfs/DefaultCollection` as on a server of one's own.
-    `page_size` caps the pages of lists, `batches` False is a server whose commit batches have no statuses, `sign_in`
-    how it refuses a token that it does not know.
+    `page_size` caps the pages of lists, `batches` False is a server whose commit batches have no statuses, `areas` False
+    one of one's own, which does not say where its services are, `sign_in` how a token that is not known is refused.
     """
 
     def __init__(
@@ -61,12 +61,14 @@ class AzureDevOps:
         path: str = "/acme",
         page_size: int = 1000,
         batches: bool = True,
+        areas: bool = True,
         sign_in: Literal[203, 302, 401] = 401,
     ) -> None:
         self.world = World()
         self.path = path
         self.page_size = page_size
         self.batches = batches
+        self.areas = areas
         self.sign_in = sign_in
         self.broken: list[str] = []
         self._root = root
@@ -191,7 +193,7 @@ class AzureDevOps:
         body = request.json
         headers: dict[str, str] = {}
         with self._turn(token) as world:
-            call = azure_rest.Call(
+            call = azure_pulls.Call(
                 world=world,
                 token=token,
                 shapes=Shapes(collection=self.collection),
@@ -200,6 +202,7 @@ class AzureDevOps:
                 parts=parts,
                 page_size=self.page_size,
                 batches=self.batches,
+                areas=self.areas,
                 headers=headers,
                 repository=self._repo(parts) if "project" in parts else None,
             )

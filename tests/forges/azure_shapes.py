@@ -7,11 +7,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from azure.devops import _models as base_models
-from azure.devops.v7_0.git import models as git_models
-from azure.devops.v7_1.location import models as location_models
-from azure.devops.v7_1.policy import models as policy_models
-
+from tests.forges import azure_models
 from tests.forges.azure_state import POLICY_TYPES, Evaluation, Options, Policy, Pull, Repo, Status, Vote, guid
 
 LIST_LIMIT = 400
@@ -186,7 +182,8 @@ def page(items: list[Any]) -> dict[str, Any]:
 @cache
 def _models() -> Mapping[str, Any]:
     found: dict[str, Any] = {}
-    for module in (base_models, location_models, policy_models, git_models):
+    base, git, location, policy = azure_models.load()
+    for module in (base, location, policy, git):
         found |= {name: each for name, each in vars(module).items() if isinstance(each, type)}
     return found
 

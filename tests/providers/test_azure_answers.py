@@ -5,12 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from azure.devops.v7_0.git import models as git
-from azure.devops.v7_1.policy import models as policies
 
 from gitops_promotion.core.model import AutoMerge, PullRequest, Standing
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.azure_devops import answers, fit
+from tests.forges import azure_models
+
+_, git, _, policies = azure_models.load()
 
 SHA, OTHER = "1" * 40, "2" * 40
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -263,6 +263,10 @@ class Api:
                 f"the token may not do that on {name} ({said}): give its user the permission {wish!r} on the "
                 "repository (Project settings, Repositories, Security)"
             )
+        if kind == "HostNotFoundException":
+            return ProviderError(
+                f"there is no collection {self._address.collection} ({said}): check the remote's address and --api-url"
+            )
         if kind in _HIDDEN:
             # git has just read it, so it is there.
             return AuthError(

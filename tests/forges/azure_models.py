@@ -1,0 +1,16 @@
+"""The models of Azure DevOps' own client, imported as the provider does it: without a folder below anybody's HOME."""
+
+from types import ModuleType
+
+from gitops_promotion.providers.azure_devops import api
+
+
+def load() -> tuple[ModuleType, ModuleType, ModuleType, ModuleType]:
+    """Return what every service shares, and the models of Git, locations and policies."""
+    api._sdk()
+    from azure.devops import _models
+    from azure.devops.v7_0.git import models as git
+    from azure.devops.v7_1.location import models as location
+    from azure.devops.v7_1.policy import models as policy
+
+    return _models, git, location, policy
