@@ -50,8 +50,8 @@ class AzureDevOps:
     """The server. Its data live below `root`, nothing of them outside this object.
 
     `path` is of the collection: `/acme` as in the cloud, `/tfs/DefaultCollection` as on a server of one's own.
-    `page_size` caps the pages of lists, `batches` False is a server whose commit batches have no statuses, `areas` False
-    one of one's own, which does not say where its services are, `sign_in` how a token that is not known is refused.
+    `page_size` caps the pages of lists, `batches` False is a server whose commit batches have no statuses, `areas`
+    False one of one's own, which does not say where its services are, `sign_in` how an unknown token is refused.
     """
 
     def __init__(
