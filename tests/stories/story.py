@@ -101,13 +101,16 @@ class Story:
 
     # -- workflows
 
-    def build(self, tag: str, *, app: str = "webui") -> list[Run]:
-        """Have an application's build announce an image, and play all that comes of it."""
-        self.stage.dispatch(GROUP, app, tag)
-        return self.play()
+    def build(self, tag: str, *, until: str = "") -> list[Run]:
+        """Have the build of `webui` announce an image, and play what comes of it."""
+        self.stage.dispatch(GROUP, "webui", tag)
+        return self.play(until={"webui": tag}, environment=until) if until else self.play()
 
-    def play(self) -> list[Run]:
-        """Start the workflow of each event until no more come; returns the runs in order."""
+    def play(self, *, until: Mapping[str, str] | None = None, environment: str = "") -> list[Run]:
+        """Start the workflow of each event until no more come; returns the runs in order.
+
+        Or until these applications have these tags in the environment: what would follow then never happens.
+        """
         runs: list[Run] = []
         while triggers := self.stage.triggers():
             for number, trigger in enumerate(triggers):
@@ -115,6 +118,8 @@ class Story:
                 stale = trigger.kind == "status" and any(each.kind == "status" for each in triggers[number + 1 :])
                 if (words := self._workflow(trigger)) and not stale:
                     runs.append(self.run(trigger, *words))
+                if until and all(self.tag(environment, app) == tag for app, tag in until.items()):
+                    return runs
             assert len(runs) < MOST_RUNS, [run.verb for run in runs]
         return runs
 
@@ -132,10 +137,11 @@ class Story:
         self.sleep(seconds)
         return self.play()
 
-    def heal(self) -> list[Run]:
-        """Let the hourly workflow run, and play what comes of it."""
+    def heal(self, *, until: str = "") -> list[Run]:
+        """Let the hourly workflow run, and play what comes of it; at most until `webui` is the same there as in dev."""
         healed = self.run(self.stage.schedule(), "promote", "--all")
-        return [healed, *self.play()]
+        wanted = {"webui": self.tag("dev")} if until else None
+        return [healed, *self.play(until=wanted, environment=until)]
 
     def look(self) -> Run:
         """Let the scheduled workflow of the published way run."""
@@ -163,8 +169,10 @@ class Story:
             for name, value in self.stage.environ(trigger, folder, reads=reads).items():
                 patch.setenv(name, value)
             try:
+                # Looking more often, as it does by default, would only take longer here.
+                more = ("--interval", "30s") if words == ("status",) else ()
                 where = ("--sourcedir", str(folder / "workspace"), "--output", "json", *self.options)
-                cli.main([*words, *self.stage.arguments(trigger), *where])
+                cli.main([*words, *more, *self.stage.arguments(trigger), *where])
             except SystemExit as ended:
                 code = ended.code or 0
         printed = self.capsys.readouterr()

@@ -10,15 +10,12 @@ def test_b25_b26_a_hundred_and_fifty_open_and_four_hundred_closed_hide_nothing_a
     story: "Story",
 ) -> None:
     budgets = story.stage.budgets
-    story.build("1.4.1")
-    [first] = story.open()
-    story.stage.close(first)
     story.stage.crowd(opened=150, closed=400)
     story.lose()
     runs = story.build("1.4.2")
     assert story.tags() == ("1.4.2", "1.4.2", "1.0.0")
     mine = [pull for pull in story.stage.pulls() if pull.branch == "promote/webshop-webui"]
-    assert [pull.state for pull in mine] == ["merged", "merged", "closed", "merged", "merged", "open"]
+    assert [pull.state for pull in mine] == ["merged", "merged", "open"]
     for run in runs:
         most = {
             "new": budgets.new,

@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 def test_b26_promotions_go_on_however_they_were_merged(story: "Story", method: "Method") -> None:
     assert method in story.stage.methods
     story.stage.merge_by(method)
-    story.build("1.4.2")
+    story.build("1.4.2", until="qa")
+    [push] = [trigger for trigger in story.stage.triggers() if trigger.kind == "push" and trigger.branch == "main"]
+    assert story.run(push, "promote").results == ["opened"]
     [prod] = story.open()
     story.stage.merge(prod)
-    assert story.play()[-1].results == [story.stage.nothing_follows]
     assert story.tags() == ("1.4.2", "1.4.2", "1.4.2")
+    assert story.heal()[0].results == ["unchanged"]
 
 
 def test_b27_a_merge_that_is_shown_late_is_waited_for(story: "Story") -> None:
     story.stage.be_late(3)
-    story.build("1.4.2")
+    story.build("1.4.2", until="qa")
     assert story.tags() == ("1.4.2", "1.4.2", "1.0.0")
-    assert len(story.open()) == 1
 
 
 def test_b28_of_several_merges_in_one_push_all_are_promoted(story: "Story") -> None:
@@ -38,7 +39,7 @@ def test_b28_of_several_merges_in_one_push_all_are_promoted(story: "Story") -> N
     [push] = story.stage.triggers()
     promoted = story.run(push, "promote")
     assert promoted.results == ["opened"] * 2
-    story.play()
+    story.play(until=dict.fromkeys(story.apps, "2.0.0"), environment="qa")
     for app in story.apps:
         assert story.tags(app) == ("2.0.0", "2.0.0", "1.0.0")
 
@@ -52,7 +53,7 @@ def test_b28_a_queue_merges_what_is_armed_in_its_own_time(story: "Story") -> Non
     story.stage.queue(2)
     story.stage.dispatch("webshop", "webui", "2.0.0")
     story.stage.dispatch("webshop", "cart", "2.0.0")
-    story.play()
+    story.play(until=dict.fromkeys(story.apps, "2.0.0"), environment="qa")
     for app in story.apps:
         assert story.tags(app) == ("2.0.0", "2.0.0", "1.0.0")
     groups = [run for run in story.runs if run.trigger.kind == "merge_group"]
@@ -68,9 +69,8 @@ def test_a_push_that_started_nothing_is_made_up_for(story: "Story") -> None:
     story.run(opened, "status")
     assert story.tags() == ("1.4.2", "1.0.0", "1.0.0")
     assert story.lose()
-    story.heal()
+    story.heal(until="qa")
     assert story.tags() == ("1.4.2", "1.4.2", "1.0.0")
-    assert [run.results for run in story.heal()] == [["unchanged"]]
 
 
 def test_where_branches_must_be_up_to_date_the_healing_run_keeps_them_so(story: "Story") -> None:
@@ -84,5 +84,5 @@ def test_where_branches_must_be_up_to_date_the_healing_run_keeps_them_so(story: 
     story.later(40, lambda: setattr(story.clusters[0], "silent", False))
     story.build("1.4.2")
     assert story.tags() == ("1.4.2", "1.0.0", "1.0.0")
-    story.heal()
+    assert story.heal(until="qa")[0].results == ["updated"]
     assert story.tags() == ("1.4.2", "1.4.2", "1.0.0")
