@@ -33,4 +33,5 @@ def test_b25_b26_a_hundred_and_fifty_open_and_four_hundred_closed_hide_nothing_a
     assert again.results == ["opened"]
     look = story.look()
     assert look.results == ["updated"]
-    assert len(look.requests) <= (budgets.publish - 1) + pages + budgets.gate + budgets.verdict
+    # And before a success is said of what a person has to merge, whether it is armed is asked for anew.
+    assert len(look.requests) <= (budgets.publish - 1) + pages + budgets.gate + budgets.verdict + 1
