@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,13 @@ class TestLookingUp:
         assert azdo_forge.provider.pull_requests(head=HEAD) == [ours]
         with pytest.raises(ProviderError, match=f"#{theirs} of Web Shop/gitops comes from a fork"):
             azdo_forge.provider.pull_request(theirs)
+
+    def test_b25_a_crowd_of_forks_hides_nothing(self, swift: "AzureForge") -> None:
+        own = propose(swift)
+        repo = swift.hosted.repo
+        for number in range(own.number + 1, own.number + 151):
+            repo.pulls[number] = replace(repo.pulls[own.number], number=number, fork=True, status="abandoned")
+        assert [pull.number for pull in swift.provider.pull_requests(head=HEAD)] == [own.number]
 
     def test_only_branches_of_this_tool_are_promotions(self, azdo_forge: "AzureForge") -> None:
         opened = [propose(azdo_forge, head=head).number for head in (HEAD, "feature/webshop-webui-x", "rollout/a")]

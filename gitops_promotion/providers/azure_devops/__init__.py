@@ -103,6 +103,9 @@ class AzureDevOps:
         Of closed ones the body may be cut, but never before the end of its metadata.
         """
         items = self._ask.pulls(status="all", head=head, most=NEWEST)
+        if len(items) == NEWEST and any(self._pull(item) is None for item in items):
+            # Forks have branches of that name too, any number of them.
+            items = self._ask.pulls(status="all", head=head)
         pairs = [(pull, item) for item in items if (pull := self._pull(item)) is not None and pull.head == head]
         pairs.sort(key=lambda pair: pair[0].number, reverse=True)
         tips = self._tips(pull for pull, _ in pairs)
@@ -228,7 +231,7 @@ class AzureDevOps:
         except RefusedError as error:
             # A refusal whose words were lost on the way may be that one too.
             exists = error.kind in ("GitPullRequestExistsException", "")
-            for item in self._ask.pulls(status="active", head=draft.head, most=NEWEST) if exists else ():
+            for item in self._ask.pulls(status="active", head=draft.head) if exists else ():
                 other = self._pull(item)
                 if other is not None and (other.head, other.base) == (draft.head, draft.base):
                     data = self._updated(other.number, other.base, draft)
