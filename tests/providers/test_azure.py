@@ -275,6 +275,12 @@ class TestArming:
         assert azdo_forge.provider.pull_request(opened.number).state == "open"
         assert azdo_forge.provider.merge(opened).state == "merged"
 
+    def test_b1_is_refused_where_a_verdict_on_an_older_push_would_count(self, azdo_forge: "AzureForge") -> None:
+        azdo_forge.hosted.require_status(OWN_CONTEXT, resets=False)
+        answer = arm(azdo_forge, propose(azdo_forge))
+        assert (answer.state, "Reset status whenever" in answer.reason) == ("refused", True)
+        assert azdo_forge.hosted.pull(1).auto_by == ""
+
     def test_a_check_nobody_requires_does_not_hold_it(self, azdo_forge: "AzureForge") -> None:
         azdo_forge.hosted.require_build(9, blocking=False)
         azdo_forge.hosted.allow_strategies("squash")

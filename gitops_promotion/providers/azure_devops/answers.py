@@ -79,6 +79,17 @@ class Policy:
         """True if the pull request cannot be completed before this one changes its mind."""
         return self.blocking and self.type != MERGE_STRATEGY and self.status not in ("approved", "notApplicable")
 
+    @property
+    def is_verdict(self) -> bool:
+        """True if it asks for our own verdict."""
+        named = self.settings.get("statusName") == OWN_CONTEXT and not self.settings.get("statusGenre")
+        return self.type == STATUS and named
+
+    @property
+    def is_lasting(self) -> bool:
+        """True if it asks for our verdict and takes that on an older push for one on the newest."""
+        return self.is_verdict and self.settings.get("invalidateOnSourceUpdate") is False
+
 
 def answer(look: Look, pull_request: PullRequest) -> AutoMerge | None:
     """Return what is to be said instead of arming or merging, None if that can be tried."""
@@ -214,10 +225,7 @@ def standing_of(policies: Sequence[Policy]) -> Standing:
     A branch here never demands that a head holds its tip: a build that is out of date is made anew on the same head.
     """
     red = [each for each in policies if each.blocking and each.type in (BUILD, STATUS) and each.status == "rejected"]
-    ours = any(
-        each.type == STATUS and each.settings.get("statusName") == OWN_CONTEXT and not each.settings.get("statusGenre")
-        for each in red
-    )
+    ours = any(each.is_verdict for each in red)
     since = None if ours else max((each.since for each in red if each.since), default=None)
     return Standing(red=ours or since is not None, red_since=since)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from gitops_promotion.core.model import AutoMerge, PullRequest, Standing
+from gitops_promotion.core.model import OWN_CONTEXT, AutoMerge, PullRequest, Standing
 from gitops_promotion.providers.azure_devops.answers import (
     MERGE_STRATEGY,
     NOBODY,
@@ -65,6 +65,12 @@ class Completion:
         if not any(policy.holds for policy in policies):
             return AutoMerge(
                 state="clean", reason=f"{name} waits for nothing: no policy of {pull_request.base} holds it"
+            )
+        if any(policy.is_lasting for policy in policies):
+            return AutoMerge(
+                state="refused",
+                reason=f"the policy of {pull_request.base} for the status {OWN_CONTEXT!r} takes what was said of an "
+                "older push for the newest: switch on its 'Reset status whenever there are new changes'",
             )
         try:
             after = look_of(self._ask.auto_complete(pull_request.number, self._identity(), options))
