@@ -46,7 +46,7 @@ class AzureStage:
     nothing_follows: str = "unchanged"
     methods: tuple[Method, ...] = ("merge", "squash", "rebase")
     budgets: ClassVar[Budgets] = Budgets(
-        new=10, promote=2, promotion=10, status=3, look=1, publish=3, gate=1, verdict=3
+        new=10, promote=2, promotion=10, status=3, look=1, publish=4, gate=1, verdict=3
     )
     passing: Sequence[Fault] = (
         faults.server_error(502),
