@@ -1,0 +1,135 @@
+"""What becomes of objects in a copy, without kustomize: tags, hosts and names (B36, B37)."""
+
+from typing import Any
+
+import pytest
+
+from gitops_promotion.core.feature.copy import Copy, Habits, Wish, make
+from gitops_promotion.core.feature.objects import Object, parse
+from gitops_promotion.core.feature.selection import choose
+from gitops_promotion.core.model import Tag
+from gitops_promotion.errors import ManifestError
+
+OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+LABELS = "labels: {app: web}"
+
+
+def pod_spec(indent: str) -> str:
+    lines = [
+        "initContainers:",
+        f"- {{name: migrate, image: 'ghcr.io/x/web:1@{OLD}'}}",
+        "containers:",
+        f"- {{name: web, image: 'ghcr.io/x/web:1@{OLD}'}}",
+        "- {name: proxy, image: 'envoy:1.31'}",
+        "ephemeralContainers:",
+        "- {name: debug, image: 'ghcr.io/x/web:1'}",
+    ]
+    return "".join(f"{indent}{line}\n" for line in lines)
+
+
+def workload(kind: str, api: str = "apps/v1") -> str:
+    return (
+        f"apiVersion: {api}\nkind: {kind}\nmetadata: {{name: web, {LABELS}}}\nspec:\n"
+        f"  selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{{LABELS}}}\n    spec:\n"
+        + pod_spec("      ")
+    )
+
+
+def ingress(rules: str, more: str = "") -> str:
+    return (
+        f"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: web, {LABELS}}}\nspec:\n{more}"
+        f"  rules: [{rules}]\n"
+    )
+
+
+def copied(*documents: str, tag: str = "2", feature: str = "f", **habits: Any) -> Copy:
+    objects = parse("---\n".join(documents).encode())
+    chosen = choose(objects, {"app": "web"}, "shop/dev")
+    own = frozenset((each.id, name) for each in objects for name in ("migrate", "web", "debug"))
+    wish = Wish(feature=feature, tag=Tag.parse(tag), folder=f"web-{feature}", selector={"app": "web"})
+    return make(chosen, wish, Habits(**({"own": own} | habits)))
+
+
+def find(copy: Copy, kind: str) -> Object:
+    return next(each for each in copy.objects if each.kind == kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "api"),
+    [
+        *(("Deployment", "apps/v1"), ("StatefulSet", "apps/v1"), ("DaemonSet", "apps/v1"), ("ReplicaSet", "apps/v1")),
+        *(("Rollout", "argoproj.io/v1alpha1"), ("Service", "serving.knative.dev/v1"), ("Odd", "example.com/v1")),
+    ],
+)
+@pytest.mark.parametrize(("tag", "image"), [("2", "ghcr.io/x/web:2"), (f"2@{NEW}", f"ghcr.io/x/web:2@{NEW}")])
+def test_b36_the_applications_own_image_changes_in_every_kind_and_nothing_else(
+    kind: str, api: str, tag: str, image: str
+) -> None:
+    original = workload(kind, api)
+    (before,) = parse(original.encode())
+    spec = find(copied(original, tag=tag), kind).content["spec"]["template"]["spec"]
+    assert [each["image"] for each in (*spec["initContainers"], *spec["ephemeralContainers"])] == [image, image]
+    assert [each["image"] for each in spec["containers"]] == [image, "envoy:1.31"], "a sidecar keeps its tag"
+    assert spec.keys() == before.content["spec"]["template"]["spec"].keys(), "no field is added"
+    assert "status" not in find(copied(original), kind).content
+
+
+def test_b36_cron_jobs_and_jobs_are_left_out_and_said() -> None:
+    job = f"apiVersion: batch/v1\nkind: Job\nmetadata: {{name: once, {LABELS}}}\nspec:\n  template:\n    spec:\n"
+    copy = copied(workload("Deployment"), job + pod_spec("      "))
+    assert [each.kind for each in copy.objects] == ["Deployment"]
+    assert "`Job once`: left out, it would run twice" in copy.notes
+
+
+def test_an_image_that_the_environment_replaces_gets_an_alias_and_an_entry() -> None:
+    copy = copied(workload("Deployment"), tag=f"2@{NEW}", images=frozenset({"ghcr.io/x/web"}))
+    (image,) = copy.images
+    assert (image.name, image.new_name, image.new_tag) == ("web-f/ghcr.io/x/web", "ghcr.io/x/web", f"2@{NEW}")
+    assert b"image: web-f/ghcr.io/x/web\n" in copy.files["deployment-web.yaml"]
+    assert find(copy, "Deployment").content["spec"]["template"]["spec"]["containers"][0]["image"].endswith(f":2@{NEW}")
+
+
+@pytest.mark.parametrize(
+    ("rules", "hosts"),
+    [
+        ("{host: web.example.com}", ["f.web.example.com"]),
+        ('{host: "*.example.com"}', ["f.example.com"]),
+        ('{host: web.example.com}, {host: "*.web.example.com"}', ["f.web.example.com"]),
+        ("{host: web.example.com}, {}, {host: ''}", ["f.web.example.com"]),
+    ],
+)
+def test_b37_hosts_get_the_feature_in_front_and_none_is_empty_or_a_wildcard(rules: str, hosts: list[str]) -> None:
+    copy = copied(workload("Deployment"), ingress(rules))
+    assert [rule["host"] for rule in find(copy, "Ingress").content["spec"]["rules"]] == hosts
+    assert copy.url == f"http://{hosts[0]}"
+
+
+@pytest.mark.parametrize("rules", ["{}", "{host: ''}", ""])
+def test_b37_an_ingress_without_a_host_is_left_out_and_said(rules: str) -> None:
+    copy = copied(
+        workload("Deployment"), ingress(rules, "  defaultBackend: {service: {name: web, port: {number: 1}}}\n")
+    )
+    assert [each.kind for each in copy.objects] == ["Deployment"]
+    assert (copy.url, copy.pattern) == ("", "")
+    assert any("it has no host" in note for note in copy.notes)
+
+
+def test_b37_a_name_or_label_over_63_characters_is_an_error() -> None:
+    with pytest.raises(ManifestError, match="63 fit"):
+        copied(workload("Deployment"), feature="f" * 60)
+
+
+def test_names_of_objects_become_no_paths() -> None:
+    odd = f"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: '../../a:b', {LABELS}}}\n"
+    twice = odd.replace("a:b", "a/b")
+    copy = copied(workload("Deployment"), odd, twice)
+    assert sorted(copy.files) == [
+        *("clusterrole-..-..-a-b-2.yaml", "clusterrole-..-..-a-b.yaml"),
+        *("deployment-web.yaml", "kustomization.yaml"),
+    ]
+    assert all("/" not in name for name in copy.files)
+
+
+def test_no_container_of_the_applications_is_an_error() -> None:
+    with pytest.raises(ManifestError, match="runs the image"):
+        copied(workload("Deployment"), own=frozenset())
