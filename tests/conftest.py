@@ -168,6 +168,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem not in ("test_faults", "test_crowd"))
 
 
+def pytest_report_header() -> str:
+    real = program.real()
+    return (
+        f"kustomize: answers are {f'checked against {real[0]}' if real else 'the recorded ones, none is here to check'}"
+    )
+
+
 @pytest.fixture(autouse=True)
 def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The whole environment of a test, its own process included: an empty HOME, a known identity, no CI runner."""

@@ -221,3 +221,10 @@ def test_json_says_what_a_runner_would_obey_in_another_way(text: str) -> None:
     handed = render.outputs([replace(REFUSED, message=text)], limit=10_000)["outcomes"]
     assert "##" not in handed
     assert json.loads(handed)[0]["message"] == text
+
+
+def test_where_a_feature_is_reached_stands_in_the_text_and_in_the_outputs() -> None:
+    shown = replace(OPENED, feature_url="https://pr-1.web.example.com")
+    assert "\n           at https://pr-1.web.example.com\n" in render.human([shown])
+    assert render.outputs([shown], limit=10_000)["feature_url"] == "https://pr-1.web.example.com"
+    assert "at " not in render.human([OPENED]).splitlines()[1]

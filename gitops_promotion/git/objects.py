@@ -1,7 +1,7 @@
 """The objects of the private repository: any of them read by its name, and new commits."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from gitops_promotion.errors import GitError
@@ -42,6 +42,16 @@ class Objects:
             self._reader = None
             raise
         return header[1].decode(), content
+
+    def files(self, listed: Iterable[str]) -> dict[str, tuple[str, bytes]]:
+        """Return mode and content by path of what `git ls-tree` listed; submodules have neither."""
+        found = {}
+        for line in listed:
+            entry, _, path = line.partition("\t")
+            mode, kind, sha = entry.split()
+            if kind == "blob":
+                found[path] = (mode, self.ask("contents", sha)[1])
+        return found
 
     def commit(
         self,

@@ -263,14 +263,9 @@ class Repository:
 
     def lay_out(self, commit: str) -> Tree:
         """Write a commit's files to a temporary folder, which goes when this repository is closed."""
-        listed = self._git("ls-tree", "-r", "-z", full_sha(commit)).decode(errors="surrogateescape").split("\0")[:-1]
-        files = {}
-        for line in listed:
-            entry, _, path = line.partition("\t")
-            mode, kind, sha = entry.split()
-            if kind == "blob":
-                files[path] = (mode, self._objects.ask("contents", sha)[1])
-        return Tree(Path(tempfile.mkdtemp(prefix="tree-", dir=self._private)), files)
+        listed = self._git("ls-tree", "-r", "-z", full_sha(commit)).decode(errors="surrogateescape")
+        folder = Path(tempfile.mkdtemp(prefix="tree-", dir=self._private))
+        return Tree(folder, self._objects.files(listed.split("\0")[:-1]))
 
     # -- history
 
@@ -315,7 +310,7 @@ class Repository:
                 return None
             if sha not in self._boundary():
                 return datetime.fromtimestamp(int(seconds), UTC)
-            if not self.deepen(self._depth * 4 if self._depth < 16 * DEPTH else _EVERYTHING):
+            if not self.deepen(_deeper(self._depth)):
                 raise GitError(
                     f"when {path} was changed last is not in the history here, and the remote has no more of it: check "
                     "out with full history (fetch-depth: 0)"
@@ -374,7 +369,7 @@ class Repository:
                     f"the history between {one} and {other} is cut off here and the remote has no more of it: "
                     "check out with full history (fetch-depth: 0)"
                 )
-            depth = depth * 4 if depth < 16 * DEPTH else _EVERYTHING
+            depth = _deeper(depth)
             self.deepen(depth)
 
     # -- new objects
@@ -424,3 +419,8 @@ class Repository:
         if done.status:
             raise self._remote.failure(arguments[0], done.stderr)
         return done.stdout
+
+
+def _deeper(depth: int) -> int:
+    """Return how many commits to fetch next, where that many were not enough."""
+    return depth * 4 if depth < 16 * DEPTH else _EVERYTHING

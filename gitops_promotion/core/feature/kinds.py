@@ -142,6 +142,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "argoproj.io/Rollout": Kind(selections=(Selection("spec.selector"),), references=_STRATEGIES),
     "argoproj.io/AnalysisTemplate": Kind(),
+    "serving.knative.dev/Service": Kind(),
     "batch/Job": Kind(left_out=_TWICE),
     "batch/CronJob": Kind(left_out=_TWICE),
     "keda.sh/ScaledJob": Kind(left_out=_TWICE),
