@@ -115,7 +115,7 @@ class TestBudgets:
             "new": [most.new],
             "promote": [most.promote, most.promotion],
             "status": [most.status, most.look],
-            "status --publish": [most.publish - 1, 1, most.gate, most.verdict],
+            "status --publish": [most.publish - 2, 1, 1, most.gate, most.verdict, 1],
         }
 
     def test_new(self, gated: Job) -> None:
