@@ -127,9 +127,7 @@ class AzureDevOps:
 
     def open_promotions(self) -> list[PullRequest]:
         """Return all open ones whose branch is one of this tool's, all pages; bodies may be cut behind the metadata."""
-        pairs = [
-            (pull, item) for item in self._ask.pulls(status="active") if (pull := self._pull(item)) and pull.number
-        ]
+        pairs = [(pull, item) for item in self._ask.pulls(status="active") if (pull := self._pull(item)) is not None]
         ours = {pull.number: (pull, item) for pull, item in pairs if pull.head.startswith(self._prefixes)}
         tips = self._tips(pull for pull, _ in ours.values())
         return [
@@ -165,7 +163,9 @@ class AzureDevOps:
     def _tips(self, pulls: Iterable[PullRequest]) -> dict[str, str]:
         """Return the branches of those that are open: Azure DevOps keeps a pull request open without its branch."""
         heads = {pull.head for pull in pulls if pull.state == "open"}
-        wanted = heads if len(heads) == 1 else {prefix for prefix in self._prefixes for head in heads if prefix in head}
+        wanted = (
+            heads if len(heads) == 1 else {each for each in self._prefixes if any(h.startswith(each) for h in heads)}
+        )
         found: dict[str, str] = {}
         for prefix in sorted(wanted):
             found |= self._ask.branches(prefix)
