@@ -244,6 +244,21 @@ class TestGate:
         assert outcome["result"] == "merged"
 
 
+class TestBehind:
+    def test_into_the_first_environment_too_the_healing_run_builds_it_on_the_tip(self, actions: Actions) -> None:
+        actions.forge.hosted.protect("main", checks=["gitops-promotion"], strict=True)
+        actions.new("1.4.2")
+        actions.forge.push("main", {"README.md": "# Other work\n"})
+        assert [each["result"] for each in actions.run("promote", "--all")] == ["unchanged"]
+        # Only once its checks have passed does GitHub say that it is behind.
+        actions.pass_checks()
+        assert actions.tag("dev") == "1.0.0"
+        [healed] = actions.run("promote", "--all")
+        assert (healed["result"], healed["environment"]) == ("updated", "dev")
+        actions.pass_checks()
+        assert actions.tag("dev") == "1.4.2"
+
+
 class TestFailures:
     def test_a_branch_protected_against_pushes_is_a_git_error_with_githubs_words(self, actions: Actions) -> None:
         actions.forge.hosted.protect("promote/*")

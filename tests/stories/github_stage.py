@@ -129,11 +129,15 @@ class GitHubStage:
         path.mkdir()
         checkout = Checkout(path=path, environ=self.base)
         checkout.git("init", "--quiet")
-        checkout.git("remote", "add", "origin", self.hosted.git.path.as_uri())
-        checkout.git("fetch", "--quiet", "--no-tags", "--depth=1", "origin", f"+{sha}:{local}")
+        with (path / ".git" / "config").open("a") as config:
+            config.write(
+                f'[remote "origin"]\n\turl = {self.hosted.url}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n'
+            )
+        # From the files, since what is under test is none of this.
+        origin = self.hosted.git.path.as_uri()
+        checkout.git("fetch", "--quiet", "--no-tags", "--depth=1", origin, f"+{sha}:{local}")
         branch = () if ref.startswith("refs/pull/") else ("-B", ref.removeprefix("refs/heads/"))
         checkout.git("checkout", "--quiet", "--force", *branch, local)
-        checkout.git("remote", "set-url", "origin", self.hosted.url)
         return checkout
 
     def environ(self, trigger: Trigger, folder: Path, *, reads: bool) -> Mapping[str, str]:
