@@ -61,7 +61,9 @@ class Shapes:
         }
         # An empty description is left out, as the server does with what has no value.
         if pull.body:
-            shown["description"] = pull.body[:LIST_LIMIT] if listed else pull.body
+            # A character of two halves may lose one.
+            cut = pull.body.encode("utf-16-le")[: 2 * LIST_LIMIT].decode("utf-16-le", "surrogatepass")
+            shown["description"] = cut if listed else pull.body
         if pull.trial and not (pull.active and pull.unsettled):
             shown["lastMergeCommit"] = self.commit(pull.trial)
         if pull.queued_at and not listed:

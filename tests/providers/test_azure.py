@@ -130,8 +130,9 @@ class TestLookingUp:
         # Pages of 500, 202: a page is the last one where it is not full.
         assert swift.calls().count(f"GET {PULLS}") == 1 + 3
 
-    def test_a_text_that_a_list_cuts_is_read_whole(self, azdo_forge: "AzureForge") -> None:
-        body = f'<!-- metadata = {{"group": "{"g" * 500}"}} -->\n' + "y" * 3000
+    @pytest.mark.parametrize(("before", "group"), [("", "g" * 500), ("😀" * 250, "g"), ("x" + "😀" * 250, "g")])
+    def test_a_text_that_a_list_cuts_is_read_whole(self, azdo_forge: "AzureForge", before: str, group: str) -> None:
+        body = f'{before}<!-- metadata = {{"group": "{group}"}} -->\n' + "y" * 3000
         opened = propose(azdo_forge, body=body)
         assert azdo_forge.provider.pull_requests(head=HEAD) == [opened]
         assert opened.body == body

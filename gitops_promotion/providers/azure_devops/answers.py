@@ -180,8 +180,8 @@ def strategy_of(data: object) -> str:
 
 
 def is_cut(data: object) -> bool:
-    """Return True if a list may have cut the description."""
-    return len(optional(data, "description")) >= LIST_LIMIT
+    """Return True if a list may have cut the description, whose characters it counts as UTF-16 does."""
+    return len(optional(data, "description").encode("utf-16-le", "surrogatepass")) >= 2 * LIST_LIMIT
 
 
 def branch_of(ref: str) -> str:
