@@ -149,6 +149,7 @@ def read_options(options: Mapping[str, Any]) -> Options:
         delete_source=bool(options.get("deleteSourceBranch")),
         ignored=tuple(options.get("autoCompleteIgnoreConfigIds") or ()),
         transition_work_items=options.get("transitionWorkItems"),
+        message=options.get("mergeCommitMessage") or "",
     )
 
 

@@ -117,6 +117,12 @@ def commits_batch(call: Call) -> Any:
     return page(found)
 
 
+def get_commit(call: Call) -> Any:
+    """docs: Commits - Get."""
+    sha = the_commit(call)
+    return call.shapes.commit(sha) | {"comment": call.repo.git.commits(sha, "--max-count=1")[0].message}
+
+
 def list_refs(call: Call) -> Any:
     """docs: Refs - List: `filter` is the beginning of a name without `refs/`; pages go on by a token."""
     start = call.query.get("filter", "").removeprefix("heads/")
@@ -224,6 +230,13 @@ ENDPOINTS = (
         resource="statuses",
         template=f"{REPOSITORY}/commits/{{commitId}}/{{resource}}",
         methods={"GET": (list_statuses, "[GitStatus]"), "POST": (post_status, "GitStatus")},
+    ),
+    Endpoint(
+        id="c2570c3b-5b3f-41b8-98bf-5407bfde8d58",
+        area="git",
+        resource="commits",
+        template=f"{REPOSITORY}/{{resource}}/{{commitId}}",
+        methods={"GET": (get_commit, "GitCommitRef")},
     ),
     Endpoint(
         id="6400dfb2-0bcb-462b-b992-5a57f8f1416c",

@@ -64,7 +64,7 @@ def complete(repo: Repo, pull: Pull, options: Options, by: str) -> bool:
     """Merge it and close it; False if it conflicts or the base has moved on meanwhile."""
     old = repo.tips[pull.base_ref]
     pull.trial = trial(repo, pull)
-    new = _merged(repo, pull, options.strategy, old, by)
+    new = _merged(repo, pull, options, old, by)
     if pull.trial is None or new is None or not repo.git.move(pull.base_ref, new, old):
         return False
     pull.queued_at = repo.world.clock.tick()
@@ -84,9 +84,9 @@ def complete(repo: Repo, pull: Pull, options: Options, by: str) -> bool:
     return True
 
 
-def _merged(repo: Repo, pull: Pull, strategy: Strategy, base: str, by: str) -> str | None:
+def _merged(repo: Repo, pull: Pull, options: Options, base: str, by: str) -> str | None:
     author, when = (by, f"{by}@azure.test"), repo.world.clock.now
-    message = f"Merged PR {pull.number}: {pull.title}"
+    message, strategy = options.message or f"Merged PR {pull.number}: {pull.title}", options.strategy
     methods: dict[Strategy, Method] = {"noFastForward": "merge", "squash": "squash"}
     if strategy in methods:
         method = methods[strategy]

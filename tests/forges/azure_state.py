@@ -100,6 +100,7 @@ class Options:
     delete_source: bool = False
     ignored: tuple[int, ...] = ()
     transition_work_items: bool | None = None
+    message: str = ""
 
 
 @dataclass(kw_only=True)

@@ -238,7 +238,8 @@ class TestArming:
         azdo_forge.require_gate()
         optional = azdo_forge.hosted.require_build(9, blocking=False)
         azdo_forge.hosted.allow_strategies("squash", "rebase")
-        opened = propose(azdo_forge)
+        sha = azdo_forge.hosted.push(HEAD, {"a.txt": "1\n"}, message="Promote\n\nBuilt-At: 2026-03-01T12:00:00Z")
+        opened = azdo_forge.provider.open_pull_request(draft(azdo_forge, sha))
         azdo_forge.hosted.pull(opened.number).options = Options(transition_work_items=True)
         azdo_forge.hosted.arm(opened.number)
         assert arm(azdo_forge, opened).state == "armed"
@@ -250,6 +251,8 @@ class TestArming:
         merged = azdo_forge.provider.pull_request(opened.number)
         assert (merged.state, merged.merge_sha) == ("merged", azdo_forge.branches()["main"])
         assert HEAD not in azdo_forge.branches()
+        # What a squash makes of it keeps the trailers.
+        assert azdo_forge.hosted.git.git("log", "-1", "--format=%(trailers:key=Built-At,valueonly)", "main")
 
     @pytest.mark.parametrize(
         ("method", "strategy"), [("merge", "noFastForward"), ("squash", "squash"), ("rebase", "rebase")]

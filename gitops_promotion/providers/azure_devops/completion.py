@@ -192,6 +192,8 @@ class Completion:
             # By itself it would wait for what nobody requires (docs: Pull Requests - Update).
             "auto_complete_ignore_config_ids": [policy.id for policy in policies if not policy.blocking],
             "transition_work_items": look.transition_work_items,
+            # By itself a squash drops the promotion's trailers, which `new --built-at` reads again.
+            "merge_commit_message": self._ask.message(look.head_sha) or None if how == "squash" else None,
         }
 
     def _no_strategy(self, base: str, policies: Sequence[Policy]) -> str:

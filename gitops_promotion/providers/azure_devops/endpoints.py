@@ -121,6 +121,10 @@ class Endpoints:
         wish = self._api.models.GitQueryCommitsCriteria(ids=list(shas))
         return self._api.listed(self._call(self._git.get_commits_batch, search_criteria=wish, include_statuses=True))
 
+    def message(self, sha: str) -> str:
+        """Return the whole message of a commit."""
+        return optional(self._call(self._git.get_commit, commit_id=sha), "comment")
+
     def history(self, branch: str) -> list[Any]:
         """Return the newest BATCH commits of a branch, newest first."""
         models = self._api.models
