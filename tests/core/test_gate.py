@@ -211,3 +211,25 @@ def test_on_failure_every_application_changed_since_the_last_green_is_named() ->
 def test_hostile_text_of_a_status_stays_one_bounded_line() -> None:
     verdict = judge(HERE, {"c2": [said(FLUX, "failure", "x\n::error::" + "y" * 5000)]})
     assert all("\n" not in reason and len(reason) < 400 for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("genre", "context", "patterns", "counts"),
+    [
+        ("", "kustomization/webshop-dev/1", PATTERNS, True),
+        ("fluxcd", "kustomization/webshop-dev/1", PATTERNS, True),
+        ("fluxcd:eu", "kustomization/webshop-dev/1", PATTERNS, True),
+        ("FluxCD:a/b\nc", "kustomization/webshop-dev", PATTERNS, True),
+        ("fluxcd2", "kustomization/webshop-dev", PATTERNS, False),
+        ("ci", "webshop-dev", PATTERNS, False),
+        ("ci", "webshop-dev/1", PATTERNS, False),
+        ("argocd", "apps/webshop-dev", ["ArgoCD/*/webshop-dev"], True),
+        ("argocd", "apps/webshop-qa", ["argocd/*/webshop-dev"], False),
+        ("x", "gitops-promotion", ["x/*"], True),
+        ("", "gitops-promotion", ["*"], False),
+    ],
+)
+def test_b16_the_genre_of_flux_counts_and_others_where_a_pattern_names_them(
+    genre: str, context: str, patterns: list[str], counts: bool
+) -> None:
+    assert gate.belongs(context, patterns, genre=genre) is counts
