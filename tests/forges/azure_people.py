@@ -65,11 +65,15 @@ class HostedRepo:
         self.repo.policies[:] = [each for each in self.repo.policies if each.kind != "strategy"]
         return self._add("strategy", branch=branch, strategies=strategies)
 
+    def limit_file_sizes(self) -> Policy:
+        """Refuse pushes of large files: a policy of the whole repository, about which no pull request is asked."""
+        return self._add("size", branch="")
+
     def _add(self, kind: PolicyKind, *, branch: str, **more: object) -> Policy:
         policy = Policy(id=self.repo.world.new_id(), kind=kind, branch=branch, **more)  # type: ignore[arg-type] # above
         self.repo.policies.append(policy)
         # A branch with a policy takes no pushes.
-        self.git.protect({each.branch for each in self.repo.policies})
+        self.git.protect({each.branch for each in self.repo.policies if each.branch})
         return policy
 
     def drop_policies(self) -> None:

@@ -137,10 +137,11 @@ def list_refs(call: Call) -> Any:
 
 
 def list_policies(call: Call) -> Any:
-    """docs: Git - Policy Configurations - Get."""
+    """docs: Git - Policy Configurations - List: all that apply to the branch, the repository's own too."""
     repo = next((repo for repo in call.world.repos.values() if repo.id == call.query.get("repositoryId")), None)
     branch = call.query.get("refName", "").removeprefix("refs/heads/")
-    return page([call.shapes.policy(policy, repo) for policy in repo.policies_of(branch)] if repo else [])
+    found = [*repo.policies_of(branch), *repo.policies_of("")] if repo else []
+    return page([call.shapes.policy(policy, repo) for policy in found] if repo else [])
 
 
 def list_evaluations(call: Call) -> Any:

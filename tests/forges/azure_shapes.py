@@ -116,13 +116,17 @@ class Shapes:
     def policy(self, policy: Policy, repo: Repo) -> dict[str, Any]:
         """docs: Policy - Configurations - List."""
         kind, name = POLICY_TYPES[policy.kind]
-        scope = {"refName": f"refs/heads/{policy.branch}", "matchKind": "Exact", "repositoryId": repo.id}
+        scope = {"repositoryId": repo.id}
+        if policy.branch:
+            scope |= {"refName": f"refs/heads/{policy.branch}", "matchKind": "Exact"}
         settings: dict[str, Any] = {"scope": [scope]}
         if policy.kind == "status":
             settings |= {"statusName": policy.name, "statusGenre": policy.genre or None}
             settings |= {"invalidateOnSourceUpdate": policy.resets, "authorId": None}
         elif policy.kind == "build":
             settings |= {"buildDefinitionId": policy.definition, "displayName": policy.name}
+        elif policy.kind == "size":
+            settings |= {"maximumGitBlobSizeInBytes": 1_048_576, "useUncompressedSize": False}
         elif policy.kind == "reviewers":
             settings |= {"minimumApproverCount": policy.minimum, "resetOnSourcePush": policy.resets}
         else:

@@ -13,11 +13,12 @@ from tests.forges.repository import Repository
 State = Literal["error", "failed", "notApplicable", "notSet", "partiallySucceeded", "pending", "succeeded"]
 Strategy = Literal["noFastForward", "squash", "rebase", "rebaseMerge"]
 Evaluation = Literal["approved", "broken", "notApplicable", "queued", "rejected", "running"]
-PolicyKind = Literal["build", "reviewers", "status", "strategy"]
+PolicyKind = Literal["build", "reviewers", "size", "status", "strategy"]
 
 POLICY_TYPES = {
     "build": ("0609b952-1397-4640-95ec-e00a01b2c241", "Build"),
     "reviewers": ("fa4e907d-c16b-4a4c-9dfa-4906e5d171dd", "Minimum number of reviewers"),
+    "size": ("2e26e725-8201-4edd-8bf5-978563c34a80", "File size restriction"),
     "status": ("cbdc66da-9728-4af8-aada-9a5a32e4a226", "Status"),
     "strategy": ("fa4e907d-c16b-4a4c-9dfa-4916e5d171ab", "Require a merge strategy"),
 }
@@ -61,7 +62,10 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """One policy of one branch; `minimum` approvals, `definition` of a build, `name` and `genre` of a status."""
+    """One policy of one branch, or of all pushes (`branch` is "").
+
+    `minimum` approvals, `definition` of a build, `name` and `genre` of a status.
+    """
 
     id: int
     kind: PolicyKind

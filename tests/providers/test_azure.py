@@ -304,6 +304,10 @@ class TestArming:
         assert answer.reason.endswith("run this again")
         assert len(azdo_forge.slept) < 20
 
+    def test_a_policy_of_pushes_is_not_waited_for(self, azdo_forge: "AzureForge") -> None:
+        azdo_forge.hosted.limit_file_sizes()
+        assert arm(azdo_forge, propose(azdo_forge)).state == "clean"
+
     def test_of_a_draft_is_refused(self, azdo_forge: "AzureForge") -> None:
         azdo_forge.require_gate()
         opened = propose(azdo_forge)

@@ -121,6 +121,25 @@ def evaluation(kind: str, state: str, *, blocking: bool | None = True, number: i
 
 
 @pytest.mark.parametrize(
+    ("scope", "found"),
+    [
+        ([{"repositoryId": "1"}], False),
+        ([{"repositoryId": None, "refName": None, "matchKind": None}], False),
+        ([{"repositoryId": None, "refName": "refs/heads/main", "matchKind": "Exact"}], True),
+        ([{"repositoryId": "1"}, {"repositoryId": None, "matchKind": "DefaultBranch"}], True),
+        ([], True),
+        (None, True),
+        ([7], True),
+        ({"refName": "x"}, True),
+    ],
+)
+def test_a_policy_whose_scopes_name_no_branch_is_one_of_pushes(scope: object, found: bool) -> None:
+    policy = answers.policy_of(evaluation("2e26e725-8201-4edd-8bf5-978563c34a80", "", scope=scope))
+    assert policy is not None
+    assert policy.of_branch is found
+
+
+@pytest.mark.parametrize(
     ("state", "blocking", "holds"),
     [
         ("queued", True, True),

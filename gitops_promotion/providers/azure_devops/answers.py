@@ -80,6 +80,16 @@ class Policy:
         return self.blocking and self.type != MERGE_STRATEGY and self.status not in ("approved", "notApplicable")
 
     @property
+    def of_branch(self) -> bool:
+        """False for one of the repository's pushes, such as the size of files: no pull request is asked for that.
+
+        Its scopes name no branch (docs: Policy Configurations - List, which has both).
+        """
+        scopes = self.settings.get("scope")
+        named = [each for each in scopes if isinstance(each, dict)] if isinstance(scopes, list) else []
+        return not named or any(each.get("refName") or each.get("matchKind") for each in named)
+
+    @property
     def is_verdict(self) -> bool:
         """True if it asks for our own verdict."""
         named = self.settings.get("statusName") == OWN_CONTEXT and not self.settings.get("statusGenre")

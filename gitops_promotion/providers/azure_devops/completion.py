@@ -166,7 +166,7 @@ class Completion:
             found = self._read(self._ask.evaluations(pull_request.number, look.project_id))
             known = {policy.id for policy in found}
             wanted = self._policies_of(pull_request.base, look)
-            more = [policy for policy in wanted if policy.id not in known]
+            more = [policy for policy in wanted if policy.id not in known and policy.of_branch]
             if any(policy.holds for policy in found) or not any(policy.holds for policy in more):
                 return found + more
             if pause is not None:
