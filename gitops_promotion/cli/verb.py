@@ -56,6 +56,8 @@ where_options = options(
         "--token",
         default="",
         envvar="GITOPS_PROMOTION_TOKEN",
+        # A secret that was pasted or read from a file brings the end of its line.
+        callback=lambda _, __, value: value.strip(),
         metavar="TOKEN",
         help="The forge's token; better in the environment as GITOPS_PROMOTION_TOKEN.",
     ),

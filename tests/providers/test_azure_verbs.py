@@ -289,6 +289,11 @@ class TestFailures:
 
 
 class TestToken:
+    def test_may_end_in_the_end_of_a_line(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", f"{job.forge.server.token}\r\n")
+        monkeypatch.setenv("SYSTEM_ACCESSTOKEN", "")
+        assert job.new("1.4.2")["result"] == "merged"
+
     def test_b10_of_a_job_goes_nowhere_else(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SYSTEM_COLLECTIONURI", "https://dev.azure.com/acme/")
         outcome = job.run(
