@@ -51,8 +51,13 @@ def _annotations(content: dict[str, Value]) -> list[str]:
     return []
 
 
+def _spec(content: dict[str, Value]) -> dict[str, Value]:
+    found = content.get("spec")
+    return found if isinstance(found, dict) else {}
+
+
 def _service(content: dict[str, Value]) -> list[str]:
-    spec = content.get("spec", {})
+    spec = _spec(content)
     notes = []
     if text(spec.get("clusterIP")) != "None":
         for key in ("clusterIP", "clusterIPs"):
@@ -69,7 +74,7 @@ def _service(content: dict[str, Value]) -> list[str]:
 
 
 def _claim(content: dict[str, Value]) -> list[str]:
-    content.get("spec", {}).pop("volumeName", None)
+    _spec(content).pop("volumeName", None)
     return []
 
 
@@ -85,7 +90,7 @@ def _secret(content: dict[str, Value]) -> list[str]:
 
 
 def _gateway(content: dict[str, Value]) -> list[str]:
-    addresses = content.get("spec", {}).pop("addresses", None)
+    addresses = _spec(content).pop("addresses", None)
     return ["without addresses, which only one Gateway can have"] if addresses else []
 
 

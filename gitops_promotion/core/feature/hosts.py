@@ -142,7 +142,8 @@ def _once(content: dict[str, Value]) -> None:
     """Name each host once: `x` and `*.x` become the same one."""
     for path in ("spec.hostnames", "spec.hosts", "spec.dnsNames", "spec.tls[].hosts"):
         for slot in slots(content, path):
-            slot.set(list(dict.fromkeys(slot.value)) if all(map(text, slot.value)) else slot.value)
+            if isinstance(slot.value, list) and all(isinstance(host, str) for host in slot.value):
+                slot.set(list(dict.fromkeys(slot.value)))
     seen = set()
     for rule in [slot.value for slot in slots(content, "spec.rules[]")]:
         host = text(first(rule, "host"))
@@ -163,7 +164,7 @@ def _dns(annotation: str) -> list[str]:
 def _encrypted(content: Value, host: str) -> bool:
     hosts = [slot.text for slot in slots(content, "spec.tls[].hosts[]")]
     # An entry without hosts is for all of the Ingress.
-    return host in hosts or any("hosts" not in slot.value for slot in slots(content, "spec.tls[]"))
+    return host in hosts or any(first(slot.value, "hosts") is None for slot in slots(content, "spec.tls[]"))
 
 
 def _drop_rules_without_host(content: dict[str, Value]) -> None:

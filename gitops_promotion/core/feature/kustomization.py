@@ -78,11 +78,6 @@ def without_entries(content: bytes, path: str, *, resource: str, prefix: str) ->
     return file.bytes()
 
 
-def lists(content: bytes, path: str, resource: str) -> bool:
-    """Return True if a kustomization has this resource. Raises ManifestError for a file that does not parse."""
-    return any(_same(resource, text) for text, _ in _File(content, path).resources())
-
-
 def own_labels(content: bytes, path: str) -> Mapping[str, str]:
     """Return the labels that a kustomization gives to what it holds: `labels` and `commonLabels`.
 

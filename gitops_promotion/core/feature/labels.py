@@ -7,7 +7,7 @@ Labels are only ever added by kustomize, so one that stays would let the origina
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_promotion.core.feature.fields import pod_templates, slots
+from gitops_promotion.core.feature.fields import first, pod_templates, slots
 from gitops_promotion.core.feature.kinds import KINDS, PODS, SERVICE, SERVICES, Kind, Selection
 from gitops_promotion.core.feature.names import suffixed
 from gitops_promotion.core.feature.objects import Object, Value, strings, text
@@ -113,8 +113,7 @@ def targets(objects: Iterable[Object]) -> list[Target]:
     found = []
     for each in objects:
         found += [
-            Target(each, PODS, strings((template.get("metadata") or {}).get("labels")))
-            for template in pod_templates(each.content)
+            Target(each, PODS, strings(first(template, "metadata.labels"))) for template in pod_templates(each.content)
         ]
         if each.type == SERVICE:
             found.append(Target(each, SERVICES, each.labels))

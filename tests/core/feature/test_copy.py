@@ -1,14 +1,20 @@
 """What becomes of objects in a copy, without kustomize: tags, hosts and names (B36, B37)."""
 
+import functools
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gitops_promotion.core.feature.copy import Copy, Habits, Wish, make
-from gitops_promotion.core.feature.objects import Object, parse
+from gitops_promotion.core.feature.objects import Id, Object, Plain, Value, parse
 from gitops_promotion.core.feature.selection import choose
 from gitops_promotion.core.model import Tag
-from gitops_promotion.errors import ManifestError
+from gitops_promotion.errors import ManifestError, PromotionError
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 LABELS = "labels: {app: web}"
@@ -133,3 +139,41 @@ def test_names_of_objects_become_no_paths() -> None:
 def test_no_container_of_the_applications_is_an_error() -> None:
     with pytest.raises(ManifestError, match="runs the image"):
         copied(workload("Deployment"), own=frozenset())
+
+
+ENVIRONMENTS = Path(__file__).parents[2] / "kustomizations/environments"
+HOSTILE = [Plain("null"), Plain("1"), [], {}, "x", "", [Plain("1")], ["x"], [[]], [{}], {"a": "b"}]
+
+
+@functools.cache
+def everything() -> list[Object]:
+    """All objects of the golden environments that are written as kustomize would print them."""
+    found: dict[Id, Object] = {}
+    for path in sorted(ENVIRONMENTS.glob("*.txt")):
+        for part in re.split(r"^== .+\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            if part.startswith("apiVersion: ") and "kind: Kustomization" not in part and "kind: Component" not in part:
+                found |= {each.id: each for each in parse(part.encode())}
+    return [each for each in found.values() if "web" in each.labels.values()]
+
+
+def places(value: Value) -> Iterator[tuple[Value, Any]]:
+    for key, each in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        yield value, key
+        if isinstance(each, (dict, list)):
+            yield from places(each)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_whatever_stands_anywhere_in_an_object_there_is_a_copy_or_an_error_of_ours(data: st.DataObject) -> None:
+    target = data.draw(st.sampled_from(everything())).editable()
+    objects = [*parse(workload("Deployment").replace("name: web,", "name: plain,").encode()), target]
+    found = [(holder, key) for holder, key in places(target.content) if key not in ("kind", "name", "apiVersion")]
+    holder, key = data.draw(st.sampled_from(found))
+    holder[key] = data.draw(st.sampled_from(HOSTILE))
+    try:
+        chosen = choose(objects, {"app": "web"}, "shop/dev")
+        own = frozenset((each.id, "web") for each in objects)
+        make(chosen, Wish(feature="f", tag=Tag("2"), folder="web-f", selector={"app": "web"}), Habits(own=own))
+    except PromotionError:
+        pass
