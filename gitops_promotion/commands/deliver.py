@@ -128,7 +128,8 @@ def _propose(session: Session, intent: Intent) -> Outcome:
         head_sha = branch.sha
     else:
         for pull in pulls:
-            if pull.state == "open" and pull.auto_merge:
+            # One that counts as closed, as it has no branch, would be open again with it (Azure DevOps).
+            if pull.auto_merge:
                 disarm(session, pull)
         head_sha = session.repository.commit(session.tip, plan.edits, plan.message)
         ref = f"refs/heads/{plan.branch}"

@@ -193,6 +193,18 @@ class TestGate:
         assert [each.state for each in pull.statuses] == ([] if rights else ["succeeded"])
         assert bool(pull.auto_by) is bool(rights)
 
+    def test_without_its_branch_one_was_declined_and_wakes_up_disarmed(self, gated: Job) -> None:
+        number, hosted = gated.into_qa(), gated.forge.hosted
+        hosted.delete_branch(BRANCH)
+        [outcome] = gated.run("promote", "--all")
+        assert (outcome["result"], hosted.pull(number).auto_by) == ("declined", "build")
+        gated.want_a_person_for_qa()
+        gated.forge.server.requests.clear()
+        [outcome] = gated.run("promote", "--app", "webui", "--env", "qa")
+        assert (outcome["pull_request"]["number"], hosted.pull(number).auto_by) == (number, "")
+        asked = [(each.method, each.path.endswith("git-receive-pack")) for each in gated.forge.server.requests]
+        assert asked.index(("PATCH", False)) < asked.index(("POST", True))
+
     def test_b1_one_into_another_branch_does_not_hide_the_armed_one(self, gated: Job) -> None:
         number = gated.into_qa()
         hosted = gated.forge.hosted

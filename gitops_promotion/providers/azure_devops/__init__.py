@@ -174,12 +174,21 @@ class AzureDevOps:
     def _as_branch(self, pull: PullRequest, data: object, tips: Mapping[str, str]) -> PullRequest:
         """Return it as its branch has it: its head is the branch's, and without a branch it is not open.
 
-        What is being completed is: its branch goes before it is shown as merged.
+        What is being completed is: its branch goes before it is shown as merged. So what is armed is looked at until
+        that would have been seen; it stays armed, for whoever brings the branch back.
         """
+        for pause in PAUSES:
+            if pull.state != "open" or pull.head in tips or not pull.auto_merge or is_completing(data):
+                break
+            self._sleep(pause)
+            data = self._ask.pull(pull.number)
+            pull = self._ours(data)
+        if pull.state == "merged":
+            return replace(pull, merge_sha=self._merge_sha(pull, data))
         if pull.state != "open" or (pull.head not in tips and is_completing(data)):
             return pull
         if pull.head not in tips:
-            return replace(pull, state="closed", auto_merge=False)
+            return replace(pull, state="closed")
         self._heads.setdefault(tips[pull.head], set()).add(pull.number)
         return replace(pull, head_sha=tips[pull.head])
 

@@ -180,8 +180,8 @@ def _is_armed(data: object) -> bool:
 
 
 def is_completing(data: object) -> bool:
-    """Return True if an open one may be merged at this moment: it is armed, or was queued for it."""
-    return _is_armed(data) or getattr(data, "completion_queue_time", None) is not None
+    """Return True if an open one is queued to be merged at this moment."""
+    return getattr(data, "completion_queue_time", None) is not None
 
 
 def strategy_of(data: object) -> str:
