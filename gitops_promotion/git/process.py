@@ -18,7 +18,12 @@ except ImportError as error:  # GitPython runs git when it is imported
 
 _NEXT_STEPS = (
     (r"couldn't find remote ref", "it was deleted or never existed, check its name or run again"),
-    (r"returned error: 3\d\d|redirect", "the remote has moved, put in its new address with `git remote set-url`"),
+    (
+        r"returned error: 3\d\d|redirect",
+        # Azure DevOps leads whom it does not know to the page where people sign in.
+        "the remote has moved, put in its new address with `git remote set-url`; or it wants another token",
+    ),
+    (r"returned error: (?:429|5\d\d)", "it is busy or out of order, run again later"),
     (r"Permission denied|Host key verification", "check the ssh key, its rights and known_hosts"),
     (r"resolve host|refused|timed out|connect to|reset by peer|hung up|early EOF", "check the network and run again"),
     (

@@ -43,6 +43,7 @@ class Forge:
     read_only: bool = False
     refusal: Callable[[list[str]], str] = lambda _: "Write access not granted\n"
     redirect: str = ""
+    busy: int = 0
     port: int = 0
     seen: list[list[str]] = field(default_factory=list)
     """The Authorization headers of each request that was let in, and of each that was redirected."""
@@ -71,6 +72,8 @@ class Forge:
         given = request.headers.get("authorization")
         # A header that was sent twice is shown as one.
         headers = given.split(", ") if given else []
+        if self.busy:
+            return Response(status=self.busy)
         if self.redirect:
             self.seen.append(headers)
             return Response(status=301, headers={"Location": self.redirect + request.target})
@@ -336,10 +339,20 @@ def test_a_redirect_is_not_followed_with_the_token(
     checkout.git("remote", "set-url", "origin", forge.url)
     checkout.git("config", "http.followRedirects", "true")
     checkout.git("config", f"http.{forge.url}.followRedirects", "true")
-    with pytest.raises(GitError, match="the remote has moved, put in its new address"):
+    with pytest.raises(GitError, match=r"the remote has moved, put in its new address.*wants another token"):
         open_repository(checkout.path, token=TOKEN).refs()
     assert forge.seen == [[basic(f"x-access-token:{TOKEN}")]]
     assert other.seen == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_to_be_asked_again(
+    checkout: "Checkout", start_forge: "StartForge", open_repository: "Open", status: int
+) -> None:
+    forge = start_forge(busy=status)
+    checkout.git("remote", "set-url", "origin", forge.url)
+    with pytest.raises(GitError, match=f"returned error: {status}: it is busy or out of order, run again later"):
+        open_repository(checkout.path, token=TOKEN).refs()
 
 
 def test_the_token_goes_to_no_other_address_of_the_repository(
