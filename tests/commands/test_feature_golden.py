@@ -93,9 +93,10 @@ def test_a_feature_in_this_environment(
     assert run.results == ["merged"]
     check(path, notes(shop, run) + "\n" + changed(remote, before))
     assert validated(remote, before)
-    refs = remote.git("for-each-ref")
-    assert shop.run("feature", "--group", "shop", *arguments).results == ["unchanged"]
-    assert remote.git("for-each-ref") == refs, "a second run changes nothing"
+    if path.stem in ("overlay", "flux-made-up"):  # of others test_feature_generated.py says it
+        refs = remote.git("for-each-ref")
+        assert shop.run("feature", "--group", "shop", *arguments).results == ["unchanged"]
+        assert remote.git("for-each-ref") == refs, "a second run changes nothing"
     feature = arguments[arguments.index("--feature") + 1]
     deleted = shop.run("feature-delete", "--group", "shop", "--app", "web", "--feature", feature)
     assert deleted.results == ["merged"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gitops_promotion.errors import KustomizeError
 from gitops_promotion.kustomize import Kustomize
+from tests.kustomizations.replay import VERSION
 
 RECORDING = bool(os.environ.get("RECORD_KUSTOMIZE"))
 """Set in the shell that records anew, one process at a time: `tests/kustomizations/record`."""
@@ -24,7 +25,9 @@ def real() -> list[str]:
 def put_on_path(folder: Path, command: list[str]) -> None:
     """Write a `kustomize` that answers as recorded, asking the real one first if there is one."""
     script = folder / "kustomize"
-    words = [sys.executable, "-I", str(Path(__file__).parent / "replay.py"), json.dumps(command)]
+    words = [sys.executable, "-I", "-S", str(Path(__file__).parent / "replay.py"), json.dumps(command)]
     words.append("record" if RECORDING else "check")
-    script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    # Asked for its version by every verb: that needs no Python.
+    version = f'[ "$1" = version ] && {{ echo {VERSION}; exit; }}'
+    script.write_text(f'#!/bin/sh\n{version}\nexec {shlex.join(words)} "$@"\n')
     script.chmod(0o755)
