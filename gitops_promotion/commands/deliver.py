@@ -311,9 +311,11 @@ def _arm(session: Session, plan: Plan, pull_request: PullRequest) -> AutoMerge:
     if pull_request.auto_merge:
         return AutoMerge(state="armed")
     answer = session.provider.set_auto_merge(pull_request, enabled=True)
+    if answer.state == "clean":
+        answer = _merge_what_is_clean(session, plan, pull_request)
     if answer.state == "moved":
         raise LeaseLostError(answer.reason)
-    return _merge_what_is_clean(session, plan, pull_request) if answer.state == "clean" else answer
+    return answer
 
 
 def _merge_what_is_clean(session: Session, plan: Plan, pull_request: PullRequest) -> AutoMerge:

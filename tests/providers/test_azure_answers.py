@@ -121,6 +121,23 @@ def evaluation(kind: str, state: str, *, blocking: bool | None = True, number: i
 
 
 @pytest.mark.parametrize(
+    ("kind", "state", "blocking", "found"),
+    [
+        (answers.BUILD, "queued", True, True),
+        (answers.STATUS, "approved", True, True),
+        (answers.STATUS, "", None, True),
+        (answers.BUILD, "notApplicable", True, False),
+        (answers.STATUS, "queued", False, False),
+        (answers.MERGE_STRATEGY, "approved", True, False),
+    ],
+)
+def test_what_can_be_our_check(kind: str, state: str, blocking: bool | None, found: bool) -> None:
+    policy = answers.policy_of(evaluation(kind, state, blocking=blocking))
+    assert policy is not None
+    assert policy.is_check is found
+
+
+@pytest.mark.parametrize(
     ("scope", "found"),
     [
         ([{"repositoryId": "1"}], False),

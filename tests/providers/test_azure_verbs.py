@@ -166,6 +166,22 @@ class TestGate:
         [merged] = job.run("promote", "--all")
         assert (merged["result"], job.tag("qa")) == ("merged", "1.4.2")
 
+    def test_reviewers_alone_let_nothing_past_the_gate(self, job: Job) -> None:
+        hosted = job.forge.hosted
+        hosted.require_reviewers()
+        number = job.new("1.4.2")["pull_request"]["number"]
+        assert hosted.pull(number).auto_by == "build"
+        hosted.vote(number, "bob", 10)
+        assert job.tag("dev") == "1.4.2"
+        [refused] = job.run("promote", "--all", code=3)
+        number = refused["pull_request"]["number"]
+        assert "make the check of `gitops-promotion status` a required one" in refused["message"]
+        job.flux("dev")
+        [armed] = job.run("promote", "--all")
+        assert (armed["result"], hosted.pull(number).auto_by) == ("unchanged", "build")
+        hosted.vote(number, "bob", 10)
+        assert job.tag("qa") == "1.4.2"
+
     def test_b1_b30_auto_false_is_never_armed_and_what_was_is_cleared(self, gated: Job) -> None:
         gated.new("1.4.2")
         gated.pass_checks()

@@ -303,7 +303,8 @@ class AzureDevOps:
     def set_auto_merge(self, pull_request: PullRequest, enabled: bool) -> AutoMerge:
         """Let Azure DevOps complete it when every required policy is content, or not any more.
 
-        `clean` where no policy holds it: Azure DevOps would complete it at once, past a gate it knows nothing of.
+        `clean` where no policy requires a check, or none holds it: Azure DevOps would complete it at once, or by the
+        word of reviewers, past a gate it knows nothing of.
         Auto-complete knows no commit: the head is compared before and after, and whoever pushes disarms it first.
         """
         return self._completion.arm(pull_request) if enabled else self._completion.disarm(pull_request)

@@ -81,13 +81,15 @@ class Policy:
 
     @property
     def of_branch(self) -> bool:
-        """False for one of the repository's pushes, such as the size of files: no pull request is asked for that.
-
-        Its scopes name no branch (docs: Policy Configurations - List, which has both).
-        """
+        """False for one of pushes, such as of the size of files, whose scopes name none: no pull request is asked."""
         scopes = self.settings.get("scope")
         named = [each for each in scopes if isinstance(each, dict)] if isinstance(scopes, list) else []
         return not named or any(each.get("refName") or each.get("matchKind") for each in named)
+
+    @property
+    def is_check(self) -> bool:
+        """True if it requires a check of this pull request, which may be ours."""
+        return self.blocking and self.type in (BUILD, STATUS) and self.status != "notApplicable"
 
     @property
     def is_verdict(self) -> bool:
@@ -234,7 +236,7 @@ def standing_of(policies: Sequence[Policy]) -> Standing:
 
     A branch here never demands that a head holds its tip: a build that is out of date is made anew on the same head.
     """
-    red = [each for each in policies if each.blocking and each.type in (BUILD, STATUS) and each.status == "rejected"]
+    red = [each for each in policies if each.is_check and each.status == "rejected"]
     ours = any(each.is_verdict for each in red)
     since = None if ours else max((each.since for each in red if each.since), default=None)
     return Standing(red=ours or since is not None, red_since=since)

@@ -33,6 +33,7 @@ class Completion:
         # What answers have told on the way; each entry saves a request.
         self._policies: dict[str, list[Policy]] = {}
         self._options: dict[int, Mapping[str, object]] = {}
+        self._held: dict[int, bool] = {}
         self._armed_for: dict[int, str] = {}
         self._seen: dict[int, Look] = {}
         self._me = ""
@@ -62,9 +63,11 @@ class Completion:
         if options is None:
             return AutoMerge(state="refused", reason=self._no_strategy(pull_request.base, policies))
         self._options[pull_request.number] = options
-        if not any(policy.holds for policy in policies):
+        held = self._held[pull_request.number] = any(policy.holds for policy in policies)
+        if not held or not any(policy.is_check for policy in policies):
+            # Whoever is asked for a review alone would let it complete past a gate that no policy knows.
             return AutoMerge(
-                state="clean", reason=f"{name} waits for nothing: no policy of {pull_request.base} holds it"
+                state="clean", reason=f"{name} waits for no check: no policy of {pull_request.base} requires one"
             )
         if any(policy.is_lasting for policy in policies):
             return AutoMerge(
@@ -72,6 +75,11 @@ class Completion:
                 reason=f"the policy of {pull_request.base} for the status {OWN_CONTEXT!r} takes what was said of an "
                 "older push for the newest: switch on its 'Reset status whenever there are new changes'",
             )
+        return self._set(pull_request, options)
+
+    def _set(self, pull_request: PullRequest, options: Mapping[str, object]) -> AutoMerge:
+        """Set auto-complete, and look whether it is for the head that was meant."""
+        name = f"pull request #{pull_request.number}"
         try:
             after = look_of(self._ask.auto_complete(pull_request.number, self._identity(), options))
         except RefusedError as error:
@@ -109,7 +117,7 @@ class Completion:
     def merge(self, pull_request: PullRequest) -> AutoMerge:
         """Complete it now, at exactly `pull_request.head_sha`; `refused` with what to do where Azure DevOps does not.
 
-        `armed` where it still is at it when we stop looking.
+        `armed` where it still is at it when we stop looking, or was `clean` though somebody has to agree yet.
         """
         name = f"pull request #{pull_request.number}"
         if pull_request.number not in self._options:
@@ -121,6 +129,8 @@ class Completion:
             if options is None:
                 return AutoMerge(state="refused", reason=self._no_strategy(pull_request.base, policies))
             self._options[pull_request.number] = options
+        if self._held.get(pull_request.number):
+            return self._set(pull_request, self._options[pull_request.number])
         said = ""
         try:
             data = self._ask.complete(pull_request.number, pull_request.head_sha, self._options[pull_request.number])
