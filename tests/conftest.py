@@ -153,6 +153,10 @@ ENOUGH = 2 << 30
 """Bytes: what all tests write is a third of it."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="meet every fault at every request: takes minutes")
+
+
 def pytest_configure() -> None:
     """Keep temporary folders in memory where there is room: they are a quarter of the time of tests with git."""
     if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK | os.X_OK):
