@@ -99,9 +99,10 @@ def feature_stale(session: Session, *, max_age: float, now: datetime, find: Find
         edits: Edits = {}
         files: dict[str, bytes] = {}
         removed: list[_Aged] = []
-        for group in session.config.groups:
-            bench = Workbench.of(session, group, find, tree)
-            aged = list(_aged(session, bench, group, now, failures))
+        for groups in _sharing_a_folder(session, first):
+            bench = Workbench.of(session, groups[0], find, tree)
+            found = (each for group in groups for each in _aged(session, bench, group, now, failures))
+            aged = list({each.held.folder: each for each in found}.values())
             stale = [each for each in aged if each.age >= timedelta(seconds=max_age)]
             ages.extend(f"{each}, {'stale' if each in stale else 'kept'}" for each in aged)
             if not stale:
@@ -119,6 +120,14 @@ def feature_stale(session: Session, *, max_age: float, now: datetime, find: Find
 
     outcome = deliver(session, decide)
     return [replace(outcome, reasons=(*outcome.reasons, *ages)), *failures]
+
+
+def _sharing_a_folder(session: Session, environment: str) -> list[list[str]]:
+    """Return the groups by folder: a pathTemplate without {group} gives all the same, whose file is edited once."""
+    found: dict[str, list[str]] = {}
+    for group in session.config.groups:
+        found.setdefault(session.config.path(group, environment), []).append(group)
+    return list(found.values())
 
 
 def _provable(

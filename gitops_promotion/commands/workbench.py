@@ -102,12 +102,23 @@ def application(session: Session, group: str, app: str) -> Application:
 
 def refuse_ambiguous(session: Session, group: str, app: str, feature: str) -> None:
     """Raise UsageError for a feature whose branch or folder could be another application's (B32)."""
-    whole = f"{group}-{app}-{feature}"
-    for other_group, apps in session.config.groups.items():
+    config = session.config
+    folder = config.path(group, config.first.name)
+    for other_group, apps in config.groups.items():
+        # A pathTemplate without {group} gives all groups one folder.
+        sharing = other_group == group or config.path(other_group, config.first.name) == folder
         for other in apps:
-            rest = whole.removeprefix(f"{other_group}-{other}-")
-            if (other_group, other) != (group, app) and rest != whole and rest.strip("-") == rest != "":
+            if (other_group, other) == (group, app):
+                continue
+            rest = _rest(f"{group}-{app}-{feature}", f"{other_group}-{other}-")
+            if rest := rest or (sharing and _rest(f"{app}-{feature}", f"{other}-")):
                 raise UsageError(
                     f"feature {feature!r} of {group}/{app} cannot be told from feature {rest!r} of "
-                    f"{other_group}/{other}: name it otherwise"
+                    f"{other_group}/{other}: name it, or one of the applications, otherwise"
                 )
+
+
+def _rest(whole: str, head: str) -> str:
+    """Return what stands behind a head, "" if that is not there or what is behind is no feature's name."""
+    rest = whole.removeprefix(head)
+    return rest if rest != whole and rest.strip("-") == rest else ""
