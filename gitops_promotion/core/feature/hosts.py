@@ -133,6 +133,14 @@ class Hosts:
         return "", ""
 
 
+def taken(objects: Iterable[Object]) -> Iterator[tuple[str, Object]]:
+    """Yield each host whose traffic an object takes, wildcards left out, with the object."""
+    for each in objects:
+        if each.type in (INGRESS, *ROUTES, VIRTUAL_SERVICE):
+            found = dict.fromkeys(slot.text for path in _OWN[each.type][:1] for slot in slots(each.content, path))
+            yield from ((host, each) for host in found if host and "*" not in host)
+
+
 def admits(listener: str, host: str) -> bool:
     """Return True if a Gateway's listener takes a host."""
     return not listener or listener == host or (listener.startswith("*.") and host.endswith(listener[1:]))

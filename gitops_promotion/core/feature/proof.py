@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gitops_promotion.core.feature.adjust import drop_origins
 from gitops_promotion.core.feature.copy import Copy, provides
 from gitops_promotion.core.feature.fields import difference, first, pod_templates, slots
+from gitops_promotion.core.feature.hosts import taken
 from gitops_promotion.core.feature.kinds import API_KEYS, POD_REFERENCES, SECRET, full_type
 from gitops_promotion.core.feature.labels import kind_of, shared_with
 from gitops_promotion.core.feature.names import FEATURE_LABEL
@@ -29,7 +30,7 @@ def of_copy(before: Sequence[Object], after: Sequence[Object], copy: Copy, origi
     """Return what is wrong with an environment that holds a copy; None if all is as intended.
 
     Everything that was there is unchanged, the new objects are exactly the copy's, no selector takes pods of both
-    sides, and what the original's references find, the copy's find too.
+    sides, no host of the copy's is in use, and what the original's references find, the copy's find too.
     """
     wanted = {each.id: each for each in copy.objects}
     if twice := wanted.keys() & {each.id for each in before}:
@@ -38,6 +39,7 @@ def of_copy(before: Sequence[Object], after: Sequence[Object], copy: Copy, origi
         _unchanged(before, after, added=wanted.keys())
         or next(_not_as_wanted(wanted, _by_id(after)), None)
         or next(_shared(originals, copy), None)
+        or next(_crowded(before, copy), None)
         or next(_dangling(before, after, originals, copy), None)
     )
 
@@ -85,6 +87,14 @@ def _shared(originals: Sequence[Object], copy: Copy) -> Iterator[Fault]:
     for one, other in ((copy.objects, originals), (originals, copy.objects)):
         for taker, taken in shared_with(one, other):
             yield Fault(taker.id, "", f"would take the pods of {taken}")
+
+
+def _crowded(before: Sequence[Object], copy: Copy) -> Iterator[Fault]:
+    """Yield the copy's hosts that are in use; what other applications show for the same feature may share one."""
+    users = dict(taken(each for each in before if FEATURE_LABEL not in each.labels))
+    for host, each in taken(copy.objects):
+        if host in users:
+            yield Fault(each.id, "", f"would take the host {host} from {users[host]}, name the feature otherwise")
 
 
 def _dangling(

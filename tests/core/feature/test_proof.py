@@ -103,6 +103,22 @@ def test_a_selector_that_takes_pods_of_both_sides_is_named(copied: Sequence[Obje
     assert fault in judged(BEFORE, (*BEFORE, *copied), *copied)
 
 
+def ingress(name: str, host: str) -> Object:
+    metadata = {"name": name, "labels": {LABEL: "f"} if name.endswith("-f") else {}}
+    content = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata}
+    return Object({**content, "spec": {"rules": [{"host": host}]}})
+
+
+def test_a_host_that_is_in_use_is_named_but_not_one_that_another_copy_has() -> None:
+    web, copied = ingress("web", "*.example.com"), ingress("web-f", "f.example.com")
+    before = (web, ingress("api-f", "f.example.com"))
+    assert judged(before, (*before, copied), copied, originals=(web,)) == ""
+    before = (web, ingress("shop", "f.example.com"))
+    assert judged(before, (*before, copied), copied, originals=(web,)) == (
+        "Ingress web-f: would take the host f.example.com from Ingress shop, name the feature otherwise"
+    )
+
+
 def test_a_reference_that_finds_nothing_is_named_but_not_what_is_elsewhere_for_both() -> None:
     web = deployment("web", "web", **using("settings"))
     before = (web, SERVICE, config_map("settings"))
