@@ -133,7 +133,7 @@ class Hosts:
         return "", ""
 
 
-def taken(objects: Iterable[Object]) -> Iterator[tuple[str, Object]]:
+def routed(objects: Iterable[Object]) -> Iterator[tuple[str, Object]]:
     """Yield each host whose traffic an object takes, wildcards left out, with the object."""
     for each in objects:
         if each.type in (INGRESS, *ROUTES, VIRTUAL_SERVICE):

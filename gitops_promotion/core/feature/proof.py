@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gitops_promotion.core.feature.adjust import drop_origins
 from gitops_promotion.core.feature.copy import Copy, provides
 from gitops_promotion.core.feature.fields import difference, first, pod_templates, slots
-from gitops_promotion.core.feature.hosts import taken
+from gitops_promotion.core.feature.hosts import routed
 from gitops_promotion.core.feature.kinds import API_KEYS, POD_REFERENCES, SECRET, full_type
 from gitops_promotion.core.feature.labels import kind_of, shared_with
 from gitops_promotion.core.feature.names import FEATURE_LABEL
@@ -91,8 +91,8 @@ def _shared(originals: Sequence[Object], copy: Copy) -> Iterator[Fault]:
 
 def _crowded(before: Sequence[Object], copy: Copy) -> Iterator[Fault]:
     """Yield the copy's hosts that are in use; what other applications show for the same feature may share one."""
-    users = dict(taken(each for each in before if FEATURE_LABEL not in each.labels))
-    for host, each in taken(copy.objects):
+    users = dict(routed(each for each in before if FEATURE_LABEL not in each.labels))
+    for host, each in routed(copy.objects):
         if host in users:
             yield Fault(each.id, "", f"would take the host {host} from {users[host]}, name the feature otherwise")
 
