@@ -41,7 +41,16 @@ class KustomizeError(PromotionError):
     exit_code = 2
 
 
-class RestrictedError(KustomizeError):
+class BuildError(KustomizeError):
+    """kustomize does not build an environment; `said` is its reason alone."""
+
+    def __init__(self, message: str, said: str) -> None:
+        """Keep both."""
+        super().__init__(message)
+        self.said = said
+
+
+class RestrictedError(BuildError):
     """A kustomization names a file that is not below its own folder."""
 
 

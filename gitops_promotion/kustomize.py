@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitops_promotion.errors import KustomizeError, RestrictedError
+from gitops_promotion.errors import BuildError, KustomizeError, RestrictedError
 
 TIMEOUT = 120.0
 """Seconds that one build may take, a remote base's download included."""
@@ -112,8 +112,8 @@ def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, wha
         raise
     if process.returncode:
         said = _one_line(stderr, folder)
-        kind = RestrictedError if b"is not in or below" in stderr else KustomizeError
-        raise kind(f"{what}: {said}: try it by hand, in a clone of the repository")
+        kind = RestrictedError if b"is not in or below" in stderr else BuildError
+        raise kind(f"{what}: {said}: try it by hand, in a clone of the repository", said)
     return stdout
 
 

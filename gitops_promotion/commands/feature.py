@@ -88,7 +88,7 @@ def proved(
     base = layout.edited(bare)
     marked = dict(probing(base.files))
     drafted = base.edited(marked).with_folder(probe.FOLDER, probe.draft(chosen, wish))
-    built = bench.build({**bare, **marked, **drafted})
+    built = bench.build_beside({**bare, **marked, **drafted})
     copy = make(chosen, wish, probe.read(chosen, wish, built, layout.setters()))
     edits = layout.with_copy(wish.folder, copy)
     bench.check_copy(edits, before, copy, chosen.copied)

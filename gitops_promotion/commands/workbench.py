@@ -7,12 +7,12 @@ from gitops_promotion.commands.session import Session
 from gitops_promotion.core.config import Application
 from gitops_promotion.core.feature import objects, proof
 from gitops_promotion.core.feature.copy import Copy
-from gitops_promotion.core.feature.fields import difference
+from gitops_promotion.core.feature.fields import differences
 from gitops_promotion.core.feature.layout import Layout, suspects
 from gitops_promotion.core.feature.objects import Object
 from gitops_promotion.core.feature.reach import outside
 from gitops_promotion.core.model import check_name
-from gitops_promotion.errors import KustomizeError, ManifestError, RestrictedError, UsageError
+from gitops_promotion.errors import BuildError, KustomizeError, ManifestError, RestrictedError, UsageError
 from gitops_promotion.git import Tree
 from gitops_promotion.kustomize import Kustomize
 
@@ -51,11 +51,26 @@ class Workbench:
                 self._anywhere = True
         return objects.parse(kustomize.build(self.tree.root, self.layout.folder, anywhere=True))
 
+    def build_beside(self, edits: Mapping[str, bytes | None]) -> tuple[Object, ...]:
+        """Return what the environment, which builds as it is, gives with a copy in it.
+
+        Raises ManifestError that names what is in the way, KustomizeError.
+        """
+        try:
+            return self.build(edits)
+        except BuildError as error:
+            found = self._part(edits, lambda _: True)
+            culprit = f"{found} is in the way; let that name what it is for" if found else "something is in the way"
+            raise ManifestError(
+                f"{self.layout.folder} builds, but not with a copy in it: {error.said}: {culprit}, or set "
+                "featureOverwrite: true for the application"
+            ) from None
+
     def check_copy(
         self, edits: Mapping[str, bytes | None], before: Sequence[Object], copy: Copy, originals: Sequence[Object]
     ) -> None:
         """Build with a copy's edits and compare. Raises ManifestError that names what is in the way."""
-        after = self.build(edits)
+        after = self.build_beside(edits)
         if fault := proof.of_copy(before, after, copy, originals):
             culprit = self._culprit(fault, edits, copy)
             raise ManifestError(f"{self.layout.folder} with the copy would not be as intended: {fault}{culprit}")
@@ -76,14 +91,26 @@ class Workbench:
         layout = self.layout.edited(edits)
         if layout.root is None or wanted is None or not fault.path:
             return "; rename what is in its way, or set featureOverwrite: true for the application"
-        for name, content in suspects(layout.files[layout.root], layout.root):
-            try:
-                found = {each.id: each for each in self.build({**edits, layout.root: content})}
-            except KustomizeError:
-                continue
-            if wanted.id in found and difference(wanted.content, found[wanted.id].content) != fault.path:
-                return f": {name} of {layout.root} sets it; let that name what it is for, or set featureOverwrite: true"
+        if found := self._part(edits, lambda objects: _is_right(wanted, fault.path, objects)):
+            return f": {found} sets it; let that name what it is for, or set featureOverwrite: true"
         return f"; something that {layout.root} takes in sets it"
+
+    def _part(self, edits: Mapping[str, bytes | None], fits: Callable[[Sequence[Object]], bool]) -> str:
+        """Return the part of the environment's kustomization without which a build is as it should be, "" for none."""
+        layout = self.layout.edited(edits)
+        if layout.root is not None:
+            for name, content in suspects(layout.files[layout.root], layout.root):
+                try:
+                    if fits(self.build({**edits, layout.root: content})):
+                        return f"{name} of {layout.root}"
+                except KustomizeError:
+                    continue
+        return ""
+
+
+def _is_right(wanted: Object, path: str, objects: Sequence[Object]) -> bool:
+    found = next((each for each in objects if each.id == wanted.id), None)
+    return found is not None and path not in differences(wanted.content, found.content)
 
 
 def application(session: Session, group: str, app: str) -> Application:
@@ -111,7 +138,9 @@ def refuse_ambiguous(session: Session, group: str, app: str, feature: str) -> No
             if (other_group, other) == (group, app):
                 continue
             rest = _rest(f"{group}-{app}-{feature}", f"{other_group}-{other}-")
-            if rest := rest or (sharing and _rest(f"{app}-{feature}", f"{other}-")):
+            if sharing and not rest:
+                rest = _rest(f"{app}-{feature}", f"{other}-")
+            if rest:
                 raise UsageError(
                     f"feature {feature!r} of {group}/{app} cannot be told from feature {rest!r} of "
                     f"{other_group}/{other}: name it, or one of the applications, otherwise"

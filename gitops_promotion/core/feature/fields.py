@@ -85,19 +85,23 @@ def all_texts(value: Value) -> Iterator[str]:
         yield value
 
 
-def difference(one: Value, other: Value, at: str = "") -> str:
+def difference(one: Value, other: Value) -> str:
     """Return the path of the first place where two values differ, "" if they are the same."""
+    return next(differences(one, other), "")
+
+
+def differences(one: Value, other: Value, at: str = "") -> Iterator[str]:
+    """Yield the path of every place where two values differ."""
     if isinstance(one, dict) and isinstance(other, dict):
         for key in [*one, *(key for key in other if key not in one)]:
             where = f"{at}.{key}" if at else key
             if key not in one or key not in other:
-                return where
-            if found := difference(one[key], other[key], where):
-                return found
-        return ""
-    if isinstance(one, list) and isinstance(other, list):
+                yield where
+            else:
+                yield from differences(one[key], other[key], where)
+    elif isinstance(one, list) and isinstance(other, list):
         for number, (left, right) in enumerate(zip(one, other, strict=False)):
-            if found := difference(left, right, f"{at}[{number}]"):
-                return found
-        return "" if len(one) == len(other) else f"{at}[{min(len(one), len(other))}]"
-    return "" if one == other else at or "."
+            yield from differences(left, right, f"{at}[{number}]")
+        yield from (f"{at}[{number}]" for number in range(*sorted((len(one), len(other)))))
+    elif one != other:
+        yield at or "."
