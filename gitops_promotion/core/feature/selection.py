@@ -10,7 +10,7 @@ from gitops_promotion.core.feature.hosts import no_host
 from gitops_promotion.core.feature.kinds import CONFIG_MAP, DESTINATION_RULE, POD_REFERENCES, SECRET, SERVICE
 from gitops_promotion.core.feature.labels import kind_of, selectings
 from gitops_promotion.core.feature.names import FEATURE_LABEL
-from gitops_promotion.core.feature.objects import Object, text
+from gitops_promotion.core.feature.objects import Object, strings, text
 from gitops_promotion.errors import ManifestError
 
 # What kustomize puts behind the names of what it generates: ten characters of an alphabet without vowels and the like.
@@ -87,9 +87,13 @@ def _is_generated_for(each: Object, copied: Iterable[Object]) -> bool:
     )
 
 
-def _near(objects: Iterable[Object], selector: Mapping[str, str]) -> str:
+def _near(objects: Sequence[Object], selector: Mapping[str, str]) -> str:
     key = next(iter(selector))
     values = sorted({each.labels[key] for each in objects if key in each.labels})
+    for each in objects:
+        for template in pod_templates(each.content):
+            if template is not each.content and selector.items() <= strings(first(template, "metadata.labels")).items():
+                return f": only the pods of {each} have them; give the objects themselves those labels too"
     if not values:
         return f": no object there has a label {key}"
     near = difflib.get_close_matches(selector[key], values, n=1)

@@ -136,6 +136,12 @@ def test_names_of_objects_become_no_paths() -> None:
     assert all("/" not in name for name in copy.files)
 
 
+def test_labels_that_only_pods_have_are_named() -> None:
+    """The layout of podinfo: selectors and pods have `app.kubernetes.io/name`, the objects themselves do not."""
+    with pytest.raises(ManifestError, match="only the pods of Deployment web have them; give the objects themselves"):
+        copied(workload("Deployment").replace(f"name: web, {LABELS}", "name: web", 1))
+
+
 def test_no_container_of_the_applications_is_an_error() -> None:
     with pytest.raises(ManifestError, match="runs the image"):
         copied(workload("Deployment"), own=frozenset())
