@@ -164,7 +164,7 @@ def _entry(head: str, value: Value, indent: str) -> Iterable[str]:
         yield head
         # A list may stand below its key without indent, as kubectl prints it.
         deeper = "" if isinstance(value, list) else indent
-        yield from (deeper + line for line in _lines(value))
+        yield from (deeper + line if line else "" for line in _lines(value))
     elif isinstance(value, str) and (block := _block(value)):
         yield f"{head} {block[0]}"
         yield from (indent + line if line else "" for line in block[1:])

@@ -51,6 +51,11 @@ def test_a_string_is_a_string_to_another_reader_too(value: str) -> None:
     assert YAML(typ="safe", pure=True).load(write({"a": value}).decode()) == {"a": value}
 
 
+def test_empty_lines_of_nested_text_hold_no_blanks() -> None:
+    """Which checks of repositories complain about."""
+    assert write({"data": {"a.sh": "one\n\ntwo\n"}}) == b"data:\n  a.sh: |\n    one\n\n    two\n"
+
+
 def test_scalars_that_are_no_strings_keep_their_text() -> None:
     (found,) = parse(HEAD + b"data: {a: 0644, b: 1.10, c: true, d: ~, e: , f: '1'}\n")
     numbers = {"a": Plain("0644"), "b": Plain("1.10"), "c": Plain("true")}
