@@ -128,7 +128,10 @@ def application(session: Session, group: str, app: str) -> Application:
 
 
 def refuse_ambiguous(session: Session, group: str, app: str, feature: str) -> None:
-    """Raise UsageError for a feature whose branch or folder could be another application's (B32)."""
+    """Raise UsageError for a feature whose branch or folder could be another application's (B32).
+
+    Of two applications whose names begin alike the one with the longer name has its features.
+    """
     config = session.config
     folder = config.path(group, config.first.name)
     for other_group, apps in config.groups.items():
@@ -137,9 +140,9 @@ def refuse_ambiguous(session: Session, group: str, app: str, feature: str) -> No
         for other in apps:
             if (other_group, other) == (group, app):
                 continue
-            rest = _rest(f"{group}-{app}-{feature}", f"{other_group}-{other}-")
+            rest = _rest(f"{group}-{app}-", f"{other_group}-{other}-", feature)
             if sharing and not rest:
-                rest = _rest(f"{app}-{feature}", f"{other}-")
+                rest = _rest(f"{app}-", f"{other}-", feature)
             if rest:
                 raise UsageError(
                     f"feature {feature!r} of {group}/{app} cannot be told from feature {rest!r} of "
@@ -147,7 +150,8 @@ def refuse_ambiguous(session: Session, group: str, app: str, feature: str) -> No
                 )
 
 
-def _rest(whole: str, head: str) -> str:
-    """Return what stands behind a head, "" if that is not there or what is behind is no feature's name."""
-    rest = whole.removeprefix(head)
-    return rest if rest != whole and rest.strip("-") == rest else ""
+def _rest(head: str, other: str, feature: str) -> str:
+    """Return the feature that `<head><feature>` would be to the other; "" if it is none, or this one goes first."""
+    whole = head + feature
+    rest = whole.removeprefix(other)
+    return rest if len(other) >= len(head) and rest != whole and rest.strip("-") == rest else ""

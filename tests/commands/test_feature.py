@@ -270,6 +270,7 @@ def test_what_cannot_be_copied_is_an_error(shop: "Shop", app: str, name: str, wh
 
 def test_b32_a_feature_that_could_be_anothers_is_an_error_for_delete_too(shop: "Shop") -> None:
     assert "cannot be told" in delete(shop, "api-x", code=2).only["message"]
+    assert delete(shop, "x", app="web-api").results == ["unchanged"], "nor can the longer name have no features at all"
 
 
 def test_a_folder_of_that_name_that_is_no_copy_is_left_alone(shop: "Shop") -> None:
