@@ -15,7 +15,7 @@ from gitops_promotion.errors import ManifestError
 
 _ANY_NAMESPACE = ("monitoring.coreos.com/ServiceMonitor", "monitoring.coreos.com/PodMonitor")
 # Of objects that are not the application's own, these must not find the copy: they would send it traffic or own it.
-_TAKERS = (SERVICE, "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "apps/ReplicaSet", "argoproj.io/Rollout")
+TAKERS = (SERVICE, "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "apps/ReplicaSet", "argoproj.io/Rollout")
 POLICIES = ("networking.k8s.io/NetworkPolicy", "cilium.io/CiliumNetworkPolicy")
 
 
@@ -188,7 +188,7 @@ def relabel(
         values = {key: frozenset(seen.get(key, ())) for key in changing}
         return Relabelling(feature=feature, values=values, set_back=set_back)
 
-    takers = [*selectings(chosen), *(s for s in selectings(others) if s.owner.type in _TAKERS)]
+    takers = [*selectings(chosen), *(s for s in selectings(others) if s.owner.type in TAKERS)]
     for taker in takers:
         for target in mine:
             if not taker.takes(target, target.labels) or not taker.takes(target, relabelling().labels(target)):

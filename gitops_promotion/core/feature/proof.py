@@ -8,7 +8,7 @@ from gitops_promotion.core.feature.copy import Copy, provides
 from gitops_promotion.core.feature.fields import difference, first, pod_templates, slots
 from gitops_promotion.core.feature.hosts import routed
 from gitops_promotion.core.feature.kinds import API_KEYS, POD_REFERENCES, SECRET, full_type
-from gitops_promotion.core.feature.labels import kind_of, shared_with
+from gitops_promotion.core.feature.labels import TAKERS, kind_of, shared_with
 from gitops_promotion.core.feature.names import FEATURE_LABEL
 from gitops_promotion.core.feature.objects import Id, Object, text
 
@@ -30,7 +30,8 @@ def of_copy(before: Sequence[Object], after: Sequence[Object], copy: Copy, origi
     """Return what is wrong with an environment that holds a copy; None if all is as intended.
 
     Everything that was there is unchanged, the new objects are exactly the copy's, no selector takes pods of both
-    sides, no host of the copy's is in use, and what the original's references find, the copy's find too.
+    sides or of another application, no host of the copy's is in use, and what the original's references find, the
+    copy's find too.
     """
     wanted = {each.id: each for each in copy.objects}
     if twice := wanted.keys() & {each.id for each in before}:
@@ -39,6 +40,7 @@ def of_copy(before: Sequence[Object], after: Sequence[Object], copy: Copy, origi
         _unchanged(before, after, added=wanted.keys())
         or next(_not_as_wanted(wanted, _by_id(after)), None)
         or next(_shared(originals, copy), None)
+        or next(_shared_with_others(before, originals, copy), None)
         or next(_crowded(before, copy), None)
         or next(_dangling(before, after, originals, copy), None)
     )
@@ -87,6 +89,19 @@ def _shared(originals: Sequence[Object], copy: Copy) -> Iterator[Fault]:
     for one, other in ((copy.objects, originals), (originals, copy.objects)):
         for taker, taken in shared_with(one, other):
             yield Fault(taker.id, "", f"would take the pods of {taken}")
+
+
+def _shared_with_others(before: Sequence[Object], originals: Sequence[Object], copy: Copy) -> Iterator[Fault]:
+    """Yield what the copy's labels make it share with another application: of web feature api is not web-api."""
+    mine = {each.id for each in originals}
+    others = [each for each in before if each.id not in mine]
+    for taker, found in shared_with((each for each in others if each.type in TAKERS), copy.objects):
+        yield Fault(taker.id, "", f"would take the pods of {found}, name the feature otherwise")
+    for original, each in zip(originals, copy.objects, strict=True):
+        known = {found.id for _, found in shared_with([original], others)}
+        for taker, found in shared_with([each], others):
+            if found.id not in known:
+                yield Fault(taker.id, "", f"would take the pods of {found}, name the feature otherwise")
 
 
 def _crowded(before: Sequence[Object], copy: Copy) -> Iterator[Fault]:

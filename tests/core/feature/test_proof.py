@@ -103,6 +103,19 @@ def test_a_selector_that_takes_pods_of_both_sides_is_named(copied: Sequence[Obje
     assert fault in judged(BEFORE, (*BEFORE, *copied), *copied)
 
 
+def test_a_feature_that_makes_another_applications_label_is_named() -> None:
+    """Feature `f` of `web` beside an application whose label is `web-f`, under names of its own."""
+    pods = (*BEFORE, deployment("other", "web-f"))
+    after = (*pods, WEB_F, SERVICE_F)
+    assert judged(pods, after, WEB_F, SERVICE_F) == (
+        "Deployment other: would take the pods of Deployment web-f, name the feature otherwise"
+    )
+    pods = (*BEFORE, changed(deployment("other", "web-f"), lambda c: c["spec"].pop("selector")))
+    assert judged(pods, (*pods, WEB_F, SERVICE_F), WEB_F, SERVICE_F) == (
+        "Deployment web-f: would take the pods of Deployment other, name the feature otherwise"
+    )
+
+
 def ingress(name: str, host: str) -> Object:
     metadata = {"name": name, "labels": {LABEL: "f"} if name.endswith("-f") else {}}
     content = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata}
