@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,10 @@ _KEPT = (
 _HOW = (
     "install kustomize 5 or newer (https://kubectl.docs.kubernetes.io/installation/kustomize/), or kubectl 1.27 or "
     "newer, and put it on the PATH; the container image of gitops-promotion brings it"
+)
+_CHARTS = (
+    "charts are not inflated, here as in Flux: keep what helmCharts gives in files, or set featureOverwrite: true for "
+    "the application"
 )
 _LONGEST = 600
 
@@ -102,7 +107,9 @@ def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, wha
     try:
         stdout, stderr = process.communicate(timeout=TIMEOUT)
     except BaseException as error:
-        os.killpg(process.pid, signal.SIGKILL)
+        # An interrupted communicate() waits a little itself, and may have seen the end.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
             raise KustomizeError(
@@ -113,7 +120,8 @@ def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, wha
     if process.returncode:
         said = _one_line(stderr, folder)
         kind = RestrictedError if b"is not in or below" in stderr else BuildError
-        raise kind(f"{what}: {said}: try it by hand, in a clone of the repository", said)
+        hint = _CHARTS if b"--enable-helm" in stderr else "try it by hand, in a clone of the repository"
+        raise kind(f"{what}: {said}: {hint}", said)
     return stdout
 
 

@@ -141,3 +141,17 @@ def test_the_recorded_answers_are_those_of_the_real_one_if_there_is_one(folder: 
     (tmp_path / "tree/apps/x.yaml").write_text("not what was asked for when the answers were recorded")
     with pytest.raises(KustomizeError, match="record it"):
         found.build(tmp_path / "tree", "apps")
+
+
+def test_charts_are_named_and_not_inflated(folder: Path, tmp_path: Path) -> None:
+    put(
+        folder, "kustomize", '[ "$1" = version ] && { echo v5.0.0; exit; }\necho must specify --enable-helm >&2\nexit 1'
+    )
+    with pytest.raises(KustomizeError, match="charts are not inflated, here as in Flux: keep what helmCharts gives"):
+        find(folder).build(tmp_path, ".")
+
+
+def test_an_interrupt_that_the_program_itself_does_not_outlive_is_an_interrupt(folder: Path, tmp_path: Path) -> None:
+    put(folder, "kustomize", '[ "$1" = version ] && { echo v5.0.0; exit; }\n/bin/sleep 0.05\nkill -INT $PPID')
+    with pytest.raises(KeyboardInterrupt):
+        find(folder).build(tmp_path, ".")

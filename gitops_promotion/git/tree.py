@@ -61,7 +61,9 @@ class Tree:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             if place.is_symlink() or place.parent.resolve() != (self.root.resolve() / path).parent:
-                raise GitError(f"cannot write {path}: it leads through a symbolic link; replace that by a folder")
+                raise GitError(
+                    f"cannot write {path}: it leads through a symbolic link; replace that by what it leads to"
+                )
             if content is None:
                 place.unlink(missing_ok=True)
             else:
