@@ -4,6 +4,7 @@ Prefixes, labels and images may be set in the kustomization, in components, in t
 of those would be a second kustomize; building a draft of the copy with marked names, labels and images shows it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -23,7 +24,8 @@ TAG = Tag(FOLDER, "sha256:" + "0" * 64)
 """What the application's markers are set to in the probed environment: what runs it is the application's."""
 
 _DRAFT = "gitops-promotion-draft"
-_NUMBER = "gitops-promotion.xenit.io/probe"
+# The number has an end of its own: the environment may put digits behind a name.
+_NAMED = re.compile(rf"(.*){FOLDER}-(\d+)-x(.*)")
 
 
 def draft(chosen: Chosen, wish: Wish) -> dict[str, bytes]:
@@ -34,11 +36,7 @@ def draft(chosen: Chosen, wish: Wish) -> dict[str, bytes]:
     files = {}
     for number, each in enumerate(_drafted(chosen, wish)):
         content = each.editable().content
-        content["metadata"]["name"] = f"{FOLDER}-{number}"
-        annotations = content["metadata"].get("annotations")
-        content["metadata"]["annotations"] = (annotations if isinstance(annotations, dict) else {}) | {
-            _NUMBER: str(number)
-        }
+        content["metadata"]["name"] = f"{FOLDER}-{number}-x"
         files[f"{number}.yaml"] = write(content)
     files["kustomization.yaml"] = write({"resources": sorted(files)})
     return files
@@ -50,17 +48,16 @@ def read(chosen: Chosen, wish: Wish, built: Sequence[Object], setters: Mapping[s
     `setters` are the places where its kustomization sets labels, for messages. Raises ManifestError if a part of the
     draft did not come out again.
     """
-    found = {each.annotations.get(_NUMBER): each for each in built}
+    found = {int(named[2]): (named, each) for each in built if (named := _NAMED.fullmatch(each.name))}
     names, fixed, set_back, images = {}, set[str](), set[str](), set[str]()
     for number, (original, sent) in enumerate(zip(chosen.copied, _drafted(chosen, wish), strict=True)):
-        came = found.get(str(number))
-        if came is None or f"{FOLDER}-{number}" not in came.name:
+        if number not in found:
             raise ManifestError(
                 f"the environment's kustomization does not let a second {original} be: a patch or transformer of it "
                 "deletes or renames what it does not know"
             )
-        before, _, behind = came.name.partition(f"{FOLDER}-{number}")
-        names[original.id] = (before, behind)
+        named, came = found[number]
+        names[original.id] = (named[1], named[3])
         set_back |= _differing(sent.labels, came.labels)
         fixed |= _fixed(sent, came)
         images |= _replaced(sent, came)
