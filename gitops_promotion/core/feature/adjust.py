@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from gitops_promotion.core.feature.fields import containers, pod_templates, slots
-from gitops_promotion.core.feature.objects import Object, Value, text
+from gitops_promotion.core.feature.objects import Object, Value, strings, text
 
 _ORIGINS = ("config.kubernetes.io/origin", "alpha.config.kubernetes.io/transformations")
 _PRUNE = "kustomize.toolkit.fluxcd.io/prune"
+_CLOUD = ("eks.amazonaws.com/role-arn", "iam.gke.io/gcp-service-account", "azure.workload.identity/client-id")
 _ISSUERS = ("cert-manager.io/", "acme.cert-manager.io/")
 
 
@@ -89,6 +90,12 @@ def _secret(content: dict[str, Value]) -> list[str]:
     )
 
 
+def _account(content: dict[str, Value]) -> list[str]:
+    annotations = strings(content["metadata"].get("annotations"))
+    found = [key for key in _CLOUD if key in annotations]
+    return [f"{found[0]} trusts the original's name alone: let it trust the copy's too"] if found else []
+
+
 def _gateway(content: dict[str, Value]) -> list[str]:
     addresses = _spec(content).pop("addresses", None)
     return ["without addresses, which only one Gateway can have"] if addresses else []
@@ -97,6 +104,7 @@ def _gateway(content: dict[str, Value]) -> list[str]:
 _CHANGES: Mapping[str, Callable[[dict[str, Value]], list[str]]] = {
     "/Service": _service,
     "/Secret": _secret,
+    "/ServiceAccount": _account,
     "/PersistentVolumeClaim": _claim,
     "apps/StatefulSet": _stateful_set,
     "gateway.networking.k8s.io/Gateway": _gateway,

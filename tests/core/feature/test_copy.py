@@ -136,6 +136,15 @@ def test_names_of_objects_become_no_paths() -> None:
     assert all("/" not in name for name in copy.files)
 
 
+def test_an_account_of_a_cloud_is_named() -> None:
+    account = f"apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: web, {LABELS}, annotations: {{%s: x}}}}\n"
+    assert copied(workload("Deployment"), account % "a").notes == ()
+    (said,) = copied(workload("Deployment"), account % "eks.amazonaws.com/role-arn").notes
+    assert said == (
+        "`ServiceAccount web`: eks.amazonaws.com/role-arn trusts the original's name alone: let it trust the copy's too"
+    )
+
+
 def test_labels_that_only_pods_have_are_named() -> None:
     """The layout of podinfo: selectors and pods have `app.kubernetes.io/name`, the objects themselves do not."""
     with pytest.raises(ManifestError, match="only the pods of Deployment web have them; give the objects themselves"):
