@@ -154,7 +154,11 @@ ENOUGH = 2 << 30
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--thorough", action="store_true", help="meet every fault at every request: takes minutes")
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="meet every fault at every request, and ask the real kustomize each time: minutes",
+    )
 
 
 def pytest_configure() -> None:
@@ -259,11 +263,19 @@ def checkout(remote: Remote) -> Checkout:
 
 
 @pytest.fixture
-def kustomize(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Put a kustomize on the PATH, and return that; its answers are recorded, and checked where there is a real one."""
+def kustomize(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> str:
+    """Put a kustomize on the PATH, and return that; its answers are recorded.
+
+    Where there is a real one they are checked: of tests marked `kustomize(check=True)`, and with --thorough of all.
+    """
     folder = tmp_path / "programs"
     folder.mkdir()
-    program.put_on_path(folder, program.real())
+    marker = request.node.get_closest_marker("kustomize")
+    asked = marker is not None and marker.kwargs.get("check", False)
+    thorough = request.config.getoption("--thorough") or program.RECORDING
+    program.put_on_path(folder, program.real() if asked or thorough else [])
     path = f"{folder}:{environ['PATH']}"
     monkeypatch.setenv("PATH", path)
     return path

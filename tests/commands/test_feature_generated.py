@@ -18,6 +18,7 @@ from gitops_promotion.core.feature.layout import Layout
 from gitops_promotion.core.model import Tag
 from gitops_promotion.git import Tree
 from gitops_promotion.kustomize import Kustomize
+from tests.kustomizations import program
 from tests.kustomizations.generated import environment
 
 FEATURE = "pr-7"
@@ -59,8 +60,13 @@ def selector(document: Any) -> dict[str, str]:
     return dict(found.get("matchLabels", found))
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        thorough = metafunc.config.getoption("--thorough") or program.RECORDING
+        metafunc.parametrize("seed", range(10 if thorough else 4))
+
+
 @pytest.mark.kustomize
-@pytest.mark.parametrize("seed", range(10))
 def test_after_is_before_and_the_copy_and_nothing_is_left_of_it(seed: int, tmp_path: Path, kustomize: str) -> None:
     files = environment(seed)
     bench = bench_of(tmp_path / "before", files, kustomize)

@@ -74,7 +74,7 @@ def validated(remote: "Remote", before: str) -> list[str]:
     return kinds
 
 
-@pytest.mark.kustomize
+@pytest.mark.kustomize(check=True)
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_a_feature_in_this_environment(
     path: Path, make_remote: "Callable[..., Remote]", make_shop: "Callable[[Remote], Shop]", kustomize: str
