@@ -192,6 +192,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
         '[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[protocol "file"]\n\tallow = always\n'
         # Only for speed: no sample hooks to copy, no tidying up after each push, no waiting for the disk.
         "[init]\n\ttemplateDir =\n[receive]\n\tautogc = false\n[core]\n\tfsync = none\n"
+        "[maintenance]\n\tauto = false\n[gc]\n\tauto = 0\n[pack]\n\tthreads = 1\n"
     )
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG", "VIRTUAL_ENV") if name in os.environ}
     wanted = kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
