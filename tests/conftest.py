@@ -4,6 +4,7 @@ Tests get these by fixture; for annotations import the classes below under `TYPE
 Remote`), since test files are not importable by package name when they run.
 """
 
+import gc
 import os
 import subprocess
 import tempfile
@@ -174,6 +175,13 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest: one that begins last is waited for by one core alone."""
     items.sort(key=lambda item: item.path.stem not in ("test_faults", "test_crowd"))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over all that imports and collection made: it is there to stay."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_report_header() -> str:

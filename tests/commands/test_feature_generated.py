@@ -63,7 +63,7 @@ def selector(document: Any) -> dict[str, str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         thorough = metafunc.config.getoption("--thorough") or program.RECORDING
-        metafunc.parametrize("seed", range(10 if thorough else 4))
+        metafunc.parametrize("seed", range(10 if thorough else 3))
 
 
 @pytest.mark.kustomize

@@ -62,7 +62,6 @@ class Ordeal:
                 yield Trouble(kind="git", number=number, faults=(fault,))
         else:
             yield Trouble(kind="git", number=git, faults=BROKEN[:1])
-            yield Trouble(kind="git", number=git - 1, faults=BROKEN[1:2])
 
 
 def hit(story: "Story", trouble: Trouble, trigger: Trigger, *words: str) -> int:
