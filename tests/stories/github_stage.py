@@ -109,7 +109,7 @@ class GitHubStage:
             data=json.dumps(wish).encode(),
             headers={"Authorization": f"Bearer {self.server.token}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  the server of this test
             assert answer.status == 204
 
     def schedule(self) -> Trigger:
