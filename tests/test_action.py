@@ -112,7 +112,7 @@ def test_what_the_go_tool_passed_over_does_not_force_a_promotion(verb: str) -> N
     [
         ({"action": "promote", "pr": "3"}, "--pr"),
         ({"action": "promote", "all": "yes"}, "--all"),
-        ({"action": "status", "timeout": "5"}, "30s, 5m or 1h30m"),
+        ({"action": "status", "timeout": "5"}, "30s, 5m, 1h30m or 7d"),
         ({"action": "demo"}, "give one of new, promote, status"),
         ({"action": ""}, "give one of new, promote, status"),
         ({"action": "new; id"}, "give one of new, promote, status"),

@@ -11,7 +11,7 @@ from typing import Literal
 
 from gitops_promotion.core import templates
 from gitops_promotion.core.document import Document, Entry, is_empty, line_of
-from gitops_promotion.core.model import check_name, is_name
+from gitops_promotion.core.model import check_name, is_name, quoted
 from gitops_promotion.core.templates import BRANCHES, PATH, Flow
 from gitops_promotion.errors import UsageError
 
@@ -170,11 +170,11 @@ def duration(text: str) -> float:
         return 0.0
     match = _DURATION.fullmatch(text)
     if not text or not match:
-        unit = f"{text!r} has no unit" if re.fullmatch(r"[0-9]+", text) else f"{text!r} is not a duration"
-        raise UsageError(f"{unit}: write it as 30s, 5m or 1h30m")
+        unit = f"{quoted(text)} has no unit" if re.fullmatch(r"[0-9]+", text) else f"{quoted(text)} is not a duration"
+        raise UsageError(f"{unit}: write it as 30s, 5m, 1h30m or 7d")
     seconds = sum(float(number or 0) * unit for number, unit in zip(match.groups(), _SECONDS, strict=True))
     if seconds > _LONGEST:
-        raise UsageError(f"{text!r} is too long: use at most 366d")
+        raise UsageError(f"{quoted(text)} is too long: use at most 366d")
     return seconds
 
 

@@ -48,10 +48,15 @@ def check_name(noun: str, text: str) -> str:
     """
     if not is_name(text):
         raise UsageError(
-            f"{noun} {text!r} is not a valid name: use letters, digits, '.', '_' and '-' (at most 100, "
+            f"{noun} {quoted(text)} is not a valid name: use letters, digits, '.', '_' and '-' (at most 100, "
             "first and last a letter or digit, no '..', no '.lock' end)"
         )
     return text
+
+
+def quoted(text: str) -> str:
+    """Return what somebody gave as an error shows it: in quotes, on one line, its first hundred characters."""
+    return repr(text) if len(text) <= 100 else f"{text[:100]!r}..."
 
 
 def is_name(text: str) -> bool:
@@ -78,11 +83,13 @@ class Tag:
         name, at, digest = text.partition("@")
         if not _TAG.fullmatch(name):
             raise UsageError(
-                f"tag {text!r} is not a valid image tag: use letters, digits, '_', '.' and '-' (at most 128, "
+                f"tag {quoted(text)} is not a valid image tag: use letters, digits, '_', '.' and '-' (at most 128, "
                 "the first not '.' or '-'), optionally followed by @sha256:<64 hex digits>"
             )
         if at and not _DIGEST.fullmatch(digest):
-            raise UsageError(f"tag {text!r} has a malformed digest: write <tag>@sha256:<64 lower-case hex digits>")
+            raise UsageError(
+                f"tag {quoted(text)} has a malformed digest: write <tag>@sha256:<64 lower-case hex digits>"
+            )
         return cls(name, digest)
 
     def __str__(self) -> str:

@@ -50,7 +50,7 @@ def test_b40_an_unknown_flag_and_a_missing_one_are_usage_errors(capsys: pytest.C
 @pytest.mark.parametrize("value", ["5", "x", "-1s", "1e9d"])
 def test_b19_a_duration_needs_its_unit(value: str, capsys: pytest.CaptureFixture[str]) -> None:
     _, err = run(capsys, "status", f"--timeout={value}", code=2)
-    assert "30s, 5m or 1h30m" in err
+    assert "30s, 5m, 1h30m or 7d" in err
 
 
 def test_a_folder_that_is_no_repository_is_exit_5(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

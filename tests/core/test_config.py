@@ -620,7 +620,7 @@ def test_a_duration_is_read_as_seconds(text: str, seconds: float) -> None:
     "text", ["", "s", "-5m", "+5m", "5", "5 m", "m5", "30s5m", "5m5m", "1e3s", "\u0663s", "5M", "nan", "inf", "5m\n"]
 )
 def test_b19_what_is_no_duration_or_has_no_unit_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"(has no unit|is not a duration): write it as 30s, 5m or 1h30m"):
+    with pytest.raises(UsageError, match=r"(has no unit|is not a duration): write it as 30s, 5m, 1h30m or 7d"):
         duration(text)
 
 

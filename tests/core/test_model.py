@@ -1,13 +1,17 @@
 """The nouns and the texts made of them."""
 
+import functools
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitops_promotion.core.config import duration
 from gitops_promotion.core.diff import unified
+from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.model import Outcome, Request, Result, Tag, check_name, exit_code, is_name, read_trailers
 from gitops_promotion.core.texts import BODY_LIMIT, TITLE_LIMIT, body, code_span, commit_message, read_metadata, title
 from gitops_promotion.errors import UsageError
@@ -180,3 +184,10 @@ def test_a_diff_shows_line_ends_and_missing_final_newlines_as_git_does() -> None
     assert " x\r\n" in text
     assert "--- a/gone\n+++ /dev/null\n" in text
     assert "--- /dev/null\n+++ b/new\n" in text
+
+
+@pytest.mark.parametrize("read", [Tag.parse, functools.partial(check_name, "group"), clean, duration])
+def test_what_is_huge_is_not_shown_whole(read: Callable[[str], object]) -> None:
+    with pytest.raises(UsageError) as raised:
+        read("a" * 100_000)
+    assert len(str(raised.value)) < 500

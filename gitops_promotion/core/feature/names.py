@@ -2,6 +2,7 @@
 
 import re
 
+from gitops_promotion.core.model import quoted
 from gitops_promotion.errors import ManifestError, UsageError
 
 FEATURE_LABEL = "gitops-promotion.xenit.io/feature"
@@ -21,13 +22,13 @@ def clean(text: str) -> str:
     Raises UsageError for what cannot become a name, a label's value and a part of a host.
     """
     name = re.sub(r"[^a-zA-Z0-9-]+", "", text).lower()
-    removed = "" if name == text else f" (of {text[:LIMIT]!r} that is left)"
+    removed = "" if name == text else f" (of {quoted(text)} that is left)"
     if not name:
-        raise UsageError(f"feature {text[:LIMIT]!r} has no letter or digit: give it a name such as pr-123")
+        raise UsageError(f"feature {quoted(text)} has no letter or digit: give it a name such as pr-123")
     if name.startswith("-") or name.endswith("-"):
-        raise UsageError(f"feature {name!r}{removed} begins or ends with '-': name it otherwise, such as pr-123")
+        raise UsageError(f"feature {quoted(name)}{removed} begins or ends with '-': name it otherwise, such as pr-123")
     if len(name) > LIMIT:
-        raise UsageError(f"feature {name!r}{removed} has {len(name)} characters, at most {LIMIT} fit into a host")
+        raise UsageError(f"feature {quoted(name)}{removed} has {len(name)} characters, at most {LIMIT} fit into a host")
     return name
 
 
