@@ -5,8 +5,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from gitops_promotion.core.model import Details, Outcome, Plan, PullRequest
-from gitops_promotion.core.texts import code_span
+from gitops_promotion.core.forge import Details, PullRequest
+from gitops_promotion.core.model import Outcome, Plan
+from gitops_promotion.core.pull_request_text import code_span
 
 Level = Literal["error", "warning", "notice"]
 Colour = Literal["green", "yellow", "red"]

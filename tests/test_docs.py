@@ -13,18 +13,9 @@ import click
 import pytest
 
 from gitops_promotion import cli, errors, render
-from gitops_promotion.core.model import (
-    CommitStatus,
-    Details,
-    Outcome,
-    Plan,
-    PullRequest,
-    Request,
-    Result,
-    Review,
-    Tag,
-    exit_code,
-)
+from gitops_promotion.core.forge import CommitStatus, Details, PullRequest, Review
+from gitops_promotion.core.model import Outcome, Plan, Request, Result, exit_code
+from gitops_promotion.core.tags import Tag
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

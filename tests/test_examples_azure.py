@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from gitops_promotion import cli, render
-from gitops_promotion.core.model import OWN_CONTEXT
+from gitops_promotion.core.forge import OWN_CONTEXT
 from tests.sources import messages, unsaid
 
 ROOT = Path(__file__).parents[1]

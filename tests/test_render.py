@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from gitops_promotion import render
-from gitops_promotion.core.model import Outcome, PullRequest, Result
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.model import Outcome, Result
 
 PULL = PullRequest(
     number=12,

@@ -1,7 +1,7 @@
 """The import rule, read from the sources.
 
-errors <- core <- {git, kustomize, providers/*, render, terminal, ci} <- commands <- cli <- action; siblings are
-strangers.
+errors <- core <- {git, kustomize, providers/*, render, terminal, ci} <- workflow <- commands <- cli <- action; siblings
+are strangers.
 """
 
 import ast
@@ -21,9 +21,10 @@ FLOORS = {
     "errors": 0,
     "core": 1,
     **dict.fromkeys(("git", "kustomize", "providers", "render", "terminal", "ci"), 2),
-    "commands": 3,
-    "cli": 4,
-    "action": 5,
+    "workflow": 3,
+    "commands": 4,
+    "cli": 5,
+    "action": 6,
 }
 SDKS = {
     "git": "gitops_promotion.git.process",
@@ -222,7 +223,7 @@ def test_a_break_of_the_rule_is_found(module: str, source: str) -> None:
         ("providers.azure_devops.api", "import azure.devops.connection\nimport msrest"),
         (
             "commands.new",
-            "from gitops_promotion.commands.session import Session\nfrom gitops_promotion import git, render",
+            "from gitops_promotion.workflow.session import Session\nfrom gitops_promotion import git, render",
         ),
         ("cli", "import click\nfrom gitops_promotion.commands import new"),
         ("__main__", "from gitops_promotion.cli import main"),

@@ -8,7 +8,8 @@ from gitops_promotion.cli.verb import View, session_at, verb, where_options
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
-    from gitops_promotion.core.model import Outcome, StatusState
+    from gitops_promotion.core.forge import StatusState
+    from gitops_promotion.core.model import Outcome
 
 
 @click.group()

@@ -18,8 +18,8 @@ from gitops_promotion.terminal import Terminal
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from gitops_promotion.commands.session import Session
     from gitops_promotion.core.model import Outcome
+    from gitops_promotion.workflow.session import Session
 
 _MACRO = re.compile(r"\$\([A-Za-z_][\w.-]*\)")
 # What people write for people.
@@ -193,7 +193,7 @@ def session_at(
     terminal: Terminal, *, sourcedir: str, provider: str, token: str, api_url: str, dry_run: bool = False
 ) -> "AbstractContextManager[Session]":
     """Return the session that the options describe, for a `with`."""
-    from gitops_promotion.commands.session import open_session
+    from gitops_promotion.workflow.session import open_session
 
     return open_session(
         Path(sourcedir),

@@ -4,9 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from gitops_promotion.commands.deliver import Intent, deliver, setting_tag
-from gitops_promotion.commands.session import Place, Session
-from gitops_promotion.commands.workbench import Finding, Workbench, application, refuse_ambiguous
 from gitops_promotion.core import markers
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.feature import probe
@@ -14,10 +11,14 @@ from gitops_promotion.core.feature.copy import Copy, Wish, make
 from gitops_promotion.core.feature.layout import Edits
 from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.feature.selection import choose
-from gitops_promotion.core.model import Outcome, Plan, Request, Tag
-from gitops_promotion.core.scan import mentions
-from gitops_promotion.core.texts import code_span, commit_message
+from gitops_promotion.core.markers.scan import mentions
+from gitops_promotion.core.model import Outcome, Plan, Request
+from gitops_promotion.core.pull_request_text import code_span, commit_message
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError, UsageError
+from gitops_promotion.workflow.build import Finding, Workbench, application, refuse_ambiguous
+from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
+from gitops_promotion.workflow.session import Place, Session
 
 
 def feature(session: Session, *, group: str, app: str, tag: str, name: str, find: Finding) -> list[Outcome]:

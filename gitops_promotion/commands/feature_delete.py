@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from gitops_promotion.commands.deliver import Intent, deliver, disarm, failed
-from gitops_promotion.commands.session import Session
-from gitops_promotion.commands.workbench import Finding, Workbench, application, refuse_ambiguous
+from gitops_promotion.core import due
 from gitops_promotion.core import plan as planning
-from gitops_promotion.core import promotion
 from gitops_promotion.core.feature.layout import Edits, Held
 from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
-from gitops_promotion.core.texts import code_span, commit_message
+from gitops_promotion.core.pull_request_text import code_span, commit_message
 from gitops_promotion.errors import GitError, PromotionError
+from gitops_promotion.workflow.build import Finding, Workbench, application, refuse_ambiguous
+from gitops_promotion.workflow.deliver import Intent, deliver, disarm, failed
+from gitops_promotion.workflow.session import Session
 
 DEFAULT_MAX_AGE = 7 * 86400.0
 """Seconds: the predecessor's seven days."""
@@ -57,7 +57,7 @@ def _withdraw(session: Session, request: Request) -> Outcome:
     if session.dry_run:
         return _outcome(request, "unchanged", message)
     pulls = session.provider.pull_requests(head=branch)
-    current = promotion.current(pulls, session.base)
+    current = due.current(pulls, session.base)
     if current is None:
         return _outcome(request, "unchanged", message)
     if current.auto_merge:

@@ -4,11 +4,12 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from gitops_promotion.commands.session import Session
 from gitops_promotion.core import diff
-from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, Details, Outcome, PullRequest, StatusState
+from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, Details, PullRequest, StatusState
+from gitops_promotion.core.model import Outcome
 from gitops_promotion.errors import UsageError
 from gitops_promotion.providers.local import Local
+from gitops_promotion.workflow.session import Session
 
 _LOOK_BACK = 1000
 """Commits of the default branch among which an abbreviation is looked up; for older ones the whole id is asked for."""

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from gitops_promotion.commands.deliver import Branch, Intent, deliver, setting_tag
-from gitops_promotion.commands.session import Place, Session
-from gitops_promotion.core.model import Outcome, PullRequest, Request, Tag, check_name, read_time, read_trailers
-from gitops_promotion.core.scan import mentions
+from gitops_promotion.core.commits import read_time, read_trailers
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.markers.scan import mentions
+from gitops_promotion.core.model import Outcome, Request
+from gitops_promotion.core.names import check_name
+from gitops_promotion.core.tags import Tag
+from gitops_promotion.workflow.deliver import Branch, Intent, deliver, setting_tag
+from gitops_promotion.workflow.session import Place, Session
 
 
 def new(session: Session, *, group: str, app: str, tag: str, built_at: datetime | None = None) -> list[Outcome]:

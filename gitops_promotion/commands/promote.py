@@ -5,25 +5,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
-from gitops_promotion.commands.deliver import Branch, Intent, deliver, failed, read_branch, setting_tag
-from gitops_promotion.commands.feature_heal import heal
-from gitops_promotion.commands.session import Place, Session
-from gitops_promotion.commands.workbench import Finding
-from gitops_promotion.core import history, markers, plan, promotion
-from gitops_promotion.core.model import (
-    Outcome,
-    PullRequest,
-    Request,
-    Result,
-    Tag,
-    check_name,
-    is_manifest,
-    is_name,
-    read_time,
-)
-from gitops_promotion.core.scan import mentions
-from gitops_promotion.core.texts import read_metadata
+from gitops_promotion.core import deployments, due, markers, plan
+from gitops_promotion.core.commits import read_time
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.markers.scan import is_manifest, mentions
+from gitops_promotion.core.model import Outcome, Request, Result
+from gitops_promotion.core.names import check_name, is_name
+from gitops_promotion.core.pull_request_text import read_metadata
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError, UsageError
+from gitops_promotion.workflow.build import Finding
+from gitops_promotion.workflow.deliver import Branch, Intent, deliver, failed, read_branch, setting_tag
+from gitops_promotion.workflow.heal import heal
+from gitops_promotion.workflow.session import Place, Session
 
 # Seconds between looks while the forge does not show a merge that the tree already holds.
 _LATE = (1.0, 2.0, 4.0, 8.0)
@@ -216,10 +210,10 @@ def _not_due(
     here = (move.group, move.app, move.source)
     there = (move.group, move.app, move.target)
     timelines = session.timelines({here: tag}, [there], [place for m in moves for place in m.places])
-    stay = history.stay(timelines[here], tag)
-    if been := promotion.been_there(timelines[here], timelines[there], tag):
+    stay = deployments.stay(timelines[here], tag)
+    if been := due.been_there(timelines[here], timelines[there], tag):
         return f"{move.target} had {tag.name} at {been[:7]} and has moved on since; to go back to it: {_force(move)}"
-    if (hand := promotion.changed_by_hand(timelines[here], timelines[there], tag)) is not None:
+    if (hand := due.changed_by_hand(timelines[here], timelines[there], tag)) is not None:
         what = f"{hand.sha[:7]} ({hand.message.partition(chr(10))[0][:60]!r} by {hand.author_email})"
         if not _is_merge_of_ours(session, move, hand.sha):
             return f"{what} changed it in {move.target} after {tag.name} came to {move.source}: {_force(move)}"
@@ -232,10 +226,10 @@ def _not_due(
                 raise
             session.note(f"warning: the forge was not asked how {tag.name} came to {move.source}: {error}")
             return ""
-        why = promotion.provenance(stay, pulls, group=move.group, app=move.app, environment=move.source)
+        why = due.provenance(stay, pulls, group=move.group, app=move.app, environment=move.source)
         if why is None:
             return ""
-        if pause is None or not promotion.shown_late(pulls, environment=move.source, tag=tag):
+        if pause is None or not due.shown_late(pulls, environment=move.source, tag=tag):
             break
         session.note(f"the forge does not show the merge of {branch} yet; asking again in {pause:g} s")
         session.sleep(pause)
@@ -257,12 +251,12 @@ def _veto(
     """Leave an open promotion into an earlier environment and a person's no alone."""
     order = [environment.name for environment in session.config.environments]
     earlier = order[: order.index(move.target)]
-    current = promotion.current(pulls, session.base)
+    current = due.current(pulls, session.base)
     proposed = branch.proposal.environments if branch else ()
     if current is not None and (busy := [name for name in earlier if name in proposed]):
         message = f"pull request #{current.number} into {busy[0]} has the branch {current.head}: it comes first"
         return replace(move.outcome("skipped", message, request.tag), pull_request=current)
-    if not move.forced and (no := promotion.declined(request, pulls)):
+    if not move.forced and (no := due.declined(request, pulls)):
         message = f"pull request #{no.number} for it was closed without merging; to propose it again: {_force(move)}"
         return replace(move.outcome("declined", message, request.tag), pull_request=no)
     return None

@@ -9,7 +9,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from gitops_promotion.core import diff, markers
-from gitops_promotion.core.model import Outcome, Tag, check_name, is_manifest
+from gitops_promotion.core.markers.scan import is_manifest
+from gitops_promotion.core.model import Outcome
+from gitops_promotion.core.names import check_name
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError, UsageError
 
 

@@ -9,26 +9,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from gitops_promotion.ci import MERGE_QUEUE
-from gitops_promotion.commands.deliver import disarm
-from gitops_promotion.commands.judge import Gate, judge
-from gitops_promotion.commands.session import Session
-from gitops_promotion.core import markers, plan, promotion
-from gitops_promotion.core.model import (
-    OWN_CONTEXT,
-    Change,
-    CommitStatus,
-    Decision,
-    Outcome,
-    PullRequest,
-    Result,
-    StatusState,
-    Verdict,
-    is_manifest,
-    is_name,
-)
-from gitops_promotion.core.scan import mentions
-from gitops_promotion.core.texts import read_metadata
+from gitops_promotion.core import due, markers, plan
+from gitops_promotion.core.commits import FileChange
+from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, PullRequest, StatusState
+from gitops_promotion.core.markers.scan import is_manifest, mentions
+from gitops_promotion.core.model import Decision, Outcome, Result, Verdict
+from gitops_promotion.core.names import is_name
+from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import GitError, ManifestError, PromotionError, TransientError, UsageError
+from gitops_promotion.workflow.deliver import disarm
+from gitops_promotion.workflow.judge import Gate, judge
+from gitops_promotion.workflow.session import Session
 
 SLOWEST = 60.0
 """Seconds between looks at most, however long it has waited."""
@@ -93,7 +84,7 @@ def status(
         if verdict.decision == "pass":
             if session.publishes and not session.dry_run:
                 pulls = session.provider.pull_requests(head=subject.branch)
-                _hold_for_a_person(session, promotion.current(pulls, session.base), gates, anew=False)
+                _hold_for_a_person(session, due.current(pulls, session.base), gates, anew=False)
             return [_passed(session, subject, verdict.reasons, gates[0])]
         if verdict.decision == "refuse":
             return [_publish(session, subject, _outcome(subject, gates[0], "refused", verdict.reasons))]
@@ -194,7 +185,12 @@ def _classify(session: Session, subject: Subject) -> tuple[list[Gate], tuple[str
 
 
 def _check_markers_stay(
-    session: Session, changes: Sequence[Change], everything: Sequence[Change], group: str, app: str, environment: str
+    session: Session,
+    changes: Sequence[FileChange],
+    everything: Sequence[FileChange],
+    group: str,
+    app: str,
+    environment: str,
 ) -> None:
     for change in changes:
         if change.old is None:

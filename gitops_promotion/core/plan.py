@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from gitops_promotion.core import markers
+from gitops_promotion.core.commits import Commit, FileChange, read_trailers
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.model import Change, Entry, Plan, Request, Tag, is_manifest, read_trailers
-from gitops_promotion.core.scan import Marker, scan
-from gitops_promotion.core.texts import body, code_span, commit_message, title
+from gitops_promotion.core.markers.scan import Marker, is_manifest, scan
+from gitops_promotion.core.model import Plan, Request
+from gitops_promotion.core.pull_request_text import body, code_span, commit_message, title
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
 # The Go tool's fixed author (PREDECESSOR B40): its promotions in flight are ours to carry on.
@@ -134,7 +136,7 @@ class Proposal:
     `environments` and `tag` are what the changed markers say at its head.
     """
 
-    foreign: tuple[Entry, ...] = ()
+    foreign: tuple[Commit, ...] = ()
     rival: str = ""
     environments: tuple[str, ...] = ()
     tag: Tag | None = None
@@ -143,7 +145,7 @@ class Proposal:
 
 
 def read_proposal(
-    entries: Sequence[Entry],
+    entries: Sequence[Commit],
     blobs: Mapping[str, bytes],
     head: Mapping[str, bytes],
     merges: Set[str] = frozenset(),
@@ -195,7 +197,7 @@ def same_edits(plan: Plan, proposal: Proposal, head: Mapping[str, bytes]) -> boo
         return False
 
 
-def _rival(entry: Entry, owner: str, feature: str) -> str:
+def _rival(entry: Commit, owner: str, feature: str) -> str:
     """Return whose work a commit on this owner's branch is, "" for its own and a person's."""
     promoted = entry.trailers.get("Promotion", owner)
     other = entry.trailers.get("Feature", "") if "Promotion" in entry.trailers else feature
@@ -204,13 +206,13 @@ def _rival(entry: Entry, owner: str, feature: str) -> str:
     return f"{promoted} (feature {other})" if other else promoted
 
 
-def may_be_the_forges(entry: Entry) -> bool:
+def may_be_the_forges(entry: Commit) -> bool:
     """Return True for what GitHub's "Update branch" commits; a conflict that a person solved there looks alike."""
     signed = entry.committer_email == _FORGE_COMMITTER and entry.message.startswith("Merge branch ")
     return len(entry.parents) == 2 and signed
 
 
-def _is_ours(entry: Entry, blobs: Mapping[str, bytes]) -> bool:
+def _is_ours(entry: Commit, blobs: Mapping[str, bytes]) -> bool:
     subject = entry.message.partition("\n")[0]
     if len(entry.parents) > 1:
         return False
@@ -238,7 +240,7 @@ class Changed:
     broken: tuple[ManifestError, ...]
 
 
-def changed_tags(changes: Sequence[Change], blobs: Mapping[str, bytes]) -> Changed:
+def changed_tags(changes: Sequence[FileChange], blobs: Mapping[str, bytes]) -> Changed:
     """Return the applications whose marked values differ between the two sides of a diff.
 
     A manifest that did not parse before counts as empty: whatever it says now is a change.

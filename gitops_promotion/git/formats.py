@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from gitops_promotion.core.model import Change, Entry, is_manifest
+from gitops_promotion.core.commits import Commit, FileChange
+from gitops_promotion.core.markers.scan import is_manifest
 from gitops_promotion.errors import GitError
 
 LOG_FORMAT = "%H%x00%P%x00%ae%x00%ce%x00%B%x00"
@@ -18,7 +19,7 @@ def read_push(stdout: str) -> list[tuple[str, str, str]]:
     return [(row[0], row[1].rpartition(":")[2], row[2]) for row in rows if len(row) == 3 and row[0] in tuple(" +-*!=")]
 
 
-def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Entry]:
+def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Commit]:
     """Read what `git log` with LOG_FORMAT printed."""
     fields = iter(raw.split("\0"))
     sha = next(fields)
@@ -30,7 +31,7 @@ def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Entry]:
             changes.append(read_change(following, next(fields)))
             following = next(fields, "")
         complete = sha not in boundary
-        yield Entry(
+        yield Commit(
             sha=sha,
             parents=tuple(parents.split()),
             author_email=author_email,
@@ -42,10 +43,10 @@ def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Entry]:
         sha = following
 
 
-def read_change(raw: str, path: str) -> Change:
+def read_change(raw: str, path: str) -> FileChange:
     """Read one `:mode mode old new status` of a raw diff."""
     old, new = raw.split()[2:4]
-    return Change(path=path, old=old if old.strip("0") else None, new=new if new.strip("0") else None)
+    return FileChange(path=path, old=old if old.strip("0") else None, new=new if new.strip("0") else None)
 
 
 def manifest_specs(path: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from gitops_promotion.core.authorization import authorization
-from gitops_promotion.core.model import Refs, RefUpdate
+from gitops_promotion.core.commits import Refs, RefUpdate
 from gitops_promotion.errors import AuthError, GitError, LeaseLostError
 from gitops_promotion.git.checkout import Setting
 from gitops_promotion.git.environment import NO_PROMPT, SAFE, as_environment

@@ -10,7 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-from gitops_promotion.core.model import Change, Entry, Merge, Refs, RefUpdate, is_manifest
+from gitops_promotion.core.commits import Commit, FileChange, Merge, Refs, RefUpdate
+from gitops_promotion.core.markers.scan import is_manifest
 from gitops_promotion.errors import AuthError, GitError
 from gitops_promotion.git.checkout import Checkout, Setting
 from gitops_promotion.git.environment import NO_CONFIG, SAFE, as_environment, private_environment
@@ -269,13 +270,13 @@ class Repository:
 
     # -- history
 
-    def diff(self, old: str, new: str) -> list[Change]:
+    def diff(self, old: str, new: str) -> list[FileChange]:
         """Return what differs between two commits, of whatever kind; a rename is a deletion and an addition."""
         raw = self._git("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", full_sha(old), full_sha(new))
         fields = raw.decode(errors="surrogateescape").split("\0")
         return [read_change(header, path) for header, path in zip(fields[::2], fields[1::2], strict=False)]
 
-    def diff_from_merge_base(self, base: str, head: str) -> tuple[str, list[Change]]:
+    def diff_from_merge_base(self, base: str, head: str) -> tuple[str, list[FileChange]]:
         """Return the merge base of two commits and what `head` changed since.
 
         History that is cut off is fetched until the answer is certain. Of several merge bases the changes since any
@@ -288,12 +289,12 @@ class Repository:
         bases = done.stdout.decode().split()
         if not bases:
             raise GitError(f"{head} and {base} have no common history: rebase the branch on the default branch")
-        changes: dict[str, Change] = {}
+        changes: dict[str, FileChange] = {}
         for found in reversed(bases):
             changes |= {change.path: change for change in self.diff(found, head)}
         return bases[0], [changes[path] for path in sorted(changes)]
 
-    def history(self, tip: str, paths: Sequence[str], limit: int) -> list[Entry]:
+    def history(self, tip: str, paths: Sequence[str], limit: int) -> list[Commit]:
         """Return the newest `limit` first-parent commits, newest first, each with what it changed below `paths`."""
         return self._log("--first-parent", "--sparse", f"--max-count={limit}", full_sha(tip), "--", *paths)
 
@@ -316,7 +317,7 @@ class Repository:
                     "out with full history (fetch-depth: 0)"
                 )
 
-    def commits(self, exclude: str, include: str) -> list[Entry]:
+    def commits(self, exclude: str, include: str) -> list[Commit]:
         """Return the commits of `include` that `exclude` has not, newest first, changes against the first parent."""
         self._settle(exclude, include)
         return self._log("--topo-order", f"{full_sha(exclude)}..{full_sha(include)}", "--")
@@ -344,7 +345,7 @@ class Repository:
             found = first_parents[found]
         return found
 
-    def _log(self, *arguments: str) -> list[Entry]:
+    def _log(self, *arguments: str) -> list[Commit]:
         options = ["--raw", "-z", "--no-abbrev", "--no-renames", "--diff-merges=first-parent"]
         raw = self._git("log", *options, f"--format={LOG_FORMAT}", *arguments)
         return list(read_log(raw.decode(errors="surrogateescape"), self._boundary()))

@@ -9,7 +9,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import urlsplit
 
-from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, Review, Standing, Store
+from gitops_promotion.core.commits import Store
+from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
 from gitops_promotion.errors import ProviderError, TransientError, UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Provider(Protocol):
     def merge(self, pull_request: PullRequest) -> AutoMerge:
         """Merge it now, at exactly `pull_request.head_sha`: `merged`, or `refused` with what to do."""
 
-    def standing(self, pull_request: PullRequest) -> Standing:
+    def standing(self, pull_request: PullRequest) -> HeadState:
         """Return what of an open one's head keeps it from merging and only a new head mends, as it is now."""
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:

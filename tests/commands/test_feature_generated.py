@@ -10,14 +10,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from gitops_promotion.commands.feature import proved
-from gitops_promotion.commands.workbench import Workbench
 from gitops_promotion.core import markers
 from gitops_promotion.core.feature import probe
 from gitops_promotion.core.feature.copy import Wish
 from gitops_promotion.core.feature.layout import Layout
-from gitops_promotion.core.model import Tag
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.git import Tree
 from gitops_promotion.kustomize import Kustomize
+from gitops_promotion.workflow.build import Workbench
 from tests.kustomizations import program
 from tests.kustomizations.generated import environment
 

@@ -11,7 +11,7 @@ import kubernetes_validate  # type: ignore[import-untyped]  # it has no types
 import pytest
 from ruamel.yaml import YAML
 
-from gitops_promotion.core.scan import scan
+from gitops_promotion.core.markers.scan import scan
 from tests.kustomizations.program import RECORDING
 
 if TYPE_CHECKING:

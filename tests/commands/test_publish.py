@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion.core.model import CommitStatus
+from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.local import Local
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gitops_promotion.core.markers import only_tags_differ, set_tag
-from gitops_promotion.core.model import Tag, is_manifest
-from gitops_promotion.core.scan import mentions, scan
+from gitops_promotion.core.markers.edit import only_tags_differ, set_tag
+from gitops_promotion.core.markers.scan import is_manifest, mentions, scan
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
 M = b'# {"$imagepolicy": "webshop:webui:tag"}'

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gitops_promotion.core.markers import set_tag
-from gitops_promotion.core.model import Tag
-from gitops_promotion.core.scan import scan
+from gitops_promotion.core.markers.edit import set_tag
+from gitops_promotion.core.markers.scan import scan
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
 TEXT = (Path(__file__).parents[2] / "docs" / "markers.md").read_text(encoding="utf-8")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gitops_promotion.core.markers import Edited, set_tag
-from gitops_promotion.core.model import Tag
-from gitops_promotion.core.scan import scan
+from gitops_promotion.core.markers.edit import Edited, set_tag
+from gitops_promotion.core.markers.scan import scan
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
 CASES = sorted(Path(__file__).with_name("markers").glob("*.yaml"))

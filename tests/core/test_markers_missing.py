@@ -2,10 +2,9 @@
 
 import pytest
 
-from gitops_promotion.core.markers import applications, missing, set_tag
-from gitops_promotion.core.model import Tag
-from gitops_promotion.core.reference import Reference, check_image
-from gitops_promotion.core.scan import Misplaced, scan
+from gitops_promotion.core.markers.edit import applications, missing, set_tag
+from gitops_promotion.core.markers.scan import Misplaced, scan
+from gitops_promotion.core.tags import ImageReference, Tag, check_image
 from gitops_promotion.errors import ManifestError, UsageError
 
 
@@ -107,11 +106,11 @@ def test_an_image_name_has_no_tag_digest_or_blank(image: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("nginx", Reference("nginx")),
-        ("r:5000/a:1.2@sha256:0", Reference("r:5000/a", "1.2", "sha256:0")),
-        ("r:5000/a", Reference("r:5000/a")),
-        ("docker://a/b:1", Reference("docker://a/b", "1")),
-        ("a:" + "x" * 128, Reference("a", "x" * 128)),
+        ("nginx", ImageReference("nginx")),
+        ("r:5000/a:1.2@sha256:0", ImageReference("r:5000/a", "1.2", "sha256:0")),
+        ("r:5000/a", ImageReference("r:5000/a")),
+        ("docker://a/b:1", ImageReference("docker://a/b", "1")),
+        ("a:" + "x" * 128, ImageReference("a", "x" * 128)),
         ("a:" + "x" * 129, None),
         ("a:-x", None),
         ("a b", None),
@@ -123,7 +122,7 @@ def test_an_image_name_has_no_tag_digest_or_blank(image: str) -> None:
         ("a/" * 100_000, None),
     ],
 )
-def test_a_reference_comes_apart_or_is_none(text: str, expected: Reference | None) -> None:
-    reference = Reference.parse(text)
+def test_a_reference_comes_apart_or_is_none(text: str, expected: ImageReference | None) -> None:
+    reference = ImageReference.parse(text)
     assert reference == expected
     assert reference is None or str(reference) == text

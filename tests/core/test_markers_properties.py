@@ -7,10 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from gitops_promotion.core.markers import only_tags_differ, read_tag, set_tag
-from gitops_promotion.core.model import Tag
-from gitops_promotion.core.reference import Reference
-from gitops_promotion.core.scan import Scan, scan
+from gitops_promotion.core.markers.edit import only_tags_differ, read_tag, set_tag
+from gitops_promotion.core.markers.scan import Scan, scan
+from gitops_promotion.core.tags import ImageReference, Tag
 from gitops_promotion.errors import ManifestError
 
 FEW = settings(deadline=None, max_examples=150)
@@ -114,7 +113,7 @@ def test_only_the_marked_scalars_change_and_every_byte_outside_them_stays(
     for old, new in zip(*(zip(e[::2], e[1::2], strict=True) for e in edges), strict=True):
         assert content[slice(*old)] == after[slice(*new)]
     for marker in found:
-        reference = Reference.parse(marker.value) if "/" in marker.value or ":" in marker.value else None
+        reference = ImageReference.parse(marker.value) if "/" in marker.value or ":" in marker.value else None
         assert (reference.tag if reference else marker.value.rpartition(":")[2]) == tag
     assert only_tags_differ(content, after, "g", "a")
     assert read_tag({"f.yaml": after}, "g", "a") in (wanted, Tag(tag))

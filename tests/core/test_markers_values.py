@@ -5,9 +5,8 @@ import itertools
 import pytest
 from ruamel.yaml import YAML
 
-from gitops_promotion.core.markers import read_tag, set_tag
-from gitops_promotion.core.model import Tag
-from gitops_promotion.core.reference import is_plain_string
+from gitops_promotion.core.markers.edit import read_tag, set_tag
+from gitops_promotion.core.tags import Tag, is_plain_string
 from gitops_promotion.errors import ManifestError
 
 OLD = "sha256:" + "0" * 64

@@ -9,11 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.config import duration
 from gitops_promotion.core.diff import unified
 from gitops_promotion.core.feature.names import clean
-from gitops_promotion.core.model import Outcome, Request, Result, Tag, check_name, exit_code, is_name, read_trailers
-from gitops_promotion.core.texts import BODY_LIMIT, TITLE_LIMIT, body, code_span, commit_message, read_metadata, title
+from gitops_promotion.core.model import Outcome, Request, Result, exit_code
+from gitops_promotion.core.names import check_name, is_name
+from gitops_promotion.core.pull_request_text import (
+    BODY_LIMIT,
+    TITLE_LIMIT,
+    body,
+    code_span,
+    commit_message,
+    read_metadata,
+    title,
+)
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import UsageError
 
 HEX = "sha256:" + "0123456789abcdef" * 4

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from gitops_promotion.core import plan
+from gitops_promotion.core.commits import Commit, FileChange
 from gitops_promotion.core.config import Config, Environment
-from gitops_promotion.core.model import Change, Entry, Plan, Request, Tag
-from gitops_promotion.core.texts import commit_message
+from gitops_promotion.core.model import Plan, Request
+from gitops_promotion.core.pull_request_text import commit_message
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import UsageError
 
 CONFIG = Config(environments=(Environment(name="dev", auto=True), Environment(name="prod")))
@@ -23,14 +25,14 @@ def make(edits: Mapping[str, bytes | None] = EDITS, request: Request = REQUEST) 
     return plan.of_edits(request, CONFIG, edits, base="main", base_sha="0" * 40, branch=branch, message=message)
 
 
-def committed(made: Plan, contents: Mapping[str, bytes | None] = EDITS) -> tuple[Entry, dict[str, bytes]]:
+def committed(made: Plan, contents: Mapping[str, bytes | None] = EDITS) -> tuple[Commit, dict[str, bytes]]:
     """The commit of a plan, with these contents in it, and its blobs."""
     blobs = {f"new {path}": content for path, content in contents.items() if content is not None}
     changes = [
-        Change(path=path, old=None if content else "old", new=f"new {path}" if content else None)
+        FileChange(path=path, old=None if content else "old", new=f"new {path}" if content else None)
         for path, content in contents.items()
     ]
-    entry = Entry(
+    entry = Commit(
         sha="1" * 40,
         parents=("0" * 40,),
         author_email="ci@example.org",
@@ -41,7 +43,7 @@ def committed(made: Plan, contents: Mapping[str, bytes | None] = EDITS) -> tuple
     return entry, blobs | {"old": b"old\n"}
 
 
-def read(entry: Entry, blobs: Mapping[str, bytes], *, feature: str = "pr-7", app: str = "webui") -> plan.Proposal:
+def read(entry: Commit, blobs: Mapping[str, bytes], *, feature: str = "pr-7", app: str = "webui") -> plan.Proposal:
     head = {change.path: blobs[change.new] for change in entry.changes if change.new}
     return plan.read_proposal([entry], blobs, head, config=CONFIG, group="webshop", app=app, feature=feature)
 

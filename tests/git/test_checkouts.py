@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitops_promotion.core.model import RefUpdate, Store
+from gitops_promotion.core.commits import RefUpdate, Store
 from gitops_promotion.errors import GitError
 from gitops_promotion.git import Repository
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitops_promotion.core.model import Change, RefUpdate
+from gitops_promotion.core.commits import FileChange, RefUpdate
 from gitops_promotion.errors import GitError
 from gitops_promotion.git import DEFAULT_IDENTITY, Identity, Repository
 
@@ -314,9 +314,9 @@ def test_a_diff_shows_deletions_additions_modes_and_no_renames(remote: "Remote",
     repository = open_repository(remote.clone().path)
     blob = remote.sha(f"{base}:README.md")
     assert repository.diff(base, sha) == [
-        Change(path="README.md", old=blob, new=None),
-        Change(path="READYOU.md", old=None, new=blob),
-        Change(
+        FileChange(path="README.md", old=blob, new=None),
+        FileChange(path="READYOU.md", old=None, new=blob),
+        FileChange(
             path="webshop/dev/webui.yaml",
             old=remote.sha(f"{base}:webshop/dev/webui.yaml"),
             new=remote.sha(f"{sha}:webshop/dev/webui.yaml"),

@@ -9,7 +9,7 @@ from gitops_promotion.errors import GitError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gitops_promotion.core.model import Entry
+    from gitops_promotion.core.commits import Commit
     from gitops_promotion.git import Repository
     from tests.conftest import Checkout, Remote
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEV = "webshop/dev/webui.yaml"
 
 
-def paths(entry: "Entry") -> list[str]:
+def paths(entry: "Commit") -> list[str]:
     return [change.path for change in entry.changes]
 
 

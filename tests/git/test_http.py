@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion.core.model import RefUpdate
+from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.errors import AuthError, GitError
 from tests.forges.faults import Request, Response
 from tests.forges.repository import serve_git

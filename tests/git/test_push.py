@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitops_promotion.core.model import RefUpdate
+from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.errors import AuthError, GitError, LeaseLostError
 
 if TYPE_CHECKING:

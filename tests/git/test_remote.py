@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitops_promotion.core.model import RefUpdate
+from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.errors import GitError
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
-from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, Store
+from gitops_promotion.core.commits import Store
+from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus
 from gitops_promotion.git import Repository
 from gitops_promotion.providers import Connection, Provider, azure_devops, local
 from gitops_promotion.providers import github as github_provider

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, Draft, Merge, PullRequest, Refs, RefUpdate
+from gitops_promotion.core.commits import Merge, Refs, RefUpdate
+from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, Draft, PullRequest
 from gitops_promotion.git import Repository
 from gitops_promotion.providers.local.records import ROOT
 

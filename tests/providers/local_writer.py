@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gitops_promotion.core.model import CommitStatus, Draft
+from gitops_promotion.core.forge import CommitStatus, Draft
 from gitops_promotion.git import Repository
 from gitops_promotion.providers import Connection, local
 

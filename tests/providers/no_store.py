@@ -1,6 +1,6 @@
 """The store for a provider that has no need of one."""
 
-from gitops_promotion.core.model import Merge, Refs
+from gitops_promotion.core.commits import Merge, Refs
 
 
 class NoStore:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion.core.model import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, PullRequest, Standing
+from gitops_promotion.core.forge import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, HeadState, PullRequest
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError, TransientError, UsageError
 from gitops_promotion.providers import PATIENCE
 from gitops_promotion.providers.azure_devops.endpoints import Endpoints
@@ -441,7 +441,7 @@ class TestStatuses:
         swift.provider.set_status(opened.head_sha, verdict)
         assert [each.iteration for each in swift.hosted.pull(opened.number).statuses] == [1]
         assert swift.hosted.pull(opened.number).active
-        assert swift.provider.standing(swift.provider.pull_request(opened.number)) == Standing()
+        assert swift.provider.standing(swift.provider.pull_request(opened.number)) == HeadState()
         swift.connect().set_status(newer, verdict)
         assert swift.hosted.pull(opened.number).status == "completed"
         [said] = swift.provider.statuses([newer])[newer]

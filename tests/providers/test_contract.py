@@ -4,16 +4,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitops_promotion.core.model import (
+from gitops_promotion.core.forge import (
     OWN_CONTEXT,
     AutoMerge,
     CommitStatus,
     Draft,
+    HeadState,
     PullRequest,
-    Standing,
     StatusState,
 )
-from gitops_promotion.core.texts import BODY_LIMIT
+from gitops_promotion.core.pull_request_text import BODY_LIMIT
 from gitops_promotion.errors import ProviderError
 
 if TYPE_CHECKING:
@@ -233,19 +233,19 @@ class TestAutoMerge:
 
 class TestStanding:
     def test_of_a_fresh_one_there_is_nothing_to_mend(self, forge: "Forge") -> None:
-        assert forge.provider.standing(propose(forge, gated=True)) == Standing()
+        assert forge.provider.standing(propose(forge, gated=True)) == HeadState()
 
     def test_a_base_that_moves_on_is_nothing_where_nobody_demands_its_tip(self, forge: "Forge") -> None:
         opened = propose(forge, gated=True)
         forge.push("main", {"other.txt": "1\n"})
-        assert forge.provider.standing(opened) == Standing()
+        assert forge.provider.standing(opened) == HeadState()
 
     def test_our_own_verdict_makes_it_red_until_it_is_taken_back(self, forge: "Forge") -> None:
         opened = propose(forge, gated=True)
         forge.provider.set_status(opened.head_sha, CommitStatus(context=OWN_CONTEXT, state="failure"))
-        assert forge.provider.standing(opened) == Standing(red=True)
+        assert forge.provider.standing(opened) == HeadState(red=True)
         forge.provider.set_status(opened.head_sha, CommitStatus(context=OWN_CONTEXT, state="pending"))
-        assert forge.provider.standing(opened) == Standing()
+        assert forge.provider.standing(opened) == HeadState()
 
 
 class TestStatuses:

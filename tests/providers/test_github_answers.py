@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gitops_promotion.core.model import PullRequest
+from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.providers.github.answers import Look, answer
 
 PULL = PullRequest(

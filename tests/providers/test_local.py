@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, Draft, PullRequest
+from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, Draft, PullRequest
 from gitops_promotion.errors import ProviderError, UsageError
 from gitops_promotion.providers import local
 from tests.providers.local_hands import HEAD, PASSED, Interposed, draft, propose, records

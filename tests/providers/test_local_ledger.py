@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import gitops_promotion
-from gitops_promotion.core.model import CommitStatus
+from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.errors import GitError, LeaseLostError, ProviderError
 from gitops_promotion.providers import local
 from gitops_promotion.providers.local.ledger import RACES

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion.core.model import PullRequest
+from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.local.records import LIMIT, ROOT, Record
 from tests.providers.local_hands import HEAD, PASSED, draft, index_of, overwrite, propose, records

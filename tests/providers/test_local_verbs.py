@@ -7,9 +7,9 @@ import pytest
 
 from gitops_promotion.ci import CIContext
 from gitops_promotion.commands import local as verbs
-from gitops_promotion.commands.session import Session
-from gitops_promotion.core.model import OWN_CONTEXT, Draft, PullRequest
+from gitops_promotion.core.forge import OWN_CONTEXT, Draft, PullRequest
 from gitops_promotion.errors import ProviderError, UsageError
+from gitops_promotion.workflow.session import Session
 
 if TYPE_CHECKING:
     from gitops_promotion.providers import Provider

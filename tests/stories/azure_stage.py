@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from gitops_promotion.core.model import OWN_CONTEXT
+from gitops_promotion.core.forge import OWN_CONTEXT
 from tests.conftest import Checkout
 from tests.forges import azure_errors, faults
 from tests.forges.azure import AzureDevOps

@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 
 from gitops_promotion import cli
-from gitops_promotion.core.model import OWN_CONTEXT
+from gitops_promotion.core.forge import OWN_CONTEXT
 from tests.stories.stage import CHECKS, Run, Stage, Trigger, tag_in
 
 ENVIRONMENTS = ("dev", "qa", "prod")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitops_promotion.core.model import OWN_CONTEXT
+from gitops_promotion.core.forge import OWN_CONTEXT
 
 if TYPE_CHECKING:
     from tests.stories.story import Story

@@ -5,18 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gitops_promotion.core.feature import kinds
-from gitops_promotion.core.feature.adjust import adjust, drop_origins, issues_certificates
-from gitops_promotion.core.feature.fields import containers, first, pod_templates, slots
 from gitops_promotion.core.feature.hosts import INGRESS, ISTIO_GATEWAY, ROUTES, Hosts, admits
 from gitops_promotion.core.feature.kinds import KINDS, POD_REFERENCES, POD_SELECTIONS, SECRET, SERVICE, full_type
 from gitops_promotion.core.feature.kustomization import Image
 from gitops_promotion.core.feature.labels import POLICIES, Relabelling, Target, kind_of, relabel, selectings, targets
+from gitops_promotion.core.feature.manifests import Id, Object, Value, text, write
 from gitops_promotion.core.feature.names import FEATURE_LABEL, suffixed
-from gitops_promotion.core.feature.objects import Id, Object, Value, text, write
+from gitops_promotion.core.feature.paths import containers, first, pod_templates, slots
+from gitops_promotion.core.feature.per_kind import adjust, drop_origins, issues_certificates
 from gitops_promotion.core.feature.selection import Chosen
-from gitops_promotion.core.model import Tag
-from gitops_promotion.core.reference import Reference
-from gitops_promotion.core.texts import code_span
+from gitops_promotion.core.pull_request_text import code_span
+from gitops_promotion.core.tags import ImageReference, Tag
 from gitops_promotion.errors import ManifestError
 
 Container = tuple[Id, str]
@@ -171,7 +170,9 @@ class _Writer:
             for reference in POD_REFERENCES:
                 self._refer(template, reference, each.namespace)
             for container, fields in names_of(template):
-                if (each.id, container) in self.habits.own and (image := Reference.parse(text(fields.get("image")))):
+                if (each.id, container) in self.habits.own and (
+                    image := ImageReference.parse(text(fields.get("image")))
+                ):
                     fields["image"] = f"{image.name}:{self.wish.tag}"
         self._secrets(content, each)
         self._resource_names(content, each)
@@ -282,7 +283,7 @@ class _Writer:
             del metadata["labels"]
         for template in pod_templates(content):
             for name, container in names_of(template):
-                image = Reference.parse(text(container.get("image")))
+                image = ImageReference.parse(text(container.get("image")))
                 if image and (original.id, name) in self.habits.own and image.name in self.habits.images:
                     alias = f"{self.wish.folder}/{image.name}"
                     images[alias] = Image(name=alias, new_name=image.name, new_tag=str(self.wish.tag))

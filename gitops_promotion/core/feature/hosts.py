@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_promotion.core.feature.fields import Slot, all_texts, first, slots
 from gitops_promotion.core.feature.kinds import DESTINATION_RULE, GATEWAY, VIRTUAL_SERVICE
+from gitops_promotion.core.feature.manifests import Object, Value, text
 from gitops_promotion.core.feature.names import feature_host
-from gitops_promotion.core.feature.objects import Object, Value, text
+from gitops_promotion.core.feature.paths import Slot, all_texts, first, slots
 
 INGRESS = "networking.k8s.io/Ingress"
 ROUTES = tuple(f"gateway.networking.k8s.io/{kind}" for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute"))

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from gitops_promotion.core.feature.objects import Value, of_node
-from gitops_promotion.core.reference import is_plain_string
+from gitops_promotion.core.feature.manifests import Value, of_node
+from gitops_promotion.core.tags import is_plain_string
 from gitops_promotion.errors import ManifestError
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")

@@ -7,10 +7,10 @@ Labels are only ever added by kustomize, so one that stays would let the origina
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_promotion.core.feature.fields import first, pod_templates, slots
 from gitops_promotion.core.feature.kinds import KINDS, PODS, SERVICE, SERVICES, Kind, Selection
+from gitops_promotion.core.feature.manifests import Object, Value, strings, text
 from gitops_promotion.core.feature.names import suffixed
-from gitops_promotion.core.feature.objects import Object, Value, strings, text
+from gitops_promotion.core.feature.paths import first, pod_templates, slots
 from gitops_promotion.errors import ManifestError
 
 _ANY_NAMESPACE = ("monitoring.coreos.com/ServiceMonitor", "monitoring.coreos.com/PodMonitor")

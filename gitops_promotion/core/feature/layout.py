@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from gitops_promotion.core.feature import kustomization
 from gitops_promotion.core.feature.copy import Copy
-from gitops_promotion.core.feature.fields import first, slots
 from gitops_promotion.core.feature.kustomization import Image
+from gitops_promotion.core.feature.manifests import strings, write
 from gitops_promotion.core.feature.names import FEATURE_LABEL
-from gitops_promotion.core.feature.objects import strings, write
+from gitops_promotion.core.feature.paths import first, slots
 from gitops_promotion.errors import ManifestError
 
 _CHANGING = (

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gitops_promotion.core.feature.copy import Container, Habits, Wish, make, names_of
-from gitops_promotion.core.feature.fields import first, pod_templates, slots
 from gitops_promotion.core.feature.labels import kind_of
-from gitops_promotion.core.feature.objects import Object, Value, strings, text, write
+from gitops_promotion.core.feature.manifests import Object, Value, strings, text, write
+from gitops_promotion.core.feature.paths import first, pod_templates, slots
 from gitops_promotion.core.feature.selection import Chosen
-from gitops_promotion.core.model import Tag
-from gitops_promotion.core.reference import Reference
+from gitops_promotion.core.tags import ImageReference, Tag
 from gitops_promotion.errors import ManifestError
 
 FOLDER = "gitops-promotion-probe"
@@ -80,7 +79,7 @@ def _own(built: Sequence[Object]) -> frozenset[Container]:
     found = set()
     for each in built:
         for name, image in _images(each):
-            reference = Reference.parse(image)
+            reference = ImageReference.parse(image)
             if reference and (reference.tag == TAG.name or reference.digest == TAG.digest):
                 found.add((each.id, name))
     return frozenset(found)
@@ -98,7 +97,7 @@ def _replaced(sent: Object, came: Object) -> set[str]:
     """Return the names of the images that came out as others."""
     found = set()
     for (_, before), (_, after) in zip(_images(sent), _images(came), strict=False):
-        if before != after and (image := Reference.parse(before)):
+        if before != after and (image := ImageReference.parse(before)):
             found.add(image.name)
     return found
 

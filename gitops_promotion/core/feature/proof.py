@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_promotion.core.feature.adjust import drop_origins
 from gitops_promotion.core.feature.copy import Copy, provides
-from gitops_promotion.core.feature.fields import difference, first, pod_templates, slots
 from gitops_promotion.core.feature.hosts import routed
 from gitops_promotion.core.feature.kinds import API_KEYS, POD_REFERENCES, SECRET, full_type
 from gitops_promotion.core.feature.labels import TAKERS, kind_of, shared_with
+from gitops_promotion.core.feature.manifests import Id, Object, text
 from gitops_promotion.core.feature.names import FEATURE_LABEL
-from gitops_promotion.core.feature.objects import Id, Object, text
+from gitops_promotion.core.feature.paths import difference, first, pod_templates, slots
+from gitops_promotion.core.feature.per_kind import drop_origins
 
 
 @dataclass(frozen=True, slots=True)

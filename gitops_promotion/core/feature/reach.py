@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from posixpath import join, normpath
 
 from gitops_promotion.core.feature import kustomization
-from gitops_promotion.core.feature.objects import Value
+from gitops_promotion.core.feature.manifests import Value
 from gitops_promotion.errors import KustomizeError, ManifestError
 
 # What a file must say to be read by kustomize for its own sake: generators and transformers are files of any name.

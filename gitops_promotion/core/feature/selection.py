@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_promotion.core.feature.fields import first, pod_templates, slots
 from gitops_promotion.core.feature.hosts import no_host
 from gitops_promotion.core.feature.kinds import CONFIG_MAP, DESTINATION_RULE, POD_REFERENCES, SECRET, SERVICE
 from gitops_promotion.core.feature.labels import kind_of, selectings
+from gitops_promotion.core.feature.manifests import Object, strings, text
 from gitops_promotion.core.feature.names import FEATURE_LABEL
-from gitops_promotion.core.feature.objects import Object, strings, text
+from gitops_promotion.core.feature.paths import first, pod_templates, slots
 from gitops_promotion.errors import ManifestError
 
 # What kustomize puts behind the names of what it generates: ten characters of an alphabet without vowels and the like.

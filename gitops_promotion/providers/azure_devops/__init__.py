@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, Review, Standing
-from gitops_promotion.core.promotion import current
-from gitops_promotion.core.texts import BODY_LIMIT, read_metadata
+from gitops_promotion.core.due import current
+from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
+from gitops_promotion.core.pull_request_text import BODY_LIMIT, read_metadata
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.azure_devops.address import Address
@@ -316,7 +316,7 @@ class AzureDevOps:
         """
         return self._completion.merge(pull_request)
 
-    def standing(self, pull_request: PullRequest) -> Standing:
+    def standing(self, pull_request: PullRequest) -> HeadState:
         """Return what of an open one's head keeps it from merging and only a new head mends, as it is now."""
         return self._completion.standing(pull_request)
 

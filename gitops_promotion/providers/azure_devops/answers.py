@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from gitops_promotion.core.model import OWN_CONTEXT, AutoMerge, CommitStatus, PullRequest, Review, Standing, StatusState
+from gitops_promotion.core.forge import (
+    OWN_CONTEXT,
+    AutoMerge,
+    CommitStatus,
+    HeadState,
+    PullRequest,
+    Review,
+    StatusState,
+)
 from gitops_promotion.errors import ProviderError, UsageError
 
 HEADS = "refs/heads/"
@@ -231,7 +239,7 @@ def _began(data: object) -> datetime | None:
     return time_of(data, "started_date")
 
 
-def standing_of(policies: Sequence[Policy]) -> Standing:
+def standing_of(policies: Sequence[Policy]) -> HeadState:
     """Return what required checks say that only a new head mends; of several the last counts, our own comes first.
 
     A branch here never demands that a head holds its tip: a build that is out of date is made anew on the same head.
@@ -239,7 +247,7 @@ def standing_of(policies: Sequence[Policy]) -> Standing:
     red = [each for each in policies if each.is_check and each.status == "rejected"]
     ours = any(each.is_verdict for each in red)
     since = None if ours else max((each.since for each in red if each.since), default=None)
-    return Standing(red=ours or since is not None, red_since=since)
+    return HeadState(red=ours or since is not None, red_since=since)
 
 
 def strategy(method: str, policies: Sequence[Policy]) -> str | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from gitops_promotion.core.model import OWN_CONTEXT, AutoMerge, PullRequest, Standing
+from gitops_promotion.core.forge import OWN_CONTEXT, AutoMerge, HeadState, PullRequest
 from gitops_promotion.providers.azure_devops.answers import (
     MERGE_STRATEGY,
     NOBODY,
@@ -151,7 +151,7 @@ class Completion:
             )
         return AutoMerge(state="armed", reason=f"{name} is being completed")
 
-    def standing(self, pull_request: PullRequest) -> Standing:
+    def standing(self, pull_request: PullRequest) -> HeadState:
         """Return what its policies say of its head that only a new one mends."""
         look = self._seen.get(pull_request.number) or look_of(self._ask.pull(pull_request.number))
         return standing_of(self._evaluated(pull_request, look) or ())

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gitops_promotion.core.model import CommitStatus, StatusState
+from gitops_promotion.core.forge import CommitStatus, StatusState
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.azure_devops.answers import check_sha, iteration_of, optional, statuses_of
 from gitops_promotion.providers.azure_devops.api import RefusedError

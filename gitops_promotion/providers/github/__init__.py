@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from gitops_promotion.core.model import AutoMerge, CommitStatus, Draft, PullRequest, Review, Standing
-from gitops_promotion.core.promotion import current
+from gitops_promotion.core.due import current
+from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.github.address import Address
@@ -225,7 +225,7 @@ class GitHub:
         """Merge it now, at exactly `pull_request.head_sha`; `refused` with what to do where GitHub does not."""
         return self._merges.merge(pull_request)
 
-    def standing(self, pull_request: PullRequest) -> Standing:
+    def standing(self, pull_request: PullRequest) -> HeadState:
         """Return what of an open pull request's head only a new one mends; needs to read check runs."""
         return self._merges.standing(pull_request)
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from gitops_promotion.core.model import (
+from gitops_promotion.core.forge import (
     OWN_CONTEXT,
     AutoMerge,
     CommitStatus,
+    HeadState,
     PullRequest,
     Review,
-    Standing,
     StatusState,
 )
 from gitops_promotion.errors import ProviderError, UsageError
@@ -162,7 +162,7 @@ def look_of(data: Mapping[str, Any]) -> Look:
     )
 
 
-def standing_of(data: Mapping[str, Any]) -> tuple[Look, Standing]:
+def standing_of(data: Mapping[str, Any]) -> tuple[Look, HeadState]:
     """Read the answer to STANDING. Of several red checks the one that ran last counts; our own comes first."""
     look = look_of(data)
     commit = get(data, dict, "repository").get("object")
@@ -171,7 +171,7 @@ def standing_of(data: Mapping[str, Any]) -> tuple[Look, Standing]:
     began = [time for each in red if (time := time_of(each, "startedAt") or time_of(each, "createdAt"))]
     ours = any(optional(each, "context").casefold() == OWN_CONTEXT for each in red)
     since = None if ours else max(began, default=None)
-    return look, Standing(behind=look.status == "BEHIND", red=ours or since is not None, red_since=since)
+    return look, HeadState(behind=look.status == "BEHIND", red=ours or since is not None, red_since=since)
 
 
 def _is_red(node: Mapping[str, Any]) -> bool:

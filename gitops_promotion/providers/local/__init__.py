@@ -14,19 +14,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from gitops_promotion.core.model import (
+from gitops_promotion.core.commits import Refs, RefUpdate
+from gitops_promotion.core.forge import (
     OWN_CONTEXT,
     AutoMerge,
     CommitStatus,
     Details,
     Draft,
+    HeadState,
     PullRequest,
-    Refs,
-    RefUpdate,
     Review,
-    Standing,
 )
-from gitops_promotion.core.texts import TITLE_LIMIT
+from gitops_promotion.core.pull_request_text import TITLE_LIMIT
 from gitops_promotion.errors import LeaseLostError, ProviderError, UsageError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.local.ledger import Change, Ledger
@@ -256,10 +255,10 @@ class Local:
         updates.append(self._ledger.save(replace(record, state="merged", merge_sha=after, armed_for=None)))
         return updates, AutoMerge(state="merged")
 
-    def standing(self, pull_request: PullRequest) -> Standing:
+    def standing(self, pull_request: PullRequest) -> HeadState:
         """Return whether the published verdict holds it back; a plain git server demands nothing else."""
         said = self.statuses([pull_request.head_sha])[pull_request.head_sha]
-        return Standing(red=any((each.context, each.state) == (OWN_CONTEXT, "failure") for each in said))
+        return HeadState(red=any((each.context, each.state) == (OWN_CONTEXT, "failure") for each in said))
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
         """Return the newest status per context of each commit, newest first; an unreadable record counts as none."""

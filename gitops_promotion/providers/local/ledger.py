@@ -14,7 +14,8 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from gitops_promotion.core.model import CommitStatus, Refs, RefUpdate, Store
+from gitops_promotion.core.commits import Refs, RefUpdate, Store
+from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.errors import GitError, LeaseLostError, ProviderError
 from gitops_promotion.providers.local.records import (
     LIMIT,

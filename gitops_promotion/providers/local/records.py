@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Self, TypeVar, get_args
 
-from gitops_promotion.core.model import CommitStatus, PullRequest, PullRequestState, Refs, Review, StatusState
+from gitops_promotion.core.commits import Refs
+from gitops_promotion.core.forge import CommitStatus, PullRequest, PullRequestState, Review, StatusState
 
 ROOT = "refs/gitops-promotion"
 VERSION = 1

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_promotion.core.feature.copy import Copy, Habits, Wish, make
-from gitops_promotion.core.feature.objects import Id, Object, Plain, Value, parse
+from gitops_promotion.core.feature.manifests import Id, Object, Plain, Value, parse
 from gitops_promotion.core.feature.selection import choose
-from gitops_promotion.core.model import Tag
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError, PromotionError
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64

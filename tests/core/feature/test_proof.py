@@ -7,7 +7,7 @@ import pytest
 
 from gitops_promotion.core.feature import proof
 from gitops_promotion.core.feature.copy import Copy
-from gitops_promotion.core.feature.objects import Object
+from gitops_promotion.core.feature.manifests import Object
 
 LABEL = "gitops-promotion.xenit.io/feature"
 

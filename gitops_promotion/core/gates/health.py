@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitops_promotion.core.history import Stay
-from gitops_promotion.core.model import OWN_CONTEXT, CommitStatus, StatusState, Tag, Verdict, is_name
+from gitops_promotion.core.deployments import Stay
+from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, StatusState
+from gitops_promotion.core.model import Verdict
+from gitops_promotion.core.names import is_name
 from gitops_promotion.core.plan import changed_tags
+from gitops_promotion.core.tags import Tag
 
 CANDIDATES = 100
 """How many commits are asked for their statuses, newest first."""

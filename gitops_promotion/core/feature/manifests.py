@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from gitops_promotion.core.reference import is_plain_string
+from gitops_promotion.core.tags import is_plain_string
 from gitops_promotion.errors import KustomizeError
 
 Value = Any  # a dict of str to Value, a list of Value, a str, or a Plain

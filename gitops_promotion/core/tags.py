@@ -4,12 +4,14 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from gitops_promotion.core.model import Tag
+from gitops_promotion.core.names import quoted
 from gitops_promotion.errors import UsageError
 
 # A name may hold a placeholder (`${REGISTRY}/web`): any visible characters that need no escape in a quoted scalar.
 _VISIBLE = re.compile(r"""(?:(?!["'\\#])[!-~]){1,1000}""")
+# OCI distribution spec, "Pulling manifests": <reference> as a tag.
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # OCI distribution spec, <name>, behind an optional registry host with an optional port.
 _IMAGE = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?/)?"
@@ -34,6 +36,36 @@ _NOT_A_STRING = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """An image tag with the digest it was pinned to, if any."""
+
+    name: str
+    digest: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `1.2.3` or `1.2.3@sha256:...`. Raises UsageError."""
+        name, at, digest = text.partition("@")
+        if not _TAG.fullmatch(name):
+            raise UsageError(
+                f"tag {quoted(text)} is not a valid image tag: use letters, digits, '_', '.' and '-' (at most 128, "
+                "the first not '.' or '-'), optionally followed by @sha256:<64 hex digits>"
+            )
+        if at and not _DIGEST.fullmatch(digest):
+            raise UsageError(
+                f"tag {quoted(text)} has a malformed digest: write <tag>@sha256:<64 lower-case hex digits>"
+            )
+        return cls(name, digest)
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.digest}" if self.digest else self.name
+
+
+NO_TAG = Tag("")
+"""The tag of a request that has none, such as one that removes a copy."""
+
+
 def check_image(text: str) -> str:
     """Return `text` if it is an image name without tag and digest, such as `registry:5000/team/web`.
 
@@ -47,7 +79,7 @@ def check_image(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ImageReference:
     """An image reference taken apart; absent parts are "". The digest is as written, valid or not."""
 
     name: str
@@ -67,10 +99,10 @@ class Reference:
     def __str__(self) -> str:
         return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
-    def at(self, tag: Tag, name: str) -> "Reference":
+    def at(self, tag: Tag, name: str) -> "ImageReference":
         """Return the image, under a new name if one is given, at `tag`; a digest stays only while it still fits."""
         unmoved = self.tag == tag.name and name in ("", self.name)
-        return Reference(name or self.name, tag.name, tag.digest or (self.digest if unmoved else ""))
+        return ImageReference(name or self.name, tag.name, tag.digest or (self.digest if unmoved else ""))
 
 
 def is_plain_string(text: str) -> bool:

@@ -13,11 +13,13 @@ from typing import Protocol
 from gitops_promotion import ci, providers
 from gitops_promotion.ci import CIContext
 from gitops_promotion.core import config as configuration
-from gitops_promotion.core import history, markers
+from gitops_promotion.core import deployments, markers
+from gitops_promotion.core.commits import Commit, Refs
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.history import Point
-from gitops_promotion.core.model import Entry, Refs, Tag, is_manifest, is_name
-from gitops_promotion.core.scan import mentions
+from gitops_promotion.core.deployments import Point
+from gitops_promotion.core.markers.scan import is_manifest, mentions
+from gitops_promotion.core.names import is_name
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError, GitError
 from gitops_promotion.git import Identity, Repository
 from gitops_promotion.providers import Provider
@@ -64,7 +66,7 @@ class Session:
     _files: dict[Place, dict[str, bytes]] = field(init=False, default_factory=dict)
     _needles: dict[Place, set[str]] = field(init=False, default_factory=dict)
     _heads: dict[str, str] = field(init=False, default_factory=dict)
-    _entries: dict[tuple[tuple[str, ...], int], list[Entry]] = field(init=False, default_factory=dict)
+    _entries: dict[tuple[tuple[str, ...], int], list[Commit]] = field(init=False, default_factory=dict)
     _blobs: dict[str, bytes] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -200,7 +202,7 @@ class Session:
         self._blobs.update(self.repository.read_objects(missing))
         return self._blobs
 
-    def entries(self, places: Iterable[Place], limit: int) -> list[Entry]:
+    def entries(self, places: Iterable[Place], limit: int) -> list[Commit]:
         """Return the default branch's first-parent history with its changes to these places, contents at hand."""
         folders = tuple(sorted({self.config.path(place.group, place.environment) for place in places}))
         if (folders, limit) in self._entries:
@@ -225,7 +227,7 @@ class Session:
             while True:
                 entries = self.entries(places, limit)
                 points = {key: self.points(entries, key) for key in (*wanted, *also)}
-                stays = [history.stay(points[key], tag) for key, tag in wanted.items()]
+                stays = [deployments.stay(points[key], tag) for key, tag in wanted.items()]
                 if all(stay is None or (stay.arrival and len(stay.before) >= before) for stay in stays):
                     return points
                 if len(entries) >= limit or not self._deepen(limit):
@@ -234,11 +236,11 @@ class Session:
                 break
         return points
 
-    def points(self, entries: Sequence[Entry], key: Key) -> list[Point]:
+    def points(self, entries: Sequence[Commit], key: Key) -> list[Point]:
         """Return an application's timeline in an environment over a history from `entries`."""
         group, app, environment = key
         folder = self.config.path(group, environment)
-        return history.timeline(
+        return deployments.timeline(
             entries, self.files(group, environment), self._blobs, folder=folder, group=group, app=app
         )
 

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_promotion.commands.session import Place, Session
-from gitops_promotion.core import gate, history, markers
-from gitops_promotion.core.model import CommitStatus, Tag, Verdict
+from gitops_promotion.core import deployments, markers
+from gitops_promotion.core.forge import CommitStatus
+from gitops_promotion.core.gates import health
+from gitops_promotion.core.model import Verdict
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError
+from gitops_promotion.workflow.session import Place, Session
 
 Statuses = Callable[[Sequence[str]], Mapping[str, Sequence[CommitStatus]]]
 """Who is asked for the statuses of commits."""
@@ -32,12 +35,12 @@ def judge(session: Session, asked: Gate, *, expired: bool, ask: Statuses | None 
     key = (asked.group, asked.app, asked.previous)
     session.read_applications([key])
     places = [Place(group=asked.group, environment=asked.previous)]
-    points = session.timelines({key: asked.tag}, [], places, before=gate.CANDIDATES)[key]
-    stay = history.stay(points, asked.tag)
-    said = (ask or session.provider.statuses)(gate.asked(stay)) if stay else {}
-    statuses = gate.trusted(said, session.config.status_authors)
-    contexts = gate.contexts(session.config.status_contexts, asked.group, asked.previous)
-    return gate.status_gate(
+    points = session.timelines({key: asked.tag}, [], places, before=health.CANDIDATES)[key]
+    stay = deployments.stay(points, asked.tag)
+    said = (ask or session.provider.statuses)(health.asked(stay)) if stay else {}
+    statuses = health.trusted(said, session.config.status_authors)
+    contexts = health.contexts(session.config.status_contexts, asked.group, asked.previous)
+    return health.status_gate(
         group=asked.group,
         app=asked.app,
         tag=asked.tag,
@@ -47,7 +50,7 @@ def judge(session: Session, asked: Gate, *, expired: bool, ask: Statuses | None 
         contexts=contexts,
         fail_fast=session.config.fail_fast,
         expired=expired,
-        causes=gate.suspects(stay, statuses, contexts, session.blobs(())) if stay else (),
+        causes=health.suspects(stay, statuses, contexts, session.blobs(())) if stay else (),
     )
 
 
@@ -55,7 +58,7 @@ def _check_names(session: Session, asked: Gate) -> None:
     """Raise ConfigError where the statuses of another group's environment would speak for this one's."""
     config = session.config
     names = [environment.name for environment in config.environments]
-    for group, environment in gate.rivals(config.status_contexts, asked.group, asked.previous, names):
+    for group, environment in health.rivals(config.status_contexts, asked.group, asked.previous, names):
         place = Place(group=group, environment=environment)
         session.read_marked([place], [])
         if any(found == group for found, _ in markers.applications(session.files(group, environment))):

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_promotion.commands.session import Session
 from gitops_promotion.core.config import Application
-from gitops_promotion.core.feature import objects, proof
+from gitops_promotion.core.feature import manifests, proof
 from gitops_promotion.core.feature.copy import Copy
-from gitops_promotion.core.feature.fields import differences
 from gitops_promotion.core.feature.layout import Layout, suspects
-from gitops_promotion.core.feature.objects import Object
+from gitops_promotion.core.feature.manifests import Object
+from gitops_promotion.core.feature.paths import differences
 from gitops_promotion.core.feature.reach import outside
-from gitops_promotion.core.model import check_name
+from gitops_promotion.core.names import check_name
 from gitops_promotion.errors import BuildError, KustomizeError, ManifestError, RestrictedError, UsageError
 from gitops_promotion.git import Tree
 from gitops_promotion.kustomize import Kustomize
+from gitops_promotion.workflow.session import Session
 
 Finding = Callable[[], Kustomize]
 """Finds kustomize; asked only where something is to be built. Raises KustomizeError."""
@@ -43,13 +43,13 @@ class Workbench:
         kustomize = self.find()
         if not self._anywhere:
             try:
-                return objects.parse(kustomize.build(self.tree.root, self.layout.folder))
+                return manifests.parse(kustomize.build(self.tree.root, self.layout.folder))
             except RestrictedError:
                 # Flux restricts nothing but to the repository, and shared patches are often beside the environments.
                 if (named := next(outside(self.tree.files), None)) is not None:
                     raise KustomizeError(f"{named} is not in the repository: name files of the repository") from None
                 self._anywhere = True
-        return objects.parse(kustomize.build(self.tree.root, self.layout.folder, anywhere=True))
+        return manifests.parse(kustomize.build(self.tree.root, self.layout.folder, anywhere=True))
 
     def build_beside(self, edits: Mapping[str, bytes | None]) -> tuple[Object, ...]:
         """Return what the environment, which builds as it is, gives with a copy in it.

@@ -2,16 +2,19 @@
 
 import json
 
-from gitops_promotion.core import promotion
-from gitops_promotion.core.history import Point, same, stay, timeline
-from gitops_promotion.core.model import Change, Entry, PullRequest, PullRequestState, Request, Tag
+from gitops_promotion.core import due
+from gitops_promotion.core.commits import Commit, FileChange
+from gitops_promotion.core.deployments import Point, same, stay, timeline
+from gitops_promotion.core.forge import PullRequest, PullRequestState
+from gitops_promotion.core.model import Request
+from gitops_promotion.core.tags import Tag
 
 T, OLD = Tag("2"), Tag("1")
 HEX = "sha256:" + "a" * 64
 
 
-def entry(sha: str, message: str = "work", *, parents: tuple[str, ...] = ("p",), complete: bool = True) -> Entry:
-    return Entry(
+def entry(sha: str, message: str = "work", *, parents: tuple[str, ...] = ("p",), complete: bool = True) -> Commit:
+    return Commit(
         sha=sha,
         parents=parents,
         author_email="ann@example.org",
@@ -48,7 +51,7 @@ def pull(
 
 
 def why(points: list[Point], pulls: list[PullRequest]) -> str | None:
-    return promotion.provenance(stay(points, T), pulls, group="g", app="a", environment="dev")
+    return due.provenance(stay(points, T), pulls, group="g", app="a", environment="dev")
 
 
 def test_the_merge_commit_of_our_pull_request_is_the_evidence() -> None:
@@ -80,31 +83,31 @@ def test_history_that_does_not_reach_the_arrival_says_so() -> None:
 
 
 def test_late_is_only_what_the_forge_may_still_show_as_merged() -> None:
-    assert promotion.shown_late([pull(state="open")], environment="dev", tag=T)
-    assert promotion.shown_late([pull(state="merged", merge_sha=None)], environment="dev", tag=T)
-    assert not promotion.shown_late([pull(state="open", tag="3")], environment="dev", tag=T)
-    assert not promotion.shown_late([pull(state="merged", merge_sha="c")], environment="dev", tag=T)
-    assert not promotion.shown_late([], environment="dev", tag=T)
+    assert due.shown_late([pull(state="open")], environment="dev", tag=T)
+    assert due.shown_late([pull(state="merged", merge_sha=None)], environment="dev", tag=T)
+    assert not due.shown_late([pull(state="open", tag="3")], environment="dev", tag=T)
+    assert not due.shown_late([pull(state="merged", merge_sha="c")], environment="dev", tag=T)
+    assert not due.shown_late([], environment="dev", tag=T)
 
 
 def test_a_tag_the_target_had_since_and_left_is_found() -> None:
     source = [Point(entry=entry(s), tag=t) for s, t in (("c4", T), ("c3", T), ("c2", T), ("c1", OLD))]
     rolled_back = [Point(entry=entry(s), tag=t) for s, t in (("c4", OLD), ("c3", T), ("c2", OLD), ("c1", OLD))]
     long_ago = [Point(entry=entry(s), tag=t) for s, t in (("c4", OLD), ("c3", OLD), ("c2", OLD), ("c1", T))]
-    assert promotion.been_there(source, rolled_back, T) == "c3"
-    assert promotion.been_there(source, long_ago, T) == ""
-    assert promotion.been_there(source, [], T) == ""
-    assert promotion.been_there(source, source, T) == "", "it still has it: nothing was rolled back"
+    assert due.been_there(source, rolled_back, T) == "c3"
+    assert due.been_there(source, long_ago, T) == ""
+    assert due.been_there(source, [], T) == ""
+    assert due.been_there(source, source, T) == "", "it still has it: nothing was rolled back"
 
 
 def test_a_no_sticks_to_this_environment_and_tag_until_a_newer_pull_request() -> None:
     request = Request(kind="promote", group="g", app="a", tag=T, environment="dev")
     closed = pull(5, "closed")
-    assert promotion.declined(request, [closed]) == closed
-    assert promotion.declined(request, [pull(6, "open"), closed]) is None
-    assert promotion.declined(request, [pull(5, "closed", tag="1")]) is None
-    assert promotion.declined(request, [pull(5, "closed", env="qa")]) is None
-    assert promotion.declined(request, [pull(5, "closed", kind="feature")]) is None
+    assert due.declined(request, [closed]) == closed
+    assert due.declined(request, [pull(6, "open"), closed]) is None
+    assert due.declined(request, [pull(5, "closed", tag="1")]) is None
+    assert due.declined(request, [pull(5, "closed", env="qa")]) is None
+    assert due.declined(request, [pull(5, "closed", kind="feature")]) is None
 
 
 def test_a_digest_only_one_side_has_does_not_make_two_versions() -> None:
@@ -119,9 +122,9 @@ def test_a_timeline_follows_files_that_come_go_and_move() -> None:
 
     blobs = {"one": text("one"), "two": text("two"), "junk": b"x: 1\n"}
 
-    def changed(sha: str, *changes: tuple[str, str | None, str | None]) -> Entry:
-        made = tuple(Change(path=path, old=old, new=new) for path, old, new in changes)
-        return Entry(sha=sha, parents=("p",), author_email="", committer_email="", message="", changes=made)
+    def changed(sha: str, *changes: tuple[str, str | None, str | None]) -> Commit:
+        made = tuple(FileChange(path=path, old=old, new=new) for path, old, new in changes)
+        return Commit(sha=sha, parents=("p",), author_email="", committer_email="", message="", changes=made)
 
     entries = [
         changed("c5", ("g/dev/other.yaml", None, "junk")),

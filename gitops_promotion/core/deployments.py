@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitops_promotion.core import markers
-from gitops_promotion.core.model import Entry, Tag, is_manifest
-from gitops_promotion.core.scan import mentions
+from gitops_promotion.core.commits import Commit
+from gitops_promotion.core.markers.scan import is_manifest, mentions
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
 
@@ -13,7 +14,7 @@ from gitops_promotion.errors import ManifestError
 class Point:
     """A first-parent commit and the tag after it; None where the markers disagree or there is none."""
 
-    entry: Entry
+    entry: Commit
     tag: Tag | None
 
     @property
@@ -33,11 +34,11 @@ class Stay:
     points: tuple[Point, ...]
     before: tuple[Point, ...]
     current: bool
-    arrival: Entry | None
+    arrival: Commit | None
 
 
 def timeline(
-    entries: Sequence[Entry],
+    entries: Sequence[Commit],
     tip: Mapping[str, bytes],
     blobs: Mapping[str, bytes],
     *,

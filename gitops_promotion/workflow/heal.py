@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 
-from gitops_promotion.commands.deliver import failed, read_branch
 from gitops_promotion.commands.feature import feature
 from gitops_promotion.commands.feature_delete import feature_delete
-from gitops_promotion.commands.session import Session
-from gitops_promotion.commands.workbench import Finding
-from gitops_promotion.core.model import Outcome, PullRequest, read_trailers
+from gitops_promotion.core.commits import read_trailers
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.model import Outcome
 from gitops_promotion.errors import PromotionError, UsageError
+from gitops_promotion.workflow.build import Finding
+from gitops_promotion.workflow.deliver import failed, read_branch
+from gitops_promotion.workflow.session import Session
 
 _BRANCHES = "feature/"
 

@@ -8,27 +8,23 @@ and the next run finishes the work.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gitops_promotion.commands.judge import Gate, judge
-from gitops_promotion.commands.session import Session
-from gitops_promotion.core import diff, promotion
+from gitops_promotion.core import diff, due
 from gitops_promotion.core import plan as planning
-from gitops_promotion.core.model import (
+from gitops_promotion.core.commits import RefUpdate
+from gitops_promotion.core.forge import (
     OWN_CONTEXT,
     AutoMerge,
     CommitStatus,
     Draft,
-    Outcome,
-    Plan,
+    HeadState,
     PullRequest,
-    RefUpdate,
-    Request,
-    Result,
-    Standing,
     StatusState,
-    Verdict,
 )
+from gitops_promotion.core.model import Outcome, Plan, Request, Result, Verdict
 from gitops_promotion.core.plan import Proposal
 from gitops_promotion.errors import ForeignCommitsError, GitError, LeaseLostError, PromotionError, UsageError
+from gitops_promotion.workflow.judge import Gate, judge
+from gitops_promotion.workflow.session import Session
 
 ATTEMPTS = 5
 
@@ -114,7 +110,7 @@ def _propose(session: Session, intent: Intent) -> Outcome:
         plan = replace(plan, diff=diff.unified(intent.files, plan.edits))
         return replace(outcome_of(plan, "planned", "nothing was written"), plan=plan)
     pulls = _pull_requests(session, intent, plan.branch)
-    current = promotion.current(pulls, plan.base)
+    current = due.current(pulls, plan.base)
     branch = read_branch(session, plan.branch, request.group, request.app, request.feature)
     if branch is not None:
         _stop_at_others_work(session, plan, branch, current)
@@ -163,7 +159,7 @@ def _already_there(session: Session, plan: Plan) -> Outcome:
     if branch is None or plan.request.environment not in branch.proposal.environments:
         return outcome_of(plan, "unchanged", message)
     pulls = session.provider.pull_requests(head=plan.branch)
-    current = promotion.current(pulls, plan.base)
+    current = due.current(pulls, plan.base)
     if current is None:
         return outcome_of(plan, "unchanged", message)
     if current.auto_merge:
@@ -228,7 +224,7 @@ def _worth_keeping(session: Session, plan: Plan, branch: Branch, current: PullRe
     if at_tip and not plan.gated:
         return True
     if current is None:
-        standing = Standing(red=_published(session, branch.sha) == "failure")
+        standing = HeadState(red=_published(session, branch.sha) == "failure")
     else:
         standing = session.provider.standing(current)
     if standing.behind and not at_tip:
@@ -236,7 +232,7 @@ def _worth_keeping(session: Session, plan: Plan, branch: Branch, current: PullRe
     return not (plan.gated and standing.red and _would_pass_now(session, plan, standing))
 
 
-def _would_pass_now(session: Session, plan: Plan, standing: Standing) -> bool:
+def _would_pass_now(session: Session, plan: Plan, standing: HeadState) -> bool:
     """Return True if a check that failed on this head would pass on a new one, which alone runs it again.
 
     A check that is not known to be ours fails again for all we know, unless it began before the environment was seen

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitops_promotion.core.feature.objects import Plain, Value, text
+from gitops_promotion.core.feature.manifests import Plain, Value, text
 
 
 @dataclass(frozen=True, slots=True)

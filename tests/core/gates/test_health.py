@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gitops_promotion.core import gate
-from gitops_promotion.core.history import Point, Stay, stay
-from gitops_promotion.core.model import Change, CommitStatus, Entry, StatusState, Tag, Verdict
+from gitops_promotion.core.commits import Commit, FileChange
+from gitops_promotion.core.deployments import Point, Stay, stay
+from gitops_promotion.core.forge import CommitStatus, StatusState
+from gitops_promotion.core.gates import health
+from gitops_promotion.core.model import Verdict
+from gitops_promotion.core.tags import Tag
 
 T = Tag("1.4.2")
 OLD = Tag("1.4.1")
@@ -16,8 +19,8 @@ PATTERNS = ["*/webshop-dev", "*/webshop-dev/*"]
 FLUX = "kustomization/webshop-dev/2fb0a5b0"
 
 
-def entry(sha: str, *, parents: tuple[str, ...] = ("p",), changes: tuple[Change, ...] = ()) -> Entry:
-    return Entry(
+def entry(sha: str, *, parents: tuple[str, ...] = ("p",), changes: tuple[FileChange, ...] = ()) -> Commit:
+    return Commit(
         sha=sha, parents=parents, author_email="a@b", committer_email="a@b", message=f"commit {sha}", changes=changes
     )
 
@@ -38,7 +41,7 @@ def judge(
     expired: bool = False,
     causes: Sequence[str] = (),
 ) -> Verdict:
-    return gate.status_gate(
+    return health.status_gate(
         group="webshop",
         app="webui",
         tag=T,
@@ -71,7 +74,7 @@ HERE = stay(points(("c3", T), ("c2", T), ("c1", OLD), ("c0", OLD)), T)
 def test_b32_groups_whose_statuses_have_one_name_are_found(
     templates: list[str], group: str, environment: str, found: list[tuple[str, str]]
 ) -> None:
-    assert gate.rivals(templates, group, environment, ["c", "b", "b-c"]) == found
+    assert health.rivals(templates, group, environment, ["c", "b", "b-c"]) == found
 
 
 def test_green_on_the_commit_that_brought_the_tag_passes() -> None:
@@ -143,12 +146,12 @@ def test_b13_foreign_and_malformed_statuses_are_passed_over() -> None:
     ],
 )
 def test_b17_the_name_part_is_compared_whole_and_without_case(context: str, belongs: bool) -> None:
-    assert gate.belongs(context, PATTERNS) is belongs
+    assert health.belongs(context, PATTERNS) is belongs
 
 
 def test_a_pattern_without_wildcards_is_literal_text() -> None:
-    assert gate.belongs("flux/prod[1]?", ["flux/prod[1]?"])
-    assert not gate.belongs("flux/prod1x", ["flux/prod[1]?"])
+    assert health.belongs("flux/prod[1]?", ["flux/prod[1]?"])
+    assert not health.belongs("flux/prod1x", ["flux/prod[1]?"])
 
 
 def test_every_context_seen_before_must_be_green_again() -> None:
@@ -186,8 +189,8 @@ def test_superseded_without_ever_being_green_is_refused_and_green_before_that_pa
 def test_at_most_a_hundred_commits_are_asked_on_either_side_of_the_arrival() -> None:
     long = stay(points(*[(f"s{i}", T) for i in range(150)], *[(f"o{i}", OLD) for i in range(150)]), T)
     assert long is not None
-    asked = gate.asked(long)
-    assert gate.CANDIDATES == 100
+    asked = health.asked(long)
+    assert health.CANDIDATES == 100
     assert (asked[0], asked[99], asked[100], asked[-1], len(asked)) == ("s0", "s99", "o0", "o99", 200)
 
 
@@ -198,14 +201,14 @@ def test_on_failure_every_application_changed_since_the_last_green_is_named() ->
     }
 
     def bump(sha: str, app: str) -> Point:
-        change = Change(path=f"webshop/dev/{app}.yaml", old=f"{app}1", new=f"{app}2")
+        change = FileChange(path=f"webshop/dev/{app}.yaml", old=f"{app}1", new=f"{app}2")
         return Point(entry=entry(sha, changes=(change,)), tag=T if sha in ("c3", "c2") else OLD)
 
     where = stay([bump("c3", "cart"), bump("c2", "webui"), bump("c1", "older")], T)
     assert where is not None
     statuses = {"c3": [said(FLUX, "failure")], "c1": [said(FLUX)]}
-    assert gate.suspects(where, statuses, PATTERNS, blobs) == ["webshop/cart", "webshop/webui"]
-    assert gate.suspects(where, {"c3": [said(FLUX)]}, PATTERNS, blobs) == []
+    assert health.suspects(where, statuses, PATTERNS, blobs) == ["webshop/cart", "webshop/webui"]
+    assert health.suspects(where, {"c3": [said(FLUX)]}, PATTERNS, blobs) == []
 
 
 def test_hostile_text_of_a_status_stays_one_bounded_line() -> None:
@@ -232,4 +235,4 @@ def test_hostile_text_of_a_status_stays_one_bounded_line() -> None:
 def test_b16_the_genre_of_flux_counts_and_others_where_a_pattern_names_them(
     genre: str, context: str, patterns: list[str], counts: bool
 ) -> None:
-    assert gate.belongs(context, patterns, genre=genre) is counts
+    assert health.belongs(context, patterns, genre=genre) is counts

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from gitops_promotion.core.model import is_name
-from gitops_promotion.core.scalars import comments, line_at
+from gitops_promotion.core.markers.scalars import comments, line_at
+from gitops_promotion.core.names import is_name
 from gitops_promotion.errors import ManifestError
 
 Part = Literal["image", "tag", "name", "digest"]
@@ -159,3 +159,9 @@ def _name(comment: str) -> _Name | None:
     elif part not in _PARTS or rest == ["image"] or rest == [""]:
         wrong = f"the suffix of {text!r} is unknown: use :tag, :name, :digest or none"
     return _Name(group=group, app=app, part=cast("Part", part), wrong=wrong, exact=exact)
+
+
+def is_manifest(path: str) -> bool:
+    """Return True if Flux would look for markers in a file of that name (FLUX 1)."""
+    name = path.rpartition("/")[2]
+    return name.endswith((".yaml", ".yml")) or name == "Kustomization"

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from gitops_promotion.core.model import Tag
-from gitops_promotion.core.reference import Reference, check_image, is_plain_string
-from gitops_promotion.core.scan import Marker, Scan, mentions, scan
+from gitops_promotion.core.markers.scan import Marker, Scan, mentions, scan
+from gitops_promotion.core.tags import ImageReference, Tag, check_image, is_plain_string
 from gitops_promotion.errors import ManifestError, UsageError
 
 _LISTED = 10
@@ -132,8 +131,8 @@ def _whole(marker: Marker) -> bool:
     return ":" in marker.value.partition("@")[0]
 
 
-def _reference(marker: Marker) -> Reference:
-    reference = Reference.parse(marker.value)
+def _reference(marker: Marker) -> ImageReference:
+    reference = ImageReference.parse(marker.value)
     if reference is None:
         _fail(marker, "is not an image reference: write name[:tag][@digest]")
     if marker.part == "image" and marker.key in ("tag", "newTag") and not _looks_whole(marker.value):
@@ -177,8 +176,8 @@ def _checked_tag(marker: Marker) -> Tag:
 def _new_value(marker: Marker, tag: Tag, image: str) -> str:
     match marker.part:
         case "name" if image:
-            reference = Reference.parse(marker.value) or Reference(image)
-            return str(Reference(image, reference.tag, reference.digest))
+            reference = ImageReference.parse(marker.value) or ImageReference(image)
+            return str(ImageReference(image, reference.tag, reference.digest))
         case "name":
             return marker.value
         case "digest":

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gitops_promotion.core import templates
-from gitops_promotion.core.document import Document, Entry, is_empty, line_of
-from gitops_promotion.core.model import check_name, is_name, quoted
-from gitops_promotion.core.templates import BRANCHES, PATH, Flow
+from gitops_promotion.core import layout
+from gitops_promotion.core.config.document import Document, Entry, is_empty, line_of
+from gitops_promotion.core.layout import BRANCHES, PATH, Flow
+from gitops_promotion.core.names import check_name, is_name, quoted
 from gitops_promotion.errors import UsageError
 
 MergeMethod = Literal["merge", "squash", "rebase", ""]
@@ -114,7 +114,7 @@ class Config:
 
         The one place where names become paths (DESIGN 10).
         """
-        return templates.fill(
+        return layout.fill(
             self.path_template, group=check_name("group", group), env=check_name("environment", environment)
         )
 
@@ -131,13 +131,13 @@ class Config:
 
         The one place where names become refs (DESIGN 10). Different names may share one: see `rivals`.
         """
-        name = templates.fill(
+        name = layout.fill(
             self.branch_template,
             group=check_name("group", group),
             app=check_name("application", app),
             env=check_name("environment", environment),
         )
-        if fault := templates.ref_fault(name):
+        if fault := layout.ref_fault(name):
             raise UsageError(f"{group}/{app} in {environment} makes the branch {name!r}, which {fault}: rename one")
         return name
 
@@ -145,20 +145,20 @@ class Config:
         """Return a feature's branch, without `refs/heads/`; different names may share one. Raises UsageError."""
         names = (check_name("group", group), check_name("application", app), check_name("feature", feature))
         name = f"feature/{'-'.join(names)}"
-        if fault := templates.ref_fault(name):
+        if fault := layout.ref_fault(name):
             raise UsageError(f"feature {feature} of {group}/{app} makes the branch {name!r}, which {fault}: rename one")
         return name
 
     def rivals(self, group: str, app: str, environment: str) -> list[tuple[str, str]]:
         """Return every other (group, application) whose branch, into any environment, would be this one's (B32)."""
         branch = self.branch(group, app, environment)
-        fitting = templates.rivals(self.branch_template, branch, [known.name for known in self.environments])
+        fitting = layout.rivals(self.branch_template, branch, [known.name for known in self.environments])
         return [pair for pair in fitting if pair != (group, app) and all(map(is_name, pair))]
 
     @property
     def branch_prefix(self) -> str:
         """What all promotion branches begin with, up to and with a slash: `promote/`."""
-        return templates.prefix(self.branch_template)
+        return layout.prefix(self.branch_template)
 
 
 def duration(text: str) -> float:
@@ -197,10 +197,10 @@ def parse(source: bytes | str, file: str) -> Config:
         branch_template=document.checked(
             top.get("branchTemplate"),
             "branchTemplate",
-            lambda text: templates.branch_fault(text, written),
+            lambda text: layout.branch_fault(text, written),
             BRANCHES[flow],
         ),
-        path_template=document.checked(top.get("pathTemplate"), "pathTemplate", templates.path_fault, PATH),
+        path_template=document.checked(top.get("pathTemplate"), "pathTemplate", layout.path_fault, PATH),
         status_contexts=_contexts(document, top.get("statusContext")),
         status_authors=_names(document, top.get("statusAuthors"), "statusAuthors", _login_fault),
         check_run_apps=_names(document, top.get("checkRunApps"), "checkRunApps", _slug_fault),
@@ -347,7 +347,7 @@ def _name_fault(noun: str, text: str) -> str:
 
 
 def _context_fault(text: str) -> str:
-    return templates.fault(text, ("group", "env"), ("env",))
+    return layout.fault(text, ("group", "env"), ("env",))
 
 
 def _identity_fault(text: str) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from gitops_promotion.core.feature.fields import containers, pod_templates, slots
-from gitops_promotion.core.feature.objects import Object, Value, strings, text
+from gitops_promotion.core.feature.manifests import Object, Value, strings, text
+from gitops_promotion.core.feature.paths import containers, pod_templates, slots
 
 _ORIGINS = ("config.kubernetes.io/origin", "alpha.config.kubernetes.io/transformations")
 _PRUNE = "kustomize.toolkit.fluxcd.io/prune"

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
-from gitops_promotion.core.history import Point, Stay, same
-from gitops_promotion.core.model import Entry, PullRequest, Request, Tag
-from gitops_promotion.core.texts import read_metadata
+from gitops_promotion.core.commits import Commit
+from gitops_promotion.core.deployments import Point, Stay, same
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.model import Request
+from gitops_promotion.core.pull_request_text import read_metadata
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import UsageError
 
 
@@ -64,7 +67,7 @@ def been_there(source: Sequence[Point], target: Sequence[Point], tag: Tag) -> st
     return next((point.sha for point in target[:length] if same(point.tag, tag)), "")
 
 
-def changed_by_hand(source: Sequence[Point], target: Sequence[Point], tag: Tag) -> Entry | None:
+def changed_by_hand(source: Sequence[Point], target: Sequence[Point], tag: Tag) -> Commit | None:
     """Return the commit that gave `target` the tag it has, if it came after `tag` arrived in `source`; None if before.
 
     Both are timelines of the same history. Unless it is a promotion's merge, it is a person's newer word, such as a

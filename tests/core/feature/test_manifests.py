@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from gitops_promotion.core.feature.objects import Object, Plain, Value, parse, text, write
+from gitops_promotion.core.feature.manifests import Object, Plain, Value, parse, text, write
 from gitops_promotion.errors import KustomizeError
 
 HEAD = b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n"

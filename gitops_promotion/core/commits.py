@@ -1,0 +1,103 @@
+"""git's nouns: commits, what they change, refs, trailers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """One path of a diff; the blobs are object ids, None where the path did not or does not exist."""
+
+    path: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit of a log with what it changed; `complete` is False where a shallow clone hides its parents."""
+
+    sha: str
+    parents: tuple[str, ...]
+    author_email: str
+    committer_email: str
+    message: str
+    changes: tuple[FileChange, ...]
+    complete: bool = True
+
+    @property
+    def trailers(self) -> dict[str, str]:
+        """The `Key: value` lines of the message's last paragraph."""
+        return read_trailers(self.message)
+
+
+def read_time(text: str) -> datetime | None:
+    """Return a trailer's time, None if it is none or has no time zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
+
+
+def read_trailers(message: str) -> dict[str, str]:
+    """Return the `Key: value` lines of a commit message's last paragraph."""
+    paragraph = message.strip().rpartition("\n\n")[2]
+    pairs = (line.partition(": ") for line in paragraph.split("\n"))
+    return {key: value.strip() for key, colon, value in pairs if colon}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refs:
+    """What the remote answered: its default branch ("" where its HEAD names none) and refs by full name."""
+
+    default_branch: str
+    shas: Mapping[str, str]
+
+    def branch(self, name: str) -> str | None:
+        """Return the commit of a branch, None if the remote has none of that name."""
+        return self.shas.get(f"refs/heads/{name}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefUpdate:
+    """One ref of a push: `new` None deletes; `expected` is what must be there now, None if it must not exist."""
+
+    ref: str
+    new: str | None
+    expected: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """A merge that was tried: `sha` is the commit, or None and `conflicts` names the paths in the way."""
+
+    sha: str | None
+    conflicts: tuple[str, ...] = ()
+
+
+class Store(Protocol):
+    """What the `local` provider needs of a repository: refs and objects of its remote, changed by compare-and-swap."""
+
+    def refs(self, *patterns: str) -> Refs:
+        """Ask the remote for its refs whose full names match the patterns (as `git ls-remote` does)."""
+
+    def fetch(self, *refs: str) -> dict[str, str]:
+        """Bring these refs' objects here; returns the object of each by full name. Raises GitError if one is gone."""
+
+    def read_objects(self, shas: Sequence[str]) -> dict[str, bytes]:
+        """Return the contents of blobs that were fetched or written before."""
+
+    def write_blob(self, content: bytes) -> str:
+        """Store a blob here and return its object id; only a push makes it known to others."""
+
+    def merge(self, base: str, head: str, message: str) -> Merge:
+        """Make a merge commit of two commits that were fetched, or name the conflicts."""
+
+    def brought_by(self, tip: str, head: str) -> str | None:
+        """Return the first-parent commit of `tip` that brought `head` in, `head` itself where it is one of them."""
+
+    def push(self, updates: Sequence[RefUpdate]) -> None:
+        """Change all refs or none. Raises LeaseLostError if any is not what was expected or nothing was changed."""

@@ -1,0 +1,1 @@
+"""Gates: what must be true before a pull request into an environment may merge; one file a gate."""
