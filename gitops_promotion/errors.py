@@ -1,81 +1,114 @@
 """All errors of the program and their exit codes.
 
-An error's text is one line that says what went wrong, where, and what to do next. `cli.main` is the only place that
-catches them; the exit codes are those of `docs/exit-codes.md`.
+The text of an error is one line: the problem, its place and the next step. The command line catches errors in one
+place; docs/exit-codes.md lists the exit codes.
 """
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong in a file. `line` counts from 1; 0 stands for the whole file."""
+
+    path: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        """Return `path:line: text`."""
+        return f"{self.path}:{self.line}: {self.text}" if self.line else f"{self.path}: {self.text}"
 
 
 class PromotionError(Exception):
-    """Any failure this program names itself; `exit_code` is what the process ends with."""
+    """Base of all errors that the program raises itself; `exit_code` is the exit code of the process.
+
+    `faults` are the lines of files that must change, () for errors that are not about a file.
+    """
 
     exit_code = 1
+    faults: tuple[Fault, ...] = ()
+
+
+class FileError(PromotionError):
+    """A file of the repository cannot be used as it is."""
+
+    exit_code = 2
+
+    def __init__(self, message: str = "", *, faults: Iterable[Fault] = ()) -> None:
+        """Keep the faults; without a message they are the text, one a line."""
+        self.faults = tuple(faults)
+        super().__init__(message or "\n".join(map(str, self.faults)))
+
+    @classmethod
+    def at(cls, path: str, line: int, text: str) -> Self:
+        """Return the error for one fault."""
+        return cls(faults=(Fault(path, line, text),))
 
 
 class UsageError(PromotionError):
-    """A flag, name or tag that cannot be used as given."""
+    """An option, a name or a tag is not valid."""
 
     exit_code = 2
 
 
-class ConfigError(PromotionError):
-    """The configuration file is missing or wrong; the text carries one `file:line: what` a line."""
-
-    exit_code = 2
+class ConfigError(FileError):
+    """The configuration file is missing or not valid; the text has one `path:line: problem` a line."""
 
 
-class ManifestError(PromotionError):
-    """A manifest carries this application's marker but cannot be edited, or carries none; names file and line."""
-
-    exit_code = 2
+class ManifestError(FileError):
+    """No manifest has a marker of the application, or a manifest with its marker cannot be edited."""
 
 
 class ForeignCommitsError(PromotionError):
-    """A promotion branch holds commits of a person, which are never overwritten."""
+    """A promotion branch has commits of a person, which the program does not overwrite."""
 
     exit_code = 2
 
 
 class KustomizeError(PromotionError):
-    """There is no kustomize, or the environment does not build, or not as intended."""
+    """kustomize is not installed, or it cannot build an environment, or the result is not the intended one."""
 
     exit_code = 2
 
 
 class BuildError(KustomizeError):
-    """kustomize does not build an environment; `said` is its reason alone."""
+    """kustomize cannot build an environment; `said` is the reason that kustomize gives."""
 
     def __init__(self, message: str, said: str) -> None:
-        """Keep both."""
+        """Keep the reason beside the message."""
         super().__init__(message)
         self.said = said
 
 
 class RestrictedError(BuildError):
-    """A kustomization names a file that is not below its own folder."""
+    """A kustomization names a file outside its own folder."""
 
 
 class GitError(PromotionError):
-    """Git failed, or the repository or its remote cannot be used."""
+    """git failed, or the repository or its remote cannot be used."""
 
     exit_code = 5
 
 
 class LeaseLostError(GitError):
-    """A remote ref moved since it was read: nothing of the push arrived; read again and decide anew."""
+    """A remote ref changed since it was read: the push changed nothing. Read the remote and decide again."""
 
 
 class ProviderError(PromotionError):
-    """The forge refused or answered with something unusable."""
+    """The forge refused a request, or its response cannot be used."""
 
     exit_code = 6
 
 
 class AuthError(ProviderError):
-    """The forge, or git over HTTP, does not accept the token, or the token lacks a permission."""
+    """The forge, or git over HTTP, rejects the token, or the token lacks a permission."""
 
 
 class TransientError(ProviderError):
-    """The forge failed in a way that passes; `retry_after` seconds are its own wish, if it gave one."""
+    """A failure that a later request may not meet; `retry_after` is the pause in seconds that the forge asks for."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)

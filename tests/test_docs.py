@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, get_args
@@ -133,7 +132,11 @@ def test_the_order_of_exit_codes_is_the_programs() -> None:
     codes = [int(code) for code in order[1].split(", ")]
 
     def outcome(code: int) -> Outcome:
-        return replace(Outcome(result="failed" if code else "opened", message=""), failure=code)
+        if not code:
+            return Outcome(result="opened", message="")
+        if code in (3, 4):
+            return Outcome(result="refused" if code == 3 else "timed-out", message="")
+        return Outcome.failed(next(kind for kind in kinds() if kind.exit_code == code)(""))
 
     for first, second in product(range(len(codes)), repeat=2):
         both = [outcome(codes[first]), outcome(codes[second])]

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,7 +108,7 @@ def verb(function: Callable[..., "Sequence[Outcome] | View"]) -> Callable[..., N
     @functools.wraps(function)
     def run(*, output: str, verbose: bool, quiet: bool, **kwargs: Any) -> None:
         from gitops_promotion import ci, render
-        from gitops_promotion.core.model import Outcome, exit_code
+        from gitops_promotion.core.model import exit_code
 
         terminal = Terminal(
             verbose=verbose,
@@ -124,18 +124,7 @@ def verb(function: Callable[..., "Sequence[Outcome] | View"]) -> Callable[..., N
                 outcomes = function(terminal, **kwargs)
         except PromotionError as error:
             terminal.error(str(error))
-            asked = {
-                name: terminal.mask(str(kwargs.get(name) or "")) for name in ("group", "app", "environment", "tag")
-            }
-            failure = Outcome(
-                result="failed",
-                message=terminal.mask(str(error)),
-                failure=error.exit_code,
-                group=asked["group"],
-                app=asked["app"],
-                environment=asked["environment"],
-                tag=asked["tag"],
-            )
+            failure = replace(_failed(error, kwargs, terminal.mask), message=terminal.mask(str(error)))
             if output == "json":
                 terminal.result(render.as_json([failure]))
             _tell_runner(terminal, function.__name__.replace("_", "-"), [failure])
@@ -152,6 +141,15 @@ def verb(function: Callable[..., "Sequence[Outcome] | View"]) -> Callable[..., N
         sys.exit(exit_code(outcomes))
 
     return run
+
+
+def _failed(error: PromotionError, options: Mapping[str, object], mask: Callable[[str], str]) -> "Outcome":
+    from gitops_promotion.core.model import Outcome
+
+    group, app, environment, tag = (
+        mask(str(options.get(name) or "")) for name in ("group", "app", "environment", "tag")
+    )
+    return Outcome.failed(error, group=group, app=app, environment=environment, tag=tag)
 
 
 def _refuse_macros(given: Mapping[str, object]) -> None:

@@ -393,4 +393,4 @@ def _merged(session: Session, outcome: Outcome) -> Outcome:
 
 def _failed(subject: Subject, error: PromotionError) -> Outcome:
     outcome = _outcome(subject, None, "failed", (str(error),))
-    return replace(outcome, failure=error.exit_code, pull_request=subject.pull_request)
+    return replace(outcome, error=error, pull_request=subject.pull_request)

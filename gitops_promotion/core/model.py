@@ -1,12 +1,13 @@
 """The nouns of a promotion: what is requested, planned, decided, and what became of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol, Self
 
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.tags import NO_TAG, Tag
+from gitops_promotion.errors import Fault, PromotionError
 
 Kind = Literal["promote", "feature", "remove"]
 Decision = Literal["pass", "wait", "refuse"]
@@ -77,9 +78,32 @@ class Verdict:
     at: datetime | None = None
 
 
+class Subject(Protocol):
+    """What an outcome is about, such as a request or a question for the gates."""
+
+    @property
+    def group(self) -> str:
+        """Its group."""
+
+    @property
+    def app(self) -> str:
+        """Its application, "" for several."""
+
+    @property
+    def environment(self) -> str:
+        """The environment that the tag goes into."""
+
+    @property
+    def tag(self) -> Tag:
+        """Its tag."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one promotion or one check. A failed one carries the exit code of its error."""
+    """The result of one promotion or one check. A failed one keeps its error: code that decides asks for its class.
+
+    `of`, `of_plan` and `failed` fill in the names.
+    """
 
     result: Result
     message: str
@@ -96,15 +120,55 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     plan: Plan | None = None
     diff: str = ""
-    failure: int = field(default=1, repr=False)
+    error: PromotionError | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, subject: Subject | None, result: Result, message: str) -> Self:
+        """Return an outcome with the names of its subject; None for a run that is about no application."""
+        if subject is None:
+            return cls(result=result, message=message)
+        return cls(
+            result=result,
+            message=message,
+            group=subject.group,
+            app=subject.app,
+            environment=subject.environment,
+            tag=str(subject.tag),
+        )
+
+    @classmethod
+    def of_plan(cls, plan: Plan, result: Result, message: str) -> Self:
+        """Return an outcome with the names, the branch and the warnings of a plan."""
+        return replace(
+            cls.of(plan.request, result, message),
+            previous_tag=plan.previous_tag,
+            branch=plan.branch,
+            feature_url=plan.url,
+            warnings=plan.warnings,
+        )
+
+    @classmethod
+    def failed(
+        cls, error: PromotionError, *, group: str = "", app: str = "", environment: str = "", tag: str = ""
+    ) -> Self:
+        """Return the outcome of what ended with an error, while others of the run may go on."""
+        return cls(
+            result="failed", message=str(error), error=error, group=group, app=app, environment=environment, tag=tag
+        )
 
     @property
     def exit_code(self) -> int:
-        """0 done, 3 refused, 4 timed out; a failed outcome has its error's code."""
-        return {"refused": 3, "timed-out": 4, "failed": self.failure}.get(self.result, 0)
+        """0 for success, 3 for refused, 4 for timed out; a failed outcome has the exit code of its error."""
+        failure = self.error.exit_code if self.error else PromotionError.exit_code
+        return {"refused": 3, "timed-out": 4, "failed": failure}.get(self.result, 0)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The lines of files that its error is about."""
+        return self.error.faults if self.error else ()
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """Return the one exit code of several outcomes: what a person must fix first wins (DESIGN 9)."""
+    """Return the exit code of a run: of several, the one that a person must act on first (docs/exit-codes.md)."""
     codes = {outcome.exit_code for outcome in outcomes}
     return next((code for code in (1, 6, 5, 2, 3, 4) if code in codes), 0)

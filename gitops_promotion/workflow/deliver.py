@@ -343,22 +343,9 @@ def _report(plan: Plan, result: Result, head_sha: str, pull_request: PullRequest
 
 def outcome_of(plan: Plan, result: Result, message: str) -> Outcome:
     """Return an outcome that carries the plan's names and warnings."""
-    return Outcome(
-        result=result,
-        message=message,
-        group=plan.request.group,
-        app=plan.request.app,
-        environment=plan.request.environment,
-        tag=str(plan.request.tag),
-        previous_tag=plan.previous_tag,
-        branch=plan.branch,
-        feature_url=plan.url,
-        warnings=plan.warnings,
-    )
+    return Outcome.of_plan(plan, result, message)
 
 
 def failed(error: PromotionError, *, group: str = "", app: str = "", environment: str = "") -> Outcome:
     """Return the outcome of one promotion that failed while others go on."""
-    return Outcome(
-        result="failed", message=str(error), failure=error.exit_code, group=group, app=app, environment=environment
-    )
+    return Outcome.failed(error, group=group, app=app, environment=environment)

@@ -133,6 +133,14 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not Terminal().paints
 
 
+def test_python_m_runs_the_command_line(tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "gitops_promotion"]
+    done = subprocess.run([*program, "promote", "--sourcedir", str(tmp_path)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("error: ")) == (5, 1), done.stderr
+    helped = subprocess.run([*program, "--help"], capture_output=True, text=True)
+    assert "Move container images" in helped.stdout
+
+
 def test_help_imports_click_alone() -> None:
     script = (
         "import sys\nfrom gitops_promotion import cli\n"

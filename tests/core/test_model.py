@@ -13,7 +13,7 @@ from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.config import duration
 from gitops_promotion.core.diff import unified
 from gitops_promotion.core.feature.names import clean
-from gitops_promotion.core.model import Outcome, Request, Result, exit_code
+from gitops_promotion.core.model import Outcome, Plan, Request, Result, exit_code
 from gitops_promotion.core.names import check_name, is_name
 from gitops_promotion.core.pull_request_text import (
     BODY_LIMIT,
@@ -25,7 +25,15 @@ from gitops_promotion.core.pull_request_text import (
     title,
 )
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import UsageError
+from gitops_promotion.errors import (
+    ConfigError,
+    Fault,
+    GitError,
+    ManifestError,
+    PromotionError,
+    ProviderError,
+    UsageError,
+)
 
 HEX = "sha256:" + "0123456789abcdef" * 4
 REQUEST = Request(kind="promote", group="webshop", app="webui", tag=Tag("1.4.2"), environment="qa")
@@ -173,20 +181,78 @@ def test_no_text_ends_its_code_span_or_its_line(text: str) -> None:
         (["opened", "skipped", "declined", "planned", "unchanged", "passed", "merged", "updated"], 0),
         (["timed-out", "passed"], 4),
         (["timed-out", "refused"], 3),
-        (["refused", 2], 2),
-        ([2, 5], 5),
-        ([5, 6, 2], 6),
-        ([6, 1, "refused"], 1),
+        (["refused", ManifestError], 2),
+        ([ConfigError, GitError], 5),
+        ([GitError, ProviderError, UsageError], 6),
+        ([ProviderError, PromotionError, "refused"], 1),
     ],
 )
-def test_what_must_be_fixed_first_is_the_exit_code_of_several(results: list[Result | int], code: int) -> None:
+def test_the_exit_code_of_several_outcomes_is_that_of_the_most_urgent(
+    results: list[Result | type[PromotionError]], code: int
+) -> None:
     outcomes = [
-        Outcome(result="failed", message="", failure=result)
-        if isinstance(result, int)
-        else Outcome(result=result, message="")
+        Outcome(result=result, message="") if isinstance(result, str) else Outcome.failed(result(""))
         for result in results
     ]
     assert exit_code(outcomes) == code
+
+
+REQUEST = Request(kind="promote", group="webshop", app="webui", environment="qa", tag=Tag("1.4.2"))
+
+
+def test_an_outcome_has_the_names_of_its_request() -> None:
+    outcome = Outcome.of(REQUEST, "skipped", "not today")
+    assert (outcome.result, outcome.message) == ("skipped", "not today")
+    assert (outcome.group, outcome.app, outcome.environment, outcome.tag) == ("webshop", "webui", "qa", "1.4.2")
+    assert Outcome.of(None, "skipped", "not today") == Outcome(result="skipped", message="not today")
+
+
+def test_an_outcome_of_a_plan_has_its_branch_and_warnings_too() -> None:
+    plan = Plan(
+        request=REQUEST,
+        branch="promote/webshop-webui",
+        base="main",
+        base_sha="1" * 40,
+        previous_tag="1.4.1",
+        message="",
+        title="",
+        body="",
+        auto_merge=False,
+        gated=False,
+        edits={},
+        url="https://pr-1.example.com",
+        warnings=("odd",),
+    )
+    outcome = Outcome.of_plan(plan, "planned", "nothing was written")
+    assert outcome == Outcome(
+        result="planned",
+        message="nothing was written",
+        group="webshop",
+        app="webui",
+        environment="qa",
+        tag="1.4.2",
+        previous_tag="1.4.1",
+        branch="promote/webshop-webui",
+        feature_url="https://pr-1.example.com",
+        warnings=("odd",),
+    )
+
+
+def test_a_failed_outcome_keeps_its_error_and_the_faults_of_it() -> None:
+    error = ManifestError(faults=[Fault("dev/web.yaml", 3, "is odd"), Fault("dev/web.yaml", 0, "is long")])
+    outcome = Outcome.failed(error, group="webshop", app="webui", environment="dev", tag="1")
+    assert outcome.error is error
+    assert outcome.message == "dev/web.yaml:3: is odd\ndev/web.yaml: is long"
+    assert outcome.faults == error.faults
+    assert (outcome.group, outcome.app, outcome.environment, outcome.tag) == ("webshop", "webui", "dev", "1")
+    assert Outcome.failed(GitError("git failed")).faults == Outcome(result="merged", message="").faults == ()
+
+
+def test_one_fault_makes_an_error() -> None:
+    error = ConfigError.at("gitops-promotion.yaml", 7, "is not a list")
+    assert str(error) == "gitops-promotion.yaml:7: is not a list"
+    assert error.faults == (Fault("gitops-promotion.yaml", 7, "is not a list"),)
+    assert ConfigError("there is no configuration").faults == ()
 
 
 def test_a_diff_shows_line_ends_and_missing_final_newlines_as_git_does() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from gitops_promotion.errors import ConfigError
+from gitops_promotion.errors import ConfigError, Fault
 
 Node = Any  # ruamel's nodes share no typed interface: `id`, `tag`, `value`, `style` and `start_mark` are used
 
@@ -45,7 +45,7 @@ class Document:
         """Read exactly one document; `file` is its name in messages. Raises ConfigError for what is no YAML."""
         text = _decode(source, file) if isinstance(source, bytes) else source
         if len(text) > _MAX_CHARACTERS:
-            raise ConfigError(f"{file}:1: larger than {_MAX_CHARACTERS} characters, split or shorten it")
+            raise ConfigError.at(file, 1, f"larger than {_MAX_CHARACTERS} characters, split or shorten it")
         return cls(text, _compose(text, file), file)
 
     def fail(self, line: int, text: str) -> None:
@@ -55,7 +55,7 @@ class Document:
     def finish(self) -> None:
         """Raise ConfigError with every complaint, in the order of lines, if there is any."""
         if self._faults:
-            raise ConfigError("\n".join(f"{self._file}:{line}: {text}" for line, text in sorted(self._faults)))
+            raise ConfigError(faults=[Fault(self._file, line, text) for line, text in sorted(self._faults)])
 
     def mapping(self, entry: Entry | None, where: str, known: tuple[str, ...] | None) -> dict[str, Entry]:
         """Return the entries of an optional mapping by key; `known` None means that the keys are names."""
@@ -107,7 +107,7 @@ class Document:
     def _visit(self) -> None:
         self._visits_left -= 1
         if self._visits_left < 0:
-            raise ConfigError(f"{self._file}:1: its aliases stand for too much, write the repeated parts out")
+            raise ConfigError.at(self._file, 1, "its aliases stand for too much, write the repeated parts out")
 
     def items(self, entry: Entry | None, where: str, example: str) -> list[Entry]:
         """Return the items of an optional list; `example` is shown where it is none."""
@@ -170,7 +170,7 @@ def _decode(source: bytes, file: str) -> str:
         return source.decode("utf-8")
     except UnicodeDecodeError as error:
         line = source.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{file}:{line}: is not UTF-8 text, save it as UTF-8") from None
+        raise ConfigError.at(file, line, "is not UTF-8 text, save it as UTF-8") from None
 
 
 def _compose(text: str, file: str) -> Node:
@@ -184,21 +184,21 @@ def _compose(text: str, file: str) -> Node:
     try:
         root = yaml.compose(text)
     except RecursionError:
-        raise ConfigError(f"{file}:1: is nested too deeply, write it with fewer levels") from None
+        raise ConfigError.at(file, 1, "is nested too deeply, write it with fewer levels") from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise ConfigError(f"{file}:{line}: has a character that YAML forbids, remove it") from None
+        raise ConfigError.at(file, line, "has a character that YAML forbids, remove it") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = _one_line(f"{error.problem or ''} {error.context or ''}".strip())
         # An open quote or bracket is noticed at the end of the file, and mended where it begins.
         start = f" begun on line {error.context_mark.line + 1}" if error.context and error.context_mark else ""
         line = mark.line + 1 if mark else 1
-        raise ConfigError(f"{file}:{line}: is not valid YAML here, correct it: {what}{start}") from None
+        raise ConfigError.at(file, line, f"is not valid YAML here, correct it: {what}{start}") from None
     except YAMLError as error:
-        raise ConfigError(f"{file}:1: is not valid YAML, correct it: {_one_line(str(error))}") from None
+        raise ConfigError.at(file, 1, f"is not valid YAML, correct it: {_one_line(str(error))}") from None
     if root is None:
-        raise ConfigError(f"{file}:1: is empty, it needs at least 'environments: [{{name: dev, auto: true}}]'")
+        raise ConfigError.at(file, 1, "is empty, it needs at least 'environments: [{name: dev, auto: true}]'")
     return root
 
 
