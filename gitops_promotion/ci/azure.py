@@ -6,10 +6,11 @@ CommandStringConvertor.cs, TaskCommandExtension.cs.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-from gitops_promotion.ci.values import HEADS, CIContext, Level, Published, branch, number, sha_or_none
+from gitops_promotion.ci.values import HEADS, CIContext, Level, Published, branch, number, person, sha_or_none
 
 OUTPUT_LIMIT = 30_000
 """Characters of an output: it becomes a variable of every later step's environment, and Windows takes 32,767 for one.
@@ -19,11 +20,30 @@ Linux takes 128 KiB, and starts no program at all with a longer one.
 
 _EVENTS = {"pullrequest": "pull_request", "individualci": "push", "batchedci": "push"}
 _NO_GIT = ("tfsversioncontrol", "svn")
+# Accounts that no person signs in with; they queue builds for schedules and for pushes by pipelines:
+# https://learn.microsoft.com/azure/devops/pipelines/build/variables#identity_values
+_SERVICE = re.compile(
+    r"^Microsoft\.VisualStudio\.Services\.|\bBuild Service\b|\bProject Collection Service Accounts$|\[bot\]$",
+    re.IGNORECASE,
+)
 _MERGE = re.compile(r"refs/pull/([0-9]+)/merge")
 
 
 def context(environ: Mapping[str, str]) -> CIContext:
     """Return what the runner says. Raises UsageError."""
+    return replace(_build_context(environ), actor=_actor(environ))
+
+
+def _actor(environ: Mapping[str, str]) -> str:
+    """Return the person for whom the build was queued: the mail address, as votes name people, else the name."""
+    mail, name = "BUILD_REQUESTEDFOREMAIL", "BUILD_REQUESTEDFOR"
+    if _value(environ, "BUILD_REASON").lower() == "schedule" or _SERVICE.search(_value(environ, name)):
+        return ""
+    variable = mail if _value(environ, mail) else name
+    return person(variable, _value(environ, variable))
+
+
+def _build_context(environ: Mapping[str, str]) -> CIContext:
     reason = _value(environ, "BUILD_REASON").lower()
     url = _run_url(environ)
     if source := _value(environ, "SYSTEM_PULLREQUEST_SOURCEBRANCH"):

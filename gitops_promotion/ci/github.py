@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from gitops_promotion.ci.values import (
     Published,
     branch,
     number,
+    person,
     refuse,
     sha,
     sha_or_none,
@@ -36,6 +38,19 @@ _WISHES = ("group", "app", "tag")
 
 def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
     """Return what the runner says. Raises UsageError."""
+    return replace(_event_context(environ, read), actor=_actor(environ))
+
+
+def _actor(environ: Mapping[str, str]) -> str:
+    """Return the person who started, or re-ran, this run."""
+    # A schedule names whoever edited its cron line last, who started nothing.
+    if environ.get("GITHUB_EVENT_NAME") == "schedule":
+        return ""
+    login = person("GITHUB_TRIGGERING_ACTOR", environ.get("GITHUB_TRIGGERING_ACTOR", ""))
+    return "" if login.endswith("[bot]") else login
+
+
+def _event_context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
     event = environ.get("GITHUB_EVENT_NAME", "")
     url = ""
     if environ.get("GITHUB_REPOSITORY") and environ.get("GITHUB_RUN_ID"):

@@ -25,7 +25,9 @@ class CIContext:
     pushed to or the pull request's own, without `refs/heads/`, "" for a tag; `head_sha` is its commit, never the
     runner's temporary merge (B20). `before` and `after` are a push's or a merge group's range, both or neither.
     `foreign`: the pull request comes from another repository, so its branch is none of ours (B25). `status_context`
-    names the commit status whose arrival is the event.
+    names the commit status whose arrival is the event. `actor` is the person whom the runner names as the one who
+    started this run: a login on GitHub, a mail address (else a name) on Azure Pipelines; "" for a bot, for a schedule
+    and where the runner names nobody.
     """
 
     runner: Runner = ""
@@ -38,6 +40,7 @@ class CIContext:
     after: str = ""
     run_url: str = ""
     status_context: str = ""
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,11 @@ def sha_or_none(name: str, text: str) -> str:
 def number(name: str, text: str) -> int:
     """Return the number of a pull request. Raises UsageError."""
     return int(text) if re.fullmatch(r"[1-9][0-9]{0,17}", text) else refuse(name, text)
+
+
+def person(name: str, text: str) -> str:
+    """Return the name of a person, "" for none. Raises UsageError."""
+    return text if text.isprintable() and len(text) <= 256 else refuse(name, text)
 
 
 def refuse(name: str, found: object) -> NoReturn:

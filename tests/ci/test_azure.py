@@ -91,6 +91,47 @@ def test_a_value_of_azure_that_cannot_be_is_named(name: str, value: str) -> None
         context(environ, nothing_is_read)
 
 
+ANN = {"BUILD_REQUESTEDFOR": "Ann Lee", "BUILD_REQUESTEDFOREMAIL": "ann@example.org"}
+
+
+def actor(**more: str) -> str:
+    return context({**AZURE, **more}, nothing_is_read).actor
+
+
+@pytest.mark.parametrize("reason", ["Manual", "IndividualCI", "PullRequest", "ResourceTrigger"])
+def test_the_actor_on_azure_is_the_person_the_build_was_queued_for(reason: str) -> None:
+    assert actor(BUILD_REASON=reason, **ANN) == "ann@example.org"
+    # A server of one's own need not know anybody's address.
+    assert actor(BUILD_REASON=reason, BUILD_REQUESTEDFOR="Ann Lee", BUILD_REQUESTEDFOREMAIL="") == "Ann Lee"
+    macro = "$(Build.RequestedForEmail)"
+    assert actor(BUILD_REASON=reason, BUILD_REQUESTEDFOR="Ann Lee", BUILD_REQUESTEDFOREMAIL=macro) == "Ann Lee"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Microsoft.VisualStudio.Services.TFS",
+        "Project Collection Build Service (acme)",
+        "Web Shop Build Service (acme)",
+        "[DefaultCollection]\\Project Collection Service Accounts",
+        "promoter[bot]",
+        "",
+    ],
+)
+def test_a_service_account_on_azure_is_no_actor(name: str) -> None:
+    assert actor(BUILD_REASON="IndividualCI", BUILD_REQUESTEDFOR=name) == ""
+
+
+def test_a_schedule_on_azure_has_no_actor() -> None:
+    assert actor(BUILD_REASON="Schedule", **ANN) == ""
+
+
+@pytest.mark.parametrize("name", ["BUILD_REQUESTEDFOR", "BUILD_REQUESTEDFOREMAIL"])
+def test_an_actor_on_azure_that_no_account_can_have_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"^{name} is "):
+        actor(BUILD_REASON="Manual", **{name: "ann\r\nTag: 9.9"})
+
+
 def test_a_run_url_needs_all_its_parts() -> None:
     for name in ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID"):
         assert context({**AZURE, name: ""}, nothing_is_read).run_url == ""

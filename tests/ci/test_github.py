@@ -118,6 +118,29 @@ def test_a_status_event_names_its_context() -> None:
         on_github("status", {})
 
 
+# Who started the run
+
+
+@pytest.mark.parametrize("event", ["workflow_dispatch", "repository_dispatch", "push", "status"])
+def test_the_actor_is_whoever_started_or_reran_the_run(event: str) -> None:
+    payload = {"ref": "refs/heads/main", "before": A, "after": B, "context": "ci"}
+    environ = {"GITHUB_ACTOR": "bob", "GITHUB_TRIGGERING_ACTOR": "ann"}
+    assert on_github(event, payload, **environ).actor == "ann"
+    assert on_github("pull_request", PULL_REQUEST, **environ).actor == "ann"
+
+
+def test_a_bot_a_schedule_and_an_unnamed_starter_are_no_actor() -> None:
+    assert on_github("workflow_dispatch", GITHUB_TRIGGERING_ACTOR="promoter[bot]").actor == ""
+    assert on_github("schedule", GITHUB_TRIGGERING_ACTOR="ann").actor == ""
+    assert on_github("workflow_dispatch", GITHUB_ACTOR="ann").actor == ""
+
+
+@pytest.mark.parametrize("name", ["ann\nTag: 9.9", "ann\x1b[2J", "a" * 257])
+def test_an_actor_that_no_account_can_have_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=r"^GITHUB_TRIGGERING_ACTOR is "):
+        on_github("workflow_dispatch", GITHUB_TRIGGERING_ACTOR=name)
+
+
 # What a dispatch asks for
 
 
