@@ -49,4 +49,4 @@ def _is_stuck(session: Session, pull: PullRequest, group: str, app: str, name: s
     branch = read_branch(session, pull.head, group, app, name)
     if branch is None or branch.proposal.foreign or branch.proposal.rival or branch.base_sha == session.tip:
         return False
-    return bool(session.repository.conflicts(session.tip, branch.sha)) or session.provider.standing(pull).behind
+    return bool(session.repository.conflicts(session.tip, branch.sha)) or session.provider.head_state(pull).outdated

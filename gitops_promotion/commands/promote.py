@@ -285,7 +285,9 @@ def _heal_first(session: Session, find: Finding) -> list[Outcome]:
                 continue
             if branch.base_sha == session.tip:
                 continue
-            if not (session.repository.conflicts(session.tip, branch.sha) or session.provider.standing(pull).behind):
+            if not (
+                session.repository.conflicts(session.tip, branch.sha) or session.provider.head_state(pull).outdated
+            ):
                 continue
             request = Request(
                 kind="promote",

@@ -57,15 +57,16 @@ class AutoMerge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadState:
-    """What of an open pull request's head keeps it from merging and only a new head mends.
+    """What blocks the head of an open pull request until the branch gets a new head.
 
-    `behind`: its base has moved on, and the forge demands that it holds the base's tip. `red`: a check that the forge
-    requires has failed on it; `red_since` is when its newest run began, None where it is our own for certain.
+    `outdated`: the forge demands that the head contains the tip of the base, and it does not. `failed`: a required
+    check has failed on the head. `failed_since` is the start of that check's newest run; None if the failed check is
+    certainly this tool's own.
     """
 
-    behind: bool = False
-    red: bool = False
-    red_since: datetime | None = None
+    outdated: bool = False
+    failed: bool = False
+    failed_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

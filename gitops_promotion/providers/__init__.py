@@ -64,8 +64,8 @@ class Provider(Protocol):
     def merge(self, pull_request: PullRequest) -> AutoMerge:
         """Merge it now, at exactly `pull_request.head_sha`: `merged`, or `refused` with what to do."""
 
-    def standing(self, pull_request: PullRequest) -> HeadState:
-        """Return what of an open one's head keeps it from merging and only a new head mends, as it is now."""
+    def head_state(self, pull_request: PullRequest) -> HeadState:
+        """Return what blocks the head of an open pull request until the branch gets a new head; read anew each time."""
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
         """Return the newest status per context of each commit, all pages, in as few requests as the forge allows."""

@@ -224,24 +224,24 @@ def _worth_keeping(session: Session, plan: Plan, branch: Branch, current: PullRe
     if at_tip and not plan.gated:
         return True
     if current is None:
-        standing = HeadState(red=_published(session, branch.sha) == "failure")
+        state = HeadState(failed=_published(session, branch.sha) == "failure")
     else:
-        standing = session.provider.standing(current)
-    if standing.behind and not at_tip:
+        state = session.provider.head_state(current)
+    if state.outdated and not at_tip:
         return False
-    return not (plan.gated and standing.red and _would_pass_now(session, plan, standing))
+    return not (plan.gated and state.failed and _would_pass_now(session, plan, state))
 
 
-def _would_pass_now(session: Session, plan: Plan, standing: HeadState) -> bool:
+def _would_pass_now(session: Session, plan: Plan, state: HeadState) -> bool:
     """Return True if a check that failed on this head would pass on a new one, which alone runs it again.
 
     A check that is not known to be ours fails again for all we know, unless it began before the environment was seen
     healthy: so it gets one new head for each new word of Flux, not one an hour.
     """
     verdict = _verdict(session, plan.request)
-    if verdict.decision != "pass" or standing.red_since is None:
+    if verdict.decision != "pass" or state.failed_since is None:
         return verdict.decision == "pass"
-    return verdict.at is not None and verdict.at > standing.red_since
+    return verdict.at is not None and verdict.at > state.failed_since
 
 
 def _published(session: Session, sha: str) -> StatusState | None:

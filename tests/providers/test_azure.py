@@ -441,7 +441,7 @@ class TestStatuses:
         swift.provider.set_status(opened.head_sha, verdict)
         assert [each.iteration for each in swift.hosted.pull(opened.number).statuses] == [1]
         assert swift.hosted.pull(opened.number).active
-        assert swift.provider.standing(swift.provider.pull_request(opened.number)) == HeadState()
+        assert swift.provider.head_state(swift.provider.pull_request(opened.number)) == HeadState()
         swift.connect().set_status(newer, verdict)
         assert swift.hosted.pull(opened.number).status == "completed"
         [said] = swift.provider.statuses([newer])[newer]

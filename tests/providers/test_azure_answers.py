@@ -216,16 +216,16 @@ def test_b30_the_way_to_merge_is_the_configured_one_or_what_every_policy_allows(
 
 def test_of_red_checks_our_own_comes_first_and_people_are_none() -> None:
     def stand(*records: Any) -> HeadState:
-        return answers.standing_of([policy for each in records if (policy := answers.policy_of(each)) is not None])
+        return answers.head_state_of([policy for each in records if (policy := answers.policy_of(each)) is not None])
 
     build = evaluation(answers.BUILD, "rejected")
     ours = evaluation(answers.STATUS, "rejected", statusName="gitops-promotion", statusGenre=None)
     assert stand() == stand(evaluation("fa4e907d-c16b-4a4c-9dfa-4906e5d171dd", "rejected")) == HeadState()
     assert stand(evaluation(answers.BUILD, "rejected", blocking=False)) == HeadState()
-    assert stand(build) == HeadState(red=True, red_since=START)
-    assert stand(build, ours) == HeadState(red=True)
+    assert stand(build) == HeadState(failed=True, failed_since=START)
+    assert stand(build, ours) == HeadState(failed=True)
     build.context = {"buildStartedUtc": "2026-03-01T13:00:00Z"}
-    assert stand(build) == HeadState(red=True, red_since=START + timedelta(hours=1))
+    assert stand(build) == HeadState(failed=True, failed_since=START + timedelta(hours=1))
 
 
 def test_b31_an_answer_without_results_names_no_pull_request() -> None:

@@ -233,19 +233,19 @@ class TestAutoMerge:
 
 class TestStanding:
     def test_of_a_fresh_one_there_is_nothing_to_mend(self, forge: "Forge") -> None:
-        assert forge.provider.standing(propose(forge, gated=True)) == HeadState()
+        assert forge.provider.head_state(propose(forge, gated=True)) == HeadState()
 
     def test_a_base_that_moves_on_is_nothing_where_nobody_demands_its_tip(self, forge: "Forge") -> None:
         opened = propose(forge, gated=True)
         forge.push("main", {"other.txt": "1\n"})
-        assert forge.provider.standing(opened) == HeadState()
+        assert forge.provider.head_state(opened) == HeadState()
 
     def test_our_own_verdict_makes_it_red_until_it_is_taken_back(self, forge: "Forge") -> None:
         opened = propose(forge, gated=True)
         forge.provider.set_status(opened.head_sha, CommitStatus(context=OWN_CONTEXT, state="failure"))
-        assert forge.provider.standing(opened) == HeadState(red=True)
+        assert forge.provider.head_state(opened) == HeadState(failed=True)
         forge.provider.set_status(opened.head_sha, CommitStatus(context=OWN_CONTEXT, state="pending"))
-        assert forge.provider.standing(opened) == HeadState()
+        assert forge.provider.head_state(opened) == HeadState()
 
 
 class TestStatuses:

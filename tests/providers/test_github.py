@@ -342,11 +342,11 @@ class TestStanding:
         github_forge.hosted.protect("main", checks=["ci"], strict=True)
         opened = propose(github_forge)
         github_forge.hosted.post_status(opened.head_sha, "ci", "success")
-        assert github_forge.provider.standing(opened) == HeadState()
+        assert github_forge.provider.head_state(opened) == HeadState()
         github_forge.push("main", {"other.txt": "1\n"})
         github_forge.calls()
         github_forge.slept.clear()
-        assert github_forge.provider.standing(opened) == HeadState(behind=True)
+        assert github_forge.provider.head_state(opened) == HeadState(outdated=True)
         # Right after a push GitHub does not know yet.
         assert len(github_forge.calls()) == len(github_forge.slept) + 1 == 2
 
@@ -355,13 +355,13 @@ class TestStanding:
         opened = propose(github_forge)
         github_forge.hosted.check_run(opened.head_sha, "lint", "failure")
         github_forge.hosted.check_run(opened.head_sha, "ci", "skipped")
-        assert github_forge.provider.standing(opened) == HeadState()
+        assert github_forge.provider.head_state(opened) == HeadState()
         for conclusion in ("failure", "timed_out"):
             github_forge.hosted.check_run(opened.head_sha, "promotion-status", conclusion)
             began = github_forge.hosted.repo.newest_checks(opened.head_sha)[0].started_at
-            assert github_forge.provider.standing(opened) == HeadState(red=True, red_since=began)
+            assert github_forge.provider.head_state(opened) == HeadState(failed=True, failed_since=began)
         github_forge.hosted.check_run(opened.head_sha, "promotion-status", "")
-        assert github_forge.provider.standing(opened) == HeadState()
+        assert github_forge.provider.head_state(opened) == HeadState()
 
     def test_without_the_right_to_see_checks_it_is_left_as_it_is_and_that_is_said(
         self, github_forge: "GitHubForge", caplog: pytest.LogCaptureFixture
@@ -371,7 +371,7 @@ class TestStanding:
         github_forge.hosted.check_run(opened.head_sha, "promotion-status", "failure")
         rights = {"contents": "write", "pull_requests": "write", "statuses": "read"}
         token = github_forge.server.give_token("promoter[bot]", kind="installation", permissions=rights)
-        assert github_forge.connect(token=token).standing(opened) == HeadState()
+        assert github_forge.connect(token=token).head_state(opened) == HeadState()
         assert "the checks of #1 were not looked at: " in caplog.text
         assert "checks: read" in caplog.text
 

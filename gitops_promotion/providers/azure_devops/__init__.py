@@ -316,9 +316,9 @@ class AzureDevOps:
         """
         return self._completion.merge(pull_request)
 
-    def standing(self, pull_request: PullRequest) -> HeadState:
-        """Return what of an open one's head keeps it from merging and only a new head mends, as it is now."""
-        return self._completion.standing(pull_request)
+    def head_state(self, pull_request: PullRequest) -> HeadState:
+        """Return what blocks the head of an open pull request until the branch gets a new head."""
+        return self._completion.head_state(pull_request)
 
     # -- statuses and reviews
 

@@ -239,7 +239,7 @@ def _began(data: object) -> datetime | None:
     return time_of(data, "started_date")
 
 
-def standing_of(policies: Sequence[Policy]) -> HeadState:
+def head_state_of(policies: Sequence[Policy]) -> HeadState:
     """Return what required checks say that only a new head mends; of several the last counts, our own comes first.
 
     A branch here never demands that a head holds its tip: a build that is out of date is made anew on the same head.
@@ -247,7 +247,7 @@ def standing_of(policies: Sequence[Policy]) -> HeadState:
     red = [each for each in policies if each.is_check and each.status == "rejected"]
     ours = any(each.is_verdict for each in red)
     since = None if ours else max((each.since for each in red if each.since), default=None)
-    return HeadState(red=ours or since is not None, red_since=since)
+    return HeadState(failed=ours or since is not None, failed_since=since)
 
 
 def strategy(method: str, policies: Sequence[Policy]) -> str | None:

@@ -11,9 +11,9 @@ from gitops_promotion.providers.azure_devops.answers import (
     Policy,
     allowed,
     answer,
+    head_state_of,
     look_of,
     policy_of,
-    standing_of,
     strategy,
 )
 from gitops_promotion.providers.azure_devops.api import RefusedError
@@ -151,10 +151,10 @@ class Completion:
             )
         return AutoMerge(state="armed", reason=f"{name} is being completed")
 
-    def standing(self, pull_request: PullRequest) -> HeadState:
-        """Return what its policies say of its head that only a new one mends."""
+    def head_state(self, pull_request: PullRequest) -> HeadState:
+        """Return what its policies block the head for."""
         look = self._seen.get(pull_request.number) or look_of(self._ask.pull(pull_request.number))
-        return standing_of(self._evaluated(pull_request, look) or ())
+        return head_state_of(self._evaluated(pull_request, look) or ())
 
     def look(self, pull_request: PullRequest) -> Look:
         """Look until the trial merge of the newest push is done, a bounded time."""

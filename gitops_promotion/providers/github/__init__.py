@@ -225,9 +225,12 @@ class GitHub:
         """Merge it now, at exactly `pull_request.head_sha`; `refused` with what to do where GitHub does not."""
         return self._merges.merge(pull_request)
 
-    def standing(self, pull_request: PullRequest) -> HeadState:
-        """Return what of an open pull request's head only a new one mends; needs to read check runs."""
-        return self._merges.standing(pull_request)
+    def head_state(self, pull_request: PullRequest) -> HeadState:
+        """Return what blocks the head of an open pull request until the branch gets a new head.
+
+        Needs the permission checks: read.
+        """
+        return self._merges.head_state(pull_request)
 
     # -- statuses and reviews
 

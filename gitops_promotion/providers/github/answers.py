@@ -34,7 +34,7 @@ LOOK = f"""query($owner: String!, $name: String!, $number: Int!) {{
     pullRequest(number: $number) {{ {_PULL} }}
   }}
 }}"""
-STANDING = f"""query($owner: String!, $name: String!, $number: Int!, $oid: GitObjectID!) {{
+HEAD_STATE = f"""query($owner: String!, $name: String!, $number: Int!, $oid: GitObjectID!) {{
   repository(owner: $owner, name: $name) {{
     {SETTINGS}
     pullRequest(number: $number) {{ {_PULL} }}
@@ -162,8 +162,8 @@ def look_of(data: Mapping[str, Any]) -> Look:
     )
 
 
-def standing_of(data: Mapping[str, Any]) -> tuple[Look, HeadState]:
-    """Read the answer to STANDING. Of several red checks the one that ran last counts; our own comes first."""
+def head_state_of(data: Mapping[str, Any]) -> tuple[Look, HeadState]:
+    """Read the answer to HEAD_STATE. Of several red checks the one that ran last counts; our own comes first."""
     look = look_of(data)
     commit = get(data, dict, "repository").get("object")
     nodes = _rollup(commit if isinstance(commit, dict) else {}).get("nodes") or ()
@@ -171,7 +171,7 @@ def standing_of(data: Mapping[str, Any]) -> tuple[Look, HeadState]:
     began = [time for each in red if (time := time_of(each, "startedAt") or time_of(each, "createdAt"))]
     ours = any(optional(each, "context").casefold() == OWN_CONTEXT for each in red)
     since = None if ours else max(began, default=None)
-    return look, HeadState(behind=look.status == "BEHIND", red=ours or since is not None, red_since=since)
+    return look, HeadState(outdated=look.status == "BEHIND", failed=ours or since is not None, failed_since=since)
 
 
 def _is_red(node: Mapping[str, Any]) -> bool:

@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 from gitops_promotion.core.forge import AutoMerge, HeadState, PullRequest
 from gitops_promotion.errors import AuthError
 from gitops_promotion.providers.github.address import Address
-from gitops_promotion.providers.github.answers import LOOK, METHODS, READY, STANDING, Look, answer, look_of, standing_of
+from gitops_promotion.providers.github.answers import (
+    HEAD_STATE,
+    LOOK,
+    METHODS,
+    READY,
+    Look,
+    answer,
+    head_state_of,
+    look_of,
+)
 from gitops_promotion.providers.github.api import Api, RefusedError
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)
@@ -141,18 +150,18 @@ class Merges:
         self._method = self._method or (look.methods or METHODS)[0]
         return look
 
-    def standing(self, pull_request: PullRequest) -> HeadState:
-        """Return what of its head only a new one mends, in 1 request, or 3 while GitHub works it out."""
+    def head_state(self, pull_request: PullRequest) -> HeadState:
+        """Return what blocks the head, in 1 request, or 3 while GitHub is still computing it."""
         wish = {**self._names, "number": pull_request.number, "oid": pull_request.head_sha}
         found = HeadState()
         for pause in (*PAUSES[:2], None):
             try:
-                data = self._api.graphql(STANDING, wish, needs="pull-requests: read, checks: read")
+                data = self._api.graphql(HEAD_STATE, wish, needs="pull-requests: read, checks: read")
             except AuthError as error:
                 # Its checks are red or they are not: without the right to see them it is left as it is.
                 _log.warning("the checks of #%d were not looked at: %s", pull_request.number, error)
-                return HeadState(behind=self._glance(pull_request.number).status == "BEHIND")
-            look, found = standing_of(data)
+                return HeadState(outdated=self._glance(pull_request.number).status == "BEHIND")
+            look, found = head_state_of(data)
             self._learn(pull_request.number, look)
             if look.settled or pause is None:
                 break

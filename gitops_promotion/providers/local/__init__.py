@@ -255,10 +255,10 @@ class Local:
         updates.append(self._ledger.save(replace(record, state="merged", merge_sha=after, armed_for=None)))
         return updates, AutoMerge(state="merged")
 
-    def standing(self, pull_request: PullRequest) -> HeadState:
+    def head_state(self, pull_request: PullRequest) -> HeadState:
         """Return whether the published verdict holds it back; a plain git server demands nothing else."""
         said = self.statuses([pull_request.head_sha])[pull_request.head_sha]
-        return HeadState(red=any((each.context, each.state) == (OWN_CONTEXT, "failure") for each in said))
+        return HeadState(failed=any((each.context, each.state) == (OWN_CONTEXT, "failure") for each in said))
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
         """Return the newest status per context of each commit, newest first; an unreadable record counts as none."""
