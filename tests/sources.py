@@ -33,3 +33,10 @@ def unsaid(row: str) -> list[str]:
     if not any(len(part) > 10 for part in parts):
         return parts
     return [part for part in parts if len(part) > 3 and part not in known]
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that forges make of headings."""
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

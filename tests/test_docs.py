@@ -15,6 +15,7 @@ from gitops_promotion import cli, errors, render
 from gitops_promotion.core.forge import CommitStatus, Details, PullRequest, Review
 from gitops_promotion.core.model import Outcome, Plan, Request, Result, exit_code
 from gitops_promotion.core.tags import Tag
+from tests.sources import anchors
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -232,13 +233,6 @@ def test_the_example_document_has_the_programs_keys_in_its_order() -> None:
     assert [list(outcome) for outcome in example["outcomes"]] == [list(real["outcomes"][0])]
     for outcome in example["outcomes"]:
         assert outcome["exit_code"] == Outcome(result=outcome["result"], message="").exit_code
-
-
-def anchors(text: str) -> set[str]:
-    """The anchors that forges make of headings."""
-    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

@@ -1,0 +1,97 @@
+"""Comments and pages cite only what a reader can open: URLs, files of this repository, sections of its pages."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.sources import anchors
+
+ROOT = Path(__file__).parents[1]
+LIMIT = 63
+"""Citations that a reader cannot open. Lower it whenever there are fewer; never raise it."""
+FOLDERS = ("gitops_promotion", "tests", "docs", "examples", "benchmarks", ".github", ".ci")
+SUFFIXES = {".py", ".md", ".yml", ".yaml", ".toml", ""}
+TEXT = re.compile(
+    r"""
+    \b(?:DESIGN|PREDECESSOR)\b                      # texts that were never part of the repository
+    | (?<![\w)\]])\((?:FLUX|FORGES)\b
+    | \b(?:FLUX|FORGES|REVIEW|GATES|FORMS|STYLE)(?=\.md\b|[\s\#]+\d)
+    | (?<![\w/#`.-])[Ii]ssues?[\s\#]+\d+            # whose issue, of which tracker?
+    """,
+    re.VERBOSE,
+)
+PLACE = re.compile(r"(?<![\w.-])/(?:work|root)/[\w.-]+|/tmp/w/")
+PAGE = re.compile(r"(?<![\w./-])((?:docs/[\w./-]+|README|CONTRIBUTING|SECURITY|CHANGELOG)\.md)(#[\w-]+)?")
+FILE = re.compile(
+    r"(?<![\w./<{-])((?:docs|examples|tests|benchmarks|gitops_promotion|\.github)/[\w./-]*[\w-])(?![\w*{<])"
+)
+
+
+def files() -> Iterator[Path]:
+    yield from (path for path in ROOT.iterdir() if path.suffix in SUFFIXES and path.is_file() and path.name != ".git")
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in SUFFIXES and path.is_file() and path != Path(__file__):
+                yield path
+
+
+@cache
+def sections(path: Path) -> set[str]:
+    return anchors(path.read_text(encoding="utf-8"))
+
+
+def faults(name: str, text: str) -> list[str]:
+    """Return the citations of a file that a reader cannot open."""
+    missing = [" ".join(re.sub(r"[#(]", " ", match[0]).split()) for match in TEXT.finditer(text)]
+    missing += [match[0] for match in PLACE.finditer(text)]
+    for path, anchor in PAGE.findall(text):
+        if not (ROOT / path).is_file():
+            missing.append(path)
+        elif anchor and anchor[1:] not in sections(ROOT / path):
+            missing.append(path + anchor)
+    if not name.startswith("tests/"):
+        missing += [match[1] for match in FILE.finditer(text) if not (ROOT / match[1]).exists()]
+    return missing
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "missing"),
+    [
+        ("a.py", '"""The rule (DESIGN 7)."""', ["DESIGN"]),
+        ("a.py", "# as Flux posts it (FLUX\n# 2)", ["FLUX"]),
+        ("a.py", "# FLUX 2: it posts errors", ["FLUX"]),
+        ("a.py", "# Read every shape (FORGES, azure)", ["FORGES"]),
+        ("a.py", "# The author (PREDECESSOR B40)", ["PREDECESSOR"]),
+        ("a.py", "# Named by REVIEW 4.2", ["REVIEW"]),
+        ("a.py", "# A dispatch event (issue 3)", ["issue 3"]),
+        ("a.md", "See issues 3 and 4.", ["issues 3"]),
+        ("a.md", "See Issue #3.", ["Issue 3"]),
+        ("a.yml", "# the log is in /work/main", ["/work/main"]),
+        ("a.py", "# see docs/markers.md#nowhere", ["docs/markers.md#nowhere"]),
+        ("a.py", "# see docs/nowhere.md", ["docs/nowhere.md", "docs/nowhere.md"]),
+        ("a.md", "`tests/nowhere.py` and tests/nowhere", ["tests/nowhere.py", "tests/nowhere"]),
+        ("a.py", "FLUX = FORGES = 1; print(FLUX); f([FORGES], x)(FLUX)", []),
+        ("a.py", "# add its name to FORGES, and FLUX to nothing", []),
+        ("a.py", "# REVIEW_REQUIRED, _PREDECESSOR", []),
+        ("a.md", "[flux2 4435](https://github.com/fluxcd/flux2/issues/4435), github.com/a/b/issues/3", []),
+        ("a.py", "# https://github.com/fluxcd/flux2/issues/3 says so", []),
+        ("a.py", "# see docs/markers.md#quotes, `tests/conftest.py` and docs/facts/flux.md", []),
+        ("a.md", "examples/github/*.yml, docs/{a,b}.md, https://example.com/docs/nowhere.md", []),
+    ],
+)
+def test_a_citation_that_cannot_be_opened_is_found(name: str, text: str, missing: list[str]) -> None:
+    assert faults(name, text) == missing
+
+
+def test_citations_that_cannot_be_opened_become_fewer() -> None:
+    missing = {
+        name: citations
+        for path in files()
+        if (citations := faults(name := str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")))
+    }
+    count = sum(map(len, missing.values()))
+    report = "\n".join(f"{name}: {', '.join(citations)}" for name, citations in missing.items())
+    assert count <= LIMIT, f"{count} citations that a reader cannot open:\n{report}"
