@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli.feature import feature, feature_delete, feature_stale, finding
+from gitops_promotion.cli.feature import feature, feature_delete, feature_stale, kustomize_finder
 from gitops_promotion.cli.local import local
 from gitops_promotion.cli.verb import (
     as_duration,
@@ -110,7 +110,14 @@ def promote(
     from gitops_promotion.commands.promote import promote as run
 
     with session_at(terminal, **where) as session:
-        return run(session, find=finding(), everything=everything, group=group, app=app, environment=environment)
+        return run(
+            session,
+            find_kustomize=kustomize_finder(),
+            everything=everything,
+            group=group,
+            app=app,
+            environment=environment,
+        )
 
 
 @cli.command()

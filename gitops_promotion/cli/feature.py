@@ -25,8 +25,8 @@ _feature = click.option(
 )
 
 
-def finding() -> "Callable[[], Kustomize]":
-    """Return what looks for kustomize when it is first needed, and only once."""
+def kustomize_finder() -> "Callable[[], Kustomize]":
+    """Return a function that finds kustomize, and looks for it on the first call only."""
     from gitops_promotion.kustomize import Kustomize
 
     return functools.cache(lambda: Kustomize.find(os.environ))
@@ -44,7 +44,7 @@ def feature(terminal: Terminal, group: str, app: str, tag: str, name: str, **whe
     from gitops_promotion.commands.feature import feature as run
 
     with session_at(terminal, **where) as session:
-        return run(session, group=group, app=app, tag=tag, name=name, find=finding())
+        return run(session, group=group, app=app, tag=tag, name=name, find_kustomize=kustomize_finder())
 
 
 @click.command("feature-delete")
@@ -58,7 +58,7 @@ def feature_delete(terminal: Terminal, group: str, app: str, name: str, **where:
     from gitops_promotion.commands.feature_delete import feature_delete as run
 
     with session_at(terminal, **where) as session:
-        return run(session, group=group, app=app, name=name, find=finding())
+        return run(session, group=group, app=app, name=name, find_kustomize=kustomize_finder())
 
 
 @click.command("feature-stale")
@@ -74,9 +74,9 @@ def feature_delete(terminal: Terminal, group: str, app: str, name: str, **where:
 @verb
 def feature_stale(terminal: Terminal, max_age: float | None, **where: Any) -> "list[Outcome]":
     """Remove all copies that nobody has touched for some time, in one pull request."""
-    from gitops_promotion.commands.feature_delete import DEFAULT_MAX_AGE
-    from gitops_promotion.commands.feature_delete import feature_stale as run
+    from gitops_promotion.commands.feature_stale import DEFAULT_MAX_AGE
+    from gitops_promotion.commands.feature_stale import feature_stale as run
 
     age = DEFAULT_MAX_AGE if max_age is None else max_age
     with session_at(terminal, **where) as session:
-        return run(session, max_age=age, now=datetime.now(UTC), find=finding())
+        return run(session, max_age=age, now=datetime.now(UTC), find_kustomize=kustomize_finder())

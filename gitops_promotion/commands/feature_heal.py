@@ -1,52 +1,63 @@
-"""Open features that no longer fit the default branch are built anew: two that were proposed at once edit one line."""
+"""Rebuilds open features that no longer fit the default branch: two features of one environment edit the same line."""
 
 from collections.abc import Iterable
 
-from gitops_promotion.commands.feature import feature
-from gitops_promotion.commands.feature_delete import feature_delete
 from gitops_promotion.core.commits import read_trailers
+from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.model import Outcome
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import PromotionError, UsageError
-from gitops_promotion.workflow.build import Finding
+from gitops_promotion.workflow.build import KustomizeFinder, feature_environment
 from gitops_promotion.workflow.deliver import failed, read_branch
+from gitops_promotion.workflow.features import propose_feature, propose_removal
 from gitops_promotion.workflow.session import Session
 
-_BRANCHES = "feature/"
+_BRANCH_PREFIX = "feature/"
 
 
-def heal(session: Session, pulls: Iterable[PullRequest], find: Finding) -> list[Outcome]:
-    """Return the outcome of each feature among these open pull requests that conflicts with, or lags behind, the tip.
+def heal(session: Session, pulls: Iterable[PullRequest], find_kustomize: KustomizeFinder) -> list[Outcome]:
+    """Return the outcomes of rebuilding the features among these pull requests that conflict or lag behind.
 
-    What is wanted is read from the branch's own commit; one that holds anything else is left alone.
+    The trailers of a branch's newest commit say which feature it proposes. A branch with other commits is left
+    untouched. An error of one feature is its failed outcome.
     """
-    features = [pull for pull in pulls if pull.head.startswith(_BRANCHES)]
+    features = [pull for pull in pulls if pull.head.startswith(_BRANCH_PREFIX)]
     session.fetch_branches(pull.head for pull in features)
     outcomes: list[Outcome] = []
     for pull in features:
         sha = session.branch(pull.head)
         trailers = read_trailers(session.repository.message(sha)) if sha else {}
         group, _, app = trailers.get("Promotion", "").partition("/")
-        name, tag = trailers.get("Feature", ""), trailers.get("Tag", "")
+        feature = trailers.get("Feature", "")
         try:
-            if not _is_stuck(session, pull, group, app, name):
-                continue
-            if tag:
-                outcomes += feature(session, group=group, app=app, tag=tag, name=name, find=find)
-            else:
-                outcomes += feature_delete(session, group=group, app=app, name=name, find=find)
+            if _needs_rebuild(session, pull, group, app, feature):
+                tag = trailers.get("Tag", "")
+                outcomes.append(_rebuild(session, group, app, feature, tag, find_kustomize))
         except PromotionError as error:
-            outcomes.append(failed(error, group=group, app=app, environment=session.config.first.name))
+            outcomes.append(failed(error, group=group, app=app, environment=feature_environment(session.config)))
     return outcomes
 
 
-def _is_stuck(session: Session, pull: PullRequest, group: str, app: str, name: str) -> bool:
+def _rebuild(
+    session: Session, group: str, app: str, feature: str, tag: str, find_kustomize: KustomizeFinder
+) -> Outcome:
+    """Propose the feature again; its removal, if the branch proposes no tag."""
+    name = clean(feature)
+    if not tag:
+        return propose_removal(session, group=group, app=app, feature=name, find_kustomize=find_kustomize)
+    parsed_tag = Tag.parse(tag)
+    return propose_feature(session, group=group, app=app, tag=parsed_tag, feature=name, find_kustomize=find_kustomize)
+
+
+def _needs_rebuild(session: Session, pull: PullRequest, group: str, app: str, feature: str) -> bool:
+    """Return True if the branch is ours alone, proposes this feature, and conflicts with or lags behind the tip."""
     try:
-        if session.config.feature_branch(group, app, name) != pull.head:
+        if session.config.feature_branch(group, app, feature) != pull.head:
             return False
     except UsageError:
         return False
-    branch = read_branch(session, pull.head, group, app, name)
+    branch = read_branch(session, pull.head, group, app, feature)
     if branch is None or branch.proposal.foreign or branch.proposal.rival or branch.base_sha == session.tip:
         return False
     return bool(session.repository.conflicts(session.tip, branch.sha)) or session.provider.head_state(pull).outdated

@@ -15,7 +15,7 @@ from gitops_promotion.core.names import check_name, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError, UsageError
-from gitops_promotion.workflow.build import Finding
+from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.deliver import Branch, Intent, deliver, failed, read_branch, setting_tag
 from gitops_promotion.workflow.session import Place, Session
 
@@ -53,7 +53,7 @@ class Move:
 def promote(
     session: Session,
     *,
-    find: Finding,
+    find_kustomize: KustomizeFinder,
     everything: bool = False,
     group: str = "",
     app: str = "",
@@ -71,7 +71,7 @@ def promote(
     if pushed is None:
         moves = _differing(session)
         outcomes = _run(session, moves, one_each=session.config.prflow == "per-app")
-        outcomes += [] if session.dry_run else _heal_first(session, find)
+        outcomes += [] if session.dry_run else _heal_first(session, find_kustomize)
         names = " -> ".join(environment.name for environment in session.config.environments)
         return outcomes or [
             Outcome(
@@ -262,7 +262,7 @@ def _veto(
     return None
 
 
-def _heal_first(session: Session, find: Finding) -> list[Outcome]:
+def _heal_first(session: Session, find_kustomize: KustomizeFinder) -> list[Outcome]:
     """Rebuild open promotions into the first environment that conflict with or lag behind the tip: no other run will.
 
     The body is a hint for which to look at; what is rebuilt is what the branch's tree proposes.
@@ -300,7 +300,7 @@ def _heal_first(session: Session, find: Finding) -> list[Outcome]:
             outcomes.append(deliver(session, partial(_rebuild, session, request)))
         except PromotionError as error:
             outcomes.append(failed(error, group=hint.group, app=hint.app, environment=first))
-    return outcomes + heal(session, pulls, find)
+    return outcomes + heal(session, pulls, find_kustomize)
 
 
 def _rebuild(session: Session, request: Request) -> Intent:

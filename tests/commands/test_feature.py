@@ -196,7 +196,7 @@ def test_a_shared_patch_beside_the_environments_is_read_and_a_file_outside_is_no
     generator = "configMapGenerator:\n- {name: x, files: [x=/etc/hostname]}\n"
     shop.edit({"shop/dev/kustomization.yaml": text + generator})
     refused = feature(shop, "pr-1-b", code=2).only["message"]
-    assert refused.startswith("shop/dev/kustomization.yaml: x=/etc/hostname is not in the repository")
+    assert refused.startswith("shop/dev/kustomization.yaml: x=/etc/hostname is outside the repository")
 
 
 def test_a_dry_run_shows_the_copy_and_writes_nothing(shop: "Shop") -> None:
@@ -258,7 +258,7 @@ def test_b37_a_name_that_cannot_be_is_an_error_before_anything_is_written(shop: 
     [
         ("nope", "pr-1", "shop/nope is not below groups"),
         ("bare", "pr-1", "shop/bare has neither featureLabelSelector nor featureOverwrite"),
-        ("web", "api-x", "cannot be told from feature 'x' of shop/web-api"),
+        ("web", "api-x", "feature 'x' of shop/web-api would share"),
         ("../web", "pr-1", "not a valid name"),
     ],
 )
@@ -269,14 +269,14 @@ def test_what_cannot_be_copied_is_an_error(shop: "Shop", app: str, name: str, wh
 
 
 def test_b32_a_feature_that_could_be_anothers_is_an_error_for_delete_too(shop: "Shop") -> None:
-    assert "cannot be told" in delete(shop, "api-x", code=2).only["message"]
+    assert "would share a folder or a branch" in delete(shop, "api-x", code=2).only["message"]
     assert delete(shop, "x", app="web-api").results == ["unchanged"], "nor can the longer name have no features at all"
 
 
 def test_a_folder_of_that_name_that_is_no_copy_is_left_alone(shop: "Shop") -> None:
     shop.edit({"shop/dev/web-pr-1/kustomization.yaml": "resources: []\n"})
     run = feature(shop, "1", code=2)
-    assert "shop/dev/web-pr-1 is there and is no copy" in run.only["message"]
+    assert "shop/dev/web-pr-1 exists and is no copy" in run.only["message"]
     assert delete(shop).results == ["unchanged"]
 
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from gitops_promotion.commands.feature import proved
 from gitops_promotion.core import markers
 from gitops_promotion.core.feature import probe
-from gitops_promotion.core.feature.copy import Wish
-from gitops_promotion.core.feature.layout import Layout
+from gitops_promotion.core.feature.copy import CopyRequest
+from gitops_promotion.core.feature.folder import EnvironmentFolder
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.git import Tree
 from gitops_promotion.kustomize import Kustomize
-from gitops_promotion.workflow.build import Workbench
+from gitops_promotion.workflow.build import EnvironmentBuilder
+from gitops_promotion.workflow.features import prove_copy
 from tests.kustomizations import program
 from tests.kustomizations.generated import environment
 
@@ -26,25 +26,29 @@ LABEL = "gitops-promotion.xenit.io/feature"
 SELECTED = {"app": "web"}
 
 
-def bench_of(folder: Path, files: dict[str, bytes], path: str) -> Workbench:
+def builder_of(folder: Path, files: dict[str, bytes], path: str) -> EnvironmentBuilder:
     folder.mkdir()
     tree = Tree(folder, {name: ("100644", content) for name, content in files.items()})
-    found = Kustomize.find({"PATH": path})
-    return Workbench(layout=Layout(folder="shop/dev", files=tree.below("shop/dev")), tree=tree, find=lambda: found)
+    kustomize = Kustomize.find({"PATH": path})
+    return EnvironmentBuilder(
+        folder=EnvironmentFolder(path="shop/dev", files=tree.below("shop/dev")),
+        tree=tree,
+        find_kustomize=lambda: kustomize,
+    )
 
 
-def copied(bench: Workbench) -> dict[str, bytes | None]:
+def copied(builder: EnvironmentBuilder) -> dict[str, bytes | None]:
     def probing(files: Any) -> dict[str, bytes]:
         return dict(markers.set_tag(files, group="shop", app="web", tag=probe.TAG).edits)
 
-    wish = Wish(feature=FEATURE, tag=Tag("1.5.0-pr"), folder=f"web-{FEATURE}", selector=SELECTED)
-    return proved(bench, wish, probing)[0]
+    request = CopyRequest(feature=FEATURE, tag=Tag("1.5.0-pr"), subfolder=f"web-{FEATURE}", selector=SELECTED)
+    return prove_copy(builder, request, probing)[0]
 
 
-def build(bench: Workbench, edits: dict[str, bytes | None]) -> dict[tuple[str, ...], Any]:
+def build(builder: EnvironmentBuilder, edits: dict[str, bytes | None]) -> dict[tuple[str, ...], Any]:
     """What another reader of YAML finds in what is built."""
-    bench.tree.apply(edits)
-    output = bench.find().build(bench.tree.root, "shop/dev")
+    builder.tree.apply(edits)
+    output = builder.find_kustomize().build(builder.tree.root, "shop/dev")
     found = list(YAML(typ="safe", pure=True).load_all(output.decode()))
     keys = [(each["apiVersion"], each["kind"], each["metadata"]["name"]) for each in found]
     assert len(set(keys)) == len(found)
@@ -69,9 +73,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.mark.kustomize
 def test_after_is_before_and_the_copy_and_nothing_is_left_of_it(seed: int, tmp_path: Path, kustomize: str) -> None:
     files = environment(seed)
-    bench = bench_of(tmp_path / "before", files, kustomize)
-    edits = copied(bench)
-    before, after = build(bench, {}), build(bench, edits)
+    builder = builder_of(tmp_path / "before", files, kustomize)
+    edits = copied(builder)
+    before, after = build(builder, {}), build(builder, edits)
     assert {key: after.get(key) for key in before} == before
     new = [after[key] for key in after.keys() - before.keys()]
     mine = [each for each in before.values() if SELECTED.items() <= each["metadata"].get("labels", {}).items()]
@@ -85,7 +89,7 @@ def test_after_is_before_and_the_copy_and_nothing_is_left_of_it(seed: int, tmp_p
             assert not any(pods(each) and selector(taker).items() <= pods(each).items() for each in other)
 
     edited = {path: content for path, content in {**files, **edits}.items() if content is not None}
-    second = bench_of(tmp_path / "after", edited, kustomize)
+    second = builder_of(tmp_path / "after", edited, kustomize)
     assert copied(second) == {}, "a second time changes nothing"
-    gone = second.layout.without([f"web-{FEATURE}"])
+    gone = second.folder.without([f"web-{FEATURE}"])
     assert {path: content for path, content in {**edited, **gone}.items() if content is not None} == files

@@ -50,4 +50,4 @@ def test_stale_copies_of_groups_with_one_folder_all_lose_their_entries(shop: "Sh
 @pytest.mark.parametrize("verb", [("feature", "--tag", "1"), ("feature-delete",)], ids=lambda verb: verb[0])
 def test_b32_a_folder_that_is_another_groups_too_is_an_error(shop: "Shop", verb: tuple[str, ...]) -> None:
     run = shop.run(*verb, "--group", "back", "--app", "web", "--feature", "old", code=2)
-    assert "feature 'old' of back/web cannot be told from feature 'old' of front/web" in run.only["message"]
+    assert "feature 'old' of back/web and feature 'old' of front/web would share" in run.only["message"]

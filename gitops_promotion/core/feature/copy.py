@@ -13,7 +13,7 @@ from gitops_promotion.core.feature.manifests import Id, Object, Value, text, wri
 from gitops_promotion.core.feature.names import FEATURE_LABEL, suffixed
 from gitops_promotion.core.feature.paths import containers, first, pod_templates, slots
 from gitops_promotion.core.feature.per_kind import adjust, drop_origins, issues_certificates
-from gitops_promotion.core.feature.selection import Chosen
+from gitops_promotion.core.feature.selection import SelectedObjects
 from gitops_promotion.core.pull_request_text import code_span
 from gitops_promotion.core.tags import ImageReference, Tag
 from gitops_promotion.errors import ManifestError
@@ -31,17 +31,17 @@ _TLS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class CopyRequest:
     """What is asked for: this feature of an application, at this tag, in this folder of the environment's."""
 
     feature: str
     tag: Tag
-    folder: str
+    subfolder: str
     selector: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
+class Transformations:
     """What the environment's kustomization does to everything it holds, and whose image each container runs.
 
     `names` has what it puts before and behind a name; `fixed` the labels it sets on pods and selectors, `set_back`
@@ -78,21 +78,21 @@ def names_of(template: dict[str, Value]) -> Iterator[tuple[str, dict[str, Value]
         yield text(container.get("name")), container
 
 
-def make(chosen: Chosen, wish: Wish, habits: Habits) -> Copy:
+def make(chosen: SelectedObjects, request: CopyRequest, transformations: Transformations) -> Copy:
     """Return the copy of the chosen objects.
 
     Raises ManifestError if none of them runs the application's image, if a name gets too long, or if nothing tells the
     copy's pods from the original's.
     """
-    writer = _Writer.of(chosen, wish, habits)
+    writer = _Writer.of(chosen, request, transformations)
     objects = tuple(writer.intended(each) for each in chosen.copied)
     images: dict[str, Image] = {}
     files: dict[str, bytes] = {}
     for original, each in zip(chosen.copied, objects, strict=True):
         name = _file_name(original, files)
         files[name] = write(writer.as_file(original, each, images))
-    files["kustomization.yaml"] = _kustomization(wish.feature, sorted(files))
-    if not any(container for container in habits.own if container[0] in {each.id for each in chosen.copied}):
+    files["kustomization.yaml"] = _kustomization(request.feature, sorted(files))
+    if not any(container for container in transformations.own if container[0] in {each.id for each in chosen.copied}):
         raise ManifestError(
             "no container of what would be copied runs the image that the application's markers set: correct "
             "featureLabelSelector, or set featureOverwrite: true"
@@ -110,8 +110,8 @@ def make(chosen: Chosen, wish: Wish, habits: Habits) -> Copy:
 
 @dataclass(slots=True, kw_only=True)
 class _Writer:
-    wish: Wish
-    habits: Habits
+    request: CopyRequest
+    transformations: Transformations
     renames: dict[tuple[str, str], dict[str, str]]
     relabelling: Relabelling
     hosts: Hosts
@@ -120,28 +120,28 @@ class _Writer:
     others: Sequence[Target]
 
     @classmethod
-    def of(cls, chosen: Chosen, wish: Wish, habits: Habits) -> "_Writer":
+    def of(cls, chosen: SelectedObjects, request: CopyRequest, transformations: Transformations) -> "_Writer":
         renames: dict[tuple[str, str], dict[str, str]] = {}
         for each in chosen.copied:
-            new = copy_name(each, wish.feature, habits)
+            new = copy_name(each, request.feature, transformations)
             renames.setdefault((each.type, each.namespace), {})[each.name] = new
             for secret in provides(each):
                 found = renames.setdefault((SECRET, each.namespace), {})
-                found.setdefault(secret, suffixed(secret, wish.feature, what=f"the Secret {secret} of {each}"))
+                found.setdefault(secret, suffixed(secret, request.feature, what=f"the Secret {secret} of {each}"))
         relabelling = relabel(
             chosen.copied,
             chosen.others,
-            keys=wish.selector,
-            fixed=habits.fixed,
-            set_back=habits.set_back,
-            setters=habits.setters,
-            feature=wish.feature,
+            keys=request.selector,
+            fixed=transformations.fixed,
+            set_back=transformations.set_back,
+            setters=transformations.setters,
+            feature=request.feature,
         )
-        hosts = Hosts.of(chosen.copied, wish.feature, renames, SERVICE)
+        hosts = Hosts.of(chosen.copied, request.feature, renames, SERVICE)
         gateways = [each for each in chosen.others if each.type == kinds.GATEWAY]
         return cls(
-            wish=wish,
-            habits=habits,
+            request=request,
+            transformations=transformations,
             renames=renames,
             relabelling=relabelling,
             hosts=hosts,
@@ -170,10 +170,10 @@ class _Writer:
             for reference in POD_REFERENCES:
                 self._refer(template, reference, each.namespace)
             for container, fields in names_of(template):
-                if (each.id, container) in self.habits.own and (
+                if (each.id, container) in self.transformations.own and (
                     image := ImageReference.parse(text(fields.get("image")))
                 ):
-                    fields["image"] = f"{image.name}:{self.wish.tag}"
+                    fields["image"] = f"{image.name}:{self.request.tag}"
         self._secrets(content, each)
         self._resource_names(content, each)
         self.hosts.rewrite(content, each, self.renames, SERVICE)
@@ -202,7 +202,7 @@ class _Writer:
             self.relabelling.rewrite_selector(selecting.selector, plain=selecting.selection.plain)
         if not isinstance(metadata.get("labels"), dict):
             metadata["labels"] = {}
-        metadata["labels"][FEATURE_LABEL] = self.wish.feature
+        metadata["labels"][FEATURE_LABEL] = self.request.feature
 
     def _refer(self, content: Value, reference: kinds.Reference, namespace: str) -> None:
         for slot in slots(content, reference.path):
@@ -274,7 +274,7 @@ class _Writer:
     def as_file(self, original: Object, each: Object, images: dict[str, Image]) -> dict[str, Value]:
         """Return what the copy's file says, so that the environment makes `each` of it."""
         content = each.editable().content
-        prefix, suffix = self.habits.names.get(original.id, ("", ""))
+        prefix, suffix = self.transformations.names.get(original.id, ("", ""))
         metadata = content["metadata"]
         metadata["name"] = each.name.removeprefix(prefix).removesuffix(suffix)
         # The copy's own kustomization sets it: by that it is known.
@@ -284,16 +284,20 @@ class _Writer:
         for template in pod_templates(content):
             for name, container in names_of(template):
                 image = ImageReference.parse(text(container.get("image")))
-                if image and (original.id, name) in self.habits.own and image.name in self.habits.images:
-                    alias = f"{self.wish.folder}/{image.name}"
-                    images[alias] = Image(name=alias, new_name=image.name, new_tag=str(self.wish.tag))
+                if (
+                    image
+                    and (original.id, name) in self.transformations.own
+                    and image.name in self.transformations.images
+                ):
+                    alias = f"{self.request.subfolder}/{image.name}"
+                    images[alias] = Image(name=alias, new_name=image.name, new_tag=str(self.request.tag))
                     container["image"] = alias
         return content
 
 
-def copy_name(each: Object, feature: str, habits: Habits) -> str:
+def copy_name(each: Object, feature: str, transformations: Transformations) -> str:
     """Return an object's name in the copy, inside of what the environment puts before and behind it."""
-    prefix, suffix = habits.names.get(each.id, ("", ""))
+    prefix, suffix = transformations.names.get(each.id, ("", ""))
     name = each.name
     # What is generated has its hash behind the suffix.
     inner = name.removeprefix(prefix).removesuffix(suffix) or name
@@ -339,12 +343,12 @@ def _kustomization(feature: str, files: Sequence[str]) -> bytes:
     )
 
 
-def _left_out(chosen: Chosen) -> Iterator[str]:
+def _left_out(chosen: SelectedObjects) -> Iterator[str]:
     for each, reason in chosen.left_out:
         yield f"{_named(each)}: left out, {reason}"
 
 
-def _lost(chosen: Chosen, writer: _Writer) -> Iterator[str]:
+def _lost(chosen: SelectedObjects, writer: _Writer) -> Iterator[str]:
     """Say which policies of others let the original's pods in, or hold for them, and not the copy's."""
     policies = [each for each in chosen.others if each.type in POLICIES]
     mine = targets(chosen.copied)

@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gitops_promotion.core.feature.copy import Container, Habits, Wish, make, names_of
+from gitops_promotion.core.feature.copy import Container, CopyRequest, Transformations, make, names_of
 from gitops_promotion.core.feature.labels import kind_of
 from gitops_promotion.core.feature.manifests import Object, Value, strings, text, write
 from gitops_promotion.core.feature.paths import first, pod_templates, slots
-from gitops_promotion.core.feature.selection import Chosen
+from gitops_promotion.core.feature.selection import SelectedObjects
 from gitops_promotion.core.tags import ImageReference, Tag
 from gitops_promotion.errors import ManifestError
 
@@ -27,13 +27,13 @@ _DRAFT = "gitops-promotion-draft"
 _NAMED = re.compile(rf"(.*){FOLDER}-(\d+)-x(.*)")
 
 
-def draft(chosen: Chosen, wish: Wish) -> dict[str, bytes]:
+def draft(chosen: SelectedObjects, request: CopyRequest) -> dict[str, bytes]:
     """Return the files of the draft, its kustomization included.
 
     Raises ManifestError if nothing tells the copy's pods from the original's even where labels are free.
     """
     files = {}
-    for number, each in enumerate(_drafted(chosen, wish)):
+    for number, each in enumerate(_drafted(chosen, request)):
         content = each.editable().content
         content["metadata"]["name"] = f"{FOLDER}-{number}-x"
         files[f"{number}.yaml"] = write(content)
@@ -41,7 +41,9 @@ def draft(chosen: Chosen, wish: Wish) -> dict[str, bytes]:
     return files
 
 
-def read(chosen: Chosen, wish: Wish, built: Sequence[Object], setters: Mapping[str, str]) -> Habits:
+def read(
+    chosen: SelectedObjects, request: CopyRequest, built: Sequence[Object], setters: Mapping[str, str]
+) -> Transformations:
     """Return what an environment that held the draft and the tag `TAG` made of them.
 
     `setters` are the places where its kustomization sets labels, for messages. Raises ManifestError if a part of the
@@ -49,7 +51,7 @@ def read(chosen: Chosen, wish: Wish, built: Sequence[Object], setters: Mapping[s
     """
     found = {int(named[2]): (named, each) for each in built if (named := _NAMED.fullmatch(each.name))}
     names, fixed, set_back, images = {}, set[str](), set[str](), set[str]()
-    for number, (original, sent) in enumerate(zip(chosen.copied, _drafted(chosen, wish), strict=True)):
+    for number, (original, sent) in enumerate(zip(chosen.copied, _drafted(chosen, request), strict=True)):
         if number not in found:
             raise ManifestError(
                 f"the environment's kustomization does not let a second {original} be: a patch or transformer of it "
@@ -60,7 +62,7 @@ def read(chosen: Chosen, wish: Wish, built: Sequence[Object], setters: Mapping[s
         set_back |= _differing(sent.labels, came.labels)
         fixed |= _fixed(sent, came)
         images |= _replaced(sent, came)
-    return Habits(
+    return Transformations(
         names=names,
         fixed=frozenset(fixed),
         set_back=frozenset(set_back - fixed),
@@ -70,9 +72,9 @@ def read(chosen: Chosen, wish: Wish, built: Sequence[Object], setters: Mapping[s
     )
 
 
-def _drafted(chosen: Chosen, wish: Wish) -> Sequence[Object]:
+def _drafted(chosen: SelectedObjects, request: CopyRequest) -> Sequence[Object]:
     everything: frozenset[Container] = frozenset((each.id, name) for each in chosen.copied for name, _ in _images(each))
-    return make(chosen, replace(wish, tag=Tag(_DRAFT)), Habits(own=everything)).objects
+    return make(chosen, replace(request, tag=Tag(_DRAFT)), Transformations(own=everything)).objects
 
 
 def _own(built: Sequence[Object]) -> frozenset[Container]:

@@ -14,7 +14,7 @@ from gitops_promotion.core.feature.per_kind import drop_origins
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Problem:
     """Something that is not as intended: where, and what stands there instead."""
 
     id: Id | None
@@ -26,7 +26,9 @@ class Fault:
         return f"{named}: {self.path + ' ' if self.path else ''}{self.what}"
 
 
-def of_copy(before: Sequence[Object], after: Sequence[Object], copy: Copy, originals: Sequence[Object]) -> Fault | None:
+def of_copy(
+    before: Sequence[Object], after: Sequence[Object], copy: Copy, originals: Sequence[Object]
+) -> Problem | None:
     """Return what is wrong with an environment that holds a copy; None if all is as intended.
 
     Everything that was there is unchanged, the new objects are exactly the copy's, no selector takes pods of both
@@ -35,7 +37,7 @@ def of_copy(before: Sequence[Object], after: Sequence[Object], copy: Copy, origi
     """
     wanted = {each.id: each for each in copy.objects}
     if twice := wanted.keys() & {each.id for each in before}:
-        return Fault(min(twice), "", "exists already, and would be the copy's: rename one of them, or the feature")
+        return Problem(min(twice), "", "exists already, and would be the copy's: rename one of them, or the feature")
     return (
         _unchanged(before, after, added=wanted.keys())
         or next(_not_as_wanted(wanted, _by_id(after)), None)
@@ -46,14 +48,14 @@ def of_copy(before: Sequence[Object], after: Sequence[Object], copy: Copy, origi
     )
 
 
-def of_removal(before: Sequence[Object] | None, after: Sequence[Object], features: Iterable[str]) -> Fault | None:
+def of_removal(before: Sequence[Object] | None, after: Sequence[Object], features: Iterable[str]) -> Problem | None:
     """Return what is wrong with an environment from which copies were removed; `before` None: it did not build.
 
     Everything but objects with these features' labels is there, unchanged.
     """
     gone = set(features)
     if left := next((each for each in after if each.labels.get(FEATURE_LABEL) in gone), None):
-        return Fault(left.id, "", "is still there: something else holds it than the feature's folder")
+        return Problem(left.id, "", "is still there: something else holds it than the feature's folder")
     staying = [each for each in before or after if each.labels.get(FEATURE_LABEL) not in gone]
     return _unchanged(staying, after, added=())
 
@@ -62,66 +64,66 @@ def _by_id(objects: Iterable[Object]) -> dict[Id, Object]:
     return {each.id: each for each in objects}
 
 
-def _unchanged(before: Sequence[Object], after: Sequence[Object], added: Iterable[Id]) -> Fault | None:
+def _unchanged(before: Sequence[Object], after: Sequence[Object], added: Iterable[Id]) -> Problem | None:
     old, new = _by_id(before), _by_id(after)
     for key, each in old.items():
         if key not in new:
-            return Fault(key, "", "would be gone")
+            return Problem(key, "", "would be gone")
         if path := difference(each.content, new[key].content):
-            return Fault(key, path, "of the original would change")
+            return Problem(key, path, "of the original would change")
     if extra := new.keys() - old.keys() - set(added):
-        return Fault(min(extra), "", "would be there as well, which nobody asked for")
+        return Problem(min(extra), "", "would be there as well, which nobody asked for")
     return None
 
 
-def _not_as_wanted(wanted: Mapping[Id, Object], after: Mapping[Id, Object]) -> Iterator[Fault]:
+def _not_as_wanted(wanted: Mapping[Id, Object], after: Mapping[Id, Object]) -> Iterator[Problem]:
     for key, each in wanted.items():
         if key not in after:
-            yield Fault(key, "", "of the copy does not come out under this name")
+            yield Problem(key, "", "of the copy does not come out under this name")
             continue
         came = after[key].editable().content
         drop_origins(came)
         if path := difference(each.content, came):
-            yield Fault(key, path, "of the copy does not come out as it was written")
+            yield Problem(key, path, "of the copy does not come out as it was written")
 
 
-def _shared(originals: Sequence[Object], copy: Copy) -> Iterator[Fault]:
+def _shared(originals: Sequence[Object], copy: Copy) -> Iterator[Problem]:
     for one, other in ((copy.objects, originals), (originals, copy.objects)):
         for taker, taken in shared_with(one, other):
-            yield Fault(taker.id, "", f"would take the pods of {taken}")
+            yield Problem(taker.id, "", f"would take the pods of {taken}")
 
 
-def _shared_with_others(before: Sequence[Object], originals: Sequence[Object], copy: Copy) -> Iterator[Fault]:
+def _shared_with_others(before: Sequence[Object], originals: Sequence[Object], copy: Copy) -> Iterator[Problem]:
     """Yield what the copy's labels make it share with another application: of web feature api is not web-api."""
     mine = {each.id for each in originals}
     others = [each for each in before if each.id not in mine]
     for taker, found in shared_with((each for each in others if each.type in TAKERS), copy.objects):
-        yield Fault(taker.id, "", f"would take the pods of {found}, name the feature otherwise")
+        yield Problem(taker.id, "", f"would take the pods of {found}, name the feature otherwise")
     for original, each in zip(originals, copy.objects, strict=True):
         known = {found.id for _, found in shared_with([original], others)}
         for taker, found in shared_with([each], others):
             if found.id not in known:
-                yield Fault(taker.id, "", f"would take the pods of {found}, name the feature otherwise")
+                yield Problem(taker.id, "", f"would take the pods of {found}, name the feature otherwise")
 
 
-def _crowded(before: Sequence[Object], copy: Copy) -> Iterator[Fault]:
+def _crowded(before: Sequence[Object], copy: Copy) -> Iterator[Problem]:
     """Yield the copy's hosts that are in use; what other applications show for the same feature may share one."""
     users = dict(routed(each for each in before if FEATURE_LABEL not in each.labels))
     for host, each in routed(copy.objects):
         if host in users:
-            yield Fault(each.id, "", f"would take the host {host} from {users[host]}, name the feature otherwise")
+            yield Problem(each.id, "", f"would take the host {host} from {users[host]}, name the feature otherwise")
 
 
 def _dangling(
     before: Sequence[Object], after: Sequence[Object], originals: Sequence[Object], copy: Copy
-) -> Iterator[Fault]:
+) -> Iterator[Problem]:
     """Yield the copy's references to nothing, but for those to what is not in the environment for the original too."""
     there, then = _names(before), _names(after)
     for original, each in zip(originals, copy.objects, strict=True):
         elsewhere = {named for named in _references(original) if (*named, original.namespace) not in there}
         for kind, name in _references(each):
             if (kind, name, each.namespace) not in then and (kind, name) not in elsewhere:
-                yield Fault(each.id, "", f"names {kind.rpartition('/')[2]} {name}, which is not there")
+                yield Problem(each.id, "", f"names {kind.rpartition('/')[2]} {name}, which is not there")
 
 
 def _names(objects: Sequence[Object]) -> set[tuple[str, str, str]]:

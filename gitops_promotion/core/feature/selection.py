@@ -19,7 +19,7 @@ _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Replicati
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class SelectedObjects:
     """The application's objects: those to copy, and those left out with the reason; `others` is the rest."""
 
     copied: tuple[Object, ...]
@@ -27,7 +27,7 @@ class Chosen:
     others: tuple[Object, ...]
 
 
-def choose(objects: Sequence[Object], selector: Mapping[str, str], where: str) -> Chosen:
+def choose(objects: Sequence[Object], selector: Mapping[str, str], where: str) -> SelectedObjects:
     """Return the objects that carry all labels of the selector and belong to no feature, sorted out.
 
     What kustomize generated for them comes along: its name changes with its content, and then it would be gone from
@@ -59,7 +59,7 @@ def choose(objects: Sequence[Object], selector: Mapping[str, str], where: str) -
         )
     generated = [each for each in originals if each not in mine and _is_generated_for(each, copied)]
     taken = {id(each) for each in (*mine, *generated)}
-    return Chosen(
+    return SelectedObjects(
         copied=tuple(each for each in objects if id(each) in taken and not reasons.get(id(each))),
         left_out=tuple((each, reasons[id(each)]) for each in mine if reasons[id(each)]),
         others=tuple(each for each in originals if id(each) not in taken),

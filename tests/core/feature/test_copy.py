@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops_promotion.core.feature.copy import Copy, Habits, Wish, make
+from gitops_promotion.core.feature.copy import Copy, CopyRequest, Transformations, make
 from gitops_promotion.core.feature.manifests import Id, Object, Plain, Value, parse
 from gitops_promotion.core.feature.selection import choose
 from gitops_promotion.core.tags import Tag
@@ -48,12 +48,12 @@ def ingress(rules: str, more: str = "") -> str:
     )
 
 
-def copied(*documents: str, tag: str = "2", feature: str = "f", **habits: Any) -> Copy:
+def copied(*documents: str, tag: str = "2", feature: str = "f", **transformations: Any) -> Copy:
     objects = parse("---\n".join(documents).encode())
     chosen = choose(objects, {"app": "web"}, "shop/dev")
     own = frozenset((each.id, name) for each in objects for name in ("migrate", "web", "debug"))
-    wish = Wish(feature=feature, tag=Tag.parse(tag), folder=f"web-{feature}", selector={"app": "web"})
-    return make(chosen, wish, Habits(**({"own": own} | habits)))
+    request = CopyRequest(feature=feature, tag=Tag.parse(tag), subfolder=f"web-{feature}", selector={"app": "web"})
+    return make(chosen, request, Transformations(**({"own": own} | transformations)))
 
 
 def find(copy: Copy, kind: str) -> Object:
@@ -189,6 +189,10 @@ def test_whatever_stands_anywhere_in_an_object_there_is_a_copy_or_an_error_of_ou
     try:
         chosen = choose(objects, {"app": "web"}, "shop/dev")
         own = frozenset((each.id, "web") for each in objects)
-        make(chosen, Wish(feature="f", tag=Tag("2"), folder="web-f", selector={"app": "web"}), Habits(own=own))
+        make(
+            chosen,
+            CopyRequest(feature="f", tag=Tag("2"), subfolder="web-f", selector={"app": "web"}),
+            Transformations(own=own),
+        )
     except PromotionError:
         pass

@@ -3,7 +3,7 @@
 import pytest
 from ruamel.yaml import YAML
 
-from gitops_promotion.core.feature.layout import Layout, suspects
+from gitops_promotion.core.feature.folder import EnvironmentFolder, without_each_part
 from gitops_promotion.core.feature.reach import outside
 
 LABEL = "gitops-promotion.xenit.io/feature"
@@ -13,18 +13,18 @@ def copy_of(feature: str, spelling: str = "labels:\n- pairs: {%s: %s}\n") -> byt
     return (spelling % (LABEL, feature)).encode()
 
 
-def layout(**files: bytes) -> Layout:
+def layout(**files: bytes) -> EnvironmentFolder:
     named = {path.replace("__", "/"): content for path, content in files.items()}
-    return Layout(folder="a/dev", files={f"a/dev/{path}": content for path, content in named.items()})
+    return EnvironmentFolder(path="a/dev", files={f"a/dev/{path}": content for path, content in named.items()})
 
 
-def held(found: Layout, *apps: str) -> list[tuple[str, str]]:
+def held(found: EnvironmentFolder, *apps: str) -> list[tuple[str, str]]:
     return [(each.app, each.feature) for each in found.copies(apps)]
 
 
 def test_b4_a_real_application_is_no_feature_whatever_its_name() -> None:
-    found = Layout(
-        folder="a/dev",
+    found = EnvironmentFolder(
+        path="a/dev",
         files={
             "a/dev/web-api/kustomization.yaml": b"resources: [x.yaml]\ncommonLabels: {app: web-api}\n",
             "a/dev/web/kustomization.yaml": b"resources: [x.yaml]\n",
@@ -52,15 +52,15 @@ def test_b5_the_label_says_the_feature_and_the_rest_of_the_folder_the_applicatio
     folder: str, feature: str, apps: list[str], expected: list[tuple[str, str]]
 ) -> None:
     files = {f"my-group/my-dev/{folder}/kustomization.yaml": copy_of(feature)}
-    assert held(Layout(folder="my-group/my-dev", files=files), *apps) == expected
+    assert held(EnvironmentFolder(path="my-group/my-dev", files=files), *apps) == expected
 
 
 def test_copies_of_the_go_tool_are_known() -> None:
     files = {"a/dev/web-x/kustomization.yaml": copy_of("x", "nameSuffix: -x\ncommonLabels:\n  app: web-x\n  %s: %s\n")}
-    assert held(Layout(folder="a/dev", files=files), "web") == [("web", "x")]
+    assert held(EnvironmentFolder(path="a/dev", files=files), "web") == [("web", "x")]
 
 
-def test_what_flux_makes_up_is_all_manifests_and_folders_with_a_kustomization() -> None:
+def test_the_generated_kustomization_lists_manifests_and_subfolders_with_a_kustomization() -> None:
     paths = [
         "web.yaml",
         "db.yml",
@@ -71,7 +71,7 @@ def test_what_flux_makes_up_is_all_manifests_and_folders_with_a_kustomization() 
         "own/in/y.yaml",
     ]
     paths += ["odd/Kustomization", "odd/x.yaml"]
-    found = Layout(folder="a/dev", files={f"a/dev/{path}": b"" for path in paths}).made_up()
+    found = EnvironmentFolder(path="a/dev", files={f"a/dev/{path}": b"" for path in paths}).generated_kustomization()
     (content,) = found.values()
     assert content is not None
     made = YAML(typ="safe", pure=True).load(content.decode())
@@ -79,13 +79,18 @@ def test_what_flux_makes_up_is_all_manifests_and_folders_with_a_kustomization() 
     assert made == {"resources": ["db.yml", "deep/er/x.yaml", "odd", "own", "web.yaml"]}
 
 
-def test_nothing_is_made_up_where_there_is_a_kustomization() -> None:
-    assert Layout(folder="a/dev", files={"a/dev/kustomization.yml": b"", "a/dev/x.yaml": b""}).made_up() == {}
+def test_no_kustomization_is_generated_beside_an_existing_one() -> None:
+    assert (
+        EnvironmentFolder(
+            path="a/dev", files={"a/dev/kustomization.yml": b"", "a/dev/x.yaml": b""}
+        ).generated_kustomization()
+        == {}
+    )
 
 
-def test_each_part_that_could_be_in_the_way_is_left_out_once() -> None:
+def test_each_transforming_entry_is_removed_once() -> None:
     text = b"resources: [a]\nnamePrefix: x-\npatches:\n- path: a.yaml\n- path: b.yaml\nlabels: []\n"
-    found = {name: YAML(typ="safe", pure=True).load(without.decode()) for name, without in suspects(text, "k")}
+    found = {name: YAML(typ="safe", pure=True).load(without.decode()) for name, without in without_each_part(text, "k")}
     assert list(found) == ["namePrefix", "patches[0]", "patches[1]"]
     assert found["patches[0]"]["patches"] == [{"path": "b.yaml"}]
     assert "namePrefix" not in found["namePrefix"]

@@ -1,0 +1,144 @@
+"""`feature-stale`: remove the copies that nobody has changed for some time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from gitops_promotion.core.feature.folder import Edits, InstalledCopy
+from gitops_promotion.core.model import Outcome, Request
+from gitops_promotion.core.pull_request_text import code_span
+from gitops_promotion.errors import GitError, PromotionError
+from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder, feature_environment, feature_folder
+from gitops_promotion.workflow.deliver import Intent, deliver, failed
+from gitops_promotion.workflow.features import removal_outcome, removal_plan
+from gitops_promotion.workflow.session import Session
+
+DEFAULT_MAX_AGE = 7 * 86400.0
+"""Seconds: seven days, as in version 1."""
+
+BRANCH = "remove/stale-feature"
+"""The branch of all removals by `feature-stale`, as in version 1."""
+
+
+def feature_stale(session: Session, *, max_age: float, now: datetime, find_kustomize: KustomizeFinder) -> list[Outcome]:
+    """Return the outcome of proposing to remove every copy that was not changed for `max_age` seconds.
+
+    One pull request removes them all. A copy whose age is unknown, or that cannot be removed, gets a failed outcome of
+    its own. Raises ConfigError, KustomizeError, UsageError, ForeignCommitsError, GitError, ProviderError.
+    """
+    limit = timedelta(seconds=max_age)
+    failures: list[Outcome] = []
+    reasons: list[str] = []
+
+    def decide() -> Intent | Outcome:
+        failures.clear()
+        reasons.clear()
+        environment = feature_environment(session.config)
+        tree = session.repository.lay_out(session.tip)
+        edits: Edits = {}
+        files: dict[str, bytes] = {}
+        removed: list[_AgedCopy] = []
+        for groups in _groups_by_folder(session):
+            builder = EnvironmentBuilder.of(session, groups[0], find_kustomize, tree)
+            copies = _aged_copies(session, builder, groups, now, failures)
+            stale = [copy for copy in copies if copy.age >= limit]
+            reasons.extend(f"{copy}, {'stale' if copy in stale else 'kept'}" for copy in copies)
+            if stale:
+                removable, removal = _removable(builder, stale, failures, environment)
+                removed += removable
+                edits |= removal
+                files |= builder.folder.files
+        request = Request(kind="remove", group="", app="", environment=environment)
+        if not removed:
+            return removal_outcome(
+                request, "unchanged", f"no feature in {environment} is older than {_duration(limit)}"
+            )
+        notes = [f"- {code_span(str(copy))}" for copy in removed]
+        return Intent(plan=partial(removal_plan, session, request, BRANCH, edits, notes), files=files)
+
+    outcome = deliver(session, decide)
+    return [replace(outcome, reasons=(*outcome.reasons, *reasons)), *failures]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AgedCopy:
+    group: str
+    copy: InstalledCopy
+    age: timedelta
+
+    def __str__(self) -> str:
+        return f"{self.group}/{self.copy.app} feature {self.copy.feature}: changed {_duration(self.age)} ago"
+
+
+def _duration(age: timedelta) -> str:
+    hours = age.seconds // 3600
+    return f"{age.days}d{hours}h" if hours and age.days else f"{age.days}d" if age.days else f"{hours}h"
+
+
+def _groups_by_folder(session: Session) -> list[list[str]]:
+    """Return the groups, those of one folder together: a pathTemplate without {group} gives all the same one."""
+    groups: dict[str, list[str]] = {}
+    for group in session.config.groups:
+        groups.setdefault(feature_folder(session.config, group), []).append(group)
+    return list(groups.values())
+
+
+def _removable(
+    builder: EnvironmentBuilder, stale: Sequence[_AgedCopy], failures: list[Outcome], environment: str
+) -> tuple[Sequence[_AgedCopy], Edits]:
+    """Return the copies whose removal is proved, all at once or else one by one, and the edits that remove them.
+
+    A copy that cannot be removed adds to `failures`.
+    """
+
+    def prove_removal(copies: Sequence[_AgedCopy]) -> Edits:
+        edits = builder.folder.without([aged.copy.subfolder for aged in copies])
+        builder.check_removal(edits, [aged.copy.feature for aged in copies])
+        return edits
+
+    def fail(aged: _AgedCopy, error: PromotionError) -> None:
+        failures.append(failed(error, group=aged.group, app=aged.copy.app, environment=environment))
+
+    try:
+        return stale, prove_removal(stale)
+    except PromotionError as error:
+        if len(stale) == 1:
+            fail(stale[0], error)
+            return (), {}
+    removable: list[_AgedCopy] = []
+    edits: Edits = {}
+    for aged in stale:
+        try:
+            edits = prove_removal([*removable, aged])
+        except PromotionError as error:
+            fail(aged, error)
+        else:
+            removable.append(aged)
+    return removable, edits
+
+
+def _aged_copies(
+    session: Session, builder: EnvironmentBuilder, groups: Sequence[str], now: datetime, failures: list[Outcome]
+) -> list[_AgedCopy]:
+    """Return the copies of these groups in a folder, each once, with their ages; unknown ages add to `failures`."""
+    copies: dict[str, _AgedCopy] = {}
+    for group in groups:
+        for aged in _aged_copies_of(session, builder, group, now, failures):
+            copies[aged.copy.subfolder] = aged
+    return list(copies.values())
+
+
+def _aged_copies_of(
+    session: Session, builder: EnvironmentBuilder, group: str, now: datetime, failures: list[Outcome]
+) -> Iterator[_AgedCopy]:
+    for copy in builder.folder.copies(session.config.groups[group]):
+        try:
+            changed = session.repository.last_change(session.tip, f"{builder.folder.path}/{copy.subfolder}")
+        except GitError as error:
+            # A copy of unknown age does not stop the removal of others (B38).
+            environment = feature_environment(session.config)
+            failures.append(failed(error, group=group, app=copy.app, environment=environment))
+            continue
+        if changed is not None:
+            yield _AgedCopy(group=group, copy=copy, age=max(now - changed, timedelta()))

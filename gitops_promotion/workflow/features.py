@@ -1,0 +1,241 @@
+"""How a feature is proposed and removed: shared by the feature verbs and the rebuilding of open features."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from gitops_promotion.core import due, markers
+from gitops_promotion.core import plan as planning
+from gitops_promotion.core.config import Application
+from gitops_promotion.core.feature import probe
+from gitops_promotion.core.feature.copy import Copy, CopyRequest, make
+from gitops_promotion.core.feature.folder import Edits
+from gitops_promotion.core.feature.selection import choose
+from gitops_promotion.core.markers.scan import mentions
+from gitops_promotion.core.model import Outcome, Plan, Request, Result
+from gitops_promotion.core.names import check_name
+from gitops_promotion.core.pull_request_text import code_span, commit_message
+from gitops_promotion.core.tags import Tag
+from gitops_promotion.errors import ManifestError, UsageError
+from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder, feature_environment, feature_folder
+from gitops_promotion.workflow.deliver import Intent, deliver, disarm, setting_tag
+from gitops_promotion.workflow.session import Place, Session
+
+# Objects that the pull request lists by name.
+_LISTED_OBJECTS = 20
+
+
+def propose_feature(
+    session: Session, *, group: str, app: str, tag: Tag, feature: str, find_kustomize: KustomizeFinder
+) -> Outcome:
+    """Return the outcome of proposing a feature of an application for the first environment.
+
+    With `featureOverwrite` the application's own tag changes; otherwise the application gets a copy, which is proved
+    by building the environment. Raises UsageError, ConfigError, ManifestError, KustomizeError, ForeignCommitsError,
+    GitError, ProviderError.
+    """
+    notes: list[str] = []
+
+    def decide() -> Intent:
+        settings = _settings(session, group, app)
+        _refuse_ambiguous(session, group, app, feature)
+        environment = feature_environment(session.config)
+        request = Request(kind="feature", group=group, app=app, tag=tag, environment=environment, feature=feature)
+        session.read_applications([(group, app, environment)])
+        if not any(mentions(text, group, app) for text in session.files(group, environment).values()):
+            session.read_marked([Place(group=group, environment=environment)], [])
+        if settings.feature_overwrite:
+            return setting_tag(session, request, session.files(group, environment))
+        if not settings.feature_label_selector:
+            raise UsageError(
+                f"{group}/{app} has neither featureLabelSelector nor featureOverwrite: true in {session.config_file}: "
+                "add the labels of its objects, or let features replace it"
+            )
+        copy_request = CopyRequest(
+            feature=feature, tag=tag, subfolder=f"{app}-{feature}", selector=settings.feature_label_selector
+        )
+        builder = EnvironmentBuilder.of(session, group, find_kustomize)
+        edits, copy = prove_copy(builder, copy_request, partial(_set_probe_tag, session, request, builder))
+        notes[:] = copy.notes
+        return Intent(plan=partial(_copy_plan, session, request, edits, copy), files=builder.folder.files)
+
+    outcome = deliver(session, decide)
+    return replace(outcome, reasons=(*outcome.reasons, *notes))
+
+
+def propose_removal(
+    session: Session, *, group: str, app: str, feature: str, find_kustomize: KustomizeFinder
+) -> Outcome:
+    """Return the outcome of proposing to remove a feature's copy from the first environment.
+
+    The removal uses the feature's own branch, so the newest of the two proposals replaces the other. If the copy was
+    proposed and not merged, its pull request is closed. Raises what `propose_feature` raises.
+    """
+
+    def decide() -> Intent | Outcome:
+        settings = _settings(session, group, app)
+        _refuse_ambiguous(session, group, app, feature)
+        environment = feature_environment(session.config)
+        request = Request(kind="remove", group=group, app=app, environment=environment, feature=feature)
+        if settings.feature_overwrite:
+            message = f"{group}/{app} has featureOverwrite: true, `new` sets its next tag"
+            return removal_outcome(request, "unchanged", message)
+        builder = EnvironmentBuilder.of(session, group, find_kustomize)
+        copies = [copy for copy in builder.folder.copies([app]) if copy.feature == feature]
+        if not copies:
+            return _withdraw(session, request)
+        edits = builder.folder.without([copy.subfolder for copy in copies])
+        builder.check_removal(edits, [feature])
+        branch = session.config.feature_branch(group, app, feature)
+        return Intent(plan=partial(removal_plan, session, request, branch, edits, ()), files=builder.folder.files)
+
+    return deliver(session, decide)
+
+
+def prove_copy(
+    builder: EnvironmentBuilder,
+    request: CopyRequest,
+    set_probe_tag: Callable[[Mapping[str, bytes]], Mapping[str, bytes]],
+) -> tuple[Edits, Copy]:
+    """Return the edits that add the requested copy, none if it is there already, and the copy.
+
+    `set_probe_tag` returns the edits to the environment's files that give the application `probe.TAG`. Raises
+    ManifestError and KustomizeError.
+    """
+    folder = builder.folder
+    if folder.has(request.subfolder) and folder.feature_of(request.subfolder) != request.feature:
+        raise ManifestError(
+            f"{folder.path}/{request.subfolder} exists and is no copy for feature {request.feature}: choose another "
+            "name for the feature"
+        )
+    without_copy = folder.without([request.subfolder])
+    before = builder.build(without_copy)
+    selected = choose(before, request.selector, folder.path)
+    folder_before = folder.edited(without_copy)
+    probe_tag = dict(set_probe_tag(folder_before.files))
+    draft = folder_before.edited(probe_tag).with_subfolder(probe.FOLDER, probe.draft(selected, request))
+    probed = builder.build_with_copy({**without_copy, **probe_tag, **draft})
+    copy = make(selected, request, probe.read(selected, request, probed, folder.label_sources()))
+    edits = folder.with_copy(request.subfolder, copy)
+    builder.check_copy(edits, before, copy, selected.copied)
+    return edits, copy
+
+
+def removal_plan(
+    session: Session, request: Request, branch: str, edits: Edits, notes: Sequence[str], base_sha: str
+) -> Plan:
+    """Return the plan to remove copies by these edits on a branch; `notes` are lines of the pull request."""
+    return planning.of_edits(
+        request,
+        session.config,
+        edits,
+        base=session.base,
+        base_sha=base_sha,
+        branch=branch,
+        message=commit_message(request, seal=planning.seal(edits)),
+        notes=notes,
+    )
+
+
+def removal_outcome(request: Request, result: Result, message: str) -> Outcome:
+    """Return the outcome of a removal that proposes nothing."""
+    return Outcome(
+        result=result,
+        message=message,
+        group=request.group,
+        app=request.app,
+        environment=request.environment,
+    )
+
+
+def _copy_plan(session: Session, request: Request, edits: Edits, copy: Copy, base_sha: str) -> Plan:
+    address = f"Address: {code_span(copy.url)} (for any feature: {code_span(copy.pattern)})" if copy.url else ""
+    intro = f"A copy of {code_span(f'{request.group}/{request.app}')} for feature {code_span(request.feature)}"
+    listed = ", ".join(code_span(f"{obj.kind} {obj.name}") for obj in copy.objects[:_LISTED_OBJECTS])
+    unlisted = len(copy.objects) - _LISTED_OBJECTS
+    objects = f"{listed} and {unlisted} more" if unlisted > 0 else listed
+    notes = (f"{intro}: {objects}. It is never promoted.", address, *(f"- {note}" for note in copy.notes))
+    return planning.of_edits(
+        request,
+        session.config,
+        edits,
+        base=session.base,
+        base_sha=base_sha,
+        branch=session.config.feature_branch(request.group, request.app, request.feature),
+        message=commit_message(request, seal=planning.seal(edits)),
+        notes=[note for note in notes if note],
+        url=copy.url,
+    )
+
+
+def _set_probe_tag(
+    session: Session, request: Request, builder: EnvironmentBuilder, files: Mapping[str, bytes]
+) -> Mapping[str, bytes]:
+    """Return the edits to these files that set the application's markers to `probe.TAG`."""
+    marked = {path: files[path] for path in session.files(request.group, request.environment) if path in files}
+    where = f"{builder.folder.path} on {session.base}"
+    return markers.set_tag(marked, group=request.group, app=request.app, tag=probe.TAG, where=where).edits
+
+
+def _withdraw(session: Session, request: Request) -> Outcome:
+    """Close the open pull request of a copy that was never merged."""
+    message = f"{request.environment} has no copy of {request.group}/{request.app} for feature {request.feature}"
+    branch = session.config.feature_branch(request.group, request.app, request.feature)
+    if session.dry_run:
+        return removal_outcome(request, "unchanged", message)
+    pull_request = due.current(session.provider.pull_requests(head=branch), session.base)
+    if pull_request is None:
+        return removal_outcome(request, "unchanged", message)
+    if pull_request.auto_merge:
+        disarm(session, pull_request)
+    closed = session.provider.close_pull_request(pull_request)
+    outcome = removal_outcome(request, "updated", f"{message}; its pull request #{pull_request.number} was closed")
+    return replace(outcome, branch=branch, pull_request=closed)
+
+
+def _settings(session: Session, group: str, app: str) -> Application:
+    """Return the configuration of an application. Raises UsageError if it has none."""
+    check_name("group", group)
+    check_name("application", app)
+    settings = session.config.groups.get(group, {}).get(app)
+    if settings is None:
+        configured = [f"{name}/{member}" for name, apps in session.config.groups.items() for member in apps]
+        raise UsageError(
+            f"{group}/{app} is not below groups in {session.config_file}, which features need: add it there "
+            f"(configured: {', '.join(configured) or 'none'})"
+        )
+    return settings
+
+
+def _refuse_ambiguous(session: Session, group: str, app: str, feature: str) -> None:
+    """Raise UsageError for a feature whose branch or folder could belong to another application (B32).
+
+    Of two applications whose names begin alike, a shared folder or branch belongs to the one with the longer name.
+    """
+    config = session.config
+    folder = feature_folder(config, group)
+    for other_group, apps in config.groups.items():
+        # A pathTemplate without {group} gives all groups one folder.
+        share_folder = other_group == group or feature_folder(config, other_group) == folder
+        for other_app in apps:
+            if (other_group, other_app) == (group, app):
+                continue
+            same = _feature_of_other(f"{group}-{app}-", f"{other_group}-{other_app}-", feature)
+            if share_folder and not same:
+                same = _feature_of_other(f"{app}-", f"{other_app}-", feature)
+            if same:
+                raise UsageError(
+                    f"feature {feature!r} of {group}/{app} and feature {same!r} of {other_group}/{other_app} would "
+                    "share a folder or a branch: choose another name for the feature, or rename an application"
+                )
+
+
+def _feature_of_other(prefix: str, other_prefix: str, feature: str) -> str:
+    """Return the feature that `<prefix><feature>` would be of the other application.
+
+    "" if it would be none, or if the other application has the shorter name.
+    """
+    name = prefix + feature
+    other_feature = name.removeprefix(other_prefix)
+    is_feature = other_feature != name and other_feature.strip("-") == other_feature
+    return other_feature if is_feature and len(other_prefix) >= len(prefix) else ""
