@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
-from gitops_promotion.commands.feature_heal import heal
 from gitops_promotion.core import deployments, due, markers, plan
 from gitops_promotion.core.commits import read_time
 from gitops_promotion.core.forge import PullRequest
@@ -17,6 +16,7 @@ from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError, UsageError
 from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.deliver import Branch, Intent, deliver, failed, read_branch, setting_tag
+from gitops_promotion.workflow.heal import heal
 from gitops_promotion.workflow.session import Place, Session
 
 # Seconds between looks while the forge does not show a merge that the tree already holds.
