@@ -146,7 +146,7 @@ def _pushed(session: Session) -> tuple[list[Move], list[Outcome]] | None:
     if not (session.repository.fetch_commit(before) and session.repository.fetch_commit(after)):
         session.note(f"the event's range {before[:7]}..{after[:7]} is not to be had: comparing all applications")
         return None
-    changes = [change for change in session.repository.diff(before, after) if is_manifest(change.path)]
+    changes = [change for change in session.repository.diff_trees(before, after) if is_manifest(change.path)]
     changed = plan.changed_tags(changes, session.blobs(oid for c in changes for oid in (c.old, c.new)))
     moves: list[Move] = []
     outcomes = [failed(error) for error in changed.broken]

@@ -3,16 +3,30 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
+
+EntryKind = Literal["file", "symlink", "submodule"]
+"""What stands at a path of a commit, by git's mode: `file` for 100644 and 100755."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChange:
-    """One path of a diff; the blobs are object ids, None where the path did not or does not exist."""
+    """One path of a diff; `old` and `new` are object ids, None where the path did not or does not exist.
+
+    The id of a submodule is a commit of another repository: `blobs` leaves it out.
+    """
 
     path: str
     old: str | None
     new: str | None
+    old_kind: EntryKind = "file"
+    new_kind: EntryKind = "file"
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """The object ids of this change whose contents the repository has."""
+        sides = ((self.old, self.old_kind), (self.new, self.new_kind))
+        return tuple(sha for sha, kind in sides if sha is not None and kind != "submodule")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

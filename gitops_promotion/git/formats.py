@@ -1,14 +1,16 @@
 """What git prints and takes: object ids, refs and paths, its log, raw diffs and the answer to a push."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gitops_promotion.core.commits import Commit, FileChange
+from gitops_promotion.core.commits import Commit, EntryKind, FileChange
 from gitops_promotion.core.markers.scan import is_manifest
 from gitops_promotion.errors import GitError
 
 LOG_FORMAT = "%H%x00%P%x00%ae%x00%ce%x00%B%x00"
+KINDS: Mapping[str, EntryKind] = {"120000": "symlink", "160000": "submodule"}
+"""Kinds of entry by git's mode, those of files left out."""
 SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BAD_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|@\{|//|/\.|\.lock(?:/|$)|[/.]$")
 
@@ -45,8 +47,14 @@ def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Commit]:
 
 def read_change(raw: str, path: str) -> FileChange:
     """Read one `:mode mode old new status` of a raw diff."""
-    old, new = raw.split()[2:4]
-    return FileChange(path=path, old=old if old.strip("0") else None, new=new if new.strip("0") else None)
+    old_mode, new_mode, old, new = raw.strip("\n:").split()[:4]
+    return FileChange(
+        path=path,
+        old=old if old.strip("0") else None,
+        new=new if new.strip("0") else None,
+        old_kind=KINDS.get(old_mode, "file"),
+        new_kind=KINDS.get(new_mode, "file"),
+    )
 
 
 def manifest_specs(path: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import combinations
 from pathlib import Path
 from typing import Self
 
@@ -270,8 +271,11 @@ class Repository:
 
     # -- history
 
-    def diff(self, old: str, new: str) -> list[FileChange]:
-        """Return what differs between two commits, of whatever kind; a rename is a deletion and an addition."""
+    def diff_trees(self, old: str, new: str) -> list[FileChange]:
+        """Return the paths that differ between two commits or trees, links and submodules included.
+
+        Renames are not detected: a renamed file is a deletion and an addition.
+        """
         raw = self._git("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", full_sha(old), full_sha(new))
         fields = raw.decode(errors="surrogateescape").split("\0")
         return [read_change(header, path) for header, path in zip(fields[::2], fields[1::2], strict=False)]
@@ -283,15 +287,12 @@ class Repository:
         count, so that a criss-cross history hides none. Raises GitError if the two have no common history.
         """
         self._settle(base, head)
-        done = self._runner.run(["merge-base", "--all", full_sha(base), full_sha(head)], self._local)
-        if done.status > 1:
-            raise GitError(f"git merge-base failed: {first_line(done.stderr)}")
-        bases = done.stdout.decode().split()
+        bases = self._merge_bases(base, head)
         if not bases:
             raise GitError(f"{head} and {base} have no common history: rebase the branch on the default branch")
         changes: dict[str, FileChange] = {}
         for found in reversed(bases):
-            changes |= {change.path: change for change in self.diff(found, head)}
+            changes |= {change.path: change for change in self.diff_trees(found, head)}
         return bases[0], [changes[path] for path in sorted(changes)]
 
     def history(self, tip: str, paths: Sequence[str], limit: int) -> list[Commit]:
@@ -383,6 +384,15 @@ class Repository:
         """
         return self._objects.commit(base, edits, message, self._signers(), self._seconds())
 
+    def merge_result(self, tip: str, head: str) -> str | None:
+        """Return the tree that a merge of `head` into `tip` would have, None if they conflict.
+
+        Renames count as in `git merge`: a file that one side renames takes the other side's change with it. History
+        that is cut off is fetched until the answer is certain. Raises GitError if the two have no common history.
+        """
+        tree, conflicting_paths = self._merged(tip, head)
+        return None if conflicting_paths else tree
+
     def conflicts(self, ours: str, theirs: str) -> tuple[str, ...]:
         """Return the paths that stand in the way of merging two commits; () if it is clean."""
         return self._merged(ours, theirs)[1]
@@ -400,8 +410,32 @@ class Repository:
         return not paths and tree == self._git("rev-parse", "--verify", f"{full_sha(sha)}^{{tree}}").decode().strip()
 
     def _merged(self, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
-        self._settle(ours, theirs)
+        self._settle_merge(ours, theirs)
         return self._objects.merge_trees(ours, theirs)
+
+    def _settle_merge(self, ours: str, theirs: str) -> None:
+        """Fetch history until no cut can change the result of a merge.
+
+        Git merges several merge bases with each other first, so that the history between them counts too.
+        """
+        boundary = None
+        while self.shallow and boundary != self._boundary():
+            boundary = self._boundary()
+            settled: set[frozenset[str]] = set()
+            pending = {frozenset((ours, theirs))}
+            while pending:
+                pair = pending.pop()
+                settled.add(pair)
+                one, other = min(pair), max(pair)
+                self._settle(one, other)
+                pending |= {frozenset(two) for two in combinations(self._merge_bases(one, other), 2)} - settled
+
+    def _merge_bases(self, one: str, other: str) -> list[str]:
+        """Return all merge bases of two commits, none if they have no common history."""
+        done = self._runner.run(["merge-base", "--all", full_sha(one), full_sha(other)], self._local)
+        if done.status > 1:
+            raise GitError(f"git merge-base failed: {first_line(done.stderr)}")
+        return done.stdout.decode().split()
 
     def write_blob(self, content: bytes) -> str:
         """Store a blob here and return its object id; only a push makes it known to others."""

@@ -90,7 +90,7 @@ def promote(repository: Repository) -> str:
     assert repository.grep(tip, ["webshop:webui"], ["webshop/dev"]) == [DEV]
     text = repository.read(tip, [DEV])[DEV]
     sha = repository.commit(tip, {DEV: text.replace(b"1.0.0", b"1.1.0")}, "Promote\n")
-    assert [change.path for change in repository.diff(tip, sha)] == [DEV]
+    assert [change.path for change in repository.diff_trees(tip, sha)] == [DEV]
     assert [entry.sha for entry in repository.commits(tip, sha)] == [sha]
     assert len(repository.history(tip, ["webshop"], 100)) == 4
     assert repository.conflicts(tip, sha) == ()
@@ -155,7 +155,7 @@ def test_a_sha256_repository_works(
     tip = repository.fetch("refs/heads/main")["refs/heads/main"]
     assert len(tip) == 64
     sha = repository.commit(tip, {DEV: b"new\n"}, "Promote\n")
-    assert [(c.path, bool(c.old), bool(c.new)) for c in repository.diff(tip, sha)] == [(DEV, True, True)]
+    assert [(c.path, bool(c.old), bool(c.new)) for c in repository.diff_trees(tip, sha)] == [(DEV, True, True)]
     repository.push([RefUpdate(ref="refs/heads/p", new=sha, expected=None)])
     assert remote.sha("p") == sha
 

@@ -61,12 +61,12 @@ def test_any_name_git_can_hold_is_found_read_written_and_deleted(
     assert repository.read(base, [path, "nope", path + "x"]) == {path: MARKED.encode()}
     written = repository.commit(base, {path: b"new", f"more/{name}": b"more"}, "Write\n")
     assert repository.read(written, [path, f"more/{name}"]) == {path: b"new", f"more/{name}": b"more"}
-    assert {change.path for change in repository.diff(base, written)} == {path, f"more/{name}"}
+    assert {change.path for change in repository.diff_trees(base, written)} == {path, f"more/{name}"}
     assert {change.path for change in repository.commits(base, written)[0].changes} == {path, f"more/{name}"}
     (entry, _, _) = repository.history(written, [path], 9)
     assert [change.path for change in entry.changes] == [path]
     deleted = repository.commit(written, {path: None}, "Delete\n")
-    assert [(change.path, change.new) for change in repository.diff(written, deleted)] == [(path, None)]
+    assert [(change.path, change.new) for change in repository.diff_trees(written, deleted)] == [(path, None)]
 
 
 def test_b8_b9_a_commit_holds_the_edits_and_nothing_of_the_checkout(remote: "Remote", open_repository: "Open") -> None:
@@ -85,7 +85,7 @@ def test_b8_b9_a_commit_holds_the_edits_and_nothing_of_the_checkout(remote: "Rem
     repository = open_repository(checkout.path)
     base = remote.sha("main")
     sha = repository.commit(base, {"webshop/dev/webui.yaml": b"x\n", "script.sh": b"#!/bin/bash\n"}, "Promote\n")
-    assert {change.path for change in repository.diff(base, sha)} == {"webshop/dev/webui.yaml", "script.sh"}
+    assert {change.path for change in repository.diff_trees(base, sha)} == {"webshop/dev/webui.yaml", "script.sh"}
     with_private = repository.history(sha, ["script.sh"], 1)
     assert with_private[0].parents == (base,)
     repository.push([RefUpdate(ref="refs/heads/p", new=sha, expected=None)])
@@ -146,7 +146,7 @@ def test_a_symlink_can_be_deleted(remote: "Remote", open_repository: "Open") -> 
     checkout, base = with_modes(remote)
     repository = open_repository(checkout.path)
     sha = repository.commit(base, {"link": None}, "Delete\n")
-    assert [change.path for change in repository.diff(base, sha)] == ["link"]
+    assert [change.path for change in repository.diff_trees(base, sha)] == ["link"]
 
 
 def test_a_file_and_a_file_below_it_cannot_both_be_written(checkout: "Checkout", open_repository: "Open") -> None:
@@ -313,7 +313,7 @@ def test_a_diff_shows_deletions_additions_modes_and_no_renames(remote: "Remote",
     sha = remote.commit({"README.md": None, "READYOU.md": text, "webshop/dev/webui.yaml": "x\n"})
     repository = open_repository(remote.clone().path)
     blob = remote.sha(f"{base}:README.md")
-    assert repository.diff(base, sha) == [
+    assert repository.diff_trees(base, sha) == [
         FileChange(path="README.md", old=blob, new=None),
         FileChange(path="READYOU.md", old=None, new=blob),
         FileChange(
@@ -322,7 +322,7 @@ def test_a_diff_shows_deletions_additions_modes_and_no_renames(remote: "Remote",
             new=remote.sha(f"{sha}:webshop/dev/webui.yaml"),
         ),
     ]
-    assert repository.diff(sha, sha) == []
+    assert repository.diff_trees(sha, sha) == []
 
 
 # -- who and when
@@ -375,61 +375,3 @@ def test_commits_are_by_the_default_identity_if_git_knows_none(
     who = f"{DEFAULT_IDENTITY.name} <{DEFAULT_IDENTITY.email}> "
     shown = signature(checkout, open_repository(checkout.path, environ=environ | {"GIT_CONFIG_GLOBAL": "/dev/null"}))
     assert shown[0].startswith(who) and shown[1].startswith(who)
-
-
-# -- merging
-
-
-def test_a_clean_merge_has_both_parents_and_both_changes(remote: "Remote", open_repository: "Open") -> None:
-    base = remote.sha("main")
-    ours = remote.commit({"a": "1\n"})
-    theirs = remote.commit({"b": "1\n"}, branch="p", start=base)
-    repository = open_repository(remote.clone().path)
-    assert repository.conflicts(ours, theirs) == ()
-    merged = repository.merge(ours, theirs, "Merge\n").sha
-    assert merged is not None
-    assert repository.history(merged, [], 1)[0].parents == (ours, theirs)
-    assert {change.path for change in repository.diff(base, merged)} == {"a", "b"}
-
-
-def test_a_merge_that_conflicts_makes_no_commit_and_names_the_files(remote: "Remote", open_repository: "Open") -> None:
-    base = remote.sha("main")
-    ours = remote.commit({"a b\n": "1\n", "ü": "1\n", "fine": "1\n"})
-    theirs = remote.commit({"a b\n": "2\n", "ü": "2\n"}, branch="p", start=base)
-    repository = open_repository(remote.clone().path)
-    assert repository.conflicts(ours, theirs) == ("a b\n", "ü")
-    merge = repository.merge(ours, theirs, "Merge\n")
-    assert (merge.sha, merge.conflicts) == (None, ("a b\n", "ü"))
-
-
-def test_unrelated_histories_cannot_be_merged(remote: "Remote", open_repository: "Open") -> None:
-    clone = remote.clone()
-    clone.git("checkout", "--quiet", "--orphan", "other")
-    clone.git("commit", "--quiet", "--message=Other")
-    repository = open_repository(clone.path)
-    with pytest.raises(GitError, match="rebase the branch"):
-        repository.conflicts(remote.sha("main"), clone.sha())
-    with pytest.raises(GitError, match="no common history: rebase"):
-        repository.diff_from_merge_base(remote.sha("main"), clone.sha())
-
-
-def test_merge_attributes_of_a_person_have_no_say(
-    remote: "Remote", open_repository: "Open", environ: dict[str, str]
-) -> None:
-    base = remote.commit({"x.yaml": "0\n"})
-    ours = remote.commit({"x.yaml": "1\n"})
-    theirs = remote.commit({"x.yaml": "2\n"}, branch="p", start=base)
-    folder = Path(environ["HOME"]) / ".config" / "git"
-    folder.mkdir(parents=True)
-    (folder / "attributes").write_text("* merge=union\n")
-    assert open_repository(remote.clone().path).conflicts(ours, theirs) == ("x.yaml",)
-
-
-def test_merge_drivers_of_the_repository_have_no_say(remote: "Remote", open_repository: "Open", tmp_path: Path) -> None:
-    base = remote.commit({".gitattributes": "*.yaml merge=evil\n", "x.yaml": "0\n"})
-    ours = remote.commit({"x.yaml": "1\n"})
-    theirs = remote.commit({"x.yaml": "2\n"}, branch="p", start=base)
-    checkout = remote.clone()
-    checkout.git("config", "merge.evil.driver", f"touch {tmp_path}/proof")
-    assert open_repository(checkout.path).conflicts(ours, theirs) == ("x.yaml",)
-    assert not (tmp_path / "proof").exists()
