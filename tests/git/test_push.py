@@ -152,7 +152,7 @@ def test_a_ref_that_could_mean_something_else_is_refused(
 RACER = """
 import os, sys
 from pathlib import Path
-from gitops_promotion.core.model import RefUpdate
+from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.errors import LeaseLostError
 from gitops_promotion.git import Repository
 
