@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.errors import BuildError, KustomizeError, RestrictedError
 
 TIMEOUT = 120.0
@@ -132,5 +133,5 @@ def _one_line(stderr: bytes, root: Path) -> str:
     # Deprecations are told on every run, and say nothing of why this one failed.
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("# Warning")]
     shown = " ".join(lines).removeprefix("Error: ").removeprefix("error: ") or "no reason given"
-    shown = "".join(c if c.isprintable() else " " for c in shown)
+    shown = untrusted.lines(shown)
     return shown if len(shown) <= _LONGEST else "..." + shown[-_LONGEST:]

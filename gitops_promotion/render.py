@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from gitops_promotion.core.forge import Details, PullRequest
 from gitops_promotion.core.model import Outcome, Plan
-from gitops_promotion.core.pull_request_text import code_span
+from gitops_promotion.core.untrusted import table_cell
+from gitops_promotion.core.untrusted import terminal as printable
 
 Level = Literal["error", "warning", "notice"]
 Colour = Literal["green", "yellow", "red"]
@@ -109,11 +110,6 @@ def _indented(text: str) -> str:
 
 def _lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
-
-
-def printable(text: str) -> str:
-    """Text from outside with nothing in it that could move a terminal's cursor or start a runner's command."""
-    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 
 def pull_requests(pulls: Sequence[PullRequest]) -> str:
@@ -272,15 +268,15 @@ def summary(outcomes: Sequence[Outcome], *, verb: str) -> str:
 
 
 def _row(outcome: Outcome) -> str:
-    versions = [code_span(_short(tag)) for tag in (outcome.previous_tag, outcome.tag) if tag]
+    versions = [table_cell(_short(tag)) for tag in (outcome.previous_tag, outcome.tag) if tag]
     said = [*_said(outcome), *(f"warning: {warning}" for warning in outcome.warnings)]
     cells = (
         outcome.result,
-        code_span(f"{outcome.group}/{outcome.app}" if outcome.app else ""),
+        table_cell(f"{outcome.group}/{outcome.app}" if outcome.app else ""),
         " → ".join(versions) or "-",
-        code_span(outcome.environment),
+        table_cell(outcome.environment),
         _link(outcome.pull_request),
-        "<br>".join(code_span(line) for line in said),
+        "<br>".join(table_cell(line) for line in said),
     )
     return f"| {' | '.join(cells)} |\n"
 

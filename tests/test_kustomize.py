@@ -81,7 +81,7 @@ def test_what_it_complains_of_becomes_one_line_with_the_repositorys_paths(folder
     with pytest.raises(KustomizeError) as raised:
         find(folder).build(tmp_path, "apps/dev")
     assert str(raised.value) == (
-        "apps/dev does not build with kustomize v5.0.0: apps/dev/x.yaml: gone [31m and more: try it by hand, in a "
+        "apps/dev does not build with kustomize v5.0.0: apps/dev/x.yaml: gone\\x1b[31m and more: try it by hand, in a "
         "clone of the repository"
     )
 

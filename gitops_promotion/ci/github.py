@@ -18,8 +18,8 @@ from gitops_promotion.ci.values import (
     refuse,
     sha,
     sha_or_none,
-    short,
 )
+from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import UsageError
 
 _PULL_REQUEST_EVENTS = (
@@ -199,7 +199,7 @@ class _Payload:
             return found or ""
         # Not made a string here: as a number the tag 1.10 has arrived as 1.1.
         raise UsageError(
-            f"{self._name((where, name))} is {short(found)}, not a string: send it in quotes, or give --{name}"
+            f"{self._name((where, name))} is {quoted(found)}, not a string: send it in quotes, or give --{name}"
         )
 
     def branch(self, *keys: str) -> str:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.errors import UsageError
 
 Runner = Literal["github", "azure", ""]
@@ -81,11 +82,6 @@ def person(name: str, text: str) -> str:
 def refuse(name: str, found: object) -> NoReturn:
     """Raise the UsageError of a value that cannot be what it claims."""
     raise UsageError(
-        f"{name} is {short(found)}, which it cannot be: run with the runner's own variables and event, {AS_IN_A_SHELL}"
+        f"{name} is {untrusted.quoted(found)}, which is not valid: run with the runner's own variables and event, "
+        f"{AS_IN_A_SHELL}"
     )
-
-
-def short(found: object) -> str:
-    """Return a value as a message can show it."""
-    shown = ascii(found)
-    return shown if len(shown) < 100 else shown[:100] + "..."

@@ -233,10 +233,11 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _log(text: str, problem: str) -> None:
     """Log what no verb could, and show the problem on the page of a CI system's run."""
-    from gitops_promotion import ci, render
+    from gitops_promotion import ci
+    from gitops_promotion.core import untrusted
 
     terminal = Terminal(runner=ci.runner(os.environ))
     terminal.note(text.rstrip("\n"))
-    shown = "\n".join(map(render.printable, terminal.inert(problem).split("\n")))
+    shown = "\n".join(map(untrusted.terminal, terminal.inert(problem).split("\n")))
     if line := ci.annotation(os.environ, "error", "gitops-promotion: failed", shown):
         terminal.command(line, always=True)

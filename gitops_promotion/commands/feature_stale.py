@@ -7,7 +7,7 @@ from functools import partial
 
 from gitops_promotion.core.feature.folder import Edits, InstalledCopy
 from gitops_promotion.core.model import Outcome, Request
-from gitops_promotion.core.pull_request_text import code_span
+from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import GitError, PromotionError
 from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder, feature_environment, feature_folder
 from gitops_promotion.workflow.deliver import Intent, deliver, failed

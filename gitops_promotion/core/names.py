@@ -2,6 +2,7 @@
 
 import re
 
+from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import UsageError
 
 # One path segment, one ref component and one marker part at once: no slash, colon, blank, `..` or `.lock` end.
@@ -19,11 +20,6 @@ def check_name(noun: str, text: str) -> str:
             "first and last a letter or digit, no '..', no '.lock' end)"
         )
     return text
-
-
-def quoted(text: str) -> str:
-    """Return what somebody gave as an error shows it: in quotes, on one line, its first hundred characters."""
-    return repr(text) if len(text) <= 100 else f"{text[:100]!r}..."
 
 
 def is_name(text: str) -> bool:

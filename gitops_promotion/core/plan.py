@@ -10,8 +10,9 @@ from gitops_promotion.core.commits import Commit, FileChange, read_trailers
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.markers.scan import Marker, is_manifest, scan
 from gitops_promotion.core.model import Plan, Request
-from gitops_promotion.core.pull_request_text import body, code_span, commit_message, title
+from gitops_promotion.core.pull_request_text import body, commit_message, title
 from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import ManifestError
 
 # The Go tool's fixed author (PREDECESSOR B40): its promotions in flight are ours to carry on.

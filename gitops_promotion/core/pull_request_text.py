@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitops_promotion.core.model import Request
+from gitops_promotion.core.untrusted import code_span, table_cell
 
 BODY_LIMIT = 4000
 """Characters of a pull request's body: Azure DevOps takes no more (FORGES), so nobody gets more."""
@@ -75,8 +76,8 @@ def body(request: Request, *, base_sha: str, previous_tag: str, files: Sequence[
         "",
         "| environment | application | from | to |",
         "| --- | --- | --- | --- |",
-        f"| {code_span(request.environment)} | {code_span(what)} "
-        f"| {code_span(previous_tag)} | {code_span(str(request.tag))} |",
+        f"| {table_cell(request.environment)} | {table_cell(what)} "
+        f"| {table_cell(previous_tag)} | {table_cell(str(request.tag))} |",
         "",
         *_fitting(notes),
         "",
@@ -120,13 +121,3 @@ def commit_message(request: Request, *, previous_tag: str = "", seal: str = "") 
     if request.built_at:
         trailers["Built-At"] = request.built_at.isoformat()
     return title(request) + "\n\n" + "".join(f"{key}: {value}\n" for key, value in trailers.items() if value)
-
-
-def code_span(text: str) -> str:
-    """Text from outside as Markdown code inside a table: no markup, HTML, mention, column or line of its own."""
-    if not text:
-        return "-"
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
-    ticks = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
-    pad = " " if shown[0] == "`" or shown[-1] == "`" else ""
-    return f"{ticks}{pad}{shown}{pad}{ticks}".replace("|", "\\|")

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from gitops_promotion.core.names import quoted
+from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import UsageError
 
 # A name may hold a placeholder (`${REGISTRY}/web`): any visible characters that need no escape in a quoted scalar.

@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import NoReturn
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.errors import GitError
 
 _NO_GIT = "git was not found: install git 2.39 or newer and put it on the PATH"
@@ -81,7 +82,7 @@ class Runner:
         for secret in self.secrets:
             text = text.replace(secret, "***")
         text = re.sub(r"(https?://)[^/@\s]+@", r"\1", text)
-        return "".join(c if c.isprintable() or c in "\t\n" else " " for c in text)
+        return untrusted.lines(text)
 
 
 class Dialogue:

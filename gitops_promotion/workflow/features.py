@@ -14,8 +14,9 @@ from gitops_promotion.core.feature.selection import choose
 from gitops_promotion.core.markers.scan import mentions
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.names import check_name
-from gitops_promotion.core.pull_request_text import code_span, commit_message
+from gitops_promotion.core.pull_request_text import commit_message
 from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder, feature_environment, feature_folder
 from gitops_promotion.workflow.deliver import Intent, deliver, disarm, setting_tag

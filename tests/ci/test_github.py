@@ -344,7 +344,7 @@ def test_a_malformed_event_is_one_clear_line(payload: object, words: str) -> Non
 )
 def test_a_pull_request_event_without_what_it_is_about_is_refused(path: str, value: object) -> None:
     with pytest.raises(
-        UsageError, match=r"^pull_request\..* of the event file 'event\.json' is .*, which it cannot be"
+        UsageError, match=r"^pull_request\..* of the event file 'event\.json' is .*, which is not valid"
     ):
         on_github("pull_request", changed(PULL_REQUEST, path, value))
 

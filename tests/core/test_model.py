@@ -6,8 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.config import duration
@@ -19,7 +17,6 @@ from gitops_promotion.core.pull_request_text import (
     BODY_LIMIT,
     TITLE_LIMIT,
     body,
-    code_span,
     commit_message,
     read_metadata,
     title,
@@ -147,31 +144,6 @@ def test_trailers_are_read_back_from_the_message() -> None:
         "Built-At": "2026-01-02T00:00:00+00:00",
     }
     assert read_trailers("Promotion: g/a\n\nNo trailer here") == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("a", "`a`"),
-        ("", "-"),
-        ("a`b", "``a`b``"),
-        ("`a", "`` `a ``"),
-        ("a|b", "`a\\|b`"),
-        ("a\nb", "`a\ufffdb`"),
-        ("<script>", "`<script>`"),
-        ("@team", "`@team`"),
-    ],
-)
-def test_text_from_outside_is_code_in_markdown(text: str, shown: str) -> None:
-    assert code_span(text) == shown
-
-
-@given(st.text())
-def test_no_text_ends_its_code_span_or_its_line(text: str) -> None:
-    shown = code_span(text)
-    assert "\n" not in shown
-    ticks = len(shown) - len(shown.lstrip("`"))
-    assert shown == "-" or "`" * ticks not in shown[ticks:-ticks].replace("\\|", "|").strip(" ") or ticks == 0
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from typing import Literal
 from gitops_promotion.core import layout
 from gitops_promotion.core.config.document import Document, Entry, is_empty, line_of
 from gitops_promotion.core.layout import BRANCHES, PATH, Flow
-from gitops_promotion.core.names import check_name, is_name, quoted
+from gitops_promotion.core.names import check_name, is_name
+from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import UsageError
 
 MergeMethod = Literal["merge", "squash", "rebase", ""]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.errors import ConfigError, Fault
 
 Node = Any  # ruamel's nodes share no typed interface: `id`, `tag`, `value`, `style` and `start_mark` are used
@@ -17,7 +18,6 @@ Node = Any  # ruamel's nodes share no typed interface: `id`, `tag`, `value`, `st
 _BOOLEANS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False, "y": True, "n": False}
 _NULLS = ("~", "null", "Null", "NULL")
 _MAX_CHARACTERS = 1 << 20
-_MAX_VALUE = 100
 _MAX_LINE = 500
 
 
@@ -50,7 +50,7 @@ class Document:
 
     def fail(self, line: int, text: str) -> None:
         """Note a complaint; the same one is reported once."""
-        self._faults[line, _one_line(text)] = None
+        self._faults[line, untrusted.line(text, _MAX_LINE)] = None
 
     def finish(self) -> None:
         """Raise ConfigError with every complaint, in the order of lines, if there is any."""
@@ -77,14 +77,18 @@ class Document:
                 self.fail(line, f"{where} has a key that is not a word, write 'key: value'")
             elif key.value in seen:
                 self.fail(
-                    line, f"{where} has the key {_short(key.value)} twice, first on line {seen[key.value]}: remove one"
+                    line,
+                    f"{where} has the key {untrusted.quoted(key.value)} twice, first on line {seen[key.value]}: "
+                    "remove one",
                 )
             elif key.value == "<<" and not key.style:
                 merges.append(Entry(line, value))
             elif known is None or key.value in known:
                 entries[key.value] = Entry(line, value)
             elif not key.value.startswith("x-"):
-                self.fail(line, f"{where} has an unknown key {_short(key.value)}, {_nearest(key.value, known)}")
+                self.fail(
+                    line, f"{where} has an unknown key {untrusted.quoted(key.value)}, {_nearest(key.value, known)}"
+                )
             if key.id == "scalar":
                 seen.setdefault(key.value, line)
         for merge in merges:
@@ -138,7 +142,7 @@ class Document:
         if entry is None or not text:
             return default
         if found := fault(text):
-            self.fail(line_of(entry.node), f"{where} is {_short(text)}: {found}")
+            self.fail(line_of(entry.node), f"{where} is {untrusted.quoted(text)}: {found}")
         return text
 
     def boolean(self, entry: Entry | None, where: str) -> bool:
@@ -149,7 +153,8 @@ class Document:
         if entry.node.style or text.lower() not in _BOOLEANS:
             quotes = " in quotes" if entry.node.style else ""
             self.fail(
-                line_of(entry.node), f"{where} is {_short(text)}{quotes}: accepted are true, false, yes, no, on, off"
+                line_of(entry.node),
+                f"{where} is {untrusted.quoted(text)}{quotes}: accepted are true, false, yes, no, on, off",
             )
             return False
         return _BOOLEANS[text.lower()]
@@ -190,26 +195,18 @@ def _compose(text: str, file: str) -> Node:
         raise ConfigError.at(file, line, "has a character that YAML forbids, remove it") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        what = _one_line(f"{error.problem or ''} {error.context or ''}".strip())
+        what = untrusted.line(f"{error.problem or ''} {error.context or ''}".strip(), _MAX_LINE)
         # An open quote or bracket is noticed at the end of the file, and mended where it begins.
         start = f" begun on line {error.context_mark.line + 1}" if error.context and error.context_mark else ""
         line = mark.line + 1 if mark else 1
         raise ConfigError.at(file, line, f"is not valid YAML here, correct it: {what}{start}") from None
     except YAMLError as error:
-        raise ConfigError.at(file, 1, f"is not valid YAML, correct it: {_one_line(str(error))}") from None
+        raise ConfigError.at(
+            file, 1, f"is not valid YAML, correct it: {untrusted.line(str(error), _MAX_LINE)}"
+        ) from None
     if root is None:
         raise ConfigError.at(file, 1, "is empty, it needs at least 'environments: [{name: dev, auto: true}]'")
     return root
-
-
-def _one_line(text: str) -> str:
-    # Keys and values of the file are part of it: they must not fake a line of ours or talk to the terminal.
-    shown = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
-    return shown if len(shown) <= _MAX_LINE else shown[:_MAX_LINE] + "…"
-
-
-def _short(text: str) -> str:
-    return repr(text) if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]!r}..."
 
 
 def _nearest(key: str, known: tuple[str, ...]) -> str:

@@ -14,8 +14,8 @@ from gitops_promotion.core.feature.names import FEATURE_LABEL, suffixed
 from gitops_promotion.core.feature.paths import containers, first, pod_templates, slots
 from gitops_promotion.core.feature.per_kind import adjust, drop_origins, issues_certificates
 from gitops_promotion.core.feature.selection import SelectedObjects
-from gitops_promotion.core.pull_request_text import code_span
 from gitops_promotion.core.tags import ImageReference, Tag
+from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import ManifestError
 
 Container = tuple[Id, str]

@@ -2,7 +2,7 @@
 
 import re
 
-from gitops_promotion.core.names import quoted
+from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import ManifestError, UsageError
 
 FEATURE_LABEL = "gitops-promotion.xenit.io/feature"

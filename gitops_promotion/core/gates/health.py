@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.core.deployments import Stay
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, StatusState
 from gitops_promotion.core.model import Verdict
@@ -143,10 +144,10 @@ def evidence(
             key = status.full_context.casefold()
             if key not in found and belongs(status.context, contexts, genre=status.genre):
                 found[key] = _Evidence(
-                    context=_clean(status.full_context),
+                    context=untrusted.line(status.full_context, untrusted.STATUS_LIMIT),
                     state=_state(status),
                     sha=sha,
-                    description=_clean(status.description),
+                    description=untrusted.line(status.description, untrusted.STATUS_LIMIT),
                     at=status.created_at,
                 )
     return found
@@ -210,8 +211,3 @@ def _final(statuses: Mapping[str, Sequence[CommitStatus]]) -> Mapping[str, Seque
 
 def _state(status: CommitStatus) -> StatusState:
     return "pending" if status.state == "success" and _NOT_YET.search(status.description) else status.state
-
-
-def _clean(text: str) -> str:
-    # A description is one word of Flux or of whoever may post a status: one line, bounded.
-    return "".join(c if c.isprintable() else " " for c in text)[:140]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.core.forge import (
     OWN_CONTEXT,
     AutoMerge,
@@ -135,7 +136,7 @@ def answer(look: Look, pull_request: PullRequest) -> AutoMerge | None:
             f"{pull_request.base} into it by hand"
         )
     if look.merge not in ("succeeded", *UNSETTLED):
-        said = f" ({one_line(look.failure)})" if look.failure else ""
+        said = f" ({untrusted.line(look.failure)})" if look.failure else ""
         return refused(f"{name} cannot be merged, Azure DevOps says {look.merge!r}{said}: look at its page")
     return None
 
@@ -399,10 +400,5 @@ def name_of(identity: object) -> str:
 def check_sha(sha: str) -> str:
     """Return the full id of a commit, which can be nothing else in a path. Raises UsageError."""
     if not _SHA.fullmatch(sha):
-        raise UsageError(f"{one_line(sha)!r} is not the full id of a commit: write all its hex digits")
+        raise UsageError(f"{untrusted.quoted(sha)} is not the full id of a commit: write all its hex digits")
     return sha
-
-
-def one_line(text: str) -> str:
-    """Return somebody else's text as one line without surprises."""
-    return "".join(c if c.isprintable() else " " for c in text)

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.core.authorization import authorization
 from gitops_promotion.errors import AuthError, ProviderError, TransientError
 from gitops_promotion.providers import PATIENCE, TokenWish, retrying
 from gitops_promotion.providers.azure_devops.address import Address, organisation, split
-from gitops_promotion.providers.azure_devops.answers import one_line, optional
+from gitops_promotion.providers.azure_devops.answers import optional
 
 TIMEOUT = 30
 """Seconds one request may take."""
@@ -234,7 +235,7 @@ class Api:
         status, headers, where = self._signed.status, self._signed.headers, self._address.collection
         # `msrest` says what it caught, in its own attribute.
         inner = getattr(error, "inner_exception", None) or error
-        kind, said = optional(error, "type_key"), one_line(optional(error, "message"))[:300] or "no reason given"
+        kind, said = optional(error, "type_key"), untrusted.line(optional(error, "message")) or "no reason given"
         if status == 0:
             return self._unreachable(inner)
         if status == 401 or self._is_page():

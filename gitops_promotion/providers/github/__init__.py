@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.core.due import current
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
@@ -26,7 +27,6 @@ from gitops_promotion.providers.github.answers import (
     listed,
     newest,
     next_page,
-    one_line,
     pull_of,
     review_of,
     statuses_of,
@@ -319,7 +319,7 @@ class GitHub:
         where = get(get(get(data, dict, "base"), dict, "repo"), str, "full_name")
         if where.casefold() != self._address.repository.casefold():
             raise ProviderError(
-                f"{self._address.repository} has moved to {one_line(where)}: put its new address in with "
+                f"{self._address.repository} has moved to {untrusted.line(where)}: put its new address in with "
                 "`git remote set-url`"
             )
         found = pull_of(data)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.core.forge import (
     OWN_CONTEXT,
     AutoMerge,
@@ -245,7 +246,7 @@ def login_of(actor: object) -> str:
 def check_sha(sha: str) -> str:
     """Return the full id of a commit, which can be nothing else in a path or query. Raises UsageError."""
     if not _SHA.fullmatch(sha):
-        raise UsageError(f"{one_line(sha)!r} is not the full id of a commit: write all its hex digits")
+        raise UsageError(f"{untrusted.quoted(sha)} is not the full id of a commit: write all its hex digits")
     return sha
 
 
@@ -329,11 +330,6 @@ def review_of(node: object) -> Review | None:
         comment=optional(node, "body"),
         at=time_of(node, "submittedAt"),
     )
-
-
-def one_line(text: str) -> str:
-    """Return somebody else's text as one line without surprises."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def readable(data: Any) -> Any:

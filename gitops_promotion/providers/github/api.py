@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 import github
 from github import Auth, GithubException
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.errors import AuthError, ProviderError, TransientError, UsageError
 from gitops_promotion.providers import TokenWish, retrying
 from gitops_promotion.providers.github.address import Address, split
-from gitops_promotion.providers.github.answers import get, listed, one_line, readable, time_of
+from gitops_promotion.providers.github.answers import get, listed, readable, time_of
 
 TIMEOUT = 30
 """Seconds one request may take."""
@@ -307,4 +308,4 @@ def _words(data: object) -> tuple[str, set[str]]:
             else:
                 texts.append(each)
     said = "; ".join(dict.fromkeys(text for text in texts if isinstance(text, str) and text)) or "no reason given"
-    return one_line(said)[:300], kinds
+    return untrusted.line(said), kinds

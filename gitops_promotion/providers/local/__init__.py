@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.core.commits import Refs, RefUpdate
 from gitops_promotion.core.forge import (
     OWN_CONTEXT,
@@ -351,5 +352,4 @@ def _moved(record: Record, seen: str) -> str:
 
 def _message(record: Record) -> str:
     # The title stays in the first paragraph: in a last one of its own it could pass for trailers.
-    title = "".join(c if c.isprintable() else " " for c in record.title[:TITLE_LIMIT])
-    return f"Merge pull request #{record.number}: {title}\n"
+    return f"Merge pull request #{record.number}: {untrusted.line(record.title, TITLE_LIMIT)}\n"

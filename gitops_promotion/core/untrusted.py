@@ -1,0 +1,74 @@
+"""Text from outside made safe for the place where it is shown: one function a place.
+
+Everything a forge, a registry, a file, an event or an option says may be long, hold line breaks and terminal codes, or
+try to be markup. Escaping commands of a CI runner is the terminal's work, since it depends on the runner.
+"""
+
+import re
+
+VALUE_LIMIT = 100
+"""Characters of a value that a message quotes."""
+
+LINE_LIMIT = 300
+"""Characters of somebody else's sentence in a message."""
+
+STATUS_LIMIT = 140
+"""Characters of a commit status's description: GitHub's limit, the smallest of all."""
+
+
+def line(text: str, limit: int = LINE_LIMIT) -> str:
+    r"""Return text for one line of a message: no line breaks, terminal codes as `\x1b`, at most `limit` characters."""
+    # Cut first: the work is bounded however long the text is.
+    shown = "".join(_escaped(character) for character in text[: limit + 1])
+    return _cut(shown, limit)
+
+
+def lines(text: str) -> str:
+    r"""Return text of several lines, such as the output of a program: as `line`, with line breaks and tabs kept."""
+    return "".join(character if character in "\t\n" else _escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character.isspace() else ascii(character)[1:-1]
+
+
+def quoted(value: object, limit: int = VALUE_LIMIT) -> str:
+    r"""Return a value in quotes for a message, `'1.\x1b'`; what is longer than `limit` ends in `'...`."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= limit else f"{value[:limit]!r}..."
+    shown = repr(value)
+    return shown if len(shown) <= limit else shown[:limit] + "..."
+
+
+def terminal(text: str) -> str:
+    """Return one line for a terminal: nothing in it moves the cursor, colours, or begins a line of its own."""
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
+
+
+def code_span(text: str) -> str:
+    """Return Markdown code: no markup, HTML, mention or line break; `-` for no text."""
+    if not text:
+        return "-"
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    ticks = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
+    pad = " " if shown[0] == "`" or shown[-1] == "`" else ""
+    return f"{ticks}{pad}{shown}{pad}{ticks}"
+
+
+def table_cell(text: str) -> str:
+    """Return Markdown code for a cell of a table: as `code_span`, and no column of its own."""
+    return code_span(text).replace("|", "\\|")
+
+
+def status_description(text: str, limit: int = STATUS_LIMIT) -> str:
+    """Return the description of a commit status: one line of at most `limit` characters.
+
+    GitHub refuses characters of four bytes in UTF-8 there, so they become blanks.
+    """
+    return _cut("".join(c if c.isprintable() and c <= "\uffff" else " " for c in text[: limit + 1]), limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
