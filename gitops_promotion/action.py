@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 import click
 
-from gitops_promotion.cli import cli, main
+from gitops_promotion import cli
 
-VERBS = ("new", "promote", "status", "feature", "feature-delete", "feature-stale")
-"""The verbs the action is for; one that the command line lacks is an error of the command line."""
+VERBS = tuple(name for name, verb in cli.VERBS.items() if verb.in_action)
+"""The verbs that the action runs."""
 
 NO_INPUTS = {
     "token": "goes by the environment, since arguments show in lists of processes",
@@ -26,11 +26,12 @@ _WHERE_THEY_MEAN_SOMETHING = ("group", "app", "tag", "feature")
 
 
 def options(verb: str) -> dict[str, click.Option]:
-    """Return the verb's options that are inputs, by their names without dashes; none for a verb that is not there."""
-    command = cli.commands.get(verb)
-    found = [each for each in command.params if isinstance(each, click.Option)] if command else []
-    named = {max(each.opts, key=len).removeprefix("--"): each for each in found}
-    return {name: option for name, option in named.items() if name not in NO_INPUTS}
+    """Return the options of a verb that are inputs, by their names without dashes; none of an unknown verb."""
+    params = cli.command(verb).params if verb in VERBS else []
+    options = {
+        max(param.opts, key=len).removeprefix("--"): param for param in params if isinstance(param, click.Option)
+    }
+    return {name: option for name, option in options.items() if name not in NO_INPUTS}
 
 
 def arguments(inputs: Mapping[str, str]) -> list[str]:
@@ -61,11 +62,10 @@ def run() -> None:
     # Taken out of the environment: processes that are started have no use for a second copy of a token.
     if token := os.environ.pop("INPUT_TOKEN", "").strip():
         os.environ["GITOPS_PROMOTION_TOKEN"] = token
-    verbs = [verb for verb in VERBS if verb in cli.commands]
-    if inputs["action"] not in verbs:
-        click.echo(f"error: the input action is {inputs['action']!r}: give one of {', '.join(verbs)}", err=True)
+    if inputs["action"] not in VERBS:
+        click.echo(f"error: the input action is {inputs['action']!r}: give one of {', '.join(VERBS)}", err=True)
         raise SystemExit(2)
-    main(arguments(inputs))
+    cli.main(arguments(inputs))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ruamel.yaml import YAML
 
-from gitops_promotion import action, cli, render
+from gitops_promotion import action, cli
+from gitops_promotion.render.outputs import outputs
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
@@ -20,10 +21,8 @@ ROOT = Path(__file__).parents[1]
 ACTION: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "action.yml").read_text(encoding="utf-8"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 RELEASE = (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
-VERBS = [verb for verb in action.VERBS if verb in cli.cli.commands]
+VERBS = action.VERBS
 NO_OPTIONS = {"action", "token"}
-# Inputs of the Go tool's action whose verb is not there; a workflow that gives them stays valid.
-NOT_YET = {"feature"} - set(VERBS)
 TOKEN = "ghs_" + "s3cr3t" * 6
 
 
@@ -49,14 +48,14 @@ def inputs(**given: str) -> dict[str, str]:
 
 def test_the_inputs_are_the_options_of_the_verbs() -> None:
     options = {name for verb in VERBS for name in action.options(verb)}
-    assert set(ACTION["inputs"]) == options | NO_OPTIONS | NOT_YET
+    assert set(ACTION["inputs"]) == options | NO_OPTIONS
 
 
 def test_every_option_that_is_no_input_has_a_reason_and_exists() -> None:
     found = {
         max(option.opts, key=len).removeprefix("--")
         for verb in VERBS
-        for option in cli.cli.commands[verb].params
+        for option in cli.command(verb).params
         if option.name not in (None, *action.options(verb))
     }
     assert set(action.NO_INPUTS) - {"help"} <= found
@@ -67,7 +66,7 @@ def test_no_input_has_a_default_of_its_own_so_the_command_lines_hold() -> None:
     assert {name for name, value in ACTION["inputs"].items() if value["required"]} == NO_OPTIONS
 
 
-@pytest.mark.parametrize("name", sorted(set(ACTION["inputs"]) - NO_OPTIONS - NOT_YET))
+@pytest.mark.parametrize("name", sorted(set(ACTION["inputs"]) - NO_OPTIONS))
 def test_an_inputs_description_names_the_verbs_that_have_it(name: str) -> None:
     having = {verb for verb in VERBS if name in action.options(verb)}
     described = set(re.findall(r"`(\S+?)`", ACTION["inputs"][name]["description"])) & set(VERBS)
@@ -79,7 +78,7 @@ def test_the_inputs_of_the_go_tools_action_are_still_there() -> None:
 
 
 def test_the_outputs_are_those_that_are_written() -> None:
-    assert list(ACTION["outputs"]) == list(render.outputs([], limit=10))
+    assert list(ACTION["outputs"]) == list(outputs([], limit=10))
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from typing import Any, get_args
 import click
 import pytest
 
-from gitops_promotion import cli, errors, render
-from gitops_promotion.core.forge import CommitStatus, Details, PullRequest, Review
-from gitops_promotion.core.model import Outcome, Plan, Request, Result, exit_code
+from gitops_promotion import cli, errors
+from gitops_promotion.core.forge import CommitStatus, Details, PullRequest, PullRequests, Review
+from gitops_promotion.core.model import Outcome, Plan, Report, Request, Result
 from gitops_promotion.core.tags import Tag
+from gitops_promotion.render import json_v1
 from tests.sources import anchors
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +30,10 @@ def named(path: Path) -> str:
 
 
 def verbs(group: click.Group = cli.cli, *before: str) -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from verbs(command, *before, name)
         else:
@@ -78,7 +82,7 @@ def test_every_example_is_a_command_line_that_is_understood(page: str, line: str
     words = shlex.split(line.partition(" | ")[0], comments=True)[1:]
     command: click.Command = cli.cli
     while isinstance(command, click.Group):
-        found = command.commands.get(words[0])
+        found = command.get_command(click.Context(command), words[0])
         assert found is not None, f"{page}: there is no verb {words[0]!r}"
         command, words = found, words[1:]
     command.make_context(command.name, words)
@@ -141,7 +145,7 @@ def test_the_order_of_exit_codes_is_the_programs() -> None:
 
     for first, second in product(range(len(codes)), repeat=2):
         both = [outcome(codes[first]), outcome(codes[second])]
-        assert exit_code(both) == codes[min(first, second)]
+        assert Report(outcomes=tuple(both)).exit_code == codes[min(first, second)]
 
 
 def test_every_result_has_its_row_with_its_exit_code() -> None:
@@ -205,7 +209,7 @@ def shown() -> list[str]:
 
 def test_every_key_of_the_document_is_told_and_no_other() -> None:
     outcome = Outcome(result="planned", message="", pull_request=PULL, plan=PLAN)
-    document = json.loads(render.as_json([outcome]))
+    document = json.loads(json_v1.report(Report(outcomes=(outcome,))))
     assert sorted(documented()) == sorted({*document, *keys(document["outcomes"][0])})
 
 
@@ -215,20 +219,24 @@ def test_every_key_that_local_show_adds_is_told_and_no_other(now: Any) -> None:
     details = Details(
         pull_request=PULL, gated=True, created_at=now, updated_at=now, statuses=(status,), reviews=(review,)
     )
-    document = json.loads(render.details_json(details))
-    base = {f"pull_request.{key}" for key in render.pull_request(PULL)}
+    document = json.loads(json_v1.pull_request(details))
+    base = {f"pull_request.{key}" for key in json_v1.pull_request_fields(PULL)}
     assert sorted(shown()) == sorted(set(keys(document)) - {"version", "pull_request"} - base)
     part = sections(EXIT_CODES, "###")["local list and local show"]
     for each in (*document["pull_request"]["statuses"], *document["pull_request"]["reviews"]):
         assert all(f"`{key}`" in part for key in each)
-    assert all(f"`{key}`" in part for key in json.loads(render.pull_requests_json([PULL])) if key != "version")
+    assert all(
+        f"`{key}`" in part
+        for key in json.loads(json_v1.pull_requests(PullRequests(pull_requests=(PULL,))))
+        if key != "version"
+    )
 
 
 def test_the_example_document_has_the_programs_keys_in_its_order() -> None:
     block = re.search(r"<!-- json-example -->\n```json\n(.*?)```", EXIT_CODES, re.DOTALL)
     assert block
     example = json.loads(block[1])
-    real = json.loads(render.as_json([Outcome(result="refused", message="")]))
+    real = json.loads(json_v1.report(Report(outcomes=(Outcome(result="refused", message=""),))))
     assert list(example) == list(real)
     assert [list(outcome) for outcome in example["outcomes"]] == [list(real["outcomes"][0])]
     for outcome in example["outcomes"]:

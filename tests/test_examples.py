@@ -71,10 +71,10 @@ def test_a_step_gives_the_action_what_its_verb_has(where: str, step: dict[str, A
     given = dict(step["with"])
     verb = given.pop("action")
     assert given.pop("token")
-    assert verb in cli.cli.commands
+    assert verb in cli.VERBS
     assert given.keys() <= INPUTS.keys() & action.options(verb).keys(), where
     line = action.arguments({"action": verb, **{name: str(value) for name, value in given.items()}})
-    command = cli.cli.commands[verb]
+    command = cli.command(verb)
     with command.make_context(verb, line[1:]) as understood:
         assert all(understood.params[each.name] for each in command.params if each.name in given), where
 
@@ -89,7 +89,7 @@ def commands() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("where", "line"), sorted(commands()))
 def test_a_command_line_in_a_step_is_understood(where: str, line: str) -> None:
     _, verb, *words = line.split()
-    cli.cli.commands[verb].make_context(verb, words)
+    cli.command(verb).make_context(verb, words)
 
 
 def test_b41_what_must_start_workflows_is_done_with_an_apps_token() -> None:

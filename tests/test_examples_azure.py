@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from gitops_promotion import cli, render
+from gitops_promotion import cli
 from gitops_promotion.core.forge import OWN_CONTEXT
+from gitops_promotion.render.outputs import outputs
 from tests.sources import messages, unsaid
 
 ROOT = Path(__file__).parents[1]
@@ -71,7 +72,7 @@ def test_a_command_line_in_a_step_is_understood(where: str, step: dict[str, Any]
     for line in script.splitlines():
         if line.startswith("gitops-promotion "):
             _, verb, *words = shlex.split(line)
-            cli.cli.commands[verb].make_context(verb, words)
+            cli.command(verb).make_context(verb, words)
 
 
 @pytest.mark.parametrize(("where", "step"), OURS)
@@ -159,7 +160,7 @@ def test_the_guide_names_the_policies_that_hold_a_promotion() -> None:
 
 def test_the_guides_outputs_are_those_that_are_set() -> None:
     part = GUIDE.partition("\n## What a step gives\n")[2].partition("\n\nLater steps")[0].rpartition("\n\n")[2]
-    assert re.findall(r"`(\w+)`", part) == list(render.outputs([], limit=10))
+    assert re.findall(r"`(\w+)`", part) == list(outputs([], limit=10))
 
 
 @pytest.mark.parametrize("row", messages(GUIDE))

@@ -3,12 +3,18 @@
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 
 from gitops_promotion import render
-from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.core.model import Outcome, Result
+from gitops_promotion.core.forge import Details, PullRequest, PullRequests
+from gitops_promotion.core.model import Outcome, Report, Result
+from gitops_promotion.errors import ConfigError, Fault
+from gitops_promotion.render.annotations import annotations
+from gitops_promotion.render.markdown import SUMMARY_LIMIT, summary
+from gitops_promotion.render.outputs import outputs
 
 PULL = PullRequest(
     number=12,
@@ -56,6 +62,11 @@ HOSTILE = [
 ]
 
 
+def shown(output: str, *outcomes: Outcome, colour: bool = False) -> str:
+    """The report of these outcomes in a format."""
+    return render.rendering(output, "report")(Report(outcomes=outcomes), colour=colour)
+
+
 def cells(row: str) -> list[str]:
     """Split a row of a Markdown table as GitHub does: at every pipe without a backslash before it."""
     assert row.startswith("| ")
@@ -64,7 +75,7 @@ def cells(row: str) -> list[str]:
 
 
 def test_outputs_are_the_first_outcomes_values_and_all_as_json() -> None:
-    found = render.outputs([OPENED, REFUSED], limit=10_000)
+    found = outputs([OPENED, REFUSED], limit=10_000)
     assert list(found) == [
         "result",
         "message",
@@ -82,7 +93,7 @@ def test_outputs_are_the_first_outcomes_values_and_all_as_json() -> None:
     ]
     assert (found["result"], found["tag"], found["previous_tag"]) == ("opened", OPENED.tag, "1.4.1")
     assert (found["pull_request_number"], found["pull_request_url"]) == ("12", PULL.url)
-    document = json.loads(render.as_json([OPENED, REFUSED]))["outcomes"]
+    document = json.loads(shown("json", OPENED, REFUSED))["outcomes"]
     assert json.loads(found["outcomes"]) == [
         {key: value for key, value in outcome.items() if key not in ("plan", "diff")} for outcome in document
     ]
@@ -90,34 +101,34 @@ def test_outputs_are_the_first_outcomes_values_and_all_as_json() -> None:
 
 
 def test_outputs_without_a_pull_request_or_an_outcome_are_empty() -> None:
-    found = render.outputs([REFUSED], limit=10_000)
+    found = outputs([REFUSED], limit=10_000)
     assert (found["pull_request_number"], found["pull_request_url"], found["tag"]) == ("", "", "")
-    assert render.outputs([], limit=10)["outcomes"] == "[]"
-    assert set(render.outputs([], limit=10).values()) == {"", "[]"}
+    assert outputs([], limit=10)["outcomes"] == "[]"
+    assert set(outputs([], limit=10).values()) == {"", "[]"}
 
 
 def test_outputs_and_summary_stay_below_the_runners_limits() -> None:
     many = [replace(OPENED, message="x" * 1000)] * 1000
-    text = render.outputs(many, limit=30_000)["outcomes"]
+    text = outputs(many, limit=30_000)["outcomes"]
     assert 27_000 < len(text) <= 30_000
     kept = len(json.loads(text))
     assert 0 < kept < 1000
-    summary = render.summary(many, verb="promote")
-    assert render.SUMMARY_LIMIT - 3000 < len(summary) <= render.SUMMARY_LIMIT + 100
-    rows = summary.count("| opened |")
-    assert summary.endswith(f"\nand {1000 - rows} more\n\n")
+    text = summary(many, verb="promote")
+    assert SUMMARY_LIMIT - 3000 < len(text) <= SUMMARY_LIMIT + 100
+    rows = text.count("| opened |")
+    assert text.endswith(f"\nand {1000 - rows} more\n\n")
 
 
 def test_the_list_of_outcomes_has_its_limit_to_the_letter() -> None:
-    whole = len(render.outputs([REFUSED, REFUSED], limit=10_000)["outcomes"])
+    whole = len(outputs([REFUSED, REFUSED], limit=10_000)["outcomes"])
     for limit, kept in ((whole, 2), (whole - 1, 1)):
-        found = render.outputs([REFUSED, REFUSED], limit=limit)["outcomes"]
+        found = outputs([REFUSED, REFUSED], limit=limit)["outcomes"]
         assert len(found) <= limit
         assert len(json.loads(found)) == kept
 
 
 def test_the_summary_is_a_table() -> None:
-    lines = render.summary([OPENED, REFUSED], verb="promote").splitlines()
+    lines = summary([OPENED, REFUSED], verb="promote").splitlines()
     assert lines[0] == "### gitops-promotion promote"
     assert cells(lines[4]) == [
         "opened",
@@ -142,7 +153,7 @@ def test_nothing_from_outside_is_markup_in_the_summary(text: str) -> None:
     outcome = replace(
         OPENED, message=text, reasons=(text,), warnings=(text,), tag=text, environment=text, app=text, previous_tag=text
     )
-    lines = render.summary([outcome], verb="new").splitlines()
+    lines = summary([outcome], verb="new").splitlines()
     assert (len(lines), lines[5]) == (6, "")
     row = lines[4]
     assert row.isprintable()
@@ -165,7 +176,7 @@ def test_nothing_from_outside_is_markup_in_the_summary(text: str) -> None:
     ],
 )
 def test_only_a_plain_url_becomes_a_link(url: str) -> None:
-    row = render.summary([replace(OPENED, pull_request=replace(PULL, url=url))], verb="new").splitlines()[4]
+    row = summary([replace(OPENED, pull_request=replace(PULL, url=url))], verb="new").splitlines()[4]
     assert cells(row)[4] == "#12"
 
 
@@ -183,8 +194,8 @@ def test_only_a_plain_url_becomes_a_link(url: str) -> None:
 )
 def test_what_people_should_see_is_annotated(result: Result, level: str) -> None:
     outcome = replace(OPENED, result=result)
-    ((found, title, text),) = render.annotations([outcome])
-    assert found == level
+    ((shown_level, title, text, fault),) = annotations([outcome])
+    assert (shown_level, fault) == (level, None)
     assert title == f"{result}: webshop/webui 1.4.1 -> 1.4.2@aaaaaaa in qa"
     assert text == f"{OPENED.message}\n{PULL.url}"
 
@@ -192,16 +203,16 @@ def test_what_people_should_see_is_annotated(result: Result, level: str) -> None
 @pytest.mark.parametrize("result", ["unchanged", "skipped", "passed", "planned"])
 def test_what_is_ordinary_is_not_annotated_but_its_warnings_are(result: Result) -> None:
     outcome = replace(OPENED, result=result)
-    assert render.annotations([outcome]) == []
-    assert [(level, text) for level, _, text in render.annotations([replace(outcome, warnings=("odd",))])] == [
+    assert annotations([outcome]) == []
+    assert [(level, text) for level, _, text, _ in annotations([replace(outcome, warnings=("odd",))])] == [
         ("warning", "odd")
     ]
 
 
 def test_runners_show_ten_annotations_of_a_level_and_the_last_says_what_is_left_out() -> None:
     many = [replace(OPENED, warnings=("odd",))] * 12 + [replace(REFUSED, warnings=())] * 10
-    found = render.annotations(many)
-    assert [level for level, _, _ in found] == ["error"] * 10 + ["warning"] * 10 + ["notice"] * 10
+    found = annotations(many)
+    assert [level for level, _, _, _ in found] == ["error"] * 10 + ["warning"] * 10 + ["notice"] * 10
     for number, left in ((19, True), (29, True), (9, False)):
         assert (found[number][2] == "3 more are in the run's summary and in its log") is left
 
@@ -209,23 +220,80 @@ def test_runners_show_ten_annotations_of_a_level_and_the_last_says_what_is_left_
 @pytest.mark.parametrize("text", HOSTILE)
 def test_an_annotation_has_no_control_characters_but_our_line_ends(text: str) -> None:
     outcome = replace(REFUSED, message=text, reasons=(text, "second"), warnings=(text,), environment=text)
-    for _, title, shown in render.annotations([outcome]):
+    for _, title, lines, _ in annotations([outcome]):
         assert title.isprintable()
-        assert all(line.isprintable() for line in shown.split("\n"))
+        assert all(line.isprintable() for line in lines.split("\n"))
 
 
 @pytest.mark.parametrize("text", ["##[set-output name=result]passed", "##vso[task.setvariable variable=x]y", "####["])
 def test_json_says_what_a_runner_would_obey_in_another_way(text: str) -> None:
-    shown = render.as_json([replace(REFUSED, message=text)])
-    assert "##" not in shown
-    assert json.loads(shown)["outcomes"][0]["message"] == text
-    handed = render.outputs([replace(REFUSED, message=text)], limit=10_000)["outcomes"]
+    document = shown("json", replace(REFUSED, message=text))
+    assert "##" not in document
+    assert json.loads(document)["outcomes"][0]["message"] == text
+    handed = outputs([replace(REFUSED, message=text)], limit=10_000)["outcomes"]
     assert "##" not in handed
     assert json.loads(handed)[0]["message"] == text
 
 
 def test_where_a_feature_is_reached_stands_in_the_text_and_in_the_outputs() -> None:
-    shown = replace(OPENED, feature_url="https://pr-1.web.example.com")
-    assert "\n           at https://pr-1.web.example.com\n" in render.human([shown])
-    assert render.outputs([shown], limit=10_000)["feature_url"] == "https://pr-1.web.example.com"
-    assert "at " not in render.human([OPENED]).splitlines()[1]
+    reached = replace(OPENED, feature_url="https://pr-1.web.example.com")
+    assert "\n           at https://pr-1.web.example.com\n" in shown("human", reached)
+    assert outputs([reached], limit=10_000)["feature_url"] == "https://pr-1.web.example.com"
+    assert "at " not in shown("human", OPENED).splitlines()[1]
+
+
+# The table of formats
+
+
+VIEWS: dict[render.View, object] = {
+    "report": Report(outcomes=(OPENED, REFUSED)),
+    "pull_requests": PullRequests(pull_requests=(PULL,)),
+    "pull_request": Details(
+        pull_request=PULL,
+        gated=True,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        updated_at=datetime(2026, 1, 1, tzinfo=UTC),
+        statuses=(),
+        reviews=(),
+    ),
+}
+
+
+def test_every_view_has_the_default_format() -> None:
+    assert set(VIEWS) == set(get_args(render.View))
+    assert [view for view in VIEWS if render.DEFAULT not in render.formats(view)] == []
+
+
+@pytest.mark.parametrize(("name", "view"), [(name, view) for view in VIEWS for name in render.formats(view)])
+def test_every_entry_of_the_table_renders_its_view(name: str, view: render.View) -> None:
+    for colour in (False, True):
+        text = render.rendering(name, view)(VIEWS[view], colour=colour)
+        assert text.endswith("\n")
+        assert "12" in text
+
+
+def test_colour_is_for_results_alone() -> None:
+    text = shown("human", replace(OPENED, message="\x1b[31mred"), REFUSED, colour=True)
+    assert re.findall("\x1b.*?m", text) == ["\x1b[32m", "\x1b[0m", "\x1b[31m", "\x1b[0m"]
+    assert "\x1b" not in shown("human", OPENED, REFUSED)
+    assert "\ufffd[31mred" in text
+    assert "\ufffd[31m" in shown("human", replace(OPENED, message="\ufffd[31mred"), colour=True)
+
+
+# Faults of files
+
+
+def test_each_fault_of_an_error_is_an_annotation_at_its_line() -> None:
+    faults = (Fault("gitops-promotion.yaml", 3, "is odd"), Fault("a\nb.yaml", 0, "\x1b[2J"))
+    outcome = Outcome.failed(ConfigError(faults=faults), environment="dev")
+    assert annotations([outcome]) == [
+        ("error", "failed: dev", "gitops-promotion.yaml:3: is odd", faults[0]),
+        ("error", "failed: dev", "a\ufffdb.yaml: \ufffd[2J", faults[1]),
+    ]
+
+
+def test_of_many_faults_the_first_nine_are_annotated_and_the_rest_counted() -> None:
+    faults = [Fault("gitops-promotion.yaml", line, "is odd") for line in range(1, 13)]
+    shown_faults = annotations([Outcome.failed(ConfigError(faults=faults))])
+    assert [annotation.fault for annotation in shown_faults] == [*faults[:9], None]
+    assert shown_faults[9].text == "3 more are in the run's summary and in its log"

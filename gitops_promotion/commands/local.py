@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Literal
 
 from gitops_promotion.core import diff
-from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, Details, PullRequest, StatusState
+from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, Details, PullRequest, PullRequests, StatusState
 from gitops_promotion.core.model import Outcome
 from gitops_promotion.errors import UsageError
 from gitops_promotion.providers.local import Local
@@ -15,10 +15,10 @@ _LOOK_BACK = 1000
 """Commits of the default branch among which an abbreviation is looked up; for older ones the whole id is asked for."""
 
 
-def list_pull_requests(session: Session, *, everything: bool) -> list[PullRequest]:
-    """Return the open pull requests, or with `everything` those merged and closed too; newest first."""
+def list_pull_requests(session: Session, *, everything: bool) -> PullRequests:
+    """Return the open pull requests, with `everything` merged and closed ones too, newest first."""
     forge = _forge(session)
-    return forge.every_pull_request() if everything else forge.open_promotions()
+    return PullRequests(pull_requests=tuple(forge.every_pull_request() if everything else forge.open_promotions()))
 
 
 def show(session: Session, number: int) -> Details:

@@ -108,6 +108,13 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequests:
+    """A list of pull requests, as a person asked for it."""
+
+    pull_requests: tuple[PullRequest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
     """All there is to know of one pull request; the statuses are those of its head, the diff what it changes."""
 

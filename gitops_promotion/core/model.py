@@ -1,6 +1,6 @@
 """The nouns of a promotion: what is requested, planned, decided, and what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol, Self
@@ -168,7 +168,14 @@ class Outcome:
         return self.error.faults if self.error else ()
 
 
-def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """Return the exit code of a run: of several, the one that a person must act on first (docs/exit-codes.md)."""
-    codes = {outcome.exit_code for outcome in outcomes}
-    return next((code for code in (1, 6, 5, 2, 3, 4) if code in codes), 0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The outcomes of a run, in the order in which they were carried out."""
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the run: of several, the one that a person must act on first (docs/exit-codes.md)."""
+        codes = {outcome.exit_code for outcome in self.outcomes}
+        return next((code for code in (1, 6, 5, 2, 3, 4) if code in codes), 0)

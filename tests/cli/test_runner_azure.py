@@ -153,7 +153,7 @@ def test_no_option_can_give_the_agent_a_command(text: str, step: Callable[..., A
 def test_a_variable_that_the_pipeline_does_not_have_is_named(name: str, step: Callable[..., Any]) -> None:
     for tag in (f"$({name})", f"1.4.$({name})"):
         _, err = step("new", "--group=webshop", "--app=webui", f"--tag={tag}", code=2)
-        assert f"error: --tag has '$({name})' in it, a variable that the pipeline does not have: define it, or" in err
+        assert f"error: --tag contains '$({name})', a variable that the pipeline does not define: define it, or" in err
     assert variables(err)["result;isOutput=true"] == "failed"
 
 
@@ -163,7 +163,7 @@ def test_a_token_that_is_a_variable_the_pipeline_does_not_have_is_not_sent_anywh
     monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "$(PROMOTION_TOKEN)")
     _, err = step("promote", code=2)
     assert (
-        "--token or GITOPS_PROMOTION_TOKEN has '$(PROMOTION_TOKEN)' in it, a variable that the pipeline does not have"
+        "--token or GITOPS_PROMOTION_TOKEN contains '$(PROMOTION_TOKEN)', a variable that the pipeline does not define"
         in err
     )
 

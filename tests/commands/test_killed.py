@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 # merge. The verb is killed after the one of number AFTER; 0 lets it live.
 RUNNER = """
 import json, os, signal, sys
-from gitops_promotion import ci, cli, render
+from gitops_promotion import ci, cli
+from gitops_promotion.cli import run
+from gitops_promotion.cli.verbs import new as _, promote as _
 from gitops_promotion.commands import new, promote
 from gitops_promotion.git import Repository
 from gitops_promotion.providers import local
+from gitops_promotion.render import annotations, json_v1, markdown, outputs
 
 push = Repository.push
 

@@ -11,7 +11,7 @@ from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.config import duration
 from gitops_promotion.core.diff import unified
 from gitops_promotion.core.feature.names import clean
-from gitops_promotion.core.model import Outcome, Plan, Request, Result, exit_code
+from gitops_promotion.core.model import Outcome, Plan, Report, Request, Result
 from gitops_promotion.core.names import check_name, is_name
 from gitops_promotion.core.pull_request_text import (
     BODY_LIMIT,
@@ -166,7 +166,7 @@ def test_the_exit_code_of_several_outcomes_is_that_of_the_most_urgent(
         Outcome(result=result, message="") if isinstance(result, str) else Outcome.failed(result(""))
         for result in results
     ]
-    assert exit_code(outcomes) == code
+    assert Report(outcomes=tuple(outcomes)).exit_code == code
 
 
 REQUEST = Request(kind="promote", group="webshop", app="webui", environment="qa", tag=Tag("1.4.2"))

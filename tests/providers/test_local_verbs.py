@@ -46,12 +46,14 @@ class TestListing:
         closed, merged, opened, newest = (propose(local_forge, f"promote/{name}") for name in "abcd")
         verbs.close(session, closed.number)
         verbs.merge(session, merged.number)
-        assert verbs.list_pull_requests(session, everything=False) == [newest, opened]
-        states = [(pull.number, pull.state) for pull in verbs.list_pull_requests(session, everything=True)]
+        assert verbs.list_pull_requests(session, everything=False).pull_requests == (newest, opened)
+        states = [
+            (pull.number, pull.state) for pull in verbs.list_pull_requests(session, everything=True).pull_requests
+        ]
         assert states == [(4, "open"), (3, "open"), (2, "merged"), (1, "closed")]
 
     def test_of_nothing_is_empty(self, session: Session) -> None:
-        assert verbs.list_pull_requests(session, everything=True) == []
+        assert verbs.list_pull_requests(session, everything=True).pull_requests == ()
 
 
 class TestShowing:

@@ -1,0 +1,151 @@
+"""One run of a verb: session -> verb -> report -> format -> runner -> exit code."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitops_promotion import render
+from gitops_promotion.cli import options
+from gitops_promotion.errors import PromotionError
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from gitops_promotion.core.model import Outcome
+    from gitops_promotion.kustomize import Kustomize
+    from gitops_promotion.workflow.session import Session
+
+
+def verb(view: render.View | None = "report") -> options.Decorator:
+    """Return a decorator that gives a verb its terminal, shows the view that it returns, and ends with the exit code.
+
+    For a report the verb returns the outcomes. A verb with the view None prints by itself.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(*, output: str = render.DEFAULT, verbose: bool = False, quiet: bool = False, **values: Any) -> None:
+            # A macro is not a secret, and the error names it.
+            token = options.MACRO.sub("", values.get("token", ""))
+            _run(function, view, output, terminal(verbose=verbose, quiet=quiet, secrets=(token,)), values)
+
+        return options.output(view)(run) if view else run
+
+    return decorate
+
+
+def terminal(*, verbose: bool = False, quiet: bool = False, secrets: tuple[str, ...] = ()) -> Terminal:
+    """Return the terminal of this run, which knows the CI system that reads it."""
+    from gitops_promotion import ci
+
+    return Terminal(
+        verbose=verbose,
+        quiet=quiet,
+        runner=ci.runner(os.environ),
+        conceal=functools.partial(ci.conceal, os.environ),
+        secrets=secrets,
+    )
+
+
+def _run(
+    function: Callable[..., Any], view: render.View | None, output: str, terminal: Terminal, values: Mapping[str, Any]
+) -> None:
+    import click
+
+    from gitops_promotion.core.model import Report
+
+    try:
+        options.refuse_macros(values)
+        with terminal.hearing():
+            shown = function(terminal, **values)
+    except PromotionError as error:
+        terminal.error(str(error))
+        shown, view = Report(outcomes=(_failed(error, values, terminal.mask),)), "report"
+        if render.FORMATS[output].reports_errors:
+            terminal.result(render.rendering(output, view)(shown, colour=False))
+    else:
+        terminal.clear()
+        if view is None:
+            return
+        if view == "report":
+            shown = Report(outcomes=tuple(shown))
+        terminal.result(render.rendering(output, view)(shown, colour=terminal.paints))
+        _log_failures(terminal, shown)
+    if isinstance(shown, Report):
+        _tell_runner(terminal, click.get_current_context().command.name or "", shown.outcomes)
+        sys.exit(shown.exit_code)
+
+
+def _failed(error: PromotionError, values: Mapping[str, object], mask: Callable[[str], str]) -> "Outcome":
+    from dataclasses import replace
+
+    from gitops_promotion.core.model import Outcome
+
+    group, app, environment, tag = (
+        mask(str(values.get(name) or "")) for name in ("group", "app", "environment", "tag")
+    )
+    outcome = Outcome.failed(error, group=group, app=app, environment=environment, tag=tag)
+    return replace(outcome, message=mask(outcome.message))
+
+
+def _log_failures(terminal: Terminal, shown: object) -> None:
+    from gitops_promotion.core.model import Report
+    from gitops_promotion.render.common import subject
+
+    for outcome in shown.outcomes if isinstance(shown, Report) else ():
+        if outcome.result == "failed":
+            terminal.error(f"{subject(outcome)}: {outcome.message}".removeprefix(": "))
+
+
+def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -> None:
+    """Give the CI system, if there is one, the annotations, the outputs and the summary."""
+    import secrets
+
+    from gitops_promotion import ci
+    from gitops_promotion.render.annotations import annotations
+    from gitops_promotion.render.markdown import summary
+    from gitops_promotion.render.outputs import outputs
+
+    for level, title, text, _fault in annotations(outcomes):
+        if line := ci.annotation(os.environ, level, terminal.inert(title), terminal.inert(text)):
+            terminal.command(line, always=level == "error")
+    values = outputs(outcomes, limit=ci.output_limit(os.environ))
+    published = ci.publish(
+        os.environ,
+        # A later step may print a value, which must not become a command there either.
+        outputs={name: terminal.inert(value) for name, value in values.items()},
+        summary=terminal.mask(summary(outcomes, verb=verb)),
+        nonce=lambda: secrets.token_hex(16),
+    )
+    for line in published.commands:
+        terminal.command(line, always=True)
+    for warning in published.warnings:
+        terminal.note(f"warning: {warning}")
+
+
+def kustomize_finder() -> "Callable[[], Kustomize]":
+    """Return a function that finds kustomize, and looks for it on the first call only."""
+    from gitops_promotion.kustomize import Kustomize
+
+    return functools.cache(lambda: Kustomize.find(os.environ))
+
+
+def session(
+    terminal: Terminal, *, sourcedir: str, provider: str, token: str, api_url: str, dry_run: bool = False
+) -> "AbstractContextManager[Session]":
+    """Return the session of the options in `options.where`, for a `with` statement."""
+    from gitops_promotion.workflow.session import open_session
+
+    return open_session(
+        Path(sourcedir),
+        provider=provider,
+        token=token,
+        api_url=api_url,
+        dry_run=dry_run,
+        environ=os.environ,
+        terminal=terminal,
+    )

@@ -1,0 +1,27 @@
+"""`gitops-promotion demo`."""
+
+from pathlib import Path
+
+import click
+
+from gitops_promotion.cli import run
+from gitops_promotion.terminal import Terminal
+
+
+@click.command("demo")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@run.verb(None)
+def command(_: Terminal, folder: Path | None) -> None:
+    """Build a small webshop with its remote in FOLDER (default: a temporary one), and promote as far as prod."""
+    from gitops_promotion.commands.demo import demo
+
+    root = click.get_current_context().find_root().command
+
+    def exit_code(args: list[str]) -> int:
+        try:
+            root.main(args, standalone_mode=False)
+        except SystemExit as ended:
+            return int(ended.code or 0)
+        return 0
+
+    demo(folder, verb=exit_code, say=click.echo)

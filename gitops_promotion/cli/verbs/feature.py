@@ -1,0 +1,26 @@
+"""`gitops-promotion feature`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitops_promotion.cli import options, run
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gitops_promotion.core.model import Outcome
+
+
+@click.command("feature")
+@options.application
+@click.option("--tag", required=True, help="The image tag to show, optionally with its digest: TAG@sha256:...")
+@options.feature
+@options.where
+@options.dry_run
+@run.verb()
+def command(terminal: Terminal, group: str, app: str, tag: str, name: str, **where: Any) -> "list[Outcome]":
+    """Show an unmerged change in the first environment, in a copy of the application; it is never promoted."""
+    from gitops_promotion.commands.feature import feature
+
+    with run.session(terminal, **where) as session:
+        return feature(session, group=group, app=app, tag=tag, name=name, find_kustomize=run.kustomize_finder())

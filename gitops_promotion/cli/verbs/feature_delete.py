@@ -1,0 +1,25 @@
+"""`gitops-promotion feature-delete`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitops_promotion.cli import options, run
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gitops_promotion.core.model import Outcome
+
+
+@click.command("feature-delete")
+@options.application
+@options.feature
+@options.where
+@options.dry_run
+@run.verb()
+def command(terminal: Terminal, group: str, app: str, name: str, **where: Any) -> "list[Outcome]":
+    """Remove a feature's copy; if its pull request is not merged, close that."""
+    from gitops_promotion.commands.feature_delete import feature_delete
+
+    with run.session(terminal, **where) as session:
+        return feature_delete(session, group=group, app=app, name=name, find_kustomize=run.kustomize_finder())

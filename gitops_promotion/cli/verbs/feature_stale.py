@@ -1,0 +1,33 @@
+"""`gitops-promotion feature-stale`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitops_promotion.cli import options, run
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gitops_promotion.core.model import Outcome
+
+
+@click.command("feature-stale")
+@click.option(
+    "--max-age",
+    callback=options.duration,
+    metavar="DURATION",
+    default="7d",
+    help="Age at which an unchanged copy counts as stale [default: 7d].",
+)
+@options.where
+@options.dry_run
+@run.verb()
+def command(terminal: Terminal, max_age: float | None, **where: Any) -> "list[Outcome]":
+    """Remove all copies that did not change for some time, in one pull request."""
+    from datetime import UTC, datetime
+
+    from gitops_promotion.commands.feature_stale import DEFAULT_MAX_AGE, feature_stale
+
+    age = DEFAULT_MAX_AGE if max_age is None else max_age
+    with run.session(terminal, **where) as session:
+        return feature_stale(session, max_age=age, now=datetime.now(UTC), find_kustomize=run.kustomize_finder())

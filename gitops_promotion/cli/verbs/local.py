@@ -1,0 +1,101 @@
+"""`gitops-promotion local`: its verbs stand in for a forge and Flux where the remote is plain git."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from gitops_promotion.cli import options, run
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gitops_promotion.core.forge import Details, PullRequests, StatusState
+    from gitops_promotion.core.model import Outcome
+
+
+@click.group("local")
+def command() -> None:
+    """Play forge and Flux where the remote is plain git; pull requests and statuses are refs in the remote."""
+
+
+_number = click.argument("number", type=click.IntRange(min=1))
+
+
+@command.command("list")
+@click.option("--all", "everything", is_flag=True, help="Include merged and closed ones.")
+@options.where
+@run.verb("pull_requests")
+def list_(terminal: Terminal, everything: bool, **where: Any) -> "PullRequests":
+    """List the open pull requests."""
+    from gitops_promotion.commands.local import list_pull_requests
+
+    with run.session(terminal, **where) as session:
+        return list_pull_requests(session, everything=everything)
+
+
+@command.command("show")
+@_number
+@options.where
+@run.verb("pull_request")
+def show_(terminal: Terminal, number: int, **where: Any) -> "Details":
+    """Show a pull request in full: its changes, statuses and reviews."""
+    from gitops_promotion.commands.local import show
+
+    with run.session(terminal, **where) as session:
+        return show(session, number)
+
+
+@command.command("merge")
+@_number
+@options.where
+@run.verb()
+def merge_(terminal: Terminal, number: int, **where: Any) -> "list[Outcome]":
+    """Merge a pull request; this approves a promotion that waits for a person."""
+    from gitops_promotion.commands.local import merge
+
+    with run.session(terminal, **where) as session:
+        return [merge(session, number)]
+
+
+@command.command("close")
+@_number
+@options.where
+@run.verb()
+def close_(terminal: Terminal, number: int, **where: Any) -> "list[Outcome]":
+    """Close a pull request without merging; this declines its promotion for good."""
+    from gitops_promotion.commands.local import close
+
+    with run.session(terminal, **where) as session:
+        return [close(session, number)]
+
+
+@command.command("review")
+@_number
+@click.argument("verdict", type=click.Choice(["approved", "changes-requested"]))
+@click.option("--comment", default="", help="The reason.")
+@options.where
+@run.verb()
+def review_(
+    terminal: Terminal, number: int, verdict: Literal["approved", "changes-requested"], comment: str, **where: Any
+) -> "list[Outcome]":
+    """Review a pull request at its current head."""
+    from gitops_promotion.commands.local import review
+
+    with run.session(terminal, **where) as session:
+        return [review(session, number, verdict=verdict, comment=comment)]
+
+
+@command.command("set-status")
+@click.argument("commit")
+@click.argument("context")
+@click.argument("state", type=click.Choice(["success", "failure", "pending"]))
+@click.option("--description", default="", help="The text of the status, such as 'health check failed'.")
+@options.where
+@run.verb()
+def set_status_(
+    terminal: Terminal, commit: str, context: str, state: "StatusState", description: str, **where: Any
+) -> "list[Outcome]":
+    """Report a status on COMMIT (an id or a branch) as Flux does, with a CONTEXT such as kustomization/webshop-dev."""
+    from gitops_promotion.commands.local import set_status
+
+    with run.session(terminal, **where) as session:
+        return [set_status(session, commit, context=context, state=state, description=description)]

@@ -1,0 +1,66 @@
+"""`gitops-promotion new`."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitops_promotion.cli import options, run
+from gitops_promotion.errors import UsageError
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gitops_promotion.core.model import Outcome
+
+
+@click.command("new")
+@click.option("--group", default="", help="The group, the first part of its markers [default: the event's].")
+@click.option("--app", default="", help="The application, the second part of its markers [default: the event's].")
+@click.option(
+    "--tag", default="", help="The image tag, optionally with its digest: TAG@sha256:... [default: the event's]."
+)
+@click.option(
+    "--built-at",
+    callback=options.time,
+    metavar="TIME",
+    help="When the image was built; an older build than the last is skipped.",
+)
+@options.where
+@options.dry_run
+@run.verb()
+def command(
+    terminal: Terminal, group: str, app: str, tag: str, built_at: "datetime | None", **where: Any
+) -> "list[Outcome]":
+    """Set a tag in the first environment.
+
+    Options that are not given are taken from the event that started a GitHub workflow: the client_payload of a
+    repository_dispatch, or the inputs of a workflow_dispatch.
+    """
+    from gitops_promotion.commands.new import new
+
+    names = _or_of_the_event(group=group, app=app, tag=tag)
+    with run.session(terminal, **where) as session:
+        return new(session, built_at=built_at, **names)
+
+
+def _or_of_the_event(**values: str) -> dict[str, str]:
+    """Return the options, missing ones from the event. Raises UsageError that names those in neither."""
+    from gitops_promotion import ci
+
+    if all(values.values()):
+        return values
+    event = ci.wishes(os.environ, lambda path: Path(path).read_text(encoding="utf-8"))
+    values = {name: value or event.get(name, "") for name, value in values.items()}
+    if missing := [f"--{name}" for name, value in values.items() if not value]:
+        if ci.runner(os.environ) == "azure":
+            ways = "; an empty variable or parameter counts as not given"
+        else:
+            ways = (
+                ", or run it on a repository_dispatch (client_payload) or workflow_dispatch (inputs) that names group, "
+                "app and tag"
+            )
+        raise UsageError(f"{' and '.join(missing)} missing: give {'it' if len(missing) == 1 else 'them'}{ways}")
+    return values

@@ -1,0 +1,41 @@
+"""`gitops-promotion promote`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitops_promotion.cli import options, run
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gitops_promotion.core.model import Outcome
+
+
+@click.command("promote")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Compare all applications, whatever the event says; this repairs lost events.",
+)
+@click.option("--group", default="", help="With --app and --env: force this one promotion.")
+@click.option("--app", default="", help="With --env: force this one promotion.")
+@click.option("--env", "environment", default="", help="With --app: the environment to promote into.")
+@options.where
+@options.dry_run
+@run.verb()
+def command(
+    terminal: Terminal, everything: bool, group: str, app: str, environment: str, **where: Any
+) -> "list[Outcome]":
+    """Propose tags that arrived in one environment for the next."""
+    from gitops_promotion.commands.promote import promote
+
+    with run.session(terminal, **where) as session:
+        return promote(
+            session,
+            find_kustomize=run.kustomize_finder(),
+            everything=everything,
+            group=group,
+            app=app,
+            environment=environment,
+        )

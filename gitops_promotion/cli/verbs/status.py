@@ -1,0 +1,62 @@
+"""`gitops-promotion status`, with `--publish`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitops_promotion.cli import options, run
+from gitops_promotion.errors import UsageError
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gitops_promotion.core.model import Outcome
+
+_INTERVAL = 5.0
+
+
+@click.command("status")
+@click.option(
+    "--pr",
+    callback=options.number,
+    metavar="NUMBER",
+    help="The pull request to check [default: of the event or checkout].",
+)
+@click.option(
+    "--timeout",
+    callback=options.duration,
+    metavar="DURATION",
+    help="How long to wait, such as 5m [default: status_timeout_minutes].",
+)
+@click.option(
+    "--interval",
+    callback=options.duration,
+    metavar="DURATION",
+    help=f"Pause between the first checks [default: {_INTERVAL:g}s].",
+)
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="Do not wait: check every open promotion once and publish the verdicts as commit statuses.",
+)
+@options.where
+@options.dry_run
+@run.verb()
+def command(
+    terminal: Terminal, pr: int | None, timeout: float | None, interval: float | None, publish: bool, **where: Any
+) -> "list[Outcome]":
+    """Hold a pull request until the environment before is healthy."""
+    from gitops_promotion.commands.status import publish as publish_verdicts
+    from gitops_promotion.commands.status import status
+
+    if publish and timeout is not None:
+        raise UsageError("--publish checks once and does not wait: leave out --timeout")
+    with run.session(terminal, **where) as session:
+        if publish:
+            return publish_verdicts(session, pr=pr)
+        return status(
+            session,
+            pr=pr,
+            timeout=timeout,
+            interval=_INTERVAL if interval is None else interval,
+            progress=terminal.progress,
+        )

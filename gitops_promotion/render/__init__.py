@@ -1,0 +1,56 @@
+"""What a verb returns -> text, and what a CI runner gets of it. The modules return strings and write nothing.
+
+A view is what a verb returns: the report of its outcomes, a list of pull requests, one pull request. FORMATS is the
+only table of output formats: `--output`, the documentation's test and the program itself read it. A new format is a
+module and a row; a new view is a module and an entry in the row of each format that can show it.
+
+The modules are imported when they are needed, so that `--help` reads the table without them.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Literal, NamedTuple, Protocol
+
+View = Literal["report", "pull_requests", "pull_request"]
+
+
+class Rendering(Protocol):
+    """The function of a format for one view."""
+
+    def __call__(self, view: Any, /, *, colour: bool) -> str:
+        """Return the text for stdout, with its last line break; `colour` permits escape sequences for a terminal."""
+
+
+class Format(NamedTuple):
+    """A row of FORMATS.
+
+    `renderings` has the name of a module and a function of this package for each view. `reports_errors` is true if a
+    run that ends with an error prints its report too; errors are on stderr in any case.
+    """
+
+    renderings: Mapping[View, str]
+    reports_errors: bool = False
+
+
+FORMATS: Mapping[str, Format] = {
+    "human": Format(
+        {"report": "human.report", "pull_requests": "human.pull_requests", "pull_request": "human.pull_request"}
+    ),
+    "json": Format(
+        {"report": "json_v1.report", "pull_requests": "json_v1.pull_requests", "pull_request": "json_v1.pull_request"},
+        reports_errors=True,
+    ),
+}
+DEFAULT = "human"
+
+
+def formats(view: View) -> tuple[str, ...]:
+    """Return the names of the formats that can show a view, in the order of the table."""
+    return tuple(name for name, row in FORMATS.items() if view in row.renderings)
+
+
+def rendering(name: str, view: View) -> Rendering:
+    """Return the function that renders a view in a format of `formats(view)`."""
+    module, function = FORMATS[name].renderings[view].split(".")
+    found: Rendering = getattr(import_module(f"{__name__}.{module}"), function)
+    return found

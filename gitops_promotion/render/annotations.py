@@ -1,0 +1,70 @@
+"""Outcomes -> the annotations on the page of a run."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from gitops_promotion.core import untrusted
+from gitops_promotion.core.model import Outcome
+from gitops_promotion.errors import Fault
+from gitops_promotion.render.common import explanation, subject
+
+Level = Literal["error", "warning", "notice"]
+
+LIMIT = 10
+"""Annotations of one level: GitHub shows at most 10 of a step, Azure Pipelines keeps at most 10 of one."""
+
+_LEVELS: dict[str, Level] = {
+    "failed": "error",
+    "refused": "error",
+    "timed-out": "warning",
+    "opened": "notice",
+    "updated": "notice",
+    "merged": "notice",
+    "declined": "notice",
+}
+_TITLE_LIMIT = 250
+
+
+class Annotation(NamedTuple):
+    """One text on the page of a run; `fault` is the file and line that it is shown at."""
+
+    level: Level
+    title: str
+    text: str
+    fault: Fault | None = None
+
+
+def annotations(outcomes: Sequence[Outcome]) -> list[Annotation]:
+    """Return the annotations, errors first, at most LIMIT of each level; the last one counts those left out.
+
+    An outcome whose error names lines of files has an annotation at each of them. Ordinary results have none.
+    """
+    every = [annotation for outcome in outcomes for annotation in _annotations(outcome)]
+    levels: tuple[Level, ...] = ("error", "warning", "notice")
+    return [shown for level in levels for shown in _limited([each for each in every if each.level == level])]
+
+
+def _annotations(outcome: Outcome) -> Iterator[Annotation]:
+    about = subject(outcome)
+    title = untrusted.terminal(f"{outcome.result}: {about}" if about else f"gitops-promotion: {outcome.result}")[
+        :_TITLE_LIMIT
+    ]
+    level = _LEVELS.get(outcome.result)
+    if level and outcome.faults:
+        for fault in outcome.faults:
+            yield Annotation(level, title, untrusted.terminal(str(fault)), fault)
+    elif level:
+        lines = explanation(outcome)
+        if outcome.pull_request is not None:
+            lines.append(outcome.pull_request.url)
+        yield Annotation(level, title, "\n".join(map(untrusted.terminal, lines)))
+    for warning in outcome.warnings:
+        yield Annotation("warning", title, untrusted.terminal(warning))
+
+
+def _limited(annotations: list[Annotation]) -> list[Annotation]:
+    if len(annotations) <= LIMIT:
+        return annotations
+    shown = annotations[: LIMIT - 1]
+    text = f"{len(annotations) - len(shown)} more are in the run's summary and in its log"
+    return [*shown, Annotation(annotations[0].level, "gitops-promotion", text)]

@@ -1,0 +1,32 @@
+"""What several formats share."""
+
+from gitops_promotion.core.model import Outcome
+
+
+def subject(outcome: Outcome) -> str:
+    """Return `group/app old -> new in environment`, as much of it as the outcome has."""
+    if not outcome.app:
+        return outcome.environment
+    versions = " -> ".join(dict.fromkeys(short_tag(tag) for tag in (outcome.previous_tag, outcome.tag) if tag))
+    text = f"{outcome.group}/{outcome.app} {versions}".rstrip()
+    return f"{text} in {outcome.environment}" if outcome.environment else text
+
+
+def short_tag(tag: str) -> str:
+    """Return a tag with the first seven digits of its digest."""
+    name, at, digest = tag.partition("@sha256:")
+    return f"{name}@{digest[:7]}" if at else name
+
+
+def explanation(outcome: Outcome) -> list[str]:
+    """Return the lines of the message, and the reasons that differ from it."""
+    lines = [*outcome.message.split("\n"), *(reason for reason in outcome.reasons if reason != outcome.message)]
+    return [line for line in lines if line]
+
+
+def without_commands(document: str) -> str:
+    r"""Return a JSON document in which `##` is written `#\u0023`.
+
+    `##[...]` and `##vso[...]` are commands to a runner anywhere in a line.
+    """
+    return document.replace("##", "#\\u0023")

@@ -1,0 +1,94 @@
+"""`--output human`: a few lines for people, coloured on a terminal."""
+
+from gitops_promotion.core import untrusted
+from gitops_promotion.core.forge import Details, PullRequests
+from gitops_promotion.core.model import Outcome, Plan, Report
+from gitops_promotion.render.common import subject
+
+_GREEN, _YELLOW, _RED = 32, 33, 31
+_COLOURS = {"refused": _RED, "timed-out": _RED, "failed": _RED, "skipped": _YELLOW, "declined": _YELLOW}
+_WIDTH = max(map(len, ("unchanged", "timed-out")))
+
+
+def report(report: Report, *, colour: bool = False) -> str:
+    """Return one line for each outcome, with its reasons, warnings and link indented below."""
+    return "\n".join(_outcome(outcome, colour) for outcome in report.outcomes) + "\n"
+
+
+def _outcome(outcome: Outcome, colour: bool) -> str:
+    about = subject(outcome)
+    lines = [f"{about}: {outcome.message}" if about else outcome.message]
+    lines += [f"- {reason}" for reason in outcome.reasons if reason != outcome.message]
+    lines += [f"- warning: {warning}" for warning in outcome.warnings]
+    lines += [f"at {outcome.feature_url}"] if outcome.feature_url else []
+    if outcome.pull_request is not None and outcome.pull_request.url:
+        lines.append(outcome.pull_request.url)
+    result = outcome.result.ljust(_WIDTH)
+    if colour:
+        result = f"\x1b[{_COLOURS.get(outcome.result, _GREEN)}m{result}\x1b[0m"
+    text = f"{result}  " + ("\n" + " " * (_WIDTH + 2)).join(untrusted.terminal(line) for line in lines)
+    details = _plan(outcome.plan) if outcome.plan else _printable_lines(outcome.diff)
+    return f"{text}\n\n{details}".rstrip("\n")
+
+
+def _plan(plan: Plan) -> str:
+    fields = (
+        ("branch", plan.branch),
+        ("base", f"{plan.base} at {plan.base_sha}"),
+        ("auto-merge", "on" if plan.auto_merge else "off, waits for a person"),
+        ("title", plan.title),
+    )
+    return "\n".join(
+        (
+            *(f"{name}: {untrusted.terminal(value)}" for name, value in fields),
+            "",
+            "commit message:",
+            _indented(plan.message),
+            "",
+            "body:",
+            _indented(plan.body),
+            "",
+            _printable_lines(plan.diff),
+        )
+    )
+
+
+def _indented(text: str) -> str:
+    return "\n".join("    " + untrusted.terminal(line) if line else "" for line in text.rstrip("\n").split("\n"))
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(untrusted.terminal(line) for line in text.split("\n"))
+
+
+def pull_requests(listed: PullRequests, *, colour: bool = False) -> str:
+    """Return the table of `local list`."""
+    del colour
+    if not listed.pull_requests:
+        return "no pull requests\n"
+    rows = [("NUMBER", "STATE", "AUTO-MERGE", "BRANCH", "TITLE")]
+    rows += [
+        (f"#{pull.number}", pull.state, "armed" if pull.auto_merge else "off", pull.head, pull.title)
+        for pull in listed.pull_requests
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = ("  ".join((*(map(str.ljust, row, widths)), row[4])) for row in rows)
+    return "".join(untrusted.terminal(line).rstrip() + "\n" for line in lines)
+
+
+def pull_request(details: Details, *, colour: bool = False) -> str:
+    """Return the text of `local show`: the pull request with its statuses, reviews, body and diff."""
+    del colour
+    pull = details.pull_request
+    gate = "waits for its check, `gitops-promotion status`" if details.gated else "no check is required"
+    merged = f", merged as {pull.merge_sha}" if pull.merge_sha else ""
+    lines = [
+        f"#{pull.number}  {pull.title}",
+        f"{pull.state}, auto-merge {'armed' if pull.auto_merge else 'off'}; {gate}",
+        f"{pull.head} at {pull.head_sha} into {pull.base}{merged}",
+        f"by {pull.author}",
+        *(f"status  {s.context}: {s.state}  {s.description}".rstrip() for s in details.statuses),
+        *(f"review  {r.author}: {r.verdict} on {r.sha[:7]}  {r.comment}".rstrip() for r in details.reviews),
+    ]
+    head = "\n".join(untrusted.terminal(line) for line in lines)
+    return f"{head}\n\n{_printable_lines(pull.body)}\n\n{_printable_lines(details.diff)}".rstrip("\n") + "\n"
