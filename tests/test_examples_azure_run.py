@@ -163,7 +163,7 @@ def test_started_by_hand_new_says_which_variable_it_lacks(play: Callable[..., Do
     done = play("new.yml", code=2, Build__Reason="Manual")
     ((level, text),) = done.issues
     assert level == "error"
-    assert "--tag has '$(resources.pipeline.webui.runName)' in it, a variable that the pipeline does not have" in text
+    assert "--tag contains '$(resources.pipeline.webui.runName)', a variable that the pipeline does not define" in text
 
 
 @pytest.mark.parametrize(
