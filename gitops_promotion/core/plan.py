@@ -274,7 +274,7 @@ def loses_sight(old: bytes, new: bytes, path: str, group: str, app: str) -> bool
 
     def mine(content: bytes) -> list[Marker]:
         found = scan(content, path).markers
-        return [m for m in found if (m.group, m.app) == (group, app) and m.part != "name"]
+        return [m for m in found if (m.group, m.app) == (group, app) and m.part.has_version]
 
     before = mine(old)
     if len(mine(new)) >= len(before):
@@ -291,7 +291,7 @@ def reappears(old: bytes, others: Iterable[bytes], path: str, group: str, app: s
     texts = list(others)
     for marker in scan(old, path).markers:
         name = marker.value.partition("@")[0].rpartition(":")[0]
-        if (marker.group, marker.app) != (group, app) or marker.part not in ("image", "tag") or not name:
+        if (marker.group, marker.app) != (group, app) or not marker.part.has_tag or not name:
             continue
         found = (m for text in texts for m in re.finditer(re.escape(name.encode()) + rb"[:@][^\s\"'#,]+", text))
         if any(match[0].decode(errors="replace") != marker.value for match in found):
@@ -302,5 +302,5 @@ def reappears(old: bytes, others: Iterable[bytes], path: str, group: str, app: s
 def _values(path: str, blob: str | None, blobs: Mapping[str, bytes]) -> dict[tuple[str, str], list[tuple[str, str]]]:
     values: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for marker in scan(blobs[blob], path).markers if blob else ():
-        values.setdefault((marker.group, marker.app), []).append((marker.part, marker.value))
+        values.setdefault((marker.group, marker.app), []).append((marker.part.suffix, marker.value))
     return values

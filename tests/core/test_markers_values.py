@@ -235,7 +235,7 @@ def test_image_sets_the_name_where_a_marker_names_it(line: str, expected: str) -
         ),
         (f'image: "" {IMAGE}', "2", "a.yaml:3: '' is not an image reference"),
         (f"image: a:b:c {IMAGE}", "2", "a.yaml:3: 'a:b:c' is not an image reference"),
-        (f"image: a/b: {IMAGE}", "2", "a.yaml:3: not valid YAML: mapping values are not allowed here"),
+        (f"image: a/b: {IMAGE}", "2", "a.yaml:3: not valid YAML: mapping values are not allowed in this context"),
         (f'image: "a\\tb" {IMAGE}', "2", r"a.yaml:3: 'a\tb' is not an image reference"),
         (f"image: a/ {IMAGE}", "2", "a.yaml:3: 'a/' is not an image reference"),
         (f"image: a@ {IMAGE}", "2", "a.yaml:3: 'a@' is not an image reference"),

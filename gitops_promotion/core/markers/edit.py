@@ -1,7 +1,7 @@
 """Read the tags that `$imagepolicy` markers hold, and set new ones without touching another byte.
 
-`scan` says where the marked scalars stand, and new bytes are spliced in. Nothing is ever written out by a YAML emitter:
-no emitter keeps a file as it was (FLUX 1, "kyaml damage").
+`scan` says where the marked scalars stand, and new bytes are spliced in. No YAML emitter is used: none keeps a file as
+it was (docs/facts/flux.md).
 """
 
 import difflib
@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from gitops_promotion.core.markers.scan import Marker, Scan, mentions, scan
-from gitops_promotion.core.tags import ImageReference, Tag, check_image, is_plain_string
+from gitops_promotion.core.markers.parts import Content, UnfitValueError
+from gitops_promotion.core.markers.scan import Marker, Scan, scan
+from gitops_promotion.core.markers.spelling import marker_comment, mentions
+from gitops_promotion.core.tags import Tag, check_image, is_plain_string
 from gitops_promotion.errors import ManifestError, UsageError
 
 _LISTED = 10
@@ -18,7 +20,10 @@ _LISTED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
-    """What setting a tag gives: `edits` holds only files whose bytes change; `previous` is "" if there is not one."""
+    """The result of setting a tag.
+
+    `edits` holds only files whose bytes change; `previous` is the one tag that the markers held before, or "".
+    """
 
     edits: dict[str, bytes]
     previous: str
@@ -37,20 +42,24 @@ def read_tag(files: Mapping[str, bytes], group: str, app: str) -> Tag | None:
     None if no live marker holds a tag or digest. Raises ManifestError, naming each file:line, if they disagree, if one
     holds no readable tag, or if a file that carries the application's marker does not parse.
     """
-    markers = [m for result in _scans(files, group, app) for m in result.markers if m.part != "name"]
+    markers = [m for result in _scans(files, group, app) for m in result.markers if m.part.has_version]
     if not markers:
         return None
     tags = {marker: _checked_tag(marker) for marker in markers}
-    for part in ("name", "digest"):
-        values = {marker: value for marker, tag in tags.items() if (value := getattr(tag, part))}
-        if len(set(values.values())) > 1:
-            listed = ", ".join(f"{marker.at} = {value}" for marker, value in values.items())
-            what = "tag" if part == "name" else "digest"
-            raise ManifestError(f"the markers of {group}:{app} disagree on the {what}: {listed}; make them agree")
-    name = next((tag.name for tag in tags.values() if tag.name), "")
+    name = _common(group, app, "tag", {marker: tag.name for marker, tag in tags.items()})
+    digest = _common(group, app, "digest", {marker: tag.digest for marker, tag in tags.items()})
     if not name:
         _fail(markers[0], "is a :digest marker and no other marker of the application holds its tag: add one")
-    return Tag(name, next((tag.digest for tag in tags.values() if tag.digest), ""))
+    return Tag(name, digest)
+
+
+def _common(group: str, app: str, noun: str, values: Mapping[Marker, str]) -> str:
+    """Return the value that all markers with a value agree on, "" if none has one."""
+    values = {marker: value for marker, value in values.items() if value}
+    if len(set(values.values())) > 1:
+        listed = ", ".join(f"{marker.at} = {value}" for marker, value in values.items())
+        raise ManifestError(f"the markers of {group}:{app} disagree on the {noun}: {listed}; make them agree")
+    return next(iter(values.values()), "")
 
 
 def set_tag(
@@ -68,14 +77,15 @@ def set_tag(
     markers = [marker for result in scans for marker in result.markers]
     if not markers:
         raise missing(files, group, app, where)
-    if not any(marker.part in ("image", "tag") or (marker.part == "digest" and tag.digest) for marker in markers):
-        _fail(markers[0], f"cannot hold a tag: put the marker {_example(group, app)} behind the tag or the image")
-    if image and not any(marker.part in ("image", "name") for marker in markers):
+    if not any(marker.part.has_tag or (marker.part.has_version and tag.digest) for marker in markers):
+        comment = marker_comment(group, app, "tag")
+        _fail(markers[0], f"cannot hold a tag: put the marker {comment} behind the tag or the image")
+    if image and not any(marker.part.has_name for marker in markers):
         _fail(markers[0], "holds no image name, nor does another marker: leave out --image, or add a :name marker")
     values = {marker: _new_value(marker, tag, image) for marker in markers}
     if not tag.digest:
         _check_digests(values, tag)
-    previous = {_tag_of(marker) for marker in markers if marker.part != "name"}
+    previous = {_read(marker).tag for marker in markers if marker.part.has_version}
     edits: dict[str, bytes] = {}
     for path in sorted({marker.path for marker in markers}):
         spliced = _splice(files[path], [(m, value) for m, value in values.items() if m.path == path])
@@ -111,7 +121,7 @@ def missing(files: Mapping[str, bytes], group: str, app: str, where: str) -> Man
     if misplaced:
         listed = "; ".join(f"{m.path}:{m.line}: {m.reason}" for m in misplaced[:_LISTED])
         return ManifestError(f"{text} has an effect: {listed}")
-    text += f": put {_example(group, app)} behind the tag to set"
+    text += f": put {marker_comment(group, app, 'tag')} behind the tag to set"
     near = difflib.get_close_matches(f"{group}:{app}", found, n=1)
     if near:
         text += f", or did you mean {near[0]}?"
@@ -121,82 +131,41 @@ def missing(files: Mapping[str, bytes], group: str, app: str, where: str) -> Man
     return ManifestError(f"{text} (found: {', '.join(found[:_LISTED])}{more})")
 
 
-# --- what a value becomes
+# --- the new values
 
 
-def _whole(marker: Marker) -> bool:
-    """Whether the scalar is a whole reference; `tag: v1@sha256:...` is a tag with its digest."""
-    if marker.part == "image" or marker.key == "image" or "/" in marker.value:
-        return True
-    return ":" in marker.value.partition("@")[0]
-
-
-def _reference(marker: Marker) -> ImageReference:
-    reference = ImageReference.parse(marker.value)
-    if reference is None:
-        _fail(marker, "is not an image reference: write name[:tag][@digest]")
-    if marker.part == "image" and marker.key in ("tag", "newTag") and not _looks_whole(marker.value):
-        _fail(marker, f"is a tag, but its marker names the whole image: write {_example(marker.group, marker.app)}")
-    return reference
-
-
-def _looks_whole(value: str) -> bool:
-    return "/" in value or ":" in value
-
-
-def _tag_of(marker: Marker) -> Tag:
-    """Return what a marked value says now, unchecked; parts that it does not hold are empty."""
-    if marker.part == "digest":
-        return Tag("", marker.value)
-    if _whole(marker):
-        reference = _reference(marker)
-        return Tag(reference.tag, reference.digest)
-    name, _, digest = marker.value.partition("@")
-    return Tag(name, digest)
-
-
-def _image_of(marker: Marker) -> str:
-    """Return the image name in a marked value, "" if it is a tag or a digest alone."""
-    if marker.part == "name":
-        return marker.value
-    return _reference(marker).name if marker.part != "digest" and _whole(marker) else ""
+def _read(marker: Marker) -> Content:
+    """Return the content of a marked value. Raises ManifestError if it cannot be what its marker says."""
+    try:
+        return marker.part.read(marker.marked)
+    except UnfitValueError as error:
+        suffix = error.suffix
+        advice = "" if suffix is None else f": write {marker_comment(marker.group, marker.app, suffix)}"
+        _fail(marker, f"{error}{advice}")
 
 
 def _checked_tag(marker: Marker) -> Tag:
-    """Return what a marked value says now; a `:digest` marker says nothing of the name, and may be empty."""
-    tag = _tag_of(marker)
-    name = tag.name or ("any" if marker.part == "digest" else "")
+    """Return the tag in a marked value; a digest alone says nothing of the tag's name, and may be empty."""
+    tag = _read(marker).tag
+    name = tag.name or ("" if marker.part.has_tag else "any")
     try:
         Tag.parse(str(Tag(name, tag.digest)))
     except UsageError:
-        _fail(marker, f"holds no {'digest' if marker.part == 'digest' else 'image tag'} that can be read: correct it")
+        _fail(marker, f"holds no {'image tag' if marker.part.has_tag else 'digest'} that can be read: correct it")
     return tag
 
 
 def _new_value(marker: Marker, tag: Tag, image: str) -> str:
-    match marker.part:
-        case "name" if image:
-            reference = ImageReference.parse(marker.value) or ImageReference(image)
-            return str(ImageReference(image, reference.tag, reference.digest))
-        case "name":
-            return marker.value
-        case "digest":
-            if marker.key == "image" or "/" in marker.value or "@" in marker.value:
-                _fail(marker, "is an image reference, but its marker names the digest alone: leave out :digest")
-            return tag.digest or marker.value
-    if _whole(marker):
-        return str(_reference(marker).at(tag, image if marker.part == "image" else ""))
-    name, at, _ = marker.value.partition("@")
-    if tag.digest:
-        return str(tag) if at else tag.name
-    return marker.value if name == tag.name else tag.name
+    if not image and not marker.part.has_version:
+        return marker.value
+    return _read(marker).updated(tag, image)
 
 
 def _check_digests(values: Mapping[Marker, str], tag: Tag) -> None:
-    """Refuse to change the tag and keep the digest of a `:digest` marker: it would no longer fit (DESIGN 6)."""
-    changes = any(value != marker.value for marker, value in values.items() if marker.part in ("image", "tag"))
+    """Refuse to change the tag and keep the digest of a `:digest` marker: it belongs to the old tag."""
+    changes = any(value != marker.value for marker, value in values.items() if marker.part.has_tag)
     for marker in values:
-        if marker.part == "digest" and changes:
+        if marker.part.has_version and not marker.part.has_tag and changes:
             _fail(marker, f"is a digest, which must change with the tag: give --tag {tag.name}@sha256:<digest>")
 
 
@@ -225,17 +194,13 @@ def _frame(content: bytes, group: str, app: str) -> list[bytes]:
     start = 0
     for result in _scans({"": content}, group, app):
         for marker in result.markers:
-            pieces += [content[start : marker.start], _image_of(marker).encode()]
+            pieces += [content[start : marker.start], _read(marker).frame.encode()]
             start = marker.end
     return [*pieces, content[start:]]
 
 
-def _example(group: str, app: str) -> str:
-    return f'# {{"$imagepolicy": "{group}:{app}:tag"}}'
-
-
-def _fail(marker: Marker, what: str) -> NoReturn:
-    raise ManifestError(f"{marker.at}: {marker.value[:200]!r} {what}")
+def _fail(marker: Marker, problem: str) -> NoReturn:
+    raise ManifestError(f"{marker.at}: {marker.value[:200]!r} {problem}")
 
 
 # --- which files matter

@@ -1,44 +1,53 @@
 """Where the scalars of a YAML text stand, and which scalar the comment at the end of a line belongs to.
 
-Offsets count characters of the text. Structure comes from ruamel.yaml's events, since composing nodes would fail on
-duplicate keys and anchors; comments, which events do not have, are read from the text between the scalars.
+Offsets count characters of the text. The structure comes from the events of libyaml, the parser that Go's YAML
+libraries were translated from: Kubernetes, kustomize and Flux read a manifest as it does. Events have no comments;
+they are read from the text between the scalars.
 """
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, MappingStartEvent, NodeEvent, ScalarEvent
-from ruamel.yaml.reader import ReaderError
+import yaml
+from yaml.error import MarkedYAMLError, YAMLError
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from yaml.reader import ReaderError
 
 from gitops_promotion.errors import ManifestError
 
 Role = Literal["key", "value", "item", "root"]
 
-# Line breaks of YAML 1.1 that are none in 1.2. The parser ends a comment or block scalar at them but counts no line,
-# and then trips over the rest of the line; any letter in their place keeps the structure and the offsets.
-_NOT_BREAKS = {0x85: "x", 0x2028: "x", 0x2029: "x"}
-# The parser takes no tab between tokens, where YAML allows them. One blank for one tab keeps the offsets. Tabs that
-# indent (group 1) stay; on lines that are empty or a comment they go too, but only if the text does not parse
-# otherwise, since inside a block scalar such a line is content.
-_TAB = re.compile(r"((?:(?<=[\r\n])|\A)[ \t]+)|\t")
-_TAB_IN_EMPTY_LINE = re.compile(r"((?:(?<=[\r\n])|\A)[ \t]+(?![ \t\r\n#]|\Z))|\t")
-_PROPERTIES = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*|[&!][^ \t\r\n]*)*")
-_HASH = re.compile(r"""(?:(?<=[ \t\r\n,\[\]{}"'])|\A)#""")
+# The line breaks of YAML 1.1, which libyaml and Go's parsers obey: CR, LF, NEL, LS and PS.
+_HIDDEN_BREAKS = "\x85\u2028\u2029"
+_BREAKS = "\r\n" + _HIDDEN_BREAKS
+_LINE_END = re.compile(rf"[{_BREAKS}]|\Z")
+# The line breaks of editors, for the line numbers of messages.
+_COUNTED_BREAK = re.compile(r"\r\n|[\r\n]")
+_PROPERTIES = re.compile(rf"(?:[ \t{_BREAKS}]|#[^{_BREAKS}]*|[&!][^ \t{_BREAKS}]*)*")
+_HASH = re.compile(rf"""(?:(?<=[ \t,\[\]{{}}"'{_BREAKS}])|\A)#""")
 _BLOCK_HEADER_COMMENT = re.compile(r"[|>][0-9+-]*[ \t]+(#.*)", re.DOTALL)
-_LINE_END = re.compile(r"[\r\n]|\Z")
-_BREAK = re.compile(r"\r\n|[\r\n]")
-# The parser looks at tokens, not at all that is in them: `"\\UFFFFFFFF"` ends in a ValueError of chr().
-_PARSER_ERRORS = (YAMLError, ValueError, OverflowError, AttributeError, AssertionError)
-# The parser's time grows with the square of the depth: ten thousand brackets would keep it busy for minutes.
 _DEPTH = 500
 _BLOCK = "a block scalar carries no marker: write the value on the line of its key"
 _BEHIND = "put it behind the value, on the line where the value ends"
 _CORE_TAG = "tag:yaml.org,2002:"
+
+
+class Place(NamedTuple):
+    """The place of a scalar in a file: the number of the document, from 0, and the keys and indexes that lead to it."""
+
+    document: int
+    path: tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +59,7 @@ class Scalar:
     value: str
     role: Role
     key: str
+    place: Place
     block: bool
     tag: str
 
@@ -62,40 +72,55 @@ class Comment:
     """
 
     text: str
-    line: int = 0
+    line: int
     scalar: Scalar | None = None
     reason: str = ""
     alone: bool = False
 
 
+class _Line(NamedTuple):
+    """A line of the text: its number, and the offsets of its first character and its end."""
+
+    number: int
+    start: int
+    end: int
+
+
 def comments(text: str, path: str, words: re.Pattern[str]) -> Iterator[Comment]:
     """Yield the comments on lines where one of `words` stands. Raises ManifestError if the text is not YAML."""
-    scalars = _scalars(text, path)
-    starts = [scalar.start for scalar in scalars]
-    start = end = 0
-    line = 1
-    for word in words.finditer(text):
-        if word.start() < end:
-            continue
-        before, start = start, _line_start(text, word.start())
-        end = _line_end(text, start)
-        line += _breaks(text, before, start)
-        comment = _comment(text, start, end, scalars, bisect_left(starts, end) - 1)
-        if comment:
-            yield replace(comment, line=line)
+    try:
+        for line, scalar in _last_scalars(text, _lines(text, words)):
+            comment = _comment(text, line, scalar)
+            if comment:
+                yield comment
+    except YAMLError as error:
+        raise _not_yaml(error, text, path) from None
 
 
 def line_at(text: str, index: int) -> int:
     """Return the number of the line, from 1, at an offset."""
-    return 1 + _breaks(text, 0, index)
+    return 1 + _count_breaks(text, 0, index)
 
 
-def _breaks(text: str, start: int, end: int) -> int:
-    return sum(1 for _ in _BREAK.finditer(text, start, end))
+def _lines(text: str, words: re.Pattern[str]) -> Iterator[_Line]:
+    start = end = 0
+    number = 1
+    for word in words.finditer(text):
+        if word.start() < end:
+            continue
+        before, start = start, _line_start(text, word.start(), end)
+        end = _line_end(text, word.start())
+        number += _count_breaks(text, before, start)
+        yield _Line(number, start, end)
 
 
-def _line_start(text: str, index: int) -> int:
-    return max(text.rfind("\n", 0, index), text.rfind("\r", 0, index)) + 1
+def _count_breaks(text: str, start: int, end: int) -> int:
+    return sum(1 for _ in _COUNTED_BREAK.finditer(text, start, end))
+
+
+def _line_start(text: str, index: int, lowest: int = 0) -> int:
+    """Return the start of the line of an offset; `lowest` is an offset that it cannot be before."""
+    return max(lowest - 1, *(text.rfind(character, lowest, index) for character in _BREAKS)) + 1
 
 
 def _line_end(text: str, start: int) -> int:
@@ -103,32 +128,32 @@ def _line_end(text: str, start: int) -> int:
     return match.start() if match else len(text)
 
 
-def _comment(text: str, start: int, end: int, scalars: list[Scalar], last: int) -> Comment | None:
-    """Return the comment of the line from `start` to `end`; `last` is the last scalar that begins before `end`."""
-    scalar = scalars[last] if last >= 0 else None
-    if scalar and scalar.end <= start:
+def _comment(text: str, line: _Line, scalar: Scalar | None) -> Comment | None:
+    """Return the comment of a line; `scalar` is the last one that begins before the line ends."""
+    if scalar and scalar.end <= line.start:
         scalar = None
     if scalar and scalar.block:
-        header = _BLOCK_HEADER_COMMENT.match(text, scalar.start, end) if scalar.start >= start else None
-        return Comment(text=header[1], reason=_BLOCK) if header else None
+        in_header = scalar.start >= line.start
+        header = _BLOCK_HEADER_COMMENT.match(text, scalar.start, line.end) if in_header else None
+        return Comment(text=header[1], line=line.number, reason=_BLOCK) if header else None
     # A scalar that goes on in the next line leaves nothing to search.
-    behind = scalar.end if scalar else start
-    found = _HASH.search(text, behind, end)
-    if not found:
+    behind = scalar.end if scalar else line.start
+    hash_sign = _HASH.search(text, behind, line.end)
+    if not hash_sign:
         return None
-    between = text[behind : found.start()]
+    between = text[behind : hash_sign.start()].strip(" \t")
     reason = _no_owner(scalar, between)
     return Comment(
-        text=text[found.start() : end],
+        text=text[hash_sign.start() : line.end],
+        line=line.number,
         scalar=None if reason else scalar,
         reason=reason,
-        alone=scalar is None and not between.strip(" \t"),
+        alone=scalar is None and not between,
     )
 
 
 def _no_owner(scalar: Scalar | None, between: str) -> str:
-    """Why the comment does not belong to `scalar`, the last one that ends on its line; "" if it does."""
-    between = between.strip(" \t")
+    """Return why the comment does not belong to `scalar`, the last one that ends on its line; "" if it does."""
     if re.search(r"(?:^|[ \t,:\[{-])\*", between):
         return "an alias carries no marker: put it behind the value at the anchor"
     if re.search(r"[\]}]", between):
@@ -146,85 +171,129 @@ def _no_owner(scalar: Scalar | None, between: str) -> str:
     return ""
 
 
-def _scalars(text: str, path: str) -> list[Scalar]:
-    """All scalars that have text, in the order of the file. Raises ManifestError naming file and line."""
-    unbroken = text.translate(_NOT_BREAKS)
-    try:
-        return list(_located(_TAB.sub(_blank, unbroken)))
-    except _PARSER_ERRORS as error:
-        if "\t" in text:
-            try:
-                return list(_located(_TAB_IN_EMPTY_LINE.sub(_blank, unbroken)))
-            except _PARSER_ERRORS:
-                pass
-        raise _not_yaml(error, text, path) from None
-
-
-def _blank(tabs: re.Match[str]) -> str:
-    return tabs[1] or " "
-
-
-def _not_yaml(error: Exception, text: str, path: str) -> ManifestError:
+def _not_yaml(error: YAMLError, text: str, path: str) -> ManifestError:
     first = last = 0
-    what = "it cannot be parsed"
+    problem = "it cannot be parsed"
     if isinstance(error, MarkedYAMLError):
         marks = [mark.index for mark in (error.context_mark, error.problem_mark) if mark]
         first, last = min(marks, default=0), max(marks, default=0)
-        what = str(error.problem or error.context).partition("\n")[0]
+        problem = str(error.problem or error.context)
+        if problem == "found character that cannot start any token" and last < len(text):
+            problem = f"found character {text[last]!r} that cannot start any token"
     elif isinstance(error, ReaderError):
-        first = last = error.position
-        what = f"the character U+{error.character:04X} is not allowed"
+        first = last = len(text.encode()[: error.position].decode(errors="ignore"))
+        problem = f"the character U+{ord(text[first]):04X} is not allowed" if first < len(text) else str(error.reason)
+    hidden = max(text.rfind(character, 0, last) for character in _HIDDEN_BREAKS)
+    if hidden >= 0:
+        problem += f" (U+{ord(text[hidden]):04X} on line {line_at(text, hidden)} ends a line in YAML)"
     if "{{" in text[_line_start(text, first) : _line_end(text, last)]:
-        what += " (a template is no manifest before it is rendered)"
-    return ManifestError(f"{path}:{line_at(text, last)}: not valid YAML: {what}: correct it or take the marker out")
+        problem += " (a template is no manifest before it is rendered)"
+    return ManifestError(f"{path}:{line_at(text, last)}: not valid YAML: {problem}: correct it or take the marker out")
 
 
-class _Place:
-    """An open collection: says which role its next child has. The one thing here that changes while it lives."""
+class _Collection:
+    """An open mapping or sequence, which counts its children as their events arrive."""
 
-    __slots__ = ("is_mapping", "key", "on_key")
+    __slots__ = ("depth", "element", "is_mapping", "key", "key_is_next", "length", "parent")
 
-    def __init__(self, *, is_mapping: bool) -> None:
+    def __init__(self, parent: "_Collection | None", element: str | int, *, is_mapping: bool) -> None:
+        self.parent = parent
+        self.element = element
+        self.depth: int = parent.depth + 1 if parent else 1
         self.is_mapping = is_mapping
-        self.on_key = is_mapping
+        self.key_is_next = is_mapping
         self.key = ""
+        self.length = 0
 
-    def child(self, event: NodeEvent) -> tuple[Role, str]:
-        """Return the role of the next child and, for a value, its key (if that is a scalar)."""
+    def add(self, event: Event) -> Role:
+        """Count a child, and return its role."""
         if not self.is_mapping:
-            return "item", ""
-        self.on_key = not self.on_key
-        if self.on_key:
-            return "value", self.key
-        self.key = event.value if isinstance(event, ScalarEvent) else ""
-        return "key", ""
+            self.length += 1
+            return "item"
+        if self.key_is_next:
+            self.key_is_next = False
+            self.key = event.value if type(event) is ScalarEvent else ""
+            return "key"
+        self.key_is_next = True
+        return "value"
+
+    @property
+    def last_element(self) -> str | int:
+        """The key or the index of the child added last."""
+        return self.key if self.is_mapping else self.length - 1
 
 
-def _located(text: str) -> Iterator[Scalar]:
-    """Follow the parser's events and give each scalar its role."""
-    open_collections: list[_Place] = []
-    for event in YAML(typ="safe", pure=True).parse(text):
-        if isinstance(event, CollectionEndEvent):
-            open_collections.pop()
-        if not isinstance(event, NodeEvent):
-            continue
-        role, key = open_collections[-1].child(event) if open_collections else ("root", "")
-        if isinstance(event, CollectionStartEvent):
-            if len(open_collections) == _DEPTH:
-                raise MarkedYAMLError(problem="collections are nested too deeply", problem_mark=event.start_mark)
-            open_collections.append(_Place(is_mapping=isinstance(event, MappingStartEvent)))
-        elif isinstance(event, ScalarEvent):
-            start, end = event.start_mark.index, event.end_mark.index
+class _Position(NamedTuple):
+    """A scalar event and where it stands; most are dropped before anybody asks for more."""
+
+    event: ScalarEvent
+    start: int
+    role: Role
+    document: int
+    parent: _Collection | None
+    element: str | int
+
+    def scalar(self) -> Scalar:
+        path = []
+        if self.parent:
+            path.append(self.element)
+        parent = self.parent
+        while parent and parent.parent:
+            path.append(parent.element)
+            parent = parent.parent
+        return Scalar(
+            start=self.start,
+            end=self.event.end_mark.index,
+            value=self.event.value,
+            role=self.role,
+            key=str(self.element) if self.role == "value" else "",
+            place=Place(self.document, tuple(reversed(path))),
+            block=self.event.style in ("|", ">"),
+            tag=self.event.tag or "",
+        )
+
+
+def _last_scalars(text: str, lines: Iterable[_Line]) -> Iterator[tuple[_Line, Scalar | None]]:
+    """Yield each line with the last scalar that begins before its end."""
+    remaining = iter(lines)
+    line = next(remaining, None)
+    last: _Position | None = None
+    for position in _positions(text):
+        while line and position.start >= line.end:
+            yield line, last.scalar() if last else None
+            line = next(remaining, None)
+        last = position
+    while line:
+        yield line, last.scalar() if last else None
+        line = next(remaining, None)
+
+
+def _positions(text: str) -> Iterator[_Position]:
+    """Yield all scalars that have text, in the order of the text."""
+    document = -1
+    parent: _Collection | None = None
+    for event in yaml.parse(text, Loader=yaml.CBaseLoader):
+        kind = type(event)
+        if kind is ScalarEvent:
+            role: Role = parent.add(event) if parent else "root"
+            start = event.start_mark.index
             if event.anchor or event.tag:
-                properties = _PROPERTIES.match(text, start, end)
+                properties = _PROPERTIES.match(text, start, event.end_mark.index)
                 start = properties.end() if properties else start
-            if start < end:
-                yield Scalar(
-                    start=start,
-                    end=end,
-                    value=event.value,
-                    role=role,
-                    key=key,
-                    block=event.style in ("|", ">"),
-                    tag=event.tag or "",
-                )
+            if start < event.end_mark.index:
+                yield _Position(event, start, role, document, parent, parent.last_element if parent else "")
+        elif kind is MappingStartEvent or kind is SequenceStartEvent:
+            element: str | int = ""
+            if parent:
+                if parent.depth == _DEPTH:
+                    raise MarkedYAMLError(problem="collections are nested too deeply", problem_mark=event.start_mark)
+                parent.add(event)
+                element = parent.last_element
+            parent = _Collection(parent, element, is_mapping=kind is MappingStartEvent)
+        elif kind is MappingEndEvent or kind is SequenceEndEvent:
+            parent = parent.parent if parent else None
+        elif kind is AliasEvent:
+            if parent:
+                parent.add(event)
+        elif kind is DocumentStartEvent:
+            document += 1

@@ -1,27 +1,17 @@
-"""Find `$imagepolicy` markers and the scalars that they belong to.
-
-A parser's events say where each scalar stands; the comment behind it is read from the text.
-"""
+"""Find the markers of a file and the scalars that they belong to."""
 
 import functools
-import json
-import re
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
 
-from gitops_promotion.core.markers.scalars import comments, line_at
-from gitops_promotion.core.names import is_name
+from gitops_promotion.core.markers import spelling
+from gitops_promotion.core.markers.parts import Part, Value
+from gitops_promotion.core.markers.scalars import Comment, Place, Scalar, comments, line_at
+from gitops_promotion.core.markers.spelling import Spelling, is_manifest, mentions
 from gitops_promotion.errors import ManifestError
 
-Part = Literal["image", "tag", "name", "digest"]
-_PARTS = get_args(Part)
+__all__ = ["Marker", "Misplaced", "Scan", "is_manifest", "mentions", "scan"]
 
-_MARK = b'"$imagepolicy"'
 _BOM = b"\xef\xbb\xbf"
-# A live marker spells `$imagepolicy`, unless with JSON's escapes.
-_WORDS = re.compile(r"imagepolicy|\\u[0-9a-fA-F]{4}")
-# Only what resembles a marker is worth a report; Flux itself ignores it in silence.
-_RESEMBLES = re.compile(r"""["']\$imagepolicy["']\s*:\s*["']([^"']*)["']""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +23,7 @@ class Marker:
     part: Part
     path: str
     line: int
+    place: Place
     value: str
     key: str
     quote: str
@@ -41,8 +32,13 @@ class Marker:
 
     @property
     def at(self) -> str:
-        """Where it stands, for messages: `file:line`."""
+        """The place of the marker for messages: `file:line`."""
         return f"{self.path}:{self.line}"
+
+    @property
+    def marked(self) -> Value:
+        """The marked value, as the marker's part reads it."""
+        return Value(text=self.value, key=self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,22 +63,11 @@ class Scan:
     misplaced: tuple[Misplaced, ...] = ()
 
 
-def mentions(content: bytes, group: str, app: str) -> bool:
-    """Return True if a file may hold a marker of the application; never False if it does, even if JSON escapes it."""
-    # Asked for each application of each file: almost every answer is no, and comes from here.
-    if _MARK not in content or (app.encode() not in content and b"\\u" not in content):
-        return False
-    name = rb"(?<![A-Za-z0-9._-])%b\s*:\s*%b\s*[\"':]" % (re.escape(group.encode()), re.escape(app.encode()))
-    if re.search(name, content):
-        return True
-    return b"\\u" in content and any(b"\\u" in line and b"#" in line for line in content.split(b"\n"))
-
-
-# A command looks at the same manifests several times: which applications, which tag, what to edit, what was before.
+# A command reads the same manifests several times: for the applications, for a tag, for an edit, for the history.
 @functools.lru_cache(maxsize=1024)
 def scan(content: bytes, path: str) -> Scan:
     """Return the markers of a file. Raises ManifestError, with file and line, if it has any and cannot be parsed."""
-    if _MARK not in content:
+    if not spelling.may_hold_markers(content):
         return Scan()
     body = content.removeprefix(_BOM)
     try:
@@ -90,78 +75,50 @@ def scan(content: bytes, path: str) -> Scan:
     except UnicodeDecodeError as error:
         line = line_at(body[: error.start].decode("latin-1"), error.start)
         raise ManifestError(f"{path}:{line}: not UTF-8 text: save the file as UTF-8") from None
+    offsets = _Offsets(text, len(content) - len(body))
     markers: list[Marker] = []
     misplaced: list[Misplaced] = []
-    for comment in comments(text, path, _WORDS):
-        name = _name(comment.text)
+    for comment in comments(text, path, spelling.LINE):
+        spelled = spelling.read_comment(comment.text)
         # A comment line that holds more than a marker is prose, or a manifest's line that was commented out.
-        if name is None or (comment.alone and not name.exact):
+        if spelled is None or (comment.alone and not spelled.exact):
             continue
-        reason = name.wrong or comment.reason
+        reason = spelled.problem or comment.reason
         if comment.scalar is None or reason:
-            misplaced.append(Misplaced(group=name.group, app=name.app, path=path, line=comment.line, reason=reason))
-            continue
-        scalar = comment.scalar
-        source = text[scalar.start : scalar.end]
-        start = len(content) - len(body) + (scalar.start if text.isascii() else len(text[: scalar.start].encode()))
-        markers.append(
-            Marker(
-                group=name.group,
-                app=name.app,
-                part=name.part,
-                path=path,
-                line=comment.line,
-                value=scalar.value,
-                key=scalar.key,
-                quote=source[0] if source[0] in "\"'" else "",
-                start=start,
-                end=start + len(source.encode()),
+            misplaced.append(
+                Misplaced(group=spelled.group, app=spelled.app, path=path, line=comment.line, reason=reason)
             )
-        )
+        else:
+            markers.append(_marker(spelled, comment, comment.scalar, path, offsets))
     return Scan(markers=tuple(markers), misplaced=tuple(misplaced))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Name:
-    """What a comment names. `wrong` says why it names nothing that can be set; `exact`: it is one JSON object alone."""
+class _Offsets:
+    """Turns offsets of characters into offsets of bytes; each call must ask for a later offset than the one before."""
 
-    group: str
-    app: str
-    part: Part
-    wrong: str
-    exact: bool
+    def __init__(self, text: str, start: int) -> None:
+        self.text = text
+        self._characters = 0
+        self._bytes = start
 
-
-def _name(comment: str) -> _Name | None:
-    """Read a comment as Flux does: without its leading `#`s exactly one JSON object of strings (FLUX 1)."""
-    try:
-        value = json.loads(comment.lstrip("#"))
-    except (ValueError, RecursionError):
-        value = None
-    exact = isinstance(value, dict) and all(isinstance(member, str) for member in value.values())
-    if exact:
-        text = value.get("$imagepolicy")
-    else:
-        resembling = _RESEMBLES.search(comment)
-        text = resembling[1] if resembling else None
-    if text is None:
-        return None
-    pieces = text.split(":")
-    group, app, *rest = [piece.strip() for piece in pieces] if len(pieces) > 1 else ("", "")
-    if not is_name(group) or not is_name(app):
-        return None
-    part = ":".join(rest) or "image"
-    wrong = ""
-    if not exact:
-        wrong = "a marker's comment must be one JSON object of strings and nothing else"
-    elif [group, app, *rest] != pieces:
-        wrong = f"blanks in {text!r} make it another name: remove them"
-    elif part not in _PARTS or rest == ["image"] or rest == [""]:
-        wrong = f"the suffix of {text!r} is unknown: use :tag, :name, :digest or none"
-    return _Name(group=group, app=app, part=cast("Part", part), wrong=wrong, exact=exact)
+    def bytes_at(self, index: int) -> int:
+        self._bytes += len(self.text[self._characters : index].encode())
+        self._characters = index
+        return self._bytes
 
 
-def is_manifest(path: str) -> bool:
-    """Return True if Flux would look for markers in a file of that name (FLUX 1)."""
-    name = path.rpartition("/")[2]
-    return name.endswith((".yaml", ".yml")) or name == "Kustomization"
+def _marker(spelled: Spelling, comment: Comment, scalar: Scalar, path: str, offsets: _Offsets) -> Marker:
+    first = offsets.text[scalar.start]
+    return Marker(
+        group=spelled.group,
+        app=spelled.app,
+        part=spelled.part,
+        path=path,
+        line=comment.line,
+        place=scalar.place,
+        value=scalar.value,
+        key=scalar.key,
+        quote=first if first in "\"'" else "",
+        start=offsets.bytes_at(scalar.start),
+        end=offsets.bytes_at(scalar.end),
+    )
