@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gitops_promotion.ci import azure, github
 from gitops_promotion.ci.values import CIContext, Level, Published, Runner
+from gitops_promotion.errors import Fault
 
 __all__ = [
     "MERGE_QUEUE",
@@ -32,8 +33,8 @@ class Listener(Protocol):
 
     OUTPUT_LIMIT: int
 
-    def annotation(self, level: Level, title: str, text: str) -> str:
-        """Return the command that shows a text on the run's page, "" where there is none of that level."""
+    def annotation(self, level: Level, title: str, text: str, fault: Fault | None = None) -> str:
+        """Return the command that shows a text on the run's page, at a line of a file; "" without such a command."""
 
     def conceal(self, secret: str) -> str:
         """Return the command after which the runner masks a text in its log."""
@@ -77,10 +78,13 @@ def wishes(environ: Mapping[str, str], read: Callable[[str], str]) -> dict[str, 
     return github.wishes(environ, read) if runner(environ) == "github" else {}
 
 
-def annotation(environ: Mapping[str, str], level: Level, title: str, text: str) -> str:
-    """Return the command by which the runner shows a text on the run's page, "" where it has no such thing."""
+def annotation(environ: Mapping[str, str], level: Level, title: str, text: str, fault: Fault | None = None) -> str:
+    """Return the command by which the runner shows a text on the run's page, "" if it has no such command.
+
+    With a fault the text is shown at its file and line.
+    """
     listener = _LISTENERS.get(runner(environ))
-    return listener.annotation(level, title, text) if listener else ""
+    return listener.annotation(level, title, text, fault) if listener else ""
 
 
 def conceal(environ: Mapping[str, str], secret: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from gitops_promotion.ci.values import HEADS, CIContext, Level, Published, branch, number, person, sha_or_none
+from gitops_promotion.errors import Fault
 
 OUTPUT_LIMIT = 30_000
 """Characters of an output: it becomes a variable of every later step's environment, and Windows takes 32,767 for one.
@@ -92,9 +93,12 @@ def _run_url(environ: Mapping[str, str]) -> str:
     return f"{collection.rstrip('/')}/{quote(project, safe='')}/_build/results?buildId={quote(build, safe='')}"
 
 
-def annotation(level: Level, title: str, text: str) -> str:
+def annotation(level: Level, title: str, text: str, fault: Fault | None = None) -> str:
     """Return the command that shows a text on the run's page, "" for a notice: the agent has none."""
-    return "" if level == "notice" else f"##vso[task.logissue type={level}]{_escaped(f'{title}: {text}')}"
+    if level == "notice":
+        return ""
+    place = f";sourcepath={_escaped(fault.path)};linenumber={fault.line or 1}" if fault else ""
+    return f"##vso[task.logissue type={level}{place}]{_escaped(f'{title}: {text}')}"
 
 
 def conceal(secret: str) -> str:

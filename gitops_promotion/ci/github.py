@@ -20,7 +20,7 @@ from gitops_promotion.ci.values import (
     sha_or_none,
 )
 from gitops_promotion.core.untrusted import quoted
-from gitops_promotion.errors import UsageError
+from gitops_promotion.errors import Fault, UsageError
 
 _PULL_REQUEST_EVENTS = (
     "pull_request",
@@ -121,9 +121,11 @@ def conceal(secret: str) -> str:
     return f"::add-mask::{_escaped(secret)}"
 
 
-def annotation(level: Level, title: str, text: str) -> str:
-    """Return the command that shows a text on the run's page."""
-    return f"::{level} title={_escaped(title, ':,')}::{_escaped(text)}"
+def annotation(level: Level, title: str, text: str, fault: Fault | None = None) -> str:
+    """Return the command that shows a text on the run's page, and with a fault at its line in the pull request."""
+    place = {"file": fault.path, "line": str(fault.line or 1)} if fault else {}
+    properties = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in {**place, "title": title}.items())
+    return f"::{level} {properties}::{_escaped(text)}"
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitops_promotion import render
 from gitops_promotion.cli import options
-from gitops_promotion.errors import PromotionError
+from gitops_promotion.errors import Fault, PromotionError
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -110,8 +110,9 @@ def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -
     from gitops_promotion.render.markdown import summary
     from gitops_promotion.render.outputs import outputs
 
-    for level, title, text, _fault in annotations(outcomes):
-        if line := ci.annotation(os.environ, level, terminal.inert(title), terminal.inert(text)):
+    for level, title, text, fault in annotations(outcomes):
+        place = fault and Fault(terminal.inert(fault.path), fault.line, "")
+        if line := ci.annotation(os.environ, level, terminal.inert(title), terminal.inert(text), place):
             terminal.command(line, always=level == "error")
     values = outputs(outcomes, limit=ci.output_limit(os.environ))
     published = ci.publish(

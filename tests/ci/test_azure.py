@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gitops_promotion.ci import CIContext, annotation, conceal, context, output_limit, publish
-from gitops_promotion.errors import UsageError
+from gitops_promotion.errors import Fault, UsageError
 
 A, B = "a" * 40, "b" * 40
 AZURE = {
@@ -202,6 +202,13 @@ def test_no_value_can_end_itself_and_give_another_command(value: str) -> None:
     assert read_command(annotation(AZURE, "error", value, value)) == (
         "task.logissue",
         {"type": "error"},
+        f"{value}: {value}",
+    )
+    # The agent leaves out properties without a value; no file has an empty name.
+    place = {"sourcepath": f"{value}.yaml", "linenumber": "7"}
+    assert read_command(annotation(AZURE, "error", value, value, Fault(f"{value}.yaml", 7, value))) == (
+        "task.logissue",
+        {"type": "error", **place},
         f"{value}: {value}",
     )
     assert read_command(conceal(AZURE, value)) == ("task.setsecret", {}, value)

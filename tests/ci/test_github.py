@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gitops_promotion.ci import CIContext, Published, annotation, conceal, context, publish, wishes
-from gitops_promotion.errors import UsageError
+from gitops_promotion.errors import Fault, UsageError
 
 A, B, ZERO = "a" * 40, "b" * 40, "0" * 40
 GITHUB = {
@@ -292,6 +292,14 @@ def test_an_annotation_says_its_text_and_nothing_else(text: str) -> None:
     line = annotation(GITHUB, "warning", text, text)
     assert len(line.splitlines()) == 1
     assert read_command(line) == ("warning", {"title": text}, text)
+    line = annotation(GITHUB, "error", text, text, Fault(text, 7, text))
+    assert len(line.splitlines()) == 1
+    assert read_command(line) == ("error", {"file": text, "line": "7", "title": text}, text)
+
+
+def test_an_annotation_of_a_whole_file_is_at_its_first_line() -> None:
+    line = annotation(GITHUB, "error", "t", "x", Fault("gitops-promotion.yaml", 0, "x"))
+    assert line == "::error file=gitops-promotion.yaml,line=1,title=t::x"
 
 
 @pytest.mark.parametrize(

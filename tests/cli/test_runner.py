@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitops_promotion import ci, cli
+from gitops_promotion.errors import ManifestError
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -91,6 +92,24 @@ def test_an_error_is_annotated_and_has_outputs_too(step: Callable[..., Any], tmp
     assert "nope" in found["message"]
     assert json.loads(found["outcomes"])[0]["exit_code"] == 2
     assert "| failed |" in (tmp_path / "summary").read_text()
+
+
+def test_an_error_in_a_file_is_annotated_at_its_line(step: Callable[..., Any], remote: "Remote") -> None:
+    remote.commit({"gitops-promotion.yaml": "environments:\n  - {name: dev, auto: true}\nprflow: nope\nodd: 1\n"})
+    lines = commands(step("promote", code=2)[1])
+    where = "::error file=gitops-promotion.yaml,line={},title=gitops-promotion%3A failed::gitops-promotion.yaml:{}: "
+    assert [line.startswith(where.format(n, n)) for n, line in zip((3, 4), lines, strict=True)] == [True, True], lines
+
+
+def test_a_files_name_gives_the_runner_no_command(step: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ManifestError.at("a\n::set-output name=x::y,line=1##[group]tok-3n.yaml", 3, "is odd")
+
+    monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "tok-3n")
+    monkeypatch.setattr("gitops_promotion.commands.promote.promote", broken)
+    _, err = step("promote", code=2)
+    (line,) = commands(err)
+    assert line.startswith("::error file=a%0A%3A %3Aset-output name=x%3A%3Ay%2Cline=1# #[group]***.yaml,line=3,title=")
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,14 @@ def test_an_error_is_an_issue_of_the_run(step: Callable[..., Any]) -> None:
     assert variables(err)["result;isOutput=true"] == "failed"
 
 
+def test_an_error_in_a_file_is_an_issue_at_its_line(step: Callable[..., Any], remote: "Remote") -> None:
+    remote.commit({"gitops-promotion.yaml": "environments:\n  - {name: dev, auto: true}\nprflow: nope\n"})
+    _, err = step("promote", code=2)
+    ((_, properties, text),) = [command for command in commands(err) if command[0] == "task.logissue"]
+    assert properties == "type=error;sourcepath=gitops-promotion.yaml;linenumber=3"
+    assert text.startswith("gitops-promotion: failed: gitops-promotion.yaml:3: ")
+
+
 def test_promote_after_a_merge_compares_all_for_the_agent_knows_no_range(
     step: Callable[..., Any], remote: "Remote"
 ) -> None:
