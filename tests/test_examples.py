@@ -146,6 +146,22 @@ def test_what_the_application_sends_is_what_new_reads() -> None:
     assert set(WORKFLOWS["new.yml"]["on"]["workflow_dispatch"]["inputs"]) == {"group", "app", "tag"}
 
 
+def test_a_git_tag_that_starts_a_build_names_one_image_only() -> None:
+    # `tags` of the build is a list, separated by commas or lines: v1,ghcr.io/acme/cart:2 would push a second image.
+    release = WORKFLOWS["app-release.yml"]
+    build = next(step for step in steps(release) if "/build-push-action@" in step.get("uses", ""))
+    assert build["with"]["tags"] == "ghcr.io/acme/webui:${{ github.ref_name }}"
+    # In a filter of GitHub a dot is a dot, and `+` repeats the set in front of it.
+    patterns = [pattern.replace(".", r"\.") for pattern in release["on"]["push"]["tags"]]
+    assert not any(set(pattern) & set("*?!") for pattern in patterns)
+    started = {
+        name
+        for name in ("v1.4.2", "v10.0.12", "v1,ghcr.io/acme/cart:2", "v1.4.2,b", "v1.4.2\nb", "v1.4/2")
+        if any(re.fullmatch(pattern, name) for pattern in patterns)
+    }
+    assert started == {"v1.4.2", "v10.0.12"}
+
+
 def test_a_push_is_never_dropped_for_another_and_lost_ones_are_made_up_for() -> None:
     assert "concurrency" not in WORKFLOWS["promote.yml"], "GitHub cancels all waiting runs of a group but one"
     heal = WORKFLOWS["heal.yml"]
