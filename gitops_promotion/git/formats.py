@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gitops_promotion.core.commits import Commit, EntryKind, FileChange
-from gitops_promotion.core.markers.scan import is_manifest
+from gitops_promotion.core.markers.spelling import MANIFEST_PATTERNS, is_manifest
 from gitops_promotion.errors import GitError
 
 LOG_FORMAT = "%H%x00%P%x00%ae%x00%ce%x00%B%x00"
@@ -63,7 +63,7 @@ def manifest_specs(path: str) -> Iterator[str]:
         if is_manifest(path):
             yield f":(literal){path}"
         path = re.sub(r"([*?\[\\])", r"\\\1", path.rstrip("/")) + "/"
-    for name in ("*.yaml", "*.yml", "Kustomization"):
+    for name in MANIFEST_PATTERNS:
         yield f":(glob){path}**/{name}"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from gitops_promotion.core.commits import Commit, FileChange, Merge, Refs, RefUpdate
-from gitops_promotion.core.markers.scan import is_manifest
+from gitops_promotion.core.markers.spelling import is_manifest, line_words
 from gitops_promotion.errors import AuthError, GitError
 from gitops_promotion.git.checkout import Checkout, Setting
 from gitops_promotion.git.environment import NO_CONFIG, SAFE, as_environment, private_environment
@@ -37,7 +37,6 @@ DEPTH = 100
 """Commits of history fetched into a shallow repository: a gate looks at no more (DESIGN 7)."""
 
 _EVERYTHING = 0x7FFFFFFF  # git's own "infinite depth"; unlike --unshallow no error where nothing is missing
-_MARKER = '"$imagepolicy"'
 
 
 class Repository:
@@ -225,19 +224,19 @@ class Repository:
         kind, content = self._objects.ask("contents", full_sha(commit))
         return content.partition(b"\n\n")[2].decode(errors="surrogateescape") if kind == "commit" else ""
 
-    def grep(self, commit: str, needles: Sequence[str], paths: Sequence[str] = ()) -> list[str]:
-        """Return the manifests (*.yaml, *.yml, Kustomization; no symlinks) with a marker line that has a needle.
+    def grep(self, commit: str, names: Sequence[str], paths: Sequence[str] = ()) -> list[str]:
+        """Return the manifests, links left out, with a line that may hold a marker of these names.
 
-        A backslash on such a line counts too, JSON may escape a name; no needles: any marker line. `paths` are
-        literal files or folders.
+        `names` are `group:app`; without names, a marker of any application counts. `paths` are literal files or
+        folders.
         """
-        wanted = ["-e", _MARKER]
-        if needles:
-            either = [word for needle in (*needles, "\\") for word in ("--or", "-e", needle)][1:]
-            wanted += ["--and", "(", *either, ")"]
+        expression: list[str] = []
+        for words in line_words(names):
+            alternatives = [argument for word in words for argument in ("--or", "-e", word)][1:]
+            expression += ["--and", "(", *alternatives, ")"]
         specs = [spec for path in paths or ("",) for spec in manifest_specs(path)]
         done = self._runner.run(
-            ["grep", "-z", "-l", "-a", "-F", "--no-color", *wanted, full_sha(commit), "--", *specs],
+            ["grep", "-z", "-l", "-a", "-F", "--no-color", *expression[1:], full_sha(commit), "--", *specs],
             self._local | {"GIT_LITERAL_PATHSPECS": "0"},
         )
         # It goes on over a blob it cannot read, and a file passed over in silence is never promoted.
