@@ -253,7 +253,7 @@ def open_repository(environ: dict[str, str]) -> Iterator[Callable[..., "Reposito
     with ExitStack() as opened:
 
         def open_one(path: Path, **options: Any) -> Repository:
-            defaults: dict[str, Any] = {"environ": environ, "clock": lambda: NOW}
+            defaults: dict[str, Any] = {"environ": environ, "user": "x-access-token", "clock": lambda: NOW}
             return opened.enter_context(Repository.open(path, **(defaults | options)))
 
         yield open_one

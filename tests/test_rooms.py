@@ -80,9 +80,9 @@ def imports(module: str, source: str) -> Iterator[str]:
 
 
 def room(module: str) -> str:
-    """`gitops_promotion.providers.local.x` is in room `providers.local`; every adapter has its own."""
+    """`gitops_promotion.providers.local.x` is in room `providers.local`; `providers.http` is shared by all adapters."""
     parts = module.split(".")[1:]
-    return ".".join(parts[:2]) if parts[0] == "providers" else parts[0]
+    return ".".join(parts[:2]) if parts[0] == "providers" and _is_adapter(".".join(parts[:2])) else parts[0]
 
 
 def faults(module: str, source: str) -> list[str]:
@@ -119,7 +119,7 @@ def _between_rooms(module: str, own: str, name: str) -> list[str]:
 def _is_adapter(other: str) -> bool:
     # `from gitops_promotion.providers import Provider` and `import gitops_promotion.providers.local` look alike here
     name = other.partition(".")[2]
-    return bool(name) and any((ROOT / "providers" / file).exists() for file in (f"{name}.py", f"{name}/__init__.py"))
+    return bool(name) and (ROOT / "providers" / name / "__init__.py").exists()
 
 
 def _impure_calls(source: str) -> Iterator[str]:
@@ -187,6 +187,7 @@ def test_the_package_itself_imports_nothing() -> None:
         ("providers.github", "import github"),
         ("providers.local", "from gitops_promotion.providers.github import connect"),
         ("providers", "from gitops_promotion.providers import local"),
+        ("providers.http", "from gitops_promotion.providers.github import api"),
         ("providers.github", "import azure.devops.connection"),
         ("providers.local", "import git"),
         ("commands.new", "from gitops_promotion.cli import main"),
@@ -219,6 +220,8 @@ def test_a_break_of_the_rule_is_found(module: str, source: str) -> None:
             "from gitops_promotion.providers import Provider\nfrom gitops_promotion.core.model import Store",
         ),
         ("providers.local", "from . import Provider"),
+        ("providers.github.api", "from gitops_promotion.providers.http import retrying"),
+        ("providers.choose", "from gitops_promotion.providers import registry"),
         ("providers.github", "from gitops_promotion.providers.github.api import Api"),
         ("providers.github.api", "import github\nfrom gitops_promotion.providers.github import address"),
         ("providers.azure_devops.api", "import azure.devops.connection\nimport msrest"),

@@ -8,7 +8,7 @@ from gitops_promotion.core import diff
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, Details, PullRequest, PullRequests, StatusState
 from gitops_promotion.core.model import Outcome
 from gitops_promotion.errors import UsageError
-from gitops_promotion.providers.local import Local
+from gitops_promotion.providers import Playable
 from gitops_promotion.workflow.session import Session
 
 _LOOK_BACK = 1000
@@ -82,9 +82,9 @@ def set_status(session: Session, revision: str, *, context: str, state: StatusSt
     return Outcome(result="updated", message=f"{context} is {state} on {sha}", sha=sha)
 
 
-def _forge(session: Session) -> Local:
+def _forge(session: Session) -> Playable:
     provider = session.provider
-    if not isinstance(provider, Local):
+    if not isinstance(provider, Playable):
         raise UsageError(
             "the remote belongs to another provider, on whose own pages this is done: "
             "give --provider local if its pull requests are to live in git all the same"

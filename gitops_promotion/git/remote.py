@@ -69,11 +69,13 @@ class Remote:
         root: Path,
         wanted: str | None,
         token: str | Callable[[str], str],
+        user: str | Callable[[str], str],
     ) -> None:
         """Find the remote's real address and make the environment that reaches it. Raises GitError."""
         self._runner = runner
         self._web: _Web | None = None
         self._find_token = (lambda _: token) if isinstance(token, str) else token
+        self._find_user = (lambda _: user) if isinstance(user, str) else user
         self._token = ""
         name = _remote_name(settings, wanted)
         address = next(setting.value for setting in settings if setting.key == f"remote.{name}.url")
@@ -166,7 +168,7 @@ class Remote:
         """Return the environment that reaches the remote, with the token to use now."""
         token = self._find_token(self.url) if self._web else ""
         if self._web and token not in ("", self._token):
-            shown = authorization(token, user=unquote(self._web.user) or "x-access-token")
+            shown = authorization(token, user=unquote(self._web.user) or self._find_user(self.url))
             self._runner.secrets += [shown.partition(" ")[2], token]
             settings = [*self._handed, (_REMOTE_URL, self._address), *_credentials(self._address, shown)]
             self._environ = {**self._plain, **as_environment(settings), **NO_PROMPT}

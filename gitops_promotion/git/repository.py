@@ -91,6 +91,7 @@ class Repository:
         path: Path,
         *,
         token: str | Callable[[str], str] = "",
+        user: str | Callable[[str], str] = "git",
         environ: Mapping[str, str],
         trust: bool = False,
         remote: str | None = None,
@@ -101,6 +102,7 @@ class Repository:
 
         `token` is for fetch, push and ls-remote over http; without one the repository's own credentials are left
         alone. A function is asked with the remote's address before each of them, for a token may expire meanwhile.
+        `user` is the user name that goes with the token where the remote's address has none.
         `trust` accepts a folder that belongs to somebody else, which is right in CI's containers only.
         """
         checkout = Checkout.find(path, environ)
@@ -117,7 +119,7 @@ class Repository:
             shallow = checkout.borrow(settings, private)
             home = private_environment(environ, private)
             reached = Remote(
-                runner=runner, environ=home, settings=settings, root=checkout.root, wanted=remote, token=token
+                runner=runner, environ=home, settings=settings, root=checkout.root, wanted=remote, token=token, user=user
             )
         except BaseException:
             shutil.rmtree(private, ignore_errors=True)

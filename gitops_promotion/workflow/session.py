@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from gitops_promotion import ci, providers
+from gitops_promotion import ci
 from gitops_promotion.ci import CIContext
 from gitops_promotion.core import config as configuration
 from gitops_promotion.core import deployments, markers
@@ -22,7 +22,8 @@ from gitops_promotion.core.names import is_name
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError, GitError
 from gitops_promotion.git import Identity, Repository
-from gitops_promotion.providers import Provider
+from gitops_promotion.providers import Connection, Provider, TokenQuery, registry
+from gitops_promotion.providers.choose import choose, find_token, git_user
 
 CONFIG_FILE = "gitops-promotion.yaml"
 
@@ -283,8 +284,8 @@ def open_session(
 
     @cache
     def found(url: str) -> Callable[[], str]:
-        wish = providers.TokenWish(url=url, api_url=api_url, environ=environ, now=_now, sleep=time.sleep)
-        return providers.find_token(wish, option=provider)
+        query = TokenQuery(url=url, api_url=api_url, environ=environ, now=_now, sleep=time.sleep)
+        return find_token(query, option=provider)
 
     def token_for(url: str) -> str:
         if token:
@@ -293,11 +294,16 @@ def open_session(
         terminal.hide(now, made=now not in environ.values())
         return now
 
-    with Repository.open(sourcedir, token=token_for, environ=environ, trust=bool(runner.runner)) as repository:
+    def git_user_for(url: str) -> str:
+        return git_user(url, option=provider, environ=environ)
+
+    with Repository.open(
+        sourcedir, token=token_for, user=git_user_for, environ=environ, trust=bool(runner.runner)
+    ) as repository:
 
         def connect(config: Config) -> Provider:
-            choice = providers.choose(repository.url, option=provider, configured=config.provider, environ=environ)
-            connection = providers.Connection(
+            choice = choose(repository.url, option=provider, configured=config.provider, environ=environ)
+            connection = Connection(
                 store=repository,
                 url=repository.url,
                 token=lambda: token_for(repository.url),
@@ -311,7 +317,7 @@ def open_session(
                 check_run_apps=config.check_run_apps,
                 branch_prefix=config.branch_prefix,
             )
-            connected = providers.connect(choice.name, connection)
+            connected = registry.connect(choice.name, connection)
             terminal.note(f"provider {choice.name} ({choice.reason})")
             return connected
 

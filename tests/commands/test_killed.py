@@ -26,7 +26,7 @@ from gitops_promotion.cli import run
 from gitops_promotion.cli.verbs import new as _, promote as _
 from gitops_promotion.commands import new, promote
 from gitops_promotion.git import Repository
-from gitops_promotion.providers import local
+from gitops_promotion.providers.local import provider as local
 from gitops_promotion.render import annotations, json_v1, markdown, outputs
 
 push = Repository.push

@@ -8,7 +8,7 @@ import pytest
 
 from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.errors import ProviderError
-from gitops_promotion.providers.local import Local
+from gitops_promotion.providers.local.provider import Local
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Run, Shop

@@ -18,8 +18,10 @@ import pytest
 from gitops_promotion.core.commits import Store
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus
 from gitops_promotion.git import Repository
-from gitops_promotion.providers import Connection, Provider, azure_devops, local
-from gitops_promotion.providers import github as github_provider
+from gitops_promotion.providers import Connection, Provider
+from gitops_promotion.providers.azure_devops import provider as azure_devops
+from gitops_promotion.providers.github import provider as github_provider
+from gitops_promotion.providers.local import provider as local
 from tests.providers.no_store import NoStore
 
 if TYPE_CHECKING:

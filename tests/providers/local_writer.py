@@ -13,7 +13,8 @@ from pathlib import Path
 
 from gitops_promotion.core.forge import CommitStatus, Draft
 from gitops_promotion.git import Repository
-from gitops_promotion.providers import Connection, local
+from gitops_promotion.providers import Connection
+from gitops_promotion.providers.local import provider as local
 
 
 def main(checkout: str, name: str, heads: list[str]) -> dict[str, int]:

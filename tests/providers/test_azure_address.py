@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from gitops_promotion.errors import UsageError
-from gitops_promotion.providers import TokenWish, choose, find_token
-from gitops_promotion.providers.azure_devops import token
+from gitops_promotion.providers import TokenQuery
 from gitops_promotion.providers.azure_devops.address import Address
+from gitops_promotion.providers.azure_devops.forge import token
+from gitops_promotion.providers.choose import choose, find_token
 
 CLOUD = "https://dev.azure.com/acme"
 OLD = "https://acme.visualstudio.com"
@@ -136,14 +137,14 @@ class TestToken:
 
     @staticmethod
     def found(url: str, environ: Mapping[str, str], api_url: str = "") -> str:
-        wish = TokenWish(
+        query = TokenQuery(
             url=url,
             api_url=api_url,
             environ=environ,
             now=lambda: datetime(2026, 3, 1, tzinfo=UTC),
             sleep=lambda _: None,
         )
-        return token(wish)()
+        return token(query)()
 
     @pytest.mark.parametrize(
         ("url", "environ", "api_url", "job", "pat"),
@@ -191,14 +192,14 @@ class TestToken:
         ],
     )
     def test_b10_of_the_environment_is_for_azure_devops_only(self, url: str, option: str, found: str) -> None:
-        wish = TokenWish(
+        query = TokenQuery(
             url=url,
             api_url="",
             environ={"SYSTEM_ACCESSTOKEN": "t"},
             now=lambda: datetime(2026, 3, 1, tzinfo=UTC),
             sleep=lambda _: None,
         )
-        assert find_token(wish, option=option)() == found
+        assert find_token(query, option=option)() == found
 
     def test_b10_a_host_of_ones_own_is_chosen_by_the_runner_or_by_name_never_on_a_guess(self) -> None:
         assert choose(self.THERE, option="", configured="", environ=SERVER_JOB).name == "azdo"

@@ -8,7 +8,8 @@ import pytest
 
 from gitops_promotion.core.forge import AutoMerge, HeadState, PullRequest
 from gitops_promotion.errors import ProviderError
-from gitops_promotion.providers.azure_devops import answers, fit
+from gitops_promotion.providers.azure_devops import answers
+from gitops_promotion.providers.azure_devops.provider import fit
 from tests.forges import azure_models
 
 _, git, _, policies = azure_models.load()

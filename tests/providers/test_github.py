@@ -7,7 +7,7 @@ import pytest
 
 from gitops_promotion.core.forge import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, HeadState, PullRequest
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError, TransientError, UsageError
-from gitops_promotion.providers import PATIENCE
+from gitops_promotion.providers.http import PATIENCE
 from tests.forges import faults
 
 if TYPE_CHECKING:

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from gitops_promotion.errors import UsageError
-from gitops_promotion.providers import TokenWish, find_token
-from gitops_promotion.providers.github import token
+from gitops_promotion.providers import TokenQuery
+from gitops_promotion.providers.choose import find_token
 from gitops_promotion.providers.github.address import Address
+from gitops_promotion.providers.github.forge import token
 
 ACTIONS = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_API_URL": "https://api.github.com"}
 GHES = {"GITHUB_SERVER_URL": "https://ghe.corp.test", "GITHUB_API_URL": "https://ghe.corp.test/api/v3"}
 
 
-def wish(url: str, environ: Mapping[str, str], api_url: str = "") -> TokenWish:
-    return TokenWish(
+def query(url: str, environ: Mapping[str, str], api_url: str = "") -> TokenQuery:
+    return TokenQuery(
         url=url,
         api_url=api_url,
         environ=environ,
@@ -137,7 +138,7 @@ class TestToken:
     def test_b10_of_the_environment_goes_to_its_own_server_only(
         self, url: str, environ: Mapping[str, str], api_url: str, found: str
     ) -> None:
-        assert token(wish(url, {**environ, "GITHUB_TOKEN": " t\n"}, api_url))() == found
+        assert token(query(url, {**environ, "GITHUB_TOKEN": " t\n"}, api_url))() == found
 
     @pytest.mark.parametrize(
         ("url", "option", "found"),
@@ -152,26 +153,26 @@ class TestToken:
         ],
     )
     def test_b10_of_the_environment_is_for_github_only(self, url: str, option: str, found: str) -> None:
-        assert find_token(wish(url, {"GITHUB_TOKEN": "t"}), option=option)() == found
+        assert find_token(query(url, {"GITHUB_TOKEN": "t"}), option=option)() == found
 
     @pytest.mark.parametrize("missing", ["GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"])
     def test_half_an_app_is_refused(self, missing: str) -> None:
         both = {"GITHUB_APP_ID": "1", "GITHUB_APP_PRIVATE_KEY": "-----BEGIN hunter2", "GITHUB_TOKEN": "t"}
         with pytest.raises(UsageError, match=f"{missing} is missing") as error:
-            token(wish(self.HERE, {key: value for key, value in both.items() if key != missing}))
+            token(query(self.HERE, {key: value for key, value in both.items() if key != missing}))
         assert "hunter2" not in str(error.value)
 
     @pytest.mark.parametrize("key", ["hunter2", "-----BEGIN RSA PRIVATE KEY-----\nhunter2\n", "/no/such/hunter2", "\0"])
     def test_a_damaged_private_key_is_one_clear_line_without_it(self, key: str) -> None:
         with pytest.raises(UsageError, match=r"GITHUB_APP_PRIVATE_KEY .*: download") as error:
-            token(wish(self.HERE, {"GITHUB_APP_ID": "1", "GITHUB_APP_PRIVATE_KEY": key}))
+            token(query(self.HERE, {"GITHUB_APP_ID": "1", "GITHUB_APP_PRIVATE_KEY": key}))
         assert "hunter2" not in str(error.value)
         assert "\n" not in str(error.value)
 
     def test_a_folder_is_no_private_key(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="neither a private key"):
-            token(wish(self.HERE, {"GITHUB_APP_ID": "1", "GITHUB_APP_PRIVATE_KEY": str(tmp_path)}))
+            token(query(self.HERE, {"GITHUB_APP_ID": "1", "GITHUB_APP_PRIVATE_KEY": str(tmp_path)}))
 
     def test_an_apps_key_is_not_used_for_another_server(self) -> None:
         environ = {**GHES, "GITHUB_APP_ID": "1", "GITHUB_APP_PRIVATE_KEY": "damaged"}
-        assert token(wish(self.HERE, environ))() == ""
+        assert token(query(self.HERE, environ))() == ""

@@ -330,19 +330,19 @@ class TestToken:
         assert all(request.actor == "" for request in gated.forge.server.requests)
 
     def test_expires_and_is_made_anew_meanwhile(self, gated: Actions) -> None:
-        from gitops_promotion.providers import TokenWish
-        from gitops_promotion.providers.github import token
+        from gitops_promotion.providers import TokenQuery
+        from gitops_promotion.providers.github.forge import token
 
         app = gated.forge.server.install_app("promoter-app", "acme/gitops")
         clock = gated.forge.server.clock
-        wish = TokenWish(
+        query = TokenQuery(
             url=gated.forge.hosted.url,
             api_url=gated.forge.server.api_url,
             environ={"GITHUB_APP_ID": str(app.id), "GITHUB_APP_PRIVATE_KEY": app.private_key},
             now=lambda: clock.now,
             sleep=gated.forge.slept.append,
         )
-        source = token(wish)
+        source = token(query)
         first = source()
         assert source() == first
         clock.now = clock.now.replace(hour=clock.now.hour + 1)

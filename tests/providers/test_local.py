@@ -8,7 +8,7 @@ import pytest
 
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, Draft, PullRequest
 from gitops_promotion.errors import ProviderError, UsageError
-from gitops_promotion.providers import local
+from gitops_promotion.providers.local import provider as local
 from tests.providers.local_hands import HEAD, PASSED, Interposed, draft, propose, records
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 import gitops_promotion
 from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.errors import GitError, LeaseLostError, ProviderError
-from gitops_promotion.providers import local
+from gitops_promotion.providers.local import provider as local
 from gitops_promotion.providers.local.ledger import RACES
 from gitops_promotion.providers.local.records import ROOT
 from tests.providers.local_hands import HEAD, PASSED, Interposed, draft, index_of, overwrite, propose, records

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from gitops_promotion.errors import AuthError, ProviderError, TransientError, UsageError
-from gitops_promotion.providers import ATTEMPTS, ENTRY_POINTS, PATIENCE, Connection, choose, connect, retrying
+from gitops_promotion.providers import Connection, TokenQuery
+from gitops_promotion.providers.choose import choose, find_token
+from gitops_promotion.providers.facts import Forge
+from gitops_promotion.providers.http import ATTEMPTS, PATIENCE, retrying
+from gitops_promotion.providers.registry import FORGES, PROVIDERS, TOKENS, connect, forge, names
 from tests.providers.no_store import NoStore
 
 GHES = {"GITHUB_SERVER_URL": "https://ghe.corp.test"}
@@ -77,7 +81,7 @@ class TestChoosing:
         ],
     )
     def test_b10_no_guess_is_made_about_any_other_host(self, url: str, environ: Mapping[str, str]) -> None:
-        with pytest.raises(UsageError, match="--provider github, azdo or local") as error:
+        with pytest.raises(UsageError, match="--provider azdo, github or local") as error:
             choose(url, option="", configured="", environ=environ)
         assert "\n" not in str(error.value)
 
@@ -107,73 +111,141 @@ def connection() -> Connection:
     )
 
 
+Install = Callable[..., None]
+
+
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
-    """Install a package that registers one provider: its name, the provider's name, what the entry point names."""
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Install a package that registers one forge: its name, the forge's name, the object that the entry point names."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def install_one(package: str, name: str, target: str) -> None:
+    def install_one(package: str, name: str, target: str, *, group: str = PROVIDERS, source: str = "") -> None:
         folder = tmp_path / f"{package}-1.0.dist-info"
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (folder / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\n{name} = {target}\n")
+        (folder / "entry_points.txt").write_text(f"[{group}]\n{name} = {target}\n")
+        if source:
+            (tmp_path / f"{package}.py").write_text(source)
 
     return install_one
 
 
-class TestRegistry:
-    def test_every_built_in_entry_point_loads(self) -> None:
-        project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-        points = project["project"]["entry-points"][ENTRY_POINTS]
-        assert "local" in points
-        for name, value in points.items():
-            assert callable(EntryPoint(name=name, value=value, group=ENTRY_POINTS).load())
+OUTSIDE_TOKEN = """
+def token(query):
+    return lambda: "from outside"
+"""
 
-    def test_another_forges_sdk_is_never_imported(self, tmp_path: Path) -> None:
+PLUG_IN = """
+from gitops_promotion.providers.facts import Forge
+from gitops_promotion.providers.local.forge import connect
+FORGE = Forge(
+    name="forgejo",
+    connect=connect,
+    claims=lambda host, environ: host == "code.forgejo.test",
+    token=lambda query: lambda: query.environ.get("FORGEJO_TOKEN", ""),
+    git_user="forgejo-user",
+)
+"""
+
+
+class TestRegistry:
+    def test_every_built_in_forge_is_registered_and_loads(self) -> None:
+        project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+        points = project["project"]["entry-points"][FORGES]
+        assert set(points) == {"azdo", "github", "local"}
+        for name, value in points.items():
+            loaded = EntryPoint(name=name, value=value, group=FORGES).load()
+            assert isinstance(loaded, Forge)
+            assert loaded == forge(name)
+            assert loaded.name == name
+
+    def test_facts_load_no_sdk(self, tmp_path: Path) -> None:
         code = """
 import sys
 from datetime import UTC, datetime
-from gitops_promotion import providers
+from gitops_promotion.providers import Connection, TokenQuery, registry
+from gitops_promotion.providers.choose import find_token
+registry.forges()
 url = sys.argv[1]
 now = lambda: datetime.now(UTC)
-wish = providers.TokenWish(url=url, api_url="", environ={"GITHUB_TOKEN": "t"}, now=now, sleep=print)
-assert providers.find_token(wish, option="")() == ""
-providers.connect("local", providers.Connection(
+query = TokenQuery(url=url, api_url="", environ={"GITHUB_TOKEN": "t"}, now=now, sleep=print)
+assert find_token(query, option="")() == ""
+registry.connect("local", Connection(
     store=None, url=url, token=str, author="", environ={}, now=now, sleep=print, nonce=str
 ))
-print([name for name in ("github", "requests") if name in sys.modules])
+print([name for name in ("github", "requests", "azure", "msrest", "tenacity") if name in sys.modules])
 """
         run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
         assert run.stdout == "[]\n", run.stderr
 
-    def test_an_outsider_registers_the_same_way(
-        self, install: Callable[[str, str, str], None], connection: Connection
+    def test_a_plug_in_forge_brings_its_own_host_token_and_git_user(
+        self, install: Install, connection: Connection
     ) -> None:
-        install("outsider", "elsewhere", "gitops_promotion.providers.local:connect")
-        assert connect("elsewhere", connection).publishes
+        install("forgejo_plugin", "forgejo", "forgejo_plugin:FORGE", group=FORGES, source=PLUG_IN)
+        url = "https://code.forgejo.test/acme/gitops"
+        assert choose(url, option="", configured="", environ={}).name == "forgejo"
+        assert choose("https://github.com/acme/gitops", option="", configured="", environ={}).name == "github"
+        assert "forgejo" in names()
+        query = TokenQuery(
+            url=url, api_url="", environ={"FORGEJO_TOKEN": "t"}, now=connection.now, sleep=connection.sleep
+        )
+        assert find_token(query, option="")() == "t"
+        assert forge("forgejo").git_user == "forgejo-user"
+        assert connect("forgejo", connection).publishes
 
-    def test_an_unknown_name_lists_those_there_are(
-        self, install: Callable[[str, str, str], None], connection: Connection
+    def test_a_host_that_two_forges_claim_is_no_ones(self, install: Install) -> None:
+        source = PLUG_IN.replace("code.forgejo.test", "github.com")
+        install("forgejo_greedy", "forgejo", "forgejo_greedy:FORGE", group=FORGES, source=source)
+        with pytest.raises(UsageError, match=r"'github\.com' .* is claimed by forgejo and github: choose --provider"):
+            choose("https://github.com/acme/gitops", option="", configured="", environ={})
+
+    def test_a_plug_in_that_does_not_load_keeps_nobody_else_from_being_chosen(
+        self, install: Install, caplog: pytest.LogCaptureFixture
     ) -> None:
-        install("outsider", "elsewhere", "gitops_promotion.providers.local:connect")
-        with pytest.raises(UsageError, match=r"no provider 'gitlab': .*elsewhere"):
+        install("broken", "broken", "no_such_sdk:FORGE", group=FORGES)
+        assert choose("https://github.com/acme/gitops", option="", configured="", environ={}).name == "github"
+        assert "provider 'broken' cannot be loaded" in caplog.text
+
+    def test_a_package_without_facts_is_a_provider_by_name(self, install: Install, connection: Connection) -> None:
+        install("outsider", "elsewhere", "gitops_promotion.providers.local.provider:connect")
+        install("outsider_tokens", "elsewhere", "outsider_tokens:token", group=TOKENS, source=OUTSIDE_TOKEN)
+        assert connect("elsewhere", connection).publishes
+        query = TokenQuery(url="https://x.test/y", api_url="", environ={}, now=connection.now, sleep=connection.sleep)
+        assert find_token(query, option="elsewhere")() == "from outside"
+        assert find_token(query, option="")() == ""
+
+    def test_an_unknown_name_lists_the_installed_ones(self, install: Install, connection: Connection) -> None:
+        install("outsider", "elsewhere", "gitops_promotion.providers.local.provider:connect")
+        with pytest.raises(UsageError, match=r"no provider 'gitlab': .*\(azdo, elsewhere, github, local\)"):
             connect("gitlab", connection)
 
     @pytest.mark.parametrize("target", ["no_such_sdk:connect", "gitops_promotion.providers.local:no_such"])
     def test_one_that_cannot_be_imported_is_one_clear_line(
-        self, install: Callable[[str, str, str], None], connection: Connection, target: str
+        self, install: Install, connection: Connection, target: str
     ) -> None:
         install("broken", "broken", target)
         with pytest.raises(ProviderError, match=r"provider 'broken' cannot be loaded .*no_such"):
             connect("broken", connection)
 
+    def test_an_adapter_whose_sdk_is_missing_is_one_clear_line(self, install: Install, connection: Connection) -> None:
+        source = PLUG_IN.replace("connect=connect", "connect=lambda connection: __import__('no_such_sdk')")
+        install("forgejo_bare", "forgejo", "forgejo_bare:FORGE", group=FORGES, source=source)
+        with pytest.raises(ProviderError, match=r"provider 'forgejo' cannot be loaded .*no_such_sdk"):
+            connect("forgejo", connection)
+
+    @pytest.mark.parametrize("group", [FORGES, PROVIDERS])
     def test_two_packages_under_one_name_are_refused(
-        self, install: Callable[[str, str, str], None], connection: Connection
+        self, install: Install, connection: Connection, group: str
     ) -> None:
-        install("outsider", "elsewhere", "gitops_promotion.providers.local:connect")
-        install("impostor", "elsewhere", "impostor:connect")
+        install("outsider", "elsewhere", "gitops_promotion.providers.local.provider:connect", group=group)
+        install("impostor", "elsewhere", "impostor:connect", group=group)
         with pytest.raises(UsageError, match="registered by impostor and outsider"):
             connect("elsewhere", connection)
+
+    def test_a_package_that_takes_a_built_in_name_is_refused(self, install: Install, connection: Connection) -> None:
+        install("impostor", "github", "impostor:FORGE", group=FORGES)
+        with pytest.raises(UsageError, match=r"'github' is registered by .*impostor"):
+            connect("github", connection)
 
     def test_a_connection_shown_in_a_log_shows_no_secret(self, connection: Connection) -> None:
         assert "hunter" not in repr(connection)

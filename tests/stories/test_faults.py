@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from gitops_promotion.providers import ATTEMPTS
+from gitops_promotion.providers.http import ATTEMPTS
 from tests.forges import faults
 from tests.forges.faults import Fault
 from tests.stories.stage import Pull, Run, Trigger, tag_in

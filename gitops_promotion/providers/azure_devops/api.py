@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.authorization import authorization
 from gitops_promotion.errors import AuthError, ProviderError, TransientError
-from gitops_promotion.providers import PATIENCE, TokenWish, retrying
+from gitops_promotion.providers import TokenQuery
 from gitops_promotion.providers.azure_devops.address import Address, organisation, split
 from gitops_promotion.providers.azure_devops.answers import optional
+from gitops_promotion.providers.http import PATIENCE, retrying
 
 TIMEOUT = 30
 """Seconds one request may take."""
@@ -35,21 +36,21 @@ _PAGE_NAMES = {
 }
 
 
-def token(wish: TokenWish) -> Callable[[], str]:
+def token(query: TokenQuery) -> Callable[[], str]:
     """Return what gives the token to use now, for API and git alike; "" where the environment has none for this host.
 
     AZURE_DEVOPS_EXT_PAT wins, as somebody chose it; SYSTEM_ACCESSTOKEN is the job's own, good for the organisation
     (the server) that the job runs in, and goes there only (B10).
     """
-    address = Address.parse(wish.url, api_url=wish.api_url, environ=wish.environ)
+    address = Address.parse(query.url, api_url=query.api_url, environ=query.environ)
 
     def value(name: str) -> str:
         # A macro of a variable that does not exist is passed on as it was written.
-        text = wish.environ.get(name, "").strip()
+        text = query.environ.get(name, "").strip()
         return "" if text.startswith("$(") else text
 
     here = value("SYSTEM_COLLECTIONURI")
-    own = address.in_cloud or address.host in {split(here).host, split(wish.api_url).host}
+    own = address.in_cloud or address.host in {split(here).host, split(query.api_url).host}
     found = value("AZURE_DEVOPS_EXT_PAT") if own else ""
     if not found and (_same_home(address, here) if here else own):
         found = value("SYSTEM_ACCESSTOKEN")

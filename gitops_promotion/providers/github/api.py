@@ -11,9 +11,10 @@ from github import Auth, GithubException
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.errors import AuthError, ProviderError, TransientError, UsageError
-from gitops_promotion.providers import TokenWish, retrying
+from gitops_promotion.providers import TokenQuery
 from gitops_promotion.providers.github.address import Address, split
 from gitops_promotion.providers.github.answers import get, listed, readable, time_of
+from gitops_promotion.providers.http import retrying
 
 TIMEOUT = 30
 """Seconds one request may take."""
@@ -29,15 +30,15 @@ _SSO = re.compile(r"url=(https://[^\s;,]+)")
 T = TypeVar("T")
 
 
-def token(wish: TokenWish) -> Callable[[], str]:
+def token(query: TokenQuery) -> Callable[[], str]:
     """Return what gives the token to use now, for API and git alike; "" where the environment has none for this host.
 
     A GitHub App (GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY) wins over GITHUB_TOKEN: what the workflow's own token merges
     starts no workflow (FORGES). Neither goes to a host that is not GitHub's or the configured one's.
     """
-    environ = wish.environ
-    address = Address.parse(wish.url, api_url=wish.api_url, environ=environ)
-    if not _is_home(address, wish):
+    environ = query.environ
+    address = Address.parse(query.url, api_url=query.api_url, environ=environ)
+    if not _is_home(address, query):
         return str
     app, key = environ.get("GITHUB_APP_ID", "").strip(), environ.get("GITHUB_APP_PRIVATE_KEY", "")
     if not app and not key:
@@ -45,14 +46,14 @@ def token(wish: TokenWish) -> Callable[[], str]:
     if not app or not key:
         missing = "GITHUB_APP_PRIVATE_KEY" if app else "GITHUB_APP_ID"
         raise UsageError(f"{missing} is missing: a GitHub App needs its id and its private key, set both or neither")
-    return _AppToken(app, _private_key(key), address, wish)
+    return _AppToken(app, _private_key(key), address, query)
 
 
-def _is_home(address: Address, wish: TokenWish) -> bool:
+def _is_home(address: Address, query: TokenQuery) -> bool:
     """Return True if the environment's token was made for this host."""
-    if wish.api_url and split(wish.api_url)[1] == address.host:
+    if query.api_url and split(query.api_url)[1] == address.host:
         return True
-    if server := wish.environ.get("GITHUB_SERVER_URL", ""):
+    if server := query.environ.get("GITHUB_SERVER_URL", ""):
         return split(server)[1] == address.host
     return address.host == "github.com" or address.host.endswith(".ghe.com")
 
@@ -77,7 +78,7 @@ def _private_key(text: str) -> str:
 class _AppToken:
     """Gives an App's token for one repository; a new one shortly before the old one's hour is over."""
 
-    def __init__(self, app: str, key: str, address: Address, wish: TokenWish) -> None:
+    def __init__(self, app: str, key: str, address: Address, query: TokenQuery) -> None:
         try:
             auth = Auth.AppAuth(app, key)
             auth.create_jwt()
@@ -86,9 +87,9 @@ class _AppToken:
                 f"GITHUB_APP_PRIVATE_KEY cannot sign ({type(error).__name__}): download a new private key from the "
                 "App's settings"
             ) from None
-        self._api = Api(address, auth, now=wish.now, sleep=wish.sleep)
+        self._api = Api(address, auth, now=query.now, sleep=query.sleep)
         self._address = address
-        self._now = wish.now
+        self._now = query.now
         self._token = ""
         self._expires = datetime.min.replace(tzinfo=UTC)
 

@@ -1,0 +1,59 @@
+"""What the program must know of a forge without asking it: one value a forge, whose import loads no SDK."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from gitops_promotion.core import untrusted
+
+if TYPE_CHECKING:
+    from gitops_promotion.core.commits import Commit
+    from gitops_promotion.providers import Connect, FindToken
+
+
+GIT_USER = "x-access-token"
+"""The user name for a forge nothing is known of: most take any name with a token."""
+
+
+class Claims(Protocol):
+    """Decides whether a remote belongs to a forge."""
+
+    def __call__(self, host: str | None, environ: Mapping[str, str], /) -> bool:
+        """Return True if the host is certainly this forge's: its token may go there.
+
+        `host` is in lower case, None for a remote that is a path. A guess is wrong: say no.
+        """
+
+
+def _claims_nothing(_host: str | None, _environ: Mapping[str, str]) -> bool:
+    return False
+
+
+def _is_never_an_update(_commit: "Commit") -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forge:
+    """The facts of one forge; what they are for, and the value that suits a forge nothing is known of.
+
+    `connect` and `token` import the adapter, hence its SDK, when they are called.
+    """
+
+    name: str
+    connect: "Connect"
+    token: "FindToken | None" = None
+    """Finds the environment's token for a remote; None where the environment has none for this forge."""
+    claims: Claims = _claims_nothing
+    git_user: str = GIT_USER
+    """The user name with which git sends a token over http, where the remote's address has none."""
+    title_limit: int = 255
+    """Characters of a pull request's title."""
+    body_limit: int = 4000
+    """Characters of a pull request's body."""
+    status_text: Callable[[str], str] = untrusted.status_description
+    """Makes a text fit for the description of a commit status."""
+    is_update: Callable[["Commit"], bool] = _is_never_an_update
+    """Returns True for a merge of the base that the forge's "Update branch" makes, by its metadata alone."""
+    queue_prefix: str = ""
+    """Start of the branches of a merge queue, before the name of the branch they go into; "" for no queues."""

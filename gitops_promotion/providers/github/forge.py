@@ -1,0 +1,51 @@
+"""The facts of GitHub, GitHub Enterprise Cloud (ghe.com) and GitHub Enterprise Server."""
+
+from collections.abc import Callable, Mapping
+
+from gitops_promotion.core.commits import Commit
+from gitops_promotion.providers import Connection, Provider, TokenQuery
+from gitops_promotion.providers.choose import remote_host
+from gitops_promotion.providers.facts import Forge
+
+_UPDATE_COMMITTER = "noreply@github.com"
+
+
+def claims(host: str | None, environ: Mapping[str, str]) -> bool:
+    """Claim github.com, ghe.com and the server of a GitHub runner."""
+    # Forgejo and Gitea fill in GITHUB_SERVER_URL too, but answer another API.
+    is_gitea = any(environ.get(name) for name in ("GITEA_ACTIONS", "FORGEJO_ACTIONS"))
+    server = "" if is_gitea else remote_host(environ.get("GITHUB_SERVER_URL", ""))
+    return bool(host) and (host in ("github.com", "ssh.github.com", server) or str(host).endswith(".ghe.com"))
+
+
+def is_update(commit: Commit) -> bool:
+    """Return True for the commit of GitHub's "Update branch"; a conflict solved on its pages has the same metadata."""
+    signed = commit.committer_email == _UPDATE_COMMITTER and commit.message.startswith("Merge branch ")
+    return len(commit.parents) == 2 and signed
+
+
+def connect(connection: Connection) -> Provider:
+    """Return the provider of the remote's repository. Raises UsageError; sends nothing yet."""
+    from gitops_promotion.providers.github import provider
+
+    return provider.connect(connection)
+
+
+def token(query: TokenQuery) -> Callable[[], str]:
+    """Return the function that gives the environment's token. Raises UsageError."""
+    from gitops_promotion.providers.github import api
+
+    return api.token(query)
+
+
+FORGE = Forge(
+    name="github",
+    connect=connect,
+    token=token,
+    claims=claims,
+    git_user="x-access-token",
+    title_limit=256,
+    body_limit=65_536,
+    is_update=is_update,
+    queue_prefix="gh-readonly-queue/",
+)

@@ -1,0 +1,21 @@
+"""The facts of a plain git remote, whose pull requests are refs of its own."""
+
+from collections.abc import Mapping
+
+from gitops_promotion.providers import Connection, Provider
+from gitops_promotion.providers.facts import Forge
+
+
+def claims(host: str | None, _environ: Mapping[str, str]) -> bool:
+    """Claim a remote that is a path: on a host nothing is written that was not asked for."""
+    return host is None
+
+
+def connect(connection: Connection) -> Provider:
+    """Return the provider that keeps everything in the connection's own remote."""
+    from gitops_promotion.providers.local import provider
+
+    return provider.connect(connection)
+
+
+FORGE = Forge(name="local", connect=connect, claims=claims, title_limit=256)
