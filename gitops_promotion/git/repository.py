@@ -119,7 +119,13 @@ class Repository:
             shallow = checkout.borrow(settings, private)
             home = private_environment(environ, private)
             reached = Remote(
-                runner=runner, environ=home, settings=settings, root=checkout.root, wanted=remote, token=token, user=user
+                runner=runner,
+                environ=home,
+                settings=settings,
+                root=checkout.root,
+                wanted=remote,
+                token=token,
+                user=user,
             )
         except BaseException:
             shutil.rmtree(private, ignore_errors=True)
