@@ -46,7 +46,10 @@ dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done,
 where = several(
     click.option("--sourcedir", default=".", metavar="DIR", help="The checkout of the GitOps repository [default: .]."),
     click.option(
-        "--provider", default="", metavar="NAME", help="The forge, such as github [default: found by the remote's address]."
+        "--provider",
+        default="",
+        metavar="NAME",
+        help="The forge, such as github [default: found by the remote's address].",
     ),
     click.option(
         "--token",

@@ -178,16 +178,19 @@ class TestSettingAStatus:
 
 
 class Elsewhere:
-    """A provider that is not `local`; no verb may ask it anything."""
+    """A provider of a forge with pages of its own; no verb may ask it anything."""
 
     publishes = False
 
-    def __getattr__(self, name: str) -> object:
-        raise AssertionError(name)
+    def is_never_called(self, *_: object, **__: object) -> None:
+        raise AssertionError
+
+    pull_request = pull_requests = open_promotions = open_pull_request = close_pull_request = is_never_called
+    set_auto_merge = merge = head_state = statuses = set_status = reviews = is_never_called
 
 
 def test_on_another_forges_remote_nothing_is_written(local_forge: "LocalForge") -> None:
-    session = session_with(local_forge, Elsewhere())  # type: ignore[arg-type]  # it has none of the methods, on purpose
+    session = session_with(local_forge, Elsewhere())  # type: ignore[arg-type]  # its methods return nothing
     for verb in (
         lambda: verbs.list_pull_requests(session, everything=False),
         lambda: verbs.set_status(session, "main", context="a/b", state="success", description=""),
