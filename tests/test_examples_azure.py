@@ -159,7 +159,7 @@ def test_the_guide_names_the_policies_that_hold_a_promotion() -> None:
 
 
 def test_the_guides_outputs_are_those_that_are_set() -> None:
-    part = GUIDE.partition("\n## What a step gives\n")[2].partition("\n\nLater steps")[0].rpartition("\n\n")[2]
+    part = GUIDE.partition("\n## Outputs of a step\n")[2].partition("\n\nLater steps")[0].rpartition("\n\n")[2]
     assert re.findall(r"`(\w+)`", part) == list(outputs([], limit=10))
 
 
