@@ -6,7 +6,7 @@ place; docs/exit-codes.md lists the exit codes.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,26 @@ class GitError(PromotionError):
 
 class LeaseLostError(GitError):
     """A remote ref changed since it was read: the push changed nothing. Read the remote and decide again."""
+
+
+RefusalKind = Literal["force", "delete", "ref-in-the-way", "hook", "protected", "quota", "other"]
+
+
+class RefusedPushError(GitError):
+    """The server refuses a push, and would refuse it again: the push changed nothing.
+
+    `kind` is the reason: it allows no forced push or no deletion, a branch is in the way of the new one's name, a hook
+    declined, the branch is protected, or there is no space left.
+    """
+
+    def __init__(self, message: str, *, kind: RefusalKind) -> None:
+        """Keep the kind beside the message."""
+        super().__init__(message)
+        self.kind: RefusalKind = kind
+
+
+class RefGoneError(LeaseLostError):
+    """A remote ref was deleted since it was listed. Read the remote and decide again."""
 
 
 class ProviderError(PromotionError):

@@ -1,4 +1,4 @@
-"""What git prints and takes: object ids, refs and paths, its log, raw diffs and the answer to a push."""
+"""What git prints and takes: object ids, refs and paths, its log and raw diffs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,12 +13,6 @@ KINDS: Mapping[str, EntryKind] = {"120000": "symlink", "160000": "submodule"}
 """Kinds of entry by git's mode, those of files left out."""
 SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BAD_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|@\{|//|/\.|\.lock(?:/|$)|[/.]$")
-
-
-def read_push(stdout: str) -> list[tuple[str, str, str]]:
-    """Read what `git push --porcelain` printed: flag, ref and summary of each."""
-    rows = (line.split("\t") for line in stdout.split("\n"))
-    return [(row[0], row[1].rpartition(":")[2], row[2]) for row in rows if len(row) == 3 and row[0] in tuple(" +-*!=")]
 
 
 def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Commit]:

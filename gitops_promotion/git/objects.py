@@ -55,18 +55,19 @@ class Objects:
 
     def commit(
         self,
-        base: str,
+        parents: Sequence[str],
         edits: Mapping[str, bytes | None],
         message: str,
         signers: Sequence[tuple[str, Identity]],
         seconds: int,
     ) -> str:
-        """Make a commit on `base` with these edits, signed at `seconds` since 1970, and return it."""
+        """Make a commit of the first parent's files with these edits, signed at `seconds` since 1970, and return it."""
+        base = full_sha(parents[0])
         for path in edits:
             check_path(path)
         process = Dialogue(self._runner, ["fast-import", "--quiet", "--force", "--done"], self._environ)
         try:
-            modes = self._modes(process, full_sha(base), edits)
+            modes = self._modes(process, base, edits)
         except GitError:
             process.stop()
             raise
@@ -74,6 +75,7 @@ class Objects:
         lines = [b"commit refs/promotion/commit\nmark :1\n"]
         lines += [f"{role} {who.name} <{who.email}> {seconds} +0000\n".encode() for role, who in signers]
         lines += [b"data %d\n%s\nfrom %s\n" % (len(text), text, base.encode())]
+        lines += [f"merge {full_sha(parent)}\n".encode() for parent in parents[1:]]
         for path, content in edits.items():
             if content is None:
                 lines += [b"D %s\n" % quote(path)]

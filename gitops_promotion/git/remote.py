@@ -10,20 +10,18 @@ from urllib.parse import unquote, urlsplit
 
 from gitops_promotion.core.authorization import authorization
 from gitops_promotion.core.commits import Refs, RefUpdate
-from gitops_promotion.errors import AuthError, GitError, LeaseLostError
+from gitops_promotion.errors import AuthError, GitError, RefGoneError
 from gitops_promotion.git.checkout import Setting
 from gitops_promotion.git.environment import NO_PROMPT, SAFE, as_environment
-from gitops_promotion.git.formats import SHA, full_ref, read_push
+from gitops_promotion.git.formats import SHA, full_ref
 from gitops_promotion.git.process import Runner, advice, remote_words
+from gitops_promotion.git.push import push_error, read_push
 
 _REMOTE = "promotion"  # the remote's name in the private repository
 _REMOTE_URL = f"remote.{_REMOTE}.url"
+# A ref that is deleted while git fetches it: the remote lists it no longer, or no longer gives its commit.
+_GONE = re.compile(r"couldn't find remote ref|not our ref|unadvertised object")
 _AUTH = re.compile(r"could not read (?:Username|Password)|Authentication failed|returned error: 40[13]")
-_RACE = re.compile(
-    r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to (?:update|lock) ref|already exists"
-    r"|incorrect old value"
-)
-
 # What a repository's own configuration may say about reaching its remote. All the rest of it stays behind.
 _TRANSPORT = re.compile(r"(?:http|credential|url|ssh|protocol)\..*|core\.(?:sshcommand|gitproxy|askpass)", re.DOTALL)
 _REMOTE_KEYS = ("pushurl", "proxy", "proxyauthmethod", "uploadpack", "receivepack")
@@ -117,14 +115,20 @@ class Remote:
         return Refs(default_branch=default, shas=shas)
 
     def fetch(self, refspecs: Iterable[str], depth: int | None) -> None:
-        """Bring these refspecs here; a `depth` cuts off all history below it, also of what was whole."""
+        """Fetch these refspecs; a `depth` cuts off all history below it, in a whole repository too.
+
+        Raises RefGoneError if the remote has one of them no longer.
+        """
         cut = [f"--depth={depth}"] if depth else []
         options = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune", "--quiet", *cut]
         lines = "".join(f"{refspec}\n" for refspec in refspecs)
-        self._git("fetch", *options, "--stdin", _REMOTE, stdin=os.fsencode(lines))
+        done = self._runner.run(["fetch", *options, "--stdin", _REMOTE], self._reach(), os.fsencode(lines))
+        if done.status:
+            error = self.failure("fetch", done.stderr)
+            raise RefGoneError(str(error)) if isinstance(error, GitError) and _GONE.search(done.stderr) else error
 
     def push(self, updates: Sequence[RefUpdate]) -> None:
-        """Change all refs or none. Raises LeaseLostError if one moved, or was up to date (Repository.push)."""
+        """Change all refs or none. Raises LeaseLostError or RefusedPushError (Repository.push)."""
         if not updates:
             return
         arguments = ["--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--no-recurse-submodules"]
@@ -132,22 +136,11 @@ class Remote:
         arguments += [f"--force-with-lease={full_ref(update.ref)}:{update.expected or ''}" for update in updates]
         refspecs = [f"{update.new or ''}:{update.ref}" for update in updates]
         done = self._runner.run(["push", *arguments, _REMOTE, *refspecs], self._reach())
-        rows = read_push(self._runner.mask(done.stdout))
-        if done.status == 0 and not any(flag == "=" for flag, _, _ in rows):
-            return
-        refused = [(ref, why) for flag, ref, why in rows if flag == "!" and "atomic push fail" not in why]
-        if done.status == 0 or "remote ref does not exist" in done.stderr or _all_races(refused):
-            moved = [ref for ref, _ in refused] or [update.ref for update in updates]
-            # A lock that a killed git left behind looks like a race, every time: its words name the file.
-            said = remote_words(done.stderr)
-            raise LeaseLostError(
-                f"{', '.join(moved)} at {self.url} moved since it was read{said and f' ({said})'}: run again"
-            )
-        if refused:
-            words = remote_words(done.stderr)
-            what = "; ".join(f"{ref} {why}" for ref, why in refused)
-            raise GitError(f"{self.url} refused {what}{words and f': {words}'}; ask who may push there")
-        raise self.failure("push", done.stderr)
+        results = read_push(self._runner.mask(done.stdout))
+        if error := push_error(self.url, updates, results, done.status, done.stderr):
+            raise error
+        if done.status:
+            raise self.failure("push", done.stderr)
 
     def failure(self, command: str, stderr: str) -> GitError | AuthError:
         """Say what failed and what to do next; AuthError where the remote wants another token."""
@@ -212,7 +205,3 @@ def _remote_name(settings: Sequence[Setting], wanted: str | None) -> str:
         what = f"no remote is called {wanted}" if wanted else "it is not clear which remote to use"
         raise GitError(f"{what}: name one of {', '.join(names)}, or call it origin with `git remote rename`")
     return name
-
-
-def _all_races(refused: Sequence[tuple[str, str]]) -> bool:
-    return bool(refused) and all(_RACE.search(why) for _, why in refused)

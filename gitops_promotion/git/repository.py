@@ -13,7 +13,7 @@ from typing import Self
 
 from gitops_promotion.core.commits import Commit, FileChange, Merge, Refs, RefUpdate
 from gitops_promotion.core.markers.spelling import is_manifest, line_words
-from gitops_promotion.errors import AuthError, GitError
+from gitops_promotion.errors import GitError, RefGoneError
 from gitops_promotion.git.checkout import Checkout, Setting
 from gitops_promotion.git.environment import NO_CONFIG, SAFE, as_environment, private_environment
 from gitops_promotion.git.formats import (
@@ -194,12 +194,8 @@ class Repository:
         if not self.has(sha):
             try:
                 self._fetch([f"+{sha}:refs/promotion/{sha}"])
-            except AuthError:
-                raise
-            except GitError as error:
-                if re.search(r"not our ref|unadvertised object|remote ref|bad object", str(error)):
-                    return False
-                raise
+            except RefGoneError:
+                return False
             self._tips[sha] = sha
         return self.has(sha)
 
@@ -215,9 +211,10 @@ class Repository:
     def push(self, updates: Sequence[RefUpdate]) -> None:
         """Change all refs or none.
 
-        Raises LeaseLostError if one is not what was expected, or already is what was wanted: then somebody else did
-        it (FORGES: an identical object passes a create lease unnoticed). Since git leaves such a ref out of the push,
-        of several updates those that must stand or fall together need contents that nobody else can make (a nonce).
+        Raises LeaseLostError if a ref is not what was expected, or is up to date already, which means that another
+        writer did the same (docs/facts/forges.md); RefusedPushError if the server does not allow the push. git leaves
+        a ref that is up to date out of the push: several updates that belong together need contents that no other
+        writer can make (a nonce).
         """
         self._remote.push(updates)
 
@@ -383,13 +380,21 @@ class Repository:
 
     # -- new objects
 
-    def commit(self, base: str, edits: Mapping[str, bytes | None], message: str) -> str:
+    def commit(
+        self, base: str, edits: Mapping[str, bytes | None], message: str, *, on_top_of: str | None = None
+    ) -> str:
         """Make a commit on `base` with these files written, or deleted (None), and return it.
+
+        With `on_top_of`, another commit that was fetched, it is a merge of the two: a branch at `on_top_of` moves to it
+        without a forced push. Its files are those of `base` with the edits, and nothing of `on_top_of`; `base` is its
+        first parent, and so the merge base with any descendant of `base`. A forge that merges by rebasing would replay
+        the commits of `on_top_of`.
 
         Files keep their mode, new ones are 100644. Raises GitError if a path leads through a symlink or would
         replace anything but a file.
         """
-        return self._objects.commit(base, edits, message, self._signers(), self._seconds())
+        parents = (base, on_top_of) if on_top_of else (base,)
+        return self._objects.commit(parents, edits, message, self._signers(), self._seconds())
 
     def merge_result(self, tip: str, head: str) -> str | None:
         """Return the tree that a merge of `head` into `tip` would have, None if they conflict.

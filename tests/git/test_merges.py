@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitops_promotion.core.commits import FileChange
+from gitops_promotion.core.commits import FileChange, RefUpdate
 from gitops_promotion.errors import GitError
 
 if TYPE_CHECKING:
@@ -143,6 +143,31 @@ def test_a_change_names_links_and_submodules(remote: "Remote", open_repository: 
         ("webshop/x.yaml", "submodule"),
         (DEV, "symlink"),
     ]
+
+
+# -- commits on top of a branch
+
+
+def test_a_commit_on_top_of_a_branch_replaces_its_content_without_a_forced_push(
+    remote: "Remote", open_repository: "Open"
+) -> None:
+    remote.git("config", "receive.denyNonFastForwards", "true")
+    base = remote.sha("main")
+    old = remote.commit({DEV: "1\n", "more.yaml": "1\n"}, branch="p", start=base)
+    tip = remote.commit({DEV: "0\n", "README.md": "moved\n"})
+    repository = open_repository(remote.clone("checkout", "--depth=1").path)
+    repository.fetch("refs/heads/main", "refs/heads/p")
+    message = "Promote\n\nTag: 2\n"
+    sha = repository.commit(tip, {DEV: b"2\n"}, message, on_top_of=old)
+    repository.push([RefUpdate(ref="refs/heads/p", new=sha, expected=old)])
+    assert remote.sha("p") == sha
+    assert (remote.show(DEV, "p"), remote.show("README.md", "p")) == ("2\n", "moved\n")
+    assert "more.yaml" not in remote.files("p")
+    assert repository.merge_result(tip, sha) == remote.sha("p^{tree}")
+    assert repository.diff_from_merge_base(tip, sha)[0] == tip
+    newest, *older = repository.commits(tip, sha)
+    assert (newest.parents, newest.trailers, [entry.sha for entry in older]) == ((tip, old), {"Tag": "2"}, [old])
+    assert [change.path for change in newest.changes] == [DEV]
 
 
 # -- merge commits and conflicts

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitops_promotion.core.commits import RefUpdate
-from gitops_promotion.errors import AuthError, GitError, LeaseLostError
+from gitops_promotion.errors import AuthError, GitError, LeaseLostError, RefGoneError, RefusedPushError
+from gitops_promotion.git.push import push_error, read_push
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +117,151 @@ def test_a_refusal_of_the_remote_is_passed_on_in_its_own_words(remote: "Remote",
     assert not isinstance(caught.value, LeaseLostError | AuthError)
     assert str(caught.value).isprintable()
     assert set(remote.branches()) == {"main"}
+
+
+HOOK = "#!/bin/sh\necho no >&2\nexit 1\n"
+OLD = "refs/heads/old"
+
+
+def write_hook(remote: "Remote", name: str, text: str) -> None:
+    hook = remote.path / "hooks" / name
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(text)
+    hook.chmod(0o755)
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "with another ref"])
+@pytest.mark.parametrize(
+    ("case", "kind", "words"),
+    [
+        ("force", "force", r"denying non-fast-forward refs/heads/old.*; allow forced pushes"),
+        ("delete", "delete", r"denying ref deletion for refs/heads/old; allow deletions"),
+        ("delete the default branch", "delete", r"refusing to delete the current branch.*; allow deletions"),
+        ("a branch above", "ref-in-the-way", r"'refs/heads/old' exists; cannot create 'refs/heads/old/er'.*; a branch"),
+        ("a branch below", "ref-in-the-way", r"'refs/heads/a/b' exists; cannot create 'refs/heads/a'.*; a branch"),
+        ("pre-receive", "hook", r"pre-receive hook declined.*: no; ask an administrator"),
+        ("update", "hook", r"\(hook declined\): no .*; ask an administrator"),
+        ("a name that looks like another", "ref-in-the-way", "has a branch refs/heads/old beside the branch old"),
+    ],
+)
+def test_a_push_that_the_server_does_not_allow_is_no_race(
+    case: str, kind: str, words: str, others: int, remote: "Remote", open_repository: "Open"
+) -> None:
+    main, old = remote.sha("main"), remote.commit({"a": "1"}, branch="old")
+    remote.git("update-ref", "refs/heads/a/b", main)
+    repository = open_repository(remote.clone().path)
+    repository.fetch("refs/heads/main", OLD)
+    mine = new_commit(repository, main)
+    update = RefUpdate(ref=OLD, new=mine, expected=old)
+    if case == "force":
+        remote.git("config", "receive.denyNonFastForwards", "true")
+    elif case == "delete":
+        remote.git("config", "receive.denyDeletes", "true")
+        update = RefUpdate(ref=OLD, new=None, expected=old)
+    elif case == "delete the default branch":
+        update = RefUpdate(ref="refs/heads/main", new=None, expected=main)
+    elif case == "a branch above":
+        update = RefUpdate(ref="refs/heads/old/er", new=mine, expected=None)
+    elif case == "a branch below":
+        update = RefUpdate(ref="refs/heads/a", new=mine, expected=None)
+    elif case == "a name that looks like another":
+        remote.git("update-ref", "refs/heads/refs/heads/old", main)
+    else:
+        write_hook(remote, case, HOOK)
+    before = remote.branches()
+    with pytest.raises(RefusedPushError, match=words) as caught:
+        repository.push([update, *[RefUpdate(ref="refs/heads/other", new=mine, expected=None)] * others])
+    assert caught.value.kind == kind
+    assert str(caught.value).isprintable()
+    assert remote.branches() == before
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "with another ref"])
+@pytest.mark.parametrize("expected", ["moved", "created", "deleted"])
+def test_a_race_that_is_lost_on_the_server_is_a_race(
+    expected: str, others: int, remote: "Remote", open_repository: "Open"
+) -> None:
+    main = remote.sha("main")
+    repository = open_repository(remote.clone().path)
+    mine = new_commit(repository, main)
+    seen = None if expected == "created" else remote.commit({"a": "1"}, branch="p")
+    command = "git update-ref -d refs/heads/p" if expected == "deleted" else f"git update-ref refs/heads/p {main}"
+    write_hook(remote, "pre-receive", f"#!/bin/sh\nunset GIT_QUARANTINE_PATH\n{command}\n")
+    with pytest.raises(LeaseLostError, match="moved since it was read"):
+        repository.push(
+            [
+                RefUpdate(ref=P, new=mine, expected=seen),
+                *[RefUpdate(ref="refs/heads/other", new=mine, expected=None)] * others,
+            ]
+        )
+    assert remote.branches() == {"main": main} | ({} if expected == "deleted" else {"p": main})
+
+
+def refusal(reason: str, words: str = "", *, new: str | None = "1" * 40) -> GitError | None:
+    """Return the error of a push that a server of another kind refuses."""
+    update = RefUpdate(ref=P, new=new, expected="2" * 40)
+    results = read_push(f"To https://example.com\n!\t{new or ''}:{P}\t[remote rejected] ({reason})\nDone\n")
+    return push_error("https://example.com", [update], results, 1, "".join(f"remote: {line}\n" for line in [words]))
+
+
+TF401027 = "TF401027: You need the Git '{}' permission to perform this action."
+
+
+@pytest.mark.parametrize(
+    ("reason", "words", "new", "kind"),
+    [
+        ("protected branch hook declined", "error: Cannot force-push to this branch", "1" * 40, "force"),
+        ("push declined due to repository rule violations", "- Cannot force-push to this branch", "1" * 40, "force"),
+        ("push declined due to repository rule violations", "- Cannot delete this branch", None, "delete"),
+        ("protected branch hook declined", "error: GH006: Cannot delete this protected branch", None, "delete"),
+        ("protected branch hook declined", "error: GH006: Protected branch update failed", "1" * 40, "protected"),
+        ("push declined due to repository rule violations", "error: GH013", "1" * 40, "protected"),
+        ("directory file conflict", "", "1" * 40, "ref-in-the-way"),
+        ("refname conflict", "", "1" * 40, "ref-in-the-way"),
+        (TF401027.format("ForcePush"), "", "1" * 40, "force"),
+        (TF401027.format("ForcePush"), "", None, "delete"),
+        (TF401027.format("CreateBranch"), "", "1" * 40, "protected"),
+        ("TF402455: Pushes to this branch are not permitted", "", "1" * 40, "protected"),
+        (
+            "pre-receive hook declined",
+            "GitLab: You are not allowed to force push code to a protected branch on this project.",
+            "1" * 40,
+            "force",
+        ),
+        ("pre-receive hook declined", "GitLab: You are not allowed to delete protected branches", None, "delete"),
+        ("pre-receive hook declined", "Your push was rejected: the storage limit is reached", "1" * 40, "quota"),
+        ("unpacker error", "fatal: write error: No space left on device", "1" * 40, "quota"),
+        ("branch is currently checked out", "", "1" * 40, "protected"),
+        ("funny refname", "", "1" * 40, "other"),
+        ("unpacker error", "error: unable to create temporary object directory", "1" * 40, "other"),
+    ],
+)
+def test_the_refusal_of_each_kind_of_server_is_told_apart(reason: str, words: str, new: str | None, kind: str) -> None:
+    error = refusal(reason, words, new=new)
+    assert isinstance(error, RefusedPushError)
+    assert error.kind == kind
+    assert reason in str(error) and words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("incorrect old value provided", ""),
+        ("reference already exists", ""),
+        ("reference does not exist", ""),
+        ("failed to update ref", "error: cannot lock ref 'refs/heads/p': is at 1 but expected 2"),
+        ("atomic transaction failed", "error: cannot lock ref 'refs/heads/p': reference already exists"),
+    ],
+)
+def test_the_race_of_each_version_of_git_is_one(reason: str, words: str) -> None:
+    assert isinstance(refusal(reason, words), LeaseLostError)
+
+
+def test_a_ref_that_is_gone_since_it_was_listed_is_a_race(remote: "Remote", open_repository: "Open") -> None:
+    repository = open_repository(remote.clone().path)
+    with pytest.raises(RefGoneError, match="run again"):
+        repository.fetch("refs/heads/main", P)
+    assert issubclass(RefGoneError, LeaseLostError)
 
 
 def test_pushing_what_is_not_here_is_an_error(remote: "Remote", open_repository: "Open") -> None:
