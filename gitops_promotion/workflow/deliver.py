@@ -330,7 +330,7 @@ def _merge_what_is_clean(session: Session, plan: Plan, pull_request: PullRequest
 
 def _report(plan: Plan, result: Result, head_sha: str, pull_request: PullRequest, armed: AutoMerge) -> Outcome:
     messages = {
-        "merged": "merged",
+        "merged": "merged" + (f", {armed.reason}" if armed.reason else ""),
         "armed": "merges by itself when its checks pass",
         "off": f"waits for a person to merge it ({plan.request.environment} has auto: false)",
         "refused": f"open, but not armed: {armed.reason}",

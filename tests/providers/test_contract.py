@@ -14,7 +14,7 @@ from gitops_promotion.core.forge import (
     StatusState,
 )
 from gitops_promotion.core.pull_request_text import BODY_LIMIT
-from gitops_promotion.errors import ProviderError
+from gitops_promotion.errors import ProviderError, RefGoneError
 
 if TYPE_CHECKING:
     from tests.providers.conftest import Forge
@@ -79,7 +79,7 @@ class TestOpening:
 
     def test_a_branch_that_was_never_pushed_is_an_error(self, forge: "Forge") -> None:
         draft = Draft(head=HEAD, head_sha="1" * 40, base="main", title="x", body="", gated=False)
-        with pytest.raises(ProviderError):
+        with pytest.raises((ProviderError, RefGoneError)):
             forge.provider.open_pull_request(draft)
         assert forge.provider.open_promotions() == []
 

@@ -82,6 +82,24 @@ class TestMerging:
         assert remote.git("log", "-1", "--format=%B", "main") == "Merge pull request #1: Promote"
         assert records(remote)["pulls/1"]["state"] == "merged"
 
+    @pytest.mark.parametrize("way", ["armed", "verdict", "by hand"])
+    def test_keeps_the_branch_where_the_server_allows_no_deletions(self, local_forge: "LocalForge", way: str) -> None:
+        local_forge.remote.git("config", "receive.denyDeletes", "true")
+        provider = local_forge.provider
+        opened = propose(local_forge, gated=way != "armed")
+        if way == "by hand":
+            reason = provider.merge(opened).reason
+            assert reason.endswith(f"; the branch {HEAD} stays, since the server allows no deletions")
+        else:
+            answer = provider.set_auto_merge(opened, enabled=True)
+            assert answer.state == ("merged" if way == "armed" else "armed")
+            provider.set_status(opened.head_sha, PASSED)
+        assert provider.pull_request(opened.number).state == "merged"
+        assert set(local_forge.branches()) == {"main", HEAD}
+        assert local_forge.show("main", f"{HEAD}.txt") == "1\n"
+        following = local_forge.push(HEAD, {"more.txt": "1\n"})
+        assert provider.open_pull_request(draft(HEAD, following)).number != opened.number
+
     def test_says_which_files_conflict_and_what_to_do(self, local_forge: "LocalForge") -> None:
         opened = propose(local_forge)
         main = local_forge.push("main", {f"{HEAD}.txt": "other\n"})

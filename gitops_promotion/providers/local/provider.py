@@ -10,9 +10,9 @@ why. Whoever can push can write these refs: everything read from them is checked
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.commits import Refs, RefUpdate
@@ -27,7 +27,7 @@ from gitops_promotion.core.forge import (
     Review,
 )
 from gitops_promotion.core.pull_request_text import TITLE_LIMIT
-from gitops_promotion.errors import LeaseLostError, ProviderError, UsageError
+from gitops_promotion.errors import LeaseLostError, ProviderError, RefGoneError, RefusedPushError, UsageError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.local.ledger import Change, Ledger
 from gitops_promotion.providers.local.records import SHA, Record, all_numbers, index_ref, statuses_ref
@@ -36,6 +36,7 @@ KEPT = 200
 """Statuses of a commit, reviews of a pull request, pull requests of a branch that are remembered: the newest."""
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def connect(connection: Connection) -> "Local":
@@ -52,6 +53,7 @@ class Local:
         self._store = connection.store
         self._author = connection.author
         self._now = connection.now
+        self._allows_deletions = True
         self._ledger = Ledger(connection.store, now=connection.now, sleep=connection.sleep, nonce=connection.nonce)
 
     def pull_request(self, number: int) -> PullRequest:
@@ -93,16 +95,20 @@ class Local:
         """Create or update the one open pull request from `draft.head`.
 
         An update that changes what would merge, or where, or when, comes out disarmed. Raises LeaseLostError if the
-        branch is not at `draft.head_sha` any more: what the draft says is not what somebody would then merge.
+        branch is not at `draft.head_sha` any more, since the draft describes that commit; RefGoneError if one of its
+        branches is deleted.
         """
 
-        def decide(refs: Refs) -> Change[PullRequest | None]:
-            tip = refs.branch(draft.head)
-            if tip is None or refs.branch(draft.base) is None:
-                gone = draft.head if tip is None else draft.base
-                raise ProviderError(f"the remote has no branch {gone!r} to make a pull request of: push it first")
-            if tip != draft.head_sha:
-                return (), None
+        def decide(refs: Refs) -> Change[PullRequest | LeaseLostError]:
+            for branch in (draft.head, draft.base):
+                if refs.branch(branch) is None:
+                    message = (
+                        f"the remote has no branch {branch!r} to make a pull request of: push it and run this again"
+                    )
+                    return (), RefGoneError(message)
+            if refs.branch(draft.head) != draft.head_sha:
+                message = f"branch {draft.head!r} moved before its pull request was opened: run this again"
+                return (), LeaseLostError(message)
             numbers, index = self._ledger.numbers(refs, draft.head)
             # Only the newest can be open: who adds a number to the index has seen the others closed.
             newest = [record for record in self._ledger.records(refs, numbers[:1]) if record.head == draft.head]
@@ -112,8 +118,8 @@ class Local:
             return [*updates, *self._ledger.noted(newest)], opened
 
         pull_request = self._ledger.settle(decide)
-        if pull_request is None:
-            raise LeaseLostError(f"branch {draft.head!r} moved before its pull request was opened: run this again")
+        if isinstance(pull_request, LeaseLostError):
+            raise pull_request
         return pull_request
 
     def _rewritten(self, refs: Refs, record: Record, draft: Draft) -> Change[PullRequest]:
@@ -196,10 +202,20 @@ class Local:
             wanted = replace(record, armed_for=record.head_sha)
             return ([self._ledger.save(wanted)] if wanted != record else []), armed
 
-        answer = self._ledger.settle(decide)
+        answer = self._settle_merge(decide)
         # The verdict may have come after the statuses were read and before it was armed; whoever set it saw nothing
         # armed. So look once more: of the two, at least one sees the other.
-        return self._ledger.settle(decide) if answer.state == "armed" else answer
+        return self._settle_merge(decide) if answer.state == "armed" else answer
+
+    def _settle_merge(self, decide: Callable[[Refs], Change[T]]) -> T:
+        """Settle a decision that may merge; where the server allows no deletions, merged branches stay."""
+        try:
+            return self._ledger.settle(decide)
+        except RefusedPushError as error:
+            if error.kind != "delete" or not self._allows_deletions:
+                raise
+            self._allows_deletions = False
+            return self._ledger.settle(decide)
 
     def _passed(self, refs: Refs, sha: str) -> bool:
         known, _ = self._ledger.statuses(refs, sha)
@@ -224,9 +240,11 @@ class Local:
             if record.gated and not self._passed(refs, record.head_sha):
                 note = f"its check {OWN_CONTEXT!r} had not passed on {record.head_sha}"
             updates, answer = self._merged(refs, record)
-            return updates, replace(answer, reason=answer.reason or note)
+            if answer.state == "merged":
+                return updates, replace(answer, reason="; ".join(filter(None, (note, answer.reason))))
+            return updates, answer
 
-        return self._ledger.settle(decide)
+        return self._settle_merge(decide)
 
     def _merged(self, refs: Refs, record: Record) -> Change[AutoMerge]:
         base, head = f"refs/heads/{record.base}", f"refs/heads/{record.head}"
@@ -251,10 +269,13 @@ class Local:
                 return (), AutoMerge(state="refused", reason=reason)
             after = merge.sha
             updates.append(RefUpdate(ref=base, new=after, expected=before))
-        if record.head != refs.default_branch:
+        stays = ""
+        if record.head != refs.default_branch and self._allows_deletions:
             updates.append(RefUpdate(ref=head, new=None, expected=record.head_sha))
+        elif record.head != refs.default_branch:
+            stays = f"the branch {record.head} stays, since the server allows no deletions"
         updates.append(self._ledger.save(replace(record, state="merged", merge_sha=after, armed_for=None)))
-        return updates, AutoMerge(state="merged")
+        return updates, AutoMerge(state="merged", reason=stays)
 
     def head_state(self, pull_request: PullRequest) -> HeadState:
         """Return whether the published verdict holds it back; a plain git server demands nothing else."""
@@ -303,7 +324,7 @@ class Local:
             return self._merged(refs, armed[0]) if armed else (self._ledger.noted(records), None)
 
         # One at a time: each merge moves the base under the next.
-        while answer := self._ledger.settle(decide):
+        while answer := self._settle_merge(decide):
             if answer.state == "refused":
                 _log.warning("%s is published, but %s", OWN_CONTEXT, answer.reason)
                 return
