@@ -9,16 +9,12 @@ from contextlib import contextmanager
 
 import click
 
-# What a runner would obey: GitHub's `::name::` at the start of a line, blanks aside, and the older `##[name]` of
-# GitHub and Azure and Azure's `##vso[name]` anywhere in it. Of `##vso` without more Azure's agent makes a warning.
-_AT_START = re.compile(r"((?:\A|[\r\n])\s*):(?=:)")
-_ANYWHERE = re.compile(r"##(?=\[|vso)", re.IGNORECASE)
-
 
 class Terminal:
     """Where a verb's notes, its waiting and its result go.
 
-    `runner` is the CI system that reads it for commands, and `conceal` makes the one by which it masks a secret itself.
+    `obeys` matches the beginnings of the commands that the reading CI system obeys; `conceal` makes its command to
+    mask a secret.
     """
 
     def __init__(
@@ -26,12 +22,12 @@ class Terminal:
         *,
         verbose: bool = False,
         quiet: bool = False,
-        runner: str = "",
+        obeys: re.Pattern[str] | None = None,
         conceal: Callable[[str], str] = lambda _: "",
         secrets: tuple[str, ...] = (),
     ) -> None:
         self._verbose = verbose
-        self._runner = runner
+        self._obeys = obeys
         self._conceal = conceal
         self._quiet = quiet
         self._secrets = tuple(secret for secret in secrets if secret)
@@ -59,9 +55,9 @@ class Terminal:
         return text
 
     def inert(self, text: str) -> str:
-        """Return the text without secrets and, in CI, with blanks in what the runner would take for its commands."""
+        """Return the text without secrets, and with a blank in each command that the CI system would obey."""
         text = self.mask(text)
-        return _ANYWHERE.sub("# #", _AT_START.sub(r"\1: ", text)) if self._runner else text
+        return self._obeys.sub(r"\g<0> ", text) if self._obeys else text
 
     def result(self, text: str) -> None:
         """Print to stdout."""

@@ -1,109 +1,70 @@
 """The runner: which event, branch, commits and pull request a run is about, and where its results go.
 
-Only the runner's own variables and its event file are read, as arguments. What a pull request brings (its branch's
-name, its commits) is somebody else's text: checked here, an authority nowhere.
+Only the runner's own variables and its event file are read, as arguments. The values that a pull request brings (its
+branch's name, its commits) are somebody else's text: checked here, an authority nowhere. A further CI system is one
+file here and one row of RUNNERS.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from gitops_promotion.ci import azure, github
-from gitops_promotion.ci.values import CIContext, Level, Published, Runner
+from gitops_promotion.ci import azure, github, shell
+from gitops_promotion.ci.context import CIContext, Level, Published
 from gitops_promotion.errors import Fault
 
-__all__ = [
-    "MERGE_QUEUE",
-    "CIContext",
-    "Published",
-    "annotation",
-    "conceal",
-    "context",
-    "output_limit",
-    "publish",
-    "runner",
-    "wishes",
-]
+__all__ = ["RUNNERS", "CIContext", "Published", "Runner", "runner"]
 
-MERGE_QUEUE = "gh-readonly-queue/"
-"""What the branches of GitHub's merge groups begin with; the branch they go into comes next."""
+Read = Callable[[str], str]
+"""Returns the text of a file. Raises OSError, ValueError."""
 
 
-class Listener(Protocol):
-    """A runner that takes results; each is a module of this package."""
+class Runner(Protocol):
+    """A CI system; each is a module of this package."""
 
+    NAME: str
+    """"" for none, a shell."""
     OUTPUT_LIMIT: int
+    """Characters of one output."""
+    OBEYS: re.Pattern[str]
+    """The beginnings of the commands that the runner obeys in a log; a blank behind each match makes it plain text."""
+    INPUTS_ADVICE: str
+    """The end of the error about missing inputs: where else they can come from."""
+
+    def here(self, environ: Mapping[str, str]) -> bool:
+        """Return True if this runner runs the program."""
+
+    def context(self, environ: Mapping[str, str], read: Read) -> CIContext:
+        """Return what the run is about.
+
+        Raises UsageError for an event file that is missing or malformed, and for values that are not valid.
+        """
+
+    def inputs(self, environ: Mapping[str, str], read: Read) -> dict[str, str]:
+        """Return those of `group`, `app` and `tag` that the sender of the event named; most events name none.
+
+        Raises UsageError for an event file that cannot be read and for values that are no strings.
+        """
 
     def annotation(self, level: Level, title: str, text: str, fault: Fault | None = None) -> str:
         """Return the command that shows a text on the run's page, at a line of a file; "" without such a command."""
 
     def conceal(self, secret: str) -> str:
-        """Return the command after which the runner masks a text in its log."""
+        """Return the command after which the runner masks a text in its log, "" without such a command."""
 
     def publish(
         self, environ: Mapping[str, str], *, outputs: Mapping[str, str], summary: str, nonce: Callable[[], str]
     ) -> Published:
-        """Hand it outputs and a Markdown summary."""
+        """Publish outputs and a Markdown summary: in the runner's files, and by commands that remain to be printed.
+
+        `nonce` makes a text that nobody can guess: it ends a value, so that no value can end itself and begin another.
+        """
 
 
-_LISTENERS: Mapping[Runner, Listener] = {"github": github, "azure": azure}
+RUNNERS: tuple[Runner, ...] = (github, azure, shell)
+"""Every runner; the first one that is `here` is the one. The shell is last, and always here."""
 
 
 def runner(environ: Mapping[str, str]) -> Runner:
-    """Return which CI system runs this, "" for none."""
-    if environ.get("GITHUB_ACTIONS") == "true":
-        return "github"
-    return "azure" if environ.get("TF_BUILD", "").lower() == "true" else ""
-
-
-def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
-    """Return what the runner says; `read` gives the text of a file (GitHub's event).
-
-    Raises UsageError for an event file that is missing or malformed, and for values that cannot be what they claim.
-    """
-    match runner(environ):
-        case "github":
-            return github.context(environ, read)
-        case "azure":
-            return azure.context(environ)
-    return CIContext()
-
-
-def wishes(environ: Mapping[str, str], read: Callable[[str], str]) -> dict[str, str]:
-    """Return those of `group`, `app` and `tag` that the sender of a dispatch event named (issue 3).
-
-    They come from the `client_payload` of GitHub's `repository_dispatch` or the `inputs` of its `workflow_dispatch`;
-    all other events name none. Raises UsageError for an event file that cannot be read and for values that are no
-    strings.
-    """
-    return github.wishes(environ, read) if runner(environ) == "github" else {}
-
-
-def annotation(environ: Mapping[str, str], level: Level, title: str, text: str, fault: Fault | None = None) -> str:
-    """Return the command by which the runner shows a text on the run's page, "" if it has no such command.
-
-    With a fault the text is shown at its file and line.
-    """
-    listener = _LISTENERS.get(runner(environ))
-    return listener.annotation(level, title, text, fault) if listener else ""
-
-
-def conceal(environ: Mapping[str, str], secret: str) -> str:
-    """Return the command after which the runner masks a secret in its log, "" where it has no such thing."""
-    listener = _LISTENERS.get(runner(environ))
-    return listener.conceal(secret) if listener else ""
-
-
-def output_limit(environ: Mapping[str, str]) -> int:
-    """Return how many characters an output may have."""
-    return (_LISTENERS.get(runner(environ)) or github).OUTPUT_LIMIT
-
-
-def publish(
-    environ: Mapping[str, str], *, outputs: Mapping[str, str], summary: str, nonce: Callable[[], str]
-) -> Published:
-    """Hand the runner outputs and a Markdown summary: by its files, and by commands that remain to be printed.
-
-    `nonce` makes a text that nobody can guess: it ends a value, so that no value can end itself and begin another.
-    """
-    listener = _LISTENERS.get(runner(environ))
-    return listener.publish(environ, outputs=outputs, summary=summary, nonce=nonce) if listener else Published()
+    """Return the runner that runs the program."""
+    return next(candidate for candidate in RUNNERS if candidate.here(environ))

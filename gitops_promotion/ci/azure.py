@@ -1,7 +1,7 @@
 """Azure Pipelines: its variables, and the commands its agent reads in a log.
 
-What the agent takes for a command, and how it undoes the escapes, is read from its source: Command.cs,
-CommandStringConvertor.cs, TaskCommandExtension.cs.
+The agent's source defines commands and their escapes: https://github.com/microsoft/azure-pipelines-agent/tree/master/src,
+Microsoft.VisualStudio.Services.Agent/Command.cs and Agent.Worker/TaskCommandExtension.cs.
 """
 
 import re
@@ -10,15 +10,22 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-from gitops_promotion.ci.values import HEADS, CIContext, Level, Published, branch, number, person, sha_or_none
+from gitops_promotion.ci.context import HEADS, CIContext, Level, Published, Values
 from gitops_promotion.errors import Fault
 
+NAME = "azure"
 OUTPUT_LIMIT = 30_000
 """Characters of an output: it becomes a variable of every later step's environment, and Windows takes 32,767 for one.
 
 Linux takes 128 KiB, and starts no program at all with a longer one.
 """
 
+OBEYS = re.compile(r"#(?=#(?:\[|vso))", re.IGNORECASE)
+"""`##vso[command]` and `##[command]` anywhere in a line. The agent warns about `##vso` without a command."""
+INPUTS_ADVICE = "; an empty variable or parameter counts as not given"
+
+_SWITCH = "TF_BUILD"
+_VALUES = Values(_SWITCH)
 _EVENTS = {"pullrequest": "pull_request", "individualci": "push", "batchedci": "push"}
 _NO_GIT = ("tfsversioncontrol", "svn")
 # Accounts that no person signs in with; they queue builds for schedules and for pushes by pipelines:
@@ -30,18 +37,24 @@ _SERVICE = re.compile(
 _MERGE = re.compile(r"refs/pull/([0-9]+)/merge")
 
 
-def context(environ: Mapping[str, str]) -> CIContext:
-    """Return what the runner says. Raises UsageError."""
+def here(environ: Mapping[str, str]) -> bool:
+    """Return True on Azure Pipelines."""
+    return environ.get(_SWITCH, "").lower() == "true"
+
+
+def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
+    """Return what the run is about. Raises UsageError."""
+    del read  # no event file
     return replace(_build_context(environ), actor=_actor(environ))
 
 
 def _actor(environ: Mapping[str, str]) -> str:
     """Return the person for whom the build was queued: the mail address, as votes name people, else the name."""
-    mail, name = "BUILD_REQUESTEDFOREMAIL", "BUILD_REQUESTEDFOR"
-    if _value(environ, "BUILD_REASON").lower() == "schedule" or _SERVICE.search(_value(environ, name)):
+    mail, full_name = "BUILD_REQUESTEDFOREMAIL", "BUILD_REQUESTEDFOR"
+    if _value(environ, "BUILD_REASON").lower() == "schedule" or _SERVICE.search(_value(environ, full_name)):
         return ""
-    variable = mail if _value(environ, mail) else name
-    return person(variable, _value(environ, variable))
+    variable = mail if _value(environ, mail) else full_name
+    return _VALUES.person(variable, _value(environ, variable))
 
 
 def _build_context(environ: Mapping[str, str]) -> CIContext:
@@ -50,47 +63,53 @@ def _build_context(environ: Mapping[str, str]) -> CIContext:
     if source := _value(environ, "SYSTEM_PULLREQUEST_SOURCEBRANCH"):
         # For a repository on GitHub the id is an internal one, and the number is what people see; Azure Repos has the
         # id only.
-        names = ("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
-        name = next((name for name in names if _value(environ, name)), names[1])
+        numbers = ("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
+        number = next((variable for variable in numbers if _value(environ, variable)), numbers[1])
         commit = "SYSTEM_PULLREQUEST_SOURCECOMMITID"
         return CIContext(
-            runner="azure",
+            runner=NAME,
             event="pull_request",
-            head_branch=branch("SYSTEM_PULLREQUEST_SOURCEBRANCH", source),
-            head_sha=sha_or_none(commit, _value(environ, commit)),
-            pull_request=number(name, _value(environ, name)),
+            head_branch=_VALUES.branch("SYSTEM_PULLREQUEST_SOURCEBRANCH", source),
+            head_sha=_VALUES.sha_or_none(commit, _value(environ, commit)),
+            pull_request=_VALUES.number(number, _value(environ, number)),
             foreign=_value(environ, "SYSTEM_PULLREQUEST_ISFORK").lower() == "true",
             run_url=url,
         )
     if _value(environ, "BUILD_REPOSITORY_PROVIDER").lower() in _NO_GIT:
         # The pipeline of an application kept there, which checks out the GitOps repository beside it.
-        return CIContext(runner="azure", event=_EVENTS.get(reason, reason), run_url=url)
+        return CIContext(runner=NAME, event=_EVENTS.get(reason, reason), run_url=url)
     source = _value(environ, "BUILD_SOURCEBRANCH")
     if merge := _MERGE.fullmatch(source):
-        # Started by hand on a pull request's merge: its number is all that is told, for the commit is the agent's own.
-        return CIContext(runner="azure", event=reason, pull_request=number("BUILD_SOURCEBRANCH", merge[1]), run_url=url)
+        # Started by hand on a pull request's merge: only its number is known, for the commit is the agent's own.
+        number_of_merge = _VALUES.number("BUILD_SOURCEBRANCH", merge[1])
+        return CIContext(runner=NAME, event=reason, pull_request=number_of_merge, run_url=url)
     return CIContext(
-        runner="azure",
+        runner=NAME,
         event=_EVENTS.get(reason, reason),
-        head_branch=branch("BUILD_SOURCEBRANCH", source) if source.startswith(HEADS) else "",
-        head_sha=sha_or_none("BUILD_SOURCEVERSION", _value(environ, "BUILD_SOURCEVERSION")),
+        head_branch=_VALUES.branch("BUILD_SOURCEBRANCH", source) if source.startswith(HEADS) else "",
+        head_sha=_VALUES.sha_or_none("BUILD_SOURCEVERSION", _value(environ, "BUILD_SOURCEVERSION")),
         run_url=url,
     )
 
 
-def _value(environ: Mapping[str, str], name: str) -> str:
-    # A macro of a variable that does not exist is passed on as it was written.
-    text = environ.get(name, "")
+def _value(environ: Mapping[str, str], variable: str) -> str:
+    # The agent leaves a macro as it was written if the variable does not exist.
+    text = environ.get(variable, "")
     return "" if text.startswith("$(") else text
 
 
 def _run_url(environ: Mapping[str, str]) -> str:
-    collection, project, build = (
-        _value(environ, name) for name in ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID")
-    )
+    variables = ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID")
+    collection, project, build = (_value(environ, variable) for variable in variables)
     if not (collection and project and build):
         return ""
     return f"{collection.rstrip('/')}/{quote(project, safe='')}/_build/results?buildId={quote(build, safe='')}"
+
+
+def inputs(environ: Mapping[str, str], read: Callable[[str], str]) -> dict[str, str]:
+    """Return no inputs: a pipeline passes its parameters on as options."""
+    del environ, read
+    return {}
 
 
 def annotation(level: Level, title: str, text: str, fault: Fault | None = None) -> str:
@@ -115,10 +134,10 @@ def publish(
     `gitops_promotion_`, so that a pipeline's own `tag` or `branch` is not overwritten, for later steps of its job.
     """
     commands = []
-    for name, value in outputs.items():
+    for output, value in outputs.items():
         text = _escaped(value[:OUTPUT_LIMIT])
-        commands.append(f"##vso[task.setvariable variable={name};isOutput=true]{text}")
-        commands.append(f"##vso[task.setvariable variable=gitops_promotion_{name}]{text}")
+        commands.append(f"##vso[task.setvariable variable={output};isOutput=true]{text}")
+        commands.append(f"##vso[task.setvariable variable=gitops_promotion_{output}]{text}")
     folder = _value(environ, "AGENT_TEMPDIRECTORY")
     if not folder:
         return Published(commands=tuple(commands))
@@ -128,8 +147,8 @@ def publish(
         with path.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(summary)
     except OSError as error:
-        why = error.strerror or type(error).__name__
-        warning = f"AGENT_TEMPDIRECTORY {folder!r} cannot be written ({why}): mount the agent's folders where this runs"
+        reason = error.strerror or type(error).__name__
+        warning = f"AGENT_TEMPDIRECTORY {folder!r} cannot be written ({reason}): mount the agent's folders in this step"
         return Published(commands=tuple(commands), warnings=(warning,))
     return Published(commands=(*commands, f"##vso[task.uploadsummary]{_escaped(str(path))}"))
 

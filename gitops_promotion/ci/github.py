@@ -1,27 +1,25 @@
 """GitHub Actions: its variables, its event file, and the files and commands it reads."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from gitops_promotion.ci.values import (
-    AS_IN_A_SHELL,
-    HEADS,
-    CIContext,
-    Level,
-    Published,
-    branch,
-    number,
-    person,
-    refuse,
-    sha,
-    sha_or_none,
-)
+from gitops_promotion.ci.context import HEADS, CIContext, Level, Published, Values
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import Fault, UsageError
 
+NAME = "github"
+OBEYS = re.compile(r"(?:\A|[\r\n])\s*:(?=:)|#(?=#\[)")
+"""`::command::` at the start of a line, blanks aside, and the older `##[command]` anywhere in it."""
+INPUTS_ADVICE = (
+    ", or run it on a repository_dispatch (client_payload) or workflow_dispatch (inputs) that names group, app and tag"
+)
+
+_SWITCH = "GITHUB_ACTIONS"
+_VALUES = Values(_SWITCH)
 _PULL_REQUEST_EVENTS = (
     "pull_request",
     "pull_request_target",
@@ -33,11 +31,16 @@ OUTPUT_LIMIT = 400_000
 
 # Where a dispatch keeps what its sender says.
 _DISPATCHES = {"repository_dispatch": "client_payload", "workflow_dispatch": "inputs"}
-_WISHES = ("group", "app", "tag")
+_INPUTS = ("group", "app", "tag")
+
+
+def here(environ: Mapping[str, str]) -> bool:
+    """Return True on GitHub Actions."""
+    return environ.get(_SWITCH) == "true"
 
 
 def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
-    """Return what the runner says. Raises UsageError."""
+    """Return what the run is about. Raises UsageError."""
     return replace(_event_context(environ, read), actor=_actor(environ))
 
 
@@ -46,7 +49,7 @@ def _actor(environ: Mapping[str, str]) -> str:
     # A schedule names whoever edited its cron line last, who started nothing.
     if environ.get("GITHUB_EVENT_NAME") == "schedule":
         return ""
-    login = person("GITHUB_TRIGGERING_ACTOR", environ.get("GITHUB_TRIGGERING_ACTOR", ""))
+    login = _VALUES.person("GITHUB_TRIGGERING_ACTOR", environ.get("GITHUB_TRIGGERING_ACTOR", ""))
     return "" if login.endswith("[bot]") else login
 
 
@@ -60,7 +63,7 @@ def _event_context(environ: Mapping[str, str], read: Callable[[str], str]) -> CI
         payload = _Payload.load(environ, read)
         head = payload.text("pull_request", "head", "repo", "full_name", optional=True)
         return CIContext(
-            runner="github",
+            runner=NAME,
             event="pull_request",
             head_branch=payload.branch("pull_request", "head", "ref"),
             head_sha=payload.sha("pull_request", "head", "sha"),
@@ -73,7 +76,7 @@ def _event_context(environ: Mapping[str, str], read: Callable[[str], str]) -> CI
         payload = _Payload.load(environ, read)
         head_sha = payload.sha("merge_group", "head_sha")
         return CIContext(
-            runner="github",
+            runner=NAME,
             event=event,
             head_branch=payload.branch("merge_group", "head_ref"),
             head_sha=head_sha,
@@ -87,7 +90,7 @@ def _event_context(environ: Mapping[str, str], read: Callable[[str], str]) -> CI
         before, after = payload.sha_or_none("before"), payload.sha_or_none("after")
         ranged = on_branch and before and after
         return CIContext(
-            runner="github",
+            runner=NAME,
             event=event,
             head_branch=payload.branch("ref") if on_branch else "",
             head_sha=after,
@@ -97,23 +100,23 @@ def _event_context(environ: Mapping[str, str], read: Callable[[str], str]) -> CI
         )
     ref = environ.get("GITHUB_REF", "")
     return CIContext(
-        runner="github",
+        runner=NAME,
         event=event,
         status_context=_Payload.load(environ, read).text("context") if event == "status" else "",
-        head_branch=branch("GITHUB_REF", ref) if ref.startswith(HEADS) else "",
-        head_sha=sha_or_none("GITHUB_SHA", environ.get("GITHUB_SHA", "")),
+        head_branch=_VALUES.branch("GITHUB_REF", ref) if ref.startswith(HEADS) else "",
+        head_sha=_VALUES.sha_or_none("GITHUB_SHA", environ.get("GITHUB_SHA", "")),
         run_url=url,
     )
 
 
-def wishes(environ: Mapping[str, str], read: Callable[[str], str]) -> dict[str, str]:
+def inputs(environ: Mapping[str, str], read: Callable[[str], str]) -> dict[str, str]:
     """Return those of `group`, `app` and `tag` that the sender of a dispatch event named. Raises UsageError."""
-    where = _DISPATCHES.get(environ.get("GITHUB_EVENT_NAME", ""))
-    if where is None:
+    section = _DISPATCHES.get(environ.get("GITHUB_EVENT_NAME", ""))
+    if section is None:
         return {}
     payload = _Payload.load(environ, read)
-    found = {name: payload.wish(where, name) for name in _WISHES}
-    return {name: text for name, text in found.items() if text}
+    values = {key: payload.input(section, key) for key in _INPUTS}
+    return {key: text for key, text in values.items() if text}
 
 
 def conceal(secret: str) -> str:
@@ -124,13 +127,13 @@ def conceal(secret: str) -> str:
 def annotation(level: Level, title: str, text: str, fault: Fault | None = None) -> str:
     """Return the command that shows a text on the run's page, and with a fault at its line in the pull request."""
     place = {"file": fault.path, "line": str(fault.line or 1)} if fault else {}
-    properties = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in {**place, "title": title}.items())
+    properties = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in {**place, "title": title}.items())
     return f"::{level} {properties}::{_escaped(text)}"
 
 
-def _escaped(text: str, more: str = "") -> str:
+def _escaped(text: str, also: str = "") -> str:
     # The percent sign comes first: `%0A` in a text must not come out as the end of a line.
-    for character in "%\r\n" + more:
+    for character in "%\r\n" + also:
         text = text.replace(character, f"%{ord(character):02X}")
     return text
 
@@ -140,23 +143,23 @@ def publish(
 ) -> Published:
     """Append outputs and a Markdown summary to the runner's files."""
     delimiter = next(text for text in iter(nonce, "") if not any(text in value for value in outputs.values()))
-    lines = (f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in outputs.items())
+    lines = (f"{output}<<{delimiter}\n{value}\n{delimiter}\n" for output, value in outputs.items())
     warnings = []
-    for name, content in {"GITHUB_OUTPUT": "".join(lines), "GITHUB_STEP_SUMMARY": summary}.items():
-        path = environ.get(name, "")
+    for variable, content in {"GITHUB_OUTPUT": "".join(lines), "GITHUB_STEP_SUMMARY": summary}.items():
+        path = environ.get(variable, "")
         if not path:
             continue
         try:
             with Path(path).open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
                 file.write(content)
         except OSError as error:
-            why = error.strerror or type(error).__name__
-            warnings.append(f"{name} {path!r} cannot be written ({why}): mount the runner's files where this runs")
+            reason = error.strerror or type(error).__name__
+            warnings.append(f"{variable} {path!r} cannot be written ({reason}): mount the runner's files in this step")
     return Published(warnings=tuple(warnings))
 
 
 class _Payload:
-    """GitHub's event, read with a clear word for each part that is not what the event's schema says."""
+    """The event of a run, read with a clear error for each part that differs from the event's schema."""
 
     def __init__(self, path: str, event: Mapping[str, object]) -> None:
         self._path = path
@@ -166,53 +169,57 @@ class _Payload:
     def load(cls, environ: Mapping[str, str], read: Callable[[str], str]) -> Self:
         path = environ.get("GITHUB_EVENT_PATH", "")
         if not path:
-            raise UsageError(f"GITHUB_EVENT_PATH is not set: hand it to this step, {AS_IN_A_SHELL}")
+            raise UsageError(f"GITHUB_EVENT_PATH is not set: pass it on to this step, {_VALUES.way_out}")
         try:
             event = json.loads(read(path))
         except OSError as error:
-            why = error.strerror or type(error).__name__
-            raise UsageError(f"event file {path!r} cannot be read ({why}): mount it here, {AS_IN_A_SHELL}") from None
+            reason = error.strerror or type(error).__name__
+            raise UsageError(
+                f"event file {path!r} cannot be read ({reason}): mount it here, {_VALUES.way_out}"
+            ) from None
         except (ValueError, RecursionError):
-            raise UsageError(f"event file {path!r} is not JSON: give the runner's own file, {AS_IN_A_SHELL}") from None
+            raise UsageError(
+                f"event file {path!r} is not JSON: give the runner's own file, {_VALUES.way_out}"
+            ) from None
         if not isinstance(event, dict):
-            raise UsageError(f"event file {path!r} is not a JSON object: give the runner's own file, {AS_IN_A_SHELL}")
+            raise UsageError(f"event file {path!r} is not a JSON object: give the runner's own file, {_VALUES.way_out}")
         return cls(path, event)
 
-    def _find(self, keys: tuple[str, ...]) -> object:
-        found: object = self._event
+    def _at(self, keys: tuple[str, ...]) -> object:
+        value: object = self._event
         for key in keys:
-            found = found.get(key) if isinstance(found, dict) else None
-        return found
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
 
     def _name(self, keys: tuple[str, ...]) -> str:
         return f"{'.'.join(keys)} of the event file {self._path!r}"
 
     def text(self, *keys: str, optional: bool = False) -> str:
-        found = self._find(keys)
-        if optional and found is None:
+        value = self._at(keys)
+        if optional and value is None:
             return ""
-        return found if isinstance(found, str) else refuse(self._name(keys), found)
+        return value if isinstance(value, str) else _VALUES.refuse(self._name(keys), value)
 
-    def wish(self, where: str, name: str) -> str:
-        """Return a dispatch's value, "" where it has none."""
-        values = self._find((where,))
-        found = values.get(name) if isinstance(values, dict) else values
-        if found is None or isinstance(found, str):
-            return found or ""
+    def input(self, section: str, key: str) -> str:
+        """Return the value of a dispatch, "" where it has none."""
+        values = self._at((section,))
+        value = values.get(key) if isinstance(values, dict) else values
+        if value is None or isinstance(value, str):
+            return value or ""
         # Not made a string here: as a number the tag 1.10 has arrived as 1.1.
         raise UsageError(
-            f"{self._name((where, name))} is {quoted(found)}, not a string: send it in quotes, or give --{name}"
+            f"{self._name((section, key))} is {quoted(value)}, not a string: send it in quotes, or give --{key}"
         )
 
     def branch(self, *keys: str) -> str:
-        return branch(self._name(keys), self.text(*keys))
+        return _VALUES.branch(self._name(keys), self.text(*keys))
 
     def sha(self, *keys: str) -> str:
-        return sha(self._name(keys), self.text(*keys))
+        return _VALUES.sha(self._name(keys), self.text(*keys))
 
     def sha_or_none(self, *keys: str) -> str:
-        return sha_or_none(self._name(keys), self.text(*keys))
+        return _VALUES.sha_or_none(self._name(keys), self.text(*keys))
 
     def number(self, *keys: str) -> int:
-        found = self._find(keys)
-        return number(self._name(keys), str(found) if isinstance(found, int) else "")
+        value = self._at(keys)
+        return _VALUES.number(self._name(keys), str(value) if isinstance(value, int) else "")

@@ -98,5 +98,5 @@ def _log(text: str, problem: str) -> None:
     log = terminal()
     log.note(text.rstrip("\n"))
     shown = "\n".join(map(untrusted.terminal, log.inert(problem).split("\n")))
-    if line := ci.annotation(os.environ, "error", "gitops-promotion: failed", shown):
+    if line := ci.runner(os.environ).annotation("error", "gitops-promotion: failed", shown):
         log.command(line, always=True)

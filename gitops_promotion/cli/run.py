@@ -42,13 +42,8 @@ def terminal(*, verbose: bool = False, quiet: bool = False, secrets: tuple[str, 
     """Return the terminal of this run, which knows the CI system that reads it."""
     from gitops_promotion import ci
 
-    return Terminal(
-        verbose=verbose,
-        quiet=quiet,
-        runner=ci.runner(os.environ),
-        conceal=functools.partial(ci.conceal, os.environ),
-        secrets=secrets,
-    )
+    runner = ci.runner(os.environ)
+    return Terminal(verbose=verbose, quiet=quiet, obeys=runner.OBEYS, conceal=runner.conceal, secrets=secrets)
 
 
 def _run(
@@ -110,12 +105,13 @@ def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -
     from gitops_promotion.render.markdown import summary
     from gitops_promotion.render.outputs import outputs
 
+    runner = ci.runner(os.environ)
     for level, title, text, fault in annotations(outcomes):
         place = fault and Fault(terminal.inert(fault.path), fault.line, "")
-        if line := ci.annotation(os.environ, level, terminal.inert(title), terminal.inert(text), place):
+        if line := runner.annotation(level, terminal.inert(title), terminal.inert(text), place):
             terminal.command(line, always=level == "error")
-    values = outputs(outcomes, limit=ci.output_limit(os.environ))
-    published = ci.publish(
+    values = outputs(outcomes, limit=runner.OUTPUT_LIMIT)
+    published = runner.publish(
         os.environ,
         # A later step may print a value, which must not become a command there either.
         outputs={name: terminal.inert(value) for name, value in values.items()},

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from gitops_promotion.ci import MERGE_QUEUE
 from gitops_promotion.core import due, markers, plan
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, PullRequest, StatusState
@@ -25,6 +24,8 @@ SLOWEST = 60.0
 """Seconds between looks at most, however long it has waited."""
 
 _SLOWER = 1.3
+# GitHub's merge groups; the branch that they go into comes next in the name.
+MERGE_QUEUE = "gh-readonly-queue/"
 _DESCRIPTION = 140
 _STATES: Mapping[Decision, StatusState] = {"pass": "success", "refuse": "failure", "wait": "pending"}
 # The ids that reasons name their evidence by, the last one perhaps cut off.

@@ -280,7 +280,8 @@ def open_session(
 
     Raises UsageError, ConfigError, GitError, ProviderError.
     """
-    runner = ci.context(environ, lambda path: Path(path).read_text(encoding="utf-8"))
+    runner = ci.runner(environ)
+    context = runner.context(environ, lambda path: Path(path).read_text(encoding="utf-8"))
 
     @cache
     def found(url: str) -> Callable[[], str]:
@@ -298,7 +299,7 @@ def open_session(
         return git_user(url, option=provider, environ=environ)
 
     with Repository.open(
-        sourcedir, token=token_for, user=git_user_for, environ=environ, trust=bool(runner.runner)
+        sourcedir, token=token_for, user=git_user_for, environ=environ, trust=bool(runner.NAME)
     ) as repository:
 
         def connect(config: Config) -> Provider:
@@ -324,7 +325,7 @@ def open_session(
         yield Session(
             repository=repository,
             connect=connect,
-            context=runner,
+            context=context,
             monotonic=time.monotonic,
             sleep=time.sleep,
             note=terminal.note,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_promotion.ci import CIContext, annotation, conceal, context, output_limit, publish
+from gitops_promotion.ci import CIContext, azure
 from gitops_promotion.errors import Fault, UsageError
 
 A, B = "a" * 40, "b" * 40
@@ -25,7 +25,7 @@ def nothing_is_read(path: str) -> str:
 
 
 def test_a_push_on_azure_has_a_branch_and_no_range() -> None:
-    assert context(AZURE, nothing_is_read) == CIContext(
+    assert azure.context(AZURE, nothing_is_read) == CIContext(
         runner="azure", event="push", head_branch="main", head_sha=A, run_url=AZURE_URL
     )
 
@@ -34,7 +34,7 @@ def test_a_push_on_azure_has_a_branch_and_no_range() -> None:
     ("reason", "event"), [("BatchedCI", "push"), ("Schedule", "schedule"), ("Manual", "manual"), ("", "")]
 )
 def test_the_reason_of_a_build_on_azure_is_its_event(reason: str, event: str) -> None:
-    assert context({**AZURE, "BUILD_REASON": reason}, nothing_is_read).event == event
+    assert azure.context({**AZURE, "BUILD_REASON": reason}, nothing_is_read).event == event
 
 
 def test_b20_a_pull_request_on_azure_is_its_own_head_and_not_the_runners_merge() -> None:
@@ -55,12 +55,12 @@ def test_b20_a_pull_request_on_azure_is_its_own_head_and_not_the_runners_merge()
         pull_request=5,
         run_url=AZURE_URL,
     )
-    assert context(environ, nothing_is_read) == expected
-    assert context({**environ, "SYSTEM_PULLREQUEST_ISFORK": "True"}, nothing_is_read).foreign is True
+    assert azure.context(environ, nothing_is_read) == expected
+    assert azure.context({**environ, "SYSTEM_PULLREQUEST_ISFORK": "True"}, nothing_is_read).foreign is True
     # An Azure pipeline for a repository on GitHub: a bare branch, and the number people see beside an internal id.
     environ["SYSTEM_PULLREQUEST_SOURCEBRANCH"] = "promote/apps-web"
     environ |= {"SYSTEM_PULLREQUEST_PULLREQUESTID": "123456789", "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER": "5"}
-    assert context(environ, nothing_is_read) == expected
+    assert azure.context(environ, nothing_is_read) == expected
 
 
 def test_a_macro_that_azure_did_not_expand_counts_as_absent() -> None:
@@ -69,7 +69,7 @@ def test_a_macro_that_azure_did_not_expand_counts_as_absent() -> None:
         "SYSTEM_PULLREQUEST_SOURCEBRANCH": "$(System.PullRequest.SourceBranch)",
         "SYSTEM_PULLREQUEST_PULLREQUESTID": "$(System.PullRequest.PullRequestId)",
     }
-    assert context(environ, nothing_is_read) == context(AZURE, nothing_is_read)
+    assert azure.context(environ, nothing_is_read) == azure.context(AZURE, nothing_is_read)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_a_value_of_azure_that_cannot_be_is_named(name: str, value: str) -> None
         environ.setdefault("SYSTEM_PULLREQUEST_SOURCEBRANCH", "refs/heads/promote/x")
         environ.setdefault("SYSTEM_PULLREQUEST_PULLREQUESTID", "5")
     with pytest.raises(UsageError, match=f"^{name} is "):
-        context(environ, nothing_is_read)
+        azure.context(environ, nothing_is_read)
 
 
 ANN = {"BUILD_REQUESTEDFOR": "Ann Lee", "BUILD_REQUESTEDFOREMAIL": "ann@example.org"}
 
 
 def actor(**more: str) -> str:
-    return context({**AZURE, **more}, nothing_is_read).actor
+    return azure.context({**AZURE, **more}, nothing_is_read).actor
 
 
 @pytest.mark.parametrize("reason", ["Manual", "IndividualCI", "PullRequest", "ResourceTrigger"])
@@ -134,16 +134,16 @@ def test_an_actor_on_azure_that_no_account_can_have_is_refused(name: str) -> Non
 
 def test_a_run_url_needs_all_its_parts() -> None:
     for name in ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID"):
-        assert context({**AZURE, name: ""}, nothing_is_read).run_url == ""
+        assert azure.context({**AZURE, name: ""}, nothing_is_read).run_url == ""
 
 
 def test_a_run_that_a_person_starts_on_a_pull_requests_merge_knows_its_number_only() -> None:
     environ = {**AZURE, "BUILD_REASON": "Manual", "BUILD_SOURCEBRANCH": "refs/pull/5/merge"}
-    assert context(environ, nothing_is_read) == CIContext(
+    assert azure.context(environ, nothing_is_read) == CIContext(
         runner="azure", event="manual", pull_request=5, run_url=AZURE_URL
     )
     with pytest.raises(UsageError, match=r"^BUILD_SOURCEBRANCH is '0'"):
-        context({**environ, "BUILD_SOURCEBRANCH": "refs/pull/0/merge"}, nothing_is_read)
+        azure.context({**environ, "BUILD_SOURCEBRANCH": "refs/pull/0/merge"}, nothing_is_read)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_a_pipeline_of_another_kind_of_repository_has_no_branch_and_no_commit(
 ) -> None:
     environ = {**AZURE, "BUILD_SOURCEBRANCH": branch, "BUILD_SOURCEVERSION": version}
     with pytest.raises(UsageError, match=r"^BUILD_SOURCEVERSION is "):
-        context(environ, nothing_is_read)
-    found = context({**environ, "BUILD_REPOSITORY_PROVIDER": provider}, nothing_is_read)
+        azure.context(environ, nothing_is_read)
+    found = azure.context({**environ, "BUILD_REPOSITORY_PROVIDER": provider}, nothing_is_read)
     assert found == CIContext(runner="azure", event="push", run_url=AZURE_URL)
 
 
@@ -194,41 +194,41 @@ HOSTILE = [
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_no_value_can_end_itself_and_give_another_command(value: str) -> None:
-    published = publish(AZURE, outputs={"message": value}, summary="x", nonce=lambda: "n")
+    published = azure.publish(AZURE, outputs={"message": value}, summary="x", nonce=lambda: "n")
     assert [read_command(line) for line in published.commands] == [
         ("task.setvariable", {"variable": "message", "isOutput": "true"}, value),
         ("task.setvariable", {"variable": "gitops_promotion_message"}, value),
     ]
-    assert read_command(annotation(AZURE, "error", value, value)) == (
+    assert read_command(azure.annotation("error", value, value)) == (
         "task.logissue",
         {"type": "error"},
         f"{value}: {value}",
     )
     # The agent leaves out properties without a value; no file has an empty name.
     place = {"sourcepath": f"{value}.yaml", "linenumber": "7"}
-    assert read_command(annotation(AZURE, "error", value, value, Fault(f"{value}.yaml", 7, value))) == (
+    assert read_command(azure.annotation("error", value, value, Fault(f"{value}.yaml", 7, value))) == (
         "task.logissue",
         {"type": "error", **place},
         f"{value}: {value}",
     )
-    assert read_command(conceal(AZURE, value)) == ("task.setsecret", {}, value)
+    assert read_command(azure.conceal(value)) == ("task.setsecret", {}, value)
 
 
 def test_an_agent_that_does_not_decode_percents_sees_no_command_either() -> None:
     # DECODE_PERCENTS=false, and agents before 2.179: `%AZP25` stays as it is.
-    line = annotation(AZURE, "warning", "t", "50%0A##vso[task.complete]%5D")
+    line = azure.annotation("warning", "t", "50%0A##vso[task.complete]%5D")
     assert line.count("##vso[") == 2
     assert line.startswith("##vso[task.logissue type=warning]t: 50%AZP250A##vso[task.complete%5D%AZP255D")
 
 
 def test_there_is_no_notice() -> None:
-    assert annotation(AZURE, "notice", "t", "x") == ""
+    assert azure.annotation("notice", "t", "x") == ""
 
 
 def test_an_output_is_no_longer_than_an_environment_variable_may_be() -> None:
-    assert output_limit(AZURE) < 32_767 - len("GITOPS_PROMOTION_OUTCOMES=")
-    line, _ = publish(AZURE, outputs={"message": "x" * 200_000}, summary="", nonce=lambda: "n").commands
-    assert len(read_command(line)[2]) == output_limit(AZURE)
+    assert 32_767 - len("GITOPS_PROMOTION_OUTCOMES=") > azure.OUTPUT_LIMIT
+    line, _ = azure.publish(AZURE, outputs={"message": "x" * 200_000}, summary="", nonce=lambda: "n").commands
+    assert len(read_command(line)[2]) == azure.OUTPUT_LIMIT
 
 
 def test_the_summary_is_a_file_of_its_own_that_the_agent_is_told_to_upload(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_the_summary_is_a_file_of_its_own_that_the_agent_is_told_to_upload(tmp_p
     nonces = iter(("1" * 32, "2" * 32))
     texts = []
     for summary in ("| a \udc80 |\n", "| b |\n"):
-        (line,) = publish(environ, outputs={}, summary=summary, nonce=lambda: next(nonces)).commands
+        (line,) = azure.publish(environ, outputs={}, summary=summary, nonce=lambda: next(nonces)).commands
         name, _, path = read_command(line)
         assert name == "task.uploadsummary"
         assert Path(path).suffix == ".md"
@@ -247,14 +247,14 @@ def test_the_summary_is_a_file_of_its_own_that_the_agent_is_told_to_upload(tmp_p
 
 def test_a_folder_that_is_not_to_be_had_is_a_warning_and_outputs_are_set_all_the_same(tmp_path: Path) -> None:
     environ = {**AZURE, "AGENT_TEMPDIRECTORY": str(tmp_path / "gone")}
-    published = publish(environ, outputs={"tag": "1"}, summary="x", nonce=lambda: "n")
+    published = azure.publish(environ, outputs={"tag": "1"}, summary="x", nonce=lambda: "n")
     (warning,) = published.warnings
     assert warning.startswith("AGENT_TEMPDIRECTORY ")
-    assert warning.endswith("(No such file or directory): mount the agent's folders where this runs")
+    assert warning.endswith("(No such file or directory): mount the agent's folders in this step")
     assert len(published.commands) == 2
 
 
 @pytest.mark.parametrize("folder", ["", "$(Agent.TempDirectory)"])
 def test_without_a_folder_there_is_no_summary(folder: str) -> None:
-    published = publish({**AZURE, "AGENT_TEMPDIRECTORY": folder}, outputs={}, summary="x", nonce=lambda: "n")
+    published = azure.publish({**AZURE, "AGENT_TEMPDIRECTORY": folder}, outputs={}, summary="x", nonce=lambda: "n")
     assert (published.commands, published.warnings) == ((), ())

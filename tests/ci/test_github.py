@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gitops_promotion.ci import CIContext, Published, annotation, conceal, context, publish, wishes
+from gitops_promotion.ci import CIContext, Published, github, runner, shell
 from gitops_promotion.errors import Fault, UsageError
 
 A, B, ZERO = "a" * 40, "b" * 40, "0" * 40
@@ -39,7 +39,7 @@ def on_github(event: str, payload: object = None, **more: str) -> CIContext:
         assert path == "event.json"
         return payload if isinstance(payload, str) else json.dumps(payload)
 
-    return context({**GITHUB, "GITHUB_EVENT_NAME": event, **more}, nothing_is_read if payload is None else read)
+    return github.context({**GITHUB, "GITHUB_EVENT_NAME": event, **more}, nothing_is_read if payload is None else read)
 
 
 def changed(document: Mapping[str, Any], path: str, value: object) -> dict[str, Any]:
@@ -49,7 +49,8 @@ def changed(document: Mapping[str, Any], path: str, value: object) -> dict[str, 
 
 
 def test_a_shell_says_nothing() -> None:
-    assert context({"HOME": "/root", "GITHUB_SHA": A}, nothing_is_read) == CIContext()
+    environ = {"HOME": "/root", "GITHUB_SHA": A}
+    assert runner(environ).context(environ, nothing_is_read) == CIContext()
 
 
 # GitHub
@@ -144,23 +145,23 @@ def test_an_actor_that_no_account_can_have_is_refused(name: str) -> None:
 # What a dispatch asks for
 
 
-def wished(event: str, payload: object, **more: str) -> dict[str, str]:
-    return wishes({**GITHUB, "GITHUB_EVENT_NAME": event, **more}, lambda _: json.dumps(payload))
+def inputs_of(event: str, payload: object, **more: str) -> dict[str, str]:
+    return github.inputs({**GITHUB, "GITHUB_EVENT_NAME": event, **more}, lambda _: json.dumps(payload))
 
 
 @pytest.mark.parametrize(("event", "key"), [("repository_dispatch", "client_payload"), ("workflow_dispatch", "inputs")])
 def test_a_dispatch_may_name_group_app_and_tag(event: str, key: str) -> None:
     sent = {"group": "webshop", "app": "webui", "tag": "1.10", "feature": "x", "built_at": 5}
-    assert wished(event, {key: sent}) == {"group": "webshop", "app": "webui", "tag": "1.10"}
-    assert wished(event, {key: {"app": "webui", "tag": None, "group": ""}}) == {"app": "webui"}
-    assert wished(event, {key: None}) == {}
-    assert wished(event, {}) == {}
+    assert inputs_of(event, {key: sent}) == {"group": "webshop", "app": "webui", "tag": "1.10"}
+    assert inputs_of(event, {key: {"app": "webui", "tag": None, "group": ""}}) == {"app": "webui"}
+    assert inputs_of(event, {key: None}) == {}
+    assert inputs_of(event, {}) == {}
 
 
 @pytest.mark.parametrize("value", [1.1, 5, True, ["1.0"], {"a": "b"}, [], 0])
 def test_a_tag_that_is_no_string_is_refused_and_not_made_one(value: object) -> None:
     with pytest.raises(UsageError) as caught:
-        wished("repository_dispatch", {"client_payload": {"tag": value}})
+        inputs_of("repository_dispatch", {"client_payload": {"tag": value}})
     text = str(caught.value)
     assert text.startswith("client_payload.tag of the event file 'event.json' is ")
     assert text.endswith("not a string: send it in quotes, or give --tag")
@@ -169,19 +170,20 @@ def test_a_tag_that_is_no_string_is_refused_and_not_made_one(value: object) -> N
 @pytest.mark.parametrize("payload", [5, ["group"], True])
 def test_a_payload_that_is_no_object_is_refused(payload: object) -> None:
     with pytest.raises(UsageError, match=r"^client_payload\.group of the event file"):
-        wished("repository_dispatch", {"client_payload": payload})
+        inputs_of("repository_dispatch", {"client_payload": payload})
 
 
-def test_only_a_dispatch_on_github_is_read_for_wishes() -> None:
+def test_only_a_dispatch_on_github_has_inputs() -> None:
     for event in ("push", "pull_request", "schedule", "status", ""):
-        assert wishes({**GITHUB, "GITHUB_EVENT_NAME": event}, nothing_is_read) == {}
-    assert wishes({"GITHUB_EVENT_NAME": "repository_dispatch"}, nothing_is_read) == {}
-    assert wishes({"TF_BUILD": "True", "GITHUB_EVENT_NAME": "repository_dispatch"}, nothing_is_read) == {}
+        assert github.inputs({**GITHUB, "GITHUB_EVENT_NAME": event}, nothing_is_read) == {}
+    for environ in ({}, {"TF_BUILD": "True"}):
+        environ["GITHUB_EVENT_NAME"] = "repository_dispatch"
+        assert runner(environ).inputs(environ, nothing_is_read) == {}
 
 
 def test_a_long_hostile_value_is_shown_short_and_on_one_line() -> None:
     with pytest.raises(UsageError) as caught:
-        wished("repository_dispatch", {"client_payload": {"tag": ["\n::set-output name=result::passed"] * 1000}})
+        inputs_of("repository_dispatch", {"client_payload": {"tag": ["\n::set-output name=result::passed"] * 1000}})
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
 
@@ -235,7 +237,7 @@ def test_no_value_can_end_itself_and_set_another_output(value: str, tmp_path: Pa
     guesses = iter(["end-1", "end-2", "end-3"])
     environ = {**GITHUB, "GITHUB_OUTPUT": str(file)}
     outputs = {"result": "refused", "message": value, "tag": "1.0"}
-    assert publish(environ, outputs=outputs, summary="", nonce=lambda: next(guesses)) == Published()
+    assert github.publish(environ, outputs=outputs, summary="", nonce=lambda: next(guesses)) == Published()
     expected = value.replace("\udc80", "\\udc80")
     with file.open(encoding="utf-8", newline="") as opened:
         assert read_outputs(opened.read()) == {"before": "kept", "result": "refused", "message": expected, "tag": "1.0"}
@@ -245,19 +247,20 @@ def test_the_summary_is_appended_and_a_file_that_is_not_to_be_had_is_a_warning(t
     file = tmp_path / "summary"
     file.write_text("# Mine\n")
     environ = {**GITHUB, "GITHUB_OUTPUT": str(tmp_path / "gone" / "output"), "GITHUB_STEP_SUMMARY": str(file)}
-    (warning,) = publish(environ, outputs={"tag": "1"}, summary="| a |\n", nonce=lambda: "n").warnings
+    (warning,) = github.publish(environ, outputs={"tag": "1"}, summary="| a |\n", nonce=lambda: "n").warnings
     assert warning.startswith("GITHUB_OUTPUT ")
-    assert warning.endswith("(No such file or directory): mount the runner's files where this runs")
+    assert warning.endswith("(No such file or directory): mount the runner's files in this step")
     assert file.read_text() == "# Mine\n| a |\n"
 
 
 def test_without_the_runner_or_its_files_nothing_is_written(tmp_path: Path) -> None:
     file = tmp_path / "output"
     for environ in ({"GITHUB_OUTPUT": str(file)}, {"TF_BUILD": "True", "GITHUB_OUTPUT": str(file)}, GITHUB):
-        assert publish(environ, outputs={"tag": "1"}, summary="x", nonce=lambda: "n").warnings == ()
+        published = runner(environ).publish(environ, outputs={"tag": "1"}, summary="x", nonce=lambda: "n")
+        assert published.warnings == ()
         assert not file.exists()
-    assert annotation({}, "error", "title", "text") == ""
-    assert conceal({}, "secret") == ""
+    assert shell.annotation("error", "title", "text") == ""
+    assert shell.conceal("secret") == ""
 
 
 def read_command(line: str) -> tuple[str, dict[str, str], str]:
@@ -289,16 +292,16 @@ def read_command(line: str) -> tuple[str, dict[str, str], str]:
     ],
 )
 def test_an_annotation_says_its_text_and_nothing_else(text: str) -> None:
-    line = annotation(GITHUB, "warning", text, text)
+    line = github.annotation("warning", text, text)
     assert len(line.splitlines()) == 1
     assert read_command(line) == ("warning", {"title": text}, text)
-    line = annotation(GITHUB, "error", text, text, Fault(text, 7, text))
+    line = github.annotation("error", text, text, Fault(text, 7, text))
     assert len(line.splitlines()) == 1
     assert read_command(line) == ("error", {"file": text, "line": "7", "title": text}, text)
 
 
 def test_an_annotation_of_a_whole_file_is_at_its_first_line() -> None:
-    line = annotation(GITHUB, "error", "t", "x", Fault("gitops-promotion.yaml", 0, "x"))
+    line = github.annotation("error", "t", "x", Fault("gitops-promotion.yaml", 0, "x"))
     assert line == "::error file=gitops-promotion.yaml,line=1,title=t::x"
 
 
@@ -326,7 +329,7 @@ def test_a_malformed_event_is_one_clear_line(payload: object, words: str) -> Non
         on_github("push", payload)
     text = str(caught.value)
     assert words in text
-    assert text.endswith("or clear GITHUB_ACTIONS and TF_BUILD to run as in a shell")
+    assert text.endswith("or clear GITHUB_ACTIONS to run as in a shell")
     assert text.isprintable()
     assert len(text) < 400
 
@@ -365,12 +368,12 @@ def test_a_missing_event_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match=r"gone\.json' cannot be read \(No such file or directory\): mount it here, or "
     ):
-        context(environ, read)
+        github.context(environ, read)
     (tmp_path / "gone.json").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="is not JSON"):
-        context(environ, read)
-    with pytest.raises(UsageError, match=r"GITHUB_EVENT_PATH is not set: hand it to this step, or "):
-        context({**environ, "GITHUB_EVENT_PATH": ""}, nothing_is_read)
+        github.context(environ, read)
+    with pytest.raises(UsageError, match=r"GITHUB_EVENT_PATH is not set: pass it on to this step, or "):
+        github.context({**environ, "GITHUB_EVENT_PATH": ""}, nothing_is_read)
 
 
 def test_a_run_url_needs_all_its_parts() -> None:

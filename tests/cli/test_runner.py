@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,10 +53,12 @@ def outputs(tmp_path: Path) -> dict[str, str]:
     return found
 
 
-def commands(text: str) -> list[str]:
-    """What a runner would obey in a log: GitHub's two forms and Azure's."""
+def commands(text: str, runner: str = "github") -> list[str]:
+    """Return the lines of a log that hold a command which the runner obeys."""
     lines = text.replace("\r", "\n").split("\n")
-    return [line for line in lines if line.lstrip().startswith("::") or "##[" in line or "##vso" in line.lower()]
+    if runner == "github":
+        return [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
+    return [line for line in lines if "##[" in line or "##vso" in line.lower()]
 
 
 def test_a_step_gets_outputs_a_summary_and_an_annotation(step: Callable[..., Any], tmp_path: Path) -> None:
@@ -206,21 +207,22 @@ def test_no_manifest_can_give_the_runner_a_command(text: str, step: Callable[...
         assert commands(out + err) == []
 
 
-@pytest.mark.parametrize("runner", ["github", "azure"])
+@pytest.mark.parametrize("runner", [ci.github, ci.azure], ids=["github", "azure"])
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_a_terminal_prints_is_a_command_in_ci(
-    text: str, runner: str, capsys: pytest.CaptureFixture[str]
+    text: str, runner: ci.Runner, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal = Terminal(verbose=True, runner=runner)
+    terminal = Terminal(verbose=True, obeys=runner.OBEYS)
     terminal.result(text + "\n")
     terminal.note(text)
     terminal.detail(text)
     terminal.error(text)
     terminal.progress((text,), 5)
     printed = capsys.readouterr()
-    assert commands(printed.out + printed.err) == []
-    terminal.command("::error::ours", always=True)
-    assert commands(capsys.readouterr().err) == ["::error::ours"]
+    assert commands(printed.out + printed.err, runner.NAME) == []
+    own = runner.annotation("error", "title", "text")
+    terminal.command(own, always=True)
+    assert commands(capsys.readouterr().err, runner.NAME) == [own]
 
 
 def test_a_shell_sees_every_text_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,7 +248,7 @@ def test_what_a_provider_logs_is_masked_and_no_command(
 ) -> None:
     import logging
 
-    terminal = Terminal(runner="github", secrets=("tok-3n",))
+    terminal = Terminal(obeys=ci.github.OBEYS, secrets=("tok-3n",))
     with terminal.hearing():
         logging.getLogger("gitops_promotion.providers.local").warning("left out %s\n::error::x", "tok-3n")
     assert capsys.readouterr().err == "warning: left out ***\n: :error::x\n"
@@ -264,7 +266,8 @@ def test_what_a_provider_logs_is_masked_and_no_command(
 def test_a_secret_made_at_run_time_is_told_to_the_runner_and_shown_to_nobody_else(
     environ: dict[str, str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal = Terminal(runner=ci.runner(environ), conceal=partial(ci.conceal, environ))
+    runner = ci.runner(environ)
+    terminal = Terminal(obeys=runner.OBEYS, conceal=runner.conceal)
     terminal.hide("tok-3n%", made=True)
     terminal.hide("given", made=False)
     terminal.note("it is tok-3n% and given")

@@ -52,15 +52,10 @@ def _or_of_the_event(**values: str) -> dict[str, str]:
 
     if all(values.values()):
         return values
-    event = ci.wishes(os.environ, lambda path: Path(path).read_text(encoding="utf-8"))
+    runner = ci.runner(os.environ)
+    event = runner.inputs(os.environ, lambda path: Path(path).read_text(encoding="utf-8"))
     values = {name: value or event.get(name, "") for name, value in values.items()}
     if missing := [f"--{name}" for name, value in values.items() if not value]:
-        if ci.runner(os.environ) == "azure":
-            ways = "; an empty variable or parameter counts as not given"
-        else:
-            ways = (
-                ", or run it on a repository_dispatch (client_payload) or workflow_dispatch (inputs) that names group, "
-                "app and tag"
-            )
-        raise UsageError(f"{' and '.join(missing)} missing: give {'it' if len(missing) == 1 else 'them'}{ways}")
+        them = "it" if len(missing) == 1 else "them"
+        raise UsageError(f"{' and '.join(missing)} missing: give {them}{runner.INPUTS_ADVICE}")
     return values
