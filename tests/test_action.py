@@ -5,10 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
 from gitops_promotion import action, cli
@@ -205,9 +208,70 @@ def test_base_images_are_named_by_exact_tags() -> None:
     assert all(re.fullmatch(r"[a-z/]+:\d+\.\d+-[a-z-]+(@sha256:[0-9a-f]{64})?", image) for image in images), images
 
 
+def test_a_release_names_the_base_images_by_digest(tmp_path: Path) -> None:
+    (script,) = re.findall(r"- name: Name the base images by digest\n        run: \|\n((?: {10}.*\n)+)", RELEASE)
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text('#!/bin/sh\necho "$*" >>calls\n[ -z "$DIGEST" ] || printf "sha256:%064d\\n" "$(wc -l <calls)"\n')
+    docker.chmod(0o755)
+    environ = {"PATH": f"{docker.parent}{os.pathsep}{os.environ['PATH']}"}
+    command = ["bash", "-eo", "pipefail", "-c", script]
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environ | {"DIGEST": ""}, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, "gave no digest of golang:" in run.stdout) == (1, True), run
+    assert (tmp_path / "Dockerfile").read_text() == DOCKERFILE
+
+    (tmp_path / "calls").unlink()
+    subprocess.run(command, cwd=tmp_path, env=environ | {"DIGEST": "1"}, check=True)
+    pinned = (tmp_path / "Dockerfile").read_text()
+    images = re.findall(r"^FROM (?:--platform=\S+ )?(\S+)(?: AS \w+)?$", pinned, re.MULTILINE)
+    digests = ["@sha256:" + f"{number:064d}" for number in (1, 2, 2)]
+    bases = re.findall(r"^FROM (?:--platform=\S+ )?(\S+)", DOCKERFILE, re.MULTILINE)
+    assert images == [base + digest for base, digest in zip(bases, digests, strict=True)]
+    assert re.sub(r"@sha256:[0-9]{64}", "", pinned) == DOCKERFILE, "nothing else changes"
+
+
+@pytest.mark.parametrize("name", ["image", "build"])
+def test_everything_that_the_image_installs_has_hashes(name: str) -> None:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    entries = re.findall(
+        r"^([a-z0-9-]+)==([\w.]+) \\\n((?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE
+    )
+    comments = re.findall(r"^#.*\n", text, re.MULTILINE)
+    assert "".join(comments) + "".join(f"{n}=={version} \\\n{hashes}" for n, version, hashes in entries) == text
+    installs = re.findall(
+        rf"pip (?:--python \S+ )?install (.*?) -r requirements/{name}\.txt", DOCKERFILE.replace("\\\n", "")
+    )
+    assert [{"--require-hashes", "--no-deps", "--only-binary=:all:"} <= set(line.split()) for line in installs] == [
+        True
+    ]
+
+
+def test_nothing_else_of_the_image_comes_from_a_registry_of_packages() -> None:
+    lines = re.findall(r"python -m pip .*", DOCKERFILE.replace("\\\n", ""))
+    steps = [step for line in lines for step in line.split(" && ")]
+    assert len(steps) == 5
+    for step in steps:
+        if "venv" not in step:
+            assert ("--require-hashes" in step) != (
+                "--no-index --no-build-isolation" in step or "--no-index /" in step
+            ), step
+
+
+def test_the_image_has_every_dependency_of_the_package_in_a_version_that_it_accepts() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    versions = dict(
+        re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements" / "image.txt").read_text(), re.MULTILINE)
+    )
+    for dependency in map(Requirement, project["dependencies"]):
+        assert dependency.specifier.contains(versions[canonicalize_name(dependency.name)], prereleases=True), dependency
+
+
 def test_the_image_is_given_all_that_the_package_is_made_of() -> None:
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert let_in == {"gitops_promotion", "pyproject.toml", "README.md", "LICENSE"}
+    assert let_in == {"gitops_promotion", "pyproject.toml", "requirements", "README.md", "LICENSE"}
 
 
 def test_a_release_finds_the_line_that_it_names_its_image_in() -> None:
