@@ -86,7 +86,7 @@ class EnvironmentBuilder:
     ) -> None:
         """Build with a copy's edits and compare with the environment before. Raises what `build_with_copy` raises."""
         after = self.build_with_copy(edits)
-        if problem := proof.of_copy(before, after, copy, originals):
+        if problem := proof.problem_with_copy(before, after, copy, originals):
             advice = self._advice(problem, edits, copy)
             raise ManifestError(f"{self.folder.path} with the copy would be wrong: {problem}{advice}")
 
@@ -97,18 +97,21 @@ class EnvironmentBuilder:
         except KustomizeError:
             # A copy that no longer fits its environment must still be removable.
             before = None
-        if problem := proof.of_removal(before, self.build(edits), features):
-            raise ManifestError(f"{self.folder.path} without the copy would be wrong: {problem}")
+        if problem := proof.problem_with_removal(before, self.build(edits), features):
+            advice = problem.advice or "take the copy's entries out by hand"
+            raise ManifestError(f"{self.folder.path} without the copy would be wrong: {problem}: {advice}")
 
     def _advice(self, problem: proof.Problem, edits: Mapping[str, bytes | None], copy: Copy) -> str:
-        """Return the end of the message about a problem, with the entry of the kustomization that causes it."""
+        """Return the end of the message about a problem: the next step, and the entry that causes the problem."""
+        if problem.advice:
+            return f": {problem.advice}"
         intended = next((obj for obj in copy.objects if obj.id == problem.id), None)
         root = self.folder.edited(edits).kustomization
         if root is None or intended is None or not problem.path:
-            return f"; rename the object in conflict, {_OVERWRITE}"
+            return f": change that object, {_OVERWRITE}"
         if entry := self._entry_without_which(edits, lambda objects: _agrees(intended, problem.path, objects)):
             return f": {entry} also applies to the copy; narrow its target, {_OVERWRITE}"
-        return f"; a base, component or patch that {root} includes changes it; narrow its target, {_OVERWRITE}"
+        return f": a file that {root} includes also applies to the copy; narrow its target, {_OVERWRITE}"
 
     def _entry_without_which(
         self, edits: Mapping[str, bytes | None], is_right: Callable[[Sequence[Object]], bool]
@@ -127,5 +130,5 @@ class EnvironmentBuilder:
 
 def _agrees(intended: Object, path: str, objects: Sequence[Object]) -> bool:
     """Return True if the object is among these and has the intended value at a path."""
-    built = next((obj for obj in objects if obj.id == intended.id), None)
-    return built is not None and path not in differences(intended.content, built.content)
+    rendered = next((obj for obj in objects if obj.id == intended.id), None)
+    return rendered is not None and path not in differences(intended.content, rendered.content)

@@ -8,9 +8,9 @@ from gitops_promotion.core import due, markers
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.config import Application
 from gitops_promotion.core.feature import probe
-from gitops_promotion.core.feature.copy import Copy, CopyRequest, make
+from gitops_promotion.core.feature.copy import Copy, CopyRequest, make_copy
 from gitops_promotion.core.feature.folder import Edits
-from gitops_promotion.core.feature.selection import choose
+from gitops_promotion.core.feature.selection import select
 from gitops_promotion.core.markers.scan import mentions
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.names import check_name
@@ -111,14 +111,14 @@ def prove_copy(
         )
     without_copy = folder.without([request.subfolder])
     before = builder.build(without_copy)
-    selected = choose(before, request.selector, folder.path)
+    selection = select(before, request.selector, folder.path)
     folder_before = folder.edited(without_copy)
     probe_tag = dict(set_probe_tag(folder_before.files))
-    draft = folder_before.edited(probe_tag).with_subfolder(probe.FOLDER, probe.draft(selected, request))
+    draft = folder_before.edited(probe_tag).with_subfolder(probe.FOLDER, probe.draft(selection, request))
     probed = builder.build_with_copy({**without_copy, **probe_tag, **draft})
-    copy = make(selected, request, probe.read(selected, request, probed, folder.label_sources()))
+    copy = make_copy(selection, request, probe.read(selection, request, probed, folder.label_sources()))
     edits = folder.with_copy(request.subfolder, copy)
-    builder.check_copy(edits, before, copy, selected.copied)
+    builder.check_copy(edits, before, copy, selection.copied)
     return edits, copy
 
 
@@ -174,8 +174,8 @@ def _set_probe_tag(
 ) -> Mapping[str, bytes]:
     """Return the edits to these files that set the application's markers to `probe.TAG`."""
     marked = {path: files[path] for path in session.files(request.group, request.environment) if path in files}
-    where = f"{builder.folder.path} on {session.base}"
-    return markers.set_tag(marked, group=request.group, app=request.app, tag=probe.TAG, where=where).edits
+    location = f"{builder.folder.path} on {session.base}"
+    return markers.set_tag(marked, group=request.group, app=request.app, tag=probe.TAG, where=location).edits
 
 
 def _withdraw(session: Session, request: Request) -> Outcome:
@@ -221,13 +221,13 @@ def _refuse_ambiguous(session: Session, group: str, app: str, feature: str) -> N
         for other_app in apps:
             if (other_group, other_app) == (group, app):
                 continue
-            same = _feature_of_other(f"{group}-{app}-", f"{other_group}-{other_app}-", feature)
-            if share_folder and not same:
-                same = _feature_of_other(f"{app}-", f"{other_app}-", feature)
-            if same:
+            same_feature = _feature_of_other(f"{group}-{app}-", f"{other_group}-{other_app}-", feature)
+            if share_folder and not same_feature:
+                same_feature = _feature_of_other(f"{app}-", f"{other_app}-", feature)
+            if same_feature:
                 raise UsageError(
-                    f"feature {feature!r} of {group}/{app} and feature {same!r} of {other_group}/{other_app} would "
-                    "share a folder or a branch: choose another name for the feature, or rename an application"
+                    f"feature {feature!r} of {group}/{app} and feature {same_feature!r} of {other_group}/{other_app} "
+                    "would share a folder or a branch: choose another name for the feature, or rename an application"
                 )
 
 

@@ -1,38 +1,53 @@
-"""From what is rendered of an application to the objects, and the files, of its copy."""
+"""The copy of an application: its objects as the environment must render them, and the files that make it do so."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gitops_promotion.core.feature import kinds
-from gitops_promotion.core.feature.hosts import INGRESS, ISTIO_GATEWAY, ROUTES, Hosts, admits
-from gitops_promotion.core.feature.kinds import KINDS, POD_REFERENCES, POD_SELECTIONS, SECRET, SERVICE, full_type
+from gitops_promotion.core.feature.hosts import INGRESS, ISTIO_GATEWAY, ROUTES, Hosts, Renames, admits
+from gitops_promotion.core.feature.kinds import KINDS, POD_SELECTORS, SECRET
 from gitops_promotion.core.feature.kustomization import Image
-from gitops_promotion.core.feature.labels import POLICIES, Relabelling, Target, kind_of, relabel, selectings, targets
+from gitops_promotion.core.feature.labels import (
+    POLICIES,
+    FixedLabels,
+    Relabelling,
+    Target,
+    relabel,
+    rules_of,
+    selectors,
+    targets,
+)
 from gitops_promotion.core.feature.manifests import Id, Object, Value, text, write
 from gitops_promotion.core.feature.names import FEATURE_LABEL, suffixed
 from gitops_promotion.core.feature.paths import containers, first, pod_templates, slots
 from gitops_promotion.core.feature.per_kind import adjust, drop_origins, issues_certificates
-from gitops_promotion.core.feature.selection import SelectedObjects
+from gitops_promotion.core.feature.references import references
+from gitops_promotion.core.feature.selection import GENERATED_NAME, Selection
 from gitops_promotion.core.tags import ImageReference, Tag
 from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import ManifestError
 
 Container = tuple[Id, str]
-"""A container of an object, by the object's id and its own name."""
+"""A container, by the id of its object and its own name."""
 
 _EXTERNAL_SECRET = "external-secrets.io/ExternalSecret"  # noqa: S105  a kind
 _CERTIFICATE = "cert-manager.io/Certificate"
-_TLS = {
+_TLS_SECRETS = {
     INGRESS: "spec.tls[].secretName",
     kinds.GATEWAY: "spec.listeners[].tls.certificateRefs[].name",
     ISTIO_GATEWAY: "spec.servers[].tls.credentialName",
 }
+# Fields with the name of a Secret that a controller creates for the object.
+_CREATED_SECRETS = {_EXTERNAL_SECRET: "spec.target.name", _CERTIFICATE: "spec.secretName"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyRequest:
-    """What is asked for: this feature of an application, at this tag, in this folder of the environment's."""
+    """A feature of an application at a tag, and the subfolder of the environment's folder for its copy.
+
+    `selector` are the labels of the application.
+    """
 
     feature: str
     tag: Tag
@@ -42,26 +57,23 @@ class CopyRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transformations:
-    """What the environment's kustomization does to everything it holds, and whose image each container runs.
+    """What the environment's kustomization does to the objects in it.
 
-    `names` has what it puts before and behind a name; `fixed` the labels it sets on pods and selectors, `set_back`
-    those it sets on objects, `setters` where it says so; `images` the images it replaces; `own` the containers whose
-    image is the application's.
+    `affixes` are the prefix and the suffix that it adds to a name, by object; `images` the images that it replaces;
+    `labels` the labels that it sets. `own_containers` are those that run the application's image.
     """
 
-    names: Mapping[Id, tuple[str, str]] = field(default_factory=dict)
-    fixed: frozenset[str] = frozenset()
-    set_back: frozenset[str] = frozenset()
-    setters: Mapping[str, str] = field(default_factory=dict)
+    affixes: Mapping[Id, tuple[str, str]] = field(default_factory=dict)
+    labels: FixedLabels = field(default_factory=FixedLabels)
     images: frozenset[str] = frozenset()
-    own: frozenset[Container] = frozenset()
+    own_containers: frozenset[Container] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """A copy: `objects` as the environment must give them, its `files` by name, and the entries of `images:`.
+    """A copy: `objects` as the environment must render them, its `files` by name, and its entries of `images:`.
 
-    `url` is where it is reached, and `pattern` the same with `<feature>`; "" where it has no host.
+    `notes` are remarks for people. `url` is the address, and `pattern` the same with `<feature>`; "" without a host.
     """
 
     objects: tuple[Object, ...]
@@ -72,261 +84,253 @@ class Copy:
     pattern: str
 
 
-def names_of(template: dict[str, Value]) -> Iterator[tuple[str, dict[str, Value]]]:
+def named_containers(template: dict[str, Value]) -> Iterator[tuple[str, dict[str, Value]]]:
     """Yield the containers of a pod template with their names."""
     for container in containers(template):
         yield text(container.get("name")), container
 
 
-def make(chosen: SelectedObjects, request: CopyRequest, transformations: Transformations) -> Copy:
-    """Return the copy of the chosen objects.
+def make_copy(selection: Selection, request: CopyRequest, transformations: Transformations) -> Copy:
+    """Return the copy of the selected objects.
 
-    Raises ManifestError if none of them runs the application's image, if a name gets too long, or if nothing tells the
+    Raises ManifestError if none of them runs the application's image, if a name gets too long, or if no label tells the
     copy's pods from the original's.
     """
-    writer = _Writer.of(chosen, request, transformations)
-    objects = tuple(writer.intended(each) for each in chosen.copied)
+    if not any(object_id in {obj.id for obj in selection.copied} for object_id, _ in transformations.own_containers):
+        raise ManifestError(
+            "no container of the objects to copy runs the image that the application's markers set: correct "
+            "featureLabelSelector, or set featureOverwrite: true for the application"
+        )
+    writer = _Writer.of(selection, request, transformations)
+    objects = tuple(writer.copy_of(obj) for obj in selection.copied)
     images: dict[str, Image] = {}
     files: dict[str, bytes] = {}
-    for original, each in zip(chosen.copied, objects, strict=True):
-        name = _file_name(original, files)
-        files[name] = write(writer.as_file(original, each, images))
+    for original, obj in zip(selection.copied, objects, strict=True):
+        files[_file_name(original, files)] = write(writer.as_file(original, obj, images))
     files["kustomization.yaml"] = _kustomization(request.feature, sorted(files))
-    if not any(container for container in transformations.own if container[0] in {each.id for each in chosen.copied}):
-        raise ManifestError(
-            "no container of what would be copied runs the image that the application's markers set: correct "
-            "featureLabelSelector, or set featureOverwrite: true"
-        )
-    url, pattern = writer.hosts.url(chosen.copied)
+    notes = (*writer.notes, *_left_out_notes(selection), *_policy_notes(selection, writer.relabelling))
+    url, pattern = writer.hosts.url(selection.copied)
     return Copy(
         objects=objects,
         files=files,
         images=tuple(images[name] for name in sorted(images)),
-        notes=tuple(dict.fromkeys((*writer.notes, *_left_out(chosen), *_lost(chosen, writer)))),
+        notes=tuple(dict.fromkeys(notes)),
         url=url,
         pattern=pattern,
     )
 
 
+def copy_name(original: Object, feature: str, affixes: tuple[str, str]) -> str:
+    """Return an object's name in the copy, with the feature inside of the environment's prefix and suffix.
+
+    Raises ManifestError if it is too long.
+    """
+    prefix, suffix = affixes
+    # A generated name ends with its hash and not with the suffix.
+    name = original.name.removeprefix(prefix).removesuffix(suffix) or original.name
+    suffixed(f"{prefix}{name}{suffix}", feature, subject=str(original), kind=original.kind)
+    return f"{prefix}{name}-{feature}{suffix}"
+
+
+def created_secrets(obj: Object) -> Iterator[str]:
+    """Yield the names of the Secrets that a controller creates for an object."""
+    if obj.type == _EXTERNAL_SECRET:
+        yield text(first(obj.content, _CREATED_SECRETS[obj.type])) or obj.name
+    elif obj.type == _CERTIFICATE:
+        yield from (slot.text for slot in slots(obj.content, _CREATED_SECRETS[obj.type]) if slot.text)
+    elif obj.type in _TLS_SECRETS and issues_certificates(obj):
+        yield from (slot.text for slot in slots(obj.content, _TLS_SECRETS[obj.type]) if slot.text)
+
+
+def _renames(copied: Iterable[Object], request: CopyRequest, transformations: Transformations) -> Renames:
+    """Return the names of the copy for all objects that are copied, and for the Secrets that are created for them."""
+    renames: dict[tuple[str, str], dict[str, str]] = {}
+    for obj in copied:
+        affixes = transformations.affixes.get(obj.id, ("", ""))
+        renames.setdefault((obj.type, obj.namespace), {})[obj.name] = copy_name(obj, request.feature, affixes)
+        for secret in created_secrets(obj):
+            new_name = suffixed(secret, request.feature, subject=f"the Secret {secret} of {obj}")
+            renames.setdefault((SECRET, obj.namespace), {}).setdefault(secret, new_name)
+    return renames
+
+
 @dataclass(slots=True, kw_only=True)
 class _Writer:
+    """Writes the objects of one copy, and collects the notes about them."""
+
     request: CopyRequest
     transformations: Transformations
-    renames: dict[tuple[str, str], dict[str, str]]
+    selection: Selection
+    renames: Renames
     relabelling: Relabelling
     hosts: Hosts
+    remaining_targets: Sequence[Target]
     notes: list[str]
-    gateways: Sequence[Object]
-    others: Sequence[Target]
 
     @classmethod
-    def of(cls, chosen: SelectedObjects, request: CopyRequest, transformations: Transformations) -> "_Writer":
-        renames: dict[tuple[str, str], dict[str, str]] = {}
-        for each in chosen.copied:
-            new = copy_name(each, request.feature, transformations)
-            renames.setdefault((each.type, each.namespace), {})[each.name] = new
-            for secret in provides(each):
-                found = renames.setdefault((SECRET, each.namespace), {})
-                found.setdefault(secret, suffixed(secret, request.feature, what=f"the Secret {secret} of {each}"))
+    def of(cls, selection: Selection, request: CopyRequest, transformations: Transformations) -> "_Writer":
+        renames = _renames(selection.copied, request, transformations)
         relabelling = relabel(
-            chosen.copied,
-            chosen.others,
+            selection.copied,
+            selection.remaining,
             keys=request.selector,
-            fixed=transformations.fixed,
-            set_back=transformations.set_back,
-            setters=transformations.setters,
             feature=request.feature,
+            fixed=transformations.labels,
         )
-        hosts = Hosts.of(chosen.copied, request.feature, renames, SERVICE)
-        gateways = [each for each in chosen.others if each.type == kinds.GATEWAY]
         return cls(
             request=request,
             transformations=transformations,
+            selection=selection,
             renames=renames,
             relabelling=relabelling,
-            hosts=hosts,
+            hosts=Hosts.of(selection.copied, request.feature, renames),
+            remaining_targets=targets(selection.remaining),
             notes=[],
-            gateways=gateways,
-            others=targets(chosen.others),
         )
 
-    def name(self, kind: str, namespace: str, old: str) -> str:
-        """Return what an object that is referred to is called for the copy: its old name if it was not copied."""
-        # A namespace that only Flux knows (targetNamespace) is in no file.
-        return self.renames.get((kind, namespace), {}).get(old) or self.renames.get((kind, ""), {}).get(old, old)
+    def name(self, kind: str, namespace: str, original: str) -> str:
+        """Return the copy's name for an object of a type and namespace; the original's if it was not copied."""
+        # A namespace that only Flux's targetNamespace sets is in no file.
+        in_namespace = self.renames.get((kind, namespace), {}).get(original)
+        return in_namespace or self.renames.get((kind, ""), {}).get(original, original)
 
-    def intended(self, each: Object) -> Object:
-        """Return the copy of an object as the environment must give it."""
-        new = each.editable()
-        content = new.content
+    def copy_of(self, original: Object) -> Object:
+        """Return the copy of an object as the environment must render it."""
+        obj = original.editable()
+        content = obj.content
         drop_origins(content)
+        content["metadata"]["name"] = self.name(original.type, original.namespace, original.name)
+        remarks = adjust(content, original)
+        self._relabel(obj)
+        self._rename_references(obj)
+        self._set_tag(content, original)
+        self._rename_secrets(content, original)
+        self._rename_in_roles(content, original)
+        self.hosts.rewrite(content, original)
+        remarks += self._remarks(original, content)
+        self.notes += [f"{_code(original)}: {remark}" for remark in remarks]
+        return obj
+
+    def as_file(self, original: Object, obj: Object, images: dict[str, Image]) -> dict[str, Value]:
+        """Return the content of the file from which the environment renders `obj`, and add the entries of `images:`."""
+        content = obj.editable().content
+        prefix, suffix = self.transformations.affixes.get(original.id, ("", ""))
         metadata = content["metadata"]
-        metadata["name"] = self.name(each.type, each.namespace, each.name)
-        said = adjust(content, each)
-        self._labels(content)
-        for reference in kind_of(each).references:
-            self._refer(content, reference, each.namespace)
-        for template in pod_templates(content):
-            for reference in POD_REFERENCES:
-                self._refer(template, reference, each.namespace)
-            for container, fields in names_of(template):
-                if (each.id, container) in self.transformations.own and (
-                    image := ImageReference.parse(text(fields.get("image")))
-                ):
-                    fields["image"] = f"{image.name}:{self.request.tag}"
-        self._secrets(content, each)
-        self._resource_names(content, each)
-        self.hosts.rewrite(content, each, self.renames, SERVICE)
-        for slot in slots(content, "spec.gateways[]"):
-            slot.set(self.name(ISTIO_GATEWAY, each.namespace, slot.text) if slot.text else slot.value)
-        self._note(each, content, said)
-        return new
-
-    def _labels(self, content: dict[str, Value]) -> None:
-        metadata = content["metadata"]
-        each = Object(content)
-        self.relabelling.rewrite_metadata(metadata.get("labels"))
-        for template in pod_templates(content):
-            if template is not content and isinstance(template.get("metadata"), dict):
-                self.relabelling.rewrite(template["metadata"].get("labels"))
-            for selection in POD_SELECTIONS:
-                for slot in slots(template, selection.path):
-                    self.relabelling.rewrite_selector(slot.value, plain=False)
-        for path in ("spec.volumeClaimTemplates[].metadata.labels", "spec.subsets[].labels"):
-            for slot in slots(content, path):
-                self.relabelling.rewrite(slot.value)
-        for selecting in (*selectings([each]), *selectings([each], peers=True)):
-            # Who else may talk to the pods may do so to the copy's; the application's own pods are the copy's there.
-            if selecting.selection.peer and any(selecting.takes(other, other.labels) for other in self.others):
-                continue
-            self.relabelling.rewrite_selector(selecting.selector, plain=selecting.selection.plain)
-        if not isinstance(metadata.get("labels"), dict):
-            metadata["labels"] = {}
-        metadata["labels"][FEATURE_LABEL] = self.request.feature
-
-    def _refer(self, content: Value, reference: kinds.Reference, namespace: str) -> None:
-        for slot in slots(content, reference.path):
-            if reference.type:
-                if slot.text:
-                    slot.set(self.name(reference.type, namespace, slot.text))
-            elif isinstance(slot.value, dict) and text(slot.value.get("name")):
-                self._refer_by_kind(slot.value, reference.default, namespace)
-
-    def _refer_by_kind(self, value: dict[str, Value], default: str, namespace: str) -> None:
-        api = next((text(value[key]) for key in kinds.API_KEYS if key in value), "")
-        kind = full_type(api, text(value.get("kind")), default)
-        # A subject or a parent may be in another namespace.
-        value["name"] = self.name(kind, text(value.get("namespace")) or namespace, text(value["name"]))
-
-    def _secrets(self, content: dict[str, Value], each: Object) -> None:
-        """Give what gets its certificate made for it a Secret of its own; a shared one must fit the copy's hosts."""
-        for slot in slots(content, _TLS.get(each.type, "-")):
-            new = self.name(SECRET, each.namespace, slot.text)
-            if new == slot.text:
-                self.notes.append(
-                    f"{_named(each)}: keeps the certificate in {code_span(slot.text)}; it must fit its host"
-                )
-            slot.set(new)
-        if each.type == _EXTERNAL_SECRET:
-            for slot in slots(content, "spec.target.name"):
-                slot.set(self.name(SECRET, each.namespace, slot.text))
-        elif each.type == _CERTIFICATE:
-            for slot in slots(content, "spec.secretName"):
-                slot.set(self.name(SECRET, each.namespace, slot.text))
-
-    def _resource_names(self, content: dict[str, Value], each: Object) -> None:
-        """Let a role's rules name what was copied."""
-        for rule in slots(content, "rules[]") if each.group == "rbac.authorization.k8s.io" else ():
-            resources = {slot.text for slot in slots(rule.value, "resources[]")}
-            for slot in slots(rule.value, "resourceNames[]"):
-                for (kind, namespace), names in self.renames.items():
-                    if kind.rpartition("/")[2].lower() + "s" in resources and namespace in (each.namespace, ""):
-                        slot.set(names.get(slot.text, slot.text))
-
-    def _note(self, each: Object, content: dict[str, Value], said: Sequence[str]) -> None:
-        if each.type not in KINDS:
-            said = (*said, "unchecked: of a kind that is not known, so only its name and labels are changed")
-        if note := kind_of(each).note:
-            said = (*said, note)
-        if each.type in (kinds.CONFIG_MAP, SECRET) and re.search(r"-[2456789bcdfghkmt]{10}$", each.name):
-            said = (*said, "was generated: the copy keeps what it says today")
-        if each.type == INGRESS and (first(each.content, "spec.defaultBackend") or _catches_all(each)):
-            said = (*said, "without what takes every host: its default backend, and rules without a host")
-        if left := self.hosts.left_behind(content):
-            said = (*said, f"still names {', '.join(code_span(host) for host in sorted(left))}")
-        if each.type in ROUTES:
-            said = (*said, *self._parents(content))
-        self.notes += [f"{_named(each)}: {line}" for line in said]
-
-    def _parents(self, content: dict[str, Value]) -> Iterator[str]:
-        """Say where a route's Gateway takes none of its hosts; of one that is elsewhere nothing is known."""
-        hosts = [slot.text for slot in slots(content, "spec.hostnames[]")]
-        for slot in slots(content, "spec.parentRefs[]"):
-            for gateway in self.gateways:
-                listeners = [
-                    text(listener.value.get("hostname")) for listener in slots(gateway.content, "spec.listeners[]")
-                ]
-                if gateway.name == text(slot.value.get("name")) and not any(
-                    admits(listener, host) for listener in listeners for host in hosts
-                ):
-                    yield f"no listener of the Gateway {code_span(gateway.name)} takes {code_span(''.join(hosts[:1]))}"
-
-    def as_file(self, original: Object, each: Object, images: dict[str, Image]) -> dict[str, Value]:
-        """Return what the copy's file says, so that the environment makes `each` of it."""
-        content = each.editable().content
-        prefix, suffix = self.transformations.names.get(original.id, ("", ""))
-        metadata = content["metadata"]
-        metadata["name"] = each.name.removeprefix(prefix).removesuffix(suffix)
-        # The copy's own kustomization sets it: by that it is known.
+        metadata["name"] = obj.name.removeprefix(prefix).removesuffix(suffix)
+        # The copy's own kustomization sets this label, by which the copy is found again.
         del metadata["labels"][FEATURE_LABEL]
         if not metadata["labels"]:
             del metadata["labels"]
         for template in pod_templates(content):
-            for name, container in names_of(template):
+            for name, container in named_containers(template):
                 image = ImageReference.parse(text(container.get("image")))
-                if (
-                    image
-                    and (original.id, name) in self.transformations.own
-                    and image.name in self.transformations.images
-                ):
+                is_own = (original.id, name) in self.transformations.own_containers
+                if image and is_own and image.name in self.transformations.images:
                     alias = f"{self.request.subfolder}/{image.name}"
                     images[alias] = Image(name=alias, new_name=image.name, new_tag=str(self.request.tag))
                     container["image"] = alias
         return content
 
+    def _relabel(self, obj: Object) -> None:
+        content = obj.content
+        metadata = content["metadata"]
+        self.relabelling.rewrite_metadata(metadata.get("labels"))
+        for template in pod_templates(content):
+            if template is not content and isinstance(template.get("metadata"), dict):
+                self.relabelling.rewrite(template["metadata"].get("labels"))
+            for selector_field in POD_SELECTORS:
+                for slot in slots(template, selector_field.path):
+                    self.relabelling.rewrite_selector(slot.value, plain=False)
+        for path in ("spec.volumeClaimTemplates[].metadata.labels", "spec.subsets[].labels"):
+            for slot in slots(content, path):
+                self.relabelling.rewrite(slot.value)
+        for selector in (*selectors([obj]), *selectors([obj], peers=True)):
+            # Peers of other applications may talk to the copy as to the original; the application's own pods become
+            # the copy's.
+            if selector.field.peer and any(selector.matches(target) for target in self.remaining_targets):
+                continue
+            self.relabelling.rewrite_selector(selector.value, plain=selector.field.plain)
+        if not isinstance(metadata.get("labels"), dict):
+            metadata["labels"] = {}
+        metadata["labels"][FEATURE_LABEL] = self.request.feature
 
-def copy_name(each: Object, feature: str, transformations: Transformations) -> str:
-    """Return an object's name in the copy, inside of what the environment puts before and behind it."""
-    prefix, suffix = transformations.names.get(each.id, ("", ""))
-    name = each.name
-    # What is generated has its hash behind the suffix.
-    inner = name.removeprefix(prefix).removesuffix(suffix) or name
-    full = f"{prefix}{inner}{suffix}"
-    suffixed(full, feature, what=str(each), kind=each.kind)
-    return f"{prefix}{inner}-{feature}{suffix}"
+    def _rename_references(self, obj: Object) -> None:
+        for reference in references(obj):
+            reference.slot.set(self.name(reference.type, reference.namespace, reference.name))
+        for slot in slots(obj.content, "spec.gateways[]"):
+            if slot.text:
+                slot.set(self.name(ISTIO_GATEWAY, obj.namespace, slot.text))
+
+    def _set_tag(self, content: dict[str, Value], original: Object) -> None:
+        for template in pod_templates(content):
+            for name, container in named_containers(template):
+                image = ImageReference.parse(text(container.get("image")))
+                if image and (original.id, name) in self.transformations.own_containers:
+                    container["image"] = f"{image.name}:{self.request.tag}"
+
+    def _rename_secrets(self, content: dict[str, Value], original: Object) -> None:
+        """Give the copy Secrets of its own where a controller creates them; note certificates that are shared."""
+        for slot in slots(content, _TLS_SECRETS.get(original.type, "-")):
+            new_name = self.name(SECRET, original.namespace, slot.text)
+            if new_name == slot.text:
+                self.notes.append(
+                    f"{_code(original)}: keeps the certificate in {code_span(slot.text)}; it must fit its host"
+                )
+            slot.set(new_name)
+        for slot in slots(content, _CREATED_SECRETS.get(original.type, "-")):
+            slot.set(self.name(SECRET, original.namespace, slot.text))
+
+    def _rename_in_roles(self, content: dict[str, Value], original: Object) -> None:
+        """Change the `resourceNames` of a role to the copied objects."""
+        if original.group != "rbac.authorization.k8s.io":
+            return
+        for rule in slots(content, "rules[]"):
+            resources = {slot.text for slot in slots(rule.value, "resources[]")}
+            for slot in slots(rule.value, "resourceNames[]"):
+                for (kind, namespace), names in self.renames.items():
+                    plural = kind.rpartition("/")[2].lower() + "s"
+                    if plural in resources and namespace in (original.namespace, ""):
+                        slot.set(names.get(slot.text, slot.text))
+
+    def _remarks(self, original: Object, content: dict[str, Value]) -> Iterator[str]:
+        if original.type not in KINDS:
+            yield "unchecked: its kind is unknown, so only its name and labels are changed"
+        if note := rules_of(original).note:
+            yield note
+        if original.type in (kinds.CONFIG_MAP, SECRET) and GENERATED_NAME.fullmatch(original.name):
+            yield "was generated: the copy keeps its present content"
+        if original.type == INGRESS and (
+            first(original.content, "spec.defaultBackend") or _has_rule_without_host(original)
+        ):
+            yield "without its default backend and its rules without a host, which apply to every host"
+        if hosts := self.hosts.original_hosts_in(content):
+            yield f"still names {', '.join(code_span(host) for host in sorted(hosts))}"
+        if original.type in ROUTES:
+            yield from self._gateway_remarks(content)
+
+    def _gateway_remarks(self, route: dict[str, Value]) -> Iterator[str]:
+        """Yield the Gateways of the environment that admit none of a route's hosts; others are unknown."""
+        hosts = [slot.text for slot in slots(route, "spec.hostnames[]")]
+        parents = [slot.text for slot in slots(route, "spec.parentRefs[].name")]
+        for gateway in self.selection.remaining:
+            if gateway.type != kinds.GATEWAY or gateway.name not in parents:
+                continue
+            listeners = [text(first(slot.value, "hostname")) for slot in slots(gateway.content, "spec.listeners[]")]
+            if not any(admits(listener, host) for listener in listeners for host in hosts):
+                yield f"no listener of the Gateway {code_span(gateway.name)} admits {code_span(''.join(hosts[:1]))}"
 
 
-def _catches_all(ingress: Object) -> bool:
+def _has_rule_without_host(ingress: Object) -> bool:
     return any(not text(first(rule.value, "host")) for rule in slots(ingress.content, "spec.rules[]"))
 
 
-def provides(each: Object) -> Iterator[str]:
-    """Yield the Secrets that others make for an object."""
-    if each.type == _EXTERNAL_SECRET:
-        yield text(first(each.content, "spec.target.name")) or each.name
-    elif each.type == _CERTIFICATE:
-        yield from (slot.text for slot in slots(each.content, "spec.secretName") if slot.text)
-    elif each.type in _TLS and issues_certificates(each):
-        yield from (slot.text for slot in slots(each.content, _TLS[each.type]) if slot.text)
-
-
-def _file_name(each: Object, taken: Iterable[str]) -> str:
-    """Return a name for an object's file: names of objects are no names of files, `../x` and `a:b` least of all."""
-    base = re.sub(r"[^a-z0-9.-]+|^\.+", "-", f"{each.kind.lower()}-{each.name}")[:200].strip(".-")
-    found = set(taken) | {"kustomization.yaml"}
-    name, number = f"{base}.yaml", 2
-    while name in found:
-        name, number = f"{base}-{number}.yaml", number + 1
+def _file_name(obj: Object, existing: Iterable[str]) -> str:
+    """Return a file name for an object that is none of the existing names, and safe: objects may be named `../x`."""
+    stem = re.sub(r"[^a-z0-9.-]+|^\.+", "-", f"{obj.kind.lower()}-{obj.name}")[:200].strip(".-")
+    names = {*existing, "kustomization.yaml"}
+    name, number = f"{stem}.yaml", 2
+    while name in names:
+        name, number = f"{stem}-{number}.yaml", number + 1
     return name
 
 
@@ -338,29 +342,27 @@ def _kustomization(feature: str, files: Sequence[str]) -> bytes:
             "resources": list(files),
             "labels": [{"pairs": {FEATURE_LABEL: feature}}],
         },
-        comment="A feature's copy: written anew by `gitops-promotion feature`, removed by `feature-delete` and "
+        comment="A feature's copy: overwritten by `gitops-promotion feature`, removed by `feature-delete` and "
         "`feature-stale`.",
     )
 
 
-def _left_out(chosen: SelectedObjects) -> Iterator[str]:
-    for each, reason in chosen.left_out:
-        yield f"{_named(each)}: left out, {reason}"
+def _left_out_notes(selection: Selection) -> Iterator[str]:
+    for obj, reason in selection.left_out:
+        yield f"{_code(obj)}: left out, {reason}"
 
 
-def _lost(chosen: SelectedObjects, writer: _Writer) -> Iterator[str]:
-    """Say which policies of others let the original's pods in, or hold for them, and not the copy's."""
-    policies = [each for each in chosen.others if each.type in POLICIES]
-    mine = targets(chosen.copied)
-    for peers, what in ((True, "does not admit the copy, only the original"), (False, "does not hold for the copy")):
-        for selecting in selectings(policies, peers=peers):
-            for target in mine:
-                if selecting.takes(target, target.labels) and not selecting.takes(
-                    target, writer.relabelling.labels(target)
-                ):
-                    yield f"{_named(selecting.owner)}: {what}"
-                    break
+def _policy_notes(selection: Selection, relabelling: Relabelling) -> Iterator[str]:
+    """Yield the network policies of others that apply to the original's pods, or admit them, and not the copy's."""
+    policies = [obj for obj in selection.remaining if obj.type in POLICIES]
+    for peers, remark in ((True, "does not admit the copy, only the original"), (False, "does not apply to the copy")):
+        for selector in selectors(policies, peers=peers):
+            if any(
+                selector.matches(target) and not selector.matches(target, relabelling.labels(target))
+                for target in targets(selection.copied)
+            ):
+                yield f"{_code(selector.owner)}: {remark}"
 
 
-def _named(each: Object) -> str:
-    return code_span(f"{each.kind} {each.name}")
+def _code(obj: Object) -> str:
+    return code_span(f"{obj.kind} {obj.name}")

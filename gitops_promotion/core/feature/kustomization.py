@@ -1,7 +1,7 @@
-"""Entries of an environment's kustomization: put in and taken out again, every other byte as it was.
+"""Adds entries to an environment's kustomization and removes them again; every other byte of the file stays.
 
-As with markers (core/markers.py) a parser says where things stand, and text is spliced; nothing is emitted. What is
-taken out leaves the file as it was before it was put in.
+As in `core/markers`, a parser locates the entries and the text is spliced; no YAML is emitted. Removing an entry
+restores the file from before it was added.
 """
 
 import re
@@ -14,53 +14,53 @@ from gitops_promotion.core.tags import is_plain_string
 from gitops_promotion.errors import ManifestError
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-"""What kustomize looks for in a folder; more than one of them is an error to it."""
+"""The file names that kustomize accepts; it rejects a folder with more than one of them."""
 
-# A section that was not there goes again with its last entry: it is known by this comment.
-_OURS = "# by gitops-promotion, gone with the last feature"
+# Marks a list that was added for the first entry and is removed with the last one. Committed files contain this text.
+_OWN_LIST = "# by gitops-promotion, gone with the last feature"
 Node = Any  # ruamel's nodes share no typed interface
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An entry of `images:`: what stands for an image in a copy's files, and the image."""
+    """An entry of `images:`: the alias of an image in a copy's files, and the image."""
 
     name: str
     new_name: str
     new_tag: str
-    """The tag, with its digest behind an `@` where it is pinned: older kustomizes drop the tag beside a `digest`."""
+    """The tag, followed by `@` and the digest if it is pinned: older versions drop the tag beside a `digest` key."""
 
     def fields(self) -> list[tuple[str, str]]:
-        """Return the entry's keys and values as they are written."""
+        """Return the entry's keys and values as text for the file."""
         pairs = (("name", self.name), ("newName", self.new_name), ("newTag", self.new_tag))
         return [(key, value if is_plain_string(value) else f'"{value}"') for key, value in pairs]
 
 
 def find(folder: str, paths: Sequence[str]) -> str | None:
     """Return the path of a folder's kustomization among `paths`, None if it has none. Raises ManifestError for two."""
-    found = [path for name in NAMES if (path := f"{folder}/{name}") in set(paths)]
-    if len(found) > 1:
-        raise ManifestError(f"{' and '.join(found)}: kustomize takes one of them only, remove the other")
-    return found[0] if found else None
+    kustomizations = [path for name in NAMES if (path := f"{folder}/{name}") in set(paths)]
+    if len(kustomizations) > 1:
+        raise ManifestError(f"{' and '.join(kustomizations)}: kustomize accepts only one of them, remove the other")
+    return kustomizations[0] if kustomizations else None
 
 
 def with_entries(content: bytes, path: str, *, resource: str, images: Sequence[Image], prefix: str) -> bytes:
-    """Return the kustomization with one more resource, and with exactly these of the images that begin with `prefix`.
+    """Return the kustomization with a resource, and with exactly these of the images that begin with `prefix`.
 
-    Entries that are there and right stay where they are. Raises ManifestError, with file and line, for a file that
-    cannot be edited.
+    Existing entries that are equal keep their place. Raises ManifestError, with file and line, for a file that cannot
+    be edited.
     """
-    wanted = {image.name: image for image in images}
+    images_by_name = {image.name: image for image in images}
     file = _File(content, path)
-    here = {text: node for text, node in file.images() if text.startswith(prefix)}
-    for name, node in here.items():
-        if name not in wanted or file.fields(node) != wanted[name].fields():
+    existing = {name: node for name, node in file.images() if name.startswith(prefix)}
+    for name, node in existing.items():
+        if name not in images_by_name or file.fields(node) != images_by_name[name].fields():
             file = _File(file.without("images", name), path)
-    if not any(_same(resource, text) for text, _ in file.resources()):
+    if not any(_is_same_path(text, resource) for text, _ in file.resources()):
         file = _File(file.with_item("resources", [(None, resource)]), path)
-    present = {text for text, _ in file.images()}
-    for name, image in wanted.items():
-        if name not in present:
+    names = {name for name, _ in file.images()}
+    for name, image in images_by_name.items():
+        if name not in names:
             file = _File(file.with_item("images", image.fields()), path)
     return file.bytes()
 
@@ -71,35 +71,35 @@ def without_entries(content: bytes, path: str, *, resource: str, prefix: str) ->
     Raises ManifestError, with file and line, for a file that cannot be edited.
     """
     file = _File(content, path)
-    for text in [text for text, _ in file.images() if text.startswith(prefix)]:
-        file = _File(file.without("images", text), path)
-    for text in [text for text, _ in file.resources() if _same(resource, text)]:
+    for name in [name for name, _ in file.images() if name.startswith(prefix)]:
+        file = _File(file.without("images", name), path)
+    for text in [text for text, _ in file.resources() if _is_same_path(text, resource)]:
         file = _File(file.without("resources", text), path)
     return file.bytes()
 
 
 def own_labels(content: bytes, path: str) -> Mapping[str, str]:
-    """Return the labels that a kustomization gives to what it holds: `labels` and `commonLabels`.
+    """Return the labels that a kustomization adds to its objects, from `labels` and `commonLabels`.
 
-    Raises ManifestError for a file that does not parse.
+    Raises ManifestError for a file that cannot be parsed.
     """
     file = _File(content, path)
-    found = _texts(file.section("commonLabels"))
-    labels = file.section("labels")
-    for item in labels.value if labels is not None and labels.id == "sequence" else ():
+    labels = _texts(file.section("commonLabels"))
+    section = file.section("labels")
+    for item in section.value if section is not None and section.id == "sequence" else ():
         if item.id == "mapping":
-            found |= _texts(next((value for key, value in item.value if key.value == "pairs"), None))
-    return found
+            labels |= _texts(next((value for key, value in item.value if key.value == "pairs"), None))
+    return labels
 
 
 def value(content: bytes, path: str) -> dict[str, Value]:
-    """Return all that a kustomization says. Raises ManifestError for a file that does not parse."""
+    """Return the content of a kustomization. Raises ManifestError for a file that cannot be parsed."""
     root = _File(content, path).root
     return dict(of_node(root, 100 * len(content))) if root is not None else {}
 
 
 def values(content: bytes, path: str) -> list[Value]:
-    """Return what each document of a file says, kustomization or not. Raises ManifestError, KustomizeError."""
+    """Return the content of each document of a YAML file. Raises ManifestError, KustomizeError."""
     nodes = _composed(lambda yaml: list(yaml.compose_all(content.decode(errors="replace"))), path)
     return [of_node(node, 100 * len(content)) for node in nodes if node is not None]
 
@@ -110,19 +110,20 @@ def _texts(node: Node) -> dict[str, str]:
     return {str(key.value): str(value.value) for key, value in node.value if value.id == "scalar"}
 
 
-def _same(wanted: str, text: str) -> bool:
-    return re.sub(r"^(?:\./)+|/+$", "", text) == wanted
+def _is_same_path(text: str, path: str) -> bool:
+    """Return True if an entry of `resources:` is a path, possibly with `./` before it and `/` after it."""
+    return re.sub(r"^(?:\./)+|/+$", "", text) == path
 
 
 class _File:
-    """One kustomization, parsed; each edit gives the text of another."""
+    """A parsed kustomization. Each edit returns a new text, to be parsed again."""
 
     def __init__(self, content: bytes | str, path: str) -> None:
         self.path = path
         try:
             self.text = content.decode() if isinstance(content, bytes) else content
         except UnicodeDecodeError:
-            raise ManifestError(f"{path}: not UTF-8 text: save the file as UTF-8") from None
+            raise ManifestError.at(path, 0, "not UTF-8 text: save the file as UTF-8") from None
         self.root = _compose(self.text, path)
         if self.root is not None and self.root.id != "mapping":
             self.fail(self.root, "is no mapping: a kustomization has keys such as resources")
@@ -130,15 +131,15 @@ class _File:
     def bytes(self) -> bytes:
         return self.text.encode()
 
-    def fail(self, node: Node, what: str) -> NoReturn:
-        raise ManifestError(f"{self.path}:{node.start_mark.line + 1 if node is not None else 1}: {what}")
+    def fail(self, node: Node, message: str) -> NoReturn:
+        raise ManifestError.at(self.path, node.start_mark.line + 1 if node is not None else 1, message)
 
     def section(self, key: str) -> Node:
         """Return the value of a key of the root; None if it is absent."""
-        found = [pair for pair in (self.root.value if self.root is not None else ()) if pair[0].value == key]
-        if len(found) > 1:
-            self.fail(found[1][0], f"{key} stands there twice: join the two")
-        return found[0][1] if found else None
+        pairs = [pair for pair in (self.root.value if self.root is not None else ()) if pair[0].value == key]
+        if len(pairs) > 1:
+            self.fail(pairs[1][0], f"the key {key} exists twice: join the two lists")
+        return pairs[0][1] if pairs else None
 
     def items(self, key: str) -> list[Node]:
         """Return the nodes of a list of the root; [] where it is absent or empty."""
@@ -146,30 +147,31 @@ class _File:
         if node is None or (node.id == "scalar" and node.value in ("", "null", "~")):
             return []
         if node.id != "sequence":
-            self.fail(node, f"{key} is no list")
+            self.fail(node, f"{key} is no list: write it as one")
         if node.anchor:
-            self.fail(node, f"{key} has an anchor: write it without, so that it can be edited")
+            self.fail(node, f"{key} has an anchor: remove the anchor, so that the list can be edited")
         return list(node.value)
 
     def resources(self) -> list[tuple[str, Node]]:
         return [(str(node.value), node) for node in self.items("resources") if node.id == "scalar"]
 
     def images(self) -> list[tuple[str, Node]]:
-        found = []
+        entries = []
         for node in self.items("images"):
-            name = next((v for k, v in node.value if k.value == "name"), None) if node.id == "mapping" else None
+            pairs = node.value if node.id == "mapping" else ()
+            name = next((value for key, value in pairs if key.value == "name"), None)
             if name is not None and name.id == "scalar":
-                found.append((str(name.value), node))
-        return found
+                entries.append((str(name.value), node))
+        return entries
 
     def fields(self, node: Node) -> list[tuple[str, str]]:
-        """Return an entry's keys and values as they are written, comments left out."""
-        return [(str(k.value), self.text[v.start_mark.index : v.end_mark.index]) for k, v in node.value]
+        """Return the keys and values of an entry as text of the file, without comments."""
+        return [(str(key.value), self.text[value.start_mark.index : value.end_mark.index]) for key, value in node.value]
 
     # -- edits
 
     def with_item(self, key: str, fields: Sequence[tuple[str | None, str]]) -> str:
-        """Return the text with an item at the end of a list, which is begun if it is not there."""
+        """Return the text with an item at the end of a list, which is added if it is absent."""
         node, items = self.section(key), self.items(key)
         if node is not None and node.id == "sequence" and node.flow_style:
             return self._in_flow(node, items, _flow(fields))
@@ -177,67 +179,66 @@ class _File:
             column = items[-1].start_mark.column - self._dash(items[-1])
             return self._line_after(_end(items[-1]), _block(fields, " " * column))
         if node is not None:
-            # `resources:` and nothing behind it.
-            name = next(name for name, value in self.root.value if value is node)
+            # A key without a value, such as `resources:`.
+            key_node = next(key_node for key_node, value in self.root.value if value is node)
             if node.value:
-                self.fail(node, f"{key} is {node.value}: leave it out or empty")
-            return self._line_after(name.end_mark.index, _block(fields, ""))
+                self.fail(node, f"{key} is {node.value}: remove the value or the key")
+            return self._line_after(key_node.end_mark.index, _block(fields, ""))
         if self.root is not None and self.root.flow_style:
-            self.fail(self.root, f"{key} cannot be added to a mapping in braces: write one key a line")
-        # Behind the comments at the end of the file, but not behind the end of its document.
-        ended = self.root is not None and re.search(r"^\.\.\.", self.text, re.MULTILINE)
-        return self._line_after(_end(self.root) if ended else len(self.text), [f"{key}: {_OURS}", *_block(fields, "")])
+            self.fail(self.root, f"{key} cannot be added to a mapping in braces: write each key on its own line")
+        # After the comments at the end of the file, but before the `...` that ends its document.
+        has_end_mark = self.root is not None and re.search(r"^\.\.\.", self.text, re.MULTILINE)
+        index = _end(self.root) if has_end_mark else len(self.text)
+        return self._line_after(index, [f"{key}: {_OWN_LIST}", *_block(fields, "")])
 
     def _dash(self, item: Node) -> int:
-        """How far left of an item its dash stands."""
+        """Return the distance from an item back to its dash."""
         start = int(item.start_mark.index)
         line = self.text.rfind("\n", 0, start) + 1
         return start - self.text.rfind("-", line, start)
 
     def _in_flow(self, node: Node, items: list[Node], item: str) -> str:
         if not items:
-            at = node.start_mark.index + 1
-            return f"{self.text[:at]}{item}{self.text[at:]}"
-        at = _end(items[-1])
-        return f"{self.text[:at]}, {item}{self.text[at:]}"
+            index = node.start_mark.index + 1
+            return f"{self.text[:index]}{item}{self.text[index:]}"
+        index = _end(items[-1])
+        return f"{self.text[:index]}, {item}{self.text[index:]}"
 
     def _line_after(self, index: int, lines: Sequence[str]) -> str:
-        """Put whole lines below the one that ends at or after `index`."""
+        """Return the text with whole lines below the line of `index`."""
         newline = "\r\n" if "\r\n" in self.text else "\n"
-        at = self.text.find("\n", index)
-        if at < 0:
-            rest = self.text
-            if not rest or rest.endswith("\n"):
-                return rest + "".join(line + newline for line in lines)
-            return rest + "".join(newline + line for line in lines)
-        return self.text[: at + 1] + "".join(line + newline for line in lines) + self.text[at + 1 :]
+        line_end = self.text.find("\n", index)
+        if line_end < 0 and self.text and not self.text.endswith("\n"):
+            return self.text + "".join(newline + line for line in lines)
+        position = len(self.text) if line_end < 0 else line_end + 1
+        return self.text[:position] + "".join(line + newline for line in lines) + self.text[position:]
 
     def without(self, key: str, name: str) -> str:
-        """Return the text without the item of that name, and without the list if it was begun for it."""
+        """Return the text without the item of that name, and without the list if it was added for its items."""
         node = self.section(key)
         entries = self.images() if key == "images" else self.resources()
-        item = next(each for text, each in entries if text == name)
+        item = next(entry for entry_name, entry in entries if entry_name == name)
         items = self.items(key)
         if node.flow_style:
             return self._out_of_flow(items, items.index(item))
         start = self.text.rfind("\n", 0, item.start_mark.index) + 1
         if not re.fullmatch(r"[ \t]*-[ \t]*", self.text[start : item.start_mark.index]):
-            self.fail(item, f"the entry {name!r} shares its line with others: give it a line of its own")
+            self.fail(item, f"the entry {name!r} shares its line with others: put it on its own line")
         end = self._line_end(_end(item))
-        head = next(each for each, value in self.root.value if value is node)
-        begun = self.text.rfind("\n", 0, head.start_mark.index) + 1
-        line = self.text[begun : self._line_end(head.end_mark.index)]
-        if len(items) == 1 and line.rstrip("\r\n") == f"{key}: {_OURS}":
-            start = begun
+        key_node = next(key_node for key_node, value in self.root.value if value is node)
+        key_start = self.text.rfind("\n", 0, key_node.start_mark.index) + 1
+        key_line = self.text[key_start : self._line_end(key_node.end_mark.index)]
+        if len(items) == 1 and key_line.rstrip("\r\n") == f"{key}: {_OWN_LIST}":
+            start = key_start
         if end == len(self.text) and not self.text.endswith("\n"):
-            # The last line has no end: what ends the line before goes instead.
+            # The removed line has no newline: the newline of the line before it is removed instead.
             start = max(start - 1, 0)
             start -= self.text[start - 1 : start] == "\r"
         return self.text[:start] + self.text[end:]
 
     def _line_end(self, index: int) -> int:
-        at = self.text.find("\n", index)
-        return len(self.text) if at < 0 else at + 1
+        newline = self.text.find("\n", index)
+        return len(self.text) if newline < 0 else newline + 1
 
     def _out_of_flow(self, items: list[Node], number: int) -> str:
         if number:
@@ -247,7 +248,7 @@ class _File:
 
 
 def _end(node: Node) -> int:
-    """Return where a node's last character is; a block's own mark stands behind the comments that follow it."""
+    """Return the index after a node's last character; the end mark of a block is after the comments that follow it."""
     if node.id == "scalar" or node.flow_style or not node.value:
         end = int(node.end_mark.index)
         return end - 1 if node.id == "scalar" and node.style in ("|", ">") else end
@@ -280,8 +281,9 @@ def _composed(read: Callable[[Any], Node], path: str) -> Node:
         return read(yaml)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        what = " ".join(f"{error.problem or ''} {error.context or ''}".split())
+        reason = " ".join(f"{error.problem or ''} {error.context or ''}".split())
         line = mark.line + 1 if mark else 1
-        raise ManifestError(f"{path}:{line}: is not valid YAML here, correct it: {what}") from None
+        raise ManifestError.at(path, line, f"is not valid YAML here, correct it: {reason}") from None
     except (YAMLError, RecursionError) as error:
-        raise ManifestError(f"{path}: is not valid YAML, correct it: {' '.join(str(error).split())[:200]}") from None
+        reason = " ".join(str(error).split())[:200]
+        raise ManifestError.at(path, 0, f"is not valid YAML, correct it: {reason}") from None

@@ -1,93 +1,128 @@
-"""Labels and selectors: which of them must differ so that a copy and its original never take each other's pods.
+"""Labels and selectors: the labels that must differ so that no selector matches both a copy and its original.
 
-Labels are only ever added by kustomize, so one that stays would let the original's Service find the copy's pods (FLUX
-3, "Leak"). What is changed is the value, `web` to `web-<feature>`, and only values that the application's own have.
+Kustomize adds labels and never removes one, so with unchanged labels the original's Service would send traffic to the
+copy's pods. The copy gets new values, `web-<feature>` for `web`, and only for values that the application's own objects
+have.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gitops_promotion.core.feature.kinds import KINDS, PODS, SERVICE, SERVICES, Kind, Selection
+from gitops_promotion.core.feature.kinds import KINDS, PODS, SERVICE, SERVICES, KindRules, SelectorField
 from gitops_promotion.core.feature.manifests import Object, Value, strings, text
 from gitops_promotion.core.feature.names import suffixed
 from gitops_promotion.core.feature.paths import first, pod_templates, slots
 from gitops_promotion.errors import ManifestError
 
 _ANY_NAMESPACE = ("monitoring.coreos.com/ServiceMonitor", "monitoring.coreos.com/PodMonitor")
-# Of objects that are not the application's own, these must not find the copy: they would send it traffic or own it.
-TAKERS = (SERVICE, "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "apps/ReplicaSet", "argoproj.io/Rollout")
 POLICIES = ("networking.k8s.io/NetworkPolicy", "cilium.io/CiliumNetworkPolicy")
+TRAFFIC_AND_OWNERS = (
+    SERVICE,
+    "apps/Deployment",
+    "apps/StatefulSet",
+    "apps/DaemonSet",
+    "apps/ReplicaSet",
+    "argoproj.io/Rollout",
+)
+"""Kinds that send traffic to the pods they select, or adopt them: those of other applications must not match a copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something with labels that selectors look at: a pod template's pods, or a Service."""
+    """Labels that selectors match: those of a pod template's pods, or of a Service."""
 
     owner: Object
-    over: str
+    kind: str
+    """PODS or SERVICES."""
     labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Selecting:
+class Requirement:
+    """One condition of a selector; `operator` is In, NotIn, Exists or DoesNotExist."""
+
+    key: str
+    operator: str
+    values: Sequence[str] = ()
+
+    def is_met_by(self, labels: Mapping[str, str]) -> bool:
+        """Return True if labels meet the condition. An unknown operator is met, which only makes a proof stricter."""
+        match self.operator:
+            case "In":
+                return labels.get(self.key) in self.values
+            case "NotIn":
+                return labels.get(self.key) not in self.values
+            case "Exists":
+                return self.key in labels
+            case "DoesNotExist":
+                return self.key not in labels
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
     """One selector of one object."""
 
     owner: Object
-    selection: Selection
-    selector: Value
+    field: SelectorField
+    value: Value
 
     @property
-    def empty(self) -> bool:
-        """Whether it names no label at all."""
-        return not self.requirements()
+    def requirements(self) -> Sequence[Requirement]:
+        """The conditions that a target must meet; a selector without any matches everything."""
+        return list(_requirements(self.value, self.field.plain))
 
-    def requirements(self) -> list[tuple[str, str, list[str]]]:
-        """Return key, operator and values of all that it asks for."""
-        return list(_requirements(self.selector, self.selection.plain))
+    @property
+    def required_keys(self) -> set[str]:
+        """The label keys of which the selector requires certain values."""
+        return {requirement.key for requirement in self.requirements if requirement.operator == "In"}
 
-    def takes(self, target: Target, labels: Mapping[str, str]) -> bool:
-        """Return True if it would select the target, were its labels these."""
-        if target.over != self.selection.over:
+    def matches(self, target: Target, labels: Mapping[str, str] | None = None) -> bool:
+        """Return True if the selector matches a target, or would match it if it had other labels."""
+        if target.kind != self.field.selects:
             return False
         if self.owner.namespace != target.owner.namespace and self.owner.type not in _ANY_NAMESPACE:
             return False
-        return matches(self.selector, labels, plain=self.selection.plain)
+        requirements = self.requirements
+        # An empty plain selector, as of a Service, selects nothing; an empty one with matchLabels everything.
+        if self.field.plain and not requirements:
+            return False
+        target_labels = target.labels if labels is None else labels
+        return all(requirement.is_met_by(target_labels) for requirement in requirements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relabelling:
-    """Which values of which label keys become others in the copy."""
+    """The label values that the copy replaces, by key."""
 
     feature: str
     values: Mapping[str, frozenset[str]]
-    set_back: frozenset[str] = frozenset()
+    fixed_on_objects: frozenset[str] = frozenset()
     """Keys that the environment sets on every object, but not on pods and selectors."""
 
     def value(self, key: str, value: str) -> str:
-        """Return what the copy has for a label. Raises ManifestError if it is too long."""
+        """Return the copy's value of a label. Raises ManifestError if it is too long."""
         if value in self.values.get(key, ()):
-            return suffixed(value, self.feature, what=f"label {key}")
+            return suffixed(value, self.feature, subject=f"label {key}")
         return value
 
     def labels(self, target: Target) -> dict[str, str]:
-        """Return what a target's labels are in the copy."""
-        return {key: self._at(target, key, value) for key, value in target.labels.items()}
-
-    def _at(self, target: Target, key: str, value: str) -> str:
-        return value if target.over == SERVICES and key in self.set_back else self.value(key, value)
+        """Return the labels that a target has in the copy."""
+        unchanged = self.fixed_on_objects if target.kind == SERVICES else ()
+        return {key: value if key in unchanged else self.value(key, value) for key, value in target.labels.items()}
 
     def rewrite_metadata(self, labels: Value) -> None:
         """Change an object's own labels in place."""
-        kept = {key: value for key, value in strings(labels).items() if key in self.set_back}
+        fixed = {key: value for key, value in strings(labels).items() if key in self.fixed_on_objects}
         self.rewrite(labels)
-        if kept:
-            labels |= kept
+        if fixed:
+            labels |= fixed
 
     def rewrite(self, labels: Value) -> None:
         """Change a mapping of labels in place."""
         for key, value in strings(labels).items():
-            if (new := self.value(key, value)) != value:
-                labels[key] = new
+            if (new_value := self.value(key, value)) != value:
+                labels[key] = new_value
 
     def rewrite_selector(self, selector: Value, *, plain: bool) -> None:
         """Change a selector in place."""
@@ -99,122 +134,118 @@ class Relabelling:
         for slot in slots(selector, "matchExpressions[]"):
             if isinstance(slot.value, dict) and text(slot.value.get("operator")) == "In":
                 key = text(slot.value.get("key"))
-                for item in slots(slot.value, "values[]"):
-                    item.set(self.value(key, item.text))
+                for value_slot in slots(slot.value, "values[]"):
+                    value_slot.set(self.value(key, value_slot.text))
 
 
-def kind_of(each: Object) -> Kind:
-    """Return what is known of an object's kind."""
-    return KINDS.get(each.type, Kind())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedLabels:
+    """Labels that the environment sets, whatever the files of a copy contain.
+
+    `on_pods` are the keys that it sets on pods and selectors, `on_objects` those that it sets on objects alone, and
+    `sources` the entry of the kustomization that sets a key, by key.
+    """
+
+    on_pods: frozenset[str] = frozenset()
+    on_objects: frozenset[str] = frozenset()
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+def rules_of(obj: Object) -> KindRules:
+    """Return the rules of an object's kind, empty ones for an unknown kind."""
+    return KINDS.get(obj.type, KindRules())
+
+
+def has_other_value(obj: Object, labels: Mapping[str, str]) -> bool:
+    """Return True if an object has one of these label keys with another value."""
+    return any(obj.labels.get(key, value) != value for key, value in labels.items())
 
 
 def targets(objects: Iterable[Object]) -> list[Target]:
-    """Return all that selectors can look at."""
-    found = []
-    for each in objects:
-        found += [
-            Target(each, PODS, strings(first(template, "metadata.labels"))) for template in pod_templates(each.content)
+    """Return everything in these objects that a selector can match."""
+    matchable = []
+    for obj in objects:
+        matchable += [
+            Target(obj, PODS, strings(first(template, "metadata.labels"))) for template in pod_templates(obj.content)
         ]
-        if each.type == SERVICE:
-            found.append(Target(each, SERVICES, each.labels))
-    return found
+        if obj.type == SERVICE:
+            matchable.append(Target(obj, SERVICES, obj.labels))
+    return matchable
 
 
-def selectings(objects: Iterable[Object], *, peers: bool = False) -> Iterator[Selecting]:
-    """Yield the selectors of objects; with `peers` those of who may talk to them, else all others."""
-    for each in objects:
-        for selection in kind_of(each).selections:
-            if selection.peer == peers:
-                for slot in slots(each.content, selection.path):
-                    yield Selecting(each, selection, slot.value)
-
-
-def matches(selector: Value, labels: Mapping[str, str], *, plain: bool) -> bool:
-    """Return True if a selector selects these labels. One without a word selects all, a plain one nothing."""
-    requirements = list(_requirements(selector, plain))
-    if plain and not requirements:
-        return False
-    return all(_meets(labels, *requirement) for requirement in requirements)
-
-
-def _requirements(selector: Value, plain: bool) -> Iterator[tuple[str, str, list[str]]]:
-    if not isinstance(selector, dict):
-        return
-    for key, value in strings(selector if plain else selector.get("matchLabels")).items():
-        yield key, "In", [value]
-    for slot in () if plain else slots(selector, "matchExpressions[]"):
-        if isinstance(slot.value, dict):
-            values = [item.text for item in slots(slot.value, "values[]")]
-            yield text(slot.value.get("key")), text(slot.value.get("operator")), values
-
-
-def _meets(labels: Mapping[str, str], key: str, operator: str, values: list[str]) -> bool:
-    match operator:
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-    return True
+def selectors(objects: Iterable[Object], *, peers: bool = False) -> Iterator[Selector]:
+    """Yield the selectors of objects; with `peers` those of the pods that may talk to theirs, else all others."""
+    for obj in objects:
+        for selector_field in rules_of(obj).selectors:
+            if selector_field.peer == peers:
+                for slot in slots(obj.content, selector_field.path):
+                    yield Selector(obj, selector_field, slot.value)
 
 
 def relabel(
-    chosen: Sequence[Object],
-    others: Sequence[Object],
+    application: Sequence[Object],
+    remaining: Sequence[Object],
     *,
     keys: Iterable[str],
     feature: str,
-    fixed: frozenset[str] = frozenset(),
-    set_back: frozenset[str] = frozenset(),
-    setters: Mapping[str, str] | None = None,
+    fixed: FixedLabels,
 ) -> Relabelling:
-    """Return what has to change so that no selector of the environment takes both a copy and its original.
+    """Return the label values to replace so that no selector of the environment matches a copy and its original.
 
-    `keys` are those of the application's own selector, `fixed` those that the environment sets on pods and selectors
-    whatever the copy says, `set_back` those that it sets on objects, and `setters` where each is set. Raises
-    ManifestError, naming the selector, if there is no way to tell the two apart.
+    `keys` are those of the application's label selector, which change in any case. Raises ManifestError, naming the
+    selector, if no change of labels tells the two apart.
     """
-    seen: dict[str, set[str]] = {}
-    mine = targets(chosen)
-    for labels in [*(each.labels for each in chosen), *(target.labels for target in mine)]:
+    values: dict[str, set[str]] = {}
+    application_targets = targets(application)
+    for labels in [*(obj.labels for obj in application), *(target.labels for target in application_targets)]:
         for key, value in labels.items():
-            seen.setdefault(key, set()).add(value)
-    changing = {key for key in keys if key not in fixed}
+            values.setdefault(key, set()).add(value)
+    changing = {key for key in keys if key not in fixed.on_pods}
 
     def relabelling() -> Relabelling:
-        values = {key: frozenset(seen.get(key, ())) for key in changing}
-        return Relabelling(feature=feature, values=values, set_back=set_back)
+        changed_values = {key: frozenset(values.get(key, ())) for key in changing}
+        return Relabelling(feature=feature, values=changed_values, fixed_on_objects=fixed.on_objects)
 
-    takers = [*selectings(chosen), *(s for s in selectings(others) if s.owner.type in TAKERS)]
-    for taker in takers:
-        for target in mine:
-            if not taker.takes(target, target.labels) or not taker.takes(target, relabelling().labels(target)):
+    relevant = [
+        *selectors(application),
+        *(selector for selector in selectors(remaining) if selector.owner.type in TRAFFIC_AND_OWNERS),
+    ]
+    for selector in relevant:
+        for target in application_targets:
+            if not selector.matches(target) or not selector.matches(target, relabelling().labels(target)):
                 continue
-            named = {
-                key for key, operator, _ in _requirements(taker.selector, taker.selection.plain) if operator == "In"
-            }
-            if not (more := (named & target.labels.keys()) - fixed - changing):
-                raise _inseparable(taker, target, named & fixed, setters or {})
-            changing |= more
+            keys_left = (selector.required_keys & target.labels.keys()) - fixed.on_pods - changing
+            if not keys_left:
+                raise _inseparable(selector, target, fixed)
+            changing |= keys_left
     return relabelling()
 
 
-def _inseparable(taker: Selecting, target: Target, fixed: set[str], setters: Mapping[str, str]) -> ManifestError:
-    keys = ", ".join(sorted(fixed))
-    who = " and ".join(sorted({setters.get(key, "the environment's kustomization") for key in fixed}))
-    because = (
-        f"by {keys} alone, which {who} sets on all pods and selectors: give them a label more of their own"
-        if fixed
-        else "without naming a label's value: let it select by one"
+def matches_between(selecting: Iterable[Object], selected: Iterable[Object]) -> Iterator[tuple[Object, Object]]:
+    """Yield each pair of an object whose selector matches and the object it matches, from two sets of objects."""
+    matchable = targets(selected)
+    for selector in selectors(selecting):
+        yield from ((selector.owner, target.owner) for target in matchable if selector.matches(target))
+
+
+def _requirements(selector: Value, plain: bool) -> Iterator[Requirement]:
+    if not isinstance(selector, dict):
+        return
+    for key, value in strings(selector if plain else selector.get("matchLabels")).items():
+        yield Requirement(key, "In", (value,))
+    for slot in () if plain else slots(selector, "matchExpressions[]"):
+        if isinstance(slot.value, dict):
+            values = [value_slot.text for value_slot in slots(slot.value, "values[]")]
+            yield Requirement(text(slot.value.get("key")), text(slot.value.get("operator")), values)
+
+
+def _inseparable(selector: Selector, target: Target, fixed: FixedLabels) -> ManifestError:
+    fixed_keys = selector.required_keys & fixed.on_pods
+    sources = sorted({fixed.sources.get(key, "the environment's kustomization") for key in fixed_keys})
+    reason = (
+        f"it selects by {', '.join(sorted(fixed_keys))} alone, which {' and '.join(sources)} sets on all pods and "
+        "selectors: give them an additional label of their own"
+        if fixed_keys
+        else "it requires no value of any label: let it select by one"
     )
-    return ManifestError(f"{taker.owner} would take the pods of a copy of {target.owner} too: it selects {because}")
-
-
-def shared_with(one: Iterable[Object], other: Iterable[Object]) -> Iterator[tuple[Object, Object]]:
-    """Yield each (selecting object of one, selected object of the other) of two sets that should share nothing."""
-    found = targets(other)
-    for taker in selectings(one):
-        yield from ((taker.owner, target.owner) for target in found if taker.takes(target, target.labels))
+    return ManifestError(f"{selector.owner} would also match the pods of a copy of {target.owner}: {reason}")

@@ -1,6 +1,6 @@
-"""Kubernetes objects as text: read what kustomize prints, write the files of a copy.
+"""Kubernetes objects as text: reads the output of kustomize, writes the files of a copy.
 
-A scalar that is no string (`0644`, `true`, `1.10`) keeps its text: nothing here has to know which number it is.
+A scalar that is no string (`0644`, `true`, `1.10`) keeps its text and is never converted.
 """
 
 import copy
@@ -16,29 +16,29 @@ from gitops_promotion.errors import KustomizeError
 
 Value = Any  # a dict of str to Value, a list of Value, a str, or a Plain
 Id = tuple[str, str, str, str]
-"""API group, kind, namespace and name: what makes two objects the same to Kubernetes."""
+"""API group, kind, namespace and name, which identify an object in Kubernetes."""
 
-# What needs no quotes wherever it stands; anything else gets them.
-_BARE = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./@+=,-]*(?::[A-Za-z0-9_./@+=,-]+)*")
-_ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+# Texts that need no quotes in any position of a YAML file.
+_UNQUOTED = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./@+=,-]*(?::[A-Za-z0-9_./@+=,-]+)*")
+_ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A number, boolean or null, as it is written."""
+    """A number, boolean or null, as written in the file."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Object:
-    """One object; its content is never changed in place, `editable` gives a copy to work on."""
+    """A Kubernetes object. Its content is never changed in place; `editable` returns a copy for that."""
 
     content: dict[str, Value]
 
     @property
     def group(self) -> str:
-        """Its API group, "" for the core one."""
+        """Its API group, "" for the core group."""
         return text(self.content.get("apiVersion")).rpartition("/")[0]
 
     @property
@@ -58,7 +58,7 @@ class Object:
 
     @property
     def namespace(self) -> str:
-        """Its namespace, "" where it names none."""
+        """Its namespace, "" if it names none."""
         return text(self._metadata.get("namespace"))
 
     @property
@@ -73,16 +73,16 @@ class Object:
 
     @property
     def id(self) -> Id:
-        """What no other object has."""
+        """Its identity in Kubernetes."""
         return (self.group, self.kind, self.namespace, self.name)
 
     @property
     def _metadata(self) -> dict[str, Value]:
-        found = self.content.get("metadata")
-        return found if isinstance(found, dict) else {}
+        metadata = self.content.get("metadata")
+        return metadata if isinstance(metadata, dict) else {}
 
     def editable(self) -> Self:
-        """Return a copy that shares nothing with this one."""
+        """Return a deep copy."""
         return type(self)(copy.deepcopy(self.content))
 
     def __str__(self) -> str:
@@ -97,17 +97,17 @@ def text(value: Value) -> str:
 
 
 def strings(value: Value) -> dict[str, str]:
-    """Return a mapping's scalars by key; empty for anything that is none."""
-    return {key: text(each) for key, each in value.items()} if isinstance(value, dict) else {}
+    """Return the texts of a mapping's values by key; empty for anything but a mapping."""
+    return {key: text(child) for key, child in value.items()} if isinstance(value, dict) else {}
 
 
 def parse(output: bytes) -> tuple[Object, ...]:
-    """Return the objects of kustomize's output, in its order. Raises KustomizeError for what is no object."""
+    """Return the objects of kustomize's output, in its order. Raises KustomizeError for any other document."""
     documents = re.split(r"^---\n", output.decode(errors="replace"), flags=re.MULTILINE)
     return tuple(_object(document) for document in documents if document.strip())
 
 
-# An environment is built several times, and all but a few objects are the same each time.
+# An environment is built several times, and most objects are the same each time.
 @functools.lru_cache(maxsize=8192)
 def _object(document: str) -> Object:
     from ruamel.yaml import YAML
@@ -116,45 +116,45 @@ def _object(document: str) -> Object:
     try:
         node = YAML(typ="safe", pure=True).compose(document)
     except (YAMLError, RecursionError) as error:
-        first = " ".join(str(error).split())[:200]
-        raise KustomizeError(f"kustomize's output cannot be read ({first}): report it with the environment") from error
-    found = Object(of_node(node, 100 * len(document)) if node is not None and node.id == "mapping" else {})
-    if not (found.kind and found.name):
-        raise KustomizeError(f"kustomize printed something without kind or name: {document[:80]!r}")
-    return found
+        reason = " ".join(str(error).split())[:200]
+        raise KustomizeError(f"kustomize's output cannot be read ({reason}): report it with the environment") from error
+    parsed = Object(of_node(node, 100 * len(document)) if node is not None and node.id == "mapping" else {})
+    if not (parsed.kind and parsed.name):
+        raise KustomizeError(f"kustomize printed a document without kind or name, correct it: {document[:80]!r}")
+    return parsed
 
 
-def of_node(node: Any, most: int) -> Value:
-    """Return what a parser's node says; `most` parts of it. Raises KustomizeError if aliases stand for more."""
-    return _value(node, [most])
+def of_node(node: Any, limit: int) -> Value:
+    """Return the value of a parser's node. Raises KustomizeError if its aliases expand to more than `limit` values."""
+    return _value(node, [limit])
 
 
 def _value(node: Any, budget: list[int]) -> Value:
-    # Aliases make a small text stand for a huge tree.
+    # Nested aliases let a small text expand to a huge tree.
     budget[0] -= 1
     if budget[0] < 0:
-        raise KustomizeError("aliases stand for too much: write the repeated parts out")
+        raise KustomizeError("aliases expand to too much data: write the repeated parts without aliases")
     if node.id == "mapping":
         return {str(key.value): _value(value, budget) for key, value in node.value}
     if node.id == "sequence":
         return [_value(item, budget) for item in node.value]
-    written = str(node.value)
-    return Plain(written or "null") if not node.style and not (written and is_plain_string(written)) else written
+    scalar = str(node.value)
+    return Plain(scalar or "null") if not node.style and not (scalar and is_plain_string(scalar)) else scalar
 
 
 def write(value: Value, comment: str = "") -> bytes:
-    """Return a value as a YAML file of its own, below a comment of one line."""
+    """Return the YAML file of a value, below a comment of one line."""
     head = f"# {comment}\n" if comment else ""
     return (head + "".join(f"{line}\n" for line in _lines(value))).encode()
 
 
 def _lines(value: Value) -> Iterable[str]:
     if isinstance(value, dict) and value:
-        for key, each in value.items():
-            yield from _entry(f"{_scalar(key)}:", each, indent="  ")
+        for key, child in value.items():
+            yield from _entry(f"{_scalar(key)}:", child, indent="  ")
     elif isinstance(value, list) and value:
-        for each in value:
-            yield from _item(each)
+        for item in value:
+            yield from _item(item)
     else:
         yield _scalar(value)
 
@@ -162,7 +162,7 @@ def _lines(value: Value) -> Iterable[str]:
 def _entry(head: str, value: Value, indent: str) -> Iterable[str]:
     if isinstance(value, (dict, list)) and value:
         yield head
-        # A list may stand below its key without indent, as kubectl prints it.
+        # A list below a key is not indented, as in the output of kubectl.
         deeper = "" if isinstance(value, list) else indent
         yield from (deeper + line if line else "" for line in _lines(value))
     elif isinstance(value, str) and (block := _block(value)):
@@ -182,16 +182,16 @@ def _item(value: Value) -> Iterable[str]:
 
 
 def _block(value: str) -> list[str]:
-    """Return a literal block's header and lines; [] for text that has to be quoted."""
-    if "\n" not in value.rstrip("\n") or value[0] in " \t\n" or _ODD.search(value):
+    """Return the header and the lines of a literal block, [] for text that must be quoted."""
+    if "\n" not in value.rstrip("\n") or value[0] in " \t\n" or _ESCAPED.search(value):
         return []
     body = value.rstrip("\n")
-    ends = len(value) - len(body)
+    newlines = len(value) - len(body)
     lines = body.split("\n")
-    # Lines of blanks alone are read well, but lost to the editors that people open the file with.
+    # Editors that strip trailing blanks would change such a line.
     if any(line.isspace() for line in lines):
         return []
-    return ["|" + ("-", "", "+")[min(ends, 2)], *lines, *[""] * (ends - 1)]
+    return ["|" + ("-", "", "+")[min(newlines, 2)], *lines, *[""] * (newlines - 1)]
 
 
 def _scalar(value: Value) -> str:
@@ -199,9 +199,9 @@ def _scalar(value: Value) -> str:
         return value.text
     if isinstance(value, (dict, list)):
         return "{}" if isinstance(value, dict) else "[]"
-    written = str(value)
-    if _BARE.fullmatch(written) and is_plain_string(written):
-        return written
-    # JSON's escapes are YAML's; its pairs of surrogates are not, and of the rest YAML wants more escaped.
-    quoted = json.dumps(written, ensure_ascii=False)
-    return _ODD.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+    scalar = str(value)
+    if _UNQUOTED.fullmatch(scalar) and is_plain_string(scalar):
+        return scalar
+    # YAML has the escapes of JSON but no surrogate pairs, and requires escapes for more characters.
+    quoted = json.dumps(scalar, ensure_ascii=False)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)

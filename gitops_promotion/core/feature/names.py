@@ -1,4 +1,4 @@
-"""Names of features, and what they make of names, labels and hosts of others."""
+"""Names of features, and the names and hosts of a feature's copy."""
 
 import re
 
@@ -6,47 +6,57 @@ from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import ManifestError, UsageError
 
 FEATURE_LABEL = "gitops-promotion.xenit.io/feature"
-"""The label by which copies are known: the predecessor's."""
+"""The label that identifies copies, as in version 1."""
 
 LIMIT = 63
 """Characters of a label's value, of a Service's name and of one part of a host (RFC 1123)."""
 
 _HOST_LIMIT = 253
-# A StatefulSet's pods carry its name and a hash of up to eleven characters as a label's value.
+# The label controller-revision-hash of a StatefulSet's pods is its name and a hash of up to eleven characters
+# (https://github.com/kubernetes/kubernetes/issues/64023).
 _LIMITS = {"StatefulSet": 52}
 
 
 def clean(text: str) -> str:
-    """Return the feature's name as the predecessor makes it: `[^a-zA-Z0-9-]` removed, in lower case (B37).
+    """Return a feature's name as version 1 makes it: without `[^a-zA-Z0-9-]`, in lower case (B37).
 
-    Raises UsageError for what cannot become a name, a label's value and a part of a host.
+    Raises UsageError if the result cannot be a name, a label's value and a part of a host.
     """
     name = re.sub(r"[^a-zA-Z0-9-]+", "", text).lower()
-    removed = "" if name == text else f" (of {quoted(text)} that is left)"
+    origin = "" if name == text else f" (from {quoted(text)})"
     if not name:
-        raise UsageError(f"feature {quoted(text)} has no letter or digit: give it a name such as pr-123")
+        raise UsageError(f"feature {quoted(text)} has no letter or digit: choose a name such as pr-123")
     if name.startswith("-") or name.endswith("-"):
-        raise UsageError(f"feature {quoted(name)}{removed} begins or ends with '-': name it otherwise, such as pr-123")
+        raise UsageError(f"feature {quoted(name)}{origin} begins or ends with '-': choose a name such as pr-123")
     if len(name) > LIMIT:
-        raise UsageError(f"feature {quoted(name)}{removed} has {len(name)} characters, at most {LIMIT} fit into a host")
+        raise UsageError(
+            f"feature {quoted(name)}{origin} has {len(name)} characters, a part of a host at most {LIMIT}: choose a "
+            "shorter name"
+        )
     return name
 
 
-def suffixed(text: str, feature: str, *, what: str, kind: str = "") -> str:
-    """Return `<text>-<feature>`, the name or label value of a copy. Raises ManifestError if it is too long."""
-    longer = f"{text}-{feature}"
+def suffixed(text: str, feature: str, *, subject: str, kind: str = "") -> str:
+    """Return `<text>-<feature>`, a name or label value of a copy; `subject` is its owner, for the message.
+
+    Raises ManifestError if it is too long.
+    """
+    name = f"{text}-{feature}"
     limit = _LIMITS.get(kind, LIMIT)
-    if len(longer) > limit:
+    if len(name) > limit:
         raise ManifestError(
-            f"{what} would be {longer!r} in the copy, {len(longer)} characters where {limit} fit: give the feature a "
-            f"name of at most {max(limit - len(text) - 1, 0)}"
+            f"{subject} would be {name!r} in the copy, {len(name)} characters of at most {limit}: choose a name of at "
+            f"most {max(limit - len(text) - 1, 0)} characters for the feature"
         )
-    return longer
+    return name
 
 
 def feature_host(host: str, feature: str) -> str:
-    """Return `<feature>.<host>`; a wildcard's star gives way to the feature (B37). Raises ManifestError if too long."""
-    longer = f"{feature}.{host.removeprefix('*.')}"
-    if len(longer) > _HOST_LIMIT:
-        raise ManifestError(f"the host {longer!r} has {len(longer)} characters, at most {_HOST_LIMIT} are allowed")
-    return longer
+    """Return `<feature>.<host>`, in place of the star of a wildcard (B37). Raises ManifestError if it is too long."""
+    name = f"{feature}.{host.removeprefix('*.')}"
+    if len(name) > _HOST_LIMIT:
+        raise ManifestError(
+            f"the host {name!r} has {len(name)} characters of at most {_HOST_LIMIT}: choose a shorter name for the "
+            "feature"
+        )
+    return name

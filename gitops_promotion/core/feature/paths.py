@@ -1,4 +1,4 @@
-"""Places inside objects, by paths such as `spec.rules[].host`."""
+"""Fields inside objects, by paths such as `spec.rules[].host`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,100 +8,100 @@ from gitops_promotion.core.feature.manifests import Plain, Value, text
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place that a path leads to; what stands there can be read and replaced."""
+    """One field or list item at the end of a path, whose value can be read and replaced."""
 
     container: Value
     key: str | int
 
     @property
     def value(self) -> Value:
-        """What stands there."""
+        """The value of the field."""
         return self.container[self.key]
 
     @property
     def text(self) -> str:
-        """The scalar there, "" for anything else."""
+        """The value of the field if it is a scalar, "" otherwise."""
         return text(self.value)
 
     def set(self, value: Value) -> None:
-        """Put something else there."""
+        """Replace the value."""
         self.container[self.key] = value
 
     def remove(self) -> None:
-        """Take it away; only where it is a mapping's."""
+        """Remove the field; only for a field of a mapping."""
         del self.container[self.key]
 
 
 def slots(value: Value, path: str) -> Iterator[Slot]:
-    """Yield every place that exists for a path: keys between dots, `[]` for all items of a list, `*` for all keys."""
-    head, _, rest = path.partition(".")
-    name = head.removesuffix("[]")
+    """Yield every field at a path: keys separated by dots, `[]` for all items of a list, `*` for all keys."""
+    segment, _, subpath = path.partition(".")
+    name = segment.removesuffix("[]")
     if not isinstance(value, dict):
         return
     for key in list(value) if name == "*" else [name]:
         if key not in value:
             continue
-        found = value[key]
-        if not head.endswith("[]"):
-            yield from slots(found, rest) if rest else [Slot(value, key)]
-        elif isinstance(found, list):
-            for number, item in enumerate(found):
-                yield from slots(item, rest) if rest else [Slot(found, number)]
+        child = value[key]
+        if not segment.endswith("[]"):
+            yield from slots(child, subpath) if subpath else [Slot(value, key)]
+        elif isinstance(child, list):
+            for number, item in enumerate(child):
+                yield from slots(item, subpath) if subpath else [Slot(child, number)]
 
 
 def first(value: Value, path: str) -> Value:
-    """Return what stands at the first place of a path, None if there is none."""
+    """Return the value of the first field at a path, None if there is none."""
     return next((slot.value for slot in slots(value, path)), None)
 
 
 def pod_templates(value: Value) -> Iterator[dict[str, Value]]:
-    """Yield every pod template in an object: whatever has a `spec` with a list of `containers`, wherever it is."""
+    """Yield every pod template in an object, at any depth: a mapping whose `spec` has a list of `containers`."""
     if isinstance(value, dict):
         spec = value.get("spec")
         if isinstance(spec, dict) and isinstance(spec.get("containers"), list):
             yield value
-        for each in value.values():
-            yield from pod_templates(each)
+        for child in value.values():
+            yield from pod_templates(child)
     elif isinstance(value, list):
-        for each in value:
-            yield from pod_templates(each)
+        for item in value:
+            yield from pod_templates(item)
 
 
 def containers(template: dict[str, Value]) -> Iterator[dict[str, Value]]:
-    """Yield the containers of a pod template, init and ephemeral ones too."""
+    """Yield the containers of a pod template, init and ephemeral containers included."""
     for path in ("spec.containers[]", "spec.initContainers[]", "spec.ephemeralContainers[]"):
         yield from (slot.value for slot in slots(template, path) if isinstance(slot.value, dict))
 
 
 def all_texts(value: Value) -> Iterator[str]:
-    """Yield every string of a value, keys left out."""
+    """Yield every string of a value, without the keys of mappings."""
     if isinstance(value, dict):
-        for each in value.values():
-            yield from all_texts(each)
+        for child in value.values():
+            yield from all_texts(child)
     elif isinstance(value, list):
-        for each in value:
-            yield from all_texts(each)
+        for item in value:
+            yield from all_texts(item)
     elif not isinstance(value, Plain):
         yield value
 
 
-def difference(one: Value, other: Value) -> str:
-    """Return the path of the first place where two values differ, "" if they are the same."""
-    return next(differences(one, other), "")
+def difference(before: Value, after: Value) -> str:
+    """Return the path of the first difference between two values, "" if they are equal."""
+    return next(differences(before, after), "")
 
 
-def differences(one: Value, other: Value, at: str = "") -> Iterator[str]:
-    """Yield the path of every place where two values differ."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for key in [*one, *(key for key in other if key not in one)]:
-            where = f"{at}.{key}" if at else key
-            if key not in one or key not in other:
-                yield where
+def differences(before: Value, after: Value, path: str = "") -> Iterator[str]:
+    """Yield the path of every difference between two values."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in [*before, *(key for key in after if key not in before)]:
+            child_path = f"{path}.{key}" if path else key
+            if key not in before or key not in after:
+                yield child_path
             else:
-                yield from differences(one[key], other[key], where)
-    elif isinstance(one, list) and isinstance(other, list):
-        for number, (left, right) in enumerate(zip(one, other, strict=False)):
-            yield from differences(left, right, f"{at}[{number}]")
-        yield from (f"{at}[{number}]" for number in range(*sorted((len(one), len(other)))))
-    elif one != other:
-        yield at or "."
+                yield from differences(before[key], after[key], child_path)
+    elif isinstance(before, list) and isinstance(after, list):
+        for number, (old_item, new_item) in enumerate(zip(before, after, strict=False)):
+            yield from differences(old_item, new_item, f"{path}[{number}]")
+        yield from (f"{path}[{number}]" for number in range(*sorted((len(before), len(after)))))
+    elif before != after:
+        yield path or "."

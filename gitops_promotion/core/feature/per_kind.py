@@ -1,41 +1,41 @@
-"""What must not be the same in a copy, kind by kind, beside names, labels and hosts."""
+"""Fields that only one object can have, kind by kind, and remarks about the copy; names, labels and hosts aside."""
 
 from collections.abc import Callable, Mapping
 
 from gitops_promotion.core.feature.manifests import Object, Value, strings, text
 from gitops_promotion.core.feature.paths import containers, pod_templates, slots
 
-_ORIGINS = ("config.kubernetes.io/origin", "alpha.config.kubernetes.io/transformations")
+_ORIGIN_ANNOTATIONS = ("config.kubernetes.io/origin", "alpha.config.kubernetes.io/transformations")
 _PRUNE = "kustomize.toolkit.fluxcd.io/prune"
-_CLOUD = ("eks.amazonaws.com/role-arn", "iam.gke.io/gcp-service-account", "azure.workload.identity/client-id")
+_CLOUD_ROLES = ("eks.amazonaws.com/role-arn", "iam.gke.io/gcp-service-account", "azure.workload.identity/client-id")
 _ISSUERS = ("cert-manager.io/", "acme.cert-manager.io/")
 
 
-def issues_certificates(each: Object) -> bool:
-    """Return True if cert-manager makes the Secret that an Ingress or Gateway names."""
-    keys = (key for key in each.annotations if key.startswith(_ISSUERS) and key.endswith("issuer"))
-    return any(keys) or each.annotations.get("kubernetes.io/tls-acme") == "true"
+def issues_certificates(obj: Object) -> bool:
+    """Return True if cert-manager creates the Secret that an Ingress or a Gateway names."""
+    keys = (key for key in obj.annotations if key.startswith(_ISSUERS) and key.endswith("issuer"))
+    return any(keys) or obj.annotations.get("kubernetes.io/tls-acme") == "true"
 
 
-def adjust(content: dict[str, Value], each: Object) -> list[str]:
-    """Take out of a copy's content what only the original can have; return what people should know of it."""
+def adjust(content: dict[str, Value], original: Object) -> list[str]:
+    """Remove from a copy's content the fields that only the original can have; return remarks for people."""
     notes = _annotations(content)
-    if change := _CHANGES.get(each.type):
+    if change := _CHANGES.get(original.type):
         notes += change(content)
     for template in pod_templates(content):
         if text(template["spec"].get("hostNetwork")) == "true" or any(
             True for container in containers(template) for _ in slots(container, "ports[].hostPort")
         ):
-            notes.append("its pods use ports of the node, and find no place beside the original's")
+            notes.append("its pods use host ports and cannot run on the same node as the original's")
     return notes
 
 
 def drop_origins(content: dict[str, Value]) -> None:
-    """Take out what kustomize's `buildMetadata` says of where an object came from: it differs from file to file."""
+    """Remove the annotations of kustomize's `buildMetadata`, which name the file of the object."""
     metadata = content["metadata"]
     annotations = metadata.get("annotations")
     if isinstance(annotations, dict):
-        for key in _ORIGINS:
+        for key in _ORIGIN_ANNOTATIONS:
             annotations.pop(key, None)
         if not annotations:
             del metadata["annotations"]
@@ -44,17 +44,17 @@ def drop_origins(content: dict[str, Value]) -> None:
 def _annotations(content: dict[str, Value]) -> list[str]:
     annotations = content["metadata"].get("annotations")
     if isinstance(annotations, dict) and text(annotations.get(_PRUNE)) == "disabled":
-        # With it Flux would leave the copy behind when its files are gone.
+        # With this annotation Flux would keep the copy's objects in the cluster after their files are removed.
         del annotations[_PRUNE]
         if not annotations:
             del content["metadata"]["annotations"]
-        return [f"without {_PRUNE}: disabled, so that it goes when the feature goes"]
+        return [f"without {_PRUNE}: disabled, so that Flux removes it with the feature"]
     return []
 
 
 def _spec(content: dict[str, Value]) -> dict[str, Value]:
-    found = content.get("spec")
-    return found if isinstance(found, dict) else {}
+    spec = content.get("spec")
+    return spec if isinstance(spec, dict) else {}
 
 
 def _service(content: dict[str, Value]) -> list[str]:
@@ -63,14 +63,15 @@ def _service(content: dict[str, Value]) -> list[str]:
     if text(spec.get("clusterIP")) != "None":
         for key in ("clusterIP", "clusterIPs"):
             spec.pop(key, None)
-    taken = [key for key in ("loadBalancerIP", "externalIPs", "healthCheckNodePort") if spec.pop(key, None) is not None]
+    unique_fields = ("loadBalancerIP", "externalIPs", "healthCheckNodePort")
+    removed = [key for key in unique_fields if spec.pop(key, None) is not None]
     ports = list(slots(content, "spec.ports[].nodePort"))
     for slot in ports:
         slot.remove()
-    if taken or ports:
-        notes.append(f"without {', '.join(taken + ['nodePort'] * bool(ports))}, which only one Service can have")
+    if removed or ports:
+        notes.append(f"without {', '.join(removed + ['nodePort'] * bool(ports))}, which only one Service can have")
     if text(spec.get("type")) == "LoadBalancer":
-        notes.append("its load balancer is a new one, with an address of its own")
+        notes.append("it gets a new load balancer with another address")
     return notes
 
 
@@ -92,8 +93,8 @@ def _secret(content: dict[str, Value]) -> list[str]:
 
 def _account(content: dict[str, Value]) -> list[str]:
     annotations = strings(content["metadata"].get("annotations"))
-    found = [key for key in _CLOUD if key in annotations]
-    return [f"{found[0]} trusts the original's name alone: let it trust the copy's too"] if found else []
+    roles = [key for key in _CLOUD_ROLES if key in annotations]
+    return [f"{roles[0]} trusts the original's service account only: add the copy's"] if roles else []
 
 
 def _gateway(content: dict[str, Value]) -> list[str]:

@@ -1,40 +1,41 @@
-"""Find out what an environment's kustomization does to whatever it holds: by giving it something to do it to.
+"""A draft of a copy that shows what the environment's kustomization does to the objects in it.
 
 Prefixes, labels and images may be set in the kustomization, in components, in transformers and in patches. Reading all
-of those would be a second kustomize; building a draft of the copy with marked names, labels and images shows it.
+of them would take a second kustomize; building a draft with marked names, labels and images shows the result
+(`docs/decisions/0016-an-environment-is-probed.md`).
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gitops_promotion.core.feature.copy import Container, CopyRequest, Transformations, make, names_of
-from gitops_promotion.core.feature.labels import kind_of
+from gitops_promotion.core.feature.copy import Container, CopyRequest, Transformations, make_copy, named_containers
+from gitops_promotion.core.feature.labels import FixedLabels, rules_of
 from gitops_promotion.core.feature.manifests import Object, Value, strings, text, write
 from gitops_promotion.core.feature.paths import first, pod_templates, slots
-from gitops_promotion.core.feature.selection import SelectedObjects
+from gitops_promotion.core.feature.selection import Selection
 from gitops_promotion.core.tags import ImageReference, Tag
 from gitops_promotion.errors import ManifestError
 
 FOLDER = "gitops-promotion-probe"
-"""The folder of the draft, in the environment's."""
+"""The subfolder of the draft in the environment's folder."""
 
 TAG = Tag(FOLDER, "sha256:" + "0" * 64)
-"""What the application's markers are set to in the probed environment: what runs it is the application's."""
+"""The tag of the application's markers in the probed environment: it identifies the application's containers."""
 
-_DRAFT = "gitops-promotion-draft"
-# The number has an end of its own: the environment may put digits behind a name.
-_NAMED = re.compile(rf"(.*){FOLDER}-(\d+)-x(.*)")
+_DRAFT_TAG = Tag("gitops-promotion-draft")
+# "-x" ends the number, because the environment may append digits to a name.
+_DRAFT_NAME = re.compile(rf"(.*){FOLDER}-(\d+)-x(.*)")
 
 
-def draft(chosen: SelectedObjects, request: CopyRequest) -> dict[str, bytes]:
+def draft(selection: Selection, request: CopyRequest) -> dict[str, bytes]:
     """Return the files of the draft, its kustomization included.
 
-    Raises ManifestError if nothing tells the copy's pods from the original's even where labels are free.
+    Raises ManifestError if no label could tell the copy's pods from the original's.
     """
     files = {}
-    for number, each in enumerate(_drafted(chosen, request)):
-        content = each.editable().content
+    for number, obj in enumerate(_draft_objects(selection, request)):
+        content = obj.editable().content
         content["metadata"]["name"] = f"{FOLDER}-{number}-x"
         files[f"{number}.yaml"] = write(content)
     files["kustomization.yaml"] = write({"resources": sorted(files)})
@@ -42,84 +43,96 @@ def draft(chosen: SelectedObjects, request: CopyRequest) -> dict[str, bytes]:
 
 
 def read(
-    chosen: SelectedObjects, request: CopyRequest, built: Sequence[Object], setters: Mapping[str, str]
+    selection: Selection, request: CopyRequest, objects: Sequence[Object], label_sources: Mapping[str, str]
 ) -> Transformations:
-    """Return what an environment that held the draft and the tag `TAG` made of them.
+    """Return the transformations of an environment that was built with the draft and with the tag `TAG`.
 
-    `setters` are the places where its kustomization sets labels, for messages. Raises ManifestError if a part of the
-    draft did not come out again.
+    `label_sources` are the entries of its kustomization that set labels, for messages. Raises ManifestError if an
+    object of the draft is missing.
     """
-    found = {int(named[2]): (named, each) for each in built if (named := _NAMED.fullmatch(each.name))}
-    names, fixed, set_back, images = {}, set[str](), set[str](), set[str]()
-    for number, (original, sent) in enumerate(zip(chosen.copied, _drafted(chosen, request), strict=True)):
-        if number not in found:
+    rendered = {int(name[2]): (name, obj) for obj in objects if (name := _DRAFT_NAME.fullmatch(obj.name))}
+    affixes, images = {}, set[str]()
+    fixed_on_pods, fixed_on_objects = set[str](), set[str]()
+    for number, (original, drafted) in enumerate(
+        zip(selection.copied, _draft_objects(selection, request), strict=True)
+    ):
+        if number not in rendered:
             raise ManifestError(
-                f"the environment's kustomization does not let a second {original} be: a patch or transformer of it "
-                "deletes or renames what it does not know"
+                f"the environment's kustomization renames or deletes a second {original}: correct the patch or "
+                "transformer that applies to it, or set featureOverwrite: true for the application"
             )
-        named, came = found[number]
-        names[original.id] = (named[1], named[3])
-        set_back |= _differing(sent.labels, came.labels)
-        fixed |= _fixed(sent, came)
-        images |= _replaced(sent, came)
+        name, obj = rendered[number]
+        affixes[original.id] = (name[1], name[3])
+        fixed_on_objects |= _changed_keys(drafted.labels, obj.labels)
+        fixed_on_pods |= _keys_changed_on_pods(drafted, obj)
+        images |= _replaced_images(drafted, obj)
     return Transformations(
-        names=names,
-        fixed=frozenset(fixed),
-        set_back=frozenset(set_back - fixed),
-        setters=setters,
+        affixes=affixes,
+        labels=FixedLabels(
+            on_pods=frozenset(fixed_on_pods),
+            on_objects=frozenset(fixed_on_objects - fixed_on_pods),
+            sources=label_sources,
+        ),
         images=frozenset(images),
-        own=_own(built),
+        own_containers=_own_containers(objects),
     )
 
 
-def _drafted(chosen: SelectedObjects, request: CopyRequest) -> Sequence[Object]:
-    everything: frozenset[Container] = frozenset((each.id, name) for each in chosen.copied for name, _ in _images(each))
-    return make(chosen, replace(request, tag=Tag(_DRAFT)), Transformations(own=everything)).objects
+def _draft_objects(selection: Selection, request: CopyRequest) -> Sequence[Object]:
+    all_containers: set[Container] = {(obj.id, name) for obj in selection.copied for name, _ in _images(obj)}
+    draft_request = replace(request, tag=_DRAFT_TAG)
+    return make_copy(selection, draft_request, Transformations(own_containers=frozenset(all_containers))).objects
 
 
-def _own(built: Sequence[Object]) -> frozenset[Container]:
-    found = set()
-    for each in built:
-        for name, image in _images(each):
+def _own_containers(objects: Sequence[Object]) -> frozenset[Container]:
+    """Return the containers that run the tag of the application's markers."""
+    containers = set()
+    for obj in objects:
+        for name, image in _images(obj):
             reference = ImageReference.parse(image)
             if reference and (reference.tag == TAG.name or reference.digest == TAG.digest):
-                found.add((each.id, name))
-    return frozenset(found)
+                containers.add((obj.id, name))
+    return frozenset(containers)
 
 
-def _images(each: Object) -> list[tuple[str, str]]:
+def _images(obj: Object) -> list[tuple[str, str]]:
     return [
         (name, text(container.get("image")))
-        for template in pod_templates(each.content)
-        for name, container in names_of(template)
+        for template in pod_templates(obj.content)
+        for name, container in named_containers(template)
     ]
 
 
-def _replaced(sent: Object, came: Object) -> set[str]:
-    """Return the names of the images that came out as others."""
-    found = set()
-    for (_, before), (_, after) in zip(_images(sent), _images(came), strict=False):
-        if before != after and (image := ImageReference.parse(before)):
-            found.add(image.name)
-    return found
+def _replaced_images(drafted: Object, rendered: Object) -> set[str]:
+    """Return the names of the draft's images that the environment replaced."""
+    names = set()
+    for (_, image), (_, rendered_image) in zip(_images(drafted), _images(rendered), strict=False):
+        if image != rendered_image and (reference := ImageReference.parse(image)):
+            names.add(reference.name)
+    return names
 
 
-def _fixed(sent: Object, came: Object) -> set[str]:
-    """Return the labels that pods and selectors came out with instead of those that were sent."""
-    found = set()
-    for before, after in zip(pod_templates(sent.content), pod_templates(came.content), strict=False):
-        if before is not sent.content:
-            found |= _differing(strings(first(before, "metadata.labels")), strings(first(after, "metadata.labels")))
-    for selection in kind_of(sent).selections:
-        pairs = zip(slots(sent.content, selection.path), slots(came.content, selection.path), strict=False)
-        for one, other in pairs:
-            found |= _differing(_labels(one.value, selection.plain), _labels(other.value, selection.plain))
-    return found
+def _keys_changed_on_pods(drafted: Object, rendered: Object) -> set[str]:
+    """Return the keys of the labels that the environment changed on pods and in selectors."""
+    keys = set()
+    templates = zip(pod_templates(drafted.content), pod_templates(rendered.content), strict=False)
+    for template, rendered_template in templates:
+        if template is not drafted.content:
+            keys |= _changed_keys(
+                strings(first(template, "metadata.labels")), strings(first(rendered_template, "metadata.labels"))
+            )
+    for selector_field in rules_of(drafted).selectors:
+        drafted_slots = slots(drafted.content, selector_field.path)
+        rendered_slots = slots(rendered.content, selector_field.path)
+        for slot, rendered_slot in zip(drafted_slots, rendered_slots, strict=False):
+            labels = _selector_labels(slot.value, selector_field.plain)
+            keys |= _changed_keys(labels, _selector_labels(rendered_slot.value, selector_field.plain))
+    return keys
 
 
-def _labels(selector: Value, plain: bool) -> Mapping[str, str]:
+def _selector_labels(selector: Value, plain: bool) -> Mapping[str, str]:
     return strings(selector if plain else first(selector, "matchLabels"))
 
 
-def _differing(sent: Mapping[str, str], came: Mapping[str, str]) -> set[str]:
-    return {key for key, value in sent.items() if came.get(key) != value}
+def _changed_keys(drafted: Mapping[str, str], rendered: Mapping[str, str]) -> set[str]:
+    return {key for key, value in drafted.items() if rendered.get(key) != value}

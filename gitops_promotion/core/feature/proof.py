@@ -1,145 +1,153 @@
-"""Is what the environment gives with a copy what it gave before, and the copy? Each answer names what is in the way."""
+"""The proof of a copy or a removal: a comparison of the environment's objects before and after it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_promotion.core.feature.copy import Copy, provides
-from gitops_promotion.core.feature.hosts import routed
-from gitops_promotion.core.feature.kinds import API_KEYS, POD_REFERENCES, SECRET, full_type
-from gitops_promotion.core.feature.labels import TAKERS, kind_of, shared_with
-from gitops_promotion.core.feature.manifests import Id, Object, text
+from gitops_promotion.core.feature.copy import Copy, created_secrets
+from gitops_promotion.core.feature.hosts import routed_hosts
+from gitops_promotion.core.feature.kinds import SECRET
+from gitops_promotion.core.feature.labels import TRAFFIC_AND_OWNERS, matches_between
+from gitops_promotion.core.feature.manifests import Id, Object
 from gitops_promotion.core.feature.names import FEATURE_LABEL
-from gitops_promotion.core.feature.paths import difference, first, pod_templates, slots
+from gitops_promotion.core.feature.paths import difference
 from gitops_promotion.core.feature.per_kind import drop_origins
+from gitops_promotion.core.feature.references import Key, Reference, key_of, references
+
+_OTHER_NAME = "choose another name for the feature"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Something that is not as intended: where, and what stands there instead."""
+    """A difference from the intended environment: the object, the path of a field in it or "", and the difference.
 
-    id: Id | None
-    path: str
-    what: str
+    `advice` is the next step, "" if it depends on the kustomization.
+    """
+
+    id: Id
+    path: str = ""
+    text: str
+    advice: str = ""
 
     def __str__(self) -> str:
-        named = f"{self.id[1]} {self.id[3]}" if self.id else "the environment"
-        return f"{named}: {self.path + ' ' if self.path else ''}{self.what}"
+        return f"{self.id[1]} {self.id[3]}: {self.path + ' ' if self.path else ''}{self.text}"
 
 
-def of_copy(
+def problem_with_copy(
     before: Sequence[Object], after: Sequence[Object], copy: Copy, originals: Sequence[Object]
 ) -> Problem | None:
-    """Return what is wrong with an environment that holds a copy; None if all is as intended.
+    """Return the first problem of an environment with a copy, None if it is as intended.
 
-    Everything that was there is unchanged, the new objects are exactly the copy's, no selector takes pods of both
-    sides or of another application, no host of the copy's is in use, and what the original's references find, the
-    copy's find too.
+    All objects from before are unchanged, and the new objects are exactly the copy's. No selector matches pods of both
+    sides or of another application. No host of the copy is in use. Everything that the copy's references name exists,
+    if it exists for the original.
     """
-    wanted = {each.id: each for each in copy.objects}
-    if twice := wanted.keys() & {each.id for each in before}:
-        return Problem(min(twice), "", "exists already, and would be the copy's: rename one of them, or the feature")
+    copied = _by_id(copy.objects)
+    if existing := copied.keys() & {obj.id for obj in before}:
+        text = "already exists under the name the copy would get"
+        return Problem(id=min(existing), text=text, advice=f"rename it, or {_OTHER_NAME}")
     return (
-        _unchanged(before, after, added=wanted.keys())
-        or next(_not_as_wanted(wanted, _by_id(after)), None)
-        or next(_shared(originals, copy), None)
-        or next(_shared_with_others(before, originals, copy), None)
-        or next(_crowded(before, copy), None)
-        or next(_dangling(before, after, originals, copy), None)
+        _unchanged(before, after, added=copied.keys())
+        or next(_different_copies(copied, _by_id(after)), None)
+        or next(_shared_pods(originals, copy), None)
+        or next(_pods_shared_with_others(before, originals, copy), None)
+        or next(_hosts_in_use(before, copy), None)
+        or next(_missing_references(before, after, originals, copy), None)
     )
 
 
-def of_removal(before: Sequence[Object] | None, after: Sequence[Object], features: Iterable[str]) -> Problem | None:
-    """Return what is wrong with an environment from which copies were removed; `before` None: it did not build.
+def problem_with_removal(
+    before: Sequence[Object] | None, after: Sequence[Object], features: Iterable[str]
+) -> Problem | None:
+    """Return the first problem of an environment without the copies of features, None if it is as intended.
 
-    Everything but objects with these features' labels is there, unchanged.
+    All objects without the label of these features are unchanged. `before` is None if the environment did not build.
     """
-    gone = set(features)
-    if left := next((each for each in after if each.labels.get(FEATURE_LABEL) in gone), None):
-        return Problem(left.id, "", "is still there: something else holds it than the feature's folder")
-    staying = [each for each in before or after if each.labels.get(FEATURE_LABEL) not in gone]
-    return _unchanged(staying, after, added=())
+    removed = set(features)
+    if remaining := next((obj for obj in after if obj.labels.get(FEATURE_LABEL) in removed), None):
+        text = "is still there, because files outside of the feature's folder contain it"
+        return Problem(id=remaining.id, text=text, advice="remove it from those files")
+    unaffected = [obj for obj in before or after if obj.labels.get(FEATURE_LABEL) not in removed]
+    return _unchanged(unaffected, after, added=())
 
 
 def _by_id(objects: Iterable[Object]) -> dict[Id, Object]:
-    return {each.id: each for each in objects}
+    return {obj.id: obj for obj in objects}
 
 
 def _unchanged(before: Sequence[Object], after: Sequence[Object], added: Iterable[Id]) -> Problem | None:
-    old, new = _by_id(before), _by_id(after)
-    for key, each in old.items():
-        if key not in new:
-            return Problem(key, "", "would be gone")
-        if path := difference(each.content, new[key].content):
-            return Problem(key, path, "of the original would change")
-    if extra := new.keys() - old.keys() - set(added):
-        return Problem(min(extra), "", "would be there as well, which nobody asked for")
+    old_objects, new_objects = _by_id(before), _by_id(after)
+    for key, obj in old_objects.items():
+        if key not in new_objects:
+            return Problem(id=key, text="would be removed")
+        if path := difference(obj.content, new_objects[key].content):
+            return Problem(id=key, path=path, text="of the original would change")
+    if unexpected := new_objects.keys() - old_objects.keys() - set(added):
+        return Problem(id=min(unexpected), text="would be added, and is no part of the copy")
     return None
 
 
-def _not_as_wanted(wanted: Mapping[Id, Object], after: Mapping[Id, Object]) -> Iterator[Problem]:
-    for key, each in wanted.items():
+def _different_copies(copied: Mapping[Id, Object], after: Mapping[Id, Object]) -> Iterator[Problem]:
+    """Yield the objects of the copy that the environment renders otherwise than intended."""
+    for key, intended in copied.items():
         if key not in after:
-            yield Problem(key, "", "of the copy does not come out under this name")
+            yield Problem(id=key, text="of the copy is not rendered under this name")
             continue
-        came = after[key].editable().content
-        drop_origins(came)
-        if path := difference(each.content, came):
-            yield Problem(key, path, "of the copy does not come out as it was written")
+        content = after[key].editable().content
+        drop_origins(content)
+        if path := difference(intended.content, content):
+            yield Problem(id=key, path=path, text="of the copy is not rendered as intended")
 
 
-def _shared(originals: Sequence[Object], copy: Copy) -> Iterator[Problem]:
-    for one, other in ((copy.objects, originals), (originals, copy.objects)):
-        for taker, taken in shared_with(one, other):
-            yield Problem(taker.id, "", f"would take the pods of {taken}")
+def _shared_pods(originals: Sequence[Object], copy: Copy) -> Iterator[Problem]:
+    for selecting, selected in ((copy.objects, originals), (originals, copy.objects)):
+        for owner, target in matches_between(selecting, selected):
+            yield Problem(id=owner.id, text=f"would also match the pods of {target}")
 
 
-def _shared_with_others(before: Sequence[Object], originals: Sequence[Object], copy: Copy) -> Iterator[Problem]:
-    """Yield what the copy's labels make it share with another application: of web feature api is not web-api."""
-    mine = {each.id for each in originals}
-    others = [each for each in before if each.id not in mine]
-    for taker, found in shared_with((each for each in others if each.type in TAKERS), copy.objects):
-        yield Problem(taker.id, "", f"would take the pods of {found}, name the feature otherwise")
-    for original, each in zip(originals, copy.objects, strict=True):
-        known = {found.id for _, found in shared_with([original], others)}
-        for taker, found in shared_with([each], others):
-            if found.id not in known:
-                yield Problem(taker.id, "", f"would take the pods of {found}, name the feature otherwise")
+def _pods_shared_with_others(before: Sequence[Object], originals: Sequence[Object], copy: Copy) -> Iterator[Problem]:
+    """Yield matches that the copy's labels add: feature `api` of `web` gets the label of an application `web-api`."""
+    original_ids = {obj.id for obj in originals}
+    unrelated = [obj for obj in before if obj.id not in original_ids]
+    for owner, target in matches_between((obj for obj in unrelated if obj.type in TRAFFIC_AND_OWNERS), copy.objects):
+        yield Problem(id=owner.id, text=f"would also match the pods of {target}", advice=_OTHER_NAME)
+    for original, obj in zip(originals, copy.objects, strict=True):
+        matched_before = {target.id for _, target in matches_between([original], unrelated)}
+        for owner, target in matches_between([obj], unrelated):
+            if target.id not in matched_before:
+                yield Problem(id=owner.id, text=f"would also match the pods of {target}", advice=_OTHER_NAME)
 
 
-def _crowded(before: Sequence[Object], copy: Copy) -> Iterator[Problem]:
-    """Yield the copy's hosts that are in use; what other applications show for the same feature may share one."""
-    users = dict(routed(each for each in before if FEATURE_LABEL not in each.labels))
-    for host, each in routed(copy.objects):
-        if host in users:
-            yield Problem(each.id, "", f"would take the host {host} from {users[host]}, name the feature otherwise")
+def _hosts_in_use(before: Sequence[Object], copy: Copy) -> Iterator[Problem]:
+    """Yield the copy's hosts that are in use; copies of other applications for the same feature may share a host."""
+    owners = dict(routed_hosts(obj for obj in before if FEATURE_LABEL not in obj.labels))
+    for host, obj in routed_hosts(copy.objects):
+        if host in owners:
+            yield Problem(id=obj.id, text=f"would get the host {host} of {owners[host]}", advice=_OTHER_NAME)
 
 
-def _dangling(
+def _missing_references(
     before: Sequence[Object], after: Sequence[Object], originals: Sequence[Object], copy: Copy
 ) -> Iterator[Problem]:
-    """Yield the copy's references to nothing, but for those to what is not in the environment for the original too."""
-    there, then = _names(before), _names(after)
-    for original, each in zip(originals, copy.objects, strict=True):
-        elsewhere = {named for named in _references(original) if (*named, original.namespace) not in there}
-        for kind, name in _references(each):
-            if (kind, name, each.namespace) not in then and (kind, name) not in elsewhere:
-                yield Problem(each.id, "", f"names {kind.rpartition('/')[2]} {name}, which is not there")
+    """Yield references of the copy to missing objects; for the original they may be outside of the environment too."""
+    keys_before, keys_after = _keys(before), _keys(after)
+    for original, obj in zip(originals, copy.objects, strict=True):
+        external = {
+            (reference.type, reference.name)
+            for reference in references(original)
+            if not _exists(reference, original, keys_before)
+        }
+        for reference in references(obj):
+            if not _exists(reference, obj, keys_after) and (reference.type, reference.name) not in external:
+                kind = reference.type.rpartition("/")[2]
+                yield Problem(id=obj.id, text=f"names {kind} {reference.name}, which does not exist")
 
 
-def _names(objects: Sequence[Object]) -> set[tuple[str, str, str]]:
-    found = {(each.type, each.name, each.namespace) for each in objects}
-    return found | {(SECRET, secret, each.namespace) for each in objects for secret in provides(each)}
+def _exists(reference: Reference, owner: Object, keys: set[Key]) -> bool:
+    # A namespace that only Flux's targetNamespace sets is in a reference, and not in the object.
+    namespaces = {reference.namespace, owner.namespace}
+    return any((reference.type, reference.name, namespace) in keys for namespace in namespaces)
 
 
-def _references(each: Object) -> Iterator[tuple[str, str]]:
-    for template in pod_templates(each.content):
-        for reference in POD_REFERENCES:
-            yield from ((reference.type, slot.text) for slot in slots(template, reference.path))
-    for reference in kind_of(each).references:
-        for slot in slots(each.content, reference.path):
-            if reference.type:
-                yield reference.type, slot.text
-            else:
-                api = next((found for key in API_KEYS if (found := text(first(slot.value, key)))), "")
-                kind = full_type(api, text(first(slot.value, "kind")), reference.default)
-                yield kind, text(first(slot.value, "name"))
+def _keys(objects: Sequence[Object]) -> set[Key]:
+    keys = {key_of(obj) for obj in objects}
+    return keys | {(SECRET, secret, obj.namespace) for obj in objects for secret in created_secrets(obj)}

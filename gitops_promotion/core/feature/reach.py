@@ -1,4 +1,4 @@
-"""Which files a kustomization names: Flux lets it name any of the repository, and nobody may let it name others."""
+"""Paths in kustomizations that lead out of the repository: Flux allows any file inside it, and no other."""
 
 from collections.abc import Iterator, Mapping
 from posixpath import join, normpath
@@ -7,20 +7,20 @@ from gitops_promotion.core.feature import kustomization
 from gitops_promotion.core.feature.manifests import Value
 from gitops_promotion.errors import KustomizeError, ManifestError
 
-# What a file must say to be read by kustomize for its own sake: generators and transformers are files of any name.
-_WORDS = (b"kustomize.config.k8s.io", b"builtin")
-# What stands below these is text for objects and no path.
-_TEXTS = ("literals", "labels", "commonLabels", "pairs", "annotations", "commonAnnotations")
+# Generators and transformers are files of any name, and contain one of these.
+_MARKS = (b"kustomize.config.k8s.io", b"builtin")
+# The values below these keys are texts for objects and no paths.
+_TEXT_KEYS = ("literals", "labels", "commonLabels", "pairs", "annotations", "commonAnnotations")
 
 
 def outside(files: Mapping[str, bytes]) -> Iterator[str]:
     """Yield `file: path` for each path in a kustomization, generator or transformer that leads out of the repository.
 
-    A file that does not parse is yielded too: nobody can tell what it names.
+    For a file that cannot be parsed, whose paths are unknown, the error is yielded.
     """
     for path, content in files.items():
         folder, _, name = path.rpartition("/")
-        if name not in kustomization.NAMES and not any(word in content for word in _WORDS):
+        if name not in kustomization.NAMES and not any(mark in content for mark in _MARKS):
             continue
         if not name.endswith((".yaml", ".yml")) and name not in kustomization.NAMES:
             continue
@@ -29,38 +29,38 @@ def outside(files: Mapping[str, bytes]) -> Iterator[str]:
         except (ManifestError, KustomizeError) as error:
             yield str(error)
             continue
-        # An entry of `files` may be `key=path`; a patch may be written in place, on several lines or as JSON.
+        # An entry of `files` may be `key=path`. A text of several lines is an inline patch.
         for text in texts:
-            named = text.partition("=")[2] or text
-            if "\n" not in text and _leads_out(folder, named):
+            named_path = text.partition("=")[2] or text
+            if "\n" not in text and _leads_out(folder, named_path):
                 yield f"{path}: {text[:200]}"
 
 
 def _texts(value: Value) -> Iterator[str]:
-    """Yield every string that may be a path, also of generators and transformers that are written in place."""
+    """Yield every string that may be a path, those in inline generators and transformers included."""
     if isinstance(value, dict):
-        for key, each in value.items():
-            if key not in _TEXTS:
-                yield from _texts(each)
+        for key, child in value.items():
+            if key not in _TEXT_KEYS:
+                yield from _texts(child)
     elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
+        for item in value:
+            yield from _texts(item)
     elif isinstance(value, str):
         yield value
         if "{" in value or "\n" in value:
-            yield from _inside(value)
+            yield from _texts_of_inline_plugin(value)
 
 
-def _inside(text: str) -> Iterator[str]:
+def _texts_of_inline_plugin(text: str) -> Iterator[str]:
     try:
         documents = kustomization.values(text.encode(), "")
     except (ManifestError, KustomizeError):
-        # No YAML, so nothing that kustomize would act on.
+        # kustomize would not parse it either.
         return
     for document in documents:
         if isinstance(document, dict) and document.get("apiVersion") == "builtin":
             yield from _texts(document)
 
 
-def _leads_out(folder: str, named: str) -> bool:
-    return named.startswith(("/", "~")) or normpath(join(folder, named)).split("/")[0] == ".."
+def _leads_out(folder: str, path: str) -> bool:
+    return path.startswith(("/", "~")) or normpath(join(folder, path)).split("/")[0] == ".."

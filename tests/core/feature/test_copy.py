@@ -1,4 +1,4 @@
-"""What becomes of objects in a copy, without kustomize: tags, hosts and names (B36, B37)."""
+"""Objects in a copy, without kustomize: tags, hosts and names (B36, B37)."""
 
 import functools
 import re
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops_promotion.core.feature.copy import Copy, CopyRequest, Transformations, make
+from gitops_promotion.core.feature.copy import Copy, CopyRequest, Transformations, make_copy
 from gitops_promotion.core.feature.manifests import Id, Object, Plain, Value, parse
-from gitops_promotion.core.feature.selection import choose
+from gitops_promotion.core.feature.selection import select
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError, PromotionError
 
@@ -41,23 +41,23 @@ def workload(kind: str, api: str = "apps/v1") -> str:
     )
 
 
-def ingress(rules: str, more: str = "") -> str:
+def ingress(rules: str, spec: str = "") -> str:
     return (
-        f"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: web, {LABELS}}}\nspec:\n{more}"
+        f"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: web, {LABELS}}}\nspec:\n{spec}"
         f"  rules: [{rules}]\n"
     )
 
 
 def copied(*documents: str, tag: str = "2", feature: str = "f", **transformations: Any) -> Copy:
     objects = parse("---\n".join(documents).encode())
-    chosen = choose(objects, {"app": "web"}, "shop/dev")
-    own = frozenset((each.id, name) for each in objects for name in ("migrate", "web", "debug"))
+    selection = select(objects, {"app": "web"}, "shop/dev")
+    own = frozenset((obj.id, name) for obj in objects for name in ("migrate", "web", "debug"))
     request = CopyRequest(feature=feature, tag=Tag.parse(tag), subfolder=f"web-{feature}", selector={"app": "web"})
-    return make(chosen, request, Transformations(**({"own": own} | transformations)))
+    return make_copy(selection, request, Transformations(**({"own_containers": own} | transformations)))
 
 
 def find(copy: Copy, kind: str) -> Object:
-    return next(each for each in copy.objects if each.kind == kind)
+    return next(obj for obj in copy.objects if obj.kind == kind)
 
 
 @pytest.mark.parametrize(
@@ -68,22 +68,23 @@ def find(copy: Copy, kind: str) -> Object:
     ],
 )
 @pytest.mark.parametrize(("tag", "image"), [("2", "ghcr.io/x/web:2"), (f"2@{NEW}", f"ghcr.io/x/web:2@{NEW}")])
-def test_b36_the_applications_own_image_changes_in_every_kind_and_nothing_else(
-    kind: str, api: str, tag: str, image: str
-) -> None:
+def test_b36_only_the_applications_own_image_changes_in_every_kind(kind: str, api: str, tag: str, image: str) -> None:
     original = workload(kind, api)
     (before,) = parse(original.encode())
     spec = find(copied(original, tag=tag), kind).content["spec"]["template"]["spec"]
-    assert [each["image"] for each in (*spec["initContainers"], *spec["ephemeralContainers"])] == [image, image]
-    assert [each["image"] for each in spec["containers"]] == [image, "envoy:1.31"], "a sidecar keeps its tag"
+    assert [container["image"] for container in (*spec["initContainers"], *spec["ephemeralContainers"])] == [
+        image,
+        image,
+    ]
+    assert [container["image"] for container in spec["containers"]] == [image, "envoy:1.31"], "a sidecar keeps its tag"
     assert spec.keys() == before.content["spec"]["template"]["spec"].keys(), "no field is added"
     assert "status" not in find(copied(original), kind).content
 
 
-def test_b36_cron_jobs_and_jobs_are_left_out_and_said() -> None:
+def test_b36_jobs_are_left_out_and_reported() -> None:
     job = f"apiVersion: batch/v1\nkind: Job\nmetadata: {{name: once, {LABELS}}}\nspec:\n  template:\n    spec:\n"
     copy = copied(workload("Deployment"), job + pod_spec("      "))
-    assert [each.kind for each in copy.objects] == ["Deployment"]
+    assert [obj.kind for obj in copy.objects] == ["Deployment"]
     assert "`Job once`: left out, it would run twice" in copy.notes
 
 
@@ -104,28 +105,28 @@ def test_an_image_that_the_environment_replaces_gets_an_alias_and_an_entry() -> 
         ("{host: web.example.com}, {}, {host: ''}", ["f.web.example.com"]),
     ],
 )
-def test_b37_hosts_get_the_feature_in_front_and_none_is_empty_or_a_wildcard(rules: str, hosts: list[str]) -> None:
+def test_b37_hosts_begin_with_the_feature_and_none_is_empty_or_a_wildcard(rules: str, hosts: list[str]) -> None:
     copy = copied(workload("Deployment"), ingress(rules))
     assert [rule["host"] for rule in find(copy, "Ingress").content["spec"]["rules"]] == hosts
     assert copy.url == f"http://{hosts[0]}"
 
 
 @pytest.mark.parametrize("rules", ["{}", "{host: ''}", ""])
-def test_b37_an_ingress_without_a_host_is_left_out_and_said(rules: str) -> None:
+def test_b37_an_ingress_without_a_host_is_left_out_and_reported(rules: str) -> None:
     copy = copied(
         workload("Deployment"), ingress(rules, "  defaultBackend: {service: {name: web, port: {number: 1}}}\n")
     )
-    assert [each.kind for each in copy.objects] == ["Deployment"]
+    assert [obj.kind for obj in copy.objects] == ["Deployment"]
     assert (copy.url, copy.pattern) == ("", "")
     assert any("it has no host" in note for note in copy.notes)
 
 
 def test_b37_a_name_or_label_over_63_characters_is_an_error() -> None:
-    with pytest.raises(ManifestError, match="63 fit"):
+    with pytest.raises(ManifestError, match="of at most 63"):
         copied(workload("Deployment"), feature="f" * 60)
 
 
-def test_names_of_objects_become_no_paths() -> None:
+def test_names_of_objects_become_safe_file_names() -> None:
     odd = f"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: '../../a:b', {LABELS}}}\n"
     twice = odd.replace("a:b", "a/b")
     copy = copied(workload("Deployment"), odd, twice)
@@ -136,24 +137,18 @@ def test_names_of_objects_become_no_paths() -> None:
     assert all("/" not in name for name in copy.files)
 
 
-def test_an_account_of_a_cloud_is_named() -> None:
+def test_a_cloud_role_of_an_account_is_reported() -> None:
     account = f"apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: web, {LABELS}, annotations: {{%s: x}}}}\n"
     assert copied(workload("Deployment"), account % "a").notes == ()
-    (said,) = copied(workload("Deployment"), account % "eks.amazonaws.com/role-arn").notes
-    assert said == (
-        "`ServiceAccount web`: eks.amazonaws.com/role-arn trusts the original's name alone: let it trust the copy's too"
+    (note,) = copied(workload("Deployment"), account % "eks.amazonaws.com/role-arn").notes
+    assert note == (
+        "`ServiceAccount web`: eks.amazonaws.com/role-arn trusts the original's service account only: add the copy's"
     )
 
 
-def test_labels_that_only_pods_have_are_named() -> None:
-    """The layout of podinfo: selectors and pods have `app.kubernetes.io/name`, the objects themselves do not."""
-    with pytest.raises(ManifestError, match="only the pods of Deployment web have them; give the objects themselves"):
-        copied(workload("Deployment").replace(f"name: web, {LABELS}", "name: web", 1))
-
-
-def test_no_container_of_the_applications_is_an_error() -> None:
+def test_a_copy_without_a_container_of_the_application_is_an_error() -> None:
     with pytest.raises(ManifestError, match="runs the image"):
-        copied(workload("Deployment"), own=frozenset())
+        copied(workload("Deployment"), own_containers=frozenset())
 
 
 ENVIRONMENTS = Path(__file__).parents[2] / "kustomizations/environments"
@@ -161,38 +156,38 @@ HOSTILE = [Plain("null"), Plain("1"), [], {}, "x", "", [Plain("1")], ["x"], [[]]
 
 
 @functools.cache
-def everything() -> list[Object]:
+def objects_of_environments() -> list[Object]:
     """All objects of the golden environments that are written as kustomize would print them."""
-    found: dict[Id, Object] = {}
+    objects: dict[Id, Object] = {}
     for path in sorted(ENVIRONMENTS.glob("*.txt")):
         for part in re.split(r"^== .+\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
             if part.startswith("apiVersion: ") and "kind: Kustomization" not in part and "kind: Component" not in part:
-                found |= {each.id: each for each in parse(part.encode())}
-    return [each for each in found.values() if "web" in each.labels.values()]
+                objects |= {obj.id: obj for obj in parse(part.encode())}
+    return [obj for obj in objects.values() if "web" in obj.labels.values()]
 
 
 def places(value: Value) -> Iterator[tuple[Value, Any]]:
-    for key, each in list(value.items() if isinstance(value, dict) else enumerate(value)):
+    for key, child in list(value.items() if isinstance(value, dict) else enumerate(value)):
         yield value, key
-        if isinstance(each, (dict, list)):
-            yield from places(each)
+        if isinstance(child, (dict, list)):
+            yield from places(child)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.data())
-def test_whatever_stands_anywhere_in_an_object_there_is_a_copy_or_an_error_of_ours(data: st.DataObject) -> None:
-    target = data.draw(st.sampled_from(everything())).editable()
+def test_any_value_anywhere_in_an_object_gives_a_copy_or_a_promotion_error(data: st.DataObject) -> None:
+    target = data.draw(st.sampled_from(objects_of_environments())).editable()
     objects = [*parse(workload("Deployment").replace("name: web,", "name: plain,").encode()), target]
-    found = [(holder, key) for holder, key in places(target.content) if key not in ("kind", "name", "apiVersion")]
-    holder, key = data.draw(st.sampled_from(found))
+    candidates = [(holder, key) for holder, key in places(target.content) if key not in ("kind", "name", "apiVersion")]
+    holder, key = data.draw(st.sampled_from(candidates))
     holder[key] = data.draw(st.sampled_from(HOSTILE))
     try:
-        chosen = choose(objects, {"app": "web"}, "shop/dev")
-        own = frozenset((each.id, "web") for each in objects)
-        make(
-            chosen,
+        selection = select(objects, {"app": "web"}, "shop/dev")
+        own = frozenset((obj.id, "web") for obj in objects)
+        make_copy(
+            selection,
             CopyRequest(feature="f", tag=Tag("2"), subfolder="web-f", selector={"app": "web"}),
-            Transformations(own=own),
+            Transformations(own_containers=own),
         )
     except PromotionError:
         pass

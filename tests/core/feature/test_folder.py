@@ -1,4 +1,4 @@
-"""Which folders of an environment are copies, and what Flux makes of an environment without a kustomization."""
+"""The copies in an environment's folder, and the kustomization that Flux generates for a folder without one."""
 
 import pytest
 from ruamel.yaml import YAML
@@ -13,17 +13,12 @@ def copy_of(feature: str, spelling: str = "labels:\n- pairs: {%s: %s}\n") -> byt
     return (spelling % (LABEL, feature)).encode()
 
 
-def layout(**files: bytes) -> EnvironmentFolder:
-    named = {path.replace("__", "/"): content for path, content in files.items()}
-    return EnvironmentFolder(path="a/dev", files={f"a/dev/{path}": content for path, content in named.items()})
+def copies_in(folder: EnvironmentFolder, *apps: str) -> list[tuple[str, str]]:
+    return [(copy.app, copy.feature) for copy in folder.copies(apps)]
 
 
-def held(found: EnvironmentFolder, *apps: str) -> list[tuple[str, str]]:
-    return [(each.app, each.feature) for each in found.copies(apps)]
-
-
-def test_b4_a_real_application_is_no_feature_whatever_its_name() -> None:
-    found = EnvironmentFolder(
+def test_b4_an_application_is_no_feature_whatever_its_name() -> None:
+    folder = EnvironmentFolder(
         path="a/dev",
         files={
             "a/dev/web-api/kustomization.yaml": b"resources: [x.yaml]\ncommonLabels: {app: web-api}\n",
@@ -33,11 +28,11 @@ def test_b4_a_real_application_is_no_feature_whatever_its_name() -> None:
             "a/dev/web-broken/kustomization.yaml": b"a: [\n",
         },
     )
-    assert held(found, "web") == []
+    assert copies_in(folder, "web") == []
 
 
 @pytest.mark.parametrize(
-    ("folder", "feature", "apps", "expected"),
+    ("subfolder", "feature", "apps", "expected"),
     [
         ("web-pr-1", "pr-1", ["web"], [("web", "pr-1")]),
         ("my-web-app-pr-1", "pr-1", ["web", "my-web-app"], [("my-web-app", "pr-1")]),
@@ -48,16 +43,16 @@ def test_b4_a_real_application_is_no_feature_whatever_its_name() -> None:
         ("pr-1", "pr-1", ["web", ""], []),
     ],
 )
-def test_b5_the_label_says_the_feature_and_the_rest_of_the_folder_the_application(
-    folder: str, feature: str, apps: list[str], expected: list[tuple[str, str]]
+def test_b5_the_label_names_the_feature_and_the_subfolder_the_application(
+    subfolder: str, feature: str, apps: list[str], expected: list[tuple[str, str]]
 ) -> None:
-    files = {f"my-group/my-dev/{folder}/kustomization.yaml": copy_of(feature)}
-    assert held(EnvironmentFolder(path="my-group/my-dev", files=files), *apps) == expected
+    files = {f"my-group/my-dev/{subfolder}/kustomization.yaml": copy_of(feature)}
+    assert copies_in(EnvironmentFolder(path="my-group/my-dev", files=files), *apps) == expected
 
 
-def test_copies_of_the_go_tool_are_known() -> None:
+def test_copies_by_version_1_are_recognized() -> None:
     files = {"a/dev/web-x/kustomization.yaml": copy_of("x", "nameSuffix: -x\ncommonLabels:\n  app: web-x\n  %s: %s\n")}
-    assert held(EnvironmentFolder(path="a/dev", files=files), "web") == [("web", "x")]
+    assert copies_in(EnvironmentFolder(path="a/dev", files=files), "web") == [("web", "x")]
 
 
 def test_the_generated_kustomization_lists_manifests_and_subfolders_with_a_kustomization() -> None:
@@ -71,12 +66,12 @@ def test_the_generated_kustomization_lists_manifests_and_subfolders_with_a_kusto
         "own/in/y.yaml",
     ]
     paths += ["odd/Kustomization", "odd/x.yaml"]
-    found = EnvironmentFolder(path="a/dev", files={f"a/dev/{path}": b"" for path in paths}).generated_kustomization()
-    (content,) = found.values()
+    edits = EnvironmentFolder(path="a/dev", files={f"a/dev/{path}": b"" for path in paths}).generated_kustomization()
+    (content,) = edits.values()
     assert content is not None
-    made = YAML(typ="safe", pure=True).load(content.decode())
-    assert list(found) == ["a/dev/kustomization.yaml"]
-    assert made == {"resources": ["db.yml", "deep/er/x.yaml", "odd", "own", "web.yaml"]}
+    kustomization = YAML(typ="safe", pure=True).load(content.decode())
+    assert list(edits) == ["a/dev/kustomization.yaml"]
+    assert kustomization == {"resources": ["db.yml", "deep/er/x.yaml", "odd", "own", "web.yaml"]}
 
 
 def test_no_kustomization_is_generated_beside_an_existing_one() -> None:
@@ -90,10 +85,12 @@ def test_no_kustomization_is_generated_beside_an_existing_one() -> None:
 
 def test_each_transforming_entry_is_removed_once() -> None:
     text = b"resources: [a]\nnamePrefix: x-\npatches:\n- path: a.yaml\n- path: b.yaml\nlabels: []\n"
-    found = {name: YAML(typ="safe", pure=True).load(without.decode()) for name, without in without_each_part(text, "k")}
-    assert list(found) == ["namePrefix", "patches[0]", "patches[1]"]
-    assert found["patches[0]"]["patches"] == [{"path": "b.yaml"}]
-    assert "namePrefix" not in found["namePrefix"]
+    kustomizations = {
+        name: YAML(typ="safe", pure=True).load(without.decode()) for name, without in without_each_part(text, "k")
+    }
+    assert list(kustomizations) == ["namePrefix", "patches[0]", "patches[1]"]
+    assert kustomizations["patches[0]"]["patches"] == [{"path": "b.yaml"}]
+    assert "namePrefix" not in kustomizations["namePrefix"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the proof refuses: each case is an environment that is not as intended."""
+"""The problems that the proof finds: each case is an environment that is not as intended."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -46,73 +46,73 @@ BEFORE = (WEB, SERVICE)
 WEB_F, SERVICE_F = deployment("web-f", "web-f"), service("web-f", app="web-f")
 
 
-def judged(
+def problem_of(
     before: Sequence[Object], after: Sequence[Object], *copied: Object, originals: Sequence[Object] = BEFORE
 ) -> str:
     copy = Copy(objects=copied, files={}, images=(), notes=(), url="", pattern="")
-    return str(proof.of_copy(before, after, copy, originals) or "")
+    return str(proof.problem_with_copy(before, after, copy, originals) or "")
 
 
-def test_what_is_as_intended_is_proved() -> None:
-    assert judged(BEFORE, (*BEFORE, WEB_F, SERVICE_F), WEB_F, SERVICE_F) == ""
+def test_the_intended_environment_has_no_problem() -> None:
+    assert problem_of(BEFORE, (*BEFORE, WEB_F, SERVICE_F), WEB_F, SERVICE_F) == ""
 
 
-def changed(each: Object, change: Callable[[Any], None]) -> Object:
-    new = each.editable()
-    change(new.content)
-    return new
+def changed(obj: Object, change: Callable[[Any], None]) -> Object:
+    edited = obj.editable()
+    change(edited.content)
+    return edited
 
 
 @pytest.mark.parametrize(
-    ("after", "fault"),
+    ("after", "problem"),
     [
-        ((WEB, WEB_F, SERVICE_F), "Service web: would be gone"),
+        ((WEB, WEB_F, SERVICE_F), "Service web: would be removed"),
         (
             (changed(WEB, lambda c: c["spec"].update(replicas="1")), SERVICE, WEB_F, SERVICE_F),
             "Deployment web: spec.replicas of the original would change",
         ),
-        ((*BEFORE, WEB_F, SERVICE_F, config_map("more")), "ConfigMap more: would be there as well"),
-        ((*BEFORE, WEB_F), "Service web-f: of the copy does not come out under this name"),
+        ((*BEFORE, WEB_F, SERVICE_F, config_map("extra")), "ConfigMap extra: would be added"),
+        ((*BEFORE, WEB_F), "Service web-f: of the copy is not rendered under this name"),
         (
             (*BEFORE, changed(WEB_F, lambda c: c["spec"]["template"]["spec"]["containers"].append({})), SERVICE_F),
-            "Deployment web-f: spec.template.spec.containers[1] of the copy does not come out",
+            "Deployment web-f: spec.template.spec.containers[1] of the copy is not rendered as intended",
         ),
         (
             (*BEFORE, WEB_F, changed(SERVICE_F, lambda c: c["spec"]["selector"].update(app="web"))),
-            "Service web-f: spec.selector.app of the copy does not come out",
+            "Service web-f: spec.selector.app of the copy is not rendered as intended",
         ),
     ],
 )
-def test_what_comes_out_otherwise_is_named(after: Sequence[Object], fault: str) -> None:
-    assert judged(BEFORE, after, WEB_F, SERVICE_F).startswith(fault)
+def test_a_different_object_is_named(after: Sequence[Object], problem: str) -> None:
+    assert problem_of(BEFORE, after, WEB_F, SERVICE_F).startswith(problem)
 
 
-def test_a_copy_that_would_replace_something_is_named() -> None:
-    taken = (*BEFORE, service("web-f", app="other"))
-    assert judged(taken, taken, WEB_F, SERVICE_F).startswith("Service web-f: exists already")
+def test_a_copy_under_the_name_of_an_existing_object_is_named() -> None:
+    before = (*BEFORE, service("web-f", app="other"))
+    assert problem_of(before, before, WEB_F, SERVICE_F).startswith("Service web-f: already exists")
 
 
 @pytest.mark.parametrize(
-    ("copied", "fault"),
+    ("copied", "problem"),
     [
-        ((WEB_F, service("web-f", app="web")), "Service web-f: would take the pods of Deployment web"),
-        ((deployment("web-f", "web"), SERVICE_F), "would take the pods of Deployment web"),
+        ((WEB_F, service("web-f", app="web")), "Service web-f: would also match the pods of Deployment web"),
+        ((deployment("web-f", "web"), SERVICE_F), "would also match the pods of Deployment web"),
     ],
 )
-def test_a_selector_that_takes_pods_of_both_sides_is_named(copied: Sequence[Object], fault: str) -> None:
-    assert fault in judged(BEFORE, (*BEFORE, *copied), *copied)
+def test_a_selector_that_matches_pods_of_both_sides_is_named(copied: Sequence[Object], problem: str) -> None:
+    assert problem in problem_of(BEFORE, (*BEFORE, *copied), *copied)
 
 
-def test_a_feature_that_makes_another_applications_label_is_named() -> None:
+def test_a_feature_that_gets_the_label_of_another_application_is_named() -> None:
     """Feature `f` of `web` beside an application whose label is `web-f`, under names of its own."""
     pods = (*BEFORE, deployment("other", "web-f"))
     after = (*pods, WEB_F, SERVICE_F)
-    assert judged(pods, after, WEB_F, SERVICE_F) == (
-        "Deployment other: would take the pods of Deployment web-f, name the feature otherwise"
+    assert problem_of(pods, after, WEB_F, SERVICE_F) == (
+        "Deployment other: would also match the pods of Deployment web-f"
     )
     pods = (*BEFORE, changed(deployment("other", "web-f"), lambda c: c["spec"].pop("selector")))
-    assert judged(pods, (*pods, WEB_F, SERVICE_F), WEB_F, SERVICE_F) == (
-        "Deployment web-f: would take the pods of Deployment other, name the feature otherwise"
+    assert problem_of(pods, (*pods, WEB_F, SERVICE_F), WEB_F, SERVICE_F) == (
+        "Deployment web-f: would also match the pods of Deployment other"
     )
 
 
@@ -122,33 +122,33 @@ def ingress(name: str, host: str) -> Object:
     return Object({**content, "spec": {"rules": [{"host": host}]}})
 
 
-def test_a_host_that_is_in_use_is_named_but_not_one_that_another_copy_has() -> None:
+def test_a_host_in_use_is_named_unless_another_copy_has_it() -> None:
     web, copied = ingress("web", "*.example.com"), ingress("web-f", "f.example.com")
     before = (web, ingress("api-f", "f.example.com"))
-    assert judged(before, (*before, copied), copied, originals=(web,)) == ""
+    assert problem_of(before, (*before, copied), copied, originals=(web,)) == ""
     before = (web, ingress("shop", "f.example.com"))
-    assert judged(before, (*before, copied), copied, originals=(web,)) == (
-        "Ingress web-f: would take the host f.example.com from Ingress shop, name the feature otherwise"
+    assert problem_of(before, (*before, copied), copied, originals=(web,)) == (
+        "Ingress web-f: would get the host f.example.com of Ingress shop"
     )
 
 
-def test_a_reference_that_finds_nothing_is_named_but_not_what_is_elsewhere_for_both() -> None:
+def test_a_missing_reference_is_named_unless_the_original_lacks_it_too() -> None:
     web = deployment("web", "web", **using("settings"))
     before = (web, SERVICE, config_map("settings"))
-    lost = deployment("web-f", "web-f", **using("settings-f"))
-    assert judged(before, (*before, lost), lost, originals=(web,)) == (
-        "Deployment web-f: names ConfigMap settings-f, which is not there"
+    dangling = deployment("web-f", "web-f", **using("settings-f"))
+    assert problem_of(before, (*before, dangling), dangling, originals=(web,)) == (
+        "Deployment web-f: names ConfigMap settings-f, which does not exist"
     )
     shared = deployment("web-f", "web-f", **using("settings"))
-    assert judged(before, (*before, shared), shared, originals=(web,)) == ""
-    elsewhere = (web, SERVICE)
-    assert judged(elsewhere, (*elsewhere, shared), shared, originals=(web,)) == ""
+    assert problem_of(before, (*before, shared), shared, originals=(web,)) == ""
+    without_map = (web, SERVICE)
+    assert problem_of(without_map, (*without_map, shared), shared, originals=(web,)) == ""
 
 
-def test_a_removal_takes_what_is_labelled_and_nothing_else() -> None:
+def test_a_removal_takes_the_labelled_objects_alone() -> None:
     full = (*BEFORE, WEB_F, SERVICE_F)
-    assert proof.of_removal(full, BEFORE, ["f"]) is None
-    assert proof.of_removal(None, BEFORE, ["f"]) is None
-    assert str(proof.of_removal(full, (WEB,), ["f"])) == "Service web: would be gone"
-    assert "is still there" in str(proof.of_removal(full, (*BEFORE, WEB_F), ["f"]))
-    assert str(proof.of_removal(full, BEFORE, ["g"])) == "Deployment web-f: would be gone"
+    assert proof.problem_with_removal(full, BEFORE, ["f"]) is None
+    assert proof.problem_with_removal(None, BEFORE, ["f"]) is None
+    assert str(proof.problem_with_removal(full, (WEB,), ["f"])) == "Service web: would be removed"
+    assert "is still there" in str(proof.problem_with_removal(full, (*BEFORE, WEB_F), ["f"]))
+    assert str(proof.problem_with_removal(full, BEFORE, ["g"])) == "Deployment web-f: would be removed"
