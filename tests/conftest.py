@@ -5,24 +5,24 @@ Remote`), since test files are not importable by package name when they run.
 """
 
 import gc
+import itertools
 import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.kustomizations import program
+from tests.support.repositories import NOW, Checkout, Remote
 
 if TYPE_CHECKING:
     from gitops_promotion.git import Repository
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+__all__ = ["NOW", "WEBSHOP", "Checkout", "Remote"]
 
 WEBSHOP = {
     "README.md": "# Webshop\n",
@@ -49,105 +49,7 @@ WEBSHOP = {
 """The smallest repository worth promoting in: one application, three environments, all at 1.0.0."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
-    """A repository on disk, bare or not, that a test drives with real git."""
-
-    path: Path
-    environ: Mapping[str, str]
-
-    def git(self, *arguments: str, stdin: str | bytes = "") -> str:
-        """Run git here and return what it printed; a failure shows its error."""
-        data = stdin.encode() if isinstance(stdin, str) else stdin
-        done = subprocess.run(
-            ["git", *arguments], cwd=self.path, env=dict(self.environ), input=data, capture_output=True, check=False
-        )
-        assert done.returncode == 0, f"git {' '.join(arguments)}: {os.fsdecode(done.stderr)}"
-        return os.fsdecode(done.stdout).strip()
-
-    def sha(self, revision: str = "HEAD") -> str:
-        return self.git("rev-parse", "--verify", revision)
-
-    def has(self, revision: str) -> bool:
-        """Tell whether a ref or object is here, without failing when it is not."""
-        command = ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{object}}"]
-        return subprocess.run(command, cwd=self.path, env=dict(self.environ), capture_output=True).returncode == 0
-
-    def show(self, path: str, revision: str = "HEAD") -> str:
-        """One file of a commit, every byte of it."""
-        command = ["git", "cat-file", "blob", f"{revision}:{path}"]
-        done = subprocess.run(command, cwd=self.path, env=dict(self.environ), capture_output=True, check=True)
-        return done.stdout.decode()
-
-    def files(self, revision: str = "HEAD") -> dict[str, str]:
-        """All paths of a commit with their modes."""
-        listed = self.git("ls-tree", "-r", "-z", revision).split("\0")
-        return {path: entry.split()[0] for entry, _, path in (line.partition("\t") for line in listed) if path}
-
-    def snapshot(self) -> dict[str, tuple[int, int, bytes]]:
-        """Mode, time of change and content of everything in the folder, git's own files and all."""
-        found = {}
-        for path in sorted(self.path.rglob("*")):
-            status = path.lstat()
-            content = os.fsencode(path.readlink()) if path.is_symlink() else b""
-            if path.is_file() and not path.is_symlink():
-                content = path.read_bytes()
-            found[str(path.relative_to(self.path))] = (status.st_mode, status.st_mtime_ns, content)
-        return found
-
-    def commit(
-        self,
-        files: Mapping[str, str | bytes | None],
-        message: str = "Change",
-        *,
-        branch: str = "main",
-        start: str | None = None,
-        author: str = "Dev <dev@example.com>",
-    ) -> str:
-        """Commit onto a branch without touching a working tree: None deletes.
-
-        A new branch begins at `start`, else at HEAD.
-        """
-        tip = f"refs/heads/{branch}"
-        start = start or next((revision for revision in (tip, "HEAD") if self.has(revision)), None)
-        text = message.encode()
-        stream = [b"commit %s\n" % tip.encode(), f"author {author} {int(NOW.timestamp())} +0000\n".encode()]
-        stream += [b"committer %s %d +0000\n" % (author.encode(), int(NOW.timestamp()))]
-        stream += [b"data %d\n%s\n" % (len(text), text)]
-        if start:
-            stream += [f"from {self.sha(start)}\n".encode()]
-        for path, content in files.items():
-            name = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-            if content is None:
-                stream += [os.fsencode(f'D "{name}"\n')]
-            else:
-                data = content.encode() if isinstance(content, str) else content
-                stream += [os.fsencode(f'M 100644 inline "{name}"\n'), b"data %d\n%s\n" % (len(data), data)]
-        self.git("fast-import", "--quiet", "--force", stdin=b"".join(stream))
-        return self.sha(tip)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remote(Checkout):
-    """A bare repository that plays the forge's git server."""
-
-    @property
-    def url(self) -> str:
-        return str(self.path)
-
-    def clone(self, name: str = "checkout", *options: str) -> Checkout:
-        """Clone it beside itself; through `file://`, since options such as `--depth` mean nothing for a plain path."""
-        target = self.path.parent / name
-        self.git("clone", "--quiet", *options, self.path.as_uri(), str(target))
-        checkout = Checkout(path=target, environ=self.environ)
-        checkout.git("remote", "set-url", "origin", self.url)
-        return checkout
-
-    def branches(self) -> dict[str, str]:
-        """All refs below refs/heads/ with their commits."""
-        listed = self.git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads/")
-        return dict(line.rsplit(" ", 1) for line in listed.splitlines())
-
+_numbers = itertools.count()
 
 MEMORY = "/dev/shm"  # noqa: S108  looked at first: it may be small, missing or without the right to run programs
 ENOUGH = 2 << 30
@@ -194,13 +96,17 @@ def pytest_report_header() -> str:
 @pytest.fixture(autouse=True)
 def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The whole environment of a test, its own process included: an empty HOME, a known identity, no CI runner."""
-    home = tmp_path_factory.mktemp("home")
+    # `mktemp` would look through the folders of all tests before.
+    home = tmp_path_factory.getbasetemp() / f"home-{next(_numbers)}"
+    home.mkdir()
     (home / ".gitconfig").write_text(
         "[user]\n\tname = Dev\n\temail = dev@example.com\n"
         '[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[protocol "file"]\n\tallow = always\n'
         # Only for speed: no sample hooks to copy, no tidying up after each push, no waiting for the disk.
         "[init]\n\ttemplateDir =\n[receive]\n\tautogc = false\n[core]\n\tfsync = none\n"
         "[maintenance]\n\tauto = false\n[gc]\n\tauto = 0\n[pack]\n\tthreads = 1\n"
+        # So that tests can read refs and objects from files.
+        "[init]\n\tdefaultRefFormat = files\n[receive]\n\tunpackLimit = 10000\n"
     )
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG", "VIRTUAL_ENV") if name in os.environ}
     wanted = kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
@@ -234,10 +140,7 @@ def make_remote(tmp_path: Path, environ: dict[str, str]) -> Callable[..., Remote
         branch: str = "main",
         init: tuple[str, ...] = (),
     ) -> Remote:
-        path = tmp_path / name
-        command = ["git", "init", "--quiet", "--bare", f"--initial-branch={branch}", *init, str(path)]
-        subprocess.run(command, env=environ, check=True, capture_output=True)
-        remote = Remote(path=path, environ=environ)
+        remote = Remote.create(tmp_path / name, environ, branch=branch, options=init)
         if files:
             remote.commit(files, "Start", branch=branch)
         return remote

@@ -124,7 +124,7 @@ class AzureDevOps:
         """Make a repository of a project, with one commit if there are files."""
         project, _, name = full_name.partition("/")
         place = self._root / guid("place", full_name)
-        git = Repository.create(place.with_suffix(".git"), files, default_branch, refusal=PUSH_REFUSED)
+        git = Repository.make(place.with_suffix(".git"), files, default_branch, refusal=PUSH_REFUSED)
         repo = Repo(
             world=self.world, project=project, name=name, git=git, default_branch=default_branch, tips=git.branches()
         )

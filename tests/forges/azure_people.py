@@ -20,6 +20,7 @@ from tests.forges.azure_state import (
     World,
 )
 from tests.forges.repository import Repository
+from tests.support import refs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +197,7 @@ class HostedRepo:
         with self._acting(""):
             sha = rules.trial(self.repo, self.repo.pull(number))
             if sha is not None:
-                self.git.git("update-ref", f"refs/pull/{number}/merge", sha)
+                refs.change(self.git.path, f"refs/pull/{number}/merge", sha)
             return sha
 
     def crowd(self, *, opened: int, closed: int, prefix: str = "other/") -> None:

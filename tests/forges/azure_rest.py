@@ -70,7 +70,7 @@ class Endpoint:
 
 def the_commit(call: Call) -> str:
     sha = call.parts["commitId"]
-    if not call.repo.git.has(f"{sha}^{{commit}}"):
+    if call.repo.git.one_commit(sha) is None:
         raise RefusedError(
             404,
             "GitCommitDoesNotExistException",
@@ -102,7 +102,7 @@ def commits_batch(call: Call) -> Any:
     """docs: Commits - Get Commits Batch."""
     body = call.body
     if version := body.get("itemVersion"):
-        shas = call.repo.git.git("rev-list", f"--max-count={call.query['$top']}", version["version"], "--").split()
+        shas = [each.sha for each in call.repo.git.commits(version["version"])][: int(call.query["$top"])]
     else:
         shas = body["ids"]
         for sha in shas:
@@ -120,7 +120,7 @@ def commits_batch(call: Call) -> Any:
 def get_commit(call: Call) -> Any:
     """docs: Commits - Get."""
     sha = the_commit(call)
-    return call.shapes.commit(sha) | {"comment": call.repo.git.commits(sha, "--max-count=1")[0].message}
+    return call.shapes.commit(sha) | {"comment": call.repo.git.objects.commit(sha).message}
 
 
 def list_refs(call: Call) -> Any:

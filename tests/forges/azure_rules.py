@@ -70,7 +70,7 @@ def complete(repo: Repo, pull: Pull, options: Options, by: str) -> bool:
     pull.queued_at = repo.world.clock.tick()
     repo.remember(pull)
     pull.status, pull.closed_at, pull.closed_by = "completed", repo.world.clock.tick(), by
-    pull.brought = frozenset(repo.git.git("rev-list", f"{old}..{new}").split())
+    pull.brought = repo.git.brought(old, new)
     pull.options = options
     # After a rebase it is not known to be more than the trial's (FORGES: `commit` is needed too).
     if options.strategy in ("noFastForward", "squash"):

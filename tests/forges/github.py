@@ -115,7 +115,7 @@ class GitHub:
     def repository(self, full_name: str, files: Mapping[str, str | bytes], *, default_branch: str = "main") -> Hosted:
         """Make a repository, with one commit if there are files."""
         owner, _, name = full_name.partition("/")
-        git = Repository.create(self._root / owner / f"{name}.git", files, default_branch)
+        git = Repository.make(self._root / owner / f"{name}.git", files, default_branch)
         repo = Repo(
             id=len(self.world.repos) + 1,
             world=self.world,

@@ -5,6 +5,7 @@ from typing import Any
 from tests.forges import github_rules as rules
 from tests.forges.github_state import AutoMerge, Pull, QueueEntry, RefusedError, Repo, Status
 from tests.forges.repository import Method
+from tests.support import refs
 
 NOT_ALLOWED = {
     "merge": "Merge commits are not allowed on this repository.",
@@ -217,7 +218,7 @@ def merge_commit(repo: Repo, pull: Pull, by: str, base: str, wish: AutoMerge) ->
     owner = pull.head_repo.owner if pull.head_repo else "unknown"
     message = f"Merge pull request #{pull.number} from {owner}/{pull.head_ref}\n\n{pull.title}"
     if wish.method == "squash":
-        commits = repo.git.commits(f"{base}..{pull.head_sha}", "--no-merges")
+        commits = [each for each in repo.git.commits(pull.head_sha, without=base) if len(each.parents) < 2]
         subject, body = pull.title, "\n\n".join(f"* {commit.message}" for commit in reversed(commits))
         if len(commits) == 1:
             # GitHub's default for a single commit: its own message, trailers and all.
@@ -236,7 +237,7 @@ def became_merged(repo: Repo, pull: Pull, sha: str, by: str, *, since: str, quie
     repo.remember(pull)
     at = repo.world.clock.tick()
     pull.merged_at, pull.merged_by, pull.merge_sha = at, by, sha
-    pull.introduced = frozenset(repo.git.git("rev-list", f"{since}..{sha}").split())
+    pull.introduced = repo.git.brought(since, sha)
     pull.close(at)
     repo.world.record("pull_request", repo, pull_event("closed", pull), by=by, quiet=quiet)
     if repo.settings.delete_branch_on_merge and pull.head_repo is repo:
@@ -258,7 +259,7 @@ def take_head(repo: Repo, pull: Pull) -> None:
     """Keep the head's commits here, whatever becomes of its branch or fork."""
     ref = f"refs/pull/{pull.number}/head"
     if pull.head_repo is repo or pull.head_repo is None:
-        repo.git.git("update-ref", ref, pull.head_sha)
+        refs.change(repo.git.path, ref, pull.head_sha)
     else:
         repo.git.git("fetch", "--quiet", "--no-tags", pull.head_repo.git.url, f"+refs/heads/{pull.head_ref}:{ref}")
 

@@ -11,19 +11,19 @@ def sync(repo: Repo) -> None:
     for fork in repo.world.repos.values():
         if fork.parent is repo:
             fork.tips = fork.git.branches()
-    arrived: dict[str, set[str]] = {}
+    arrived: dict[str, frozenset[str]] = {}
     for branch in sorted(branch for branch in before | repo.tips if before.get(branch) != repo.tips.get(branch)):
         old, new = before.get(branch, "0" * 40), repo.tips.get(branch, "0" * 40)
         repo.world.record("push", repo, {"ref": f"refs/heads/{branch}", "before": old, "after": new})
-        arrived[branch] = set()
+        arrived[branch] = frozenset()
         if branch in before and branch in repo.tips:
-            arrived[branch] = set(repo.git.git("rev-list", f"{old}..{new}").split())
+            arrived[branch] = repo.git.brought(old, new)
     for pull in repo.open_pulls():
         _follow(repo, pull, arrived)
     settle(repo)
 
 
-def _follow(repo: Repo, pull: Pull, arrived: dict[str, set[str]]) -> None:
+def _follow(repo: Repo, pull: Pull, arrived: dict[str, frozenset[str]]) -> None:
     head = pull.head_repo.tips.get(pull.head_ref) if pull.head_repo else None
     by = repo.world.acting.login if repo.world.acting else pull.author
     if head is None or pull.base_ref not in repo.tips:

@@ -30,7 +30,7 @@ def payload_of(event: Event, server: GitHub) -> dict[str, Any]:
 
 def _push(noted: dict[str, Any], repo: Repo, shapes: Shapes) -> dict[str, Any]:
     before, after = noted["before"], noted["after"]
-    new = [] if ZEROS in (before, after) else repo.git.commits(f"{before}..{after}", "--reverse")[-20:]
+    new = [] if ZEROS in (before, after) else repo.git.commits(after, without=before)[19::-1]
     commits = [_commit(repo, commit.sha) for commit in new]
     return noted | {
         "base_ref": None,
@@ -77,12 +77,12 @@ def _dispatch(noted: dict[str, Any], repo: Repo, _: Shapes) -> dict[str, Any]:
 def _commit(repo: Repo, sha: str) -> dict[str, Any]:
     commit = repo.commit(sha)
     assert commit is not None
-    name, email, _ = commit.author
+    author, committer = commit.author, commit.committer
     return {
         "id": sha,
         "tree_id": commit.tree,
         "message": commit.message,
-        "timestamp": time(commit.committer[2]),
-        "author": {"name": name, "email": email},
-        "committer": {"name": commit.committer[0], "email": commit.committer[1]},
+        "timestamp": time(committer.when),
+        "author": {"name": author.name, "email": author.email},
+        "committer": {"name": committer.name, "email": committer.email},
     }

@@ -209,10 +209,14 @@ class Graph:
             "message": commit.message,
             "messageHeadline": subject,
             "messageBody": commit.message[len(subject) :].strip(),
-            "authoredDate": time(commit.author[2]),
-            "committedDate": time(commit.committer[2]),
-            "author": {"name": commit.author[0], "email": commit.author[1], "date": time(commit.author[2])},
-            "committer": {"name": commit.committer[0], "email": commit.committer[1], "date": time(commit.committer[2])},
+            "authoredDate": time(commit.author.when),
+            "committedDate": time(commit.committer.when),
+            "author": {"name": commit.author.name, "email": commit.author.email, "date": time(commit.author.when)},
+            "committer": {
+                "name": commit.committer.name,
+                "email": commit.committer.email,
+                "date": time(commit.committer.when),
+            },
             "repository": lambda _: self.repository(repo),
             "parents": connection("parents", commit.parents, lambda parent: self.commit(repo, parent)),
             "history": lambda info, **rest: self._history(repo, sha, info, **rest),
@@ -229,8 +233,8 @@ class Graph:
         }
 
     def _history(self, repo: Repo, sha: str, info: object, **wanted: Any) -> Node:
-        options = [f"--{name}={wanted.pop(name)}" for name in ("since", "until") if wanted.get(name)]
-        commits = repo.git.commits(sha, *options)
+        times = {name: wanted.pop(name) for name in ("since", "until") if wanted.get(name)}
+        commits = repo.git.commits(sha, **times)
         return connection("history", commits, lambda commit: self.commit(repo, commit.sha))(info, **wanted)
 
     def status(self, repo: Repo, sha: str, statuses: Sequence[Status]) -> Node:

@@ -39,6 +39,11 @@ def _answer(result: ExecutionResult) -> Node:
     return answer
 
 
+def shas_of(repo: Repo, pull: Pull) -> list[str]:
+    """Return the commits of a pull request, oldest first."""
+    return [commit.sha for commit in reversed(repo.git.commits(pull.head_sha, without=pull.base_sha))]
+
+
 def _error(error: GraphQLError) -> Node:
     refused = error.original_error
     kind = {"type": refused.kind} if isinstance(refused, RefusedError) else {}
@@ -53,7 +58,6 @@ class Pulls(Graph):
         pull = repo.seen(pull)
         rule = repo.protection(pull.base_ref)
         latest = list({review.user: review for review in pull.reviews}.values())
-        commits = f"{pull.base_sha}..{pull.head_sha}"
         url = f"{self.shapes.site}/{repo.full_name}/pull/{pull.number}"
         queue = repo.queue if repo.queue and repo.queue.branch == pull.base_ref else None
         entry = rules.queue_entry(repo, pull)
@@ -113,9 +117,7 @@ class Pulls(Graph):
             "baseRefOid": pull.base_sha,
             "baseRef": lambda _: self.ref(repo, pull.base_ref),
             "statusCheckRollup": lambda _: (self.commit(repo, pull.head_sha) or {})["statusCheckRollup"](_),
-            "commits": lambda info, **rest: connection(
-                "commits", repo.git.git("rev-list", "--reverse", commits).split(), commit_node
-            )(info, **rest),
+            "commits": lambda info, **rest: connection("commits", shas_of(repo, pull), commit_node)(info, **rest),
         }
 
     def review(self, repo: Repo, pull: Pull, review: Review) -> Node:

@@ -24,6 +24,7 @@ from tests.forges.github_state import (
     World,
 )
 from tests.forges.repository import Method, Repository
+from tests.support import refs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,7 @@ class Hosted:
     def force(self, branch: str, sha: str, *, by: str = "ann") -> None:
         """Push a commit onto a branch whatever was there."""
         with self._acting(by):
-            self.git.git("update-ref", f"refs/heads/{branch}", sha)
+            refs.change(self.git.path, f"refs/heads/{branch}", sha)
 
     def delete_branch(self, branch: str, *, by: str = "ann") -> None:
         with self._acting(by):
@@ -117,7 +118,7 @@ class Hosted:
     def fork(self, owner: str) -> "Hosted":
         """Fork it; pull requests from there go `open_pull_request(..., fork=...)`."""
         path = self.root / owner / f"{self.repo.name}.git"
-        git = Repository.create(path, {}, self.repo.default_branch)
+        git = Repository.make(path, {}, self.repo.default_branch)
         git.git("fetch", "--quiet", self.git.url, "+refs/heads/*:refs/heads/*")
         world = self.repo.world
         fork = Repo(
@@ -245,7 +246,7 @@ class Hosted:
         with self._acting(""):
             sha = rules.potential_merge(self.repo, self.repo.pull(number))
             assert sha is not None, f"#{number} conflicts"
-            self.git.git("update-ref", f"refs/pull/{number}/merge", sha)
+            refs.change(self.git.path, f"refs/pull/{number}/merge", sha)
             return sha
 
     def crowd(self, *, opened: int, closed: int, prefix: str = "other/") -> None:

@@ -216,7 +216,7 @@ def list_reviews(call: Call) -> Answer:
 @endpoint("GET /repos/{owner}/{repo}/pulls/{pull_number}/commits", "pull_requests:read")
 def list_pull_commits(call: Call) -> Answer:
     pull = call.pull()
-    commits = call.repo.git.commits(f"{pull.base_sha}..{pull.head_sha}", "--reverse")[:250]
+    commits = call.repo.git.commits(pull.head_sha, without=pull.base_sha)[::-1][:250]
     return listed(call, commits, lambda commit: call.shapes.commit(call.repo, commit))
 
 
@@ -297,8 +297,8 @@ def list_commits(call: Call) -> Answer:
     first = call.repo.git.one_commit(call.repo.tips.get(start, start))
     if first is None:
         raise RefusedError(404, "Not Found")
-    options = [f"--{name}={call.query[name]}" for name in ("since", "until") if name in call.query]
-    commits = call.repo.git.commits(first.sha, *options)
+    times = {name: call.query[name] for name in ("since", "until") if name in call.query}
+    commits = call.repo.git.commits(first.sha, **times)
     return listed(call, commits, lambda commit: call.shapes.commit(call.repo, commit))
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.forges import github_rules as rules
 from tests.forges.github_state import CheckRun, Pull, Repo, Review, Status
-from tests.forges.repository import Change, Commit
+from tests.forges.repository import Change
+from tests.support.objects import Commit
 
 Shape = dict[str, Any]
 
@@ -174,7 +175,7 @@ class Shapes:
         """As a look-up of one shows it; mergeability is null until it is known."""
         settled = pull.open and repo.is_settled(pull)
         state = rules.merge_state(repo, pull) if settled else "unknown"
-        commits = repo.git.commits(f"{pull.base_sha}..{pull.head_sha}")
+        commits = repo.git.commits(pull.head_sha, without=pull.base_sha)
         changes = repo.git.changes(pull.base_sha, pull.head_sha)
         return self.pull(repo, pull) | {
             "merged": pull.merged_at is not None,
@@ -270,7 +271,7 @@ class Shapes:
         parent = f"{self._url(repo)}/commits"
         html = f"{self.site}/{repo.full_name}/commit"
         people = {
-            role: {"name": person[0], "email": person[1], "date": time(person[2])}
+            role: {"name": person.name, "email": person.email, "date": time(person.when)}
             for role, person in (("author", commit.author), ("committer", commit.committer))
         }
         return {

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
-from tests.forges.repository import Commit, Method, Repository
+from tests.forges.repository import Method, Repository
+from tests.support.objects import Commit
 
 if TYPE_CHECKING:
     from tests.forges.github_apps import App
@@ -301,7 +302,7 @@ class Repo:
         """Read a commit; the newest of the default branch are read ahead, as one request asks for a hundred."""
         tip = self.tips.get(self.default_branch, "")
         if tip and tip not in self.known:
-            self.known |= {commit.sha: commit for commit in self.git.commits(tip, "--max-count=300")}
+            self.known |= {commit.sha: commit for commit in self.git.commits(tip)[:300]}
         if revision not in self.known and (found := self.git.one_commit(revision)):
             self.known[found.sha] = found
             return found

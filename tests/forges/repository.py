@@ -4,14 +4,15 @@ import gzip
 import os
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from tests.conftest import Remote
 from tests.forges.faults import Request, Response
+from tests.support import refs
+from tests.support.objects import Commit, Signature
+from tests.support.repositories import Remote
 
 Method = Literal["merge", "squash", "rebase"]
 
@@ -20,12 +21,11 @@ ENVIRON = {
     "HOME": "/nonexistent",
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_AUTHOR_NAME": "Forge",
-    "GIT_AUTHOR_EMAIL": "noreply@forge.test",
-    "GIT_COMMITTER_NAME": "Forge",
-    "GIT_COMMITTER_EMAIL": "noreply@forge.test",
 }
 """The server's own environment: nothing of the person's who runs the tests."""
+
+FORGE = ("Forge", "noreply@forge.test")
+"""Who commits what the forge itself merges."""
 
 CONFIG = {
     "http.receivepack": "true",
@@ -36,6 +36,7 @@ CONFIG = {
     "receive.hideRefs": "refs/pull/",
     "gc.auto": "0",
     "receive.autogc": "false",
+    "receive.unpackLimit": "10000",
 }
 
 GITHUB_REFUSAL = "error: GH006: Protected branch update failed for $1."
@@ -45,22 +46,6 @@ grep -qxF "$1" protected 2>/dev/null || exit 0
 echo "{refusal}" >&2
 exit 1
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """One commit with what an API shows of it."""
-
-    sha: str
-    tree: str
-    parents: tuple[str, ...]
-    author: tuple[str, str, datetime]
-    committer: tuple[str, str, datetime]
-    message: str
-
-    @property
-    def subject(self) -> str:
-        return self.message.partition("\n")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +63,12 @@ class Change:
 class Repository(Remote):
     """A bare repository; every change of a ref names what it replaces, as concurrent pushes go on meanwhile."""
 
+    _changes: dict[tuple[str, str], list[Change]] = field(default_factory=dict, compare=False, repr=False)
+
     @classmethod
-    def create(
-        cls, path: Path, files: Mapping[str, str | bytes], branch: str, *, refusal: str = GITHUB_REFUSAL
-    ) -> Self:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        command = ["git", "init", "--quiet", "--bare", f"--initial-branch={branch}", str(path)]
-        subprocess.run(command, env=ENVIRON, check=True, capture_output=True)
+    def make(cls, path: Path, files: Mapping[str, str | bytes], branch: str, *, refusal: str = GITHUB_REFUSAL) -> Self:
+        """Make the repository of a forge, with one commit if there are files."""
+        repository = cls.create(path, ENVIRON, branch=branch)
         with (path / "config").open("a") as config:
             for key, value in CONFIG.items():
                 section, name = key.split(".")
@@ -93,7 +77,6 @@ class Repository(Remote):
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(UPDATE_HOOK.format(refusal=refusal))
         hook.chmod(0o755)
-        repository = cls(path=path, environ=ENVIRON)
         if files:
             repository.commit(files, "Start", branch=branch)
         return repository
@@ -102,58 +85,42 @@ class Repository(Remote):
         """Refuse pushes to these branches; what the forge and this class do itself is not held to it."""
         (self.path / "protected").write_text("".join(f"refs/heads/{branch}\n" for branch in sorted(branches)))
 
-    def branches(self) -> dict[str, str]:
-        """All branches with their commits, read as git keeps them: a forge looks at them with every request."""
-        found = {}
-        packed = self.path / "packed-refs"
-        for line in packed.read_text().splitlines() if packed.exists() else ():
-            sha, _, ref = line.partition(" ")
-            if ref.startswith("refs/heads/"):
-                found[ref.removeprefix("refs/heads/")] = sha
-        heads = str(self.path / "refs" / "heads")
-        for folder, _, names in os.walk(heads):
-            for name in names:
-                path = f"{folder}/{name}"
-                # A push that goes on meanwhile writes beside the ref, and may delete it.
-                with suppress(FileNotFoundError), open(path, encoding="utf-8") as file:  # noqa: PTH123  thrice as fast
-                    if not name.endswith(".lock") and (sha := file.read().strip()):
-                        found[path[len(heads) + 1 :]] = sha
-        return dict(sorted(found.items()))
+    def commits(self, newest: str, *, without: str = "", since: str = "", until: str = "") -> list[Commit]:
+        """Return a commit and its ancestors as `git log` lists them, newest first.
 
-    def commits(self, revisions: str, *options: str) -> list[Commit]:
-        """Read commits as `git log` lists them, newest first."""
-        form = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x00%x01"
-        listed = self.git("log", f"--format={form}", *options, revisions, "--")
-        found = []
-        for record in listed.split("\x00\x01")[:-1]:
-            sha, tree, parents, *rest = record.lstrip("\n").split("\x00")
-            author = (rest[0], rest[1], datetime.fromisoformat(rest[2]))
-            committer = (rest[3], rest[4], datetime.fromisoformat(rest[5]))
-            message = rest[6].rstrip("\n")
-            found.append(
-                Commit(
-                    sha=sha,
-                    tree=tree,
-                    parents=tuple(parents.split()),
-                    author=author,
-                    committer=committer,
-                    message=message,
-                )
-            )
-        return found
+        Leaves out `without` and its ancestors, and commits that are older or newer than a time.
+        """
+        known = self.sha(without) if without else ""
+        return [
+            commit
+            for commit in self.objects.log(self.sha(newest), without=known)
+            if (not since or commit.committer.when >= datetime.fromisoformat(since))
+            and (not until or commit.committer.when <= datetime.fromisoformat(until))
+        ]
+
+    def brought(self, old: str, new: str) -> frozenset[str]:
+        """Return the commits that a branch gets when it moves."""
+        objects = self.objects
+        return objects.ancestors(new) - objects.ancestors(old)
 
     def one_commit(self, revision: str) -> Commit | None:
         """Read one commit; None for anything that is none."""
-        if revision.startswith("-") or not self.has(f"{revision}^{{commit}}"):
+        if revision.startswith("-") or not self.has(revision):
             return None
-        return self.commits(revision, "--max-count=1")[0]
+        sha, objects = self.sha(revision), self.objects
+        return objects.commit(sha) if objects.read(sha)[0] == "commit" else None
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        return self._succeeds("merge-base", "--is-ancestor", older, newer)
+        return older in self.objects.ancestors(newer)
 
     def changes(self, base: str, head: str) -> list[Change]:
         """List what a pull request changes: from the merge base to its head."""
-        start = self.git("merge-base", base, head)
+        if (base, head) not in self._changes:
+            self._changes[base, head] = self._find_changes(base, head)
+        return self._changes[base, head]
+
+    def _find_changes(self, base: str, head: str) -> list[Change]:
+        start = self.objects.merge_base(base, head) or self.git("merge-base", base, head)
         raw = self.git("diff-tree", "-r", "-z", "--no-renames", start, head).split("\0")
         numbers = self.git("diff-tree", "-r", "-z", "--no-renames", "--numstat", start, head).split("\0")
         counts = {path: (added, removed) for added, removed, path in (line.split("\t", 2) for line in numbers if line)}
@@ -179,53 +146,45 @@ class Repository(Remote):
             return self._rebased(base, head, when)
         tree = self._merged_tree(base, head)
         parents = (base, head) if method == "merge" else (base,)
-        return tree and self._commit_tree(tree, parents, message, (*author, when), when)
+        return tree and self._write_commit(tree, parents, message, Signature.of(author, when), when)
 
     def move(self, branch: str, new: str | None, expected: str | None) -> bool:
         """Update, create or delete a branch if it is still what it was; False if somebody was quicker."""
-        arguments = ("-d", f"refs/heads/{branch}") if new is None else (f"refs/heads/{branch}", new)
-        return self._succeeds("update-ref", *arguments, expected or "0" * 40)
+        ref = f"refs/heads/{branch}"
+        if new:
+            return refs.change(self.path, ref, new, expected)
+        command = ["git", "update-ref", "-d", ref, expected or "0" * 40]
+        return subprocess.run(command, cwd=self.path, env=dict(self.environ), capture_output=True).returncode == 0
 
     def _merged_tree(self, base: str, head: str) -> str | None:
+        objects = self.objects
+        if start := objects.merge_base(base, head):
+            tree = objects.merge_trees(*(objects.commit(sha).tree for sha in (start, base, head)))
+            if tree:
+                return tree
         command = ["git", "merge-tree", "--write-tree", "--no-messages", base, head]
         done = subprocess.run(command, cwd=self.path, env=dict(self.environ), capture_output=True, check=False)
         assert done.returncode in (0, 1), done.stderr
         return None if done.returncode else done.stdout.decode().strip()
 
     def _rebased(self, base: str, head: str, when: datetime) -> str | None:
-        tip = base
-        for commit in reversed(self.commits(f"{base}..{head}", "--no-merges", "--topo-order")):
+        objects, tip, anybody = self.objects, base, Signature.of(FORGE, when)
+        for sha in self.git("rev-list", "--reverse", "--no-merges", "--topo-order", f"{base}..{head}").split():
+            commit = objects.commit(sha)
             # merge-tree takes its merge base from history: give the three trees one that says cherry-pick.
-            anyone = ("Forge", "noreply@forge.test", when)
-            origin = self._commit_tree(f"{commit.parents[0]}^{{tree}}", (), "", anyone, when)
-            ours = self._commit_tree(f"{tip}^{{tree}}", (origin,), "", anyone, when)
-            theirs = self._commit_tree(commit.tree, (origin,), "", anyone, when)
+            origin = self._write_commit(objects.commit(commit.parents[0]).tree, (), "", anybody, when)
+            ours = self._write_commit(objects.commit(tip).tree, (origin,), "", anybody, when)
+            theirs = self._write_commit(commit.tree, (origin,), "", anybody, when)
             tree = self._merged_tree(ours, theirs)
             if tree is None:
                 return None
-            tip = self._commit_tree(tree, (tip,), commit.message, commit.author, when)
+            tip = self._write_commit(tree, (tip,), commit.message, commit.author, when)
         return tip
 
-    def _commit_tree(
-        self, tree: str, parents: tuple[str, ...], message: str, author: tuple[str, str, datetime], when: datetime
+    def _write_commit(
+        self, tree: str, parents: tuple[str, ...], message: str, author: Signature, when: datetime
     ) -> str:
-        name, email, at = author
-        environ = {
-            **self.environ,
-            "GIT_AUTHOR_NAME": name,
-            "GIT_AUTHOR_EMAIL": email,
-            "GIT_AUTHOR_DATE": at.isoformat(),
-            "GIT_COMMITTER_DATE": when.isoformat(),
-        }
-        options = [word for parent in parents for word in ("-p", parent)]
-        command = ["git", "commit-tree", self.sha(tree), *options]
-        data = f"{message}\n".encode()
-        done = subprocess.run(command, cwd=self.path, env=environ, input=data, capture_output=True, check=True)
-        return done.stdout.decode().strip()
-
-    def _succeeds(self, *arguments: str) -> bool:
-        command = ["git", *arguments]
-        return subprocess.run(command, cwd=self.path, env=dict(self.environ), capture_output=True).returncode == 0
+        return self.objects.write_commit(tree, parents, f"{message}\n", author, Signature.of(FORGE, when))
 
 
 def serve_git(root: Path, request: Request, user: str) -> Response:

@@ -139,7 +139,8 @@ def test_merging_makes_the_commits_of_its_method(method: Any, repo: GitHubReposi
     tip = gitops.branches()["main"]
     assert (done.merged, done.sha) == (True, tip)
     assert {path: gitops.git.show(path, "main") for path in "abc"} == {"a": "1\n", "b": "2\n", "c": "3\n"}
-    commits = gitops.git.commits("main", "--first-parent", f"{start}..main")
+    shas = gitops.git.git("rev-list", "--first-parent", f"{start}..main").split()
+    commits = [gitops.git.objects.commit(sha) for sha in shas]
     assert len(commits[0].parents) == (2 if method == "merge" else 1)
     subjects = {
         "merge": ["Merge pull request #1 from acme/promote/a", "Change main"],

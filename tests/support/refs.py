@@ -1,0 +1,88 @@
+"""Git refs, read and changed without a process, by the rules of gitrepository-layout(5)."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import EllipsisType
+
+_SYMBOLIC = "ref: "
+
+
+def read_refs(folder: Path, prefix: str = "refs/") -> dict[str, str]:
+    """Return the object id of each ref below a prefix that ends with a slash, sorted by name."""
+    found = {name: sha for name, sha in _packed(folder).items() if name.startswith(prefix)}
+    start = len(str(folder)) + 1
+    for where, _, names in os.walk(folder / prefix):
+        for name in names:
+            path = f"{where}/{name}"
+            # A push at the same time makes and deletes files here.
+            with suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+                text = file.read().strip()
+                if not name.endswith(".lock") and text and not text.startswith(_SYMBOLIC):
+                    found[path[start:]] = text
+    return dict(sorted(found.items()))
+
+
+def read_head(folder: Path) -> str:
+    """Return the branch that HEAD names, as `refs/heads/...`; "" for a detached HEAD."""
+    text = (folder / "HEAD").read_text().strip()
+    return text.removeprefix(_SYMBOLIC) if text.startswith(_SYMBOLIC) else ""
+
+
+def resolve(folder: Path, name: str) -> str | None:
+    """Return the object id of a ref; None if there is none of exactly this name."""
+    for _ in range(5):
+        try:
+            text = (folder / name).read_text(encoding="utf-8").strip()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return _packed(folder).get(name)
+        if not text.startswith(_SYMBOLIC):
+            return text or None
+        name = text.removeprefix(_SYMBOLIC)
+    return None
+
+
+def find(folder: Path, name: str) -> str | None:
+    """Return the object id of a ref by its full or short name, as gitrevisions(7) looks it up."""
+    for prefix in ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"):
+        if sha := resolve(folder, prefix + name):
+            return sha
+    return None
+
+
+def change(folder: Path, name: str, new: str, expected: str | EllipsisType | None = ...) -> bool:
+    """Point a ref to an object if it is as expected (None: if there is no such ref); returns whether it was.
+
+    Takes the lock that git takes.
+    """
+    path, lock = folder / name, f"{folder / name}.lock"
+    for _ in range(5):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A push that deletes the last ref of a folder deletes the folder.
+        with suppress(FileNotFoundError):
+            try:
+                descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            except FileExistsError:
+                return False
+            break
+    else:
+        raise FileNotFoundError(lock)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{new}\n")
+    if expected is not ... and resolve(folder, name) != expected:
+        os.unlink(lock)
+        return False
+    # An empty folder is what is left of `a` after `a/b` was deleted.
+    with suppress(FileNotFoundError, NotADirectoryError):
+        path.rmdir()
+    os.rename(lock, path)
+    return True
+
+
+def _packed(folder: Path) -> dict[str, str]:
+    try:
+        lines = (folder / "packed-refs").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    pairs = (line.split(" ", 1) for line in lines if line[:1] not in "#^")
+    return {name: sha for sha, name in pairs}

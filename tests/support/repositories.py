@@ -1,0 +1,178 @@
+"""Repositories on disk that tests drive: real ones, with git for everything that is not worth a process."""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+from tests.support import refs
+from tests.support.objects import Objects, Signature
+from tests.support.snapshots import Snapshot
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*")
+"""Names that no `^`, `~`, `:` or `@` makes an expression of."""
+
+_ORIGIN = "\x1forigin\x1f"
+"""The remote's path in a clone that is kept."""
+
+_clones: dict[object, Snapshot] = {}
+"""Clones by all that they depend on: the same tests begin with the same clone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """A repository on disk, bare or not, that a test drives with real git."""
+
+    path: Path
+    environ: Mapping[str, str]
+
+    @property
+    def folder(self) -> Path:
+        """Where git keeps its files."""
+        dot = self.path / ".git"
+        return dot if dot.is_dir() else self.path
+
+    @property
+    def objects(self) -> Objects:
+        return Objects(self.folder, self.environ)
+
+    def git(self, *arguments: str, stdin: str | bytes = "") -> str:
+        """Run git here and return what it printed; a failure shows its error."""
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            ["git", *arguments], cwd=self.path, env=dict(self.environ), input=data, capture_output=True, check=False
+        )
+        assert done.returncode == 0, f"git {' '.join(arguments)}: {os.fsdecode(done.stderr)}"
+        return os.fsdecode(done.stdout).strip()
+
+    def sha(self, revision: str = "HEAD") -> str:
+        return self._find(revision) or self.git("rev-parse", "--verify", revision)
+
+    def has(self, revision: str) -> bool:
+        """Return whether a ref or object is here, without failing when it is not."""
+        sha = self._find(revision)
+        if sha and (sha != revision or self.objects.has(sha)):
+            return True
+        command = ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{object}}"]
+        return subprocess.run(command, cwd=self.path, env=dict(self.environ), capture_output=True).returncode == 0
+
+    def _find(self, revision: str) -> str | None:
+        if _SHA.fullmatch(revision):
+            return revision
+        # A worktree or a submodule has its refs elsewhere.
+        if _REF.fullmatch(revision) and (self.folder / "refs").is_dir():
+            return refs.find(self.folder, revision)
+        return None
+
+    def show(self, path: str, revision: str = "HEAD") -> str:
+        """Return one file of a commit, every byte of it."""
+        objects = self.objects
+        entry = objects.find(objects.commit(self.sha(revision)).tree, path)
+        assert entry, f"{path} is not in {revision}"
+        kind, content = objects.read(entry[1])
+        assert kind == "blob", f"{path} is a {kind}"
+        return content.decode()
+
+    def files(self, revision: str = "HEAD") -> dict[str, str]:
+        """Return all paths of a commit with their modes."""
+        listed = self.git("ls-tree", "-r", "-z", revision).split("\0")
+        return {path: entry.split()[0] for entry, _, path in (line.partition("\t") for line in listed) if path}
+
+    def snapshot(self) -> dict[str, tuple[int, int, bytes]]:
+        """Return mode, time of change and content of everything in the folder, git's own files included."""
+        found = {}
+        for path in sorted(self.path.rglob("*")):
+            status = path.lstat()
+            content = os.fsencode(path.readlink()) if path.is_symlink() else b""
+            if path.is_file() and not path.is_symlink():
+                content = path.read_bytes()
+            found[str(path.relative_to(self.path))] = (status.st_mode, status.st_mtime_ns, content)
+        return found
+
+    def commit(
+        self,
+        files: Mapping[str, str | bytes | None],
+        message: str = "Change",
+        *,
+        branch: str = "main",
+        start: str | None = None,
+        author: str = "Dev <dev@example.com>",
+    ) -> str:
+        """Commit onto a branch without touching a working tree: None deletes.
+
+        A new branch begins at `start`, else at HEAD.
+        """
+        tip = f"refs/heads/{branch}"
+        parent = self.sha(start) if start else self._find(tip) or self._find("HEAD")
+        objects = self.objects
+        tree = objects.edit(objects.commit(parent).tree if parent else None, files)
+        person = Signature.parse(f"{author} {int(NOW.timestamp())} +0000")
+        sha = objects.write_commit(tree, (parent,) if parent else (), message, person, person)
+        assert refs.change(self.folder, tip, sha), f"{tip} is locked"
+        return sha
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote(Checkout):
+    """A bare repository that plays the forge's git server."""
+
+    @classmethod
+    def create(
+        cls, path: Path, environ: Mapping[str, str], *, branch: str = "main", options: tuple[str, ...] = ()
+    ) -> Self:
+        """Make a bare repository without a commit; `options` are those of `git init`."""
+        _new(branch, options).write(path)
+        return cls(path=path, environ=environ)
+
+    @property
+    def url(self) -> str:
+        return str(self.path)
+
+    def clone(self, name: str = "checkout", *options: str) -> Checkout:
+        """Clone it beside itself; through `file://`, since options such as `--depth` mean nothing for a plain path."""
+        target = self.path.parent / name
+        checkout = Checkout(path=target, environ=self.environ)
+        key = (*options, *self._state())
+        if key not in _clones:
+            self.git("clone", "--quiet", *options, self.path.as_uri(), str(target))
+            checkout.git("remote", "set-url", "origin", self.url)
+            _clones[key] = Snapshot.take(target).replace(self.url, _ORIGIN)
+        else:
+            _clones[key].replace(_ORIGIN, self.url).write(target)
+        return checkout
+
+    def _state(self) -> tuple[object, ...]:
+        """Return all that a clone of this depends on."""
+        names = ("HEAD", "config", "shallow", "packed-refs", "objects/info/alternates")
+        files = [self.folder / name for name in names] + [Path(self.environ["HOME"]) / ".gitconfig"]
+        own = {name: value for name, value in self.environ.items() if name.startswith("GIT_")}
+        return (
+            *sorted(own.items()),
+            *(path.read_bytes() if path.exists() else b"" for path in files),
+            *refs.read_refs(self.folder).items(),
+        )
+
+    def branches(self) -> dict[str, str]:
+        """Return all refs below refs/heads/ with their commits."""
+        found = refs.read_refs(self.folder, "refs/heads/")
+        return {name.removeprefix("refs/heads/"): sha for name, sha in found.items()}
+
+
+@cache
+def _new(branch: str, options: tuple[str, ...]) -> Snapshot:
+    with TemporaryDirectory() as folder:
+        command = ["git", "init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}", *options, folder]
+        environ = {"PATH": os.environ["PATH"], "HOME": folder, "GIT_CONFIG_NOSYSTEM": "1"}
+        # Tests read refs from files.
+        environ["GIT_DEFAULT_REF_FORMAT"] = "files"
+        subprocess.run(command, env=environ, check=True, capture_output=True)
+        return Snapshot.take(Path(folder))

@@ -1,0 +1,117 @@
+"""What tests read and write without git is what git itself reads and writes."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from tests.support import refs
+from tests.support.repositories import Checkout, Remote
+
+PATHS = ("a", "a.b", "a-b/c", "a/b/c", "a/b/d", "b", "z/y/x")
+
+
+@pytest.fixture
+def history(make_remote: Callable[..., Remote]) -> Remote:
+    """Two branches that grow by the same dice each time, and meet now and then."""
+    remote, dice = make_remote({"a": "0\n"}), Random(4)  # noqa: S311  the same numbers every time
+    remote.commit({"b": "0\n"}, branch="p", start="main")
+    for number in range(30):
+        branch, other = dice.sample(("main", "p"), 2)
+        paths = dice.sample(PATHS, 2)
+        remote.commit({path: dice.choice((f"{number}\n", None)) for path in paths}, f"Change {number}", branch=branch)
+        if dice.random() < 0.2:
+            command = ("commit-tree", f"{branch}^{{tree}}", "-p", branch, "-p", other, "-m", f"Merge {number}")
+            refs.change(remote.path, f"refs/heads/{branch}", remote.git(*command))
+    return remote
+
+
+def test_git_finds_no_fault_in_what_was_written(history: Remote) -> None:
+    assert history.git("fsck", "--strict", "--no-dangling") == ""
+    assert history.git("rev-list", "--count", "--all") == str(
+        len(history.objects.ancestors(*history.branches().values()))
+    )
+
+
+def test_a_commit_is_the_one_that_git_makes(history: Remote) -> None:
+    text = "A B <a@example.com> 1772366400 +0000"
+    stream = f"commit refs/heads/main\nauthor {text}\ncommitter {text}\ndata 8\nMessage\nfrom {history.sha('main')}\n"
+    stream += 'D a\nM 100644 inline "x \\"y\\"\\nz"\ndata 1\n1\nM 100644 inline a/b/e\ndata 1\n2\n'
+    before = history.sha("main")
+    history.git("fast-import", "--quiet", stdin=stream)
+    after = history.sha("main")
+    refs.change(history.path, "refs/heads/main", before)
+    files = {"a": None, 'x "y"\nz': "1", "a/b/e": "2"}
+    assert history.commit(files, "Message\n", author="A B <a@example.com>") == after
+
+
+@pytest.mark.parametrize(("tip", "excluded"), [("p", ""), ("p", "main"), ("p", "p~9")])
+def test_the_log_is_in_the_order_of_git(history: Remote, tip: str, excluded: str) -> None:
+    listed = history.git("rev-list", tip, *([f"^{excluded}"] if excluded else [])).split()
+    objects = history.objects
+    without = history.sha(excluded) if excluded else ""
+    assert [commit.sha for commit in objects.log(history.sha(tip), without=without)] == listed
+    commit = objects.commit(listed[0])
+    shown = history.git("log", "-1", "--format=%H%n%T%n%P%n%an%n%ae%n%aI%n%s", listed[0]).split("\n")
+    author = commit.author
+    people = [author.name, author.email, author.when.isoformat()]
+    assert [commit.sha, commit.tree, " ".join(commit.parents), *people, commit.subject] == shown
+
+
+def test_trees_that_merge_without_git_merge_the_same_with_it(history: Remote) -> None:
+    objects, merged = history.objects, 0
+    shas = sorted(objects.ancestors(*history.branches().values()))
+    for one, other in pairwise(shas):
+        base = objects.merge_base(one, other)
+        assert base in (None, *history.git("merge-base", "--all", one, other).split())
+        trees = [objects.commit(sha).tree for sha in (base, one, other) if sha]
+        if len(trees) == 3 and (tree := objects.merge_trees(*trees)):
+            assert history.git("merge-tree", "--write-tree", one, other) == tree
+            merged += 1
+    assert merged > 3
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_refs_and_files_are_those_that_git_reads(history: Remote, packed: bool) -> None:
+    if packed:
+        history.git("tag", "--annotate", "--message=1", "v1", "p")
+        history.git("gc", "--quiet")
+        history.commit({"new": "1\n"})
+    listed = history.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
+    assert refs.read_refs(history.path) == dict(line.split() for line in listed)
+    assert history.sha("HEAD") == history.git("rev-parse", "HEAD") == history.branches()["main"]
+    paths = history.files("main")
+    assert {path: history.show(path, "main").strip() for path in paths} == {
+        path: history.git("cat-file", "blob", f"main:{path}") for path in paths
+    }
+
+
+def test_a_ref_changes_only_if_it_is_as_expected_and_not_locked(history: Remote) -> None:
+    main, p = history.sha("main"), history.sha("p")
+    assert not refs.change(history.path, "refs/heads/main", p, p)
+    assert not refs.change(history.path, "refs/heads/main", p, None)
+    assert not refs.change(history.path, "refs/heads/new", p, p)
+    lock = history.path / "refs/heads/main.lock"
+    lock.touch()
+    assert not refs.change(history.path, "refs/heads/main", p, main)
+    lock.unlink()
+    assert history.sha("main") == main
+    assert refs.change(history.path, "refs/heads/main", p, main)
+    assert refs.change(history.path, "refs/heads/a/b", p, None)
+    assert (history.git("rev-parse", "main"), history.git("rev-parse", "a/b")) == (p, p)
+
+
+@pytest.mark.parametrize("options", [(), ("--depth=1",), ("--bare",)])
+def test_a_second_clone_is_like_the_first(remote: Remote, options: tuple[str, ...]) -> None:
+    def state(checkout: Checkout) -> list[str]:
+        shallow = checkout.git("rev-parse", "--is-shallow-repository")
+        return [checkout.git("log", "--format=%H", "--all"), checkout.git("config", "--list"), shallow]
+
+    one, two = remote.clone("one", *options), remote.clone("two", *options)
+    assert state(one) == state(two)
+    assert f"remote.origin.url={remote.url}" in state(two)[1]
+    if "--bare" not in options:
+        assert two.git("status", "--porcelain") == ""
+    remote.commit({"new": "1\n"})
+    assert remote.clone("three", *options).sha() == remote.sha("main") != one.sha()
