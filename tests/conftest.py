@@ -62,6 +62,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="meet every fault at every request, and ask the real kustomize each time: minutes",
     )
+    parser.addoption(
+        "--stories",
+        choices=("one", "other", "all"),
+        default="one",
+        help="tell each story on one forge, on the forges that this leaves out, or on all of them (as --thorough does)",
+    )
 
 
 def pytest_configure() -> None:

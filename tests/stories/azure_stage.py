@@ -41,8 +41,6 @@ class AzureStage:
     hosted: HostedRepo
     base: Mapping[str, str]
     token: str
-    queues: bool = False
-    demands_tip: bool = False
     nothing_follows: str = "unchanged"
     methods: tuple[Method, ...] = ("merge", "squash", "rebase")
     budgets: ClassVar[Budgets] = Budgets(

@@ -1,6 +1,7 @@
 """The stages that the stories are told on.
 
-A further forge adds its own fixture `<name>_stage` and its name to FORGES.
+A further forge adds its own fixture `<name>_stage` and its name to FORGES. A run tells each story on one forge, because
+the stories are the slowest tests; `--stories` says on which.
 """
 
 from pathlib import Path
@@ -18,9 +19,24 @@ __all__ = ["AzureStage", "GitHubStage", "azdo_stage", "github_stage"]
 FORGES = ("github", "azdo")
 
 
-@pytest.fixture(params=FORGES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the forges that a story is told on."""
+    if "stage" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("forges")
+    forges = marker.args if marker else FORGES
+    told = "all" if metafunc.config.getoption("--thorough") else metafunc.config.getoption("--stories")
+    # The length of its name is what tells each story on the same forge every time, and half of them on each.
+    first = forges[len(metafunc.function.__name__) % len(forges)]
+    others = [forge for forge in forges if forge != first]
+    nowhere = [pytest.param(first, marks=pytest.mark.skip(reason="no other forge can tell it"))]
+    chosen = {"all": forges, "one": [first], "other": others or nowhere}[told]
+    metafunc.parametrize("stage", chosen, indirect=True)
+
+
+@pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Stage:
-    """Each forge in turn."""
+    """The forge of this name."""
     found: Stage = request.getfixturevalue(f"{request.param}_stage")
     return found
 

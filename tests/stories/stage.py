@@ -72,7 +72,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Budgets:
-    """How many requests of the API a verb may take at most (DESIGN 11).
+    """How many requests of the API a verb may take at most.
 
     `promote` is for the first look, `promotion` for each one that it opens; `status` for the first look, `look` for
     each further one; `publish` for the first look, `gate` and `verdict` for each gate asked and verdict published.
@@ -94,12 +94,8 @@ class Stage(Protocol):
     Nothing here goes through the code under test. What is armed merges by itself as soon as the forge's rules let it.
     """
 
-    queues: bool
-    """Whether the forge has merge queues."""
     nothing_follows: str
     """What `promote` says after a merge into prod: a push whose range is told is skipped, else all is compared."""
-    demands_tip: bool
-    """Whether the forge can demand that a pull request holds the base's tip."""
     methods: tuple[Method, ...]
     """How it can merge."""
     budgets: ClassVar[Budgets]
@@ -165,7 +161,7 @@ class Stage(Protocol):
         """Allow this one way to merge."""
 
     def queue(self, minimum: int) -> None:
-        """Demand that merges go through a queue, which merges `minimum` in one push; only where `queues`."""
+        """Demand that merges go through a queue, which merges `minimum` in one push; GitHub alone has one."""
 
     def be_late(self, reads: int) -> None:
         """Show merges of now on as still open to that many requests each."""

@@ -44,11 +44,8 @@ def test_b28_of_several_merges_in_one_push_all_are_promoted(story: "Story") -> N
         assert story.tags(app) == ("2.0.0", "2.0.0", "1.0.0")
 
 
+@pytest.mark.forges("github")
 def test_b28_a_queue_merges_what_is_armed_in_its_own_time(story: "Story") -> None:
-    if not story.stage.queues:
-        with pytest.raises(NotImplementedError):
-            story.stage.queue(2)
-        return
     story.add("cart")
     story.stage.queue(2)
     story.stage.dispatch("webshop", "webui", "2.0.0")
@@ -73,11 +70,8 @@ def test_a_push_that_started_nothing_is_made_up_for(story: "Story") -> None:
     assert story.tags() == ("1.4.2", "1.4.2", "1.0.0")
 
 
+@pytest.mark.forges("github")
 def test_where_branches_must_be_up_to_date_the_healing_run_keeps_them_so(story: "Story") -> None:
-    if not story.stage.demands_tip:
-        with pytest.raises(NotImplementedError):
-            story.stage.require_check(up_to_date=True)
-        return
     story.stage.require_check(up_to_date=True)
     story.clusters[0].silent = True
     story.later(20, lambda: story.stage.push("main", {"README.md": "# Other work\n"}))

@@ -70,9 +70,8 @@ def test_a_pull_request_of_a_person_gets_the_verdict_that_it_is_required_to_have
     assert [state for state, _ in published.stage.verdicts(sha)] == ["success"]
 
 
+@pytest.mark.forges("github")
 def test_merge_groups_have_verdicts_of_their_own(published: "Story") -> None:
-    if not published.stage.queues:
-        return
     published.stage.queue(1)
     published.build("1.4.2")
     published.wait(60)
