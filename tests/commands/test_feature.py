@@ -1,67 +1,18 @@
-"""`feature`, `feature-delete` and `feature-stale` (issue 5): stories on plain git, through the real command line."""
+"""`feature` and `feature-delete`: stories on plain git, through the real command line."""
 
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.commands.features import CONFIG, FILES, KUSTOMIZATION, WEB, delete, disable_auto, feature
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.commands.conftest import Run, Shop
+    from tests.commands.conftest import Shop
     from tests.conftest import Remote
 
 pytestmark = pytest.mark.kustomize
-
-CONFIG = """\
-environments: [{name: dev, auto: %s}, {name: qa, auto: true}]
-groups:
-  shop:
-    applications:
-      web: {featureLabelSelector: {app: web}}
-      web-api: {featureLabelSelector: {app: web-api}}
-      batch: {featureOverwrite: true}
-      bare: {}
-"""
-KUSTOMIZATION = """\
-# The shop
-resources:
-- web.yaml
-images:
-- name: ghcr.io/acme/web
-  newTag: 1.0.0 # {"$imagepolicy": "shop:web:tag"}
-- name: ghcr.io/acme/batch
-  newTag: 1.0.0 # {"$imagepolicy": "shop:batch:tag"}
-"""
-WEB = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, labels: {app: web}}
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: ghcr.io/acme/web}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, labels: {app: web}}
-spec: {selector: {app: web}, ports: [{port: 80}]}
----
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: web, labels: {app: web}}
-spec:
-  rules:
-  - host: web.example.com
-    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}
-"""
-FILES = {
-    "gitops-promotion.yaml": CONFIG % "true",
-    "shop/dev/kustomization.yaml": KUSTOMIZATION,
-    "shop/dev/web.yaml": WEB,
-    "shop/qa/kustomization.yaml": KUSTOMIZATION,
-    "shop/qa/web.yaml": WEB,
-}
 
 
 @pytest.fixture
@@ -69,19 +20,7 @@ def shop(make_remote: "Callable[..., Remote]", make_shop: "Callable[[Remote], Sh
     return make_shop(make_remote(FILES))
 
 
-def feature(shop: "Shop", tag: str, name: str = "pr-1", *more: str, app: str = "web", code: int | None = 0) -> "Run":
-    return shop.run("feature", "--group", "shop", "--app", app, "--tag", tag, "--feature", name, *more, code=code)
-
-
-def delete(shop: "Shop", name: str = "pr-1", *more: str, app: str = "web", code: int | None = 0) -> "Run":
-    return shop.run("feature-delete", "--group", "shop", "--app", app, "--feature", name, *more, code=code)
-
-
-def auto_off(shop: "Shop") -> None:
-    shop.edit({"gitops-promotion.yaml": CONFIG % "false"})
-
-
-def test_a_copy_is_shown_brought_up_to_date_and_cleared_away(shop: "Shop") -> None:
+def test_a_copy_is_added_updated_and_removed(shop: "Shop") -> None:
     start = shop.remote.sha("main")
     opened = feature(shop, "pr-1-a").only
     assert (opened["result"], opened["environment"], opened["tag"]) == ("merged", "dev", "pr-1-a")
@@ -97,7 +36,7 @@ def test_a_copy_is_shown_brought_up_to_date_and_cleared_away(shop: "Shop") -> No
     assert delete(shop).results == ["unchanged"]
 
 
-def test_a_copy_follows_its_original_and_drops_what_is_gone(shop: "Shop") -> None:
+def test_a_copy_follows_its_original_and_loses_removed_objects(shop: "Shop") -> None:
     feature(shop, "pr-1-a")
     without_ingress = WEB.partition("---\napiVersion: networking")[0]
     shop.edit({"shop/dev/web.yaml": without_ingress.replace("port: 80", "port: 8080")})
@@ -109,7 +48,7 @@ def test_a_copy_follows_its_original_and_drops_what_is_gone(shop: "Shop") -> Non
     assert "port: 8080" in shop.remote.show("shop/dev/web-pr-1/service-web.yaml", "main")
 
 
-def test_a_copy_is_never_promoted_and_a_promotion_leaves_it_alone(shop: "Shop") -> None:
+def test_a_copy_is_never_promoted_and_a_promotion_does_not_change_it(shop: "Shop") -> None:
     before = shop.remote.sha("main")
     feature(shop, "pr-1-a")
     shop.push_event(before)
@@ -124,11 +63,11 @@ def test_a_copy_is_never_promoted_and_a_promotion_leaves_it_alone(shop: "Shop") 
     assert "newTag: pr-1-a\n" in text
 
 
-def test_an_overwrite_changes_the_applications_own_tag_and_stops_there(shop: "Shop") -> None:
+def test_an_overwrite_changes_the_applications_own_tag_and_is_not_promoted(shop: "Shop") -> None:
     before = shop.remote.sha("main")
-    done = feature(shop, "pr-1-a", app="batch").only
-    assert (done["result"], done["previous_tag"]) == ("merged", "1.0.0")
-    assert done["pull_request"]["title"].startswith("Feature pr-1 of shop/batch version pr-1-a")
+    merged = feature(shop, "pr-1-a", app="batch").only
+    assert (merged["result"], merged["previous_tag"]) == ("merged", "1.0.0")
+    assert merged["pull_request"]["title"].startswith("Feature pr-1 of shop/batch version pr-1-a")
     assert shop.remote.git("diff", "--numstat", before, "main") == "1\t1\tshop/dev/kustomization.yaml"
     shop.push_event(before)
     (promoted,) = shop.run("promote").outcomes
@@ -141,8 +80,8 @@ def test_an_overwrite_changes_the_applications_own_tag_and_stops_there(shop: "Sh
     assert feature(shop, "pr-1-a", app="batch").results == ["unchanged"]
 
 
-def test_an_open_overwrite_is_not_made_a_promotion_of(shop: "Shop") -> None:
-    auto_off(shop)
+def test_an_open_overwrite_never_becomes_a_promotion(shop: "Shop") -> None:
+    disable_auto(shop)
     assert feature(shop, "pr-1-a", app="batch").results == ["opened"]
     text = shop.remote.show("shop/dev/kustomization.yaml", "main")
     shop.edit({"shop/dev/kustomization.yaml": text.replace("batch\n  newTag: 1.0.0", "batch\n  newTag: 1.0.1")})
@@ -150,9 +89,9 @@ def test_an_open_overwrite_is_not_made_a_promotion_of(shop: "Shop") -> None:
     assert "promote/shop-batch" not in shop.remote.branches(), "it conflicts, and its tag is for no promotion"
 
 
-def test_two_features_that_were_proposed_at_once_both_arrive(shop: "Shop") -> None:
+def test_two_features_proposed_at_the_same_time_are_both_merged(shop: "Shop") -> None:
     """Both add a line at the same place; `promote --all` on its schedule builds the second anew."""
-    auto_off(shop)
+    disable_auto(shop)
     pulls = [feature(shop, "1", name).only["pull_request"]["number"] for name in ("pr-1", "pr-2")]
     shop.local("merge", str(pulls[0]))
     (healed,) = [outcome for outcome in shop.run("promote", "--all").outcomes if outcome["pull_request"]]
@@ -168,8 +107,8 @@ def test_two_features_that_were_proposed_at_once_both_arrive(shop: "Shop") -> No
     assert shop.remote.show("shop/dev/kustomization.yaml", "main") == KUSTOMIZATION
 
 
-def test_a_feature_with_a_persons_work_on_it_is_not_built_anew(shop: "Shop") -> None:
-    auto_off(shop)
+def test_a_feature_branch_with_a_persons_commit_is_not_rebuilt(shop: "Shop") -> None:
+    disable_auto(shop)
     for name in ("pr-1", "pr-2"):
         number = feature(shop, "1", name).only["pull_request"]["number"]
     shop.edit({"shop/dev/web-pr-2/service-web.yaml": "a: b\n"}, branch="feature/shop-web-pr-2")
@@ -179,14 +118,38 @@ def test_a_feature_with_a_persons_work_on_it_is_not_built_anew(shop: "Shop") -> 
     assert shop.remote.branches()["feature/shop-web-pr-2"] == head
 
 
+def test_a_feature_that_cannot_be_rebuilt_fails_alone(shop: "Shop") -> None:
+    disable_auto(shop)
+    numbers = [
+        feature(shop, "1", name, app=app).only["pull_request"]["number"]
+        for name, app in (("pr-1", "web"), ("pr-2", "web"), ("pr-3", "batch"))
+    ]
+    shop.local("merge", str(numbers[0]))
+    text = shop.remote.show("shop/dev/kustomization.yaml", "main")
+    shop.edit(
+        {
+            "gitops-promotion.yaml": (CONFIG % "false").replace("web: {featureLabelSelector: {app: web}}", "web: {}"),
+            "shop/dev/kustomization.yaml": text.replace("batch\n  newTag: 1.0.0", "batch\n  newTag: 1.0.1"),
+        }
+    )
+    head = shop.remote.branches()["feature/shop-web-pr-2"]
+    outcomes = shop.run("promote", "--all", code=2).outcomes
+    (failure,) = [outcome for outcome in outcomes if outcome["result"] == "failed"]
+    assert (failure["group"], failure["app"], failure["environment"]) == ("shop", "web", "dev")
+    assert failure["message"].startswith("shop/web has neither featureLabelSelector nor featureOverwrite: true")
+    assert shop.remote.branches()["feature/shop-web-pr-2"] == head
+    (rebuilt,) = [outcome for outcome in outcomes if outcome["pull_request"]]
+    assert (rebuilt["result"], rebuilt["pull_request"]["number"]) == ("updated", numbers[2])
+
+
 def test_the_check_passes_a_feature(shop: "Shop") -> None:
-    auto_off(shop)
+    disable_auto(shop)
     for app in ("web", "batch"):
         pull = feature(shop, "pr-1-a", app=app).only["pull_request"]
         assert shop.check(pull["number"]).results == ["passed"]
 
 
-def test_a_shared_patch_beside_the_environments_is_read_and_a_file_outside_is_not(shop: "Shop") -> None:
+def test_a_patch_of_the_repository_is_allowed_and_a_file_outside_of_it_is_not(shop: "Shop") -> None:
     text = KUSTOMIZATION + "patches:\n- path: ../../shared/replicas.yaml\n"
     patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 4}\n"
     shop.edit({"shop/dev/kustomization.yaml": text, "shared/replicas.yaml": patch})
@@ -210,23 +173,23 @@ def test_a_dry_run_shows_the_copy_and_writes_nothing(shop: "Shop") -> None:
     assert shop.remote.git("for-each-ref") == refs
 
 
-def test_what_was_not_merged_is_replaced_and_then_withdrawn(shop: "Shop") -> None:
-    auto_off(shop)
+def test_an_open_feature_is_updated_and_then_withdrawn(shop: "Shop") -> None:
+    disable_auto(shop)
     first = feature(shop, "pr-1-a").only
     assert first["result"] == "opened"
-    assert feature(shop, "pr-1-a").results == ["unchanged"], "its reviews keep their worth"
-    again = feature(shop, "pr-1-b").only
-    assert (again["result"], again["pull_request"]["number"]) == ("updated", first["pull_request"]["number"])
-    gone = delete(shop).only
-    assert gone["result"] == "updated"
-    assert gone["pull_request"]["state"] == "closed"
+    assert feature(shop, "pr-1-a").results == ["unchanged"], "its reviews stay valid"
+    updated = feature(shop, "pr-1-b").only
+    assert (updated["result"], updated["pull_request"]["number"]) == ("updated", first["pull_request"]["number"])
+    withdrawn = delete(shop).only
+    assert withdrawn["result"] == "updated"
+    assert withdrawn["pull_request"]["state"] == "closed"
     assert delete(shop).results == ["unchanged"]
     assert feature(shop, "pr-1-c").results == ["opened"], "it can come back"
 
 
-def test_the_last_of_feature_and_delete_wins(shop: "Shop") -> None:
+def test_the_newest_of_feature_and_feature_delete_replaces_the_other(shop: "Shop") -> None:
     feature(shop, "pr-1-a")
-    auto_off(shop)
+    disable_auto(shop)
     removal = delete(shop).only
     assert removal["result"] == "opened"
     assert removal["pull_request"]["title"] == "Remove feature pr-1 of shop/web from environment dev"
@@ -237,7 +200,7 @@ def test_the_last_of_feature_and_delete_wins(shop: "Shop") -> None:
 
 
 def test_a_persons_commit_on_the_branch_is_not_overwritten(shop: "Shop") -> None:
-    auto_off(shop)
+    disable_auto(shop)
     feature(shop, "pr-1-a")
     shop.edit({"shop/dev/web-pr-1/service-web.yaml": "a: b\n"}, branch="feature/shop-web-pr-1")
     run = feature(shop, "pr-1-b", code=2)
@@ -247,14 +210,14 @@ def test_a_persons_commit_on_the_branch_is_not_overwritten(shop: "Shop") -> None
 
 
 @pytest.mark.parametrize("name", ["", "___", "-a", "a-", "x" * 64, "x" * 60])
-def test_b37_a_name_that_cannot_be_is_an_error_before_anything_is_written(shop: "Shop", name: str) -> None:
+def test_b37_an_invalid_name_is_an_error_before_anything_is_written(shop: "Shop", name: str) -> None:
     refs = shop.remote.git("for-each-ref")
     assert feature(shop, "1", name, code=2).code == 2
     assert shop.remote.git("for-each-ref") == refs
 
 
 @pytest.mark.parametrize(
-    ("app", "name", "what"),
+    ("app", "name", "message"),
     [
         ("nope", "pr-1", "shop/nope is not below groups"),
         ("bare", "pr-1", "shop/bare has neither featureLabelSelector nor featureOverwrite"),
@@ -262,25 +225,25 @@ def test_b37_a_name_that_cannot_be_is_an_error_before_anything_is_written(shop: 
         ("../web", "pr-1", "not a valid name"),
     ],
 )
-def test_what_cannot_be_copied_is_an_error(shop: "Shop", app: str, name: str, what: str) -> None:
+def test_an_application_that_cannot_be_copied_is_an_error(shop: "Shop", app: str, name: str, message: str) -> None:
     refs = shop.remote.git("for-each-ref")
-    assert what in feature(shop, "1", name, app=app, code=2).only["message"]
+    assert message in feature(shop, "1", name, app=app, code=2).only["message"]
     assert shop.remote.git("for-each-ref") == refs
 
 
-def test_b32_a_feature_that_could_be_anothers_is_an_error_for_delete_too(shop: "Shop") -> None:
+def test_b32_an_ambiguous_feature_is_an_error_of_feature_delete_too(shop: "Shop") -> None:
     assert "would share a folder or a branch" in delete(shop, "api-x", code=2).only["message"]
     assert delete(shop, "x", app="web-api").results == ["unchanged"], "nor can the longer name have no features at all"
 
 
-def test_a_folder_of_that_name_that_is_no_copy_is_left_alone(shop: "Shop") -> None:
+def test_a_folder_of_that_name_that_is_no_copy_is_not_changed(shop: "Shop") -> None:
     shop.edit({"shop/dev/web-pr-1/kustomization.yaml": "resources: []\n"})
     run = feature(shop, "1", code=2)
     assert "shop/dev/web-pr-1 exists and is no copy" in run.only["message"]
     assert delete(shop).results == ["unchanged"]
 
 
-def test_without_kustomize_there_is_one_error_with_how_to_get_it(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_kustomize_the_error_says_how_to_install_it(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
     refs = shop.remote.git("for-each-ref")
     folder = shop.tmp_path / "git-alone"
     folder.mkdir()
@@ -293,79 +256,6 @@ def test_without_kustomize_there_is_one_error_with_how_to_get_it(shop: "Shop", m
     assert shop.remote.git("for-each-ref") == refs
 
 
-# -- feature-stale
-
-
-def aged(shop: "Shop", day: int, name: str, app: str = "web") -> None:
-    """Put in a copy by a commit of that day of February."""
-    text = f"labels:\n- pairs: {{gitops-promotion.xenit.io/feature: {name}}}\nresources: [x.yaml]\n"
-    folder = f"shop/dev/{app}-{name}"
-    work = shop.checkout
-    work.git("fetch", "-q", "origin")
-    work.git("reset", "-q", "--hard", "origin/main")
-    for path, content in {
-        f"{folder}/kustomization.yaml": text,
-        f"{folder}/x.yaml": f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {app}-{name}}}\n",
-    }.items():
-        (work.path / path).parent.mkdir(exist_ok=True)
-        (work.path / path).write_text(content)
-    kustomization = work.path / "shop/dev/kustomization.yaml"
-    kustomization.write_text(kustomization.read_text().replace("- web.yaml\n", f"- web.yaml\n- {app}-{name}\n"))
-    work.git("add", "-A")
-    dated = type(work)(path=work.path, environ={**work.environ, "GIT_COMMITTER_DATE": f"2020-02-{day:02}T00:00:00Z"})
-    dated.git("commit", "-qm", f"Copy {name}")
-    work.git("push", "-q", "origin", "HEAD:main")
-
-
-def stale(shop: "Shop", *more: str, code: int | None = 0) -> "Run":
-    return shop.run("feature-stale", *more, code=code)
-
-
-def test_all_stale_copies_go_in_one_pull_request_and_a_fresh_one_stays(shop: "Shop") -> None:
-    start = shop.remote.sha("main")
-    aged(shop, 1, "old")
-    aged(shop, 2, "older", app="web-api")
-    feature(shop, "pr-1-a", "fresh")
-    listed = stale(shop, "--dry-run").only
-    assert listed["result"] == "planned"
-    assert [reason.rpartition(", ")[2] for reason in listed["reasons"]] == ["stale", "kept", "stale"]
-    assert "feature old: changed" in " ".join(listed["reasons"])
-    done = stale(shop).only
-    assert (done["result"], done["branch"]) == ("merged", "remove/stale-feature")
-    assert done["pull_request"]["title"] == "Remove stale features from environment dev"
-    assert stale(shop).results == ["unchanged"]
-    assert delete(shop, "fresh").results == ["merged"]
-    assert shop.remote.git("diff", start, "main") == ""
-
-
-def test_b4_b5_only_labelled_folders_of_the_application_are_removed(shop: "Shop") -> None:
-    """A real application `web-api`, a plain file and a folder without a label are no features of `web`."""
-    aged(shop, 1, "x", app="web-api")
-    shop.edit(
-        {
-            "shop/dev/web-real/kustomization.yaml": "resources: []\n",
-            "shop/dev/web-notes/readme.yaml": "a: b\n",
-            "shop/dev/web-ingress.yaml": "kind: Ingress\n",
-        }
-    )
-    done = stale(shop).only
-    assert done["result"] == "merged"
-    left = {path.split("/")[2] for path in shop.remote.files("main") if path.startswith("shop/dev/")}
-    assert left == {"kustomization.yaml", "web.yaml", "web-real", "web-notes", "web-ingress.yaml"}
-
-
-def test_b38_an_age_that_cannot_be_told_fails_alone(shop: "Shop") -> None:
-    aged(shop, 1, "old")
-    cut = shop.remote.path.parent / "cut.git"
-    shop.edit({"README.md": "later"})
-    shop.remote.git("clone", "-q", "--bare", "--depth=1", shop.remote.path.as_uri(), str(cut))
-    shop.checkout.git("remote", "set-url", "origin", str(cut))
-    shop.checkout.git("fetch", "-q", "--depth=1", str(cut), "main")
-    done = stale(shop, code=5)
-    assert done.results == ["unchanged", "failed"]
-    assert (done.outcomes[1]["app"], "fetch-depth: 0" in done.outcomes[1]["message"]) == ("web", True)
-
-
 def test_a_copy_that_breaks_its_environment_can_still_be_removed(shop: "Shop") -> None:
     feature(shop, "pr-1-a")
     shop.edit({"shop/dev/web-pr-1/service-web.yaml": "kind: [broken\n"})
@@ -373,7 +263,7 @@ def test_a_copy_that_breaks_its_environment_can_still_be_removed(shop: "Shop") -
     assert shop.remote.show("shop/dev/kustomization.yaml", "main") == KUSTOMIZATION
 
 
-def test_an_entry_that_holds_the_copy_elsewhere_stops_its_removal(shop: "Shop") -> None:
+def test_an_object_with_the_label_outside_of_the_copy_prevents_the_removal(shop: "Shop") -> None:
     feature(shop, "pr-1-a")
     text = shop.remote.show("shop/dev/kustomization.yaml", "main")
     shop.edit(

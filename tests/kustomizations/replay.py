@@ -7,6 +7,7 @@ of all files of the tree and the folder to build.
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,11 @@ def taken_apart(output: str) -> dict[str, str]:
     return {hashlib.sha256(text.encode()).hexdigest()[:16]: text for text in texts}
 
 
+def without_time(error: str) -> str:
+    """Return the error of a kubectl that logs it, with the same time and process number in every record."""
+    return re.sub(r"^([EF])\d{4} [\d:.]+ +\d+ ", r"\g<1>0101 00:00:00.000000       1 ", error, flags=re.MULTILINE)
+
+
 def record(key: str, answer: dict[str, Any], documents: dict[str, str]) -> None:
     known = load()
     known["builds"][key] = answer
@@ -69,7 +75,7 @@ def main(real: list[str], mode: str, arguments: list[str]) -> int:
         return 0
     done = subprocess.run([*real, *arguments[1:]], capture_output=True, text=True, check=False)
     if done.returncode:
-        found: dict[str, Any] = {"error": done.stderr.replace(str(root), "{root}").strip()}
+        found: dict[str, Any] = {"error": without_time(done.stderr.replace(str(root), "{root}").strip())}
         documents: dict[str, str] = {}
     else:
         documents = taken_apart(done.stdout)
