@@ -1,4 +1,4 @@
-"""Image references and tag scalars: take them apart, put a new tag in, write them so that YAML keeps them strings."""
+"""Image references and tags: how they are written, what is in them, and which of them YAML reads as strings."""
 
 import re
 from dataclasses import dataclass
@@ -7,8 +7,6 @@ from typing import Self
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import UsageError
 
-# A name may hold a placeholder (`${REGISTRY}/web`): any visible characters that need no escape in a quoted scalar.
-_VISIBLE = re.compile(r"""(?:(?!["'\\#])[!-~]){1,1000}""")
 # OCI distribution spec, "Pulling manifests": <reference> as a tag.
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -18,9 +16,20 @@ _IMAGE = re.compile(
     r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
 )
 
+# The image names in manifests, before anything replaces their placeholders: `${REGISTRY}/web`, `$(REGISTRY)/web`,
+# `{{registry}}/web`. Blanks, quotes, backslashes and `#` need an escape in one of YAML's styles: no name has them.
+_MAX_REFERENCE = 1000
+_PLACEHOLDER = r"""\$\{[^{}\s"'\\#]*\}|\$\([^()\s"'\\#]*\)|\{\{[^{}\s"'\\#]*\}\}|\$[A-Za-z_]"""
+_COMPONENT = rf"(?![.-])(?:[A-Za-z0-9_.-]|{_PLACEHOLDER})+"
+_NAME = re.compile(
+    rf"(?:(?:docker|oci)://)?(?:(?:{_COMPONENT}|\[[0-9A-Fa-f:.]+\])(?::(?:[0-9]{{1,5}}|{_PLACEHOLDER}\w*))?/)?"
+    rf"{_COMPONENT}(?:/{_COMPONENT})*"
+)
+_WRITTEN_DIGEST = re.compile(rf"sha[0-9]+:[0-9A-Za-z]+|{_PLACEHOLDER}\w*")
+
 # What a plain scalar of these characters means to at least one reader. Sources: YAML 1.1 types, YAML 1.2 core schema,
 # and go-yaml 2 and 3, which read integers as Go does (`0X1F`, `0B1`, even `0b-1`) and dates with
-# one-digit months (FLUX 1).
+# one-digit months (docs/facts/flux.md).
 _NOT_A_STRING = re.compile(
     r"""
       ~ | < < | = | null | Null | NULL
@@ -88,21 +97,32 @@ class ImageReference:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read `[registry[:port]/]path[:tag][@digest]`; None if it is none. Placeholders may stand in the name."""
+        """Read `[registry[:port]/]path[:tag][@digest]`; None for any other text. Placeholders may stand in the name."""
+        if len(text) > _MAX_REFERENCE:
+            return None
         rest, at, digest = text.partition("@")
         path, slash, last = rest.rpartition("/")
         base, colon, tag = last.partition(":")
-        if not base or not _VISIBLE.fullmatch(text) or (colon and not _TAG.fullmatch(tag)) or (at and not digest):
+        name = path + slash + base
+        if not base or not _NAME.fullmatch(name):
             return None
-        return cls(path + slash + base, tag, digest)
+        if (colon and not _TAG.fullmatch(tag)) or (at and not _WRITTEN_DIGEST.fullmatch(digest)):
+            return None
+        return cls(name, tag, digest)
 
     def __str__(self) -> str:
-        return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+        image = f"{self.name}:{self.tag}" if self.tag else self.name
+        return f"{image}@{self.digest}" if self.digest else image
 
-    def at(self, tag: Tag, name: str) -> "ImageReference":
-        """Return the image, under a new name if one is given, at `tag`; a digest stays only while it still fits."""
-        unmoved = self.tag == tag.name and name in ("", self.name)
-        return ImageReference(name or self.name, tag.name, tag.digest or (self.digest if unmoved else ""))
+
+def is_tag(text: str) -> bool:
+    """Return True for an image tag without a digest."""
+    return bool(_TAG.fullmatch(text))
+
+
+def is_digest(text: str) -> bool:
+    """Return True for `sha256:...`, of any algorithm and length."""
+    return bool(re.fullmatch(r"sha[0-9]+:[0-9A-Za-z]+", text))
 
 
 def is_plain_string(text: str) -> bool:

@@ -175,7 +175,8 @@ def _set_probe_tag(
     """Return the edits to these files that set the application's markers to `probe.TAG`."""
     marked = {path: files[path] for path in session.files(request.group, request.environment) if path in files}
     location = f"{builder.folder.path} on {session.base}"
-    return markers.set_tag(marked, group=request.group, app=request.app, tag=probe.TAG, where=location).edits
+    edited = markers.set_tag(marked, group=request.group, app=request.app, tag=probe.TAG, where=location, pin=False)
+    return edited.edits
 
 
 def _withdraw(session: Session, request: Request) -> Outcome:

@@ -225,13 +225,21 @@ def test_one_failure_does_not_stop_the_others(shop: "Shop", manifest: Callable[.
     assert {(o["app"], o["result"]) for o in run.outcomes} == {("cart", "failed"), ("webui", "opened")}
 
 
-def test_what_is_promoted_is_tag_and_digest_as_each_marker_can_hold_it(shop: "Shop") -> None:
+def test_the_tag_and_the_digest_of_the_source_are_promoted(shop: "Shop") -> None:
     digest = "sha256:" + "b" * 64
     shop.edit({"webshop/qa/webui.yaml": 'newTag: "1.0.0" # {"$imagepolicy": "webshop:webui:tag"}\n'})
     shop.new(f"1.4.2@{digest}")
     pull = shop.run("promote").only
     assert pull["tag"] == f"1.4.2@{digest}"
-    assert 'newTag: "1.4.2" #' in shop.remote.show("webshop/qa/webui.yaml", pull["branch"])
+    assert f'newTag: "1.4.2@{digest}" #' in shop.remote.show("webshop/qa/webui.yaml", pull["branch"])
+
+
+def test_a_digest_that_the_target_cannot_hold_is_an_error_that_names_the_marker_to_add(shop: "Shop") -> None:
+    shop.edit({"webshop/qa/webui.yaml": 'tag: "1.0.0" # {"$imagepolicy": "webshop:webui:tag"}\n'})
+    shop.new("1.4.2@sha256:" + "b" * 64)
+    run = shop.run("promote", code=2)
+    assert "webshop/qa/webui.yaml:1: '1.0.0' cannot hold the digest of 1.4.2@sha256:bbbb" in run.stderr
+    assert 'put # {"$imagepolicy": "webshop:webui:digest"} behind the digest of the image' in run.stderr
 
 
 def test_markers_that_disagree_are_an_error_with_each_place(shop: "Shop", manifest: Callable[..., str]) -> None:

@@ -290,6 +290,22 @@ def test_digest_and_image_are_set_too(tmp_path: Path) -> None:
     assert (tmp_path / "a.yaml").read_text() == expected
 
 
+def test_a_new_image_name_where_no_marker_holds_the_tag_reports_no_tag(tmp_path: Path) -> None:
+    write(tmp_path, {"a.yaml": 'repository: a/b # {"$imagepolicy": "webshop:webui:name"}\n'})
+    done = run(tmp_path, image="reg:5000/c")
+    assert (tmp_path / "a.yaml").read_text() == 'repository: reg:5000/c # {"$imagepolicy": "webshop:webui:name"}\n'
+    assert (done.result, done.tag, done.previous_tag) == ("updated", "", "")
+    (warning,) = done.warnings
+    assert "a.yaml:1: no marker of webshop:webui holds its tag" in warning
+
+
+def test_a_digest_that_no_marker_can_hold_leaves_the_files_as_they_are(tmp_path: Path) -> None:
+    write(tmp_path, {"a.yaml": OLD})
+    with pytest.raises(ManifestError, match="cannot hold the digest of v1@sha256:a"):
+        run(tmp_path, tag="v1@sha256:" + "a" * 64)
+    assert contents(tmp_path) == {"a.yaml": OLD}
+
+
 def test_paths_that_do_not_exist_are_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"a.yaml": OLD})
     with pytest.raises(UsageError, match="nowhere is neither a file nor a folder: name one that exists"):

@@ -36,7 +36,8 @@ def entries(draw: st.DrawFn, indent: str) -> list[str]:
     match draw(st.integers(0, 6)):
         case 0 | 1 | 2:
             mark = draw(marks)
-            value = draw(tags) if mark.endswith(":tag") and draw(st.booleans()) else f"{draw(names)}:{draw(tags)}"
+            alone = mark.endswith(":tag") and key != "image" and draw(st.booleans())
+            value = draw(tags) if alone else f"{draw(names)}:{draw(tags)}"
             value = draw(styles).format(value)
             comment = draw(st.sampled_from(["#", "# ", "##\t"])) + f'{{"$imagepolicy": "{mark}"}}'
             return [f"{indent}{key}:{draw(blanks)}{value}{draw(blanks)}{comment}"]
@@ -102,6 +103,10 @@ def test_only_the_marked_scalars_change_and_every_byte_outside_them_stays(
     live = [m for m in before.markers if (m.group, m.app) == ("g", "a")]
     if not live:
         with pytest.raises(ManifestError):
+            set_tag({"f.yaml": content}, group="g", app="a", tag=wanted)
+        return
+    if pinned and not any("digest" in m.part.read(m.marked).pinned().sets for m in live):
+        with pytest.raises(ManifestError, match="cannot hold the digest"):
             set_tag({"f.yaml": content}, group="g", app="a", tag=wanted)
         return
     edited = set_tag({"f.yaml": content}, group="g", app="a", tag=wanted)

@@ -5,28 +5,32 @@ it was (docs/facts/flux.md).
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from gitops_promotion.core.markers.parts import Content, UnfitValueError
 from gitops_promotion.core.markers.scan import Marker, Scan, scan
 from gitops_promotion.core.markers.spelling import marker_comment, mentions
-from gitops_promotion.core.tags import Tag, check_image, is_plain_string
-from gitops_promotion.errors import ManifestError, UsageError
+from gitops_promotion.core.tags import NO_TAG, Tag, check_image, is_plain_string
+from gitops_promotion.core.untrusted import quoted
+from gitops_promotion.errors import Fault, ManifestError, UsageError
 
 _LISTED = 10
+_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
     """The result of setting a tag.
 
-    `edits` holds only files whose bytes change; `previous` is the one tag that the markers held before, or "".
+    `edits` holds only files whose bytes change; `previous` is the one tag that the markers held before, or "". `tag` is
+    the tag that they hold now, NO_TAG if they hold image names alone.
     """
 
     edits: dict[str, bytes]
     previous: str
+    tag: Tag
     warnings: tuple[str, ...]
     markers: int
 
@@ -58,18 +62,33 @@ def _common(group: str, app: str, noun: str, values: Mapping[Marker, str]) -> st
     values = {marker: value for marker, value in values.items() if value}
     if len(set(values.values())) > 1:
         listed = ", ".join(f"{marker.at} = {value}" for marker, value in values.items())
-        raise ManifestError(f"the markers of {group}:{app} disagree on the {noun}: {listed}; make them agree")
+        raise ManifestError(
+            f"the markers of {group}:{app} disagree on the {noun}: {listed}; make them agree",
+            faults=[
+                Fault(m.path, m.line, f"the {noun} of {group}:{app} is {value} here") for m, value in values.items()
+            ],
+        )
     return next(iter(values.values()), "")
 
 
 def set_tag(
-    files: Mapping[str, bytes], *, group: str, app: str, tag: Tag, image: str = "", where: str = "the files read"
+    files: Mapping[str, bytes],
+    *,
+    group: str,
+    app: str,
+    tag: Tag,
+    image: str = "",
+    where: str = "the files read",
+    pin: bool = True,
 ) -> Edited:
     """Return the edits that put `tag` (and `image` as the new name, if given) where the application's markers say.
 
-    `where` names the place in the error that finds no marker. Raises ManifestError if there is nowhere to put the tag,
-    if a marked value cannot take its part, or if a file that carries the application's marker does not parse;
-    UsageError if `image` is no image name.
+    `where` names the place in the error that finds no marker. With `pin` False a digest is not added to a tag alone,
+    and it is no error if no marker can hold it.
+
+    Raises ManifestError if there is nowhere to put the tag, its digest or the image name, if a marked value cannot take
+    its part, if an unmarked digest stands beside a value that changes, or if a file that carries the application's
+    marker does not parse; UsageError if `image` is no image name.
     """
     if image:
         check_image(image)
@@ -77,26 +96,54 @@ def set_tag(
     markers = [marker for result in scans for marker in result.markers]
     if not markers:
         raise missing(files, group, app, where)
-    if not any(marker.part.has_tag or (marker.part.has_version and tag.digest) for marker in markers):
-        comment = marker_comment(group, app, "tag")
-        _fail(markers[0], f"cannot hold a tag: put the marker {comment} behind the tag or the image")
-    if image and not any(marker.part.has_name for marker in markers):
-        _fail(markers[0], "holds no image name, nor does another marker: leave out --image, or add a :name marker")
-    values = {marker: _new_value(marker, tag, image) for marker in markers}
-    if not tag.digest:
-        _check_digests(values, tag)
-    previous = {_read(marker).tag for marker in markers if marker.part.has_version}
+    contents = {marker: _read(marker) for marker in markers if image or marker.part.has_version}
+    if pin:
+        contents = {marker: content.pinned() for marker, content in contents.items()}
+    warnings = [str(misplaced) for result in scans for misplaced in result.misplaced]
+    warnings += _check_slots(markers, contents, tag, image, pin=pin)
+    values = {marker: _updated(marker, content, tag, image) for marker, content in contents.items()}
+    _check_digests(values, tag)
     edits: dict[str, bytes] = {}
-    for path in sorted({marker.path for marker in markers}):
+    for path in sorted({marker.path for marker in values}):
         spliced = _splice(files[path], [(m, value) for m, value in values.items() if m.path == path])
         if spliced != files[path]:
             edits[path] = spliced
     return Edited(
         edits=edits,
-        previous=_agreed(previous),
-        warnings=tuple(str(misplaced) for result in scans for misplaced in result.misplaced),
+        previous=_agreed([content.tag for marker, content in contents.items() if marker.part.has_version]),
+        tag=tag if _can_hold(contents.values(), tag) else NO_TAG,
+        warnings=tuple(warnings),
         markers=len(markers),
     )
+
+
+def _check_slots(
+    markers: Sequence[Marker], contents: Mapping[Marker, Content], tag: Tag, image: str, *, pin: bool
+) -> list[str]:
+    """Return warnings, or raise ManifestError if the markers have no slot for the tag, its digest or the image name."""
+    first = next((marker for marker in markers if marker.part.has_version), markers[0])
+    names = (first.group, first.app)
+    slots = {slot for content in contents.values() for slot in content.sets}
+    if image and "name" not in slots:
+        _fail(first, "holds no image name, nor does another marker: leave out --image, or add a :name marker")
+    if tag.digest and pin and "digest" not in slots:
+        _fail(
+            first,
+            f"cannot hold the digest of {tag.name}@{tag.digest[:19]}..., nor can another marker: put "
+            f"{marker_comment(*names, 'digest')} behind the digest of the image, or write the value as "
+            f"{first.value or '<tag>'}@sha256:<digest>",
+        )
+    if _can_hold(contents.values(), tag):
+        return []
+    advice = f"put {marker_comment(*names, 'tag')} behind the tag or the image"
+    if not image:
+        _fail(first, f"cannot hold a tag: {advice}")
+    return [f"{first.at}: no marker of {first.group}:{first.app} holds its tag, only the name changes: {advice}"]
+
+
+def _can_hold(contents: Iterable[Content], tag: Tag) -> bool:
+    """Return True if one of the values will say the tag: by its name, or by its digest alone."""
+    return any("tag" in content.sets or (tag.digest and "digest" in content.sets) for content in contents)
 
 
 def only_tags_differ(old: bytes, new: bytes, group: str, app: str) -> bool:
@@ -155,21 +202,30 @@ def _checked_tag(marker: Marker) -> Tag:
     return tag
 
 
-def _new_value(marker: Marker, tag: Tag, image: str) -> str:
-    if not image and not marker.part.has_version:
-        return marker.value
-    return _read(marker).updated(tag, image)
+def _updated(marker: Marker, content: Content, tag: Tag, image: str) -> str:
+    try:
+        return content.updated(tag, image)
+    except UnfitValueError as error:
+        _fail(marker, str(error))
 
 
 def _check_digests(values: Mapping[Marker, str], tag: Tag) -> None:
-    """Refuse to change the tag and keep the digest of a `:digest` marker: it belongs to the old tag."""
-    changes = any(value != marker.value for marker, value in values.items() if marker.part.has_tag)
-    for marker in values:
-        if marker.part.has_version and not marker.part.has_tag and changes:
+    """Refuse a change that leaves the digest of the image as it was: it belongs to the old tag."""
+    changed = [marker for marker, value in values.items() if value != marker.value]
+    for marker, value in values.items():
+        pinned_alone = marker.part.has_version and not marker.part.has_tag and marker.value
+        if pinned_alone and not tag.digest and any(other.part.has_tag for other in changed):
             _fail(marker, f"is a digest, which must change with the tag: give --tag {tag.name}@sha256:<digest>")
+        if marker.digest_line and value != marker.value:
+            raise ManifestError.at(
+                marker.path,
+                marker.digest_line,
+                f"this digest stands beside a marked value that changes, and would keep the old image: put "
+                f"{marker_comment(marker.group, marker.app, 'digest')} behind it, or remove it",
+            )
 
 
-def _agreed(tags: Iterable[Tag]) -> str:
+def _agreed(tags: Sequence[Tag]) -> str:
     names = {tag.name for tag in tags if tag.name}
     digests = {tag.digest for tag in tags if tag.digest}
     if len(names) != 1:
@@ -194,13 +250,14 @@ def _frame(content: bytes, group: str, app: str) -> list[bytes]:
     start = 0
     for result in _scans({"": content}, group, app):
         for marker in result.markers:
-            pieces += [content[start : marker.start], _read(marker).frame.encode()]
+            frame = _read(marker).frame if marker.part.has_version else marker.value
+            pieces += [content[start : marker.start], frame.encode()]
             start = marker.end
     return [*pieces, content[start:]]
 
 
 def _fail(marker: Marker, problem: str) -> NoReturn:
-    raise ManifestError(f"{marker.at}: {marker.value[:200]!r} {problem}")
+    raise ManifestError.at(marker.path, marker.line, f"{quoted(marker.value, _SHOWN)} {problem}")
 
 
 # --- which files matter

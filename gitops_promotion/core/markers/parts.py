@@ -1,16 +1,35 @@
 """The parts of an image that a marker can name: the whole image, its tag, its name or its digest.
 
 A part reads a marked value; the content that it returns knows what a new tag makes of it. A new part is a function that
-reads values and a line in `PARTS`.
+reads values and a line in `PARTS`. No part reads a value that it would damage: such a value raises UnfitValueError.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from gitops_promotion.core.tags import NO_TAG, ImageReference, Tag
+from gitops_promotion.core.tags import NO_TAG, ImageReference, Tag, is_digest, is_tag
 
 Slot = Literal["name", "tag", "digest"]
+
+# `KEY=value` is an item of kustomize's literals, an environment variable or an argument, such as `--set=image.tag=1`.
+_ASSIGNMENT = re.compile(r"(-{0,2}(?:[A-Za-z_][A-Za-z0-9_./\[\]-]*=)+)([^=]*)", re.DOTALL)
+# A version of semver and the ranges that Helm and Flux take: `1.2.3+build`, `^1.2`, `>=1.0.0 <2.0.0`, `1.x`.
+_SEMVER = r"[vV]?(?:[0-9]+|[xX*])(?:\.(?:[0-9]+|[xX*]))*(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
+_RANGE = re.compile(rf"(?:[=!<>~^]{{0,2}} ?{_SEMVER})(?:(?: ?\|\| ?| ?, ?| - | )[=!<>~^]{{0,2}} ?{_SEMVER})*")
+_MAX_RANGE = 100
+# No image has such a name: `1.2.3`, `v7`, `20240131-abc1234`, `latest`, a commit.
+_VERSION = re.compile(
+    r"[vV]?[0-9]+(?:\.[0-9A-Za-z]+)*(?:[-+_][0-9A-Za-z.+_-]*)?|latest|stable|(?=[a-f]*[0-9])[0-9a-f]{7,12}|[0-9a-f]{40}"
+)
+_TAG_KEY = re.compile(r".*(?:[Tt]ag|[Vv]ersion|[Rr]evision)|ref|semver|branch|commit")
+_NAME_KEYS = frozenset({"name", "newName", "repository", "registry"})
+_CHART_KEYS = frozenset({"chart", "helm.sh/chart"})
+_DIGEST_KEY = re.compile(r".*[Dd]igest|sha|sha256")
+_DIGEST_VALUE = re.compile(r"@?(?:sha[0-9]+:)?[0-9a-f]{32,}")
+# Values that parse as image names, but are none: git's refs, and files.
+_NO_IMAGE = re.compile(r"refs/.*|.*://.*|.*\.(?:tgz|tar\.gz|zip|ya?ml|json)")
 
 
 class UnfitValueError(Exception):
@@ -26,43 +45,53 @@ class UnfitValueError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A marked value and the key it stands under ("" for an item of a list)."""
+    """A marked value and the key it stands under ("" for an item of a list).
+
+    `digest_beside`: the digest of the image stands in the same mapping.
+    """
 
     text: str
     key: str
+    digest_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """The image name, the tag and the digest in a marked value, unchecked; `sets` are those that a new tag replaces."""
+    """The image name, the tag and the digest in a marked value, unchecked; `sets` are those that a new tag replaces.
 
+    `prefix` stands before them and stays: the `KEY=` of `KEY=value`. `pinnable`: a digest may be added to the tag.
+    """
+
+    prefix: str = ""
     name: str = ""
     tag: Tag = NO_TAG
     sets: frozenset[Slot]
+    pinnable: bool = False
 
     @property
     def frame(self) -> str:
         """The text that stays, whatever the tag and the digest are."""
-        return self.name if "tag" in self.sets else self._text(self.name, self.tag.name, "")
+        return self.prefix + self.name
+
+    def pinned(self) -> "Content":
+        """Return the content with the digest among those that a new tag replaces, if it may be added."""
+        return replace(self, sets=self.sets | {"digest"}) if self.pinnable else self
 
     def updated(self, tag: Tag, image: str) -> str:
         """Return the value for a new tag, and for a new image name unless that is "".
 
-        A digest stays only while name and tag do: it belongs to them.
+        A digest stays only while name and tag do: it belongs to them. Raises UnfitValueError if no name is known.
         """
         name = image if image and "name" in self.sets else self.name
+        if "name" in self.sets and not name:
+            raise UnfitValueError("is empty: write the name of the image, or set it by `set-tag --image NAME`")
         version = tag.name if "tag" in self.sets else self.tag.name
         digest = self.tag.digest
         if "digest" in self.sets:
             digest = tag.digest or (digest if (name, version) == (self.name, self.tag.name) else "")
-        return self._text(name, version, digest)
-
-    @staticmethod
-    def _text(name: str, version: str, digest: str) -> str:
-        if not name and not version:
-            return digest
-        image = f"{name}:{version}" if name and version else name or version
-        return f"{image}@{digest}" if digest else image
+        if name:
+            return self.prefix + str(ImageReference(name, version, digest))
+        return self.prefix + (str(Tag(version, digest)) if version else digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,40 +121,103 @@ class Part:
         return "tag" in self.sets or "digest" in self.sets
 
 
+def is_digest_entry(key: str, text: str) -> bool:
+    """Return True if a key and its value say an image's digest: `digest: sha256:...`, or `sha: ...` in some charts."""
+    return len(text) >= 32 and bool(_DIGEST_KEY.fullmatch(key) and _DIGEST_VALUE.fullmatch(text))
+
+
 def _whole_image(value: Value) -> Content:
-    reference = _reference(value)
-    if value.key in ("tag", "newTag") and not ("/" in value.text or ":" in value.text):
+    prefix, value = _behind_assignment(value)
+    if not value.text:
+        return Content(sets=frozenset({"name", "tag", "digest"}))
+    if is_digest(value.text):
+        raise UnfitValueError("is a digest, but its marker names the whole image", suffix="digest")
+    if _is_range(value.text):
+        raise UnfitValueError("is a version, but its marker names the whole image", suffix="tag")
+    reference = _reference(value.text)
+    is_word = not reference.tag and "/" not in reference.name
+    if is_word and (_VERSION.fullmatch(reference.name) or _TAG_KEY.fullmatch(value.key)):
         raise UnfitValueError("is a tag, but its marker names the whole image", suffix="tag")
-    return _content(reference, "name", "tag", "digest")
+    if not reference.tag and not reference.digest:
+        if value.key in _NAME_KEYS:
+            raise UnfitValueError("is an image's name alone, but its marker names the whole image", suffix="name")
+        if value.key in _CHART_KEYS:
+            raise UnfitValueError("is the name of a chart: put the marker behind the chart's version")
+    return _content(prefix, reference, "name", "tag", "digest")
 
 
 def _tag(value: Value) -> Content:
+    prefix, value = _behind_assignment(value)
     # `tag: v1@sha256:...` is a tag with its digest.
-    if value.key == "image" or "/" in value.text or ":" in value.text.partition("@")[0]:
-        return _content(_reference(value), "tag", "digest")
     name, at, digest = value.text.partition("@")
-    return Content(tag=Tag(name, digest), sets=frozenset({"tag", "digest"} if at else {"tag"}))
+    if is_digest(value.text):
+        raise UnfitValueError("is a digest, but its marker names the tag", suffix="digest")
+    if "/" in value.text or ":" in name or (value.key == "image" and name):
+        if _VERSION.fullmatch(value.text):
+            raise UnfitValueError("is a tag, but its key says that it is an image: write name:tag")
+        reference = _reference(value.text)
+        if not reference.tag and not reference.digest and value.key != "image":
+            raise UnfitValueError("is no tag, and no image reference with a tag: write name:tag")
+        return _content(prefix, reference, "tag", "digest")
+    if value.key in _NAME_KEYS or value.key in _CHART_KEYS:
+        raise UnfitValueError(f"is a name by its key {value.key!r}: put the marker behind the tag")
+    if name and not is_tag(name) and not _is_range(name):
+        raise UnfitValueError("is no tag: write the present tag alone, or take the marker out")
+    if at and not is_digest(digest):
+        raise UnfitValueError("has no digest behind the '@': write tag@sha256:<digest>, or the tag alone")
+    return Content(
+        prefix=prefix,
+        tag=Tag(name, digest),
+        sets=frozenset({"tag", "digest"} if at else {"tag"}),
+        pinnable=value.key == "newTag" and not value.digest_beside,
+    )
 
 
 def _name(value: Value) -> Content:
-    return _content(ImageReference.parse(value.text) or ImageReference(value.text), "name")
+    prefix, value = _behind_assignment(value)
+    if not value.text:
+        return Content(sets=frozenset({"name"}))
+    reference = _reference(value.text)
+    if not reference.tag and _VERSION.fullmatch(reference.name):
+        raise UnfitValueError("is a tag, but its marker names the image's name", suffix="tag")
+    return _content(prefix, reference, "name")
 
 
 def _digest(value: Value) -> Content:
+    prefix, value = _behind_assignment(value)
     if value.key == "image" or "/" in value.text or "@" in value.text:
         raise UnfitValueError("is an image reference, but its marker names the digest alone", suffix="")
-    return Content(tag=Tag("", value.text), sets=frozenset({"digest"}))
+    if value.text and not is_digest(value.text):
+        raise UnfitValueError("is no digest: write sha256:<64 hex digits>")
+    return Content(prefix=prefix, tag=Tag("", value.text), sets=frozenset({"digest"}))
 
 
-def _reference(value: Value) -> ImageReference:
-    reference = ImageReference.parse(value.text)
-    if reference is None:
+def _behind_assignment(value: Value) -> tuple[str, Value]:
+    """Return the `KEY=` of a value, "" if there is none, and the value behind it, which stands under that key."""
+    match = _ASSIGNMENT.fullmatch(value.text)
+    if not match:
+        return "", value
+    prefix, text = match.groups()
+    if not text:
+        raise UnfitValueError("has nothing behind the '=': write the present value there")
+    last_word = re.split(r"[^A-Za-z0-9]", prefix[:-1])[-1]
+    return prefix, Value(text=text, key=last_word.lower())
+
+
+def _is_range(text: str) -> bool:
+    return len(text) <= _MAX_RANGE and bool(re.search(r"[0-9*]", text) and _RANGE.fullmatch(text))
+
+
+def _reference(text: str) -> ImageReference:
+    reference = ImageReference.parse(text)
+    if reference is None or (not reference.tag and not reference.digest and _NO_IMAGE.fullmatch(reference.name)):
         raise UnfitValueError("is not an image reference: write name[:tag][@digest]")
     return reference
 
 
-def _content(reference: ImageReference, *sets: Slot) -> Content:
-    return Content(name=reference.name, tag=Tag(reference.tag, reference.digest), sets=frozenset(sets))
+def _content(prefix: str, reference: ImageReference, *sets: Slot) -> Content:
+    tag = Tag(reference.tag, reference.digest)
+    return Content(prefix=prefix, name=reference.name, tag=tag, sets=frozenset(sets))
 
 
 PARTS = {

@@ -6,7 +6,7 @@ they are read from the text between the scalars.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -40,6 +40,7 @@ _BLOCK_HEADER_COMMENT = re.compile(r"[|>][0-9+-]*[ \t]+(#.*)", re.DOTALL)
 _DEPTH = 500
 _BLOCK = "a block scalar carries no marker: write the value on the line of its key"
 _BEHIND = "put it behind the value, on the line where the value ends"
+_NULLS = ("~", "null", "Null", "NULL")
 _CORE_TAG = "tag:yaml.org,2002:"
 
 
@@ -52,7 +53,11 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scalar:
-    """A scalar that has text; anchor and tag are outside of `start` and `end`, quotes inside."""
+    """A scalar that has text; anchor and tag are outside of `start` and `end`, quotes inside.
+
+    `value` is "" for YAML's null. `siblings` are values of the same mapping that `keep` chose; they are complete
+    when all comments of the text have been read.
+    """
 
     start: int
     end: int
@@ -62,6 +67,18 @@ class Scalar:
     place: Place
     block: bool
     tag: str
+    siblings: Sequence["Sibling"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """A value beside a scalar, in the same mapping: the offset where it begins, and its line.
+
+    For an alias, the offset is that of the value at the anchor.
+    """
+
+    start: int
+    line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +103,15 @@ class _Line(NamedTuple):
     end: int
 
 
-def comments(text: str, path: str, words: re.Pattern[str]) -> Iterator[Comment]:
-    """Yield the comments on lines where one of `words` stands. Raises ManifestError if the text is not YAML."""
+def comments(
+    text: str, path: str, words: re.Pattern[str], keep: Callable[[str, str], bool] = lambda *_: False
+) -> Iterator[Comment]:
+    """Yield the comments on lines where one of `words` stands. Raises ManifestError if the text is not YAML.
+
+    `keep` is given a key and its value, and returns True if the other scalars of the mapping need to know of the value.
+    """
     try:
-        for line, scalar in _last_scalars(text, _lines(text, words)):
+        for line, scalar in _last_scalars(text, _lines(text, words), keep):
             comment = _comment(text, line, scalar)
             if comment:
                 yield comment
@@ -188,13 +210,13 @@ def _not_yaml(error: YAMLError, text: str, path: str) -> ManifestError:
         problem += f" (U+{ord(text[hidden]):04X} on line {line_at(text, hidden)} ends a line in YAML)"
     if "{{" in text[_line_start(text, first) : _line_end(text, last)]:
         problem += " (a template is no manifest before it is rendered)"
-    return ManifestError(f"{path}:{line_at(text, last)}: not valid YAML: {problem}: correct it or take the marker out")
+    return ManifestError.at(path, line_at(text, last), f"not valid YAML: {problem}: correct it or take the marker out")
 
 
 class _Collection:
     """An open mapping or sequence, which counts its children as their events arrive."""
 
-    __slots__ = ("depth", "element", "is_mapping", "key", "key_is_next", "length", "parent")
+    __slots__ = ("depth", "element", "is_mapping", "key", "key_is_next", "length", "parent", "siblings")
 
     def __init__(self, parent: "_Collection | None", element: str | int, *, is_mapping: bool) -> None:
         self.parent = parent
@@ -204,6 +226,7 @@ class _Collection:
         self.key_is_next = is_mapping
         self.key = ""
         self.length = 0
+        self.siblings: list[Sibling] = []
 
     def add(self, event: Event) -> Role:
         """Count a child, and return its role."""
@@ -234,31 +257,34 @@ class _Position(NamedTuple):
     element: str | int
 
     def scalar(self) -> Scalar:
-        path = []
-        if self.parent:
-            path.append(self.element)
+        path = [self.element] if self.parent else []
+        event = self.event
+        is_null = not event.style and not event.tag and event.value in _NULLS
         parent = self.parent
         while parent and parent.parent:
             path.append(parent.element)
             parent = parent.parent
         return Scalar(
             start=self.start,
-            end=self.event.end_mark.index,
-            value=self.event.value,
+            end=event.end_mark.index,
+            value="" if is_null else event.value,
             role=self.role,
             key=str(self.element) if self.role == "value" else "",
             place=Place(self.document, tuple(reversed(path))),
-            block=self.event.style in ("|", ">"),
-            tag=self.event.tag or "",
+            block=event.style in ("|", ">"),
+            tag=event.tag or "",
+            siblings=self.parent.siblings if self.parent else (),
         )
 
 
-def _last_scalars(text: str, lines: Iterable[_Line]) -> Iterator[tuple[_Line, Scalar | None]]:
+def _last_scalars(
+    text: str, lines: Iterable[_Line], keep: Callable[[str, str], bool]
+) -> Iterator[tuple[_Line, Scalar | None]]:
     """Yield each line with the last scalar that begins before its end."""
     remaining = iter(lines)
     line = next(remaining, None)
     last: _Position | None = None
-    for position in _positions(text):
+    for position in _positions(text, keep):
         while line and position.start >= line.end:
             yield line, last.scalar() if last else None
             line = next(remaining, None)
@@ -268,9 +294,10 @@ def _last_scalars(text: str, lines: Iterable[_Line]) -> Iterator[tuple[_Line, Sc
         line = next(remaining, None)
 
 
-def _positions(text: str) -> Iterator[_Position]:
+def _positions(text: str, keep: Callable[[str, str], bool]) -> Iterator[_Position]:
     """Yield all scalars that have text, in the order of the text."""
     document = -1
+    anchored: dict[str, tuple[int, str]] = {}
     parent: _Collection | None = None
     for event in yaml.parse(text, Loader=yaml.CBaseLoader):
         kind = type(event)
@@ -280,6 +307,9 @@ def _positions(text: str) -> Iterator[_Position]:
             if event.anchor or event.tag:
                 properties = _PROPERTIES.match(text, start, event.end_mark.index)
                 start = properties.end() if properties else start
+                anchored[event.anchor] = (start, event.value)
+            if parent and role == "value" and keep(parent.key, event.value):
+                parent.siblings.append(Sibling(start, event.start_mark.line + 1))
             if start < event.end_mark.index:
                 yield _Position(event, start, role, document, parent, parent.last_element if parent else "")
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
@@ -293,7 +323,9 @@ def _positions(text: str) -> Iterator[_Position]:
         elif kind is MappingEndEvent or kind is SequenceEndEvent:
             parent = parent.parent if parent else None
         elif kind is AliasEvent:
-            if parent:
-                parent.add(event)
+            role = parent.add(event) if parent else "root"
+            start, value = anchored.get(event.anchor, (-1, ""))
+            if parent and role == "value" and keep(parent.key, value):
+                parent.siblings.append(Sibling(start, event.start_mark.line + 1))
         elif kind is DocumentStartEvent:
             document += 1
