@@ -13,7 +13,9 @@ import pytest
 
 from gitops_promotion import cli, errors
 from gitops_promotion.core.forge import CommitStatus, Details, PullRequest, PullRequests, Review
+from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Plan, Report, Request, Result
+from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.render import json_v1
 from tests.sources import anchors
@@ -171,7 +173,7 @@ PULL = PullRequest(
     body="",
     author="",
 )
-REQUEST = Request(kind="promote", group="g", app="a", tag=Tag("1"), environment="dev")
+REQUEST = Request(kind=PROMOTION, application=Application("g", "a"), tag=Tag("1"), environment="dev")
 PLAN = Plan(
     request=REQUEST,
     branch="",

@@ -227,7 +227,7 @@ def test_a_break_of_the_rule_is_found(module: str, source: str) -> None:
         ("providers.azure_devops.api", "import azure.devops.connection\nimport msrest"),
         (
             "commands.new",
-            "from gitops_promotion.workflow.session import Session\nfrom gitops_promotion import git, render",
+            "from gitops_promotion.workflow.run import Session\nfrom gitops_promotion import git, render",
         ),
         ("cli", "import click\nfrom gitops_promotion.commands import new"),
         ("__main__", "from gitops_promotion.cli import main"),

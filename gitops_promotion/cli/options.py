@@ -78,7 +78,7 @@ feature = click.option(
 
 def duration(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
     """Return an option's duration in seconds, None for an empty one. For click to call."""
-    from gitops_promotion.core.config import duration
+    from gitops_promotion.core.config.values import duration
 
     try:
         return duration(value) if value else None

@@ -1,4 +1,4 @@
-"""One run of a verb: session -> verb -> report -> format -> runner -> exit code."""
+"""One run of a verb: run -> verb -> report -> format -> runner -> exit code."""
 
 import functools
 import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gitops_promotion.core.model import Outcome
     from gitops_promotion.kustomize import Kustomize
-    from gitops_promotion.workflow.session import Session
+    from gitops_promotion.workflow.run import Run
 
 
 def verb(view: render.View | None = "report") -> options.Decorator:
@@ -131,13 +131,13 @@ def kustomize_finder() -> "Callable[[], Kustomize]":
     return functools.cache(lambda: Kustomize.find(os.environ))
 
 
-def session(
+def open_run_at(
     terminal: Terminal, *, sourcedir: str, provider: str, token: str, api_url: str, dry_run: bool = False
-) -> "AbstractContextManager[Session]":
-    """Return the session of the options in `options.where`, for a `with` statement."""
-    from gitops_promotion.workflow.session import open_session
+) -> "AbstractContextManager[Run]":
+    """Return the run of the options in `options.where`, for a `with` statement."""
+    from gitops_promotion.workflow.run import open_run
 
-    return open_session(
+    return open_run(
         Path(sourcedir),
         provider=provider,
         token=token,

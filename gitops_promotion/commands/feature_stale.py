@@ -6,22 +6,21 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from gitops_promotion.core.feature.folder import Edits, InstalledCopy
+from gitops_promotion.core.kinds import REMOVAL
 from gitops_promotion.core.model import Outcome, Request
+from gitops_promotion.core.names import NO_APPLICATION
 from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import GitError, PromotionError
 from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder, feature_environment, feature_folder
-from gitops_promotion.workflow.deliver import Intent, deliver, failed
+from gitops_promotion.workflow.deliver import Intent, deliver
 from gitops_promotion.workflow.features import removal_outcome, removal_plan
-from gitops_promotion.workflow.session import Session
+from gitops_promotion.workflow.run import Run
 
 DEFAULT_MAX_AGE = 7 * 86400.0
 """Seconds: seven days, as in version 1."""
 
-BRANCH = "remove/stale-feature"
-"""The branch of all removals by `feature-stale`, as in version 1."""
 
-
-def feature_stale(session: Session, *, max_age: float, now: datetime, find_kustomize: KustomizeFinder) -> list[Outcome]:
+def feature_stale(run: Run, *, max_age: float, now: datetime, find_kustomize: KustomizeFinder) -> list[Outcome]:
     """Return the outcome of proposing to remove every copy that was not changed for `max_age` seconds.
 
     One pull request removes them all. A copy whose age is unknown, or that cannot be removed, gets a failed outcome of
@@ -34,14 +33,14 @@ def feature_stale(session: Session, *, max_age: float, now: datetime, find_kusto
     def decide() -> Intent | Outcome:
         failures.clear()
         reasons.clear()
-        environment = feature_environment(session.config)
-        tree = session.repository.lay_out(session.tip)
+        environment = feature_environment(run.tip.config)
+        tree = run.tip.repository.lay_out(run.tip.sha)
         edits: Edits = {}
         files: dict[str, bytes] = {}
         removed: list[_AgedCopy] = []
-        for groups in _groups_by_folder(session):
-            builder = EnvironmentBuilder.of(session, groups[0], find_kustomize, tree)
-            copies = _aged_copies(session, builder, groups, now, failures)
+        for groups in _groups_by_folder(run):
+            builder = EnvironmentBuilder.of(run, groups[0], find_kustomize, tree)
+            copies = _aged_copies(run, builder, groups, now, failures)
             stale = [copy for copy in copies if copy.age >= limit]
             reasons.extend(f"{copy}, {'stale' if copy in stale else 'kept'}" for copy in copies)
             if stale:
@@ -49,15 +48,15 @@ def feature_stale(session: Session, *, max_age: float, now: datetime, find_kusto
                 removed += removable
                 edits |= removal
                 files |= builder.folder.files
-        request = Request(kind="remove", group="", app="", environment=environment)
+        request = Request(kind=REMOVAL, application=NO_APPLICATION, environment=environment)
         if not removed:
             return removal_outcome(
                 request, "unchanged", f"no feature in {environment} is older than {_duration(limit)}"
             )
         notes = [f"- {code_span(str(copy))}" for copy in removed]
-        return Intent(plan=partial(removal_plan, session, request, BRANCH, edits, notes), files=files)
+        return Intent(plan=partial(removal_plan, run, request, edits, notes), files=files)
 
-    outcome = deliver(session, decide)
+    outcome = deliver(run, decide)
     return [replace(outcome, reasons=(*outcome.reasons, *reasons)), *failures]
 
 
@@ -76,11 +75,11 @@ def _duration(age: timedelta) -> str:
     return f"{age.days}d{hours}h" if hours and age.days else f"{age.days}d" if age.days else f"{hours}h"
 
 
-def _groups_by_folder(session: Session) -> list[list[str]]:
+def _groups_by_folder(run: Run) -> list[list[str]]:
     """Return the groups, those of one folder together: a pathTemplate without {group} gives all the same one."""
     groups: dict[str, list[str]] = {}
-    for group in session.config.groups:
-        groups.setdefault(feature_folder(session.config, group), []).append(group)
+    for group in run.tip.config.groups:
+        groups.setdefault(feature_folder(run.tip.config, group), []).append(group)
     return list(groups.values())
 
 
@@ -98,7 +97,7 @@ def _removable(
         return edits
 
     def fail(aged: _AgedCopy, error: PromotionError) -> None:
-        failures.append(failed(error, group=aged.group, app=aged.copy.app, environment=environment))
+        failures.append(Outcome.failed(error, group=aged.group, app=aged.copy.app, environment=environment))
 
     try:
         return stale, prove_removal(stale)
@@ -119,26 +118,26 @@ def _removable(
 
 
 def _aged_copies(
-    session: Session, builder: EnvironmentBuilder, groups: Sequence[str], now: datetime, failures: list[Outcome]
+    run: Run, builder: EnvironmentBuilder, groups: Sequence[str], now: datetime, failures: list[Outcome]
 ) -> list[_AgedCopy]:
     """Return the copies of these groups in a folder, each once, with their ages; unknown ages add to `failures`."""
     copies: dict[str, _AgedCopy] = {}
     for group in groups:
-        for aged in _aged_copies_of(session, builder, group, now, failures):
+        for aged in _aged_copies_of(run, builder, group, now, failures):
             copies[aged.copy.subfolder] = aged
     return list(copies.values())
 
 
 def _aged_copies_of(
-    session: Session, builder: EnvironmentBuilder, group: str, now: datetime, failures: list[Outcome]
+    run: Run, builder: EnvironmentBuilder, group: str, now: datetime, failures: list[Outcome]
 ) -> Iterator[_AgedCopy]:
-    for copy in builder.folder.copies(session.config.groups[group]):
+    for copy in builder.folder.copies(run.tip.config.groups[group]):
         try:
-            changed = session.repository.last_change(session.tip, f"{builder.folder.path}/{copy.subfolder}")
+            changed = run.tip.repository.last_change(run.tip.sha, f"{builder.folder.path}/{copy.subfolder}")
         except GitError as error:
             # A copy of unknown age does not stop the removal of others (B38).
-            environment = feature_environment(session.config)
-            failures.append(failed(error, group=group, app=copy.app, environment=environment))
+            environment = feature_environment(run.tip.config)
+            failures.append(Outcome.failed(error, group=group, app=copy.app, environment=environment))
             continue
         if changed is not None:
             yield _AgedCopy(group=group, copy=copy, age=max(now - changed, timedelta()))

@@ -9,35 +9,35 @@ from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, Details, Pull
 from gitops_promotion.core.model import Outcome
 from gitops_promotion.errors import UsageError
 from gitops_promotion.providers import Playable
-from gitops_promotion.workflow.session import Session
+from gitops_promotion.workflow.run import Run
 
 _LOOK_BACK = 1000
 """Commits of the default branch among which an abbreviation is looked up; for older ones the whole id is asked for."""
 
 
-def list_pull_requests(session: Session, *, everything: bool) -> PullRequests:
+def list_pull_requests(run: Run, *, everything: bool) -> PullRequests:
     """Return the open pull requests, with `everything` merged and closed ones too, newest first."""
-    forge = _forge(session)
+    forge = _forge(run)
     return PullRequests(pull_requests=tuple(forge.every_pull_request() if everything else forge.open_promotions()))
 
 
-def show(session: Session, number: int) -> Details:
+def show(run: Run, number: int) -> Details:
     """Return all there is to know of one pull request. Raises ProviderError if there is none of that number."""
-    details = _forge(session).details(number)
+    details = _forge(run).details(number)
     pull = details.pull_request
     if pull.state != "open":
         return details
-    session.repository.fetch(f"refs/heads/{pull.head}")
-    _, changes = session.repository.diff_from_merge_base(session.tip, pull.head_sha)
-    blobs = session.blobs(oid for change in changes for oid in (change.old, change.new))
+    run.tip.repository.fetch(f"refs/heads/{pull.head}")
+    _, changes = run.tip.repository.diff_from_merge_base(run.tip.sha, pull.head_sha)
+    blobs = run.tip.blobs(oid for change in changes for oid in (change.old, change.new))
     old = {change.path: blobs[change.old] for change in changes if change.old}
     new = {change.path: blobs[change.new] if change.new else None for change in changes}
     return replace(details, diff=diff.unified(old, new))
 
 
-def merge(session: Session, number: int) -> Outcome:
+def merge(run: Run, number: int) -> Outcome:
     """Merge a pull request now, for a person asks for it; if its gate had not passed, the outcome says so."""
-    forge = _forge(session)
+    forge = _forge(run)
     answer = forge.merge(forge.pull_request(number))
     pull_request = forge.pull_request(number)
     if answer.state != "merged":
@@ -46,9 +46,9 @@ def merge(session: Session, number: int) -> Outcome:
     return _outcome("merged", f"pull request #{number} merged into {pull_request.base}{note}", pull_request)
 
 
-def close(session: Session, number: int) -> Outcome:
+def close(run: Run, number: int) -> Outcome:
     """Close a pull request unmerged; its branch stays. Raises ProviderError if it is merged."""
-    forge = _forge(session)
+    forge = _forge(run)
     before = forge.pull_request(number)
     after = forge.close_pull_request(before)
     if before == after:
@@ -56,34 +56,32 @@ def close(session: Session, number: int) -> Outcome:
     return _outcome("updated", f"pull request #{number} closed, its branch {after.head} stays", after)
 
 
-def review(
-    session: Session, number: int, *, verdict: Literal["approved", "changes-requested"], comment: str
-) -> Outcome:
+def review(run: Run, number: int, *, verdict: Literal["approved", "changes-requested"], comment: str) -> Outcome:
     """Give one's opinion on a pull request's head as it is now. Raises ProviderError unless it is open."""
-    forge = _forge(session)
+    forge = _forge(run)
     given = forge.review(number, verdict, comment)
     message = f"{given.author}: {verdict} on {given.sha} of pull request #{number}"
     return _outcome("updated", message, forge.pull_request(number))
 
 
-def set_status(session: Session, revision: str, *, context: str, state: StatusState, description: str) -> Outcome:
+def set_status(run: Run, revision: str, *, context: str, state: StatusState, description: str) -> Outcome:
     """Publish a status, as Flux would, on a branch's tip or a commit.
 
     Raises UsageError for a commit nobody knows, and for this tool's own context.
     """
-    forge = _forge(session)
+    forge = _forge(run)
     if context.casefold() == OWN_CONTEXT:
         raise UsageError(
             f"{OWN_CONTEXT!r} is the verdict of our own check and nobody else's: "
             "run `gitops-promotion status --pr N` to have it published"
         )
-    sha = _resolve(session, revision)
+    sha = _resolve(run, revision)
     forge.set_status(sha, CommitStatus(context=context, state=state, description=description))
     return Outcome(result="updated", message=f"{context} is {state} on {sha}", sha=sha)
 
 
-def _forge(session: Session) -> Playable:
-    provider = session.provider
+def _forge(run: Run) -> Playable:
+    provider = run.forge
     if not isinstance(provider, Playable):
         raise UsageError(
             "the remote belongs to another provider, on whose own pages this is done: "
@@ -98,18 +96,18 @@ def _outcome(result: Literal["merged", "updated", "unchanged", "refused"], messa
     )
 
 
-def _resolve(session: Session, revision: str) -> str:
+def _resolve(run: Run, revision: str) -> str:
     """Return the full id of what a person calls `main`, `promote/x`, `1a2b3c4` or by all its digits."""
-    tip = session.refs.branch(revision.removeprefix("refs/heads/"))
+    tip = run.tip.refs.branch(revision.removeprefix("refs/heads/"))
     if tip is not None:
         return tip
     text = revision.lower()
     if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text):
-        if session.repository.fetch_commit(text):
+        if run.tip.repository.fetch_commit(text):
             return text
     elif re.fullmatch(r"[0-9a-f]{4,63}", text):
-        recent = (entry.sha for entry in session.repository.history(session.tip, (), _LOOK_BACK))
-        found = {sha for sha in (*session.refs.shas.values(), *recent) if sha.startswith(text)}
+        recent = (entry.sha for entry in run.tip.repository.history(run.tip.sha, (), _LOOK_BACK))
+        found = {sha for sha in (*run.tip.refs.shas.values(), *recent) if sha.startswith(text)}
         if len(found) == 1:
             return found.pop()
         if found:

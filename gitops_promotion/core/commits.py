@@ -28,6 +28,16 @@ class FileChange:
         sides = ((self.old, self.old_kind), (self.new, self.new_kind))
         return tuple(sha for sha, kind in sides if sha is not None and kind != "submodule")
 
+    @property
+    def old_file(self) -> str | None:
+        """The blob of a regular file that was there before, None for anything else."""
+        return self.old if self.old_kind == "file" else None
+
+    @property
+    def new_file(self) -> str | None:
+        """The blob of a regular file that is there now, None for anything else."""
+        return self.new if self.new_kind == "file" else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:

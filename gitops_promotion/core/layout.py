@@ -1,99 +1,239 @@
-"""Templates of folders and branches, such as `promote/{group}-{app}`: what may stand in one, and what it makes.
+"""Which markers belong to which environment: patterns of files and forms of markers.
 
-A fault is a text that says what is wrong and what is accepted, "" where nothing is.
+A pattern names folders, or files where it ends in `.yaml` or `.yml`. `{group}`, `{app}` and `{env}` stand for names,
+`*` for text within one segment, `**` for any number of segments. The keys are those of `docs/configuration.md`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
-Flow = Literal["per-app", "per-env"]
+from gitops_promotion.core.branch_names import fill, template_problem
+from gitops_promotion.core.environments import Environment
+from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.errors import UsageError
 
-BRANCHES: Mapping[Flow, str] = {"per-app": "promote/{group}-{app}", "per-env": "promote/{group}-{app}-{env}"}
 PATH = "{group}/{env}"
+MARKER = "{group}:{app}"
 
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_REF_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]*")
-_RESERVED = ("feature/", "remove/", "refs/")
-_MAX_REF_PART = 240  # git keeps a ref as a file and adds ".lock" to its name; file names end at 255 bytes
-
-
-def fill(template: str, **names: str) -> str:
-    """Return a template with these names put in; other placeholders stay."""
-    # In one pass and without format(): a name or a template can call nothing.
-    return _PLACEHOLDER.sub(lambda match: names.get(match[1], match[0]), template)
+_FILE_ENDINGS = (".yaml", ".yml")
+_MANIFESTS = ("*.yaml", "*.yml", "Kustomization")
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_TOKEN = re.compile(r"\{(group|app|env|file)\}|\*\*/|\*")
+_ANY_FILE = "{file}"
 
 
-def rivals(template: str, branch: str, environments: Sequence[str]) -> list[tuple[str, str]]:
-    """Return every (group, application), whatever they are made of, whose branch in any environment is this one."""
-    pairs: dict[tuple[str, str], None] = {}
-    for filled in dict.fromkeys(fill(template, env=name) for name in environments):
-        before, middle, after = re.split(r"\{group\}|\{app\}", filled)
-        if not (branch.startswith(before) and branch.endswith(after)):
-            continue
-        names = branch[len(before) : len(branch) - len(after)]
-        for end in range(1, len(names) - len(middle)):
-            if names.startswith(middle, end):
-                left, right = names[:end], names[end + len(middle) :]
-                swapped = filled.index("{app}") < filled.index("{group}")
-                pairs[(right, left) if swapped else (left, right)] = None
-    return list(pairs)
+@dataclass(frozen=True, slots=True, order=True)
+class MarkerName:
+    """The two parts of a marker as they are written: `{"$imagepolicy": "group:app"}`."""
+
+    group: str
+    app: str
+
+    def __str__(self) -> str:
+        return f"{self.group}:{self.app}"
 
 
-def prefix(template: str) -> str:
-    """Return what all branches of a template begin with, up to and with a slash."""
-    return template.partition("{")[0].rpartition("/")[0] + "/"
+@dataclass(frozen=True, slots=True, order=True)
+class Claim:
+    """An environment whose pattern and marker form fit a marker, and the application that they make of it."""
+
+    application: Application
+    environment: str
 
 
-def fault(text: str, allowed: tuple[str, ...], required: tuple[str, ...]) -> str:
-    """Return what is wrong with the placeholders of a template."""
-    used = _PLACEHOLDER.findall(text)
-    accepted = ", ".join(f"{{{name}}}" for name in allowed)
-    if unknown := [name for name in used if name not in allowed]:
-        return f"{{{unknown[0]}}} is not a placeholder, accepted are {accepted}"
-    if "{" in _PLACEHOLDER.sub("", text) or "}" in _PLACEHOLDER.sub("", text):
-        return f"a brace has no partner, accepted are {accepted}"
-    if missing := [name for name in required if name not in used]:
-        return f"it must contain {{{missing[0]}}}"
-    return "" if text.isprintable() else "it holds a control character, remove it"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The patterns and marker forms of all environments; the defaults are those of the configuration's top level."""
+
+    environments: tuple[Environment, ...]
+    path: str = PATH
+    marker: str = MARKER
+
+    def claims(self, path: str, name: MarkerName) -> tuple[Claim, ...]:
+        """Return the environments that a marker of this name in this file belongs to: one, or none; more is a fault."""
+        claims: dict[Claim, None] = {}
+        for environment in self.environments:
+            bound = _marker_bindings(self.marker_form(environment.name), environment.name, name)
+            if bound is None:
+                continue
+            for pattern in self.patterns(environment.name):
+                names = _path_bindings(pattern, environment.name, path, bound)
+                if names is None:
+                    continue
+                application = Application(names.get("group", name.group), names.get("app", name.app))
+                if is_name(application.group) and is_name(application.name):
+                    claims[Claim(application, environment.name)] = None
+        return tuple(claims)
+
+    def patterns(self, environment: str) -> tuple[str, ...]:
+        """Return the path patterns of an environment, placeholders and all."""
+        return self._environment(environment).paths or (self.path,)
+
+    def marker_form(self, environment: str) -> str:
+        """Return the form of an environment's markers, placeholders and all."""
+        return self._environment(environment).marker or self.marker
+
+    def marker_name(self, application: Application, environment: str) -> MarkerName:
+        """Return the name that an application's markers have in an environment."""
+        form = fill(self.marker_form(environment), group=application.group, app=application.name, env=environment)
+        group, _, app = form.partition(":")
+        return MarkerName(group, app)
+
+    def holds(self, path: str, application: Application, environment: str) -> bool:
+        """Return True if a file of this path may have the application's markers of an environment."""
+        names = {"group": application.group, "app": application.name}
+        return any(
+            _path_bindings(pattern, environment, path, names) is not None for pattern in self.patterns(environment)
+        )
+
+    def in_reach(self, path: str) -> tuple[str, ...]:
+        """Return the environments whose patterns fit a path, whatever its markers are called."""
+        return tuple(
+            environment.name
+            for environment in self.environments
+            if any(_compiled(pattern, environment.name).fullmatch(path) for pattern in self.patterns(environment.name))
+        )
+
+    def pathspecs(self, application: Application | None, environments: Iterable[str]) -> list[str]:
+        """Return git's pathspecs of the manifests of an application (None: of all) in these environments."""
+        names = {"group": application.group, "app": application.name} if application else {}
+        return self._pathspecs(names, environments)
+
+    def group_pathspecs(self, group: str, environment: str) -> list[str]:
+        """Return git's pathspecs of the manifests of all applications of a group in an environment."""
+        return self._pathspecs({"group": group}, [environment])
+
+    def _pathspecs(self, names: Mapping[str, str], environments: Iterable[str]) -> list[str]:
+        specs: dict[str, None] = {}
+        for environment in environments:
+            for pattern in self.patterns(environment):
+                specs |= dict.fromkeys(_pathspecs(pattern, {**names, "env": environment}))
+        return list(specs)
+
+    def where(self, application: Application, environment: str) -> str:
+        """Return the patterns of an application's files in an environment, for messages."""
+        names = {"group": application.group, "app": application.name, "env": environment}
+        return " or ".join(fill(pattern, **names) for pattern in self.patterns(environment))
+
+    def folder(self, group: str, environment: str) -> str:
+        """Return the one folder of a group in an environment, without a final slash.
+
+        Raises UsageError where the pattern names files, several folders or one for each application.
+        """
+        patterns = [fill(pattern, group=group, env=environment) for pattern in self.patterns(environment)]
+        if len(patterns) != 1 or is_file_pattern(patterns[0]) or "*" in patterns[0] or "{" in patterns[0]:
+            raise UsageError(
+                f"features need one folder for each group in {environment}, and its path is "
+                f"{' or '.join(self.patterns(environment))}: give it a path such as {PATH}"
+            )
+        return patterns[0]
+
+    def _environment(self, name: str) -> Environment:
+        return next(environment for environment in self.environments if environment.name == name)
 
 
-def path_fault(text: str) -> str:
-    """Return what is wrong with a template of folders."""
-    if wrong := fault(text, ("group", "env"), ("env",)):
-        return wrong
+def is_file_pattern(pattern: str) -> bool:
+    """Return True if a pattern names files, False if it names folders."""
+    return pattern.endswith(_FILE_ENDINGS)
+
+
+def path_problem(text: str) -> str:
+    """Return the problem with a path pattern, "" if there is none."""
+    if problem := template_problem(text, ("group", "app", "env"), ()):
+        return problem
     segments = text.split("/")
     if not segments[0]:
         return f"it must be relative to the repository's root, such as {PATH}"
     if "\\" in text or any(part in ("", ".", "..") or part.lower() == ".git" for part in segments):
         return f"it must not have empty, '.', '..' or '.git' parts, nor a backslash; write it as {PATH}"
+    if any("**" in part and part != "**" for part in segments):
+        return "`**` must be a segment of its own, such as components/**/{env}"
     return ""
 
 
-def branch_fault(text: str, flow: str) -> str:
-    """Return what is wrong with a template of branches in a flow."""
-    required = ("group", "app", "env") if flow == "per-env" else ("group", "app")
-    if wrong := fault(text, ("group", "app", "env"), required):
-        return wrong
-    if flow == "per-app" and "{env}" in text:
-        return "with prflow per-app an application has one branch: leave {env} out, or set prflow: per-env"
-    if any(text.count(f"{{{name}}}") > 1 for name in required):
-        return "each placeholder may stand there once"
-    prefix = text.partition("{")[0]
-    if "/" not in prefix:
-        return "it must start with a word of its own and a slash, such as promote/, by which our branches are known"
-    if prefix.startswith(_RESERVED):
-        return f"branches of {', '.join(_RESERVED)} mean something else, start it with promote/ or your own word"
-    wrong = ref_fault(fill(text, group="g", app="a", env="e"))
-    return f"it gives a branch that {wrong}" if wrong else ""
-
-
-def ref_fault(name: str) -> str:
-    """Return why a branch of this name cannot be, to stand behind "which" or "that"."""
-    # Narrower than git-check-ref-format: what a shell, a URL and every forge take without quoting.
-    for part in name.split("/"):
-        if not _REF_PART.fullmatch(part) or ".." in part or part.endswith((".", ".lock")):
-            return "is no valid ref (letters, digits and ._+=- between slashes, no '..', '.lock' or '.' at an end)"
-        if len(part) > _MAX_REF_PART:
-            return f"has a part of more than {_MAX_REF_PART} characters"
+def marker_problem(text: str) -> str:
+    """Return the problem with the form of markers, "" if there is none."""
+    if problem := template_problem(text, ("group", "app", "env"), ()):
+        return problem
+    parts = fill(text, group="g", app="a", env="e").split(":")
+    if len(parts) != 2 or not all(map(is_name, parts)):
+        return f"it must be two names with a colon between them, without :tag, such as {MARKER} or flux-system:{{app}}"
     return ""
+
+
+def _marker_bindings(form: str, environment: str, name: MarkerName) -> Mapping[str, str] | None:
+    """Return the names that a marker gives to the placeholders of a form, None if it does not fit."""
+    match = _expression(form, environment).fullmatch(str(name))
+    return match.groupdict() if match else None
+
+
+def _path_bindings(pattern: str, environment: str, path: str, known: Mapping[str, str]) -> Mapping[str, str] | None:
+    """Return the names of a path's placeholders and the known ones; None if the path does not fit with them."""
+    match = _compiled(pattern, environment).fullmatch(path)
+    if match is None:
+        return None
+    names = match.groupdict()
+    if all(names[key] == name for key, name in known.items() if key in names):
+        return {**names, **known}
+    # Two placeholders in one segment can be read in several ways: `{group}-{app}.yaml`.
+    used = {key: name for key, name in known.items() if f"{{{key}}}" in pattern}
+    match = _compiled(fill(pattern, **used), environment).fullmatch(path)
+    return {**match.groupdict(), **known} if match else None
+
+
+def _compiled(pattern: str, environment: str) -> re.Pattern[str]:
+    return _expression(_files(pattern), environment)
+
+
+def _files(pattern: str) -> str:
+    """Return the pattern of the files that a pattern names: of a folder all of them, however deep."""
+    if is_file_pattern(pattern):
+        return pattern
+    folder = f"{pattern}/".removesuffix("**/")
+    return f"{folder}**/{_ANY_FILE}"
+
+
+@lru_cache(maxsize=4096)
+def _expression(text: str, environment: str) -> re.Pattern[str]:
+    """Return the regular expression of a template; a placeholder that stands twice is one name."""
+    pieces: list[str] = []
+    names: set[str] = set()
+    end = 0
+    for match in _TOKEN.finditer(text):
+        pieces.append(re.escape(text[end : match.start()]))
+        end = match.end()
+        placeholder = match[1]
+        if match[0] == "**/":
+            pieces.append("(?:[^/]+/)*")
+        elif placeholder is None:
+            pieces.append("[^/]*")
+        elif placeholder == "file":
+            pieces.append("[^/]+")
+        elif placeholder == "env":
+            pieces.append(re.escape(environment))
+        else:
+            pieces.append(f"(?P={placeholder})" if placeholder in names else f"(?P<{placeholder}>{_NAME})")
+            names.add(placeholder)
+    return re.compile("".join([*pieces, re.escape(text[end:])]))
+
+
+def _pathspecs(pattern: str, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield git's pathspecs of a pattern: `*` for a name that is not given."""
+    for file in ("",) if is_file_pattern(pattern) else _MANIFESTS:
+        text = _files(pattern)
+        pieces: list[str] = []
+        end = 0
+        for match in _TOKEN.finditer(text):
+            pieces.append(_literal(text[end : match.start()]))
+            end = match.end()
+            if match[1] == "file":
+                pieces.append(file)
+            else:
+                pieces.append(match[0] if match[1] is None else _literal(names.get(match[1], "")) or "*")
+        yield ":(glob)" + "".join([*pieces, _literal(text[end:])])
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"([*?\[\\])", r"\\\1", text)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol, Self
 
+from gitops_promotion.core.config import Config
 from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import Fault, PromotionError
 
-Kind = Literal["promote", "feature", "remove"]
-Decision = Literal["pass", "wait", "refuse"]
 Result = Literal[
     "opened",
     "updated",
@@ -26,21 +26,53 @@ Result = Literal[
 ]
 
 
+class Kind(Protocol):
+    """One kind of request, such as a promotion: what differs between kinds is here (`core/kinds/`)."""
+
+    @property
+    def name(self) -> str:
+        """Its `type` in the metadata of pull requests."""
+
+    def branch(self, request: "Request", config: Config) -> str:
+        """Return the branch of its pull request, without `refs/heads/`."""
+
+    def title(self, request: "Request") -> str:
+        """Return the title of its pull request, uncut."""
+
+    def trailers(self, request: "Request") -> Mapping[str, str]:
+        """Return the trailers of its commit beside those of all kinds; "" leaves one out."""
+
+    def notes(self, request: "Request", config: Config) -> list[str]:
+        """Return the sentences of its pull request that say what it waits for."""
+
+    def is_gated(self, request: "Request", config: Config) -> bool:
+        """Return True if the pull request must not merge before this tool's own check has passed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Somebody or something wants `tag` of an application to be what runs in `environment`.
+    """The wish that `environment` gets `tag` of an application.
 
-    A `feature` is a temporary version of it, named by `feature`; `remove` takes such away again, and has no tag (and
-    no application either where it is about several).
+    `feature` names a temporary version of the application, "" for the application itself. A request that removes
+    copies has no tag, and no application where it concerns several.
     """
 
     kind: Kind
-    group: str
-    app: str
+    application: Application
     environment: str
     tag: Tag = NO_TAG
     feature: str = ""
     built_at: datetime | None = None
+
+    @property
+    def group(self) -> str:
+        """The application's group."""
+        return self.application.group
+
+    @property
+    def app(self) -> str:
+        """The application's name."""
+        return self.application.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +96,6 @@ class Plan:
     url: str = ""
     diff: str = ""
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """A gate's answer. Each reason names the gate, the evidence and who can act.
-
-    `at` is when the newest status it rests on was posted, None where it rests on none.
-    """
-
-    decision: Decision
-    reasons: tuple[str, ...] = ()
-    at: datetime | None = None
 
 
 class Subject(Protocol):

@@ -1,6 +1,7 @@
 """Names of groups, applications and environments: the grammar that all of them follow."""
 
 import re
+from dataclasses import dataclass
 
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import UsageError
@@ -25,3 +26,23 @@ def check_name(noun: str, text: str) -> str:
 def is_name(text: str) -> bool:
     """Return True if `check_name` would accept the text."""
     return bool(_NAME.fullmatch(text)) and ".." not in text and not text.endswith(".lock")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Application:
+    """One application of one group; `str()` gives `group/name`."""
+
+    group: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.group}/{self.name}" if self.name else ""
+
+
+NO_APPLICATION = Application("", "")
+"""The application of a request that concerns several, such as one that removes stale copies."""
+
+
+def check_application(group: str, name: str) -> Application:
+    """Return the application of these two names. Raises UsageError if one of them is not a valid name."""
+    return Application(check_name("group", group), check_name("application", name))

@@ -11,6 +11,7 @@ from gitops_promotion.errors import GitError
 LOG_FORMAT = "%H%x00%P%x00%ae%x00%ce%x00%B%x00"
 KINDS: Mapping[str, EntryKind] = {"120000": "symlink", "160000": "submodule"}
 """Kinds of entry by git's mode, those of files left out."""
+GLOB = ":(glob)"
 SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BAD_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|@\{|//|/\.|\.lock(?:/|$)|[/.]$")
 
@@ -52,7 +53,10 @@ def read_change(raw: str, path: str) -> FileChange:
 
 
 def manifest_specs(path: str) -> Iterator[str]:
-    """Pathspecs for the manifests at or below a literal path."""
+    """Pathspecs for the manifests at or below a literal path; a glob pathspec is one already."""
+    if path.startswith(GLOB):
+        yield path
+        return
     if path:
         if is_manifest(path):
             yield f":(literal){path}"

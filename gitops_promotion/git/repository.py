@@ -17,6 +17,7 @@ from gitops_promotion.errors import GitError, RefGoneError
 from gitops_promotion.git.checkout import Checkout, Setting
 from gitops_promotion.git.environment import NO_CONFIG, SAFE, as_environment, private_environment
 from gitops_promotion.git.formats import (
+    GLOB,
     LOG_FORMAT,
     SHA,
     file_text,
@@ -233,7 +234,7 @@ class Repository:
         """Return the manifests, links left out, with a line that may hold a marker of these names.
 
         `names` are `group:app`; without names, a marker of any application counts. `paths` are literal files or
-        folders.
+        folders, or git's pathspecs that begin with `:(glob)`. `commit` may be a tree.
         """
         expression: list[str] = []
         for words in line_words(names):
@@ -251,8 +252,8 @@ class Repository:
         return sorted(path for path in (name.partition(":")[2] for name in names) if is_manifest(path))
 
     def read(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
-        """Return the contents of files of a commit; what is missing, or a folder, is left out."""
-        if not self.has(commit):
+        """Return the contents of files of a commit or tree; what is missing, or a folder, is left out."""
+        if self._objects.ask("info", full_sha(commit))[0] not in ("commit", "tree"):
             raise GitError(f"commit {commit} is not in this repository: fetch it first")
         found = {path: self._objects.ask("contents", f"{commit}:{path}") for path in paths if not is_relative(path)}
         return {path: content for path, (kind, content) in found.items() if kind == "blob"}
@@ -300,8 +301,12 @@ class Repository:
         return bases[0], [changes[path] for path in sorted(changes)]
 
     def history(self, tip: str, paths: Sequence[str], limit: int) -> list[Commit]:
-        """Return the newest `limit` first-parent commits, newest first, each with what it changed below `paths`."""
-        return self._log("--first-parent", "--sparse", f"--max-count={limit}", full_sha(tip), "--", *paths)
+        """Return the newest `limit` first-parent commits, newest first, each with its changes to `paths`.
+
+        `paths` are literal files or folders, or git's pathspecs that begin with `:(glob)`.
+        """
+        specs = [path if path.startswith(GLOB) else f":(literal){path}" for path in paths]
+        return self._log("--first-parent", "--sparse", f"--max-count={limit}", full_sha(tip), "--", *specs)
 
     def last_change(self, tip: str, path: str) -> datetime | None:
         """Return when the newest first-parent commit of `tip` that changed a path, or something below it, was made.
@@ -352,7 +357,7 @@ class Repository:
 
     def _log(self, *arguments: str) -> list[Commit]:
         options = ["--raw", "-z", "--no-abbrev", "--no-renames", "--diff-merges=first-parent"]
-        raw = self._git("log", *options, f"--format={LOG_FORMAT}", *arguments)
+        raw = self._git("log", *options, f"--format={LOG_FORMAT}", *arguments, environ={"GIT_LITERAL_PATHSPECS": "0"})
         return list(read_log(raw.decode(errors="surrogateescape"), self._boundary()))
 
     def _boundary(self) -> frozenset[str]:
@@ -461,8 +466,8 @@ class Repository:
 
     # -- running git
 
-    def _git(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        done = self._runner.run(arguments, self._local, stdin)
+    def _git(self, *arguments: str, stdin: bytes = b"", environ: Mapping[str, str] | None = None) -> bytes:
+        done = self._runner.run(arguments, self._local | dict(environ or {}), stdin)
         if done.status:
             raise self._remote.failure(arguments[0], done.stderr)
         return done.stdout

@@ -10,10 +10,11 @@ from gitops_promotion.core.feature.folder import EnvironmentFolder, without_each
 from gitops_promotion.core.feature.manifests import Object
 from gitops_promotion.core.feature.paths import differences
 from gitops_promotion.core.feature.reach import outside
+from gitops_promotion.core.names import check_name
 from gitops_promotion.errors import BuildError, KustomizeError, ManifestError, RestrictedError
 from gitops_promotion.git import Tree
 from gitops_promotion.kustomize import Kustomize
-from gitops_promotion.workflow.session import Session
+from gitops_promotion.workflow.run import Run
 
 KustomizeFinder = Callable[[], Kustomize]
 """Finds kustomize, and is called only if something is built. Raises KustomizeError."""
@@ -23,12 +24,12 @@ _OVERWRITE = "or set featureOverwrite: true for the application"
 
 def feature_environment(config: Config) -> str:
     """Return the name of the environment that holds features."""
-    return config.first.name
+    return config.pipeline.entry.name
 
 
 def feature_folder(config: Config, group: str) -> str:
     """Return the folder that holds the copies of a group, relative, without a final slash. Raises UsageError."""
-    return config.path(group, feature_environment(config))
+    return config.layout.folder(check_name("group", group), feature_environment(config))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,11 +43,11 @@ class EnvironmentBuilder:
 
     @classmethod
     def of(
-        cls, session: Session, group: str, find_kustomize: KustomizeFinder, tree: Tree | None = None
+        cls, run: Run, group: str, find_kustomize: KustomizeFinder, tree: Tree | None = None
     ) -> "EnvironmentBuilder":
         """Return a builder for the tip's tree, or for one that is laid out already. Raises UsageError, GitError."""
-        path = feature_folder(session.config, group)
-        tree = tree or session.repository.lay_out(session.tip)
+        path = feature_folder(run.tip.config, group)
+        tree = tree or run.tip.repository.lay_out(run.tip.sha)
         folder = EnvironmentFolder(path=path, files=tree.below(path))
         return cls(folder=folder, tree=tree, find_kustomize=find_kustomize)
 

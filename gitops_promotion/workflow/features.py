@@ -6,28 +6,30 @@ from functools import partial
 
 from gitops_promotion.core import due, markers
 from gitops_promotion.core import plan as planning
-from gitops_promotion.core.config import Application
+from gitops_promotion.core.branches import edits_digest
+from gitops_promotion.core.config import ApplicationSettings
 from gitops_promotion.core.feature import probe
 from gitops_promotion.core.feature.copy import Copy, CopyRequest, make_copy
 from gitops_promotion.core.feature.folder import Edits
 from gitops_promotion.core.feature.selection import select
-from gitops_promotion.core.markers.scan import mentions
+from gitops_promotion.core.kinds import FEATURE, REMOVAL
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
-from gitops_promotion.core.names import check_name
+from gitops_promotion.core.names import Application
 from gitops_promotion.core.pull_request_text import commit_message
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder, feature_environment, feature_folder
 from gitops_promotion.workflow.deliver import Intent, deliver, disarm, setting_tag
-from gitops_promotion.workflow.session import Place, Session
+from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.tip import Site
 
 # Objects that the pull request lists by name.
 _LISTED_OBJECTS = 20
 
 
 def propose_feature(
-    session: Session, *, group: str, app: str, tag: Tag, feature: str, find_kustomize: KustomizeFinder
+    run: Run, application: Application, *, tag: Tag, feature: str, find_kustomize: KustomizeFinder
 ) -> Outcome:
     """Return the outcome of proposing a feature of an application for the first environment.
 
@@ -38,35 +40,34 @@ def propose_feature(
     notes: list[str] = []
 
     def decide() -> Intent:
-        settings = _settings(session, group, app)
-        _refuse_ambiguous(session, group, app, feature)
-        environment = feature_environment(session.config)
-        request = Request(kind="feature", group=group, app=app, tag=tag, environment=environment, feature=feature)
-        session.read_applications([(group, app, environment)])
-        if not any(mentions(text, group, app) for text in session.files(group, environment).values()):
-            session.read_marked([Place(group=group, environment=environment)], [])
+        settings = _settings(run, application)
+        _refuse_ambiguous(run, application, feature)
+        environment = feature_environment(run.tip.config)
+        request = Request(kind=FEATURE, application=application, tag=tag, environment=environment, feature=feature)
         if settings.feature_overwrite:
-            return setting_tag(session, request, session.files(group, environment))
+            site = Site(application, environment)
+            return setting_tag(run.tip, request, run.tip.files(site) or run.tip.files_around(site))
         if not settings.feature_label_selector:
             raise UsageError(
-                f"{group}/{app} has neither featureLabelSelector nor featureOverwrite: true in {session.config_file}: "
+                f"{application} has neither featureLabelSelector nor featureOverwrite: true in {run.tip.config_file}: "
                 "add the labels of its objects, or let features replace it"
             )
         copy_request = CopyRequest(
-            feature=feature, tag=tag, subfolder=f"{app}-{feature}", selector=settings.feature_label_selector
+            feature=feature,
+            tag=tag,
+            subfolder=f"{application.name}-{feature}",
+            selector=settings.feature_label_selector,
         )
-        builder = EnvironmentBuilder.of(session, group, find_kustomize)
-        edits, copy = prove_copy(builder, copy_request, partial(_set_probe_tag, session, request, builder))
+        builder = EnvironmentBuilder.of(run, application.group, find_kustomize)
+        edits, copy = prove_copy(builder, copy_request, partial(_set_probe_tag, run, request, builder))
         notes[:] = copy.notes
-        return Intent(plan=partial(_copy_plan, session, request, edits, copy), files=builder.folder.files)
+        return Intent(plan=partial(_copy_plan, run, request, edits, copy), files=builder.folder.files)
 
-    outcome = deliver(session, decide)
+    outcome = deliver(run, decide)
     return replace(outcome, reasons=(*outcome.reasons, *notes))
 
 
-def propose_removal(
-    session: Session, *, group: str, app: str, feature: str, find_kustomize: KustomizeFinder
-) -> Outcome:
+def propose_removal(run: Run, application: Application, *, feature: str, find_kustomize: KustomizeFinder) -> Outcome:
     """Return the outcome of proposing to remove a feature's copy from the first environment.
 
     The removal uses the feature's own branch, so the newest of the two proposals replaces the other. If the copy was
@@ -74,23 +75,22 @@ def propose_removal(
     """
 
     def decide() -> Intent | Outcome:
-        settings = _settings(session, group, app)
-        _refuse_ambiguous(session, group, app, feature)
-        environment = feature_environment(session.config)
-        request = Request(kind="remove", group=group, app=app, environment=environment, feature=feature)
+        settings = _settings(run, application)
+        _refuse_ambiguous(run, application, feature)
+        environment = feature_environment(run.tip.config)
+        request = Request(kind=REMOVAL, application=application, environment=environment, feature=feature)
         if settings.feature_overwrite:
-            message = f"{group}/{app} has featureOverwrite: true, `new` sets its next tag"
+            message = f"{application} has featureOverwrite: true, `new` sets its next tag"
             return removal_outcome(request, "unchanged", message)
-        builder = EnvironmentBuilder.of(session, group, find_kustomize)
-        copies = [copy for copy in builder.folder.copies([app]) if copy.feature == feature]
+        builder = EnvironmentBuilder.of(run, application.group, find_kustomize)
+        copies = [copy for copy in builder.folder.copies([application.name]) if copy.feature == feature]
         if not copies:
-            return _withdraw(session, request)
+            return _withdraw(run, request)
         edits = builder.folder.without([copy.subfolder for copy in copies])
         builder.check_removal(edits, [feature])
-        branch = session.config.feature_branch(group, app, feature)
-        return Intent(plan=partial(removal_plan, session, request, branch, edits, ()), files=builder.folder.files)
+        return Intent(plan=partial(removal_plan, run, request, edits, ()), files=builder.folder.files)
 
-    return deliver(session, decide)
+    return deliver(run, decide)
 
 
 def prove_copy(
@@ -122,99 +122,89 @@ def prove_copy(
     return edits, copy
 
 
-def removal_plan(
-    session: Session, request: Request, branch: str, edits: Edits, notes: Sequence[str], base_sha: str
-) -> Plan:
-    """Return the plan to remove copies by these edits on a branch; `notes` are lines of the pull request."""
+def removal_plan(run: Run, request: Request, edits: Edits, notes: Sequence[str], base_sha: str) -> Plan:
+    """Return the plan to remove copies by these edits; `notes` are lines of the pull request."""
     return planning.of_edits(
         request,
-        session.config,
+        run.tip.config,
         edits,
-        base=session.base,
+        base=run.tip.base,
         base_sha=base_sha,
-        branch=branch,
-        message=commit_message(request, seal=planning.seal(edits)),
+        message=commit_message(request, edits_digest=edits_digest(edits)),
         notes=notes,
     )
 
 
 def removal_outcome(request: Request, result: Result, message: str) -> Outcome:
     """Return the outcome of a removal that proposes nothing."""
-    return Outcome(
-        result=result,
-        message=message,
-        group=request.group,
-        app=request.app,
-        environment=request.environment,
-    )
+    return Outcome.of(request, result, message)
 
 
-def _copy_plan(session: Session, request: Request, edits: Edits, copy: Copy, base_sha: str) -> Plan:
+def _copy_plan(run: Run, request: Request, edits: Edits, copy: Copy, base_sha: str) -> Plan:
     address = f"Address: {code_span(copy.url)} (for any feature: {code_span(copy.pattern)})" if copy.url else ""
-    intro = f"A copy of {code_span(f'{request.group}/{request.app}')} for feature {code_span(request.feature)}"
+    intro = f"A copy of {code_span(str(request.application))} for feature {code_span(request.feature)}"
     listed = ", ".join(code_span(f"{obj.kind} {obj.name}") for obj in copy.objects[:_LISTED_OBJECTS])
     unlisted = len(copy.objects) - _LISTED_OBJECTS
     objects = f"{listed} and {unlisted} more" if unlisted > 0 else listed
     notes = (f"{intro}: {objects}. It is never promoted.", address, *(f"- {note}" for note in copy.notes))
     return planning.of_edits(
         request,
-        session.config,
+        run.tip.config,
         edits,
-        base=session.base,
+        base=run.tip.base,
         base_sha=base_sha,
-        branch=session.config.feature_branch(request.group, request.app, request.feature),
-        message=commit_message(request, seal=planning.seal(edits)),
+        message=commit_message(request, edits_digest=edits_digest(edits)),
         notes=[note for note in notes if note],
         url=copy.url,
     )
 
 
 def _set_probe_tag(
-    session: Session, request: Request, builder: EnvironmentBuilder, files: Mapping[str, bytes]
+    run: Run, request: Request, builder: EnvironmentBuilder, files: Mapping[str, bytes]
 ) -> Mapping[str, bytes]:
     """Return the edits to these files that set the application's markers to `probe.TAG`."""
-    marked = {path: files[path] for path in session.files(request.group, request.environment) if path in files}
-    location = f"{builder.folder.path} on {session.base}"
-    edited = markers.set_tag(marked, group=request.group, app=request.app, tag=probe.TAG, where=location, pin=False)
-    return edited.edits
+    site = Site(request.application, request.environment)
+    marked = {path: files[path] for path in run.tip.files(site) or run.tip.files_around(site) if path in files}
+    location = f"{builder.folder.path} on {run.tip.base}"
+    name = run.tip.config.layout.marker_name(request.application, request.environment)
+    return markers.set_tag(marked, group=name.group, app=name.app, tag=probe.TAG, where=location, pin=False).edits
 
 
-def _withdraw(session: Session, request: Request) -> Outcome:
+def _withdraw(run: Run, request: Request) -> Outcome:
     """Close the open pull request of a copy that was never merged."""
-    message = f"{request.environment} has no copy of {request.group}/{request.app} for feature {request.feature}"
-    branch = session.config.feature_branch(request.group, request.app, request.feature)
-    if session.dry_run:
+    message = f"{request.environment} has no copy of {request.application} for feature {request.feature}"
+    branch = request.kind.branch(request, run.tip.config)
+    if run.dry_run:
         return removal_outcome(request, "unchanged", message)
-    pull_request = due.current(session.provider.pull_requests(head=branch), session.base)
+    pull_request = due.open_for(run.forge.pull_requests(head=branch), run.tip.base)
     if pull_request is None:
         return removal_outcome(request, "unchanged", message)
     if pull_request.auto_merge:
-        disarm(session, pull_request)
-    closed = session.provider.close_pull_request(pull_request)
+        disarm(run, pull_request)
+    closed = run.forge.close_pull_request(pull_request)
     outcome = removal_outcome(request, "updated", f"{message}; its pull request #{pull_request.number} was closed")
     return replace(outcome, branch=branch, pull_request=closed)
 
 
-def _settings(session: Session, group: str, app: str) -> Application:
+def _settings(run: Run, application: Application) -> ApplicationSettings:
     """Return the configuration of an application. Raises UsageError if it has none."""
-    check_name("group", group)
-    check_name("application", app)
-    settings = session.config.groups.get(group, {}).get(app)
+    settings = run.tip.config.groups.get(application.group, {}).get(application.name)
     if settings is None:
-        configured = [f"{name}/{member}" for name, apps in session.config.groups.items() for member in apps]
+        configured = [f"{name}/{member}" for name, apps in run.tip.config.groups.items() for member in apps]
         raise UsageError(
-            f"{group}/{app} is not below groups in {session.config_file}, which features need: add it there "
+            f"{application} is not below groups in {run.tip.config_file}, which features need: add it there "
             f"(configured: {', '.join(configured) or 'none'})"
         )
     return settings
 
 
-def _refuse_ambiguous(session: Session, group: str, app: str, feature: str) -> None:
+def _refuse_ambiguous(run: Run, application: Application, feature: str) -> None:
     """Raise UsageError for a feature whose branch or folder could belong to another application (B32).
 
     Of two applications whose names begin alike, a shared folder or branch belongs to the one with the longer name.
     """
-    config = session.config
+    config = run.tip.config
+    group, app = application.group, application.name
     folder = feature_folder(config, group)
     for other_group, apps in config.groups.items():
         # A pathTemplate without {group} gives all groups one folder.
@@ -227,8 +217,8 @@ def _refuse_ambiguous(session: Session, group: str, app: str, feature: str) -> N
                 same_feature = _feature_of_other(f"{app}-", f"{other_app}-", feature)
             if same_feature:
                 raise UsageError(
-                    f"feature {feature!r} of {group}/{app} and feature {same_feature!r} of {other_group}/{other_app} "
-                    "would share a folder or a branch: choose another name for the feature, or rename an application"
+                    f"feature {feature!r} of {application} and feature {same_feature!r} of {other_group}/{other_app} would "
+                    "share a folder or a branch: choose another name for the feature, or rename an application"
                 )
 
 

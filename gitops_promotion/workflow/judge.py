@@ -1,69 +1,81 @@
-"""What holds a promotion back now: the gate's rules applied to what the repository and the forge say."""
+"""The verdict on a pull request now: gathers the evidence that the configured gates need, and asks them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-from gitops_promotion.core import deployments, markers
+from gitops_promotion.core import deployments, gates, status_contexts
 from gitops_promotion.core.forge import CommitStatus
-from gitops_promotion.core.gates import health
-from gitops_promotion.core.model import Verdict
-from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.gates import Evidence, Question, Verdict, health
+from gitops_promotion.core.gates.health import Health
+from gitops_promotion.core.names import Application
 from gitops_promotion.errors import ConfigError
-from gitops_promotion.workflow.session import Place, Session
+from gitops_promotion.workflow.tip import Site, Tip
 
-Statuses = Callable[[Sequence[str]], Mapping[str, Sequence[CommitStatus]]]
-"""Who is asked for the statuses of commits."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """One promotion that must wait: the tag for `environment`, healthy in `previous` or not."""
-
-    group: str
-    app: str
-    tag: Tag
-    environment: str
-    previous: str
+StatusReader = Callable[[Sequence[str]], Mapping[str, Sequence[CommitStatus]]]
+"""Returns the statuses of commits, such as `Provider.statuses`."""
 
 
-def judge(session: Session, asked: Gate, *, expired: bool, ask: Statuses | None = None) -> Verdict:
-    """Return the verdict at the session's tip, with one request to the forge, or what `ask` costs.
+def judge(tip: Tip, read_statuses: StatusReader, question: Question, *, expired: bool) -> Verdict:
+    """Return the verdict of all gates of the question's environment at the tip.
 
-    Raises GitError, ProviderError, ConfigError.
+    Costs one request to the forge, or what `read_statuses` costs. Raises GitError, ProviderError, ConfigError.
     """
-    _check_names(session, asked)
-    key = (asked.group, asked.app, asked.previous)
-    session.read_applications([key])
-    places = [Place(group=asked.group, environment=asked.previous)]
-    points = session.timelines({key: asked.tag}, [], places, before=health.CANDIDATES)[key]
-    stay = deployments.stay(points, asked.tag)
-    said = (ask or session.provider.statuses)(health.asked(stay)) if stay else {}
-    statuses = health.trusted(said, session.config.status_authors)
-    contexts = health.contexts(session.config.status_contexts, asked.group, asked.previous)
-    return health.status_gate(
-        group=asked.group,
-        app=asked.app,
-        tag=asked.tag,
-        environment=asked.previous,
-        stay=stay,
+    configured = tip.config.gates(question.environment)
+    return gates.judge(configured, question, _evidence(tip, read_statuses, question, configured, expired=expired))
+
+
+def _evidence(
+    tip: Tip, read_statuses: StatusReader, question: Question, configured: Sequence[gates.Gate], *, expired: bool
+) -> Evidence:
+    needs = frozenset[gates.Need]().union(*(gate.needs for gate in configured))
+    if not needs or not question.sources:
+        return Evidence(expired=expired)
+    for source in question.sources:
+        _check_contexts(tip, question.application, source)
+    sites = {source: Site(question.application, source) for source in question.sources}
+    tip.read(sites.values())
+    tags = dict.fromkeys(sites.values(), question.tag)
+    timelines = tip.timelines(tags, [], sites.values(), before=health.CANDIDATES)
+    found = {source: deployments.deployment(timelines[site], question.tag) for source, site in sites.items()}
+    shas = dict.fromkeys(sha for deployed in found.values() if deployed for sha in health.commits_to_query(deployed))
+    statuses = read_statuses(list(shas)) if shas and "statuses" in needs else {}
+    return Evidence(
+        deployments=found,
         statuses=statuses,
-        contexts=contexts,
-        fail_fast=session.config.fail_fast,
+        suspects={
+            source: _suspects(tip, gate, question, source, deployed, statuses)
+            for gate in configured
+            if isinstance(gate, Health)
+            for source, deployed in found.items()
+            if deployed
+        },
         expired=expired,
-        causes=health.suspects(stay, statuses, contexts, session.blobs(())) if stay else (),
     )
 
 
-def _check_names(session: Session, asked: Gate) -> None:
+def _suspects(
+    tip: Tip,
+    gate: Health,
+    question: Question,
+    source: str,
+    deployed: deployments.Deployment,
+    statuses: Mapping[str, Sequence[CommitStatus]],
+) -> list[str]:
+    return health.suspects(
+        deployed,
+        gate.counting(statuses),
+        gate.patterns(question.application, source),
+        lambda commit: tip.changed_applications(commit, source),
+    )
+
+
+def _check_contexts(tip: Tip, application: Application, source: str) -> None:
     """Raise ConfigError where the statuses of another group's environment would speak for this one's."""
-    config = session.config
-    names = [environment.name for environment in config.environments]
-    for group, environment in health.rivals(config.status_contexts, asked.group, asked.previous, names):
-        place = Place(group=group, environment=environment)
-        session.read_marked([place], [])
-        if any(found == group for found, _ in markers.applications(session.files(group, environment))):
+    config = tip.config
+    templates = config.environment(source).status_contexts or config.status_contexts
+    for group, environment in status_contexts.collisions(templates, application.group, source, config.pipeline.names):
+        if tip.has_group(group, environment):
             raise ConfigError(
-                f"{session.config_file}: the statuses of {asked.group} in {asked.previous} and of {group} in "
-                f"{environment} have the same name: rename one of the two, or set statusContext to a pattern that "
-                "tells them apart, such as */{group}/{env}"
+                f"{tip.config_file}: the statuses of {application.group} in {source} and of {group} in {environment} "
+                "have the same name: rename one of the two, or set statusContext to a pattern that tells them apart, "
+                "such as */{group}/{env}"
             )

@@ -92,8 +92,8 @@ def test_it_waits_for_flux_and_says_so_once_a_change(shop: "Shop", monkeypatch: 
             shop.remote.git("update-ref", "refs/heads/poke", "main")  # any thing may happen in between
             shop.forge("main", FLUX, "success")
 
-    monkeypatch.setattr("gitops_promotion.workflow.session.time.sleep", sleep)
-    monkeypatch.setattr("gitops_promotion.workflow.session.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("gitops_promotion.workflow.run.time.sleep", sleep)
+    monkeypatch.setattr("gitops_promotion.workflow.run.time.monotonic", lambda: clock[0])
     run = shop.run("status", "--pr", "2", "--timeout", "5m", "--interval", "10s")
     assert run.results == ["passed"]
     assert len(naps) == 4
@@ -273,8 +273,8 @@ def test_a_remote_that_is_away_for_a_moment_does_not_end_the_wait(
             away.rename(shop.remote.path)
             shop.forge("main", FLUX, "success")
 
-    monkeypatch.setattr("gitops_promotion.workflow.session.time.sleep", sleep)
-    monkeypatch.setattr("gitops_promotion.workflow.session.time.monotonic", lambda: 5.0 * len(naps))
+    monkeypatch.setattr("gitops_promotion.workflow.run.time.sleep", sleep)
+    monkeypatch.setattr("gitops_promotion.workflow.run.time.monotonic", lambda: 5.0 * len(naps))
     run = shop.run("status", "--pr", "2", "--timeout", "5m")
     assert run.results == ["passed"]
     assert "looking again" in run.stderr
@@ -302,8 +302,8 @@ def test_b19_five_is_five_minutes(shop: "Shop", monkeypatch: pytest.MonkeyPatch,
     def sleep(seconds: float) -> None:
         clock[0] += seconds
 
-    monkeypatch.setattr("gitops_promotion.workflow.session.time.sleep", sleep)
-    monkeypatch.setattr("gitops_promotion.workflow.session.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("gitops_promotion.workflow.run.time.sleep", sleep)
+    monkeypatch.setattr("gitops_promotion.workflow.run.time.monotonic", lambda: clock[0])
     assert shop.run("status", "--pr", "2", code=4).results == ["timed-out"]
     assert clock[0] == pytest.approx(300)
 

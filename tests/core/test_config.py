@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops_promotion.core.config import KEYS, Application, Config, Environment, duration, parse
+from gitops_promotion.core.config import KEYS, ApplicationSettings, Config, parse
+from gitops_promotion.core.config.values import duration
+from gitops_promotion.core.environments import Environment, Pipeline
+from gitops_promotion.core.layout import Layout, MarkerName
+from gitops_promotion.core.names import Application, check_application
 from gitops_promotion.errors import ConfigError, UsageError
 
 ENVIRONMENTS = "environments: [{name: dev, auto: true}, {name: qa}, {name: prod}]\n"
@@ -59,28 +63,28 @@ groups:
         FILE,
     )
     assert config.prflow == "per-app"
-    assert config.environments == (
+    assert config.pipeline.environments == (
         Environment(name="dev", auto=True),
         Environment(name="qa", auto=True),
         Environment(name="prod", auto=False),
     )
     assert config.groups == {
-        "apps": {"podinfo": Application(feature_overwrite=False, feature_label_selector={"app": "podinfo"})}
+        "apps": {"podinfo": ApplicationSettings(feature_overwrite=False, feature_label_selector={"app": "podinfo"})}
     }
-    assert config.branch("apps", "podinfo", "qa") == "promote/apps-podinfo"
-    assert config.path("apps", "qa") == "apps/qa"
+    assert config.branch(Application("apps", "podinfo"), "qa") == "promote/apps-podinfo"
+    assert config.layout.folder("apps", "qa") == "apps/qa"
 
 
 def test_what_is_left_out_has_the_documented_default() -> None:
     config = parse("environments: [{name: dev}]", FILE)
     assert config == Config(
-        environments=(Environment(name="dev", auto=False),),
+        pipeline=Pipeline(environments=(Environment(name="dev", auto=False),)),
+        layout=Layout(environments=(Environment(name="dev", auto=False),)),
         prflow="per-app",
         status_timeout=300.0,
         groups={},
         provider="",
         branch_template="promote/{group}-{app}",
-        path_template="{group}/{env}",
         status_contexts=("*/{group}-{env}", "*/{group}-{env}/*"),
         status_authors=(),
         check_run_apps=(),
@@ -135,7 +139,7 @@ def test_b19_a_timeout_that_is_none_is_refused(written: str) -> None:
 )
 def test_a_boolean_may_be_any_word_the_predecessor_took(written: str, value: bool) -> None:
     config = parse(f"environments: [{{name: dev, auto: {written}}}]\nfailFast: {written}\n", FILE)
-    assert config.first.auto is value
+    assert config.pipeline.entry.auto is value
     assert config.fail_fast is value
 
 
@@ -148,7 +152,7 @@ def test_b39_a_boolean_that_is_none_is_refused(written: str) -> None:
 
 @pytest.mark.parametrize("name", ["on", "no", "1", "010", "1e3", "true"])
 def test_a_name_is_taken_as_it_is_written(name: str) -> None:
-    assert parse(f"environments: [{{name: {name}}}]", FILE).first.name == name
+    assert parse(f"environments: [{{name: {name}}}]", FILE).pipeline.entry.name == name
 
 
 # Strictness
@@ -175,7 +179,7 @@ def test_b39_an_unknown_key_is_refused_with_the_nearest(text: str, line: int, wo
 
 def test_keys_that_start_with_x_are_left_to_people() -> None:
     text = "x-a: &d {auto: [{}]}\nenvironments: [{name: dev, x-b: {c: d}}]\ngroups: {g: {x-c: 1}}\n"
-    assert parse(text, FILE).first.name == "dev"
+    assert parse(text, FILE).pipeline.entry.name == "dev"
 
 
 def test_b39_environments_of_one_name_are_refused_with_both_lines() -> None:
@@ -267,7 +271,7 @@ groups:
 """,
         FILE,
     )
-    assert [(one.name, one.auto) for one in config.environments] == [("dev", True), ("qa", False)]
+    assert [(one.name, one.auto) for one in config.pipeline.environments] == [("dev", True), ("qa", False)]
     assert config.groups["a"] == config.groups["b"]
     assert config.groups["a"]["web"].feature_label_selector == {"app": "web"}
 
@@ -328,7 +332,7 @@ def test_an_alias_that_contains_itself_is_an_ordinary_fault() -> None:
 
 
 def test_an_anchor_set_twice_is_no_warning() -> None:
-    assert parse("x-a: &a 1\nx-b: &a dev\nenvironments: [{name: *a}]\n", FILE).first.name == "dev"
+    assert parse("x-a: &a 1\nx-b: &a dev\nenvironments: [{name: *a}]\n", FILE).pipeline.entry.name == "dev"
 
 
 @settings(deadline=None, max_examples=150)
@@ -349,7 +353,7 @@ def test_no_text_at_all_ends_in_a_traceback(text: str) -> None:
     except ConfigError as error:
         assert all(re.match(rf"{FILE}:[1-9][0-9]*: \S", line) for line in str(error).splitlines())
     else:
-        assert config.environments
+        assert config.pipeline.environments
 
 
 # Environments in their order
@@ -357,15 +361,15 @@ def test_no_text_at_all_ends_in_a_traceback(text: str) -> None:
 
 def test_b39_the_order_of_the_list_is_the_way_of_a_promotion() -> None:
     config = parse(ENVIRONMENTS, FILE)
-    assert config.first.name == "dev"
-    assert config.previous_environment("dev") is None
-    assert config.previous_environment("qa") == config.environment("dev")
-    assert config.previous_environment("prod") == config.environment("qa")
+    assert config.pipeline.entry.name == "dev"
+    assert config.pipeline.sources("dev") == ()
+    assert config.pipeline.sources("qa") == ("dev",)
+    assert config.pipeline.sources("prod") == ("qa",)
 
 
 def test_b39_an_unknown_environment_is_an_error_that_lists_the_known() -> None:
     config = parse(ENVIRONMENTS, FILE)
-    for look_up in (config.environment, config.previous_environment):
+    for look_up in (config.environment, config.pipeline.sources, config.gates):
         with pytest.raises(
             UsageError, match=r"environment 'stage' is not in the configuration: use one of dev, qa, prod"
         ):
@@ -373,6 +377,13 @@ def test_b39_an_unknown_environment_is_an_error_that_lists_the_known() -> None:
 
 
 # Paths
+
+
+def environment_of(config: Config, path: str, group: str) -> str | None:
+    """The environment that a marker of the group's application `web` belongs to in this file."""
+    claims = config.layout.claims(path, MarkerName(group, "web"))
+    assert len(claims) <= 1, claims
+    return next((claim.environment for claim in claims), None)
 
 
 @pytest.mark.parametrize(
@@ -386,18 +397,18 @@ def test_b39_an_unknown_environment_is_an_error_that_lists_the_known() -> None:
 )
 def test_a_path_follows_its_template_there_and_back(template: str, path: str) -> None:
     config = parse(f"{ENVIRONMENTS}pathTemplate: {template}", FILE)
-    assert config.path("apps", "qa") == path
-    assert config.environment_of(f"{path}/web/deployment.yaml", "apps") == "qa"
-    assert config.environment_of(f"{path}-blue/deployment.yaml", "apps") is None
-    assert config.environment_of(path, "apps") is None
-    assert config.environment_of(f"other/{path}/deployment.yaml", "apps") is None
+    assert config.layout.folder("apps", "qa") == path
+    assert environment_of(config, f"{path}/web/deployment.yaml", "apps") == "qa"
+    assert environment_of(config, f"{path}-blue/deployment.yaml", "apps") is None
+    assert environment_of(config, path, "apps") is None
+    assert environment_of(config, f"other/{path}/deployment.yaml", "apps") is None
 
 
 def test_a_file_belongs_to_the_environment_of_its_own_groups_folder_only() -> None:
     config = parse("environments: [{name: b-c}, {name: c}]\npathTemplate: '{group}-{env}'", FILE)
-    assert config.environment_of("a-b-c/x.yaml", "a") == "b-c"
-    assert config.environment_of("a-b-c/x.yaml", "a-b") == "c"
-    assert config.environment_of("a-b-c/x.yaml", "other") is None
+    assert environment_of(config, "a-b-c/x.yaml", "a") == "b-c"
+    assert environment_of(config, "a-b-c/x.yaml", "a-b") == "c"
+    assert environment_of(config, "a-b-c/x.yaml", "other") is None
 
 
 @pytest.mark.parametrize(
@@ -411,7 +422,8 @@ def test_a_file_belongs_to_the_environment_of_its_own_groups_folder_only() -> No
         (".Git/{env}", "'.git'"),
         ("a\\{env}", "nor a backslash"),
         ("{group}", "it must contain {env}"),
-        ("{group}/{app}/{env}", "{app} is not a placeholder, accepted are {group}, {env}"),
+        ("{group}/{name}/{env}", "{name} is not a placeholder, accepted are {group}, {app}, {env}"),
+        ("{group}/a**/{env}", "`**` must be a segment of its own"),
         ("{env.__class__}", "{env.__class__} is not a placeholder"),
         ("{}/{env}", "{} is not a placeholder"),
         ("{{env}}", "a brace has no partner"),
@@ -430,13 +442,12 @@ def test_b6_a_path_template_cannot_lead_out_of_the_repository(template: str, wor
 def test_b6_names_are_checked_again_where_they_become_paths_and_branches(name: str) -> None:
     config = parse(ENVIRONMENTS, FILE)
     for call in (
-        lambda: config.path(name, "qa"),
-        lambda: config.path("apps", name),
-        lambda: config.environment_of("apps/qa/x.yaml", name),
-        lambda: config.branch(name, "web", "qa"),
-        lambda: config.branch("apps", name, "qa"),
-        lambda: config.branch("apps", "web", name),
-        lambda: config.rivals(name, "web", "qa"),
+        lambda: check_application(name, "web"),
+        lambda: check_application("apps", name),
+        lambda: config.branch(Application(name, "web"), "qa"),
+        lambda: config.branch(Application("apps", name), "qa"),
+        lambda: config.branch(Application("apps", "web"), name),
+        lambda: config.collisions(Application(name, "web"), "qa"),
     ):
         with pytest.raises(UsageError, match="is not a valid name"):
             call()
@@ -457,7 +468,7 @@ def test_b6_names_are_checked_again_where_they_become_paths_and_branches(name: s
 )
 def test_a_branch_follows_its_template(flow: str, template: str, branch: str, prefix: str) -> None:
     config = parse(f"{ENVIRONMENTS}prflow: {flow}\nbranchTemplate: '{template}'", FILE)
-    assert config.branch("apps", "web", "qa") == branch
+    assert config.branch(Application("apps", "web"), "qa") == branch
     assert config.branch_prefix == prefix
 
 
@@ -472,9 +483,9 @@ def test_a_branch_follows_its_template(flow: str, template: str, branch: str, pr
         ("per-app", "promote/{group}-{app}-{app}", "each placeholder may stand there once"),
         ("per-app", "{group}-{app}", "a slash, such as promote/"),
         ("per-app", "{group}/{app}", "a slash, such as promote/"),
-        ("per-app", "feature/{group}-{app}", "start it with promote/ or your own word"),
-        ("per-app", "remove/{group}-{app}", "start it with promote/ or your own word"),
-        ("per-app", "refs/{group}-{app}", "start it with promote/ or your own word"),
+        ("per-app", "feature/{group}-{app}", "start it with promote/ or a prefix of your own"),
+        ("per-app", "remove/{group}-{app}", "start it with promote/ or a prefix of your own"),
+        ("per-app", "refs/{group}-{app}", "start it with promote/ or a prefix of your own"),
         ("per-app", "/{group}-{app}", "is no valid ref"),
         ("per-app", "promote//{group}-{app}", "is no valid ref"),
         ("per-app", "promote/{group}-{app}/", "is no valid ref"),
@@ -496,10 +507,10 @@ def test_b32_a_branch_template_that_gives_no_good_branch_is_refused(flow: str, t
 def test_b32_names_that_make_a_bad_ref_only_together_are_refused() -> None:
     config = parse("environments: [{name: ck}]\nprflow: per-env\nbranchTemplate: 'promote/{group}/{app}.lo{env}'", FILE)
     with pytest.raises(UsageError, match=r"makes the branch 'promote/a/b\.lock', which is no valid ref .*: rename one"):
-        config.branch("a", "b", "ck")
+        config.branch(Application("a", "b"), "ck")
     config = parse("environments: [{name: dev}]\nprflow: per-env", FILE)
     with pytest.raises(UsageError, match="a part of more than 240 characters"):
-        config.branch("a" * 100, "b" * 100, "c" * 100)
+        config.branch(Application("a" * 100, "b" * 100), "c" * 100)
 
 
 @settings(deadline=None, max_examples=40)
@@ -507,20 +518,20 @@ def test_b32_names_that_make_a_bad_ref_only_together_are_refused() -> None:
 def test_b32_git_takes_every_branch_that_is_made(names: list[str]) -> None:
     config = parse("environments: [{name: dev}]\nprflow: per-env\nbranchTemplate: 'p/{env}/{group}.{app}'", FILE)
     try:
-        branch = config.branch(*names)
+        branch = config.branch(Application(*names[:2]), names[2])
     except UsageError:
         return
     subprocess.run(["git", "check-ref-format", f"refs/heads/{branch}"], check=True)
 
 
 @pytest.mark.parametrize(
-    ("more", "pair", "environment", "rivals"),
+    ("more", "pair", "environment", "others"),
     [
         ("", ("a-b", "c"), "dev", {("a", "b-c")}),
         ("", ("a", "b-c"), "dev", {("a-b", "c")}),
         ("", ("a", "b"), "dev", set()),
         ("", ("a", "b-c-d"), "dev", {("a-b", "c-d"), ("a-b-c", "d")}),
-        # `a` + `-b` is no rival of `a-` + `b`: neither is a name
+        # `a` + `-b` does not collide with `a-` + `b`: neither is a name
         ("", ("a", "b--c"), "dev", set()),
         ("branchTemplate: 'p/{group}/{app}'", ("a", "b-c"), "dev", set()),
         ("branchTemplate: 'p/{app}-{group}'", ("b-c", "a"), "dev", {("c", "a-b")}),
@@ -531,13 +542,13 @@ def test_b32_git_takes_every_branch_that_is_made(names: list[str]) -> None:
         ("prflow: per-env\nbranchTemplate: 'p/{env}/{group}-{app}'", ("a-b", "c"), "qa", {("a", "b-c")}),
     ],
 )
-def test_b32_the_rivals_of_a_branch_are_found(
-    more: str, pair: tuple[str, str], environment: str, rivals: set[tuple[str, str]]
+def test_b32_the_applications_that_share_a_branch_are_found(
+    more: str, pair: tuple[str, str], environment: str, others: set[tuple[str, str]]
 ) -> None:
     config = parse(f"environments: [{{name: dev}}, {{name: qa}}, {{name: eu-qa}}]\n{more}", FILE)
-    found = config.rivals(*pair, environment)
-    assert set(found) == rivals
-    assert len(found) == len(rivals)
+    collisions = config.collisions(Application(*pair), environment)
+    assert set(collisions) == {Application(*other) for other in others}
+    assert len(collisions) == len(others)
 
 
 @settings(deadline=None, max_examples=150)
@@ -545,14 +556,14 @@ def test_b32_the_rivals_of_a_branch_are_found(
     st.sampled_from(["{group}-{app}-{env}", "{env}-{app}-{group}", "{group}.{env}-{app}", "{env}/{group}-{app}"]),
     st.lists(st.from_regex(r"[ab](?:-?[ab]){0,3}", fullmatch=True), min_size=4, max_size=4),
 )
-def test_b32_two_pairs_share_a_branch_exactly_if_they_are_rivals(template: str, names: list[str]) -> None:
+def test_b32_two_applications_share_a_branch_exactly_if_they_collide(template: str, names: list[str]) -> None:
     config = parse(
         f"environments: [{{name: a}}, {{name: b}}, {{name: a-b}}]\nprflow: per-env\nbranchTemplate: p/{template}", FILE
     )
-    one, other = (names[0], names[1]), (names[2], names[3])
+    one, other = Application(*names[:2]), Application(*names[2:])
     for environment in ("a", "b", "a-b"):
-        shared = any(config.branch(*one, environment) == config.branch(*other, into) for into in ("a", "b", "a-b"))
-        assert (other in config.rivals(*one, environment)) is (shared and one != other)
+        shared = any(config.branch(one, environment) == config.branch(other, into) for into in ("a", "b", "a-b"))
+        assert (other in config.collisions(one, environment)) is (shared and one != other)
 
 
 # Statuses and identity
@@ -575,7 +586,7 @@ def test_status_contexts_are_one_pattern_or_several(written: str, contexts: tupl
     [
         ("flux/all", "statusContext is 'flux/all': it must contain {env}"),
         ("['*/{env}', flux]", "statusContext[1] is 'flux': it must contain {env}"),
-        ("'{app}/{env}'", "{app} is not a placeholder"),
+        ("'{name}/{env}'", "{name} is not a placeholder"),
         ("[]", "statusContext is an empty list"),
         ("['']", "statusContext[0] is empty"),
         ("[~]", "statusContext[0] is empty"),
@@ -678,5 +689,5 @@ def test_every_documented_example_is_accepted() -> None:
     examples = re.findall(r"^```yaml\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     assert len(examples) >= len(KEYS[""])
     for example in examples:
-        whole = example if "environments:" in example else ENVIRONMENTS + example
-        assert parse(whole, "docs/configuration.md").environments
+        whole = example if re.search("^environments:", example, re.MULTILINE) else ENVIRONMENTS + example
+        assert parse(whole, "docs/configuration.md").pipeline.names

@@ -4,16 +4,19 @@ import json
 
 from gitops_promotion.core import due
 from gitops_promotion.core.commits import Commit, FileChange
-from gitops_promotion.core.deployments import Point, same, stay, timeline
+from gitops_promotion.core.deployments import TagAt, deployment, same_tag, timeline
 from gitops_promotion.core.forge import PullRequest, PullRequestState
+from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.layout import MarkerName
 from gitops_promotion.core.model import Request
+from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
 
 T, OLD = Tag("2"), Tag("1")
 HEX = "sha256:" + "a" * 64
 
 
-def entry(sha: str, message: str = "work", *, parents: tuple[str, ...] = ("p",), complete: bool = True) -> Commit:
+def commit(sha: str, message: str = "work", *, parents: tuple[str, ...] = ("p",), complete: bool = True) -> Commit:
     return Commit(
         sha=sha,
         parents=parents,
@@ -50,35 +53,37 @@ def pull(
     )
 
 
-def why(points: list[Point], pulls: list[PullRequest]) -> str | None:
-    return due.provenance(stay(points, T), pulls, group="g", app="a", environment="dev")
+def why(points: list[TagAt], pulls: list[PullRequest]) -> str | None:
+    return due.provenance_problem(deployment(points, T), pulls, application=Application("g", "a"), environment="dev")
 
 
 def test_the_merge_commit_of_our_pull_request_is_the_evidence() -> None:
-    points = [Point(entry=entry("c2"), tag=T), Point(entry=entry("c1"), tag=OLD)]
+    points = [TagAt(commit=commit("c2"), tag=T), TagAt(commit=commit("c1"), tag=OLD)]
     assert why(points, [pull(merge_sha="c2")]) is None
-    assert "no promotion of ours" in str(why(points, [pull(merge_sha="c0")]))
-    assert "no promotion of ours" in str(why(points, [pull(state="open")]))
+    assert "not a promotion by this tool" in str(why(points, [pull(merge_sha="c0")]))
+    assert "not a promotion by this tool" in str(why(points, [pull(state="open")]))
 
 
 def test_a_rebase_merge_of_several_commits_counts_by_the_trailers_of_the_one_that_brought_the_tag() -> None:
     message = "Promote g/a version 2 to environment dev\n\nPromotion: g/a\nEnvironment: dev\nTag: 2"
-    brought = [Point(entry=entry("c2", message), tag=T), Point(entry=entry("c1"), tag=OLD)]
-    later = [Point(entry=entry("c3"), tag=T), *brought]
+    brought = [TagAt(commit=commit("c2", message), tag=T), TagAt(commit=commit("c1"), tag=OLD)]
+    later = [TagAt(commit=commit("c3"), tag=T), *brought]
     assert why(later, [pull(merge_sha="c3")]) is None
     assert why(later, [pull(merge_sha="c9")]) is not None
-    feature = [Point(entry=entry("c2", message + "\nFeature: x"), tag=T), Point(entry=entry("c1"), tag=OLD)]
+    feature = [TagAt(commit=commit("c2", message + "\nFeature: x"), tag=T), TagAt(commit=commit("c1"), tag=OLD)]
     assert "a feature" in str(why(feature, []))
 
 
 def test_a_persons_return_to_a_promoted_tag_is_their_own_edit() -> None:
-    points = [Point(entry=entry(s), tag=t) for s, t in (("c4", T), ("c3", OLD), ("c2", T), ("c1", OLD))]
+    points = [TagAt(commit=commit(s), tag=t) for s, t in (("c4", T), ("c3", OLD), ("c2", T), ("c1", OLD))]
     assert "c4" in str(why(points, [pull(merge_sha="c2")]))
 
 
 def test_history_that_does_not_reach_the_arrival_says_so() -> None:
-    assert "does not reach" in str(why([Point(entry=entry("c2", complete=False), tag=T)], [pull(merge_sha="c2")]))
-    root = [Point(entry=entry("c2", parents=()), tag=T)]
+    assert "older than the fetched history" in str(
+        why([TagAt(commit=commit("c2", complete=False), tag=T)], [pull(merge_sha="c2")])
+    )
+    root = [TagAt(commit=commit("c2", parents=()), tag=T)]
     assert why(root, [pull(merge_sha="c2")]) is None
 
 
@@ -91,17 +96,17 @@ def test_late_is_only_what_the_forge_may_still_show_as_merged() -> None:
 
 
 def test_a_tag_the_target_had_since_and_left_is_found() -> None:
-    source = [Point(entry=entry(s), tag=t) for s, t in (("c4", T), ("c3", T), ("c2", T), ("c1", OLD))]
-    rolled_back = [Point(entry=entry(s), tag=t) for s, t in (("c4", OLD), ("c3", T), ("c2", OLD), ("c1", OLD))]
-    long_ago = [Point(entry=entry(s), tag=t) for s, t in (("c4", OLD), ("c3", OLD), ("c2", OLD), ("c1", T))]
-    assert due.been_there(source, rolled_back, T) == "c3"
-    assert due.been_there(source, long_ago, T) == ""
-    assert due.been_there(source, [], T) == ""
-    assert due.been_there(source, source, T) == "", "it still has it: nothing was rolled back"
+    source = [TagAt(commit=commit(s), tag=t) for s, t in (("c4", T), ("c3", T), ("c2", T), ("c1", OLD))]
+    rolled_back = [TagAt(commit=commit(s), tag=t) for s, t in (("c4", OLD), ("c3", T), ("c2", OLD), ("c1", OLD))]
+    long_ago = [TagAt(commit=commit(s), tag=t) for s, t in (("c4", OLD), ("c3", OLD), ("c2", OLD), ("c1", T))]
+    assert due.had_and_left(source, rolled_back, T) == "c3"
+    assert due.had_and_left(source, long_ago, T) == ""
+    assert due.had_and_left(source, [], T) == ""
+    assert due.had_and_left(source, source, T) == "", "it still has it: nothing was rolled back"
 
 
 def test_a_no_sticks_to_this_environment_and_tag_until_a_newer_pull_request() -> None:
-    request = Request(kind="promote", group="g", app="a", tag=T, environment="dev")
+    request = Request(kind=PROMOTION, application=Application("g", "a"), tag=T, environment="dev")
     closed = pull(5, "closed")
     assert due.declined(request, [closed]) == closed
     assert due.declined(request, [pull(6, "open"), closed]) is None
@@ -111,9 +116,9 @@ def test_a_no_sticks_to_this_environment_and_tag_until_a_newer_pull_request() ->
 
 
 def test_a_digest_only_one_side_has_does_not_make_two_versions() -> None:
-    assert same(Tag("2"), Tag("2", HEX))
-    assert not same(Tag("2", HEX), Tag("2", "sha256:" + "b" * 64))
-    assert not same(None, None)
+    assert same_tag(Tag("2"), Tag("2", HEX))
+    assert not same_tag(Tag("2", HEX), Tag("2", "sha256:" + "b" * 64))
+    assert not same_tag(None, None)
 
 
 def test_a_timeline_follows_files_that_come_go_and_move() -> None:
@@ -133,5 +138,11 @@ def test_a_timeline_follows_files_that_come_go_and_move() -> None:
         changed("c2", ("g/devs/a.yaml", "two", "one")),
         changed("c1", ("g/dev/a.yaml", None, "one")),
     ]
-    points = timeline(entries, {"g/dev/b.yaml": blobs["two"]}, blobs, folder="g/dev", group="g", app="a")
+    points = timeline(
+        entries,
+        {"g/dev/b.yaml": blobs["two"]},
+        blobs,
+        holds=lambda path: path.startswith("g/dev/"),
+        marker=MarkerName("g", "a"),
+    )
     assert [point.tag and point.tag.name for point in points] == ["two", "two", "one", "one", "one"]

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from gitops_promotion.core.commits import read_trailers
-from gitops_promotion.core.config import duration
+from gitops_promotion.core.config.values import duration
 from gitops_promotion.core.diff import unified
 from gitops_promotion.core.feature.names import clean
+from gitops_promotion.core.kinds import FEATURE, PROMOTION
 from gitops_promotion.core.model import Outcome, Plan, Report, Request, Result
-from gitops_promotion.core.names import check_name, is_name
+from gitops_promotion.core.names import Application, check_name, is_name
 from gitops_promotion.core.pull_request_text import (
     BODY_LIMIT,
     TITLE_LIMIT,
@@ -33,7 +34,7 @@ from gitops_promotion.errors import (
 )
 
 HEX = "sha256:" + "0123456789abcdef" * 4
-REQUEST = Request(kind="promote", group="webshop", app="webui", tag=Tag("1.4.2"), environment="qa")
+REQUEST = Request(kind=PROMOTION, application=Application("webshop", "webui"), tag=Tag("1.4.2"), environment="qa")
 
 
 @pytest.mark.parametrize("name", ["a", "a-b", "A.b_c-1", "flux-system", "agora-tsl.tsl-x", "x" * 100])
@@ -113,7 +114,7 @@ def test_the_body_stays_within_the_smallest_limit_and_keeps_its_metadata() -> No
 
 
 def test_many_notes_leave_room_for_files_and_say_how_many_they_are() -> None:
-    request = Request(kind="feature", group="g", app="a", tag=Tag("1"), environment="dev", feature="f")
+    request = Request(kind=FEATURE, application=Application("g", "a"), tag=Tag("1"), environment="dev", feature="f")
     text = body(request, base_sha="0" * 40, previous_tag="", files=["x.yaml"], notes=["- " + "n" * 100] * 100)
     assert len(text) <= BODY_LIMIT
     assert "and 77 more" in text
@@ -121,17 +122,18 @@ def test_many_notes_leave_room_for_files_and_say_how_many_they_are() -> None:
 
 
 def test_a_long_title_is_cut_and_a_features_title_names_the_feature() -> None:
-    long = Request(kind="promote", group="g" * 100, app="a" * 100, tag=Tag("t" * 128), environment="e" * 60)
+    long = Request(
+        kind=PROMOTION, application=Application("g" * 100, "a" * 100), tag=Tag("t" * 128), environment="e" * 60
+    )
     assert len(title(long)) == TITLE_LIMIT
-    feature = Request(kind="feature", group="g", app="a", tag=Tag("1"), environment="dev", feature="login")
+    feature = Request(kind=FEATURE, application=Application("g", "a"), tag=Tag("1"), environment="dev", feature="login")
     assert "login" in title(feature)
 
 
 def test_trailers_are_read_back_from_the_message() -> None:
     request = Request(
-        kind="promote",
-        group="webshop",
-        app="webui",
+        kind=PROMOTION,
+        application=Application("webshop", "webui"),
         tag=Tag("1.4.2", HEX),
         environment="qa",
         built_at=datetime(2026, 1, 2, tzinfo=UTC),
@@ -169,7 +171,7 @@ def test_the_exit_code_of_several_outcomes_is_that_of_the_most_urgent(
     assert Report(outcomes=tuple(outcomes)).exit_code == code
 
 
-REQUEST = Request(kind="promote", group="webshop", app="webui", environment="qa", tag=Tag("1.4.2"))
+REQUEST = Request(kind=PROMOTION, application=Application("webshop", "webui"), environment="qa", tag=Tag("1.4.2"))
 
 
 def test_an_outcome_has_the_names_of_its_request() -> None:

@@ -5,24 +5,30 @@ from dataclasses import replace
 
 import pytest
 
-from gitops_promotion.core import plan
+from gitops_promotion.core import branches, plan
 from gitops_promotion.core.commits import Commit, FileChange
-from gitops_promotion.core.config import Config, Environment
+from gitops_promotion.core.config import Config
+from gitops_promotion.core.environments import Environment, Pipeline
+from gitops_promotion.core.kinds import FEATURE, PROMOTION, REMOVAL
+from gitops_promotion.core.layout import Layout
 from gitops_promotion.core.model import Plan, Request
+from gitops_promotion.core.names import NO_APPLICATION, Application
 from gitops_promotion.core.pull_request_text import commit_message
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import UsageError
 
-CONFIG = Config(environments=(Environment(name="dev", auto=True), Environment(name="prod")))
+ENVIRONMENTS = (Environment(name="dev", auto=True), Environment(name="prod"))
+CONFIG = Config(pipeline=Pipeline(environments=ENVIRONMENTS), layout=Layout(environments=ENVIRONMENTS))
 PATH = "webshop/dev/webui-pr-7/deployment.yaml"
 EDITS = {PATH: b"kind: Deployment\n", "webshop/dev/old.yaml": None}
-REQUEST = Request(kind="feature", group="webshop", app="webui", tag=Tag("pr-7"), environment="dev", feature="pr-7")
+REQUEST = Request(
+    kind=FEATURE, application=Application("webshop", "webui"), tag=Tag("pr-7"), environment="dev", feature="pr-7"
+)
 
 
 def make(edits: Mapping[str, bytes | None] = EDITS, request: Request = REQUEST) -> Plan:
-    message = commit_message(request, seal=plan.seal(edits))
-    branch = CONFIG.feature_branch("webshop", "webui", request.feature)
-    return plan.of_edits(request, CONFIG, edits, base="main", base_sha="0" * 40, branch=branch, message=message)
+    message = commit_message(request, edits_digest=branches.edits_digest(edits))
+    return plan.of_edits(request, CONFIG, edits, base="main", base_sha="0" * 40, message=message)
 
 
 def committed(made: Plan, contents: Mapping[str, bytes | None] = EDITS) -> tuple[Commit, dict[str, bytes]]:
@@ -43,16 +49,18 @@ def committed(made: Plan, contents: Mapping[str, bytes | None] = EDITS) -> tuple
     return entry, blobs | {"old": b"old\n"}
 
 
-def read(entry: Commit, blobs: Mapping[str, bytes], *, feature: str = "pr-7", app: str = "webui") -> plan.Proposal:
+def read(entry: Commit, blobs: Mapping[str, bytes], *, feature: str = "pr-7", app: str = "webui") -> branches.Proposal:
     head = {change.path: blobs[change.new] for change in entry.changes if change.new}
-    return plan.read_proposal([entry], blobs, head, config=CONFIG, group="webshop", app=app, feature=feature)
+    return branches.read_proposal(
+        [entry], blobs, head, config=CONFIG, application=Application("webshop", app), feature=feature
+    )
 
 
 def test_a_commit_of_edits_is_ours_as_long_as_it_holds_them() -> None:
     made = make()
     proposal = read(*committed(made))
-    assert (proposal.foreign, proposal.rival, proposal.environments) == ((), "", ("dev",))
-    assert plan.same_edits(made, proposal, {PATH: b"kind: Deployment\n"})
+    assert (proposal.foreign, proposal.other_owner, proposal.environments) == ((), "", ("dev",))
+    assert branches.same_edits(made, proposal, {PATH: b"kind: Deployment\n"}, CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +80,10 @@ def test_an_amended_commit_is_its_authors(contents: Mapping[str, bytes | None]) 
 
 def test_edits_that_are_no_longer_wanted_are_not_kept() -> None:
     old, new = make(), make({**EDITS, PATH: b"kind: StatefulSet\n"})
-    assert not plan.same_edits(new, read(*committed(old)), {PATH: b"kind: Deployment\n"})
-    assert not plan.same_edits(old, read(*committed(old)), {PATH: b"kind: Deployment\n", "webshop/dev/old.yaml": b""})
+    assert not branches.same_edits(new, read(*committed(old)), {PATH: b"kind: Deployment\n"}, CONFIG)
+    assert not branches.same_edits(
+        old, read(*committed(old)), {PATH: b"kind: Deployment\n", "webshop/dev/old.yaml": b""}, CONFIG
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,22 +95,22 @@ def test_edits_that_are_no_longer_wanted_are_not_kept() -> None:
     ],
 )
 def test_b32_another_feature_of_the_same_branch_name_is_named(feature: str, app: str, rival: str) -> None:
-    assert read(*committed(make()), feature=feature, app=app).rival == rival
+    assert read(*committed(make()), feature=feature, app=app).other_owner == rival
 
 
 def test_a_promotion_on_a_features_branch_is_a_rival_too() -> None:
-    promoted = replace(make(), message=commit_message(replace(REQUEST, kind="promote", feature="")))
-    assert read(*committed(promoted)).rival == "webshop/webui"
+    promoted = replace(make(), message=commit_message(replace(REQUEST, kind=PROMOTION, feature="")))
+    assert read(*committed(promoted)).other_owner == "webshop/webui"
 
 
 @pytest.mark.parametrize("feature", ["", "../x", "a b", "-a"])
 def test_a_feature_that_is_no_name_makes_no_branch(feature: str) -> None:
     with pytest.raises(UsageError, match="not a valid name"):
-        CONFIG.feature_branch("webshop", "webui", feature)
+        CONFIG.feature_branch(Application("webshop", "webui"), feature)
 
 
 def test_a_removal_says_what_it_removes() -> None:
-    one = make(request=replace(REQUEST, kind="remove", tag=Tag("")))
+    one = make(request=replace(REQUEST, kind=REMOVAL, tag=Tag("")))
     assert one.title == "Remove feature pr-7 of webshop/webui from environment dev"
-    stale = commit_message(Request(kind="remove", group="", app="", environment="dev"), seal="f" * 32)
+    stale = commit_message(Request(kind=REMOVAL, application=NO_APPLICATION, environment="dev"), edits_digest="f" * 32)
     assert stale == f"Remove stale features from environment dev\n\nEnvironment: dev\nEdits: {'f' * 32}\n"

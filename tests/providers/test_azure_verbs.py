@@ -91,7 +91,7 @@ def job(
     checkout.git("remote", "set-url", "origin", azdo_forge.hosted.url)
     monkeypatch.setenv("SYSTEM_COLLECTIONURI", f"{azdo_forge.server.collection}/")
     monkeypatch.setenv("SYSTEM_ACCESSTOKEN", azdo_forge.server.token)
-    monkeypatch.setattr("gitops_promotion.workflow.session.time.sleep", azdo_forge.slept.append)
+    monkeypatch.setattr("gitops_promotion.workflow.run.time.sleep", azdo_forge.slept.append)
     return Job(forge=azdo_forge, checkout=checkout, capsys=capsys)
 
 

@@ -73,7 +73,7 @@ def actions(
     monkeypatch.setenv("GITHUB_SERVER_URL", github_forge.server.url)
     monkeypatch.setenv("GITHUB_API_URL", github_forge.server.api_url)
     monkeypatch.setenv("GITHUB_TOKEN", github_forge.server.token)
-    monkeypatch.setattr("gitops_promotion.workflow.session.time.sleep", github_forge.slept.append)
+    monkeypatch.setattr("gitops_promotion.workflow.run.time.sleep", github_forge.slept.append)
     return Actions(forge=github_forge, checkout=checkout, capsys=capsys)
 
 
@@ -277,7 +277,7 @@ class TestToken:
         monkeypatch.setenv("GITHUB_APP_ID", str(app.id))
         monkeypatch.setenv("GITHUB_APP_PRIVATE_KEY", str(key))
         monkeypatch.setenv("GITHUB_TOKEN", "not-this-one")
-        monkeypatch.setattr("gitops_promotion.workflow.session._now", lambda: gated.forge.server.clock.now)
+        monkeypatch.setattr("gitops_promotion.workflow.run._now", lambda: gated.forge.server.clock.now)
         assert gated.new("1.4.2")["result"] == "opened"
         pull = gated.forge.hosted.pull(1)
         assert (pull.author, pull.auto_merge and pull.auto_merge.by) == ("promoter-app[bot]", "promoter-app[bot]")
@@ -294,7 +294,7 @@ class TestToken:
         monkeypatch.setenv("GITHUB_ACTIONS", "true")
         monkeypatch.setenv("GITHUB_APP_ID", str(app.id))
         monkeypatch.setenv("GITHUB_APP_PRIVATE_KEY", app.private_key.replace("\n", "\\n"))
-        monkeypatch.setattr("gitops_promotion.workflow.session._now", lambda: gated.forge.server.clock.now)
+        monkeypatch.setattr("gitops_promotion.workflow.run._now", lambda: gated.forge.server.clock.now)
         gated.new("1.4.2")
         [made] = [
             secret for secret, token in gated.forge.server.world.tokens.items() if token.login == "promoter-app[bot]"

@@ -46,7 +46,7 @@ def story(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     """The webshop at 1.0.0 everywhere, one cluster an environment, and our check a required one."""
     told = Story(stage=stage, folder=tmp_path, patch=monkeypatch, capsys=capsys)
     clock = SimpleNamespace(sleep=told.sleep, monotonic=lambda: told.now)
-    monkeypatch.setattr("gitops_promotion.workflow.session.time", clock)
+    monkeypatch.setattr("gitops_promotion.workflow.run.time", clock)
     for number, environment in enumerate(("dev", "qa", "prod")):
         told.cluster(environment, f"0c9c2e4{number}")
     return told

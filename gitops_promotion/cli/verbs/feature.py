@@ -22,5 +22,5 @@ def command(terminal: Terminal, group: str, app: str, tag: str, name: str, **whe
     """Show an unmerged change in the first environment, in a copy of the application; it is never promoted."""
     from gitops_promotion.commands.feature import feature
 
-    with run.session(terminal, **where) as session:
-        return feature(session, group=group, app=app, tag=tag, name=name, find_kustomize=run.kustomize_finder())
+    with run.open_run_at(terminal, **where) as verb_run:
+        return feature(verb_run, group=group, app=app, tag=tag, name=name, find_kustomize=run.kustomize_finder())

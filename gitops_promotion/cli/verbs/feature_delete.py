@@ -21,5 +21,5 @@ def command(terminal: Terminal, group: str, app: str, name: str, **where: Any) -
     """Remove a feature's copy; if its pull request is not merged, close that."""
     from gitops_promotion.commands.feature_delete import feature_delete
 
-    with run.session(terminal, **where) as session:
-        return feature_delete(session, group=group, app=app, name=name, find_kustomize=run.kustomize_finder())
+    with run.open_run_at(terminal, **where) as verb_run:
+        return feature_delete(verb_run, group=group, app=app, name=name, find_kustomize=run.kustomize_finder())

@@ -29,5 +29,5 @@ def command(terminal: Terminal, max_age: float | None, **where: Any) -> "list[Ou
     from gitops_promotion.commands.feature_stale import DEFAULT_MAX_AGE, feature_stale
 
     age = DEFAULT_MAX_AGE if max_age is None else max_age
-    with run.session(terminal, **where) as session:
-        return feature_stale(session, max_age=age, now=datetime.now(UTC), find_kustomize=run.kustomize_finder())
+    with run.open_run_at(terminal, **where) as verb_run:
+        return feature_stale(verb_run, max_age=age, now=datetime.now(UTC), find_kustomize=run.kustomize_finder())

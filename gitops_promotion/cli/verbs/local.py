@@ -28,8 +28,8 @@ def list_(terminal: Terminal, everything: bool, **where: Any) -> "PullRequests":
     """List the open pull requests."""
     from gitops_promotion.commands.local import list_pull_requests
 
-    with run.session(terminal, **where) as session:
-        return list_pull_requests(session, everything=everything)
+    with run.open_run_at(terminal, **where) as verb_run:
+        return list_pull_requests(verb_run, everything=everything)
 
 
 @command.command("show")
@@ -40,8 +40,8 @@ def show_(terminal: Terminal, number: int, **where: Any) -> "Details":
     """Show a pull request in full: its changes, statuses and reviews."""
     from gitops_promotion.commands.local import show
 
-    with run.session(terminal, **where) as session:
-        return show(session, number)
+    with run.open_run_at(terminal, **where) as verb_run:
+        return show(verb_run, number)
 
 
 @command.command("merge")
@@ -52,8 +52,8 @@ def merge_(terminal: Terminal, number: int, **where: Any) -> "list[Outcome]":
     """Merge a pull request; this approves a promotion that waits for a person."""
     from gitops_promotion.commands.local import merge
 
-    with run.session(terminal, **where) as session:
-        return [merge(session, number)]
+    with run.open_run_at(terminal, **where) as verb_run:
+        return [merge(verb_run, number)]
 
 
 @command.command("close")
@@ -64,8 +64,8 @@ def close_(terminal: Terminal, number: int, **where: Any) -> "list[Outcome]":
     """Close a pull request without merging; this declines its promotion for good."""
     from gitops_promotion.commands.local import close
 
-    with run.session(terminal, **where) as session:
-        return [close(session, number)]
+    with run.open_run_at(terminal, **where) as verb_run:
+        return [close(verb_run, number)]
 
 
 @command.command("review")
@@ -80,8 +80,8 @@ def review_(
     """Review a pull request at its current head."""
     from gitops_promotion.commands.local import review
 
-    with run.session(terminal, **where) as session:
-        return [review(session, number, verdict=verdict, comment=comment)]
+    with run.open_run_at(terminal, **where) as verb_run:
+        return [review(verb_run, number, verdict=verdict, comment=comment)]
 
 
 @command.command("set-status")
@@ -97,5 +97,5 @@ def set_status_(
     """Report a status on COMMIT (an id or a branch) as Flux does, with a CONTEXT such as kustomization/webshop-dev."""
     from gitops_promotion.commands.local import set_status
 
-    with run.session(terminal, **where) as session:
-        return [set_status(session, commit, context=context, state=state, description=description)]
+    with run.open_run_at(terminal, **where) as verb_run:
+        return [set_status(verb_run, commit, context=context, state=state, description=description)]

@@ -42,8 +42,8 @@ def command(
     from gitops_promotion.commands.new import new
 
     names = _or_of_the_event(group=group, app=app, tag=tag)
-    with run.session(terminal, **where) as session:
-        return new(session, built_at=built_at, **names)
+    with run.open_run_at(terminal, **where) as verb_run:
+        return new(verb_run, built_at=built_at, **names)
 
 
 def _or_of_the_event(**values: str) -> dict[str, str]:

@@ -30,9 +30,9 @@ def command(
     """Propose tags that arrived in one environment for the next."""
     from gitops_promotion.commands.promote import promote
 
-    with run.session(terminal, **where) as session:
+    with run.open_run_at(terminal, **where) as verb_run:
         return promote(
-            session,
+            verb_run,
             find_kustomize=run.kustomize_finder(),
             everything=everything,
             group=group,

@@ -45,16 +45,16 @@ def command(
     terminal: Terminal, pr: int | None, timeout: float | None, interval: float | None, publish: bool, **where: Any
 ) -> "list[Outcome]":
     """Hold a pull request until the environment before is healthy."""
-    from gitops_promotion.commands.status import publish as publish_verdicts
+    from gitops_promotion.commands.publish import publish as publish_verdicts
     from gitops_promotion.commands.status import status
 
     if publish and timeout is not None:
         raise UsageError("--publish checks once and does not wait: leave out --timeout")
-    with run.session(terminal, **where) as session:
+    with run.open_run_at(terminal, **where) as verb_run:
         if publish:
-            return publish_verdicts(session, pr=pr)
+            return publish_verdicts(verb_run, pr=pr)
         return status(
-            session,
+            verb_run,
             pr=pr,
             timeout=timeout,
             interval=_INTERVAL if interval is None else interval,

@@ -1,19 +1,33 @@
-"""Turn the text of `gitops-promotion.yaml` into a `Config`, which turns names into paths and branches.
+"""Read `gitops-promotion.yaml` as a `Config`, which turns names into branches and into places of the tree.
 
-The keys are those of DESIGN 5 and `docs/configuration.md`. The YAML is read as a graph of nodes, not as Python objects,
-so that every complaint has its line and no value is guessed at (B39).
+The keys are those of `docs/configuration.md`. The YAML is read as a graph of nodes, not as Python objects, so that
+every complaint has its line and no value is guessed (B39).
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
-from gitops_promotion.core import layout
+from gitops_promotion.core import branch_names, status_contexts
+from gitops_promotion.core.branch_names import BRANCHES, Flow
+from gitops_promotion.core.config import environments as section
 from gitops_promotion.core.config.document import Document, Entry, is_empty, line_of
-from gitops_promotion.core.layout import BRANCHES, PATH, Flow
-from gitops_promotion.core.names import check_name, is_name
-from gitops_promotion.core.untrusted import quoted
+from gitops_promotion.core.config.values import (
+    duration,
+    identity_problem,
+    is_label_key,
+    label_problem,
+    login_problem,
+    name_problem,
+    slug_problem,
+)
+from gitops_promotion.core.environments import Environment, Pipeline
+from gitops_promotion.core.gates import Gate
+from gitops_promotion.core.gates.health import Health
+from gitops_promotion.core.layout import MARKER, PATH, Layout, marker_problem, path_problem
+from gitops_promotion.core.names import Application, check_name, is_name
 from gitops_promotion.errors import UsageError
 
 MergeMethod = Literal["merge", "squash", "rebase", ""]
@@ -27,6 +41,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "provider",
         "branchTemplate",
         "pathTemplate",
+        "markerTemplate",
         "statusContext",
         "statusAuthors",
         "checkRunApps",
@@ -34,9 +49,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "mergeMethod",
         "commitAuthor",
     ),
-    "environments[]": ("name", "auto"),
+    "environments[]": section.KEYS,
     "groups.<group>": ("applications",),
-    "groups.<group>.applications.<application>": ("featureOverwrite", "featureLabelSelector"),
+    "groups.<group>.applications.<application>": ("featureOverwrite", "featureLabelSelector", "environments"),
     "commitAuthor": ("name", "email"),
 }
 """Every key with a meaning, by the mapping it stands in; all others but `x-...` are errors."""
@@ -44,139 +59,104 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 DEFAULT_TIMEOUT = 300.0
 """Seconds `status` waits: the predecessor's five minutes."""
 
-_CONTEXTS = ("*/{group}-{env}", "*/{group}-{env}/*")
-_SECONDS = (86400.0, 3600.0, 60.0, 1.0, 0.001)
-_DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}(?:\.[0-9]{{1,3}})?){unit})?" for unit in ("d", "h", "m", "s", "ms")))
-_LONGEST = 366 * 86400.0
-_LABEL = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)")
-_SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,98}[A-Za-z0-9])?")
-_LABEL_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
-    """One stage; `auto`: pull requests into it merge without a person once their checks pass."""
-
-    name: str
-    auto: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """What `feature` needs to know of an application."""
+class ApplicationSettings:
+    """The settings of one application: its features, and the environments it passes through (empty: all)."""
 
     feature_overwrite: bool = False
     feature_label_selector: Mapping[str, str] = field(default_factory=dict)
+    environments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The checked configuration; `environments` in promotion order, never empty; `status_timeout` in seconds.
+    """The checked configuration; `status_timeout` in seconds.
 
-    `provider` and `merge_method` are "" and `commit_author` (name, e-mail) is None where the file does not say; so are
-    the `status_authors` (logins) that alone may speak for an environment, and none are the apps whose check runs may.
+    `provider` and `merge_method` are "" and `commit_author` (name, e-mail) is None where the file does not say. Without
+    `status_authors` (logins) the statuses of everybody count; check runs count of the apps in `check_run_apps` alone.
     """
 
-    environments: tuple[Environment, ...]
+    pipeline: Pipeline
+    layout: Layout
     prflow: Flow = "per-app"
     status_timeout: float = DEFAULT_TIMEOUT
-    groups: Mapping[str, Mapping[str, Application]] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, ApplicationSettings]] = field(default_factory=dict)
     provider: str = ""
     branch_template: str = BRANCHES["per-app"]
-    path_template: str = PATH
-    status_contexts: tuple[str, ...] = _CONTEXTS
+    status_contexts: tuple[str, ...] = status_contexts.DEFAULT
     status_authors: tuple[str, ...] = ()
     check_run_apps: tuple[str, ...] = ()
     fail_fast: bool = False
     merge_method: MergeMethod = ""
     commit_author: tuple[str, str] | None = None
 
-    @property
-    def first(self) -> Environment:
-        """The environment `new` goes to."""
-        return self.environments[0]
-
     def environment(self, name: str) -> Environment:
         """Return the environment of that name. Raises UsageError that lists the names."""
-        return self.environments[self._index(name)]
+        return self.pipeline.environment(name)
 
-    def previous_environment(self, name: str) -> Environment | None:
-        """Return the one promoted from into `name`, None for the first. Raises UsageError for an unknown name."""
-        return next(iter(self.environments[: self._index(name)][-1:]), None)
+    def way(self, application: Application) -> Pipeline:
+        """Return the environments that an application passes through."""
+        settings = self.groups.get(application.group, {}).get(application.name)
+        return _way(self.pipeline, settings.environments) if settings and settings.environments else self.pipeline
 
-    def _index(self, name: str) -> int:
-        names = [environment.name for environment in self.environments]
-        if name not in names:
-            raise UsageError(f"environment {name!r} is not in the configuration: use one of {', '.join(names)}")
-        return names.index(name)
+    def contexts(self, application: Application, environment: str) -> tuple[str, ...]:
+        """Return the patterns of the statuses that speak for an application's environment."""
+        templates = self.environment(environment).status_contexts or self.status_contexts
+        return status_contexts.fill(templates, application, environment)
 
-    def path(self, group: str, environment: str) -> str:
-        """Return the folder of a group in an environment, relative, without a final slash. Raises UsageError.
+    def gates(self, environment: str) -> tuple[Gate, ...]:
+        """Return the gates of an environment. Raises UsageError."""
+        if not self.pipeline.sources(environment):
+            return ()
+        templates = {known.name: known.status_contexts or self.status_contexts for known in self.pipeline.environments}
+        return (Health(contexts=templates, authors=self.status_authors, fail_fast=self.fail_fast),)
 
-        The one place where names become paths (DESIGN 10).
-        """
-        return layout.fill(
-            self.path_template, group=check_name("group", group), env=check_name("environment", environment)
-        )
-
-    def environment_of(self, path: str, group: str) -> str | None:
-        """Return the environment in whose folder for `group` the file lies, None for a file elsewhere."""
-        # For one group the template gives each environment a folder of its own, all equally deep: at most one fits.
-        for environment in self.environments:
-            if path.startswith(self.path(group, environment.name) + "/"):
-                return environment.name
-        return None
-
-    def branch(self, group: str, app: str, environment: str) -> str:
+    def branch(self, application: Application, environment: str) -> str:
         """Return the promotion branch, without `refs/heads/`. Raises UsageError.
 
-        The one place where names become refs (DESIGN 10). Different names may share one: see `rivals`.
+        The one place where names become refs. Several applications may share a branch: see `collisions`.
         """
-        name = layout.fill(
+        name = branch_names.fill(
             self.branch_template,
-            group=check_name("group", group),
-            app=check_name("application", app),
+            group=check_name("group", application.group),
+            app=check_name("application", application.name),
             env=check_name("environment", environment),
         )
-        if fault := layout.ref_fault(name):
-            raise UsageError(f"{group}/{app} in {environment} makes the branch {name!r}, which {fault}: rename one")
+        if problem := branch_names.branch_problem(name):
+            raise UsageError(f"{application} in {environment} makes the branch {name!r}, which {problem}: rename one")
         return name
 
-    def feature_branch(self, group: str, app: str, feature: str) -> str:
-        """Return a feature's branch, without `refs/heads/`; different names may share one. Raises UsageError."""
-        names = (check_name("group", group), check_name("application", app), check_name("feature", feature))
+    def feature_branch(self, application: Application, feature: str) -> str:
+        """Return a feature's branch, without `refs/heads/`; several features may share one. Raises UsageError."""
+        names = (
+            check_name("group", application.group),
+            check_name("application", application.name),
+            check_name("feature", feature),
+        )
         name = f"feature/{'-'.join(names)}"
-        if fault := layout.ref_fault(name):
-            raise UsageError(f"feature {feature} of {group}/{app} makes the branch {name!r}, which {fault}: rename one")
+        if problem := branch_names.branch_problem(name):
+            raise UsageError(
+                f"feature {feature} of {application} makes the branch {name!r}, which {problem}: rename one"
+            )
         return name
 
-    def rivals(self, group: str, app: str, environment: str) -> list[tuple[str, str]]:
-        """Return every other (group, application) whose branch, into any environment, would be this one's (B32)."""
-        branch = self.branch(group, app, environment)
-        fitting = layout.rivals(self.branch_template, branch, [known.name for known in self.environments])
-        return [pair for pair in fitting if pair != (group, app) and all(map(is_name, pair))]
+    def collisions(self, application: Application, environment: str) -> list[Application]:
+        """Return every other application whose branch, into any environment, would be this one's (B32)."""
+        branch = self.branch(application, environment)
+        pairs = branch_names.collisions(self.branch_template, branch, self.pipeline.names)
+        others = (Application(*pair) for pair in pairs if all(map(is_name, pair)))
+        return [other for other in others if other != application]
 
     @property
     def branch_prefix(self) -> str:
-        """What all promotion branches begin with, up to and with a slash: `promote/`."""
-        return layout.prefix(self.branch_template)
+        """The beginning of all promotion branches, up to and with a slash: `promote/`."""
+        return branch_names.prefix(self.branch_template)
 
 
-def duration(text: str) -> float:
-    """Read `30s`, `5m`, `1h30m`, `7d`, `250ms` or `0` as seconds. Raises UsageError.
-
-    A bare number is refused: the configuration's `5` means minutes, a flag's might mean seconds (B19).
-    """
-    if text == "0":
-        return 0.0
-    match = _DURATION.fullmatch(text)
-    if not text or not match:
-        unit = f"{quoted(text)} has no unit" if re.fullmatch(r"[0-9]+", text) else f"{quoted(text)} is not a duration"
-        raise UsageError(f"{unit}: write it as 30s, 5m, 1h30m or 7d")
-    seconds = sum(float(number or 0) * unit for number, unit in zip(match.groups(), _SECONDS, strict=True))
-    if seconds > _LONGEST:
-        raise UsageError(f"{quoted(text)} is too long: use at most 366d")
-    return seconds
+@lru_cache(maxsize=1024)
+def _way(pipeline: Pipeline, names: tuple[str, ...]) -> Pipeline:
+    return pipeline.way(names)
 
 
 def parse(source: bytes | str, file: str) -> Config:
@@ -187,94 +167,99 @@ def parse(source: bytes | str, file: str) -> Config:
     document = Document.parse(source, file)
     root = Entry(line_of(document.root), document.root)
     top = document.mapping(root, "the file", KEYS[""])
-    written = document.checked(top.get("prflow"), "prflow", _flow_fault, "per-app")
-    flow: Flow = "per-env" if written == "per-env" else "per-app"
+    flow_text = document.checked(top.get("prflow"), "prflow", _flow_problem, "per-app")
+    flow: Flow = "per-env" if flow_text == "per-env" else "per-app"
+    environments = section.read_environments(document, top.get("environments"), root.line)
+    if environments and flow == "per-app":
+        section.check_fan_out(document, top["environments"], environments)
+    marker = document.checked(top.get("markerTemplate"), "markerTemplate", marker_problem, MARKER)
     config = Config(
-        environments=_environments(document, top.get("environments"), root.line),
+        pipeline=Pipeline(environments=environments),
+        layout=Layout(
+            environments=environments,
+            path=document.checked(
+                top.get("pathTemplate"), "pathTemplate", lambda text: _path_template_problem(text, marker), PATH
+            ),
+            marker=marker,
+        ),
         prflow=flow,
         status_timeout=_timeout(document, top.get("status_timeout_minutes")),
-        groups=_groups(document, top.get("groups")),
-        provider=document.checked(top.get("provider"), "provider", lambda text: _name_fault("provider", text), ""),
+        groups=_groups(document, top.get("groups"), environments),
+        provider=document.checked(top.get("provider"), "provider", lambda text: name_problem("provider", text), ""),
         branch_template=document.checked(
             top.get("branchTemplate"),
             "branchTemplate",
-            lambda text: layout.branch_fault(text, written),
+            lambda text: branch_names.branch_template_problem(text, flow_text),
             BRANCHES[flow],
         ),
-        path_template=document.checked(top.get("pathTemplate"), "pathTemplate", layout.path_fault, PATH),
-        status_contexts=_contexts(document, top.get("statusContext")),
-        status_authors=_names(document, top.get("statusAuthors"), "statusAuthors", _login_fault),
-        check_run_apps=_names(document, top.get("checkRunApps"), "checkRunApps", _slug_fault),
+        status_contexts=document.texts(
+            top.get("statusContext"), "statusContext", status_contexts.default_problem, status_contexts.DEFAULT[0]
+        )
+        or status_contexts.DEFAULT,
+        status_authors=document.texts(
+            top.get("statusAuthors"), "statusAuthors", login_problem, "a login", several=True
+        ),
+        check_run_apps=document.texts(
+            top.get("checkRunApps"), "checkRunApps", slug_problem, "the name of an app", several=True
+        ),
         fail_fast=document.boolean(top.get("failFast"), "failFast"),
-        merge_method=_method(document, top.get("mergeMethod")),
-        commit_author=_author(document, top.get("commitAuthor")),
+        merge_method=_merge_method(document, top.get("mergeMethod")),
+        commit_author=_commit_author(document, top.get("commitAuthor")),
     )
     document.finish()
     return config
 
 
-def _environments(document: Document, entry: Entry | None, line: int) -> tuple[Environment, ...]:
-    example = "[{name: dev, auto: true}, {name: prod}]"
-    items = document.items(entry, "environments", example)
-    if entry is None or is_empty(entry.node) or entry.node.value == []:
-        document.fail(entry.line if entry else line, f"environments is missing or empty, write it as {example}")
-    environments: list[Environment] = []
-    lines: dict[str, int] = {}
-    for number, item in enumerate(items):
-        where = f"environments[{number}]"
-        fields = document.mapping(item, where, KEYS["environments[]"])
-        name = document.checked(fields.get("name"), f"{where}.name", lambda text: _name_fault("environment", text), "")
-        # Statuses are compared ignoring case, and some file systems do the same.
-        key = name.lower()
-        if item.node.id == "mapping" and not name:
-            document.fail(item.line, f"{where} has no name, write it as {{name: dev, auto: true}}")
-        elif key in lines:
-            document.fail(item.line, f"{where}.name is {name!r}: taken by line {lines[key]} (case ignored), rename one")
-        elif name:
-            lines[key] = item.line
-        environments.append(Environment(name=name, auto=document.boolean(fields.get("auto"), f"{where}.auto")))
-    return tuple(environments)
+def _path_template_problem(text: str, marker: str) -> str:
+    if problem := path_problem(text):
+        return problem
+    return "" if "{env}" in text or "{env}" in marker else "it must contain {env}, unless markerTemplate has it"
 
 
-def _groups(document: Document, entry: Entry | None) -> dict[str, dict[str, Application]]:
-    groups: dict[str, dict[str, Application]] = {}
+def _groups(
+    document: Document, entry: Entry | None, environments: Sequence[Environment]
+) -> dict[str, dict[str, ApplicationSettings]]:
+    groups: dict[str, dict[str, ApplicationSettings]] = {}
     for group, group_entry in document.mapping(entry, "groups", None).items():
         where = f"groups.{group}"
         _check_key(document, group_entry, "group", group)
         fields = document.mapping(group_entry, where, KEYS["groups.<group>"])
         groups[group] = {}
-        for app, app_entry in document.mapping(fields.get("applications"), f"{where}.applications", None).items():
-            _check_key(document, app_entry, "application", app)
-            groups[group][app] = _application(document, app_entry, f"{where}.applications.{app}")
+        for name, app_entry in document.mapping(fields.get("applications"), f"{where}.applications", None).items():
+            _check_key(document, app_entry, "application", name)
+            groups[group][name] = _application(document, app_entry, f"{where}.applications.{name}", environments)
     return groups
 
 
 def _check_key(document: Document, entry: Entry, noun: str, text: str) -> None:
-    if fault := _name_fault(noun, text):
-        document.fail(entry.line, fault)
+    if problem := name_problem(noun, text):
+        document.fail(entry.line, problem)
 
 
-def _application(document: Document, entry: Entry, where: str) -> Application:
+def _application(
+    document: Document, entry: Entry, where: str, environments: Sequence[Environment]
+) -> ApplicationSettings:
     fields = document.mapping(entry, where, KEYS["groups.<group>.applications.<application>"])
     selector: dict[str, str] = {}
     where_labels = f"{where}.featureLabelSelector"
     for label, value in document.mapping(fields.get("featureLabelSelector"), where_labels, None).items():
-        if not _is_label_key(label):
+        if not is_label_key(label):
             document.fail(value.line, f"{where_labels} has the key {label!r}, write a Kubernetes label's key")
-        selector[label] = document.checked(value, f"{where_labels}.{label}", _label_fault, "")
-    return Application(
+        selector[label] = document.checked(value, f"{where_labels}.{label}", label_problem, "")
+    return ApplicationSettings(
         feature_overwrite=document.boolean(fields.get("featureOverwrite"), f"{where}.featureOverwrite"),
         feature_label_selector=selector,
+        environments=section.read_way(document, fields.get("environments"), f"{where}.environments", environments),
     )
 
 
 def _timeout(document: Document, entry: Entry | None) -> float:
-    text = document.checked(entry, "status_timeout_minutes", _timeout_fault, "0")
+    text = document.checked(entry, "status_timeout_minutes", _timeout_problem, "0")
     # Zero was "not given" to the predecessor. A faulty text never gets out of `parse`.
-    return (0.0 if _timeout_fault(text) else _minutes(text)) or DEFAULT_TIMEOUT
+    return (0.0 if _timeout_problem(text) else _minutes(text)) or DEFAULT_TIMEOUT
 
 
-def _timeout_fault(text: str) -> str:
+def _timeout_problem(text: str) -> str:
     try:
         _minutes(text)
     except UsageError:
@@ -287,42 +272,14 @@ def _minutes(text: str) -> float:
     return duration(f"{text}m" if re.fullmatch(r"[0-9]+", text) else text)
 
 
-def _contexts(document: Document, entry: Entry | None) -> tuple[str, ...]:
-    if entry is None or entry.node.id != "sequence":
-        text = document.checked(entry, "statusContext", _context_fault, "")
-        return (text,) if text else _CONTEXTS
-    items = document.items(entry, "statusContext", f"[{_CONTEXTS[0]!r}]")
-    if not items:
-        document.fail(entry.line, f"statusContext is an empty list, write {_CONTEXTS[0]!r} or leave it out")
-    patterns = []
-    for number, item in enumerate(items):
-        where = f"statusContext[{number}]"
-        patterns.append(document.checked(item, where, _context_fault, ""))
-        if is_empty(item.node):
-            document.fail(item.line, f"{where} is empty, write a pattern such as {_CONTEXTS[0]!r}")
-    return tuple(patterns)
-
-
-def _names(document: Document, entry: Entry | None, key: str, fault: Callable[[str], str]) -> tuple[str, ...]:
-    items = document.items(entry, key, "[one, another]")
-    if entry is not None and entry.node.id == "sequence" and not items:
-        document.fail(entry.line, f"{key} is an empty list, write a name or leave it out")
-    names = []
-    for number, item in enumerate(items):
-        names.append(document.checked(item, f"{key}[{number}]", fault, ""))
-        if is_empty(item.node):
-            document.fail(item.line, f"{key}[{number}] is empty, write a name")
-    return tuple(names)
-
-
-def _method(document: Document, entry: Entry | None) -> MergeMethod:
+def _merge_method(document: Document, entry: Entry | None) -> MergeMethod:
     methods: Mapping[str, MergeMethod] = {"merge": "merge", "squash": "squash", "rebase": "rebase"}
     accepted = f"accepted are {', '.join(methods)}"
     text = document.checked(entry, "mergeMethod", lambda text: "" if text in methods else accepted, "")
     return methods.get(text, "")
 
 
-def _author(document: Document, entry: Entry | None) -> tuple[str, str] | None:
+def _commit_author(document: Document, entry: Entry | None) -> tuple[str, str] | None:
     if entry is None or is_empty(entry.node):
         return None
     fields = document.mapping(entry, "commitAuthor", KEYS["commitAuthor"])
@@ -330,46 +287,10 @@ def _author(document: Document, entry: Entry | None) -> tuple[str, str] | None:
         if entry.node.id == "mapping" and (key not in fields or is_empty(fields[key].node)):
             document.fail(entry.line, f"commitAuthor has no {key}, write {{name: Promotions, email: bot@example.com}}")
     name, email = (
-        document.checked(fields.get(key), f"commitAuthor.{key}", _identity_fault, "") for key in KEYS["commitAuthor"]
+        document.checked(fields.get(key), f"commitAuthor.{key}", identity_problem, "") for key in KEYS["commitAuthor"]
     )
     return name, email
 
 
-def _flow_fault(text: str) -> str:
+def _flow_problem(text: str) -> str:
     return "" if text in BRANCHES else f"accepted are {', '.join(BRANCHES)}"
-
-
-def _name_fault(noun: str, text: str) -> str:
-    try:
-        check_name(noun, text)
-    except UsageError as error:
-        return str(error)
-    return ""
-
-
-def _context_fault(text: str) -> str:
-    return layout.fault(text, ("group", "env"), ("env",))
-
-
-def _identity_fault(text: str) -> str:
-    if not text.isprintable() or set("<>") & set(text) or not any(map(str.isalnum, text)):
-        return "git takes one line with a letter or digit and without < and >"
-    return ""
-
-
-def _login_fault(text: str) -> str:
-    # Azure DevOps has e-mail addresses and names with blanks for it.
-    return "" if text.isprintable() and text == text.strip() and len(text) <= 256 else "write one line, a user's login"
-
-
-def _slug_fault(text: str) -> str:
-    return "" if _SLUG.fullmatch(text) else "write an app's slug, as in its address: github.com/apps/SLUG"
-
-
-def _label_fault(text: str) -> str:
-    return "" if _LABEL.fullmatch(text) else "not a Kubernetes label value (letters, digits, ._- and at most 63)"
-
-
-def _is_label_key(text: str) -> bool:
-    prefix, slash, name = text.rpartition("/")
-    return bool(_LABEL.fullmatch(name) and (not slash or _LABEL_PREFIX.fullmatch(prefix)))

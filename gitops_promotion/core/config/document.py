@@ -145,6 +145,34 @@ class Document:
             self.fail(line_of(entry.node), f"{where} is {untrusted.quoted(text)}: {found}")
         return text
 
+    def texts(
+        self,
+        entry: Entry | None,
+        where: str,
+        problem: Callable[[str], str],
+        example: str,
+        *,
+        several: bool = False,
+    ) -> tuple[str, ...]:
+        """Return one or several scalars, each after `problem` was asked; `several`: only a list is accepted.
+
+        Empty where the key is absent. An empty list and an empty item are complaints, for which `example` is shown.
+        """
+        if entry is None or is_empty(entry.node):
+            return ()
+        if entry.node.id != "sequence" and not several:
+            text = self.checked(entry, where, problem, "")
+            return (text,) if text else ()
+        items = self.items(entry, where, "[one, another]")
+        if entry.node.id == "sequence" and not items:
+            self.fail(entry.line, f"{where} is an empty list, write {example} or leave it out")
+        texts = []
+        for number, item in enumerate(items):
+            texts.append(self.checked(item, f"{where}[{number}]", problem, ""))
+            if is_empty(item.node):
+                self.fail(item.line, f"{where}[{number}] is empty, write {example}")
+        return tuple(texts)
+
     def boolean(self, entry: Entry | None, where: str) -> bool:
         """Return a boolean in any of YAML 1.1's words; False where it is absent or empty."""
         text = self.text(entry, where)

@@ -1,1 +1,151 @@
-"""Gates: what must be true before a pull request into an environment may merge; one file a gate."""
+"""Gates: what must be true before a pull request into an environment may merge; one file a gate.
+
+A gate is a policy with a pure `judge`: from a question and the evidence it needs to a verdict. Evidence is gathered in
+`workflow/judge.py`, only as far as the configured gates need it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from gitops_promotion.core import untrusted
+from gitops_promotion.core.deployments import Deployment
+from gitops_promotion.core.environments import Requirements
+from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, PullRequest, StatusState
+from gitops_promotion.core.names import Application
+from gitops_promotion.core.tags import Tag
+
+Decision = Literal["pass", "wait", "refuse"]
+Need = Literal["deployments", "statuses"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One reason of a verdict: the gate that gives it, the evidence, and what would change it.
+
+    `who` can act on it; `earliest` is when it could change by itself, None where that is not known.
+    """
+
+    gate: str = ""
+    evidence: str
+    missing: str = ""
+    who: tuple[str, ...] = ()
+    earliest: datetime | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.gate}: {self.evidence}" if self.gate else self.evidence
+        return f"{text}; {self.missing}" if self.missing else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The answer of one gate or of all together.
+
+    `newest_evidence` is when the newest status it rests on was posted, None where it rests on none.
+    """
+
+    decision: Decision
+    reasons: tuple[Reason, ...] = ()
+    newest_evidence: datetime | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The reasons as sentences."""
+        return tuple(map(str, self.reasons))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """The question whether `tag` of an application may go into `environment`.
+
+    `requirements` are the environments whose health counts. `head` is the commit that would bring it, "" where there
+    is none yet; `pull_request` is None where the forge was not asked.
+    """
+
+    application: Application
+    tag: Tag
+    environment: str
+    requirements: Requirements
+    head: str = ""
+    pull_request: PullRequest | None = None
+
+    @property
+    def group(self) -> str:
+        """The application's group."""
+        return self.application.group
+
+    @property
+    def app(self) -> str:
+        """The application's name."""
+        return self.application.name
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All environments whose health counts."""
+        return tuple(dict.fromkeys(source for group in self.requirements for source in group))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The facts of one question; a gate finds those filled in that it needs.
+
+    `deployments` and `suspects` (applications whose tags changed since the environment was last green) are by source,
+    `statuses` by commit. `expired`: the time to wait is over.
+    """
+
+    deployments: Mapping[str, Deployment | None] = field(default_factory=dict)
+    statuses: Mapping[str, Sequence[CommitStatus]] = field(default_factory=dict)
+    suspects: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    expired: bool = False
+
+
+_STATES: Mapping[Decision, StatusState] = {"pass": "success", "refuse": "failure", "wait": "pending"}
+
+
+def own_status(verdict: Verdict, *, url: str = "") -> CommitStatus:
+    """Return the commit status that publishes a verdict; `url` leads to the run that judged."""
+    description = untrusted.status_description(verdict.texts[0] if verdict.reasons else "")
+    return CommitStatus(context=OWN_CONTEXT, state=_STATES[verdict.decision], description=description, url=url)
+
+
+class Gate(Protocol):
+    """One condition of an environment."""
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """The evidence that `judge` looks at."""
+
+    def judge(self, question: Question, evidence: Evidence) -> Verdict:
+        """Return the gate's verdict."""
+
+
+def judge(gates: Sequence[Gate], question: Question, evidence: Evidence) -> Verdict:
+    """Return the verdict of all gates together: the strictest counts, and its reasons come first.
+
+    One gate more never turns a refusal or a wait into a pass.
+    """
+    return strictest([gate.judge(question, evidence) for gate in gates])
+
+
+def strictest(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the verdict of several that must all pass."""
+    order: tuple[Decision, ...] = ("refuse", "wait", "pass")
+    return _combined(verdicts, order)
+
+
+def mildest(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the verdict of several of which one must pass."""
+    order: tuple[Decision, ...] = ("pass", "wait", "refuse")
+    return _combined(verdicts, order)
+
+
+def _combined(verdicts: Sequence[Verdict], order: Sequence[Decision]) -> Verdict:
+    if not verdicts:
+        return Verdict(decision="pass")
+    ranked = sorted(verdicts, key=lambda verdict: order.index(verdict.decision))
+    return Verdict(
+        decision=ranked[0].decision,
+        reasons=tuple(dict.fromkeys(reason for verdict in ranked for reason in verdict.reasons)),
+        newest_evidence=max((v.newest_evidence for v in ranked if v.newest_evidence), default=None),
+    )

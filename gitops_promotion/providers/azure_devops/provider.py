@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gitops_promotion.core.due import current
+from gitops_promotion.core.due import open_for
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
 from gitops_promotion.core.pull_request_text import BODY_LIMIT, read_metadata
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
@@ -215,7 +215,7 @@ class AzureDevOps:
         None comes out armed for an older head. Raises LeaseLostError if Azure DevOps does not show it at
         `draft.head_sha`.
         """
-        known = current(self._open.get(draft.head, ()), draft.base)
+        known = open_for(self._open.get(draft.head, ()), draft.base)
         data = self._updated(known.number, known.base, draft) if known else None
         if data is None:
             data = self._created(draft)

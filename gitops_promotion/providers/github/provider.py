@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from gitops_promotion.core import untrusted
-from gitops_promotion.core.due import current
+from gitops_promotion.core.due import open_for
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
 from gitops_promotion.providers import Connection
@@ -134,7 +134,7 @@ class GitHub:
 
         None comes out armed for an older head. Raises LeaseLostError if GitHub does not show it at `draft.head_sha`.
         """
-        known = current(self._open.get(draft.head, ()), draft.base)
+        known = open_for(self._open.get(draft.head, ()), draft.base)
         data = self._updated(known.number, draft) if known else None
         if data is None:
             data = self._created(draft)

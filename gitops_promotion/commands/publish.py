@@ -1,0 +1,167 @@
+"""`status --publish`: looks once at all open promotions and publishes the verdicts as commit statuses."""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+
+from gitops_promotion.core import gates
+from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, PullRequest
+from gitops_promotion.core.gates import Reason, Verdict, own_status
+from gitops_promotion.core.model import Outcome, Result
+from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.pull_request_text import read_metadata
+from gitops_promotion.errors import GitError, ManifestError, PromotionError, UsageError
+from gitops_promotion.providers import Provider
+from gitops_promotion.workflow.examine import Examination, Subject, examine, find_subject
+from gitops_promotion.workflow.judge import judge
+from gitops_promotion.workflow.publishing import hold_for_a_person, outcome_of, superseded
+from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.tip import Site
+
+# GitHub's merge groups; the branch that they go into comes next in the name.
+MERGE_QUEUE = "gh-readonly-queue/"
+# The ids by which reasons name their evidence, the last one perhaps cut off.
+_IDS = re.compile(r"\b[0-9a-f]{7}\b|\b[0-9a-f]{1,7}…")
+
+
+def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
+    """Return one outcome for each open promotion whose verdict was looked at, once, and published.
+
+    Each is judged as by the waiting check, and its head gets the commit status OWN_CONTEXT; so does the pull request
+    or merge group of the event, whatever its branch; with `pr` that one alone. Results: updated, unchanged, merged
+    (`local`), skipped, planned or failed, which stops no other. Requests: 1, 1 for each gate (of all promotions at
+    least 1), and 1 for each verdict that changed. Raises UsageError, ConfigError, GitError, ProviderError for what
+    concerns them all.
+    """
+    if run.context.status_context.casefold() == OWN_CONTEXT:
+        message = f"the event is the own status {OWN_CONTEXT!r}: nothing to look at; let the workflow ignore it"
+        return [Outcome(result="skipped", message=message)]
+    subjects = [find_subject(run, pr)] if pr is not None else _subjects(run)
+    if not subjects:
+        return [Outcome(result="unchanged", message="no promotion is open: there is no verdict to publish")]
+    # In one go; a branch that has gone meanwhile concerns its own promotion alone.
+    with suppress(GitError):
+        run.tip.fetch_branches(subject.branch for subject in subjects if not subject.foreign)
+    _read_ahead(run, [subject.pull_request for subject in subjects if subject.pull_request])
+    statuses = _Statuses(forge=run.forge, heads=tuple(subject.sha for subject in subjects))
+    return [_look_once(run, subject, statuses) for subject in subjects]
+
+
+def _subjects(run: Run) -> list[Subject]:
+    """Return the head of the event, then those of all open promotions and of all merge groups in the queue."""
+    context = run.context
+    pulls = run.forge.open_promotions()
+    subjects = [Subject(branch=p.head, sha=p.head_sha, number=p.number, pull_request=p) for p in pulls]
+    # Its status is required of every pull request, so a person's own must get one too.
+    if context.event in ("pull_request", "merge_group") and context.pull_request not in {p.number for p in pulls}:
+        subjects.insert(0, find_subject(run, None))
+    # A group may wait for Flux like any other, and the event that ends the wait does not name it.
+    prefix = f"refs/heads/{MERGE_QUEUE}{run.tip.base}/"
+    branches = {subject.branch for subject in subjects}
+    groups = {ref.removeprefix("refs/heads/"): sha for ref, sha in run.tip.refs.shas.items() if ref.startswith(prefix)}
+    return subjects + [Subject(branch=name, sha=sha) for name, sha in groups.items() if name not in branches]
+
+
+def _read_ahead(run: Run, pulls: Sequence[PullRequest]) -> None:
+    """Read in one go the files that the gates will most likely need: the bodies are hints and decide nothing."""
+    config = run.tip.config
+    hints = [hint for pull in pulls if (hint := read_metadata(pull.body))]
+    sites: list[Site] = []
+    for hint in hints:
+        if is_name(hint.group) and is_name(hint.app):
+            application = Application(hint.group, hint.app)
+            with suppress(UsageError):
+                sites += [Site(application, source) for source in config.way(application).sources(hint.env)]
+    with suppress(UsageError):
+        run.tip.read(sites)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statuses:
+    """The statuses of commits, each asked for once; the first request brings those of the heads along."""
+
+    forge: Provider
+    heads: tuple[str, ...]
+    by_sha: dict[str, Sequence[CommitStatus]] = field(default_factory=dict)
+
+    def __call__(self, shas: Sequence[str]) -> Mapping[str, Sequence[CommitStatus]]:
+        missing = [sha for sha in dict.fromkeys((*shas, *self.heads)) if sha not in self.by_sha]
+        if missing:
+            statuses = self.forge.statuses(missing)
+            self.by_sha.update((sha, statuses.get(sha, ())) for sha in missing)
+        return self.by_sha
+
+    def has(self, sha: str, verdict: CommitStatus) -> bool:
+        """Return True if a head's newest verdict is this one, whichever commits it names as evidence.
+
+        Those change with every commit of the default branch, and a head takes 1,000 statuses of one context.
+        """
+        newest = next((status for status in self((sha,))[sha] if status.is_own), None)
+        if newest is None or newest.state != verdict.state:
+            return False
+        return _IDS.sub("", newest.description) == _IDS.sub("", verdict.description)
+
+
+def _look_once(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
+    """Return the outcome of judging one head and publishing its verdict."""
+    if (outcome := superseded(run, subject)) is not None:
+        return replace(outcome, result="skipped", pull_request=subject.pull_request)
+    try:
+        try:
+            examination = examine(run.tip, subject)
+            verdict = _verdict(run, examination, statuses)
+        except ManifestError as error:
+            # The head itself is at fault, and without a verdict on it nobody would see why it does not merge.
+            refusal = Verdict(decision="refuse", reasons=(Reason(evidence=str(error)),))
+            _publish_if_new(run, subject, own_status(refusal, url=run.context.run_url), statuses)
+            return _failed(subject, error)
+        status = own_status(verdict, url=run.context.run_url)
+        if status.state == "success" and not run.dry_run:
+            is_new = not statuses.has(subject.sha, status)
+            hold_for_a_person(run, subject.pull_request, examination.questions, look_again=is_new)
+        result = _publish_if_new(run, subject, status, statuses)
+        question = examination.questions[0] if examination.questions else None
+        verb = {"unchanged": "still", "planned": "would publish"}.get(result, "published")
+        outcome = replace(
+            outcome_of(subject, question, result, verdict.texts),
+            message=f"{verb} {status.state}: {verdict.texts[0]}",
+            pull_request=subject.pull_request,
+        )
+        return _merged(run, outcome) if (result, status.state) == ("updated", "success") else outcome
+    except PromotionError as error:
+        return _failed(subject, error)
+
+
+def _verdict(run: Run, examination: Examination, statuses: _Statuses) -> Verdict:
+    if not examination.questions:
+        return Verdict(decision="pass", reasons=examination.remarks)
+    return gates.strictest([judge(run.tip, statuses, q, expired=False) for q in examination.questions])
+
+
+def _publish_if_new(run: Run, subject: Subject, status: CommitStatus, statuses: _Statuses) -> Result:
+    if statuses.has(subject.sha, status):
+        return "unchanged"
+    if run.dry_run:
+        return "planned"
+    run.forge.set_status(subject.sha, status)
+    statuses.by_sha[subject.sha] = (status,)
+    return "updated"
+
+
+def _merged(run: Run, outcome: Outcome) -> Outcome:
+    """Return the outcome after a success: `local` merges by it."""
+    if not run.publishes or outcome.pull_request is None:
+        return outcome
+    pull = run.forge.pull_request(outcome.pull_request.number)
+    if pull.state != "merged":
+        return outcome
+    # The next one is judged by the default branch as it is now.
+    run.tip.refresh()
+    return replace(outcome, result="merged", pull_request=pull)
+
+
+def _failed(subject: Subject, error: PromotionError) -> Outcome:
+    outcome = outcome_of(subject, None, "failed", (str(error),))
+    return replace(outcome, error=error, pull_request=subject.pull_request)

@@ -1,0 +1,160 @@
+"""What a promotion branch holds: whose commits, which tags, and whether it says the same as a plan."""
+
+import hashlib
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from gitops_promotion.core import markers
+from gitops_promotion.core.changes import changed_tags
+from gitops_promotion.core.commits import Commit, FileChange, read_trailers
+from gitops_promotion.core.config import Config
+from gitops_promotion.core.model import Plan
+from gitops_promotion.core.names import Application
+from gitops_promotion.core.tags import Tag
+from gitops_promotion.errors import ManifestError
+
+# The Go tool's fixed author (B40): its open promotions are taken over.
+_PREDECESSOR = "gitops-promotion@xenit.se"
+_PREDECESSOR_SUBJECTS = ("Promote ", "Review ", "Remove stale ")
+# GitHub commits its "Update branch" merges under this address; Azure DevOps has no such button.
+_FORGE_COMMITTER = "noreply@github.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a promotion branch proposes, read from its commits and trees alone.
+
+    `foreign` are commits of people. `other_owner` is another application, or another feature, whose work the branch
+    holds, "" for none. `environments` and `tag` are those of the changed markers at its head.
+    """
+
+    foreign: tuple[Commit, ...] = ()
+    other_owner: str = ""
+    environments: tuple[str, ...] = ()
+    tag: Tag | None = None
+    paths: frozenset[str] = frozenset()
+    built_at: str = ""
+
+
+def read_proposal(
+    commits: Sequence[Commit],
+    blobs: Mapping[str, bytes],
+    head: Mapping[str, bytes],
+    merges: Set[str] = frozenset(),
+    *,
+    config: Config,
+    application: Application,
+    feature: str = "",
+) -> Proposal:
+    """Read the commits that a branch has beyond the default branch, newest first.
+
+    `blobs` has the contents of all changed files by object id, `head` those of the changed paths at the branch's tip,
+    `merges` the commits that `may_be_an_update` and contain only what merging their parents gives. Trailers alone
+    prove nothing (an amended commit keeps them): a commit of this tool changed nothing but tags of its application, or
+    exactly what its `Edits` trailer says.
+    """
+    own = [commit for commit in commits if commit.sha in merges or _is_own(commit, blobs, config)]
+    others = {owner for commit in commits if (owner := _other_owner(commit, str(application), feature))}
+    changes = [change for commit in own if len(commit.parents) < 2 for change in commit.changes]
+    environments = _environments(changes, blobs, application, config) if application.name else set()
+    return Proposal(
+        foreign=tuple(commit for commit in commits if commit not in own),
+        other_owner=min(others, default=""),
+        environments=tuple(name for name in config.pipeline.names if name in environments),
+        tag=_proposed_tag(head, environments, application, config),
+        paths=frozenset(change.path for change in changes),
+        built_at=next((at for commit in own if (at := commit.trailers.get("Built-At"))), ""),
+    )
+
+
+def _environments(
+    changes: Sequence[FileChange], blobs: Mapping[str, bytes], application: Application, config: Config
+) -> set[str]:
+    """Return the environments that changed files belong to; of several for one file those whose tag has changed."""
+    environments: set[str] = set()
+    for change in changes:
+        owners = {name for name in config.pipeline.names if config.layout.holds(change.path, application, name)}
+        if len(owners) > 1:
+            changed = changed_tags([change], blobs, config.layout).changes
+            owners &= {tag_change.environment for tag_change in changed if tag_change.application == application}
+        environments |= owners
+    return environments
+
+
+def _proposed_tag(
+    head: Mapping[str, bytes], environments: Set[str], application: Application, config: Config
+) -> Tag | None:
+    for environment in sorted(environments):
+        name = config.layout.marker_name(application, environment)
+        try:
+            if tag := markers.read_tag(head, name.group, name.app):
+                return tag
+        except ManifestError:
+            return None
+    return None
+
+
+def same_edits(plan: Plan, proposal: Proposal, head: Mapping[str, bytes], config: Config) -> bool:
+    """Return True if a branch already proposes exactly the plan's edits, wherever its base is."""
+    if proposal.paths != plan.edits.keys():
+        return False
+    if all(head.get(path) == content for path, content in plan.edits.items()):
+        return True
+    # Other changes of these files on the default branch are no reason to propose the tag again.
+    if "Edits" in read_trailers(plan.message) or not proposal.paths <= head.keys():
+        return False
+    request = plan.request
+    name = config.layout.marker_name(request.application, request.environment)
+    try:
+        return not markers.set_tag(head, group=name.group, app=name.app, tag=request.tag).edits
+    except ManifestError:
+        return False
+
+
+def edits_digest(edits: Mapping[str, bytes | None]) -> str:
+    """Return the digest of edits for the trailer `Edits`, which a commit has that changes more than tags.
+
+    `read_proposal` knows such a commit by it: an amended commit keeps its trailers, but not its contents.
+    """
+    digest = hashlib.sha256()
+    for path, content in sorted(edits.items()):
+        digest.update(path.encode(errors="surrogateescape") + b"\0")
+        digest.update(b"-" if content is None else hashlib.sha256(content).digest())
+    return digest.hexdigest()[:32]
+
+
+def may_be_an_update(commit: Commit) -> bool:
+    """Return True for the commits of GitHub's "Update branch"; a conflict that a person solved there looks the same."""
+    signed = commit.committer_email == _FORGE_COMMITTER and commit.message.startswith("Merge branch ")
+    return len(commit.parents) == 2 and signed
+
+
+def _other_owner(commit: Commit, owner: str, feature: str) -> str:
+    """Return the owner of a commit on this owner's branch, "" if it is the same or a person's."""
+    promoted = commit.trailers.get("Promotion", owner)
+    other_feature = commit.trailers.get("Feature", "") if "Promotion" in commit.trailers else feature
+    if (promoted, other_feature) == (owner, feature):
+        return ""
+    return f"{promoted} (feature {other_feature})" if other_feature else promoted
+
+
+def _is_own(commit: Commit, blobs: Mapping[str, bytes], config: Config) -> bool:
+    subject = commit.message.partition("\n")[0]
+    if len(commit.parents) > 1:
+        return False
+    if commit.author_email == _PREDECESSOR and subject.startswith(_PREDECESSOR_SUBJECTS):
+        return True
+    if "Edits" in commit.trailers:
+        edits = {change.path: blobs[change.new_file] if change.new_file else None for change in commit.changes}
+        return commit.trailers["Edits"] == edits_digest(edits)
+    if "Promotion" not in commit.trailers:
+        return False
+    group, _, name = commit.trailers["Promotion"].partition("/")
+    application = Application(group, name)
+    names = {config.layout.marker_name(application, environment) for environment in config.pipeline.names}
+    return bool(commit.changes) and all(
+        change.old_file is not None
+        and change.new_file is not None
+        and any(markers.only_tags_differ(blobs[change.old_file], blobs[change.new_file], n.group, n.app) for n in names)
+        for change in commit.changes
+    )

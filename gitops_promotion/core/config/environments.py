@@ -1,0 +1,129 @@
+"""The configuration's `environments`, and the applications that leave some of them out."""
+
+from collections.abc import Mapping, Sequence
+
+from gitops_promotion.core.config.document import Document, Entry, is_empty
+from gitops_promotion.core.config.values import name_problem
+from gitops_promotion.core.environments import Environment, Pipeline, Requirements
+from gitops_promotion.core.layout import PATH, marker_problem, path_problem
+from gitops_promotion.core.status_contexts import context_problem
+
+KEYS = ("name", "auto", "after", "path", "marker", "statusContext")
+"""The keys of one environment."""
+
+_EXAMPLE = "[{name: dev, auto: true}, {name: prod}]"
+_CONTEXT_EXAMPLE = "kustomization/apps/2fb0a5b0"
+
+
+def read_environments(document: Document, entry: Entry | None, line: int) -> tuple[Environment, ...]:
+    """Return the environments; `line` is where a missing list is reported."""
+    items = document.items(entry, "environments", _EXAMPLE)
+    if entry is None or is_empty(entry.node) or entry.node.value == []:
+        document.fail(entry.line if entry else line, f"environments is missing or empty, write it as {_EXAMPLE}")
+    environments: list[Environment] = []
+    lines: dict[str, int] = {}
+    for number, item in enumerate(items):
+        environment = _environment(document, item, f"environments[{number}]")
+        # Statuses are compared ignoring case, and some file systems do the same.
+        key = environment.name.lower()
+        if item.node.id == "mapping" and not key:
+            document.fail(item.line, f"environments[{number}] has no name, write it as {{name: dev, auto: true}}")
+        elif key in lines:
+            document.fail(
+                item.line,
+                f"environments[{number}].name is {environment.name!r}: taken by line {lines[key]} (case ignored), "
+                "rename one",
+            )
+        elif key:
+            lines[key] = item.line
+        environments.append(environment)
+    _check_order(document, environments, items, lines)
+    return tuple(environments)
+
+
+def _environment(document: Document, item: Entry, where: str) -> Environment:
+    fields = document.mapping(item, where, KEYS)
+    return Environment(
+        name=document.checked(fields.get("name"), f"{where}.name", lambda text: name_problem("environment", text), ""),
+        auto=document.boolean(fields.get("auto"), f"{where}.auto"),
+        after=_after(document, fields.get("after"), f"{where}.after"),
+        paths=document.texts(fields.get("path"), f"{where}.path", path_problem, PATH),
+        marker=document.checked(fields.get("marker"), f"{where}.marker", marker_problem, ""),
+        status_contexts=document.texts(
+            fields.get("statusContext"), f"{where}.statusContext", context_problem, _CONTEXT_EXAMPLE
+        ),
+    )
+
+
+def _after(document: Document, entry: Entry | None, where: str) -> Requirements | None:
+    """Return `after`: a name, a list (all of it), `{any: [...]}`, `{all: [...]}`, or `[]` (no source)."""
+    if entry is None or is_empty(entry.node):
+        return None
+    names, one_suffices = entry, False
+    if entry.node.id == "mapping":
+        fields = document.mapping(entry, where, ("any", "all"))
+        if len(fields) != 1:
+            document.fail(entry.line, f"{where} needs one of any and all, write it as {{any: [qa-eu, qa-us]}}")
+            return None
+        [(key, names)] = fields.items()
+        one_suffices = key == "any"
+        where = f"{where}.{key}"
+        if is_empty(names.node) or names.node.value == []:
+            document.fail(names.line, f"{where} is empty, name the environments before this one")
+            return None
+    if names.node.id == "sequence" and not names.node.value:
+        return ()
+    sources = document.texts(names, where, lambda text: name_problem("environment", text), "[qa-eu, qa-us]")
+    return (tuple(sources),) if one_suffices else tuple((source,) for source in sources)
+
+
+def _check_order(
+    document: Document, environments: list[Environment], items: list[Entry], lines: Mapping[str, int]
+) -> None:
+    names = [environment.name for environment in environments]
+    unknown = False
+    for environment, item in zip(environments, items, strict=True):
+        for source in dict.fromkeys(source for group in environment.after or () for source in group):
+            if source not in names:
+                unknown = True
+                document.fail(
+                    item.line,
+                    f"{environment.name} comes after {source!r}, which is no environment: use {', '.join(names)}",
+                )
+    if unknown or not all(names) or len(lines) != len(names):
+        return
+    if environments and (fault := Pipeline(environments=tuple(environments)).fault):
+        name = next((name for name in names if name in fault), names[0])
+        document.fail(lines[name.lower()], f"environments: {fault}")
+
+
+def read_way(
+    document: Document, entry: Entry | None, where: str, environments: Sequence[Environment]
+) -> tuple[str, ...]:
+    """Return the environments that an application passes through, in the pipeline's order; empty: all of them."""
+    names = document.texts(entry, where, lambda text: name_problem("environment", text), "[dev, prod]", several=True)
+    known = [environment.name for environment in environments]
+    if unknown := [name for name in names if name not in known]:
+        document.fail(
+            entry.line if entry else 1, f"{where} has {unknown[0]!r}, which is no environment: use {', '.join(known)}"
+        )
+        return ()
+    pipeline = Pipeline(environments=tuple(environments))
+    if not names or not all(known) or pipeline.fault:
+        return ()
+    way = pipeline.way(names)
+    if way.fault:
+        document.fail(entry.line if entry else 1, f"{where}: {way.fault}")
+    return way.names
+
+
+def check_fan_out(document: Document, entry: Entry, environments: Sequence[Environment]) -> None:
+    """Report environments with several targets, whose promotions cannot share one branch."""
+    pipeline = Pipeline(environments=tuple(environments))
+    for name in pipeline.names:
+        if len(targets := pipeline.targets(name)) > 1:
+            document.fail(
+                entry.line,
+                f"{' and '.join(targets)} come after {name}, and with prflow per-app an application has one branch: "
+                "set prflow: per-env",
+            )

@@ -1,0 +1,178 @@
+"""Environments and their order: the only code that knows which environment comes before which."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+from gitops_promotion.errors import UsageError
+
+Requirements = tuple[tuple[str, ...], ...]
+"""The environments that must have a tag first: at least one of each inner tuple."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """One environment of the configuration.
+
+    `auto`: pull requests into it merge without a person once their checks pass. `after`: the environments before it,
+    None for the one above it in the list. `paths` are patterns of its files (empty: the default pattern), `marker` is
+    the form of its markers (empty: the default form), see `core/layout.py`. `status_contexts` are the patterns of the
+    commit statuses that speak for it (empty: the default patterns).
+    """
+
+    name: str
+    auto: bool = False
+    after: Requirements | None = None
+    paths: tuple[str, ...] = ()
+    marker: str = ""
+    status_contexts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """Environments in the order in which a tag passes through them: a graph without cycles and with one entry.
+
+    `environments` keeps the order of the configuration, and is never empty.
+    """
+
+    environments: tuple[Environment, ...]
+
+    @cached_property
+    def _requirements(self) -> dict[str, Requirements]:
+        requirements: dict[str, Requirements] = {}
+        above: Requirements = ()
+        for environment in self.environments:
+            requirements[environment.name] = above if environment.after is None else environment.after
+            above = ((environment.name,),)
+        return requirements
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of all environments, sources before targets, else in the order of the configuration."""
+        ordered: dict[str, None] = {}
+
+        def visit(name: str, path: tuple[str, ...]) -> None:
+            if name in ordered or name in path or name not in self._requirements:
+                return
+            for source in self.sources(name):
+                visit(source, (*path, name))
+            ordered[name] = None
+
+        for environment in self.environments:
+            visit(environment.name, ())
+        return tuple(ordered)
+
+    @property
+    def entry(self) -> Environment:
+        """The environment that `new` sets tags in: the first that has no source."""
+        return next((e for e in self.environments if not self._requirements[e.name]), self.environments[0])
+
+    def environment(self, name: str) -> Environment:
+        """Return the environment of that name. Raises UsageError that lists the names."""
+        for environment in self.environments:
+            if environment.name == name:
+                return environment
+        names = ", ".join(environment.name for environment in self.environments)
+        raise UsageError(f"environment {name!r} is not in the configuration: use one of {names}")
+
+    def requirements(self, name: str) -> Requirements:
+        """Return which sources must have a tag before it may go into an environment. Raises UsageError."""
+        return self._requirements[self.environment(name).name]
+
+    def sources(self, name: str) -> tuple[str, ...]:
+        """Return the environments right before one. Raises UsageError for an unknown name."""
+        return tuple(dict.fromkeys(source for group in self.requirements(name) for source in group))
+
+    def targets(self, name: str) -> tuple[str, ...]:
+        """Return the environments right behind one."""
+        return tuple(target for target in self.names if name in self.sources(target))
+
+    def before(self, name: str) -> tuple[str, ...]:
+        """Return all environments before one, however far, sources first."""
+        pending, earlier = list(self.sources(name)), set[str]()
+        while pending:
+            source = pending.pop()
+            if source not in earlier:
+                earlier.add(source)
+                pending += self.sources(source)
+        return tuple(known for known in self.names if known in earlier)
+
+    def behind(self, name: str) -> tuple[str, ...]:
+        """Return all environments behind one, however far, sources first."""
+        return tuple(known for known in self.names if name in self.before(known))
+
+    def steps(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield the sources and the name of each environment that has sources, sources first."""
+        for name in self.names:
+            if sources := self.sources(name):
+                yield sources, name
+
+    def way(self, names: Collection[str]) -> "Pipeline":
+        """Return the pipeline of these environments alone; the neighbours of an environment left out are joined."""
+        environments = [replace(e, after=self._requirements[e.name]) for e in self.environments]
+        for environment in self.environments:
+            if environment.name not in names:
+                environments = _without(environments, environment.name)
+        return Pipeline(environments=tuple(replace(e, after=self._needed(e.after or ())) for e in environments))
+
+    def _needed(self, requirements: Requirements) -> Requirements:
+        """Leave out what another requirement has had anyway: with dev -> us, prod after us needs no dev."""
+        return tuple(
+            group
+            for group in requirements
+            if not any(
+                other != group and all(set(group) & set(self.before(source)) for source in other)
+                for other in requirements
+            )
+        )
+
+    def __str__(self) -> str:
+        return " -> ".join(self.names)
+
+    @property
+    def fault(self) -> str:
+        """Why these environments are no pipeline, "" if they are one; unknown names are faults of the file."""
+        known = set(self._requirements)
+        for name in self.names:
+            if name in self.sources(name):
+                return f"{name} comes after itself: leave it out of its own `after`"
+            if name in self.before(name):
+                around = " -> ".join(other for other in self.names if other in self.before(name))
+                return f"{around} -> {name} is a cycle: take one `after` away"
+        entries = [name for name in self.names if not self._requirements[name]]
+        if len(entries) != 1:
+            return f"{' and '.join(entries) or 'no environment'} would be the entry: exactly one may have no `after`"
+        unreachable = known - {entries[0], *self.behind(entries[0])}
+        return f"{min(unreachable)} is behind no other environment: correct its `after`" if unreachable else ""
+
+
+def _without(environments: Sequence[Environment], name: str) -> list[Environment]:
+    """Return the others; whatever came after `name` comes after its sources now."""
+    inherited = next((e.after or () for e in environments if e.name == name), ())
+    return [
+        replace(environment, after=_joined(environment.after or (), name, inherited))
+        for environment in environments
+        if environment.name != name
+    ]
+
+
+def _joined(requirements: Requirements, name: str, inherited: Requirements) -> Requirements:
+    """Put what `name` requires in its place: `any(name, x)` becomes all of `any(x, ...)` over its requirements."""
+    joined: dict[tuple[str, ...], None] = {}
+    for group in requirements:
+        if name not in group:
+            joined[group] = None
+            continue
+        others = tuple(other for other in group if other != name)
+        for part in inherited:
+            joined[tuple(dict.fromkeys((*others, *part)))] = None
+    return tuple(joined)
+
+
+Require = Literal["all", "any"]
+
+
+def requirement_mode(requirements: Requirements) -> Require:
+    """Return how people write these requirements: `any` where one of several sources suffices."""
+    return "any" if len(requirements) == 1 and len(requirements[0]) > 1 else "all"

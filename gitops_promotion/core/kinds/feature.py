@@ -1,0 +1,47 @@
+"""Features: a temporary version of an application in the first environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitops_promotion.core.config import Config
+from gitops_promotion.core.model import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """The kind of request that `feature` makes."""
+
+    name: str = "feature"
+
+    def branch(self, request: Request, config: Config) -> str:
+        """Return the branch of the feature. Raises UsageError."""
+        return config.feature_branch(request.application, request.feature)
+
+    def title(self, request: Request) -> str:
+        """Return a title that names the feature (B33)."""
+        return (
+            f"Feature {request.feature} of {request.application} version {request.tag.name} "
+            f"in environment {request.environment}"
+        )
+
+    def trailers(self, request: Request) -> Mapping[str, str]:
+        """Return the name of the feature."""
+        return {"Feature": request.feature}
+
+    def notes(self, request: Request, config: Config) -> list[str]:
+        """Say who merges it."""
+        return merge_notes(request, config)
+
+    def is_gated(self, _request: Request, _config: Config) -> bool:
+        """Return False: a feature is never promoted, and nothing comes before the first environment."""
+        return False
+
+
+def merge_notes(request: Request, config: Config) -> list[str]:
+    """Return the sentence that says whether a pull request without a gate merges by itself."""
+    if config.environment(request.environment).auto:
+        return ["It merges by itself when its checks pass."]
+    return ["It waits for a person to merge it."]
+
+
+FEATURE = Feature()

@@ -1,0 +1,47 @@
+"""Promotions: an application gets a tag in an environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitops_promotion.core.config import Config
+from gitops_promotion.core.model import Request
+from gitops_promotion.core.untrusted import code_span
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """The kind of request that `new` and `promote` make."""
+
+    name: str = "promote"
+
+    def branch(self, request: Request, config: Config) -> str:
+        """Return the promotion branch of the application. Raises UsageError."""
+        return config.branch(request.application, request.environment)
+
+    def title(self, request: Request) -> str:
+        """Return the predecessor's title, so that people's filters keep working."""
+        return f"Promote {request.application} version {request.tag.name} to environment {request.environment}"
+
+    def trailers(self, request: Request) -> Mapping[str, str]:
+        """Return the time at which the image was built, where it is known."""
+        return {"Built-At": request.built_at.isoformat() if request.built_at else ""}
+
+    def notes(self, request: Request, config: Config) -> list[str]:
+        """Say what the promotion waits for and who can act."""
+        notes = []
+        if self.is_gated(request, config):
+            sources = " and ".join(map(code_span, config.way(request.application).sources(request.environment)))
+            verb = "are" if " and " in sources else "is"
+            notes.append(f"Its check `gitops-promotion status` passes when {sources} {verb} healthy with this tag.")
+        if config.environment(request.environment).auto:
+            notes.append("It merges by itself when its checks pass.")
+        else:
+            notes.append("It waits for a person: merging approves it, closing declines it, and the decline sticks.")
+        return notes
+
+    def is_gated(self, request: Request, config: Config) -> bool:
+        """Return True for every environment that has sources."""
+        return bool(config.way(request.application).sources(request.environment))
+
+
+PROMOTION = Promotion()

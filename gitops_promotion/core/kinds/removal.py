@@ -1,0 +1,42 @@
+"""Removals: copies of features are taken out again, one feature's or all stale ones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitops_promotion.core.config import Config
+from gitops_promotion.core.kinds.feature import merge_notes
+from gitops_promotion.core.model import Request
+
+STALE_BRANCH = "remove/stale-feature"
+"""The predecessor's branch for the removal of stale copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The kind of request that `feature-delete` and `feature-stale` make."""
+
+    name: str = "remove"
+
+    def branch(self, request: Request, config: Config) -> str:
+        """Return the branch of the one feature, or that of all stale ones. Raises UsageError."""
+        return config.feature_branch(request.application, request.feature) if request.feature else STALE_BRANCH
+
+    def title(self, request: Request) -> str:
+        """Return a title that names the feature, where it is one."""
+        subject = f"feature {request.feature} of {request.application}" if request.feature else "stale features"
+        return f"Remove {subject} from environment {request.environment}"
+
+    def trailers(self, request: Request) -> Mapping[str, str]:
+        """Return the name of the feature, where it is one."""
+        return {"Feature": request.feature}
+
+    def notes(self, request: Request, config: Config) -> list[str]:
+        """Say who merges it."""
+        return merge_notes(request, config)
+
+    def is_gated(self, _request: Request, _config: Config) -> bool:
+        """Return False: nothing comes before the first environment."""
+        return False
+
+
+REMOVAL = Removal()

@@ -1,0 +1,58 @@
+"""The published verdict: this tool's own commit status on a head, and what must be true before it is a success."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
+from gitops_promotion.core.model import Outcome, Result
+from gitops_promotion.workflow.deliver import disarm
+from gitops_promotion.workflow.examine import Subject
+from gitops_promotion.workflow.run import Run
+
+
+def outcome_of(subject: Subject, question: Question | None, result: Result, texts: Sequence[str]) -> Outcome:
+    """Return the outcome of a check; the first text is its message."""
+    return replace(
+        Outcome.of(question, result, texts[0] if texts else ""),
+        reasons=tuple(texts),
+        branch=subject.branch,
+        sha=subject.sha,
+    )
+
+
+def superseded(run: Run, subject: Subject) -> Outcome | None:
+    """Return the outcome of a head that is not its branch's any more, None if it still is."""
+    sha = run.tip.refs.branch(subject.branch)
+    if sha == subject.sha or subject.foreign:
+        return None
+    if sha is None:
+        message = f"the branch {subject.branch} is gone: its pull request was merged or closed"
+        return outcome_of(subject, None, "skipped", (message,))
+    message = f"{subject.sha[:7]} is superseded by {sha[:7]}: the check of that commit counts; `git pull` here"
+    return outcome_of(subject, None, "refused", (message,))
+
+
+def publish_where_needed(run: Run, subject: Subject, outcome: Outcome) -> Outcome:
+    """Publish the outcome of a check where only a published verdict lets a pull request merge; returns the outcome."""
+    if run.publishes and not run.dry_run:
+        decision: dict[Result, Verdict] = {
+            "passed": Verdict(decision="pass"),
+            "refused": Verdict(decision="refuse"),
+            "timed-out": Verdict(decision="wait"),
+        }
+        verdict = replace(decision[outcome.result], reasons=(Reason(evidence=outcome.message),))
+        run.forge.set_status(subject.sha, own_status(verdict, url=run.context.run_url))
+    return outcome
+
+
+def hold_for_a_person(run: Run, pull: PullRequest | None, questions: Sequence[Question], *, look_again: bool) -> None:
+    """Disable auto-merge of a pull request that a person must merge by the configuration as it is now.
+
+    `look_again` reads the pull request first: the list of Azure DevOps does not say which are armed.
+    """
+    if pull is None or all(run.tip.config.environment(question.environment).auto for question in questions):
+        return
+    pull = run.forge.pull_request(pull.number) if look_again and not pull.auto_merge else pull
+    if pull.state == "open" and pull.auto_merge:
+        disarm(run, pull)

@@ -1,0 +1,150 @@
+"""One run of one verb: opens the repository and the forge, and closes everything temporary."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+from gitops_promotion import ci
+from gitops_promotion.ci import CIContext
+from gitops_promotion.core.config import Config
+from gitops_promotion.git import Repository
+from gitops_promotion.providers import Connection, Provider, TokenQuery, registry
+from gitops_promotion.providers.choose import choose, find_token, git_user
+from gitops_promotion.workflow.tip import Tip
+
+
+class Log(Protocol):
+    """Where a run says what it does."""
+
+    def note(self, text: str) -> None:
+        """Say one thing worth knowing."""
+
+    def detail(self, text: str) -> None:
+        """Say what only a closer look needs."""
+
+    def hide(self, secret: str, *, made: bool) -> None:
+        """Never show a secret; `made`: in this run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The time, seconds that never go back, sleep, and random numbers from 0 to 1 for the length of pauses."""
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def system_clock() -> Clock:
+    """Return the machine's clock."""
+    return Clock(
+        now=_now,
+        monotonic=time.monotonic,
+        sleep=time.sleep,
+        random=secrets.SystemRandom().random,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """What a verb works with; `dry_run`: nothing may be written."""
+
+    tip: Tip
+    context: CIContext
+    clock: Clock
+    note: Callable[[str], None]
+    connect: Callable[[Config], Provider]
+    dry_run: bool = False
+    _forge: Provider | None = field(init=False, default=None)
+
+    @property
+    def forge(self) -> Provider:
+        """The forge, connected when it is first needed."""
+        if self._forge is None:
+            self._forge = self.connect(self.tip.config)
+        return self._forge
+
+    @property
+    def publishes(self) -> bool:
+        """True where a verdict has to be published; False without a configuration, hence without a promotion."""
+        return self.tip.has_config and self.forge.publishes
+
+
+@contextmanager
+def open_run(
+    sourcedir: Path,
+    *,
+    provider: str,
+    token: str,
+    api_url: str,
+    dry_run: bool,
+    environ: Mapping[str, str],
+    terminal: Log,
+) -> Iterator[Run]:
+    """Open the repository of a checkout and read its remote; everything temporary is gone afterwards.
+
+    Raises UsageError, ConfigError, GitError, ProviderError.
+    """
+    clock = system_clock()
+    runner = ci.runner(environ)
+    context = runner.context(environ, lambda path: Path(path).read_text(encoding="utf-8"))
+
+    @cache
+    def finder(url: str) -> Callable[[], str]:
+        query = TokenQuery(url=url, api_url=api_url, environ=environ, now=clock.now, sleep=clock.sleep)
+        return find_token(query, option=provider)
+
+    def token_for(url: str) -> str:
+        if token:
+            return token
+        found_token = finder(url)()
+        terminal.hide(found_token, made=found_token not in environ.values())
+        return found_token
+
+    def git_user_for(url: str) -> str:
+        return git_user(url, option=provider, environ=environ)
+
+    with Repository.open(
+        sourcedir, token=token_for, user=git_user_for, environ=environ, trust=bool(runner.NAME)
+    ) as repository:
+
+        def connect(config: Config) -> Provider:
+            choice = choose(repository.url, option=provider, configured=config.provider, environ=environ)
+            connection = Connection(
+                store=repository,
+                url=repository.url,
+                token=lambda: token_for(repository.url),
+                author=repository.author,
+                environ=environ,
+                now=clock.now,
+                sleep=clock.sleep,
+                nonce=lambda: secrets.token_hex(8),
+                api_url=api_url,
+                merge_method=config.merge_method,
+                check_run_apps=config.check_run_apps,
+                branch_prefix=config.branch_prefix,
+            )
+            forge = registry.connect(choice.name, connection)
+            terminal.note(f"provider {choice.name} ({choice.reason})")
+            return forge
+
+        yield Run(
+            tip=Tip(repository=repository),
+            connect=connect,
+            context=context,
+            clock=clock,
+            note=terminal.note,
+            dry_run=dry_run,
+        )
+        terminal.detail(f"{repository.commands} git commands")

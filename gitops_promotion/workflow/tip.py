@@ -1,0 +1,316 @@
+"""The tip of the default branch as it was last read: configuration, marked files, branches and history."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from gitops_promotion.core import config as configuration
+from gitops_promotion.core import deployments
+from gitops_promotion.core.changes import changed_tags
+from gitops_promotion.core.commits import Commit, Refs
+from gitops_promotion.core.config import Config
+from gitops_promotion.core.deployments import TagAt
+from gitops_promotion.core.layout import MarkerName
+from gitops_promotion.core.markers import is_manifest, mentions, scan
+from gitops_promotion.core.names import Application
+from gitops_promotion.core.tags import Tag
+from gitops_promotion.errors import ConfigError, GitError, ManifestError
+from gitops_promotion.git import Identity, Repository
+
+CONFIG_FILE = "gitops-promotion.yaml"
+
+# First guess, second guess, everything: the commit that brought a tag is mostly a recent one.
+_HISTORY_STEPS = (200, 2000, 1_000_000)
+# More pathspecs than this are slower for git than the whole history, and too long for a command line at some point.
+_MAX_PATHSPECS = 300
+# Names in a file that does not parse: good enough to say whose file it is.
+_MARKER_NAME = re.compile(rb'"\$imagepolicy"\s*:\s*"([A-Za-z0-9._-]+):([A-Za-z0-9._-]+)')
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Site:
+    """One application in one environment."""
+
+    application: Application
+    environment: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stray:
+    """A marker that no environment claims."""
+
+    path: str
+    name: MarkerName
+
+
+@dataclass(slots=True, kw_only=True)
+class Tip:
+    """Everything that was read of the default branch belongs to the commit `sha`; `refresh` reads the remote again."""
+
+    repository: Repository
+    config_file: str = CONFIG_FILE
+
+    base: str = field(init=False, default="")
+    sha: str = field(init=False, default="")
+    refs: Refs = field(init=False, default_factory=lambda: Refs(default_branch="", shas={}))
+    _config: Config | None = field(init=False, default=None)
+    _files: dict[Site, dict[str, bytes]] = field(init=False, default_factory=dict)
+    _conflicts: dict[Application, str] = field(init=False, default_factory=dict)
+    _strays: set[Stray] = field(init=False, default_factory=set)
+    _indexed: set[str] = field(init=False, default_factory=set)
+    _read: set[Site] = field(init=False, default_factory=set)
+    _read_all: bool = field(init=False, default=False)
+    _heads: dict[str, str] = field(init=False, default_factory=dict)
+    _history: dict[tuple[tuple[str, ...], int], list[Commit]] = field(init=False, default_factory=dict)
+    _blobs: dict[str, bytes] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the remote again; forgets everything of an older tip. Raises GitError."""
+        self.refs = self.repository.refs("refs/heads/*")
+        self.base = self.refs.default_branch
+        if not self.base or self.refs.branch(self.base) is None:
+            raise GitError(
+                f"the remote {self.repository.url} has no default branch: push one and point the remote's HEAD at it "
+                "(`git symbolic-ref HEAD refs/heads/main` there, or the forge's settings)"
+            )
+        ref = f"refs/heads/{self.base}"
+        sha = self.sha
+        self._heads = {}
+        if self.refs.shas[ref] != sha:
+            self.sha = self.repository.fetch(ref)[ref]
+        if self.sha != sha:
+            self._config = None
+            self._forget_files()
+            self._history = {}
+
+    def _forget_files(self) -> None:
+        self._files = {}
+        self._conflicts = {}
+        self._strays = set()
+        self._indexed = set()
+        self._read = set()
+        self._read_all = False
+
+    # -- the configuration
+
+    @property
+    def config(self) -> Config:
+        """The configuration at the tip, never that of a pull request. Raises ConfigError."""
+        if self._config is None:
+            content = self.repository.read(self.sha, [self.config_file]).get(self.config_file)
+            if content is None:
+                raise ConfigError(
+                    f"{self.config_file}: not found on the branch {self.base}: add it there with at least "
+                    "`environments:` in promotion order (docs/configuration.md)"
+                )
+            self._config = configuration.parse(content, self.config_file)
+            if author := self._config.commit_author:
+                self.repository.identity = Identity(name=author[0], email=author[1])
+        return self._config
+
+    @property
+    def has_config(self) -> bool:
+        """True if the tip has a valid configuration."""
+        try:
+            return bool(self.config)
+        except ConfigError:
+            return False
+
+    # -- marked files
+
+    def read_all(self) -> None:
+        """Read every marked file of the tree, in one go."""
+        if not self._read_all:
+            self._index(self.repository.read(self.sha, self.repository.grep(self.sha, [])), ())
+            self._read_all = True
+
+    def read(self, sites: Iterable[Site]) -> None:
+        """Read the files with these applications' markers, in one go, and of the applications that share a branch."""
+        requested = set(sites)
+        for site in list(requested):
+            for other in self.config.collisions(site.application, site.environment):
+                requested |= {Site(other, name) for name in self.config.pipeline.names}
+        missing = sorted(requested - self._read)
+        if not missing or self._read_all:
+            return
+        layout = self.config.layout
+        names = {str(layout.marker_name(site.application, site.environment)) for site in missing}
+        specs: dict[str, None] = {}
+        for site in missing:
+            specs |= dict.fromkeys(layout.pathspecs(site.application, [site.environment]))
+        if len(specs) > _MAX_PATHSPECS:
+            specs = dict.fromkeys(layout.pathspecs(None, self.config.pipeline.names))
+        self._index(self.repository.read(self.sha, self.repository.grep(self.sha, sorted(names), list(specs))), missing)
+        self._read.update(missing)
+
+    def _index(self, contents: Mapping[str, bytes], sites: Iterable[Site]) -> None:
+        """Note which application and environment each file belongs to; every file is scanned once a tip."""
+        for path, content in contents.items():
+            if path in self._indexed:
+                continue
+            try:
+                scanned = scan(content, path)
+                names = {MarkerName(m.group, m.app) for m in scanned.markers}
+                names |= {MarkerName(m.group, m.app) for m in scanned.misplaced}
+            except ManifestError:
+                names = {MarkerName(g.decode(), a.decode()) for g, a in _MARKER_NAME.findall(content)}
+                names |= self._names_in_broken_file(path, content, sites)
+            for name in names:
+                self._claim(path, content, name)
+            self._indexed.add(path)
+
+    def _names_in_broken_file(self, path: str, content: bytes, sites: Iterable[Site]) -> set[MarkerName]:
+        layout = self.config.layout
+        names = {
+            layout.marker_name(site.application, site.environment)
+            for site in sites
+            if layout.holds(path, site.application, site.environment)
+        }
+        return {name for name in names if mentions(content, name.group, name.app)}
+
+    def _claim(self, path: str, content: bytes, name: MarkerName) -> None:
+        claims = self.config.layout.claims(path, name)
+        for claim in claims:
+            self._files.setdefault(Site(claim.application, claim.environment), {})[path] = content
+            if len(claims) > 1:
+                environments = " and ".join(dict.fromkeys(c.environment for c in claims))
+                self._conflicts.setdefault(
+                    claim.application,
+                    f"{path}: the environments {environments} both claim the marker {name}: make the `path` or the "
+                    f"`marker` of one of them in {self.config_file} more specific",
+                )
+        if not claims:
+            self._strays.add(Stray(path, name))
+
+    def files(self, site: Site) -> Mapping[str, bytes]:
+        """Return the files with the application's marker in the environment, by path. Raises ManifestError."""
+        self.read([site])
+        if conflict := self._conflicts.get(site.application):
+            raise ManifestError(conflict)
+        return self._files.get(site, {})
+
+    def files_around(self, site: Site) -> Mapping[str, bytes]:
+        """Return all marked files of the environment, of whatever application: to name what is there instead."""
+        specs = self.config.layout.group_pathspecs(site.application.group, site.environment)
+        return self.repository.read(self.sha, self.repository.grep(self.sha, [], specs))
+
+    def has_group(self, group: str, environment: str) -> bool:
+        """Return True if any application of a group has a marker in an environment."""
+        layout = self.config.layout
+        specs = layout.group_pathspecs(group, environment)
+        for path, content in self.repository.read(self.sha, self.repository.grep(self.sha, [], specs)).items():
+            with suppress(ManifestError):
+                names = {MarkerName(marker.group, marker.app) for marker in scan(content, path).markers}
+                claims = [claim for name in names for claim in layout.claims(path, name)]
+                if any((c.application.group, c.environment) == (group, environment) for c in claims):
+                    return True
+        return False
+
+    def applications(self) -> list[Application]:
+        """Return every application that has a marker in an environment; all marked files are read."""
+        self.read_all()
+        return sorted({site.application for site in self._files})
+
+    def strays(self) -> list[Stray]:
+        """Return the markers of the tree that belong to no environment; all marked files are read."""
+        self.read_all()
+        return sorted(self._strays)
+
+    def sharing_branch(self, site: Site) -> list[Application]:
+        """Return the other applications in the tree whose promotion branch would be this one's (B32)."""
+        self.read([site])
+        return [
+            other
+            for other in self.config.collisions(site.application, site.environment)
+            if any(self._files.get(Site(other, name)) for name in self.config.pipeline.names)
+        ]
+
+    # -- branches and objects
+
+    def fetch_branches(self, names: Iterable[str]) -> None:
+        """Fetch those of these branches that the remote has, in one go; `branch` knows them then."""
+        refs = [
+            f"refs/heads/{name}" for name in sorted(set(names)) if self.refs.branch(name) and name not in self._heads
+        ]
+        if refs:
+            fetched = self.repository.fetch(*refs)
+            self._heads |= {ref.removeprefix("refs/heads/"): sha for ref, sha in fetched.items()}
+
+    def branch(self, name: str) -> str | None:
+        """Return a branch's commit, fetched; None if the remote has no such branch."""
+        self.fetch_branches([name])
+        return self._heads.get(name)
+
+    def blobs(self, oids: Iterable[str | None]) -> Mapping[str, bytes]:
+        """Return the contents of these objects and of all read before; None is ignored."""
+        missing = sorted({oid for oid in oids if oid is not None} - self._blobs.keys())
+        self._blobs.update(self.repository.read_objects(missing))
+        return self._blobs
+
+    # -- history
+
+    def timelines(
+        self, tags: Mapping[Site, Tag], also: Iterable[Site], scope: Iterable[Site], *, before: int = 0
+    ) -> dict[Site, list[TagAt]]:
+        """Return the timelines of these sites, read back until the arrival of each tag is known, if it can be.
+
+        `before` asks for that many older commits too. A tag that is not there at all is looked for in the first step.
+        `scope` is what the history is limited to: the same scope at the same tip costs one reading.
+        """
+        pathspecs = self._pathspecs(scope)
+        timelines: dict[Site, list[TagAt]] = {}
+        for limit in _HISTORY_STEPS:
+            while True:
+                commits = self._commits(pathspecs, limit)
+                timelines = {site: self._timeline(commits, site) for site in (*tags, *also)}
+                found = [deployments.deployment(timelines[site], tag) for site, tag in tags.items()]
+                if all(d is None or (d.arrival and len(d.before) >= before) for d in found):
+                    return timelines
+                if len(commits) >= limit or not self._deepen(limit):
+                    break
+            if len(commits) < limit:
+                break
+        return timelines
+
+    def _pathspecs(self, sites: Iterable[Site]) -> tuple[str, ...]:
+        layout = self.config.layout
+        specs: dict[str, None] = {}
+        for site in sorted(set(sites)):
+            specs |= dict.fromkeys(layout.pathspecs(site.application, [site.environment]))
+        if len(specs) > _MAX_PATHSPECS:
+            specs = dict.fromkeys(layout.pathspecs(None, self.config.pipeline.names))
+        return tuple(sorted(specs))
+
+    def _commits(self, pathspecs: tuple[str, ...], limit: int) -> list[Commit]:
+        """Return the first-parent history with its changes to these paths, contents at hand."""
+        if (pathspecs, limit) not in self._history:
+            commits = self.repository.history(self.sha, pathspecs, limit)
+            self._history[pathspecs, limit] = commits
+            changes = [c for commit in commits for c in commit.changes if is_manifest(c.path)]
+            self.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
+        return self._history[pathspecs, limit]
+
+    def _timeline(self, commits: Sequence[Commit], site: Site) -> list[TagAt]:
+        layout = self.config.layout
+        return deployments.timeline(
+            commits,
+            self.files(site),
+            self._blobs,
+            holds=lambda path: layout.holds(path, site.application, site.environment),
+            marker=layout.marker_name(site.application, site.environment),
+        )
+
+    def changed_applications(self, commit: Commit, environment: str) -> list[Application]:
+        """Return the applications whose tags a commit of a timeline changed in an environment."""
+        changes = changed_tags(commit.changes, self._blobs, self.config.layout).changes
+        return [change.application for change in changes if change.environment == environment]
+
+    def _deepen(self, depth: int) -> bool:
+        if not self.repository.shallow or not self.repository.deepen(depth):
+            return False
+        self._history = {}
+        return True
