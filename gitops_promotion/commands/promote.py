@@ -324,7 +324,7 @@ def _heal(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
     run.tip.fetch_branches(pull.head for pull, _ in candidates)
     for pull, request in candidates:
         try:
-            branch = read_branch(run.tip, pull.head, request.application)
+            branch = read_branch(run, pull.head, request.application)
             if branch is None or not _needs_rebuild(run, pull, branch, request.environment):
                 continue
             rebuilt = replace(request, tag=branch.proposal.tag or NO_TAG, built_at=read_time(branch.proposal.built_at))

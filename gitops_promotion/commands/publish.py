@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-
 from gitops_promotion.core import gates
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, PullRequest
-from gitops_promotion.core.gates import Reason, Verdict, own_status
+from gitops_promotion.core.gates import Reason, Verdict
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.core.names import Application, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
@@ -16,12 +15,10 @@ from gitops_promotion.errors import GitError, ManifestError, PromotionError, Usa
 from gitops_promotion.providers import Provider
 from gitops_promotion.workflow.examine import Examination, Subject, examine, find_subject
 from gitops_promotion.workflow.judge import judge
-from gitops_promotion.workflow.publishing import hold_for_a_person, outcome_of, superseded
+from gitops_promotion.workflow.publishing import hold_for_a_person, outcome_of, run_status, superseded
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 
-# GitHub's merge groups; the branch that they go into comes next in the name.
-MERGE_QUEUE = "gh-readonly-queue/"
 # The ids by which reasons name their evidence, the last one perhaps cut off.
 _IDS = re.compile(r"\b[0-9a-f]{7}\b|\b[0-9a-f]{1,7}…")
 
@@ -58,7 +55,9 @@ def _subjects(run: Run) -> list[Subject]:
     if context.event in ("pull_request", "merge_group") and context.pull_request not in {p.number for p in pulls}:
         subjects.insert(0, find_subject(run, None))
     # A group may wait for Flux like any other, and the event that ends the wait does not name it.
-    prefix = f"refs/heads/{MERGE_QUEUE}{run.tip.base}/"
+    if not run.facts.queue_prefix:
+        return subjects
+    prefix = f"refs/heads/{run.facts.queue_prefix}{run.tip.base}/"
     branches = {subject.branch for subject in subjects}
     groups = {ref.removeprefix("refs/heads/"): sha for ref, sha in run.tip.refs.shas.items() if ref.startswith(prefix)}
     return subjects + [Subject(branch=name, sha=sha) for name, sha in groups.items() if name not in branches]
@@ -115,9 +114,9 @@ def _look_once(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
         except ManifestError as error:
             # The head itself is at fault, and without a verdict on it nobody would see why it does not merge.
             refusal = Verdict(decision="refuse", reasons=(Reason(evidence=str(error)),))
-            _publish_if_new(run, subject, own_status(refusal, url=run.context.run_url), statuses)
+            _publish_if_new(run, subject, run_status(run, refusal), statuses)
             return _failed(subject, error)
-        status = own_status(verdict, url=run.context.run_url)
+        status = run_status(run, verdict)
         if status.state == "success" and not run.dry_run:
             is_new = not statuses.has(subject.sha, status)
             hold_for_a_person(run, subject.pull_request, examination.questions, look_again=is_new)

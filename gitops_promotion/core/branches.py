@@ -16,8 +16,6 @@ from gitops_promotion.errors import ManifestError
 # The Go tool's fixed author (B40): its open promotions are taken over.
 _PREDECESSOR = "gitops-promotion@xenit.se"
 _PREDECESSOR_SUBJECTS = ("Promote ", "Review ", "Remove stale ")
-# GitHub commits its "Update branch" merges under this address; Azure DevOps has no such button.
-_FORGE_COMMITTER = "noreply@github.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +47,7 @@ def read_proposal(
     """Read the commits that a branch has beyond the default branch, newest first.
 
     `blobs` has the contents of all changed files by object id, `head` those of the changed paths at the branch's tip,
-    `merges` the commits that `may_be_an_update` and contain only what merging their parents gives. Trailers alone
+    `merges` the commits of a forge's "Update branch" that contain only what merging their parents gives. Trailers alone
     prove nothing (an amended commit keeps them): a commit of this tool changed nothing but tags of its application, or
     exactly what its `Edits` trailer says.
     """
@@ -121,12 +119,6 @@ def edits_digest(edits: Mapping[str, bytes | None]) -> str:
         digest.update(path.encode(errors="surrogateescape") + b"\0")
         digest.update(b"-" if content is None else hashlib.sha256(content).digest())
     return digest.hexdigest()[:32]
-
-
-def may_be_an_update(commit: Commit) -> bool:
-    """Return True for the commits of GitHub's "Update branch"; a conflict that a person solved there looks the same."""
-    signed = commit.committer_email == _FORGE_COMMITTER and commit.message.startswith("Merge branch ")
-    return len(commit.parents) == 2 and signed
 
 
 def _other_owner(commit: Commit, owner: str, feature: str) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitops_promotion.core.model import Request
-from gitops_promotion.core.untrusted import code_span, table_cell
+from gitops_promotion.core.untrusted import code_span, cut, table_cell
 
 BODY_LIMIT = 4000
 """Characters of a pull request's body: Azure DevOps takes no more (docs/facts/forges.md), so no forge gets more."""
 
 TITLE_LIMIT = 256
-"""Characters of a pull request's title: GitHub's limit, the smallest of all."""
+"""Characters of a title and of a commit's subject; a forge that takes fewer gets a shorter title."""
 
 _NOTES_LIMIT = 2400
 _METADATA = re.compile(r"<!-- metadata = (\{.*?\}) -->", re.DOTALL)
@@ -45,9 +45,8 @@ def read_metadata(body: str) -> Metadata | None:
 
 
 def title(request: Request) -> str:
-    """Return the title of the request's pull request, at most TITLE_LIMIT characters."""
-    text = request.kind.title(request)
-    return text if len(text) <= TITLE_LIMIT else text[: TITLE_LIMIT - 1] + "…"
+    """Return the title of the request's pull request, which is the subject of its commit too."""
+    return cut(request.kind.title(request), TITLE_LIMIT)
 
 
 def body(request: Request, *, base_sha: str, previous_tag: str, files: Sequence[str], notes: Sequence[str] = ()) -> str:

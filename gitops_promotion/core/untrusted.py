@@ -20,7 +20,7 @@ def line(text: str, limit: int = LINE_LIMIT) -> str:
     r"""Return text for one line of a message: no line breaks, terminal codes as `\x1b`, at most `limit` characters."""
     # Cut first: the work is bounded however long the text is.
     shown = "".join(_escaped(character) for character in text[: limit + 1])
-    return _cut(shown, limit)
+    return cut(shown, limit)
 
 
 def lines(text: str) -> str:
@@ -67,8 +67,9 @@ def status_description(text: str, limit: int = STATUS_LIMIT) -> str:
 
     GitHub refuses characters of four bytes in UTF-8 there, so they become blanks.
     """
-    return _cut("".join(c if c.isprintable() and c <= "\uffff" else " " for c in text[: limit + 1]), limit)
+    return cut("".join(c if c.isprintable() and c <= "\uffff" else " " for c in text[: limit + 1]), limit)
 
 
-def _cut(text: str, limit: int) -> str:
+def cut(text: str, limit: int) -> str:
+    """Return text of at most `limit` characters; `…` stands for the rest."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -8,7 +8,7 @@ the pushed head. A run killed anywhere in between leaves nothing armed by accide
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gitops_promotion.core import branches, diff, due
+from gitops_promotion.core import branches, diff, due, untrusted
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.branches import Proposal
 from gitops_promotion.core.commits import RefUpdate
@@ -118,7 +118,7 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         return replace(Outcome.of_plan(plan, "planned", "nothing was written"), plan=plan)
     pulls = _pull_requests(run, intent, plan.branch)
     current = due.open_for(pulls, plan.base)
-    branch = read_branch(tip, plan.branch, request.application, request.feature)
+    branch = read_branch(run, plan.branch, request.application, request.feature)
     if branch is not None:
         _stop_at_work_of_others(run, plan, branch, current)
     if (vetoed := intent.veto(pulls, branch)) is not None:
@@ -138,7 +138,12 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         ref = f"refs/heads/{plan.branch}"
         tip.repository.push([RefUpdate(ref=ref, new=head_sha, expected=branch.sha if branch else None)])
     draft = Draft(
-        head=plan.branch, head_sha=head_sha, base=plan.base, title=plan.title, body=plan.body, gated=plan.gated
+        head=plan.branch,
+        head_sha=head_sha,
+        base=plan.base,
+        title=untrusted.cut(plan.title, run.facts.title_limit),
+        body=plan.body,
+        gated=plan.gated,
     )
     if current is None or not kept or not _shows(current, draft):
         result: Result = "opened" if current is None else "updated"
@@ -162,7 +167,7 @@ def _already_there(run: Run, plan: Plan) -> Outcome:
     """Report that there is nothing to do; an open pull request for another tag must not undo that automatically."""
     request = plan.request
     message = f"{request.environment} already has {request.tag.name}"
-    branch = None if run.dry_run else read_branch(run.tip, plan.branch, request.application, request.feature)
+    branch = None if run.dry_run else read_branch(run, plan.branch, request.application, request.feature)
     if branch is None or request.environment not in branch.proposal.environments:
         return Outcome.of_plan(plan, "unchanged", message)
     current = due.open_for(run.forge.pull_requests(head=plan.branch), plan.base)
@@ -177,8 +182,9 @@ def _already_there(run: Run, plan: Plan) -> Outcome:
     return replace(Outcome.of_plan(plan, "unchanged", message), pull_request=replace(current, auto_merge=False))
 
 
-def read_branch(tip: Tip, name: str, application: Application, feature: str = "") -> Branch | None:
+def read_branch(run: Run, name: str, application: Application, feature: str = "") -> Branch | None:
     """Return what the remote's branch of that name holds beyond the default branch, None if there is none."""
+    tip = run.tip
     sha = tip.branch(name)
     if sha is None:
         return None
@@ -190,7 +196,7 @@ def read_branch(tip: Tip, name: str, application: Application, feature: str = ""
     merges = {
         commit.sha
         for commit in commits
-        if branches.may_be_an_update(commit) and tip.repository.is_plain_merge(commit.sha, *commit.parents)
+        if run.facts.is_update(commit) and tip.repository.is_plain_merge(commit.sha, *commit.parents)
     }
     proposal = branches.read_proposal(
         commits, blobs, head, merges, config=tip.config, application=application, feature=feature
@@ -268,7 +274,7 @@ def _take_back_success(run: Run, plan: Plan, pull_request: PullRequest) -> None:
     verdict = _verdict(run, plan.request)
     if verdict.decision != "pass":
         pending = Verdict(decision="wait", reasons=(Reason(evidence=f"no longer: {verdict.texts[0]}"),))
-        run.forge.set_status(pull_request.head_sha, own_status(pending))
+        run.forge.set_status(pull_request.head_sha, own_status(pending, shorten=run.facts.status_text))
 
 
 def _verdict(run: Run, request: Request) -> Verdict:

@@ -217,8 +217,8 @@ def _refuse_ambiguous(run: Run, application: Application, feature: str) -> None:
                 same_feature = _feature_of_other(f"{app}-", f"{other_app}-", feature)
             if same_feature:
                 raise UsageError(
-                    f"feature {feature!r} of {application} and feature {same_feature!r} of {other_group}/{other_app} would "
-                    "share a folder or a branch: choose another name for the feature, or rename an application"
+                    f"feature {feature!r} of {application} and feature {same_feature!r} of {other_group}/{other_app} "
+                    "would share a folder or a branch: choose another name for the feature, or rename an application"
                 )
 
 

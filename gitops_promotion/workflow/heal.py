@@ -64,7 +64,7 @@ def _needs_rebuild(run: Run, pull: PullRequest, application: Application, featur
             return False
     except UsageError:
         return False
-    branch = read_branch(run.tip, pull.head, application, feature)
+    branch = read_branch(run, pull.head, application, feature)
     if branch is None or branch.proposal.foreign or branch.proposal.other_owner or branch.base_sha == run.tip.sha:
         return False
     return bool(run.tip.repository.conflicts(run.tip.sha, branch.sha)) or run.forge.head_state(pull).outdated

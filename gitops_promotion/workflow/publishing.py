@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.forge import CommitStatus, PullRequest
 from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.workflow.deliver import disarm
@@ -42,8 +42,13 @@ def publish_where_needed(run: Run, subject: Subject, outcome: Outcome) -> Outcom
             "timed-out": Verdict(decision="wait"),
         }
         verdict = replace(decision[outcome.result], reasons=(Reason(evidence=outcome.message),))
-        run.forge.set_status(subject.sha, own_status(verdict, url=run.context.run_url))
+        run.forge.set_status(subject.sha, run_status(run, verdict))
     return outcome
+
+
+def run_status(run: Run, verdict: Verdict) -> CommitStatus:
+    """Return the commit status that publishes a verdict of this run."""
+    return own_status(verdict, url=run.context.run_url, shorten=run.facts.status_text)
 
 
 def hold_for_a_person(run: Run, pull: PullRequest | None, questions: Sequence[Question], *, look_again: bool) -> None:

@@ -16,6 +16,7 @@ from gitops_promotion.core.config import Config
 from gitops_promotion.git import Repository
 from gitops_promotion.providers import Connection, Provider, TokenQuery, registry
 from gitops_promotion.providers.choose import choose, find_token, git_user
+from gitops_promotion.providers.facts import Forge
 from gitops_promotion.workflow.tip import Tip
 
 
@@ -64,15 +65,24 @@ class Run:
     context: CIContext
     clock: Clock
     note: Callable[[str], None]
-    connect: Callable[[Config], Provider]
+    choose: Callable[[Config], Forge]
+    connect: Callable[[Forge, Config], Provider]
     dry_run: bool = False
+    _facts: Forge | None = field(init=False, default=None)
     _forge: Provider | None = field(init=False, default=None)
+
+    @property
+    def facts(self) -> Forge:
+        """The facts of the forge, which need no connection."""
+        if self._facts is None:
+            self._facts = self.choose(self.tip.config)
+        return self._facts
 
     @property
     def forge(self) -> Provider:
         """The forge, connected when it is first needed."""
         if self._forge is None:
-            self._forge = self.connect(self.tip.config)
+            self._forge = self.connect(self.facts, self.tip.config)
         return self._forge
 
     @property
@@ -119,8 +129,12 @@ def open_run(
         sourcedir, token=token_for, user=git_user_for, environ=environ, trust=bool(runner.NAME)
     ) as repository:
 
-        def connect(config: Config) -> Provider:
+        def choose_forge(config: Config) -> Forge:
             choice = choose(repository.url, option=provider, configured=config.provider, environ=environ)
+            terminal.note(f"provider {choice.name} ({choice.reason})")
+            return registry.forge(choice.name)
+
+        def connect(facts: Forge, config: Config) -> Provider:
             connection = Connection(
                 store=repository,
                 url=repository.url,
@@ -135,12 +149,11 @@ def open_run(
                 check_run_apps=config.check_run_apps,
                 branch_prefix=config.branch_prefix,
             )
-            forge = registry.connect(choice.name, connection)
-            terminal.note(f"provider {choice.name} ({choice.reason})")
-            return forge
+            return registry.connect(facts.name, connection)
 
         yield Run(
             tip=Tip(repository=repository),
+            choose=choose_forge,
             connect=connect,
             context=context,
             clock=clock,

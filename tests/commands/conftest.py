@@ -1,6 +1,7 @@
 """A webshop whose users run the real command line, and in which the test plays Flux, people and the runner."""
 
 import copy
+import dataclasses
 import json
 import os
 import re
@@ -241,3 +242,13 @@ def make_shop(
         return Shop(remote, remote.clone(f"{remote.path.stem}-checkout"), monkeypatch, capsys, tmp_path, past)
 
     return make
+
+
+@pytest.fixture
+def like_github(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let plain git have the merge queue and the "Update branch" commits of GitHub."""
+    from gitops_promotion.providers.github.forge import FORGE
+    from gitops_promotion.providers.local import forge
+
+    facts = dataclasses.replace(forge.FORGE, queue_prefix=FORGE.queue_prefix, is_update=FORGE.is_update)
+    monkeypatch.setattr(forge, "FORGE", facts)

@@ -204,7 +204,7 @@ def test_a_persons_commit_on_the_branch_is_not_overwritten(shop: "Shop") -> None
     feature(shop, "pr-1-a")
     shop.edit({"shop/dev/web-pr-1/service-web.yaml": "a: b\n"}, branch="feature/shop-web-pr-1")
     run = feature(shop, "pr-1-b", code=2)
-    assert "not ours" in run.only["message"]
+    assert "by someone else" in run.only["message"]
     assert delete(shop).only["pull_request"]["state"] == "closed", "its branch stays"
     assert shop.remote.show("shop/dev/web-pr-1/service-web.yaml", "feature/shop-web-pr-1") == "a: b\n"
 

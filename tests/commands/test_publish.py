@@ -290,7 +290,7 @@ def test_our_own_status_starts_nothing(context: str, shop: "Shop", monkeypatch: 
     made = requests(monkeypatch)
     outcome = publish(shop).only
     assert outcome["result"] == "skipped"
-    assert "our own status" in outcome["message"]
+    assert "the own status" in outcome["message"]
     assert made == []
     assert said(shop, branch) == []
 
@@ -396,7 +396,9 @@ def on_merge_group(shop: "Shop", branch: str, start: str) -> None:
     shop.event("merge_group", {"merge_group": group})
 
 
-def test_a_merge_group_gets_the_verdict_on_its_own_head(shop: "Shop", manifest: Callable[..., str]) -> None:
+def test_a_merge_group_gets_the_verdict_on_its_own_head(
+    shop: "Shop", like_github: None, manifest: Callable[..., str]
+) -> None:
     shop.new("1.4.2")
     branch, sha = queue(shop, 5, {"webshop/qa/webui.yaml": manifest("webui", "1.4.2")})
     on_merge_group(shop, branch, shop.remote.sha("main"))

@@ -50,7 +50,7 @@ def test_contexts_are_expected_however_long_the_tag_has_been_there(shop: "Shop")
         shop.edit({"README.md": f"# {number}\n"})
     shop.local("set-status", "main", "kustomization/webshop-dev/aaa", "success")
     waiting = shop.check(2, code=4).only
-    assert any("webshop-dev/bbb reported before, not since" in reason for reason in waiting["reasons"])
+    assert any("webshop-dev/bbb, which reported on earlier commits" in reason for reason in waiting["reasons"])
 
 
 def test_a_file_that_moves_does_not_take_its_tag_past_the_gate(shop: "Shop") -> None:
@@ -125,7 +125,7 @@ def test_going_back_to_the_tag_that_is_there_says_what_is_still_open(shop: "Shop
     shop.new("2.0.0")
     back = shop.new("1.0.0").only
     assert back["result"] == "unchanged"
-    assert "#1 for 2.0.0 is open" in back["message"]
+    assert "#1 for 2.0.0 is still open" in back["message"]
 
 
 def test_trailers_do_not_make_a_persons_commit_ours(shop: "Shop", config: Callable[..., str]) -> None:

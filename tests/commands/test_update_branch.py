@@ -28,7 +28,7 @@ def merge_main(shop: "Shop", *, email: str = "noreply@github.com", more: str = "
 
 
 @pytest.fixture
-def proposed(shop: "Shop") -> "Shop":
+def proposed(shop: "Shop", like_github: None) -> "Shop":
     """A promotion into qa is open, and main has moved on."""
     shop.new("1.4.2")
     assert shop.run("promote").results == ["opened"]
@@ -45,11 +45,11 @@ def test_a_plain_merge_of_main_is_no_persons_work_and_is_kept(proposed: "Shop") 
 def test_a_conflict_that_a_person_solved_on_githubs_pages_is_never_overwritten(proposed: "Shop") -> None:
     made = merge_main(proposed, more="# Both\n")
     stopped = proposed.run("promote", "--all", code=2).only
-    assert f"has 1 commit(s) that are not ours ({made[:7]} \"Merge branch 'main' into" in stopped["message"]
+    assert f"has 1 commit by someone else ({made[:7]} \"Merge branch 'main' into" in stopped["message"]
     assert proposed.remote.sha(BRANCH) == made
 
 
 def test_a_merge_that_a_person_made_elsewhere_is_theirs_however_plain(proposed: "Shop") -> None:
     made = merge_main(proposed, email="ann@example.org")
-    assert "not ours" in proposed.run("promote", "--all", code=2).only["message"]
+    assert "by someone else" in proposed.run("promote", "--all", code=2).only["message"]
     assert proposed.remote.sha(BRANCH) == made

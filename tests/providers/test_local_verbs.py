@@ -10,6 +10,7 @@ from gitops_promotion.ci import CIContext
 from gitops_promotion.commands import local as verbs
 from gitops_promotion.core.forge import OWN_CONTEXT, Draft, PullRequest
 from gitops_promotion.errors import ProviderError, UsageError
+from gitops_promotion.providers.facts import Forge as Facts
 from gitops_promotion.workflow.run import Clock, Run
 from gitops_promotion.workflow.tip import Tip
 
@@ -23,7 +24,8 @@ HEAD = "promote/webshop-webui"
 def run_with(local_forge: "LocalForge", provider: "Provider") -> Run:
     return Run(
         tip=Tip(repository=local_forge.writers.repository),
-        connect=lambda _: provider,
+        choose=lambda _: Facts(name="test", connect=lambda _: provider),
+        connect=lambda _, __: provider,
         context=CIContext(),
         clock=Clock(now=lambda: datetime.now(UTC), monotonic=lambda: 0.0, sleep=lambda _: None, random=lambda: 0.5),
         note=lambda _: None,

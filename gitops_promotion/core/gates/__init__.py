@@ -4,7 +4,7 @@ A gate is a policy with a pure `judge`: from a question and the evidence it need
 `workflow/judge.py`, only as far as the configured gates need it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -103,9 +103,14 @@ class Evidence:
 _STATES: Mapping[Decision, StatusState] = {"pass": "success", "refuse": "failure", "wait": "pending"}
 
 
-def own_status(verdict: Verdict, *, url: str = "") -> CommitStatus:
-    """Return the commit status that publishes a verdict; `url` leads to the run that judged."""
-    description = untrusted.status_description(verdict.texts[0] if verdict.reasons else "")
+def own_status(
+    verdict: Verdict, *, url: str = "", shorten: Callable[[str], str] = untrusted.status_description
+) -> CommitStatus:
+    """Return the commit status that publishes a verdict; `url` leads to the run that judged.
+
+    `shorten` makes the first reason fit for a description.
+    """
+    description = shorten(verdict.texts[0] if verdict.reasons else "")
     return CommitStatus(context=OWN_CONTEXT, state=_STATES[verdict.decision], description=description, url=url)
 
 
