@@ -1,7 +1,11 @@
 """Finding and running kustomize, with programs that tests write (no real one is needed)."""
 
+import os
+import signal
 import stat
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -151,7 +155,31 @@ def test_charts_are_named_and_not_inflated(folder: Path, tmp_path: Path) -> None
         find(folder).build(tmp_path, ".")
 
 
-def test_an_interrupt_that_the_program_itself_does_not_outlive_is_an_interrupt(folder: Path, tmp_path: Path) -> None:
-    put(folder, "kustomize", '[ "$1" = version ] && { echo v5.0.0; exit; }\n/bin/sleep 0.05\nkill -INT $PPID')
+def test_an_interrupt_that_the_program_itself_does_not_outlive_is_an_interrupt(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interruptible: None
+) -> None:
+    waiting = tmp_path / "waiting"
+    os.mkfifo(waiting)
+    put(folder, "kustomize", f'[ "$1" = version ] && {{ echo v5.0.0; exit; }}\nread _ <{waiting}\nkill -INT $PPID')
+    found = find(folder)
+
+    class Waiting(subprocess.Popen[bytes]):
+        """Lets the program go on once its end is waited for."""
+
+        def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002
+            if waiting.exists():
+                waiting.write_text("\n")
+                waiting.unlink()
+            return super().communicate(input, timeout)
+
+    monkeypatch.setattr(subprocess, "Popen", Waiting)
     with pytest.raises(KeyboardInterrupt):
-        find(folder).build(tmp_path, ".")
+        found.build(tmp_path, ".")
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGINT, also where pytest was started with SIGINT ignored, as `nohup` does."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
