@@ -1,4 +1,4 @@
-"""`feature-stale`: remove the copies that nobody has changed for some time."""
+"""`feature-stale`: remove the copies that did not change for some time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -90,7 +90,7 @@ def test_an_open_overwrite_never_becomes_a_promotion(shop: "Shop") -> None:
 
 
 def test_two_features_proposed_at_the_same_time_are_both_merged(shop: "Shop") -> None:
-    """Both add a line at the same place; `promote --all` on its schedule builds the second anew."""
+    """Both add a line at the same place; the scheduled `promote --all` rebuilds the second."""
     disable_auto(shop)
     pulls = [feature(shop, "1", name).only["pull_request"]["number"] for name in ("pr-1", "pr-2")]
     shop.local("merge", str(pulls[0]))

@@ -1,6 +1,6 @@
-"""In any environment: building after equals building before plus the copy, and what is added is taken away to the byte.
+"""In any environment a copy adds its objects and nothing else, and its removal restores every byte.
 
-The environments are made up (`tests/kustomizations/generated.py`), kustomize's answers to them are real.
+The environments are generated (`tests/kustomizations/generated.py`); the results of kustomize are real.
 """
 
 from pathlib import Path
@@ -46,13 +46,13 @@ def copied(builder: EnvironmentBuilder) -> dict[str, bytes | None]:
 
 
 def build(builder: EnvironmentBuilder, edits: dict[str, bytes | None]) -> dict[tuple[str, ...], Any]:
-    """What another reader of YAML finds in what is built."""
+    """Return the objects of a build, read by another YAML parser."""
     builder.tree.apply(edits)
     output = builder.find_kustomize().build(builder.tree.root, "shop/dev")
-    found = list(YAML(typ="safe", pure=True).load_all(output.decode()))
-    keys = [(each["apiVersion"], each["kind"], each["metadata"]["name"]) for each in found]
-    assert len(set(keys)) == len(found)
-    return dict(zip(keys, found, strict=True))
+    documents = list(YAML(typ="safe", pure=True).load_all(output.decode()))
+    keys = [(document["apiVersion"], document["kind"], document["metadata"]["name"]) for document in documents]
+    assert len(set(keys)) == len(documents)
+    return dict(zip(keys, documents, strict=True))
 
 
 def pods(document: Any) -> dict[str, str]:
@@ -60,8 +60,8 @@ def pods(document: Any) -> dict[str, str]:
 
 
 def selector(document: Any) -> dict[str, str]:
-    found = document.get("spec", {}).get("selector", {})
-    return dict(found.get("matchLabels", found))
+    labels = document.get("spec", {}).get("selector", {})
+    return dict(labels.get("matchLabels", labels))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -71,25 +71,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.mark.kustomize
-def test_after_is_before_and_the_copy_and_nothing_is_left_of_it(seed: int, tmp_path: Path, kustomize: str) -> None:
+def test_a_copy_adds_only_its_objects_and_its_removal_restores_all(seed: int, tmp_path: Path, kustomize: str) -> None:
     files = environment(seed)
     builder = builder_of(tmp_path / "before", files, kustomize)
     edits = copied(builder)
     before, after = build(builder, {}), build(builder, edits)
     assert {key: after.get(key) for key in before} == before
-    new = [after[key] for key in after.keys() - before.keys()]
-    mine = [each for each in before.values() if SELECTED.items() <= each["metadata"].get("labels", {}).items()]
-    assert len(new) >= len(mine) >= 2
-    assert all(each["metadata"]["labels"][LABEL] == FEATURE for each in new)
-    containers = [c for each in new if pods(each) for c in each["spec"]["template"]["spec"]["containers"]]
-    assert {c["image"].rpartition(":")[2] for c in containers} <= {"1.5.0-pr", "v1.31"}
-    assert any(c["image"].endswith(":1.5.0-pr") for c in containers)
-    for one, other in ((before.values(), new), (new, before.values())):
-        for taker in filter(selector, one):
-            assert not any(pods(each) and selector(taker).items() <= pods(each).items() for each in other)
+    copies = [after[key] for key in after.keys() - before.keys()]
+    originals = [doc for doc in before.values() if SELECTED.items() <= doc["metadata"].get("labels", {}).items()]
+    assert len(copies) >= len(originals) >= 2
+    assert all(doc["metadata"]["labels"][LABEL] == FEATURE for doc in copies)
+    images = [
+        container["image"] for doc in copies if pods(doc) for container in doc["spec"]["template"]["spec"]["containers"]
+    ]
+    assert {image.rpartition(":")[2] for image in images} <= {"1.5.0-pr", "v1.31"}
+    assert any(image.endswith(":1.5.0-pr") for image in images)
+    for selecting, selected in ((before.values(), copies), (copies, before.values())):
+        for owner in filter(selector, selecting):
+            assert not any(pods(doc) and selector(owner).items() <= pods(doc).items() for doc in selected)
 
     edited = {path: content for path, content in {**files, **edits}.items() if content is not None}
     second = builder_of(tmp_path / "after", edited, kustomize)
     assert copied(second) == {}, "a second time changes nothing"
-    gone = second.folder.without([f"web-{FEATURE}"])
-    assert {path: content for path, content in {**edited, **gone}.items() if content is not None} == files
+    removal = second.folder.without([f"web-{FEATURE}"])
+    assert {path: content for path, content in {**edited, **removal}.items() if content is not None} == files

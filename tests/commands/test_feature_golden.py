@@ -1,6 +1,6 @@
-"""`feature` in environments of all shapes: each file of tests/kustomizations/environments is one, run with all verbs.
+"""`feature` and `feature-delete` in the environments of tests/kustomizations/environments, one a file.
 
-Beside it stands what came of it. `tests/kustomizations/record` writes that anew, to be read before it is committed.
+The `.expected` file beside it has the result. `tests/kustomizations/record` writes it; read it before you commit it.
 """
 
 import re
@@ -30,23 +30,23 @@ KUBERNETES = "1.33"
 
 
 def case(path: Path) -> tuple[list[str], dict[str, str]]:
-    """The arguments of a case and its files."""
+    """Return the arguments of a case and its files."""
     head, *parts = re.split(r"^== (.+)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    found = re.search(r"^\$ (.+)$", head, re.MULTILINE)
-    assert found
-    return found[1].split(), dict(zip(parts[::2], parts[1::2], strict=True))
+    arguments = re.search(r"^\$ (.+)$", head, re.MULTILINE)
+    assert arguments
+    return arguments[1].split(), dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def check(path: Path, found: str) -> None:
-    """Compare with what is expected, or write it down."""
+def check(path: Path, result: str) -> None:
+    """Compare the result with the expected one, or record it."""
     expected = path.with_suffix(".expected")
     if RECORDING:
-        expected.write_text(found, encoding="utf-8")
-    assert found == expected.read_text(encoding="utf-8")
+        expected.write_text(result, encoding="utf-8")
+    assert result == expected.read_text(encoding="utf-8")
 
 
 def notes(shop: "Shop", run: "Run") -> str:
-    """What the pull request says, without its metadata and files."""
+    """Return the description of the pull request, without its metadata and files."""
     shown = shop.local("show", str(run.only["pull_request"]["number"]))
     text = shown.partition("-->\n")[2].partition("\nFiles:\n")[0]
     return "\n".join(line for line in text.splitlines() if line) + "\n"
@@ -58,13 +58,13 @@ def changed(remote: "Remote", before: str) -> str:
 
 
 def validated(remote: "Remote", before: str) -> list[str]:
-    """Hold each file that was written against the schema of its kind; return the kinds that have one."""
+    """Validate each new file by the schema of its kind; return the kinds that have one."""
     kinds = []
     for path in remote.git("diff", "--name-only", "--diff-filter=A", before, "main").splitlines():
         text = remote.show(path, "main")
-        assert scan(text.encode(), path).markers == (), "Flux and promote must see no marker in a copy"
+        assert scan(text.encode(), path).markers == (), "neither Flux nor promote may find a marker in a copy"
         document: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
-        document.pop("sops", None)  # Flux takes it out before it applies a Secret
+        document.pop("sops", None)  # Flux removes it before it applies a Secret
         try:
             kubernetes_validate.validate(document, KUBERNETES, strict=True)
         except kubernetes_validate.SchemaNotFoundError:
@@ -93,7 +93,7 @@ def test_a_feature_in_this_environment(
     assert run.results == ["merged"]
     check(path, notes(shop, run) + "\n" + changed(remote, before))
     assert validated(remote, before)
-    if path.stem in ("overlay", "flux-made-up"):  # of others test_feature_generated.py says it
+    if path.stem in ("overlay", "flux-generates"):  # test_feature_generated.py covers others
         refs = remote.git("for-each-ref")
         assert shop.run("feature", "--group", "shop", *arguments).results == ["unchanged"]
         assert remote.git("for-each-ref") == refs, "a second run changes nothing"

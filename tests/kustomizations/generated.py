@@ -1,4 +1,4 @@
-"""Environments made up from a number: the same number gives the same files on every machine."""
+"""Environments generated from a number: the same number gives the same files on every machine."""
 
 from random import Random
 from typing import TYPE_CHECKING
@@ -12,16 +12,16 @@ Files = dict[str, bytes]
 
 
 def environment(seed: int) -> Files:
-    """Files of a repository whose shop/dev has an application `web`, labelled `app: web`, and some others."""
-    dice = Random(seed)  # noqa: S311  the same numbers every time are what it is for
-    based = dice.random() < 0.6
-    home = "base" if based else "shop/dev"
+    """Return files of a repository whose shop/dev has an application `web`, with the label `app: web`, and others."""
+    dice = Random(seed)  # noqa: S311  it must give the same numbers every time
+    has_base = dice.random() < 0.6
+    folder = "base" if has_base else "shop/dev"
     image = dice.choice(["web", "ghcr.io/acme/web", "registry.example.com:5000/acme/web"])
     names = [name for name in ("web", "cart", "db") if name == "web" or dice.random() < 0.5]
-    files = {f"{home}/{name}.yaml": application(name, image, dice).encode() for name in names}
+    files = {f"{folder}/{name}.yaml": application(name, image, dice).encode() for name in names}
     resources = [f"{name}.yaml" for name in names]
     generators = dice.random() < 0.5
-    if based:
+    if has_base:
         files["base/kustomization.yaml"] = (
             f"resources: [{', '.join(resources)}]\n" + (GENERATED if generators else "")
         ).encode()
@@ -29,7 +29,7 @@ def environment(seed: int) -> Files:
     if dice.random() < 0.3:
         files["shop/dev/extra.yaml"] = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: {a: b}\n"
         resources.append("extra.yaml")
-    overlay = kustomization(resources, image, dice) + (GENERATED if generators and not based else "")
+    overlay = kustomization(resources, image, dice) + (GENERATED if generators and not has_base else "")
     newline = dice.choice(["\n", "\n", "\r\n"])
     if dice.random() < 0.3:
         overlay = overlay.rstrip("\n")
@@ -60,7 +60,7 @@ def application(name: str, image: str, dice: Random) -> str:
         f"apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, labels: {{app: {name}}}}}\n"
         f"spec: {{selector: {selector}, ports: [{{port: 80}}]}}\n",
     ]
-    more: list[Callable[[], str]] = [
+    optional: list[Callable[[], str]] = [
         lambda: (
             f"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: {name}, labels: {{app: {name}}}}}\n"
             f"spec:\n  rules:\n  - host: {name}.example.com\n    http: {{paths: [{{path: /, pathType: Prefix, backend: "
@@ -75,7 +75,7 @@ def application(name: str, image: str, dice: Random) -> str:
             f"spec: {{selector: {{tier: back}}, ports: [{{port: 81}}]}}\n"
         ),
     ]
-    parts += [make() for make in more if dice.random() < 0.4]
+    parts += [make() for make in optional if dice.random() < 0.4]
     return "---\n".join(parts)
 
 
@@ -84,8 +84,10 @@ def kustomization(resources: list[str], image: str, dice: Random) -> str:
         text = f"resources: [{', '.join(resources)}]\n"
     else:
         indent = dice.choice(["", "  "])
-        text = "resources:\n" + "".join(f"{indent}- {each}{dice.choice(['', ' # why'])}\n" for each in resources)
-    maybe = [
+        text = "resources:\n" + "".join(
+            f"{indent}- {resource}{dice.choice(['', ' # why'])}\n" for resource in resources
+        )
+    settings = [
         "namePrefix: dev-\n",
         "nameSuffix: -v2\n",
         "namespace: shop\n",
@@ -95,9 +97,9 @@ def kustomization(resources: list[str], image: str, dice: Random) -> str:
         "replicas:\n- {name: web, count: 2}\n",
         "# The end of it\n",
     ]
-    chosen = [each for each in maybe if dice.random() < 0.4]
-    if sum(each.startswith("labels") for each in chosen) > 1:
-        chosen.remove(maybe[5])
+    drawn = [setting for setting in settings if dice.random() < 0.4]
+    if sum(setting.startswith("labels") for setting in drawn) > 1:
+        drawn.remove(settings[5])
     entry = dice.choice(
         [
             f"- name: {image}\n  newTag: 1.4.2 {MARKER}\n",
@@ -105,6 +107,6 @@ def kustomization(resources: list[str], image: str, dice: Random) -> str:
             f"- name: {image}\n  newName: mirror.example.com/web\n  newTag: 1.4.2 {MARKER}\n",
         ]
     )
-    parts = [text, "images:\n" + entry, *chosen]
+    parts = [text, "images:\n" + entry, *drawn]
     dice.shuffle(parts)
     return "".join(parts)

@@ -1,1 +1,1 @@
-"""Feature copies: what is rendered for an application, taken apart and written again under other names (issue 5)."""
+"""Feature copies: the objects of an application, read from the output of kustomize and written under other names."""

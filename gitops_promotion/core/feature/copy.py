@@ -235,12 +235,7 @@ class _Writer:
         content = obj.content
         metadata = content["metadata"]
         self.relabelling.rewrite_metadata(metadata.get("labels"))
-        for template in pod_templates(content):
-            if template is not content and isinstance(template.get("metadata"), dict):
-                self.relabelling.rewrite(template["metadata"].get("labels"))
-            for selector_field in POD_SELECTORS:
-                for slot in slots(template, selector_field.path):
-                    self.relabelling.rewrite_selector(slot.value, plain=False)
+        self._relabel_pods(content)
         for path in ("spec.volumeClaimTemplates[].metadata.labels", "spec.subsets[].labels"):
             for slot in slots(content, path):
                 self.relabelling.rewrite(slot.value)
@@ -253,6 +248,14 @@ class _Writer:
         if not isinstance(metadata.get("labels"), dict):
             metadata["labels"] = {}
         metadata["labels"][FEATURE_LABEL] = self.request.feature
+
+    def _relabel_pods(self, content: dict[str, Value]) -> None:
+        for template in pod_templates(content):
+            if template is not content and isinstance(template.get("metadata"), dict):
+                self.relabelling.rewrite(template["metadata"].get("labels"))
+            for selector_field in POD_SELECTORS:
+                for slot in slots(template, selector_field.path):
+                    self.relabelling.rewrite_selector(slot.value, plain=False)
 
     def _rename_references(self, obj: Object) -> None:
         for reference in references(obj):

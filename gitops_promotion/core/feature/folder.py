@@ -137,7 +137,8 @@ class EnvironmentFolder:
     def generated_kustomization(self) -> Edits:
         """Return the kustomization that Flux generates for a folder without one; no edits for a folder with one.
 
-        It lists all manifests; a subfolder with a kustomization of its own is one entry (`docs/facts/flux.md`).
+        It lists all manifests; a subfolder with a kustomization of its own is one entry
+        (https://fluxcd.io/flux/components/kustomize/kustomizations/#generate-kustomizationyaml).
         """
         if self.kustomization is not None:
             return {}

@@ -1,8 +1,8 @@
 """Labels and selectors: the labels that must differ so that no selector matches both a copy and its original.
 
 Kustomize adds labels and never removes one, so with unchanged labels the original's Service would send traffic to the
-copy's pods. The copy gets new values, `web-<feature>` for `web`, and only for values that the application's own objects
-have.
+copy's pods (`docs/facts/flux.md#kustomize-and-features`). The copy gets new values, `web-<feature>` for `web`, and only
+for values that the application's own objects have.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
