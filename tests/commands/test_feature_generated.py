@@ -39,7 +39,7 @@ def builder_of(folder: Path, files: dict[str, bytes], path: str) -> EnvironmentB
 
 def copied(builder: EnvironmentBuilder) -> dict[str, bytes | None]:
     def probing(files: Any) -> dict[str, bytes]:
-        return dict(markers.set_tag(files, group="shop", app="web", tag=probe.TAG).edits)
+        return dict(markers.set_tag(files, group="shop", app="web", tag=probe.TAG, pin=False).edits)
 
     request = CopyRequest(feature=FEATURE, tag=Tag("1.5.0-pr"), subfolder=f"web-{FEATURE}", selector=SELECTED)
     return prove_copy(builder, request, probing)[0]
