@@ -19,12 +19,14 @@ FROM python:3.13-slim-trixie AS package
 WORKDIR /src
 # Wheels only, with their hashes: nothing that is downloaded runs during the installation.
 COPY requirements requirements
-RUN python -m pip install --no-cache-dir --no-deps --require-hashes --only-binary=:all: -r requirements/build.txt \
+RUN python -m venv /build \
+    && /build/bin/python -m pip install --no-cache-dir --no-deps \
+        --require-hashes --only-binary=:all: -r requirements/build.txt \
     && python -m venv --without-pip /opt/gitops-promotion \
     && python -m pip --python /opt/gitops-promotion/bin/python install --no-cache-dir --no-deps \
         --require-hashes --only-binary=:all: -r requirements/image.txt
 COPY . .
-RUN python -m pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /wheels . \
+RUN /build/bin/python -m pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /wheels . \
     && python -m pip --python /opt/gitops-promotion/bin/python install --no-cache-dir --no-deps --no-index /wheels/*.whl
 
 FROM python:3.13-slim-trixie
