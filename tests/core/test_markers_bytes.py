@@ -4,7 +4,7 @@ import pytest
 
 from gitops_promotion.core.markers.edit import only_tags_differ, set_tag
 from gitops_promotion.core.markers.scan import scan
-from gitops_promotion.core.markers.spelling import is_manifest, mentions
+from gitops_promotion.core.markers.spelling import mentions
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
@@ -203,25 +203,6 @@ def test_a_broken_file_matters_if_json_escapes_could_spell_the_application() -> 
 )
 def test_a_file_is_parsed_only_if_it_may_hold_the_applications_marker(content: bytes, expected: bool) -> None:
     assert mentions(content, "webshop", "webui") is expected
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("a.yaml", True),
-        ("a/b.yml", True),
-        ("Kustomization", True),
-        ("a/Kustomization", True),
-        (".hidden/.yaml", True),
-        ("a.YAML", False),
-        ("a.yaml.bak", False),
-        ("kustomization", False),
-        ("MyKustomization", False),
-        ("Kustomization/a.json", False),
-    ],
-)
-def test_the_files_that_are_read_are_those_flux_reads(path: str, expected: bool) -> None:
-    assert is_manifest(path) is expected
 
 
 IMG = b'# {"$imagepolicy": "webshop:webui"}'

@@ -7,6 +7,7 @@ it was (docs/facts/flux.md).
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NoReturn
 
 from gitops_promotion.core.markers.parts import Content, UnfitValueError
@@ -104,8 +105,9 @@ def set_tag(
     values = {marker: _updated(marker, content, tag, image) for marker, content in contents.items()}
     _check_digests(values, tag)
     edits: dict[str, bytes] = {}
-    for path in sorted({marker.path for marker in values}):
-        spliced = _splice(files[path], [(m, value) for m, value in values.items() if m.path == path])
+    # `values` are in the order of the paths, and of the scalars in each file.
+    for path, of_path in groupby(values.items(), key=lambda item: item[0].path):
+        spliced = _splice(files[path], of_path)
         if spliced != files[path]:
             edits[path] = spliced
     return Edited(
@@ -211,10 +213,10 @@ def _updated(marker: Marker, content: Content, tag: Tag, image: str) -> str:
 
 def _check_digests(values: Mapping[Marker, str], tag: Tag) -> None:
     """Refuse a change that leaves the digest of the image as it was: it belongs to the old tag."""
-    changed = [marker for marker, value in values.items() if value != marker.value]
+    tag_changes = any(marker.part.has_tag and value != marker.value for marker, value in values.items())
     for marker, value in values.items():
         pinned_alone = marker.part.has_version and not marker.part.has_tag and marker.value
-        if pinned_alone and not tag.digest and any(other.part.has_tag for other in changed):
+        if pinned_alone and tag_changes and not tag.digest:
             _fail(marker, f"is a digest, which must change with the tag: give --tag {tag.name}@sha256:<digest>")
         if marker.digest_line and value != marker.value:
             raise ManifestError.at(

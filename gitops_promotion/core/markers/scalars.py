@@ -106,9 +106,10 @@ class _Line(NamedTuple):
 def comments(
     text: str, path: str, words: re.Pattern[str], keep: Callable[[str, str], bool] = lambda *_: False
 ) -> Iterator[Comment]:
-    """Yield the comments on lines where one of `words` stands. Raises ManifestError if the text is not YAML.
+    """Yield the comments on lines where one of `words` stands, in time linear in the length of the text.
 
     `keep` is given a key and its value, and returns True if the other scalars of the mapping need to know of the value.
+    Raises ManifestError if the text is not YAML.
     """
     try:
         for line, scalar in _last_scalars(text, _lines(text, words), keep):
@@ -133,7 +134,8 @@ def _lines(text: str, words: re.Pattern[str]) -> Iterator[_Line]:
         before, start = start, _line_start(text, word.start(), end)
         end = _line_end(text, word.start())
         number += _count_breaks(text, before, start)
-        yield _Line(number, start, end)
+        if text.find("#", start, end) >= 0:
+            yield _Line(number, start, end)
 
 
 def _count_breaks(text: str, start: int, end: int) -> int:

@@ -14,6 +14,7 @@ from gitops_promotion.errors import ManifestError
 __all__ = ["Marker", "Misplaced", "Scan", "is_manifest", "mentions", "scan"]
 
 _BOM = b"\xef\xbb\xbf"
+_MAX_MIB = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +75,14 @@ class Scan:
 # A command reads the same manifests several times: for the applications, for a tag, for an edit, for the history.
 @functools.lru_cache(maxsize=1024)
 def scan(content: bytes, path: str) -> Scan:
-    """Return the markers of a file. Raises ManifestError, with file and line, if it has any and cannot be parsed."""
+    """Return the markers of a file.
+
+    Raises ManifestError, with file and line, for a file with markers that is not YAML or is larger than 16 MiB.
+    """
     if not spelling.may_hold_markers(content):
         return Scan()
+    if len(content) > _MAX_MIB << 20:
+        raise ManifestError.at(path, 1, f"larger than {_MAX_MIB} MiB: move the marked values to a file of their own")
     body = content.removeprefix(_BOM)
     try:
         text = body.decode()
