@@ -292,6 +292,13 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_hindrance() -> None:
         ("environments: *nowhere\n", 1, "undefined alias 'nowhere'"),
         ("%YAML 3.0\n---\na: b\n", 1, "incompatible YAML document"),
         ("a: b\nc: \x07\n", 2, "has a character that YAML forbids"),
+        ('x-a: b\nx-c: "\\UFFFFFFFF"\n', 2, "is not valid YAML, correct it: an escape names no character"),
+        (
+            'x-a: "\\U0010FFFF"\n\nx-c: "\\U00110000"\n',
+            3,
+            "is not valid YAML, correct it: an escape names no character",
+        ),
+        ('environments: [{name: dev}]\nprflow: "\\ud800"\n', 2, "has half of a surrogate pair"),
         (b"a: b\nc: \xff\n", 2, "is not UTF-8 text"),
         ("a: b\n".encode("utf-16"), 1, "is not UTF-8 text"),
         ("a: " + "[" * 600, 1, "nested too deeply"),

@@ -5,6 +5,7 @@ is expected there. Nothing is built from the graph, so no alias can be blown up 
 """
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -18,6 +19,7 @@ Node = Any  # ruamel's nodes share no typed interface: `id`, `tag`, `value`, `st
 _BOOLEANS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False, "y": True, "n": False}
 _NULLS = ("~", "null", "Null", "NULL")
 _MAX_CHARACTERS = 1 << 20
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _MAX_LINE = 500
 
 
@@ -134,7 +136,11 @@ class Document:
         if not entry.node.tag.startswith("tag:yaml.org,2002:"):
             self.fail(line_of(entry.node), f"{where} has the YAML tag {entry.node.tag!r}, write the value without it")
             return ""
-        return str(entry.node.value)
+        text = str(entry.node.value)
+        if _HALF_PAIR.search(text):
+            self.fail(line_of(entry.node), f"{where} has half of a surrogate pair, write the character itself")
+            return ""
+        return text
 
     def checked(self, entry: Entry | None, where: str, fault: Callable[[str], str], default: str) -> str:
         """Return a scalar after `fault` had its say ("" is none); `default` where it is absent or empty."""
@@ -232,9 +238,20 @@ def _compose(text: str, file: str) -> Node:
         raise ConfigError.at(
             file, 1, f"is not valid YAML, correct it: {untrusted.line(str(error), _MAX_LINE)}"
         ) from None
+    except (ValueError, OverflowError, AttributeError, AssertionError):
+        # ruamel.yaml gives the number of an escape to `chr` unchecked: "\UFFFFFFFF" ends in an OverflowError.
+        raise ConfigError.at(
+            file, _line_of_impossible_character(text), "is not valid YAML, correct it: an escape names no character"
+        ) from None
     if root is None:
         raise ConfigError.at(file, 1, "is empty, it needs at least 'environments: [{name: dev, auto: true}]'")
     return root
+
+
+def _line_of_impossible_character(text: str) -> int:
+    escapes = re.finditer(r"\\U([0-9A-Fa-f]{8})", text)
+    first = next((escape.start() for escape in escapes if int(escape[1], 16) > 0x10FFFF), 0)
+    return text.count("\n", 0, first) + 1
 
 
 def _nearest(key: str, known: tuple[str, ...]) -> str:
