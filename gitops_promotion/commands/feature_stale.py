@@ -1,14 +1,15 @@
 """`feature-stale`: remove the copies that did not change for some time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from gitops_promotion.core.config import Config
 from gitops_promotion.core.feature.folder import Edits, InstalledCopy
 from gitops_promotion.core.kinds import REMOVAL
 from gitops_promotion.core.model import Outcome, Request
-from gitops_promotion.core.names import NO_APPLICATION
+from gitops_promotion.core.names import NO_APPLICATION, Application
 from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import GitError, PromotionError
 from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder, feature_environment, feature_folder
@@ -38,9 +39,9 @@ def feature_stale(run: Run, *, max_age: float, now: datetime, find_kustomize: Ku
         edits: Edits = {}
         files: dict[str, bytes] = {}
         removed: list[_AgedCopy] = []
-        for groups in _groups_by_folder(run):
-            builder = EnvironmentBuilder.of(run, groups[0], find_kustomize, tree)
-            copies = _aged_copies(run, builder, groups, now, failures)
+        for applications in _applications_by_folder(run.tip.config):
+            builder = EnvironmentBuilder.of(run, applications[0], find_kustomize, tree)
+            copies = _aged_copies(run, builder, applications, now, failures)
             stale = [copy for copy in copies if copy.age >= limit]
             reasons.extend(f"{copy}, {'stale' if copy in stale else 'kept'}" for copy in copies)
             if stale:
@@ -75,12 +76,14 @@ def _duration(age: timedelta) -> str:
     return f"{age.days}d{hours}h" if hours and age.days else f"{age.days}d" if age.days else f"{hours}h"
 
 
-def _groups_by_folder(run: Run) -> list[list[str]]:
-    """Return the groups, those of one folder together: a pathTemplate without {group} gives all the same one."""
-    groups: dict[str, list[str]] = {}
-    for group in run.tip.config.groups:
-        groups.setdefault(feature_folder(run.tip.config, group), []).append(group)
-    return list(groups.values())
+def _applications_by_folder(config: Config) -> list[list[Application]]:
+    """Return the applications, those of one folder together: one kustomization gets the edits for all of them."""
+    applications: dict[str, list[Application]] = {}
+    for group, names in config.groups.items():
+        for name in names:
+            application = Application(group, name)
+            applications.setdefault(feature_folder(config, application), []).append(application)
+    return list(applications.values())
 
 
 def _removable(
@@ -118,20 +121,13 @@ def _removable(
 
 
 def _aged_copies(
-    run: Run, builder: EnvironmentBuilder, groups: Sequence[str], now: datetime, failures: list[Outcome]
+    run: Run, builder: EnvironmentBuilder, applications: Sequence[Application], now: datetime, failures: list[Outcome]
 ) -> list[_AgedCopy]:
-    """Return the copies of these groups in a folder, each once, with their ages; unknown ages add to `failures`."""
-    copies: dict[str, _AgedCopy] = {}
-    for group in groups:
-        for aged in _aged_copies_of(run, builder, group, now, failures):
-            copies[aged.copy.subfolder] = aged
-    return list(copies.values())
-
-
-def _aged_copies_of(
-    run: Run, builder: EnvironmentBuilder, group: str, now: datetime, failures: list[Outcome]
-) -> Iterator[_AgedCopy]:
-    for copy in builder.folder.copies(run.tip.config.groups[group]):
+    """Return the copies of these applications in a folder, with their ages; unknown ages add to `failures`."""
+    groups = {application.name: application.group for application in applications}
+    copies = []
+    for copy in builder.folder.copies(groups):
+        group = groups[copy.app]
         try:
             changed = run.tip.repository.last_change(run.tip.sha, f"{builder.folder.path}/{copy.subfolder}")
         except GitError as error:
@@ -140,4 +136,5 @@ def _aged_copies_of(
             failures.append(Outcome.failed(error, group=group, app=copy.app, environment=environment))
             continue
         if changed is not None:
-            yield _AgedCopy(group=group, copy=copy, age=max(now - changed, timedelta()))
+            copies.append(_AgedCopy(group=group, copy=copy, age=max(now - changed, timedelta())))
+    return copies

@@ -117,18 +117,19 @@ class Layout:
         names = {"group": application.group, "app": application.name, "env": environment}
         return " or ".join(fill(pattern, **names) for pattern in self.patterns(environment))
 
-    def folder(self, group: str, environment: str) -> str:
-        """Return the one folder of a group in an environment, without a final slash.
+    def folder(self, application: Application, environment: str) -> str:
+        """Return the one folder of an application in an environment, without a final slash.
 
-        Raises UsageError where the pattern names files, several folders or one for each application.
+        Raises UsageError if the patterns name files or may name several folders.
         """
-        patterns = [fill(pattern, group=group, env=environment) for pattern in self.patterns(environment)]
-        if len(patterns) != 1 or is_file_pattern(patterns[0]) or "*" in patterns[0] or "{" in patterns[0]:
+        names = {"group": application.group, "app": application.name, "env": environment}
+        folders = [fill(pattern, **names) for pattern in self.patterns(environment)]
+        if len(folders) != 1 or is_file_pattern(folders[0]) or "*" in folders[0]:
             raise UsageError(
-                f"features need one folder for each group in {environment}, and its path is "
-                f"{' or '.join(self.patterns(environment))}: give it a path such as {PATH}"
+                f"a feature needs one folder of {application} in {environment}, and the path of {environment} is "
+                f"{' or '.join(self.patterns(environment))}: give {environment} one folder as its path, such as {PATH}"
             )
-        return patterns[0]
+        return folders[0]
 
     def _environment(self, name: str) -> Environment:
         return next(environment for environment in self.environments if environment.name == name)

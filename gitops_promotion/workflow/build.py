@@ -1,4 +1,4 @@
-"""The first environment of a group, laid out on disk and built by kustomize with and without edits."""
+"""The first environment, laid out on disk and built by kustomize with and without edits."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from gitops_promotion.core.feature.folder import EnvironmentFolder, without_each
 from gitops_promotion.core.feature.manifests import Object
 from gitops_promotion.core.feature.paths import differences
 from gitops_promotion.core.feature.reach import outside
-from gitops_promotion.core.names import check_name
+from gitops_promotion.core.names import Application
 from gitops_promotion.errors import BuildError, KustomizeError, ManifestError, RestrictedError
 from gitops_promotion.git import Tree
 from gitops_promotion.kustomize import Kustomize
@@ -27,14 +27,17 @@ def feature_environment(config: Config) -> str:
     return config.pipeline.entry.name
 
 
-def feature_folder(config: Config, group: str) -> str:
-    """Return the folder that holds the copies of a group, relative, without a final slash. Raises UsageError."""
-    return config.layout.folder(check_name("group", group), feature_environment(config))
+def feature_folder(config: Config, application: Application) -> str:
+    """Return the folder that holds the copies of an application, relative, without a final slash.
+
+    Raises UsageError if the layout gives the application no such folder.
+    """
+    return config.layout.folder(application, feature_environment(config))
 
 
 @dataclass(slots=True, kw_only=True)
 class EnvironmentBuilder:
-    """A group's first environment at the tip of the default branch, and the kustomize that builds it."""
+    """An application's folder in the first environment at the tip, and the kustomize that builds it."""
 
     folder: EnvironmentFolder
     tree: Tree
@@ -43,10 +46,10 @@ class EnvironmentBuilder:
 
     @classmethod
     def of(
-        cls, run: Run, group: str, find_kustomize: KustomizeFinder, tree: Tree | None = None
+        cls, run: Run, application: Application, find_kustomize: KustomizeFinder, tree: Tree | None = None
     ) -> "EnvironmentBuilder":
         """Return a builder for the tip's tree, or for one that is laid out already. Raises UsageError, GitError."""
-        path = feature_folder(run.tip.config, group)
+        path = feature_folder(run.tip.config, application)
         tree = tree or run.tip.repository.lay_out(run.tip.sha)
         folder = EnvironmentFolder(path=path, files=tree.below(path))
         return cls(folder=folder, tree=tree, find_kustomize=find_kustomize)

@@ -7,7 +7,7 @@ from functools import partial
 from gitops_promotion.core import due, markers
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.branches import edits_digest
-from gitops_promotion.core.config import ApplicationSettings
+from gitops_promotion.core.config import ApplicationSettings, Config
 from gitops_promotion.core.feature import probe
 from gitops_promotion.core.feature.copy import Copy, CopyRequest, make_copy
 from gitops_promotion.core.feature.folder import Edits
@@ -25,7 +25,7 @@ from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 
 # Objects that the pull request lists by name.
-_LISTED_OBJECTS = 20
+_MAX_OBJECTS = 20
 
 
 def propose_feature(
@@ -41,7 +41,7 @@ def propose_feature(
 
     def decide() -> Intent:
         settings = _settings(run, application)
-        _refuse_ambiguous(run, application, feature)
+        _refuse_ambiguous(run.tip.config, application, feature)
         environment = feature_environment(run.tip.config)
         request = Request(kind=FEATURE, application=application, tag=tag, environment=environment, feature=feature)
         if settings.feature_overwrite:
@@ -58,7 +58,7 @@ def propose_feature(
             subfolder=f"{application.name}-{feature}",
             selector=settings.feature_label_selector,
         )
-        builder = EnvironmentBuilder.of(run, application.group, find_kustomize)
+        builder = EnvironmentBuilder.of(run, application, find_kustomize)
         edits, copy = prove_copy(builder, copy_request, partial(_set_probe_tag, run, request, builder))
         notes[:] = copy.notes
         return Intent(plan=partial(_copy_plan, run, request, edits, copy), files=builder.folder.files)
@@ -76,13 +76,13 @@ def propose_removal(run: Run, application: Application, *, feature: str, find_ku
 
     def decide() -> Intent | Outcome:
         settings = _settings(run, application)
-        _refuse_ambiguous(run, application, feature)
+        _refuse_ambiguous(run.tip.config, application, feature)
         environment = feature_environment(run.tip.config)
         request = Request(kind=REMOVAL, application=application, environment=environment, feature=feature)
         if settings.feature_overwrite:
             message = f"{application} has featureOverwrite: true, `new` sets its next tag"
             return removal_outcome(request, "unchanged", message)
-        builder = EnvironmentBuilder.of(run, application.group, find_kustomize)
+        builder = EnvironmentBuilder.of(run, application, find_kustomize)
         copies = [copy for copy in builder.folder.copies([application.name]) if copy.feature == feature]
         if not copies:
             return _withdraw(run, request)
@@ -143,9 +143,9 @@ def removal_outcome(request: Request, result: Result, message: str) -> Outcome:
 def _copy_plan(run: Run, request: Request, edits: Edits, copy: Copy, base_sha: str) -> Plan:
     address = f"Address: {code_span(copy.url)} (for any feature: {code_span(copy.pattern)})" if copy.url else ""
     intro = f"A copy of {code_span(str(request.application))} for feature {code_span(request.feature)}"
-    listed = ", ".join(code_span(f"{obj.kind} {obj.name}") for obj in copy.objects[:_LISTED_OBJECTS])
-    unlisted = len(copy.objects) - _LISTED_OBJECTS
-    objects = f"{listed} and {unlisted} more" if unlisted > 0 else listed
+    objects = ", ".join(code_span(f"{obj.kind} {obj.name}") for obj in copy.objects[:_MAX_OBJECTS])
+    omitted = len(copy.objects) - _MAX_OBJECTS
+    objects += f" and {omitted} more" if omitted > 0 else ""
     notes = (f"{intro}: {objects}. It is never promoted.", address, *(f"- {note}" for note in copy.notes))
     return planning.of_edits(
         request,
@@ -198,28 +198,26 @@ def _settings(run: Run, application: Application) -> ApplicationSettings:
     return settings
 
 
-def _refuse_ambiguous(run: Run, application: Application, feature: str) -> None:
+def _refuse_ambiguous(config: Config, application: Application, feature: str) -> None:
     """Raise UsageError for a feature whose branch or folder could belong to another application (B32).
 
     Of two applications whose names begin alike, a shared folder or branch belongs to the one with the longer name.
     """
-    config = run.tip.config
-    group, app = application.group, application.name
-    folder = feature_folder(config, group)
-    for other_group, apps in config.groups.items():
-        # A pathTemplate without {group} gives all groups one folder.
-        share_folder = other_group == group or feature_folder(config, other_group) == folder
-        for other_app in apps:
-            if (other_group, other_app) == (group, app):
-                continue
-            same_feature = _feature_of_other(f"{group}-{app}-", f"{other_group}-{other_app}-", feature)
-            if share_folder and not same_feature:
-                same_feature = _feature_of_other(f"{app}-", f"{other_app}-", feature)
-            if same_feature:
-                raise UsageError(
-                    f"feature {feature!r} of {application} and feature {same_feature!r} of {other_group}/{other_app} "
-                    "would share a folder or a branch: choose another name for the feature, or rename an application"
-                )
+    has_copies = not config.groups[application.group][application.name].feature_overwrite
+    folder = feature_folder(config, application) if has_copies else None
+    others = (Application(group, name) for group, names in config.groups.items() for name in names)
+    for other in others:
+        if other == application:
+            continue
+        branch, other_branch = (f"{owner.group}-{owner.name}-" for owner in (application, other))
+        same_feature = _feature_of_other(branch, other_branch, feature)
+        if not same_feature and folder is not None and feature_folder(config, other) == folder:
+            same_feature = _feature_of_other(f"{application.name}-", f"{other.name}-", feature)
+        if same_feature:
+            raise UsageError(
+                f"feature {feature!r} of {application} and feature {same_feature!r} of {other} would share a folder or "
+                "a branch: choose another name for the feature, or rename an application"
+            )
 
 
 def _feature_of_other(prefix: str, other_prefix: str, feature: str) -> str:

@@ -72,7 +72,7 @@ groups:
         "apps": {"podinfo": ApplicationSettings(feature_overwrite=False, feature_label_selector={"app": "podinfo"})}
     }
     assert config.branch(Application("apps", "podinfo"), "qa") == "promote/apps-podinfo"
-    assert config.layout.folder("apps", "qa") == "apps/qa"
+    assert config.layout.folder(Application("apps", "podinfo"), "qa") == "apps/qa"
 
 
 def test_what_is_left_out_has_the_documented_default() -> None:
@@ -404,7 +404,7 @@ def environment_of(config: Config, path: str, group: str) -> str | None:
 )
 def test_a_path_follows_its_template_there_and_back(template: str, path: str) -> None:
     config = parse(f"{ENVIRONMENTS}pathTemplate: {template}", FILE)
-    assert config.layout.folder("apps", "qa") == path
+    assert config.layout.folder(Application("apps", "web"), "qa") == path
     assert environment_of(config, f"{path}/web/deployment.yaml", "apps") == "qa"
     assert environment_of(config, f"{path}-blue/deployment.yaml", "apps") is None
     assert environment_of(config, path, "apps") is None

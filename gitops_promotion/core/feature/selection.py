@@ -28,7 +28,7 @@ _OWN_PODS_OR_TRAFFIC = (
     "Rollout",
     "Service",
 )
-_LISTED_VALUES = 10
+_MAX_VALUES = 10
 
 LeftOut = tuple[Object, str]
 """An object that is not copied, and the reason."""
@@ -154,8 +154,8 @@ def _hint(objects: Iterable[Object], selector: Mapping[str, str]) -> str:
     values = sorted({obj_labels[key] for obj_labels in labels if key in obj_labels})
     if not values:
         return f", and neither do pods: no label {key} exists there, correct featureLabelSelector"
-    listed = ", ".join(values[:_LISTED_VALUES])
-    unlisted = f" and {len(values) - _LISTED_VALUES} more" if len(values) > _LISTED_VALUES else ""
+    omitted = len(values) - _MAX_VALUES
+    shown_values = ", ".join(values[:_MAX_VALUES]) + (f" and {omitted} more" if omitted > 0 else "")
     close = difflib.get_close_matches(value, values, n=1)
     suggestion = f", did you mean {close[0]}?" if close else ": use one of these values"
-    return f": {key} is {listed}{unlisted} there{suggestion}"
+    return f": {key} is {shown_values} there{suggestion}"
