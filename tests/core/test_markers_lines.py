@@ -3,7 +3,7 @@
 import pytest
 
 from gitops_promotion.core.markers import is_manifest, scan
-from gitops_promotion.errors import ManifestError
+from gitops_promotion.errors import ManifestError, PromotionError
 
 M = '# {"$imagepolicy": "g:a:tag"}'
 
@@ -98,6 +98,12 @@ def test_a_file_larger_than_16_mib_is_one_clear_error() -> None:
         scan(content + b"#", "f.yaml")
     assert str(error.value) == "f.yaml:1: larger than 16 MiB: move the marked values to a file of their own"
     assert scan(b"#" * (17 << 20), "f.yaml").markers == ()
+
+
+def test_a_pyyaml_without_libyaml_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("yaml.__with_libyaml__", False)
+    with pytest.raises(PromotionError, match=r"^PyYAML is installed without libyaml: install "):
+        scan(f"tag: v1 {M} without libyaml".encode(), "f.yaml")
 
 
 @pytest.mark.parametrize(

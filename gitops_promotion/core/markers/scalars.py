@@ -24,7 +24,7 @@ from yaml.events import (
 )
 from yaml.reader import ReaderError
 
-from gitops_promotion.errors import ManifestError
+from gitops_promotion.errors import ManifestError, PromotionError
 
 Role = Literal["key", "value", "item", "root"]
 
@@ -109,8 +109,10 @@ def comments(
     """Yield the comments on lines where one of `words` stands, in time linear in the length of the text.
 
     `keep` is given a key and its value, and returns True if the other scalars of the mapping need to know of the value.
-    Raises ManifestError if the text is not YAML.
+    Raises ManifestError if the text is not YAML, and PromotionError if PyYAML has no libyaml.
     """
+    if not yaml.__with_libyaml__:
+        raise PromotionError("PyYAML is installed without libyaml: install libyaml with its headers, then PyYAML again")
     try:
         for line, scalar in _last_scalars(text, _lines(text, words), keep):
             comment = _comment(text, line, scalar)
