@@ -29,8 +29,8 @@ def set_tag(
     check_name("application", app)
     new_tag = Tag.parse(tag)
     contents = _read(paths)
-    places = ", ".join(str(path) for path in paths)
-    edited = markers.set_tag(contents, group=group, app=app, tag=new_tag, image=image, where=places)
+    location = ", ".join(str(path) for path in paths)
+    edited = markers.set_tag(contents, group=group, app=app, tag=new_tag, image=image, location=location)
     if edited.edits and not dry_run:
         _write(edited.edits, contents)
     return Outcome(

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 def unified(old: Mapping[str, bytes], edits: Mapping[str, bytes | None]) -> str:
     """Return the diff of all edited paths in order of their names; bytes that are not UTF-8 show as U+FFFD."""
-    return "".join(_one(path, old.get(path), edits[path]) for path in sorted(edits))
+    return "".join(_file_diff(path, old.get(path), edits[path]) for path in sorted(edits))
 
 
-def _one(path: str, old: bytes | None, new: bytes | None) -> str:
+def _file_diff(path: str, old: bytes | None, new: bytes | None) -> str:
     lines = difflib.diff_bytes(
         difflib.unified_diff,
         _lines(old or b""),

@@ -16,7 +16,7 @@ def set_tag(request: Request, config: Config, files: Mapping[str, bytes], *, bas
     """
     marker = config.layout.marker_name(request.application, request.environment)
     where = f"{config.layout.where(request.application, request.environment)} on {base}"
-    edited = markers.set_tag(files, group=marker.group, app=marker.app, tag=request.tag, where=where)
+    edited = markers.set_tag(files, group=marker.group, app=marker.app, tag=request.tag, location=where)
     return of_edits(
         request,
         config,

@@ -100,8 +100,8 @@ class ImageReference:
         """Read `[registry[:port]/]path[:tag][@digest]`; None for any other text. Placeholders may stand in the name."""
         if len(text) > _MAX_REFERENCE:
             return None
-        rest, at, digest = text.partition("@")
-        path, slash, last = rest.rpartition("/")
+        image, at, digest = text.partition("@")
+        path, slash, last = image.rpartition("/")
         base, colon, tag = last.partition(":")
         name = path + slash + base
         if not base or not _NAME.fullmatch(name):

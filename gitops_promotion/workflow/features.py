@@ -167,7 +167,7 @@ def _set_probe_tag(
     marked = {path: files[path] for path in run.tip.files(site) or run.tip.files_around(site) if path in files}
     location = f"{builder.folder.path} on {run.tip.base}"
     name = run.tip.config.layout.marker_name(request.application, request.environment)
-    return markers.set_tag(marked, group=name.group, app=name.app, tag=probe.TAG, where=location, pin=False).edits
+    return markers.set_tag(marked, group=name.group, app=name.app, tag=probe.TAG, location=location, pin=False).edits
 
 
 def _withdraw(run: Run, request: Request) -> Outcome:

@@ -126,6 +126,7 @@ BESIDE = {
     "an empty digest": f'tag: 1.0.0 {TAG}\ndigest: ""\n',
     "a digest that is null": f"tag: 1.0.0 {TAG}\ndigest: ~\n",
     "a placeholder": f"tag: 1.0.0 {TAG}\ndigest: ${{DIGEST}}\n",
+    "a commit": f"tag: 1.0.0 {TAG}\nsha: {'0' * 39}a\n",
     "a checksum": f"tag: 1.0.0 {TAG}\nchecksum/config: {'0' * 64}\n",
     "the digest of another image": f"a: {{tag: 1.0.0 {TAG}\n}}\nb: {{digest: {OLD}}}\n",
     "a digest in a mapping below": f"tag: 1.0.0 {TAG}\nsidecar: {{digest: {OLD}}}\n",

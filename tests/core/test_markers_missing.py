@@ -15,7 +15,7 @@ def marked(*names: str) -> bytes:
 def test_b2_no_marker_is_an_error_that_lists_the_ones_found_and_the_nearest_name() -> None:
     files = {"a.yaml": marked("webshop:web-ui", "webshop:cart"), "b.yaml": marked("billing:api"), "c.yaml": b"a: ["}
     with pytest.raises(ManifestError) as error:
-        set_tag(files, group="webshop", app="webui", tag=Tag("v2"), where="webshop/dev")
+        set_tag(files, group="webshop", app="webui", tag=Tag("v2"), location="webshop/dev")
     assert str(error.value) == (
         'no "$imagepolicy" marker of webshop:webui in webshop/dev: put # {"$imagepolicy": "webshop:webui:tag"} behind '
         "the tag to set, or did you mean webshop:web-ui? (found: billing:api, webshop:cart, webshop:web-ui)"

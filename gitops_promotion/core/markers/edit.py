@@ -62,9 +62,9 @@ def _common(group: str, app: str, noun: str, values: Mapping[Marker, str]) -> st
     """Return the value that all markers with a value agree on, "" if none has one."""
     values = {marker: value for marker, value in values.items() if value}
     if len(set(values.values())) > 1:
-        listed = ", ".join(f"{marker.at} = {value}" for marker, value in values.items())
+        places = ", ".join(f"{marker.at} = {value}" for marker, value in values.items())
         raise ManifestError(
-            f"the markers of {group}:{app} disagree on the {noun}: {listed}; make them agree",
+            f"the markers of {group}:{app} disagree on the {noun}: {places}; make them agree",
             faults=[
                 Fault(m.path, m.line, f"the {noun} of {group}:{app} is {value} here") for m, value in values.items()
             ],
@@ -79,12 +79,12 @@ def set_tag(
     app: str,
     tag: Tag,
     image: str = "",
-    where: str = "the files read",
+    location: str = "the files read",
     pin: bool = True,
 ) -> Edited:
     """Return the edits that put `tag` (and `image` as the new name, if given) where the application's markers say.
 
-    `where` names the place in the error that finds no marker. With `pin` False a digest is not added to a tag alone,
+    `location` names the files in the error that finds no marker. With `pin` False a digest is not added to a tag alone,
     and it is no error if no marker can hold it.
 
     Raises ManifestError if there is nowhere to put the tag, its digest or the image name, if a marked value cannot take
@@ -96,7 +96,7 @@ def set_tag(
     scans = list(_scans(files, group, app))
     markers = [marker for result in scans for marker in result.markers]
     if not markers:
-        raise missing(files, group, app, where)
+        raise missing(files, group, app, location)
     contents = {marker: _read(marker) for marker in markers if image or marker.part.has_version}
     if pin:
         contents = {marker: content.pinned() for marker, content in contents.items()}
@@ -161,23 +161,25 @@ def only_tags_differ(old: bytes, new: bytes, group: str, app: str) -> bool:
         return False
 
 
-def missing(files: Mapping[str, bytes], group: str, app: str, where: str) -> ManifestError:
-    """Return the error that says `where` has no live marker of an application, what was found and what is nearest."""
+def missing(files: Mapping[str, bytes], group: str, app: str, location: str) -> ManifestError:
+    """Return the error for a location without a live marker of an application; it names the nearest application."""
     results = list(_readable(files))
     misplaced = [m for result in results for m in result.misplaced if (m.group, m.app) == (group, app)]
-    found = sorted({f"{marker.group}:{marker.app}" for result in results for marker in result.markers})
-    text = f'no "$imagepolicy" marker of {group}:{app} in {where}'
+    names = sorted({f"{marker.group}:{marker.app}" for result in results for marker in result.markers})
+    text = f'no "$imagepolicy" marker of {group}:{app} in {location}'
     if misplaced:
-        listed = "; ".join(f"{m.path}:{m.line}: {m.reason}" for m in misplaced[:_LISTED])
-        return ManifestError(f"{text} has an effect: {listed}")
+        reasons = "; ".join(f"{m.path}:{m.line}: {m.reason}" for m in misplaced[:_LISTED])
+        return ManifestError(
+            f"{text} has an effect: {reasons}", faults=[Fault(m.path, m.line, str(m.reason)) for m in misplaced]
+        )
     text += f": put {marker_comment(group, app, 'tag')} behind the tag to set"
-    near = difflib.get_close_matches(f"{group}:{app}", found, n=1)
+    near = difflib.get_close_matches(f"{group}:{app}", names, n=1)
     if near:
         text += f", or did you mean {near[0]}?"
-    if not found:
+    if not names:
         return ManifestError(f"{text} (found no marker of any application)")
-    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-    return ManifestError(f"{text} (found: {', '.join(found[:_LISTED])}{more})")
+    remainder = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ManifestError(f"{text} (found: {', '.join(names[:_LISTED])}{remainder})")
 
 
 # --- the new values
@@ -262,7 +264,7 @@ def _fail(marker: Marker, problem: str) -> NoReturn:
     raise ManifestError.at(marker.path, marker.line, f"{quoted(marker.value, _SHOWN)} {problem}")
 
 
-# --- which files matter
+# --- the files with markers
 
 
 def _scans(files: Mapping[str, bytes], group: str, app: str) -> Iterator[Scan]:

@@ -27,7 +27,7 @@ _TAG_KEY = re.compile(r".*(?:[Tt]ag|[Vv]ersion|[Rr]evision)|ref|semver|branch|co
 _NAME_KEYS = frozenset({"name", "newName", "repository", "registry"})
 _CHART_KEYS = frozenset({"chart", "helm.sh/chart"})
 _DIGEST_KEY = re.compile(r".*[Dd]igest|sha|sha256")
-_DIGEST_VALUE = re.compile(r"@?(?:sha[0-9]+:)?[0-9a-f]{32,}")
+_DIGEST_VALUE = re.compile(r"@?sha[0-9]+:[0-9a-f]{32,}|[0-9a-f]{64}")
 # Values that parse as image names, but are none: git's refs, and files.
 _NO_IMAGE = re.compile(r"refs/.*|.*://.*|.*\.(?:tgz|tar\.gz|zip|ya?ml|json)")
 

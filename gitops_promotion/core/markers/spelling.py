@@ -55,19 +55,18 @@ def read_comment(comment: str) -> Spelling | None:
 def _read_names(text: str, *, exact: bool) -> Spelling | None:
     """Read `group:app` or `group:app:suffix`; None if the names cannot be those of an application."""
     pieces = text.split(":")
-    group, app, *rest = [piece.strip() for piece in pieces] if len(pieces) > 1 else ("", "")
+    group, app, *suffixes = [piece.strip() for piece in pieces] if len(pieces) > 1 else ("", "")
     if not is_name(group) or not is_name(app):
         return None
-    suffix = ":".join(rest)
-    part = PARTS.get(suffix)
+    part = PARTS.get(":".join(suffixes))
     problem = ""
     if not exact:
         problem = "a marker's comment must be one JSON object of strings and nothing else"
-    elif [group, app, *rest] != pieces:
+    elif [group, app, *suffixes] != pieces:
         problem = f"blanks in {text!r} change the name: remove them"
-    elif part is None or rest == [""]:
-        suffixes = ", ".join(f":{known}" for known in PARTS if known)
-        problem = f"the suffix of {text!r} is unknown: use {suffixes} or none"
+    elif part is None or suffixes == [""]:
+        choices = ", ".join(f":{suffix}" for suffix in PARTS if suffix)
+        problem = f"the suffix of {text!r} is unknown: use {choices} or none"
     return Spelling(group=group, app=app, part=part or PARTS[""], problem=problem, exact=exact)
 
 
@@ -99,8 +98,8 @@ def line_words(names: Iterable[str] = ()) -> tuple[tuple[str, ...], ...]:
 
     `names` are `group:app`; without names, the markers of all applications are meant.
     """
-    chosen = tuple(names)
-    return ((_QUOTED_KEY,), (*chosen, _ESCAPE)) if chosen else ((_QUOTED_KEY,),)
+    alternatives = tuple(names)
+    return ((_QUOTED_KEY,), (*alternatives, _ESCAPE)) if alternatives else ((_QUOTED_KEY,),)
 
 
 MANIFEST_PATTERNS = ("*.yaml", "*.yml", "Kustomization")
