@@ -1,21 +1,22 @@
-"""The user's repository: where it is, what it is set to, and what the private one borrows of it."""
+"""The user's repository: its place, its settings and its HEAD. Nothing is written to it."""
 
-import os
+import os.path
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from gitops_promotion.errors import GitError
-from gitops_promotion.git.environment import as_environment, inherited
-from gitops_promotion.git.formats import SHA, file_text, quote
-from gitops_promotion.git.process import Runner, advice, find_repository
+from gitops_promotion.git.advice import advice
+from gitops_promotion.git.environment import discovery_environment
+from gitops_promotion.git.formats import SHA, file_text
+from gitops_promotion.git.process import Runner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One line of git's configuration, and whose it is."""
+    """One line of git's configuration, with the scope that it is from."""
 
     scope: str
     key: str
@@ -23,30 +24,40 @@ class Setting:
 
     @property
     def own(self) -> bool:
-        """Whether the repository itself says so, not the person or the machine."""
+        """Whether it is a setting of the repository itself, not of the person or the machine."""
         return self.scope in ("local", "worktree")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """Where the user's repository is; `root` is where its relative addresses start."""
+    """The folders and settings of the user's repository; a relative address of a remote starts at `root`."""
 
     root: Path
     git_dir: Path
     common_dir: Path
+    settings: tuple[Setting, ...]
 
     @classmethod
-    def find(cls, path: Path, environ: Mapping[str, str]) -> Self:
-        """Find the repository that `path` is in. Raises GitError."""
-        root, git_dir = find_repository(path, environ)
-        try:
-            common_dir = git_dir / os.fsdecode((git_dir / "commondir").read_bytes()).rstrip("\r\n")
-        except OSError:
-            common_dir = git_dir
-        return cls(root=root if root.is_dir() else git_dir, git_dir=git_dir, common_dir=common_dir)
+    def find(cls, runner: Runner, environ: Mapping[str, str], *, trust: bool) -> Self:
+        """Find the repository that the runner's folder is in, and read the configuration that git sees there.
+
+        `trust` accepts a repository of another user. Raises GitError.
+        """
+        root, git_dir = _locate(runner.folder)
+        variables = discovery_environment(environ, trust=trust)
+        # git itself must find the folder: if it is told the folder, it does not check the owner.
+        listed = runner.run(["config", "--list", "-z", "--show-scope", "--includes"], variables)
+        settings = _read_settings(listed.stdout)
+        if listed.status or not any(setting.own for setting in settings):
+            # `git config` ignores a repository that it must not read in silence; `rev-parse` gives the reason.
+            answer = runner.run(["rev-parse", "--git-dir"], variables)
+            if answer.status or listed.status:
+                raise GitError(f"cannot read the repository {root}: {advice(answer.stderr + listed.stderr)}")
+        common_dir = git_dir / (file_text(git_dir / "commondir") or ".")
+        return cls(root=root, git_dir=git_dir, common_dir=common_dir, settings=settings)
 
     def head(self) -> tuple[str | None, str | None]:
-        """Return commit and branch that are checked out; None for no commit yet, and for detached."""
+        """Return commit and branch that are checked out; None for no commit yet, and for a detached HEAD."""
         text = file_text(self.git_dir / "HEAD")
         if not text.startswith("ref: "):
             return (text if SHA.fullmatch(text) else None), None
@@ -55,49 +66,31 @@ class Checkout:
         text = file_text(self.common_dir / ref) or (packed[1] if packed else "")
         return (text if SHA.fullmatch(text) else None), ref.removeprefix("refs/heads/")
 
-    def settings(self, runner: Runner, environ: Mapping[str, str], *, trust: bool) -> list[Setting]:
-        """Read the configuration that git sees here, included files and all. Raises GitError."""
-        extra = [("safe.directory", os.path.realpath(path)) for path in (self.root, self.git_dir)] if trust else []
-        # git itself must find the folder: told where it is, it would not check whose it is.
-        unset = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_CONFIG")
-        plain = {**environ, **as_environment(inherited(environ) + extra), "LC_ALL": "C"}
-        listed = runner.run(["config", "--list", "-z", "--show-scope", "--includes"], plain, unset=unset)
-        fields = listed.stdout.decode(errors="surrogateescape").split("\0")
-        settings = []
-        for scope, text in zip(fields[::2], fields[1::2], strict=False):
-            key, newline, value = text.partition("\n")
-            settings.append(Setting(scope=scope, key=key, value=value if newline else "true"))
-        if listed.status or not any(setting.own for setting in settings):
-            # `git config` passes silently over a repository it may not read; this one says why.
-            asked = runner.run(["rev-parse", "--git-dir"], plain, unset=unset)
-            if asked.status or listed.status:
-                raise GitError(f"cannot read the repository {self.root}: {advice(asked.stderr + listed.stderr)}")
-        return settings
 
-    def borrow(self, settings: Sequence[Setting], private: Path) -> bool:
-        """Lay out the private repository over this one's objects; True if its history is not whole.
+def _locate(folder: Path) -> tuple[Path, Path]:
+    """Return top folder and git folder of the repository that a folder is in; the same for a bare one."""
+    for parent in (folder, *folder.parents):
+        # A worktree or a submodule has a file there.
+        link = file_text(parent / ".git").removeprefix("gitdir: ")
+        git_dir = parent / (link or ".git")
+        if _is_git_dir(git_dir):
+            return parent, git_dir
+        if _is_git_dir(parent):
+            return parent, parent
+    raise GitError(f"{folder} is in no git repository: go into a clone or name one with --sourcedir")
 
-        A partial clone lends nothing: its missing objects would count as had. What is needed is fetched instead.
-        """
-        extensions = {setting.key: setting.value for setting in settings if setting.own}
-        partial = "extensions.partialclone" in extensions or any(
-            re.fullmatch(r"remote\..*\.promisor", key, re.DOTALL) for key in extensions
-        )
-        sha256_objects = extensions.get("extensions.objectformat", "sha1") == "sha256"
-        for folder in ("objects/info", "refs/promotion"):
-            (private / folder).mkdir(parents=True)
-        (private / "HEAD").write_text("ref: refs/heads/none\n")
-        (private / "config").write_text(
-            f"[core]\n\trepositoryformatversion = {int(sha256_objects)}\n\tbare = true\n"
-            + ("[extensions]\n\tobjectFormat = sha256\n" if sha256_objects else "")
-        )
-        if partial:
-            return True
-        (private / "objects/info/alternates").write_bytes(quote(str(self.common_dir.resolve() / "objects")) + b"\n")
-        head = self.head()[0]
-        if head:  # a detached commit that no ref of the checkout names is still worth offering when fetching
-            (private / "refs/promotion/head").write_text(head + "\n")
-        shallow = file_text(self.common_dir / "shallow")
-        if shallow:
-            (private / "shallow").write_text(shallow + "\n")
-        return bool(shallow)
+
+def _is_git_dir(folder: Path) -> bool:
+    def exists(name: str) -> bool:
+        return os.path.lexists(folder / name)
+
+    return exists("HEAD") and (exists("commondir") or (exists("objects") and exists("refs")))
+
+
+def _read_settings(listed: bytes) -> tuple[Setting, ...]:
+    fields = listed.decode(errors="surrogateescape").split("\0")
+    settings = []
+    for scope, text in zip(fields[::2], fields[1::2], strict=False):
+        key, newline, value = text.partition("\n")
+        settings.append(Setting(scope=scope, key=key, value=value if newline else "true"))
+    return tuple(settings)

@@ -1,5 +1,10 @@
-"""What git is told by its environment variables."""
+"""The environment variables of a git command: for one that stays on this machine, and for one that reaches the remote.
 
+Both are made of names that are known to be harmless. The caller's environment also holds tokens, the private key of an
+App, and variables of git that would lead it to another repository or change its output.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,11 +13,13 @@ SAFE = (
     ("core.fsmonitor", "false"),
     ("core.attributesFile", "/dev/null"),
     ("protocol.ext.allow", "never"),
+    # A server without push options refuses a push that has some.
+    ("push.pushOption", ""),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
 )
 
-# With a token nobody else is asked, and traces that were switched on show no header.
+# With a token no program is asked for another one, and traces that are switched on show no header.
 NO_PROMPT = {
     "GIT_ASKPASS": "",
     "GIT_TRACE_REDACT": "1",
@@ -20,33 +27,46 @@ NO_PROMPT = {
     "GIT_TRACE2_ENV_VARS": "none",
 }
 
-# Commands that stay here read no configuration but ours: a person's `log.follow` or `color.ui=always` changes nothing.
-NO_CONFIG = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+_LOCAL = re.compile(r"PATH|HOME|TMPDIR|TEMP|TMP|(?:LD|DYLD)_LIBRARY_PATH|GIT_EXEC_PATH|GIT_TRACE\w*")
+_DISCOVERY = re.compile(
+    rf"{_LOCAL.pattern}|XDG_CONFIG_HOME|USER|LOGNAME|GIT_DISCOVERY_ACROSS_FILESYSTEM|GIT_CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM"
+    r"|COUNT|PARAMETERS|(?:KEY|VALUE)_\d+)"
+)
+# What reaches the remote may run ssh, a credential helper or a proxy command, each with variables of its own: all that
+# are not git's are passed on, but for private keys. Settings of the caller (GIT_CONFIG_COUNT) come by `as_environment`.
+_TRANSPORT = re.compile(
+    r"(?!GIT_).*|GIT_(?:SSH\w*|ASKPASS|PROXY_\w+|SSL_\w+|HTTP_\w+|CURL_\w+|TRACE\w*|ALLOW_PROTOCOL|PROTOCOL_FROM_USER"
+    r"|EXEC_PATH|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM))",
+    re.DOTALL,
+)
+# No settings but these: a person's `log.follow` or `color.ui=always` changes no answer.
+_NO_CONFIG = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
 
 
-def private_environment(environ: Mapping[str, str], private: Path) -> dict[str, str]:
-    """Return the caller's environment with everything reset that would lead git elsewhere than to `private`."""
-    home = str(private)
-    return {
-        **environ,
-        "GIT_DIR": home,
-        "GIT_COMMON_DIR": home,
-        "GIT_WORK_TREE": home,
-        "GIT_INDEX_FILE": f"{home}/index",
-        "GIT_OBJECT_DIRECTORY": f"{home}/objects",
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
-        "GIT_GRAFT_FILE": f"{home}/grafts",
-        "GIT_NAMESPACE": "",
-        "GIT_CONFIG_PARAMETERS": "",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_LITERAL_PATHSPECS": "1",
-        "GIT_GLOB_PATHSPECS": "0",
-        "GIT_NOGLOB_PATHSPECS": "0",
-        "GIT_ICASE_PATHSPECS": "0",
-        "GIT_TERMINAL_PROMPT": "0",
-        "LANGUAGE": "C",
-        "LC_ALL": "C",
+def discovery_environment(environ: Mapping[str, str], *, trust: bool) -> dict[str, str]:
+    """Return the environment of commands that find and read the user's repository.
+
+    With `trust` the repository may belong to another user.
+    """
+    variables = {name: value for name, value in environ.items() if _DISCOVERY.fullmatch(name)}
+    trusted = [("safe.directory", "*")] if trust else []
+    return {**variables, **as_environment([*inherited(environ), *trusted]), "LC_ALL": "C", "LANGUAGE": "C"}
+
+
+def local_environment(environ: Mapping[str, str], private: Path) -> dict[str, str]:
+    """Return the environment of commands that stay in the private repository."""
+    variables = {name: value for name, value in environ.items() if _LOCAL.fullmatch(name)}
+    return {**variables, **_inside(private), **_NO_CONFIG, **as_environment(SAFE)}
+
+
+def transport_environment(environ: Mapping[str, str], private: Path) -> dict[str, str]:
+    """Return the environment of commands of the private repository that reach the remote."""
+    variables = {
+        name: value
+        for name, value in environ.items()
+        if _TRANSPORT.fullmatch(name) and not _is_private_key(name, value)
     }
+    return {**variables, **_inside(private)}
 
 
 def as_environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -62,3 +82,24 @@ def inherited(environ: Mapping[str, str]) -> list[tuple[str, str]]:
     count = environ.get("GIT_CONFIG_COUNT", "")
     indexes = range(int(count)) if count.isascii() and count.isdigit() else ()
     return [(environ.get(f"GIT_CONFIG_KEY_{i}", ""), environ.get(f"GIT_CONFIG_VALUE_{i}", "")) for i in indexes]
+
+
+def _inside(private: Path) -> dict[str, str]:
+    folder = str(private)
+    return {
+        "GIT_DIR": folder,
+        "GIT_COMMON_DIR": folder,
+        "GIT_WORK_TREE": folder,
+        "GIT_INDEX_FILE": f"{folder}/index",
+        "GIT_OBJECT_DIRECTORY": f"{folder}/objects",
+        "GIT_GRAFT_FILE": f"{folder}/grafts",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LANGUAGE": "C",
+        "LC_ALL": "C",
+    }
+
+
+def _is_private_key(name: str, value: str) -> bool:
+    return "PRIVATE_KEY" in name.upper() or "PRIVATE KEY-----" in value

@@ -1,4 +1,4 @@
-"""Who commits are by: what was asked for, else what git's environment and configuration say."""
+"""The author and committer of new commits: as asked for, else as git's environment and configuration say."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,24 +9,47 @@ from gitops_promotion.git.checkout import Setting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who a commit is by."""
+    """Name and email of a person or a program."""
 
     name: str
     email: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Author, committer and time of a commit, in seconds since 1970."""
+
+    author: Identity
+    committer: Identity
+    seconds: int
+
+    @property
+    def lines(self) -> Sequence[tuple[str, str]]:
+        """Role and line of a commit's header."""
+        people = (("author", self.author), ("committer", self.committer))
+        return [(role, f"{person.name} <{person.email}> {self.seconds} +0000") for role, person in people]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables that make git sign so."""
+        variables: dict[str, str] = {}
+        for role, person in (("AUTHOR", self.author), ("COMMITTER", self.committer)):
+            variables |= {f"GIT_{role}_NAME": person.name, f"GIT_{role}_EMAIL": person.email}
+            variables |= {f"GIT_{role}_DATE": f"@{self.seconds} +0000"}
+        return variables
+
+
 DEFAULT_IDENTITY = Identity(name="gitops-promotion", email="gitops-promotion@users.noreply.invalid")
 
 
-def signers(
-    identity: Identity | None, environ: Mapping[str, str], settings: Sequence[Setting]
-) -> list[tuple[str, Identity]]:
-    """Return author and committer: `identity`, else as git finds them, else the default."""
+def sign(identity: Identity | None, environ: Mapping[str, str], settings: Sequence[Setting], seconds: int) -> Signature:
+    """Return the signature of `identity`, else of author and committer as git finds them, else of the default."""
     if identity:
-        return [(role, _clean(identity)) for role in ("author", "committer")]
+        identity = _clean(identity)
+        return Signature(author=identity, committer=identity, seconds=seconds)
     values = {setting.key: setting.value for setting in settings}
-    found = []
-    for role in ("author", "committer"):
+
+    def configured(role: str) -> Identity:
         name, email = (
             environ.get(f"GIT_{role.upper()}_{part.upper()}")
             or values.get(f"{role}.{part}")
@@ -34,11 +57,12 @@ def signers(
             or getattr(DEFAULT_IDENTITY, part)
             for part in ("name", "email")
         )
-        found.append((role, _clean(Identity(name=name, email=email))))
-    return found
+        return _clean(Identity(name=name, email=email))
+
+    return Signature(author=configured("author"), committer=configured("committer"), seconds=seconds)
 
 
 def _clean(identity: Identity) -> Identity:
-    """Without the characters that mean something in a commit's header."""
+    """Return an identity without the characters that have a meaning in a commit's header."""
     name, email = (re.sub(r"[<>\x00-\x1f\x7f]", "", text).strip() for text in (identity.name, identity.email))
     return Identity(name=name or DEFAULT_IDENTITY.name, email=email or DEFAULT_IDENTITY.email)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.errors import GitError, LeaseLostError, RefusalKind, RefusedPushError
-from gitops_promotion.git.process import remote_words
+from gitops_promotion.git.advice import remote_words
 
 _REFUSALS: tuple[tuple[RefusalKind, re.Pattern[str], str], ...] = (
     (

@@ -1,62 +1,39 @@
-"""The remote: its address, the settings and credentials that reach it, and its refs."""
+"""The remote: the settings and credentials that reach it, and its refs."""
 
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
-from urllib.parse import unquote, urlsplit
+from typing import Literal
 
 from gitops_promotion.core.authorization import authorization
 from gitops_promotion.core.commits import Refs, RefUpdate
 from gitops_promotion.errors import AuthError, GitError, RefGoneError
+from gitops_promotion.git.address import NO_HELPER, Address, Rules
+from gitops_promotion.git.advice import advice, remote_words
 from gitops_promotion.git.checkout import Setting
 from gitops_promotion.git.environment import NO_PROMPT, SAFE, as_environment
 from gitops_promotion.git.formats import SHA, full_ref
-from gitops_promotion.git.process import Runner, advice, remote_words
+from gitops_promotion.git.process import Result, Runner
 from gitops_promotion.git.push import push_error, read_push
 
 _REMOTE = "promotion"  # the remote's name in the private repository
 _REMOTE_URL = f"remote.{_REMOTE}.url"
+_PUSH_URL = f"remote.{_REMOTE}.pushurl"
 # A ref that is deleted while git fetches it: the remote lists it no longer, or no longer gives its commit.
 _GONE = re.compile(r"couldn't find remote ref|not our ref|unadvertised object")
 _AUTH = re.compile(r"could not read (?:Username|Password)|Authentication failed|returned error: 40[13]")
-# What a repository's own configuration may say about reaching its remote. All the rest of it stays behind.
+
+# The settings of a repository about reaching its remote. All its other settings are left out.
 _TRANSPORT = re.compile(r"(?:http|credential|url|ssh|protocol)\..*|core\.(?:sshcommand|gitproxy|askpass)", re.DOTALL)
-_REMOTE_KEYS = ("pushurl", "proxy", "proxyauthmethod", "uploadpack", "receivepack")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Web:
-    """An http address in its parts; user and password as the address has them, percent signs and all."""
-
-    public: str
-    user: str
-    password: str
-
-    @classmethod
-    def parse(cls, address: str) -> Self:
-        try:
-            parts = urlsplit(address)
-        except ValueError as error:
-            raise GitError(
-                f"the remote's address is malformed ({error}): correct it with `git remote set-url`"
-            ) from error
-        userinfo, _, host = parts.netloc.rpartition("@")
-        user, _, password = userinfo.partition(":")
-        return cls(
-            public=parts._replace(netloc=host).geturl(),
-            user=user,
-            password=password,
-        )
+_REMOTE_KEYS = ("proxy", "proxyauthmethod", "uploadpack", "receivepack")
 
 
 class Remote:
     """The one remote, as the private repository reaches it. Methods raise GitError and AuthError."""
 
     url: str
-    """Its address, a relative path made absolute; never with the user or password of a web address."""
+    """Its address, a relative path made absolute; without the user and password of a web address."""
 
     def __init__(
         self,
@@ -65,53 +42,46 @@ class Remote:
         environ: Mapping[str, str],
         settings: Sequence[Setting],
         root: Path,
-        wanted: str | None,
+        name: str | None,
         token: str | Callable[[str], str],
         user: str | Callable[[str], str],
     ) -> None:
-        """Find the remote's real address and make the environment that reaches it. Raises GitError."""
+        """Find the remote called `name`, its real address, and the environment that reaches it. Raises GitError."""
         self._runner = runner
-        self._web: _Web | None = None
         self._find_token = (lambda _: token) if isinstance(token, str) else token
         self._find_user = (lambda _: user) if isinstance(user, str) else user
         self._token = ""
-        name = _remote_name(settings, wanted)
-        address = next(setting.value for setting in settings if setting.key == f"remote.{name}.url")
+        name = _remote_name(settings, name)
         configured = any(environ.get(variable) for variable in ("GIT_SSH_COMMAND", "GIT_SSH"))
         if not configured and not any(setting.key == "core.sshcommand" for setting in settings):
             environ = {**environ, "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
-        self._plain = environ
-        self._handed = [*_handed_over(settings, name), *SAFE]
-        self._environ = {**environ, **as_environment([*self._handed, (_REMOTE_URL, address)])}
-        if any(re.fullmatch(r"url\..*\.insteadof", setting.key, re.DOTALL) for setting in settings):
-            address = self._real_address()
-        self._address = address
-        if re.match(r"https?://", address):
-            self._web = _Web.parse(address)
-            self.url = self._web.public
-            runner.secrets = [secret for secret in (self._web.password, unquote(self._web.password)) if secret]
-        else:
-            local = "://" not in address and ":" not in address.partition("/")[0]
-            self.url = str((root / address).resolve()) if local else address
-
-    def _real_address(self) -> str:
-        """Return the address with the person's `insteadOf` rules applied."""
-        asked = self._runner.run(["ls-remote", "--get-url", _REMOTE], self._environ)
-        if asked.status:
-            raise GitError(f"cannot find out the remote's address: {advice(asked.stderr)}")
-        return asked.stdout.decode().removesuffix("\n")
+        self._environ = environ
+        self._settings = [*_handed_over(settings, name), *SAFE]
+        url = next(setting.value for setting in settings if setting.key == f"remote.{name}.url")
+        push_urls = [setting.value for setting in settings if setting.key == f"remote.{name}.pushurl"]
+        rules = Rules.of((setting.key, setting.value) for setting in settings)
+        push_urls = [rules.apply(push_url) for push_url in push_urls] or rules.push_urls(url)
+        url = rules.apply(url)
+        keys = [setting.key for setting in settings]
+        self._address = Address.parse(url, keys)
+        self._push_addresses = [Address.parse(push_url, keys) for push_url in push_urls]
+        self.url = self._address.shown(root)
+        for address in (self._address, *self._push_addresses):
+            self._hide(*address.secrets)
 
     def refs(self, *patterns: str) -> Refs:
         """Ask for the default branch and for the refs that match."""
-        listed = self._git("ls-remote", "--symref", "--", _REMOTE, "HEAD", *patterns)
+        result = self._run("ls-remote", ["--symref", "--", _REMOTE, "HEAD", *patterns])
+        if result.status:
+            raise self._failure("ls-remote", result.stderr)
         shas: dict[str, str] = {}
         default = ""
-        for line in listed.decode(errors="surrogateescape").split("\n"):
-            what, _, name = line.partition("\t")
+        for line in result.stdout.decode(errors="surrogateescape").split("\n"):
+            value, _, name = line.partition("\t")
             if name == "HEAD":
-                default = what.removeprefix("ref: refs/heads/") if what.startswith("ref: refs/heads/") else default
-            elif SHA.fullmatch(what) and not name.endswith("^{}"):
-                shas[name] = what
+                default = value.removeprefix("ref: refs/heads/") if value.startswith("ref: refs/heads/") else default
+            elif SHA.fullmatch(value) and not name.endswith("^{}"):
+                shas[name] = value
         return Refs(default_branch=default, shas=shas)
 
     def fetch(self, refspecs: Iterable[str], depth: int | None) -> None:
@@ -122,10 +92,10 @@ class Remote:
         cut = [f"--depth={depth}"] if depth else []
         options = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune", "--quiet", *cut]
         lines = "".join(f"{refspec}\n" for refspec in refspecs)
-        done = self._runner.run(["fetch", *options, "--stdin", _REMOTE], self._reach(), os.fsencode(lines))
-        if done.status:
-            error = self.failure("fetch", done.stderr)
-            raise RefGoneError(str(error)) if isinstance(error, GitError) and _GONE.search(done.stderr) else error
+        result = self._run("fetch", [*options, "--stdin", _REMOTE], os.fsencode(lines))
+        if result.status:
+            error = self._failure("fetch", result.stderr)
+            raise RefGoneError(str(error)) if isinstance(error, GitError) and _GONE.search(result.stderr) else error
 
     def push(self, updates: Sequence[RefUpdate]) -> None:
         """Change all refs or none. Raises LeaseLostError or RefusedPushError (Repository.push)."""
@@ -135,53 +105,56 @@ class Remote:
         arguments += ["--atomic"] if len(updates) > 1 else []
         arguments += [f"--force-with-lease={full_ref(update.ref)}:{update.expected or ''}" for update in updates]
         refspecs = [f"{update.new or ''}:{update.ref}" for update in updates]
-        done = self._runner.run(["push", *arguments, _REMOTE, *refspecs], self._reach())
-        results = read_push(self._runner.mask(done.stdout))
-        if error := push_error(self.url, updates, results, done.status, done.stderr):
+        result = self._run("push", [*arguments, _REMOTE, *refspecs])
+        pushed = read_push(self._runner.mask(result.stdout))
+        if error := push_error(self.url, updates, pushed, result.status, result.stderr):
             raise error
-        if done.status:
-            raise self.failure("push", done.stderr)
+        if result.status:
+            raise self._failure("push", result.stderr)
 
-    def failure(self, command: str, stderr: str) -> GitError | AuthError:
-        """Say what failed and what to do next; AuthError where the remote wants another token."""
+    def _failure(self, command: str, stderr: str) -> GitError | AuthError:
+        """Return the error of a command, with the next step: AuthError where the remote asks for another token."""
         if _AUTH.search(stderr):
-            said = remote_words(stderr)
-            what = "does not accept the token, or the token lacks a permission" if self._token else "wants a token"
-            how = "check --token" if self._token else "give one with --token or its environment variable"
-            return AuthError(f"{self.url} {what}{said and f' ({said})'}: {how}")
+            words = remote_words(stderr)
+            problem = "does not accept the token, or the token lacks a permission" if self._token else "wants a token"
+            next_step = "check --token" if self._token else "give one with --token or its environment variable"
+            return AuthError(f"{self.url} {problem}{words and f' ({words})'}: {next_step}")
         return GitError(f"git {command} failed at {self.url}: {advice(stderr)}")
 
-    def _git(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        done = self._runner.run(arguments, self._reach(), stdin)
-        if done.status:
-            raise self.failure(arguments[0], done.stderr)
-        return done.stdout
+    def _run(
+        self, command: Literal["ls-remote", "fetch", "push"], arguments: Sequence[str], stdin: bytes = b""
+    ) -> Result:
+        return self._runner.run([command, *arguments], self._reach(push=command == "push"), stdin)
 
-    def _reach(self) -> dict[str, str]:
+    def _reach(self, *, push: bool) -> dict[str, str]:
         """Return the environment that reaches the remote, with the token to use now."""
-        token = self._find_token(self.url) if self._web else ""
-        if self._web and token not in ("", self._token):
-            shown = authorization(token, user=unquote(self._web.user) or self._find_user(self.url))
-            self._runner.secrets += [shown.partition(" ")[2], token]
-            settings = [*self._handed, (_REMOTE_URL, self._address), *_credentials(self._address, shown)]
-            self._environ = {**self._plain, **as_environment(settings), **NO_PROMPT}
-            self._token = token
-        return self._environ
+        token = self._find_token(self.url) if self._address.web else ""
+        self._token = token or self._token
+        addresses = self._push_addresses if push and self._push_addresses else [self._address]
+        settings = [
+            *self._settings,
+            (_REMOTE_URL, self._address.text),
+            *((_PUSH_URL, address.text) for address in addresses),
+            # `insteadOf` rules of the person are applied already.
+            *(setting for address in (self._address, *addresses) for setting in address.as_it_is()),
+        ]
+        variables: dict[str, str] = {}
+        if self._token:
+            header = authorization(self._token, user=self._address.user or self._find_user(self.url))
+            self._hide(header.partition(" ")[2], self._token)
+            settings += self._address.with_header(header)
+            variables |= NO_PROMPT
+        if any(address.password for address in addresses):
+            settings.append(NO_HELPER)
+        for number, address in enumerate(addresses):
+            if not self._token or address is not self._address:
+                credentials, secrets = address.with_credentials(number)
+                settings += credentials
+                variables |= secrets
+        return {**self._environ, **variables, **as_environment(settings)}
 
-
-def _credentials(address: str, shown: str) -> list[tuple[str, str]]:
-    """Make settings that send our token to this address alone, and no redirect's.
-
-    The key is the address verbatim: no other is more specific, so nothing of a checkout step wins over it, and the
-    empty value resets what such a step left. The person's own helpers must not answer in the token's place.
-    """
-    header = f"http.{address}.extraHeader"
-    return [
-        (header, ""),
-        (header, f"Authorization: {shown}"),
-        (f"http.{address}.followRedirects", "false"),
-        ("credential.helper", ""),
-    ]
+    def _hide(self, *secrets: str) -> None:
+        self._runner.secrets += [secret for secret in secrets if secret not in self._runner.secrets]
 
 
 def _handed_over(settings: Sequence[Setting], remote: str) -> list[tuple[str, str]]:
@@ -195,13 +168,13 @@ def _handed_over(settings: Sequence[Setting], remote: str) -> list[tuple[str, st
     return own + renamed + [(setting.key, setting.value) for setting in settings if setting.scope == "command"]
 
 
-def _remote_name(settings: Sequence[Setting], wanted: str | None) -> str:
+def _remote_name(settings: Sequence[Setting], asked_for: str | None) -> str:
     keys = [re.fullmatch(r"remote\.(.+)\.url", setting.key, re.DOTALL) for setting in settings if setting.value]
     names = sorted({match[1] for match in keys if match})
-    name = wanted or ("origin" if "origin" in names else names[0] if len(names) == 1 else None)
+    name = asked_for or ("origin" if "origin" in names else names[0] if len(names) == 1 else None)
     if not names:
         raise GitError("the repository has no remote: add one with `git remote add origin URL`")
     if name not in names:
-        what = f"no remote is called {wanted}" if wanted else "it is not clear which remote to use"
-        raise GitError(f"{what}: name one of {', '.join(names)}, or call it origin with `git remote rename`")
+        problem = f"no remote is called {asked_for}" if asked_for else "it is not clear which remote to use"
+        raise GitError(f"{problem}: name one of {', '.join(names)}, or call it origin with `git remote rename`")
     return name

@@ -1,6 +1,7 @@
 """Every kind of checkout works, and none is changed by it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from gitops_promotion.core.commits import RefUpdate, Store
 from gitops_promotion.errors import GitError
 from gitops_promotion.git import Repository
+from gitops_promotion.git.advice import advice
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
@@ -285,6 +287,14 @@ HOSTILE: Mapping[str, str] = {
     "GIT_CONFIG": "/dev/null",
     "GIT_DEFAULT_HASH": "sha256",
     "GIT_CONFIG_PARAMETERS": "'core.hooksPath'='/nonexistent'",
+    "GIT_MERGE_VERBOSITY": "5",
+    "GIT_QUARANTINE_PATH": "/nonexistent",
+    "GIT_SHALLOW_FILE": "/nonexistent",
+    "GIT_ATTR_SOURCE": "nonexistent",
+    "GIT_DIFF_OPTS": "-u9",
+    "GIT_LITERAL_PATHSPECS": "0",
+    "GIT_DEFAULT_REF_FORMAT": "reftable",
+    "GIT_PROTOCOL": "version=1",
     "LC_ALL": "de_DE.UTF-8",
     "LANGUAGE": "de",
 }
@@ -302,6 +312,7 @@ def test_git_variables_of_a_hook_or_alias_lead_nowhere_else(
         assert repository.head == repository.history(sha, [], 2)[1].sha
         assert repository.head is not None
         assert repository.grep(repository.head, [], ["webshop/dev"]) == [DEV]
+        assert repository.merge_result(repository.head, sha) is not None
         repository.push([RefUpdate(ref="refs/heads/p", new=sha, expected=None)])
     monkeypatch.undo()
     assert remote.sha("p") == sha
@@ -327,15 +338,12 @@ def test_git_variables_that_name_another_repository_lead_nowhere_else(
 
 
 @pytest.mark.parametrize("name", ["GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"])
-def test_git_variables_that_hide_the_repository_do_no_harm_or_are_named(
+def test_git_variables_do_not_hide_the_repository(
     name: str, checkout: "Checkout", monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
 ) -> None:
     monkeypatch.setenv(name, "/nonexistent")
-    try:  # it depends on the version of GitPython whether it can see the repository
-        with Repository.open(checkout.path, environ=environ | {name: "/nonexistent"}) as repository:
-            assert promote_quietly(repository)
-    except GitError as error:
-        assert f"while {name} is set: unset it" in str(error)
+    with Repository.open(checkout.path, environ=environ | {name: "/nonexistent"}) as repository:
+        assert promote_quietly(repository)
 
 
 @pytest.mark.parametrize(
@@ -354,6 +362,7 @@ def test_git_variables_that_hide_the_repository_do_no_harm_or_are_named(
         "push.followTags=true",
         "push.gpgSign=true",
         "push.recurseSubmodules=check",
+        "push.pushOption=ci.skip",
         "commit.gpgSign=true",
         "core.attributesFile=/nonexistent",
         "fetch.recurseSubmodules=true",
@@ -401,12 +410,82 @@ def test_what_is_no_usable_repository_says_so_with_a_next_step(
     assert "\n" not in str(caught.value)
 
 
-def test_a_bare_repository_with_a_config_that_gitpython_cannot_parse_is_no_traceback(
+def test_a_bare_repository_with_a_broken_configuration_is_no_traceback(
     remote: "Remote", open_repository: "Open"
 ) -> None:
     checkout = remote.clone("bare", "--bare")
     (checkout.path / "config").write_text("[core\n")
     with pytest.raises(GitError):
+        open_repository(checkout.path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[broken\n", "bad config line 1 in file {}"),
+        ("[fetch]\n\tparallel = many\n", "bad numeric config value 'many' for 'fetch.parallel'"),
+    ],
+)
+def test_a_broken_configuration_of_a_person_is_named(
+    text: str, reason: str, checkout: "Checkout", open_repository: "Open", environ: dict[str, str]
+) -> None:
+    settings = Path(environ["HOME"]) / ".gitconfig"
+    settings.write_text(text)
+    with pytest.raises(GitError, match=r"correct git's configuration, .*--show-origin") as caught:
+        open_repository(checkout.path).fetch("refs/heads/main")
+    assert reason.format(settings) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from gitops_promotion.errors import GitError
+from gitops_promotion.git import Repository
+
+def fill() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, resource.RLIM_INFINITY))
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+try:
+    if sys.argv[2] == "open":
+        fill()
+    with Repository.open(Path(sys.argv[1]), environ={"PATH": sys.argv[3]}) as repository:
+        fill()
+        repository.lay_out(repository.head)
+except GitError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("step", ["open", "lay out"])
+def test_a_full_disk_is_one_error_with_a_next_step(step: str, checkout: "Checkout", environ: dict[str, str]) -> None:
+    command = [sys.executable, "-c", FULL_DISK, str(checkout.path), step, environ["PATH"]]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environ)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (
+        ended.stdout
+        == "cannot write temporary files (File too large): free space there, or set TMPDIR to another folder\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        "error: file write error: No space left on device\nfatal: unable to write loose object file\n",
+        "fatal: write error: Disk quota exceeded\n",
+        "error: unable to create temporary file: No space left on device\nfatal: failed to write object\n",
+    ],
+)
+def test_a_disk_that_is_full_for_git_has_the_same_next_step(stderr: str) -> None:
+    assert re.fullmatch(r".*(?:No space left|Disk quota).*: free space .*TMPDIR to another one", advice(stderr))
+
+
+def test_a_missing_folder_for_temporary_files_is_one_error(
+    checkout: "Checkout", open_repository: "Open", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(GitError, match=r"cannot write temporary files \(No such file.*set TMPDIR"):
         open_repository(checkout.path)
 
 
@@ -444,7 +523,8 @@ def test_a_reader_that_was_killed_is_one_error_and_then_replaced(checkout: "Chec
 
 def test_a_machine_without_git_is_told_to_install_it(tmp_path: Path) -> None:
     program = (
-        "import gitops_promotion.errors as e\ntry:\n import gitops_promotion.git\nexcept e.GitError as x: print(x)"
+        "from pathlib import Path; import gitops_promotion.errors as e; from gitops_promotion.git import Repository\n"
+        "try:\n Repository.open(Path('.'), environ={'PATH': '/nonexistent'})\nexcept e.GitError as x: print(x)"
     )
     found = subprocess.run(
         [sys.executable, "-c", program],

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -214,9 +215,35 @@ def test_a_remote_that_repeats_what_it_was_sent_does_not_make_us_show_it(
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("userinfo", [f"ci:{TOKEN}", f"{TOKEN}:x-oauth-basic", f"a%40b:{TOKEN}%25"])
+@pytest.mark.parametrize("place", ["url", "pushurl", "insteadOf", "pushInsteadOf"])
+def test_a_token_in_the_address_is_in_no_argument_and_no_message(
+    place: str, userinfo: str, checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
+) -> None:
+    forge = start_forge(unquote(userinfo))
+    secret = forge.url.replace("//", f"//{userinfo}@")
+    if place == "url":
+        checkout.git("remote", "set-url", "origin", secret)
+    elif place == "pushurl":
+        checkout.git("remote", "set-url", "--push", "origin", secret)
+    else:
+        prefix = "forge:" if place == "insteadOf" else f"{forge.root}/"
+        checkout.git("remote", "set-url", "origin", f"{prefix}remote.git")
+        checkout.git("config", "--global", f"url.{secret.removesuffix('remote.git')}.{place}", prefix)
+    repository = open_repository(checkout.path)
+    sha = promote(repository)
+    assert checkout.git("ls-remote", str(forge.root / "remote.git"), "refs/heads/p").startswith(sha)
+    assert forge.seen
+    assert forge.exposed == []
+    forge.accepts = {"another"}
+    with pytest.raises(AuthError) as caught:
+        repository.push([RefUpdate(ref="refs/heads/q", new=sha, expected=None)])
+    assert TOKEN not in str(caught.value)
+
+
 @pytest.fixture
 def spied_commands(tmp_path: Path, environ: dict[str, str]) -> "Iterator[Callable[[], list[list[str]]]]":
-    """Each git command that was started: its name, and `token` if its environment has one."""
+    """Each git command that was started: its name, and `token` and `key` if its environment has one."""
     spy = tmp_path / "spy" / "git"
     spy.parent.mkdir()
     real = shutil.which("git", path=environ["PATH"])
@@ -224,6 +251,7 @@ def spied_commands(tmp_path: Path, environ: dict[str, str]) -> "Iterator[Callabl
     spy.write_text(f"""#!/bin/sh
 for word; do case $word in -C) skip=1;; *) [ "$skip" = 1 ] && skip= || {{ name=$word; break; }};; esac; done
 case "$(env)" in *'{TOKEN}'*|*'{encoded}'*) name="$name token";; esac
+case "$(env)" in *'PRIVATE KEY'*) name="$name key";; esac
 echo "$name" >> {tmp_path}/spied
 exec {real} "$@"
 """)
@@ -238,19 +266,24 @@ def test_only_commands_that_talk_to_the_remote_get_the_token(
     open_repository: "Open",
     environ: dict[str, str],
     spied_commands: "Callable[[], list[list[str]]]",
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     checkout.git("remote", "set-url", "origin", start_forge(f"x-access-token:{TOKEN}").url)
+    main = checkout.sha("origin/main")
+    for name, value in (("SOME_TOKEN", TOKEN), ("GITHUB_APP_PRIVATE_KEY", "-----BEGIN RSA PRIVATE KEY-----\nMII")):
+        monkeypatch.setenv(name, value)
+        environ[name] = value
     repository = open_repository(checkout.path, token=TOKEN, environ=environ)
     sha = promote(repository)
-    main = checkout.sha("origin/main")
     repository.read(sha, repository.grep(sha, []))
     repository.diff_from_merge_base(main, sha)
     repository.commits(main, sha)
     repository.merge(main, sha, "Merge\n")
     repository.write_blob(b"")
-    spied = spied_commands()
-    assert {name for name, *token in spied if token} == {"ls-remote", "fetch", "push"}
-    assert len({name for name, *token in spied if not token}) > 6
+    spied = spied_commands()[1:]  # the first is the test's own
+    assert {name for name, *secrets in spied if secrets == ["token"]} == {"ls-remote", "fetch", "push"}
+    assert len({name for name, *secrets in spied if not secrets}) > 6
+    assert not any("key" in secrets for _, *secrets in spied)
 
 
 OWN_HEADERS = {
@@ -351,7 +384,7 @@ def test_a_busy_server_is_to_be_asked_again(
 ) -> None:
     forge = start_forge(busy=status)
     checkout.git("remote", "set-url", "origin", forge.url)
-    with pytest.raises(GitError, match=f"returned error: {status}: it is busy or out of order, run again later"):
+    with pytest.raises(GitError, match=f"returned error: {status}: the server is overloaded or down, try again later"):
         open_repository(checkout.path, token=TOKEN).refs()
 
 

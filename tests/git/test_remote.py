@@ -164,8 +164,8 @@ def test_a_rewriting_of_addresses_that_git_refuses_is_one_error(
 ) -> None:
     with (Path(environ["HOME"]) / ".gitconfig").open("a") as settings:
         settings.write('[url "/srv/"]\n\tinsteadOf\n')
-    with pytest.raises(GitError, match=r"the remote's address: .*url\./srv/\.insteadof"):
-        open_repository(checkout.path)
+    with pytest.raises(GitError, match=r"url\./srv/\.insteadof"):
+        open_repository(checkout.path).refs()
 
 
 def test_a_push_address_of_its_own_is_used(checkout: "Checkout", remote: "Remote", open_repository: "Open") -> None:

@@ -1,0 +1,125 @@
+"""The refs and commits of the remote that are here, and how much of their history."""
+
+import os
+from collections.abc import Iterable
+from hashlib import sha256
+from itertools import combinations
+
+from gitops_promotion.errors import GitError, RefGoneError
+from gitops_promotion.git.advice import first_line
+from gitops_promotion.git.borrowed import PrivateRepository
+from gitops_promotion.git.formats import SHA, file_text, full_ref, full_sha
+from gitops_promotion.git.objects import Objects
+from gitops_promotion.git.remote import Remote
+
+DEPTH = 100
+"""Commits of history that are fetched into a shallow repository at first: what a gate looks at, and some more."""
+
+_EVERYTHING = 0x7FFFFFFF  # git's own "infinite depth"; unlike --unshallow no error where nothing is missing
+
+
+class Fetched:
+    """Fetches refs and commits, and more of a history that is cut off. Methods raise GitError and AuthError."""
+
+    shallow: bool
+    """Whether history may be cut off here."""
+
+    def __init__(self, private: PrivateRepository, objects: Objects, remote: Remote) -> None:
+        self.shallow = not private.whole
+        self._private = private
+        self._objects = objects
+        self._remote = remote
+        self._tips: dict[str, str] = {}
+        self._depth = DEPTH
+
+    def refs(self, refs: Iterable[str], depth: int | None) -> dict[str, str]:
+        """Fetch refs by their full names; returns the object of each. Raises RefGoneError if one is gone."""
+        targets = {ref: f"refs/promotion/{sha256(os.fsencode(full_ref(ref))).hexdigest()}" for ref in refs}
+        if not targets:
+            return {}
+        self._depth = max(self._depth, depth or DEPTH)
+        self._fetch([f"+{ref}:{target}" for ref, target in targets.items()])
+        fetched = {ref: file_text(self._private.folder / target) for ref, target in targets.items()}
+        self._tips.update(fetched)
+        return fetched
+
+    def commit(self, sha: str) -> bool:
+        """Fetch a commit; returns False if neither this repository nor the remote has it."""
+        if not SHA.fullmatch(sha) or not sha.strip("0"):
+            return False
+        if not self._objects.has(sha):
+            try:
+                self._fetch([f"+{sha}:refs/promotion/{sha}"])
+            except RefGoneError:
+                return False
+            self._tips[sha] = sha
+        return self._objects.has(sha)
+
+    def deepen(self, depth: int) -> bool:
+        """Fetch `depth` commits of history of all that was fetched; returns False if the remote has no more."""
+        if not self.shallow or not self._tips:
+            return False
+        before = self._private.cut_off()
+        self._depth = max(self._depth, depth)
+        self._fetch(sorted(set(self._tips.values())))
+        return self._private.cut_off() != before
+
+    def deepen_further(self) -> bool:
+        """Fetch several times as much history as before; returns False if the remote has no more."""
+        return self.deepen(_deeper(self._depth))
+
+    def _fetch(self, refspecs: Iterable[str]) -> None:
+        # A depth would cut off a history that is complete.
+        self._remote.fetch(refspecs, self._depth if self.shallow else None)
+        self.shallow = self.shallow and bool(self._private.cut_off())
+
+    # -- certain answers about two commits
+
+    def merge_bases(self, one: str, other: str) -> list[str]:
+        """Return all merge bases of two commits, none if they have no common history."""
+        command = ["merge-base", "--all", full_sha(one), full_sha(other)]
+        result = self._private.runner.run(command, self._private.environ)
+        if result.status > 1:
+            raise GitError(f"git merge-base failed: {first_line(result.stderr)}")
+        return result.stdout.decode().split()
+
+    def settle(self, one: str, other: str) -> None:
+        """Fetch history until no cut can change what two commits have in common.
+
+        A cut matters only between a commit and the common history, where it could hide a newer merge base: a pull
+        request of more than DEPTH commits would be compared with the wrong one.
+        """
+        depth = self._depth
+        while self.shallow:
+            between = self._private.lines("rev-list", f"{full_sha(one)}...{full_sha(other)}", "--")
+            if self._private.cut_off().isdisjoint(between):
+                return
+            if depth >= _EVERYTHING:
+                raise GitError(
+                    f"the history between {one} and {other} is cut off here and the remote has no more of it: "
+                    "check out with full history (fetch-depth: 0)"
+                )
+            depth = _deeper(depth)
+            self.deepen(depth)
+
+    def settle_merge(self, ours: str, theirs: str) -> None:
+        """Fetch history until no cut can change the result of a merge.
+
+        Git merges several merge bases with each other first, so that the history between them counts too.
+        """
+        boundary = None
+        while self.shallow and boundary != self._private.cut_off():
+            boundary = self._private.cut_off()
+            settled: set[frozenset[str]] = set()
+            pending = {frozenset((ours, theirs))}
+            while pending:
+                pair = pending.pop()
+                settled.add(pair)
+                one, other = min(pair), max(pair)
+                self.settle(one, other)
+                pending |= {frozenset(bases) for bases in combinations(self.merge_bases(one, other), 2)} - settled
+
+
+def _deeper(depth: int) -> int:
+    """Return how many commits to fetch next, where that many were not enough."""
+    return depth * 4 if depth < 16 * DEPTH else _EVERYTHING

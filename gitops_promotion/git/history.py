@@ -1,0 +1,78 @@
+"""The history of commits: who changed what, and since when."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from gitops_promotion.core.commits import Commit
+from gitops_promotion.errors import GitError
+from gitops_promotion.git.borrowed import PrivateRepository
+from gitops_promotion.git.fetched import Fetched
+from gitops_promotion.git.formats import GLOB, LOG_FORMAT, full_sha, read_log
+from gitops_promotion.git.objects import Objects
+
+
+class History:
+    """Reads history. Methods raise GitError, and AuthError where history that is cut off must be fetched."""
+
+    def __init__(self, private: PrivateRepository, objects: Objects, fetched: Fetched) -> None:
+        self._private = private
+        self._objects = objects
+        self._fetched = fetched
+
+    def first_parents(self, tip: str, paths: Sequence[str], limit: int) -> list[Commit]:
+        """Return the newest `limit` first-parent commits, newest first, each with its changes to `paths`."""
+        specs = [path if path.startswith(GLOB) else f":(literal){path}" for path in paths]
+        return self._log("--first-parent", "--sparse", f"--max-count={limit}", full_sha(tip), "--", *specs)
+
+    def between(self, exclude: str, include: str) -> list[Commit]:
+        """Return the commits of `include` that `exclude` has not, newest first, changes against the first parent."""
+        self._fetched.settle(exclude, include)
+        return self._log("--topo-order", f"{full_sha(exclude)}..{full_sha(include)}", "--")
+
+    def last_change(self, tip: str, path: str) -> datetime | None:
+        """Return the time of the newest first-parent commit of `tip` that changed a path or something below it.
+
+        None if there is no such commit. A commit whose parents are cut off looks as if it had made every file: more
+        history is fetched until the answer is certain (B38).
+        """
+        command = ("log", "--first-parent", "--max-count=1", "--format=%H %ct", full_sha(tip), "--", path)
+        while True:
+            sha, _, seconds = self._private.git(*command).decode().strip().partition(" ")
+            if not sha:
+                return None
+            if sha not in self._private.cut_off():
+                return datetime.fromtimestamp(int(seconds), UTC)
+            if not self._fetched.deepen_further():
+                raise GitError(
+                    f"the last change of {path} is not in the history here, and the remote has no more of it: check "
+                    "out with full history (fetch-depth: 0)"
+                )
+
+    def brought_by(self, tip: str, head: str) -> str | None:
+        """Return the first-parent commit of `tip` that brought `head` in, `head` itself where it is one of them.
+
+        None if `tip` does not contain it, or if one of the two cannot be fetched. History that is cut off is fetched
+        until the answer is certain.
+        """
+        if not self._fetched.commit(tip):
+            return None
+        # A complete history has all that the tip contains.
+        if not (self._fetched.commit(head) if self._fetched.shallow else self._objects.has(head)):
+            return None
+        self._fetched.settle(tip, head)
+        # git mixes up --first-parent with --ancestry-path once a branch of several commits was merged.
+        listed = self._private.lines("rev-list", "--ancestry-path", "--parents", f"{head}..{tip}", "--")
+        first_parents = {sha: parents[0] for sha, *parents in map(str.split, listed)}
+        if not first_parents and tip != head:
+            return None
+        descendants = {head, *first_parents}
+        commit = tip
+        while commit != head and first_parents[commit] in descendants:
+            commit = first_parents[commit]
+        return commit
+
+    def _log(self, *arguments: str) -> list[Commit]:
+        options = ["--raw", "-z", "--no-abbrev", "--no-renames", "--diff-merges=first-parent"]
+        command = ("log", *options, f"--format={LOG_FORMAT}", *arguments)
+        output = self._private.git(*command, variables={"GIT_LITERAL_PATHSPECS": "0"})
+        return list(read_log(output.decode(errors="surrogateescape"), self._private.cut_off()))

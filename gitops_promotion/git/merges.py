@@ -1,0 +1,56 @@
+"""Merges: their results, their conflicts, and the changes that they bring."""
+
+from gitops_promotion.core.commits import FileChange
+from gitops_promotion.errors import GitError
+from gitops_promotion.git.advice import advice
+from gitops_promotion.git.borrowed import PrivateRepository
+from gitops_promotion.git.fetched import Fetched
+from gitops_promotion.git.formats import full_sha, read_change
+
+
+class Merges:
+    """Merges commits without a working tree. Methods raise GitError, and AuthError where history must be fetched."""
+
+    def __init__(self, private: PrivateRepository, fetched: Fetched) -> None:
+        self._private = private
+        self._fetched = fetched
+
+    def merge(self, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
+        """Return the tree of a merge and the paths that conflict, () for a clean one.
+
+        History that is cut off is fetched until the answer is certain.
+        """
+        self._fetched.settle_merge(ours, theirs)
+        command = ["merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", full_sha(ours), full_sha(theirs)]
+        result = self._private.runner.run(command, self._private.environ)
+        tree, *names = result.stdout.decode(errors="surrogateescape").split("\0")
+        paths = tuple(name for name in names if name)
+        if result.status != bool(paths):  # Status 1 means conflicts, and also that git does not know the command.
+            raise GitError(f"cannot merge {theirs} into {ours}: {advice(result.stderr)}")
+        return tree, paths
+
+    def is_plain(self, sha: str, ours: str, theirs: str) -> bool:
+        """Return True if the files of a merge commit are exactly what git makes of its parents, with nothing added."""
+        tree, paths = self.merge(ours, theirs)
+        return not paths and [tree] == self._private.lines("rev-parse", "--verify", f"{full_sha(sha)}^{{tree}}")
+
+    def diff(self, old: str, new: str) -> list[FileChange]:
+        """Return the paths that differ between two commits or trees; a rename is a deletion and an addition."""
+        options = ["-r", "-z", "--raw", "--no-abbrev", "--no-renames"]
+        output = self._private.git("diff-tree", *options, full_sha(old), full_sha(new))
+        fields = output.decode(errors="surrogateescape").split("\0")
+        return [read_change(header, path) for header, path in zip(fields[::2], fields[1::2], strict=False)]
+
+    def diff_from_base(self, base: str, head: str) -> tuple[str, list[FileChange]]:
+        """Return the merge base of two commits, and what `head` changed since.
+
+        Of several merge bases the changes since any count. Raises GitError if the two have no common history.
+        """
+        self._fetched.settle(base, head)
+        merge_bases = self._fetched.merge_bases(base, head)
+        if not merge_bases:
+            raise GitError(f"{head} and {base} have no common history: rebase the branch on the default branch")
+        changes: dict[str, FileChange] = {}
+        for merge_base in reversed(merge_bases):
+            changes |= {change.path: change for change in self.diff(merge_base, head)}
+        return merge_bases[0], [changes[path] for path in sorted(changes)]
