@@ -1,4 +1,4 @@
-"""`set-tag` on real files: which are read, how they are replaced, and that nothing is left half done."""
+"""`set-tag` on real files: the files it reads, and that it replaces all of them or none."""
 
 import errno
 import os
@@ -48,33 +48,33 @@ def test_the_manifests_of_a_folder_are_set_and_no_other_file(tmp_path: Path) -> 
         "sub/.git/e.yaml": OLD,
     }
     write(tmp_path, files)
-    done = run(tmp_path)
+    outcome = run(tmp_path)
     changed = {"a.yaml", "dev/b.yml", "dev/Kustomization", ".hidden/c.yaml"}
     assert contents(tmp_path) == {n: t.replace(OLD, NEW) if n in changed else t for n, t in files.items()}
-    assert done.result == "updated"
-    assert (done.group, done.app, done.tag, done.previous_tag) == (
+    assert outcome.result == "updated"
+    assert (outcome.group, outcome.app, outcome.tag, outcome.previous_tag) == (
         "webshop",
         "webui",
         "v2",
         "v1",
     )
-    assert done.exit_code == 0
+    assert outcome.exit_code == 0
 
 
-def test_the_current_folder_is_named_as_a_person_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_in_the_current_folder_are_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"dev/a.yaml": OLD})
     monkeypatch.chdir(tmp_path)
-    done = run(Path())
-    assert done.message == "dev/a.yaml"
-    assert done.diff == f"--- a/dev/a.yaml\n+++ b/dev/a.yaml\n@@ -1 +1 @@\n-{OLD}+{NEW}"
+    outcome = run(Path())
+    assert outcome.message == "dev/a.yaml"
+    assert outcome.diff == f"--- a/dev/a.yaml\n+++ b/dev/a.yaml\n@@ -1 +1 @@\n-{OLD}+{NEW}"
 
 
 def test_a_dry_run_shows_the_diff_and_writes_nothing(tmp_path: Path) -> None:
     write(tmp_path, {"a.yaml": OLD})
     before = (tmp_path / "a.yaml").stat()
-    done = run(tmp_path, dry_run=True)
-    assert done.result == "planned"
-    assert f"-{OLD}+{NEW}" in done.diff
+    outcome = run(tmp_path, dry_run=True)
+    assert outcome.result == "planned"
+    assert f"-{OLD}+{NEW}" in outcome.diff
     assert contents(tmp_path) == {"a.yaml": OLD}
     assert (tmp_path / "a.yaml").stat() == before
 
@@ -83,12 +83,12 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     write(tmp_path, {"a.yaml": OLD})
     run(tmp_path)
     before = (tmp_path / "a.yaml").stat()
-    done = run(tmp_path)
-    assert (done.result, done.diff) == ("unchanged", "")
+    outcome = run(tmp_path)
+    assert (outcome.result, outcome.diff) == ("unchanged", "")
     assert (tmp_path / "a.yaml").stat() == before
 
 
-def test_a_file_given_by_name_is_read_whatever_its_name_and_alone(tmp_path: Path) -> None:
+def test_a_single_file_of_any_name_is_read_alone(tmp_path: Path) -> None:
     write(tmp_path, {"values.txt": OLD, "b.yaml": OLD})
     run(tmp_path / "values.txt")
     assert contents(tmp_path) == {"values.txt": NEW, "b.yaml": OLD}
@@ -96,8 +96,8 @@ def test_a_file_given_by_name_is_read_whatever_its_name_and_alone(tmp_path: Path
 
 def test_a_file_reached_twice_is_set_once(tmp_path: Path) -> None:
     write(tmp_path, {"d/a.yaml": OLD})
-    done = run(tmp_path, tmp_path / "d" / "a.yaml", tmp_path / "d" / ".." / "d")
-    assert done.diff.count("--- a/") == 1
+    outcome = run(tmp_path, tmp_path / "d" / "a.yaml", tmp_path / "d" / ".." / "d")
+    assert outcome.diff.count("--- a/") == 1
     assert contents(tmp_path) == {"d/a.yaml": NEW}
 
 
@@ -116,7 +116,7 @@ def test_links_are_not_followed_and_stay_links(tmp_path: Path) -> None:
         run(tmp_path / "in" / "broken.yaml")
 
 
-def test_a_pipe_with_a_manifests_name_is_passed_over(tmp_path: Path) -> None:
+def test_a_pipe_with_the_name_of_a_manifest_is_not_read(tmp_path: Path) -> None:
     write(tmp_path, {"a.yaml": OLD})
     os.mkfifo(tmp_path / "pipe.yaml")
     assert run(tmp_path).result == "updated"
@@ -171,7 +171,7 @@ def test_a_full_disk_is_one_error_and_leaves_every_file_as_it_was(tmp_path: Path
 @pytest.mark.parametrize(
     ("failure", "failing"), [("busy", "a.yaml"), ("busy", "b.yaml"), ("busy", "c.yaml"), ("interrupt", "b.yaml")]
 )
-def test_a_file_that_cannot_be_replaced_brings_back_those_that_were(
+def test_the_files_are_restored_if_one_cannot_be_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str, failing: str, links: bool
 ) -> None:
     files = {"a.yaml": OLD, "b.yaml": OLD, "c.yaml": OLD}
@@ -180,7 +180,7 @@ def test_a_file_that_cannot_be_replaced_brings_back_those_that_were(
     inode = (tmp_path / "a.yaml").stat().st_ino
     replace = Path.replace
 
-    def failing_there(self: Path, target: str | Path) -> Path:
+    def failing_at_one_file(self: Path, target: str | Path) -> Path:
         if Path(target).name == failing:
             if failure == "busy":
                 raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
@@ -192,7 +192,7 @@ def test_a_file_that_cannot_be_replaced_brings_back_those_that_were(
     def no_links(self: Path, target: Path) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
-    monkeypatch.setattr(Path, "replace", failing_there)
+    monkeypatch.setattr(Path, "replace", failing_at_one_file)
     if not links:
         monkeypatch.setattr(Path, "hardlink_to", no_links)
     with pytest.raises((ManifestError, KeyboardInterrupt)) as error:
@@ -205,33 +205,33 @@ def test_a_file_that_cannot_be_replaced_brings_back_those_that_were(
         assert (tmp_path / "a.yaml").stat().st_ino == inode, "the file itself comes back"
 
 
-def test_a_file_that_cannot_be_brought_back_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_restored_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"a.yaml": OLD, "b.yaml": OLD})
     replace = Path.replace
     replaced: list[Path] = []
 
-    def read_only_from_then_on(self: Path, target: str | Path) -> Path:
+    def fail_after_the_first(self: Path, target: str | Path) -> Path:
         if replaced:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         replaced.append(replace(self, target))
         return replaced[0]
 
-    monkeypatch.setattr(Path, "replace", read_only_from_then_on)
+    monkeypatch.setattr(Path, "replace", fail_after_the_first)
     with pytest.raises(ManifestError, match=r"a\.yaml: holds the new tag and cannot be restored: Read-only.*by hand"):
         run(tmp_path)
     assert contents(tmp_path) == {"a.yaml": NEW, "b.yaml": OLD}
 
 
 @pytest.fixture
-def mortal() -> Iterator[Path]:
-    """A folder, and a test that is not root in it: root may read and write everything."""
-    nobody = 65534
+def unprivileged() -> Iterator[Path]:
+    """A folder, in a test that does not run as root: root may read and write everything."""
+    user_id = 65534
     with tempfile.TemporaryDirectory() as folder:
         if os.geteuid():
             yield Path(folder)
             return
-        os.chown(folder, nobody, -1)
-        os.setresuid(nobody, nobody, 0)
+        os.chown(folder, user_id, -1)
+        os.setresuid(user_id, user_id, 0)
         try:
             yield Path(folder)
         finally:
@@ -239,25 +239,25 @@ def mortal() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("unwritable", ["a.yaml", "."])
-def test_an_unwritable_file_or_folder_is_one_error(mortal: Path, unwritable: str) -> None:
-    write(mortal, {"a.yaml": OLD})
-    mode = (mortal / unwritable).stat().st_mode
-    (mortal / unwritable).chmod(mode & ~0o222)
+def test_an_unwritable_file_or_folder_is_one_error(unprivileged: Path, unwritable: str) -> None:
+    write(unprivileged, {"a.yaml": OLD})
+    mode = (unprivileged / unwritable).stat().st_mode
+    (unprivileged / unwritable).chmod(mode & ~0o222)
     with pytest.raises(ManifestError, match=r"a\.yaml: cannot be written: Permission denied: make the file"):
-        run(mortal)
-    (mortal / unwritable).chmod(mode)
-    assert contents(mortal) == {"a.yaml": OLD}
+        run(unprivileged)
+    (unprivileged / unwritable).chmod(mode)
+    assert contents(unprivileged) == {"a.yaml": OLD}
 
 
 @pytest.mark.parametrize("unreadable", ["b.yaml", "d"])
-def test_what_cannot_be_read_is_an_error_and_no_silence(mortal: Path, unreadable: str) -> None:
-    write(mortal, {"a.yaml": OLD, "b.yaml": OLD, "d/c.yaml": OLD})
-    mode = (mortal / unreadable).stat().st_mode
-    (mortal / unreadable).chmod(0)
+def test_an_unreadable_file_or_folder_is_an_error(unprivileged: Path, unreadable: str) -> None:
+    write(unprivileged, {"a.yaml": OLD, "b.yaml": OLD, "d/c.yaml": OLD})
+    mode = (unprivileged / unreadable).stat().st_mode
+    (unprivileged / unreadable).chmod(0)
     with pytest.raises(ManifestError, match="cannot be read: Permission denied"):
-        run(mortal)
-    (mortal / unreadable).chmod(mode)
-    assert set(contents(mortal).values()) == {OLD}
+        run(unprivileged)
+    (unprivileged / unreadable).chmod(mode)
+    assert set(contents(unprivileged).values()) == {OLD}
 
 
 def test_an_error_in_one_file_leaves_the_others_as_they_were(tmp_path: Path) -> None:
@@ -292,10 +292,10 @@ def test_digest_and_image_are_set_too(tmp_path: Path) -> None:
 
 def test_a_new_image_name_where_no_marker_holds_the_tag_reports_no_tag(tmp_path: Path) -> None:
     write(tmp_path, {"a.yaml": 'repository: a/b # {"$imagepolicy": "webshop:webui:name"}\n'})
-    done = run(tmp_path, image="reg:5000/c")
+    outcome = run(tmp_path, image="reg:5000/c")
     assert (tmp_path / "a.yaml").read_text() == 'repository: reg:5000/c # {"$imagepolicy": "webshop:webui:name"}\n'
-    assert (done.result, done.tag, done.previous_tag) == ("updated", "", "")
-    (warning,) = done.warnings
+    assert (outcome.result, outcome.tag, outcome.previous_tag) == ("updated", "", "")
+    (warning,) = outcome.warnings
     assert "a.yaml:1: no marker of webshop:webui holds its tag" in warning
 
 

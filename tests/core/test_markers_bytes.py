@@ -74,13 +74,13 @@ def test_the_offsets_of_a_marker_are_those_of_its_bytes() -> None:
     assert (marker.value, marker.quote, marker.line) == ("v1", "'", 2)
 
 
-def test_a_byte_order_mark_does_not_make_the_first_comment_another_one() -> None:
+def test_a_byte_order_mark_is_no_part_of_the_first_comment() -> None:
     content = BOM + b'# tag: v1 # {"$imagepolicy": "webshop:webui:tag"}\ntag: v1 ' + M
     assert len(scan(content, "f.yaml").markers) == 1
     assert scan(content, "f.yaml").misplaced == ()
 
 
-def test_a_marker_counts_once_however_often_its_line_has_the_word() -> None:
+def test_a_marker_counts_once_if_its_line_has_the_key_twice() -> None:
     content = b'tag: v1 # {"$imagepolicy": "webshop:web\\u0075i:tag", "\\u0020": "$imagepolicy"}\n'
     assert [(m.app, m.part.suffix) for m in scan(content, "f.yaml").markers] == [("webui", "tag")]
 
@@ -175,8 +175,8 @@ def test_b34_a_file_with_the_marker_that_does_not_parse_is_an_error_with_file_an
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
     # Somebody else's broken file is not in the way.
-    other = content.replace(b"webui", b"webui-2")
-    edited = set_tag({"f.yaml": other, "good.yaml": good}, group="webshop", app="webui", tag=Tag("v2"))
+    foreign = content.replace(b"webui", b"webui-2")
+    edited = set_tag({"f.yaml": foreign, "good.yaml": good}, group="webshop", app="webui", tag=Tag("v2"))
     assert edited.edits == {"good.yaml": b"tag: v2 " + M}
 
 

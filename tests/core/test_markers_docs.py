@@ -1,4 +1,4 @@
-"""docs/markers.md says what the editor does."""
+"""The editor does what docs/markers.md says."""
 
 import re
 from pathlib import Path

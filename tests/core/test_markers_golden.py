@@ -1,8 +1,8 @@
-"""The files of `markers/`: each is a manifest, what is set in it, and the manifest that comes out, byte for byte.
+"""The files of `markers/`: each has a manifest, the tag to set, and the resulting manifest, byte for byte.
 
-The first line says what to do: `# set-tag webshop:webui 2.0.0`, with `--image NAME` behind it if need be. Further
-lines `# warning: text` or `# error: text` say what must be reported; then comes the manifest, and behind a line
-`# output` what becomes of it. Without that line it stays as it is.
+The first line is the command: `# set-tag webshop:webui 2.0.0`, optionally with `--image NAME`. Lines such as
+`# warning: text` or `# error: text` are the expected reports. Then comes the manifest, and behind a line `# output` the
+result. Without that line the manifest stays as it is.
 """
 
 import re
@@ -20,7 +20,7 @@ COMMAND = re.compile(rb"# set-tag (?P<group>\S+):(?P<app>\S+) (?P<tag>\S+)(?: --
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_golden_file_comes_out_as_it_says(path: Path) -> None:
+def test_a_golden_file_becomes_its_output(path: Path) -> None:
     content = path.read_bytes()
     command = COMMAND.match(content)
     assert command, "the first line is no `# set-tag group:app tag`"

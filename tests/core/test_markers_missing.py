@@ -1,4 +1,4 @@
-"""What is said when an application has no marker that has an effect, and what is said of all the others."""
+"""The errors and warnings for markers that are absent, misplaced or misspelled."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_b2_a_long_list_of_found_applications_is_cut() -> None:
     assert str(error).endswith("(found: " + ", ".join(f"g{i:02}:a" for i in range(10)) + " and 15 more)")
 
 
-def test_b2_no_marker_at_all_says_so() -> None:
+def test_b2_the_error_says_that_there_is_no_marker_at_all() -> None:
     assert str(missing({"a.yaml": b"a: b"}, "g", "a", "x")).endswith("(found no marker of any application)")
 
 
@@ -70,7 +70,7 @@ def test_only_edited_files_are_returned_and_only_marked_ones_are_parsed() -> Non
     assert edited.markers == 2
 
 
-def test_a_file_with_nothing_but_the_word_has_no_markers() -> None:
+def test_a_file_with_the_key_alone_has_no_markers() -> None:
     result = scan(b'a: "$imagepolicy"\nb: c # \\u0041\n# {"$imagepolicy"}\nd: e # {"$imagepolicy": 5}\n', "f")
     assert result.markers == ()
     assert result.misplaced == ()
@@ -122,7 +122,7 @@ def test_an_image_name_has_no_tag_digest_or_blank(image: str) -> None:
         ("a/" * 100_000, None),
     ],
 )
-def test_a_reference_comes_apart_or_is_none(text: str, expected: ImageReference | None) -> None:
+def test_a_reference_is_parsed_or_refused(text: str, expected: ImageReference | None) -> None:
     reference = ImageReference.parse(text)
     assert reference == expected
     assert reference is None or str(reference) == text

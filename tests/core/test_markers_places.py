@@ -42,6 +42,6 @@ def test_a_marker_knows_the_document_and_the_path_of_its_value(case: str) -> Non
 
 
 def test_places_do_not_depend_on_blanks_comments_and_order() -> None:
-    one = scan(f"a:\n  x: 1\n  tag: v1 {M}\n".encode(), "f.yaml").markers
-    other = scan(f"# c\n\na: {{tag: v2, {M}\n  x: 1}}\n".encode(), "f.yaml").markers
-    assert one[0].place == other[0].place
+    block = scan(f"a:\n  x: 1\n  tag: v1 {M}\n".encode(), "f.yaml").markers
+    flow = scan(f"# c\n\na: {{tag: v2, {M}\n  x: 1}}\n".encode(), "f.yaml").markers
+    assert block[0].place == flow[0].place

@@ -1,4 +1,4 @@
-"""For any YAML: only marked scalars change, to the value asked for; every byte outside them stays."""
+"""For any YAML: only marked scalars change, to the new tag; every byte outside them stays."""
 
 from typing import Any
 
@@ -71,7 +71,9 @@ def manifests(draw: st.DrawFn) -> bytes:
         elif block == 1:
             lines += [f"map{len(lines)}:", *draw(entries("    ")), *draw(entries("    "))]
         else:
-            items = [["  - " + first[4:], *rest] for first, *rest in (draw(entries("    ")), draw(entries("    ")))]
+            items = [
+                ["  - " + first[4:], *following] for first, *following in (draw(entries("    ")), draw(entries("    ")))
+            ]
             lines += ["---", f"first: &x{draw(blanks)}v", "list:", *(line for item in items for line in item)]
     text = draw(breaks).join(lines) + draw(st.sampled_from(["", "\n", "\n\n", "\r\n"]))
     return draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + text.encode()
@@ -96,33 +98,33 @@ def readable(content: bytes) -> Scan | None:
 def test_only_the_marked_scalars_change_and_every_byte_outside_them_stays(
     content: bytes, tag: str, pinned: bool
 ) -> None:
-    wanted = Tag(tag, "sha256:" + "a" * 64 if pinned else "")
+    new_tag = Tag(tag, "sha256:" + "a" * 64 if pinned else "")
     before = readable(content)
     if before is None:
         return
     live = [m for m in before.markers if (m.group, m.app) == ("g", "a")]
     if not live:
         with pytest.raises(ManifestError):
-            set_tag({"f.yaml": content}, group="g", app="a", tag=wanted)
+            set_tag({"f.yaml": content}, group="g", app="a", tag=new_tag)
         return
     if pinned and not any("digest" in m.part.read(m.marked).pinned().sets for m in live):
         with pytest.raises(ManifestError, match="cannot hold the digest"):
-            set_tag({"f.yaml": content}, group="g", app="a", tag=wanted)
+            set_tag({"f.yaml": content}, group="g", app="a", tag=new_tag)
         return
-    edited = set_tag({"f.yaml": content}, group="g", app="a", tag=wanted)
+    edited = set_tag({"f.yaml": content}, group="g", app="a", tag=new_tag)
     after = edited.edits.get("f.yaml", content)
 
-    found = [m for m in scan(after, "f.yaml").markers if (m.group, m.app) == ("g", "a")]
-    assert len(found) == len(live) == edited.markers
-    edges = [[0, *(edge for m in ms for edge in (m.start, m.end)), None] for ms in (live, found)]
+    edited_markers = [m for m in scan(after, "f.yaml").markers if (m.group, m.app) == ("g", "a")]
+    assert len(edited_markers) == len(live) == edited.markers
+    edges = [[0, *(edge for m in ms for edge in (m.start, m.end)), None] for ms in (live, edited_markers)]
     for old, new in zip(*(zip(e[::2], e[1::2], strict=True) for e in edges), strict=True):
         assert content[slice(*old)] == after[slice(*new)]
-    for marker in found:
+    for marker in edited_markers:
         reference = ImageReference.parse(marker.value) if "/" in marker.value or ":" in marker.value else None
         assert (reference.tag if reference else marker.value.rpartition(":")[2]) == tag
     assert only_tags_differ(content, after, "g", "a")
-    assert read_tag({"f.yaml": after}, "g", "a") in (wanted, Tag(tag))
-    assert set_tag({"f.yaml": after}, group="g", app="a", tag=wanted).edits == {}
+    assert read_tag({"f.yaml": after}, "g", "a") in (new_tag, Tag(tag))
+    assert set_tag({"f.yaml": after}, group="g", app="a", tag=new_tag).edits == {}
 
     changed = [(o, n) for o, n in zip(parsed(content), parsed(after), strict=True) if o != n]
     assert len(changed) <= len(live)

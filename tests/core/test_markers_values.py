@@ -1,4 +1,4 @@
-"""One line in, one line out: what each form of marker changes in each form of value."""
+"""Each form of marker behind each form of value: one line in, one line out."""
 
 import itertools
 
@@ -24,8 +24,8 @@ def put(line: str, tag: str, image: str = "") -> str:
     before = {"a.yaml": around % line.encode()}
     edited = set_tag(before, group="webshop", app="webui", tag=Tag.parse(tag), image=image)
     after = {**before, **edited.edits}
-    again = set_tag(after, group="webshop", app="webui", tag=Tag.parse(tag), image=image)
-    assert again.edits == {}
+    second = set_tag(after, group="webshop", app="webui", tag=Tag.parse(tag), image=image)
+    assert second.edits == {}
     head, tail = around.split(b"%b")
     assert after["a.yaml"].startswith(head)
     assert after["a.yaml"].endswith(tail)
@@ -155,7 +155,7 @@ def test_the_marked_value_alone_changes(case: str) -> None:
     assert put(line, tag) == expected
 
 
-# FLUX 1, "Value style", and the types of YAML 1.1, YAML 1.2 and go-yaml 2 and 3; each was read with those readers.
+# docs/facts/flux.md, "Quoting", and the types of YAML 1.1, YAML 1.2 and go-yaml 2 and 3, read by those parsers.
 NOT_STRINGS = (
     "123 0 00 007 089 0123456 1.10 1. 2026.01 1_000 1_ 1e3 7E2 1e-3 1.0e5 12e4567 0x1f 0X1F 0b101 0B1 0o17 0O7 0_x1 "
     "true True TRUE false False FALSE yes Yes YES no No NO on On ON off Off OFF y Y n N null Null NULL "
@@ -182,7 +182,7 @@ def test_a_tag_that_is_a_string_to_every_reader_stays_plain(tag: str) -> None:
 @pytest.mark.parametrize(
     "text", ["~", "<<", "=", ".5", ".inf", "-.INF", "+.Inf", ".NaN", "1:30", "190:20:30.15", "+1", "-1e3"]
 )
-def test_what_no_tag_can_be_is_no_plain_string_either(text: str) -> None:
+def test_other_texts_that_yaml_reads_as_another_type_are_no_plain_strings(text: str) -> None:
     assert not is_plain_string(text)
 
 
@@ -191,7 +191,7 @@ def test_a_reference_that_reads_as_a_base_60_number_gets_quotes() -> None:
     assert put(f"image: nginx {IMAGE}", "30") == f"image: nginx:30 {IMAGE}"
 
 
-def test_every_reader_at_hand_agrees_on_what_is_a_string() -> None:
+def test_ruamel_yaml_reads_plain_strings_as_strings() -> None:
     short = ("".join(p) for n in (1, 2, 3) for p in itertools.product("019_.-exobyn", repeat=n))
     tags = [tag for tag in short if tag[0] not in ".-" and is_plain_string(tag)]
     text = "".join(f"- {tag}\n" for tag in tags)
@@ -307,7 +307,7 @@ def test_the_tag_of_an_application_is_what_its_markers_say(lines: tuple[str, ...
         ((f"digest: {OLD} {DIGEST}",), "is a :digest marker and no other marker of the application holds its tag"),
     ],
 )
-def test_markers_that_say_no_tag_or_two_are_an_error_that_names_each(lines: tuple[str, ...], message: str) -> None:
+def test_markers_without_a_tag_or_with_two_are_an_error_that_names_each(lines: tuple[str, ...], message: str) -> None:
     with pytest.raises(ManifestError) as error:
         _read(*lines)
     assert message in str(error.value)
@@ -323,7 +323,7 @@ def test_markers_that_say_no_tag_or_two_are_an_error_that_names_each(lines: tupl
         (f"a: v1 {TAG}\nb: x:v1@{OLD} {TAG}", f"v1@{OLD}"),
     ],
 )
-def test_previous_is_the_one_tag_before_if_there_was_one(line: str, previous: str) -> None:
+def test_previous_is_the_tag_before_if_the_markers_agreed(line: str, previous: str) -> None:
     edited = set_tag({"a.yaml": line.encode()}, group="webshop", app="webui", tag=Tag("v9"))
     assert edited.previous == previous
     assert edited.markers == line.count("$imagepolicy")
