@@ -2,7 +2,7 @@
 
 Prefixes, labels and images may be set in the kustomization, in components, in transformers and in patches. Reading all
 of them would take a second kustomize; building a draft with marked names, labels and images shows the result
-(`docs/decisions/0016-an-environment-is-probed.md`).
+(`docs/decisions/0016-features-probe-an-environment-by-building-it.md`).
 """
 
 import re
