@@ -259,6 +259,13 @@ def test_every_link_within_the_repository_resolves(page: Path) -> None:
             assert anchor in anchors(linked.read_text(encoding="utf-8")), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_name_of_a_link_is_defined_and_used(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    used = set(re.findall(r"\]\[([\w-]+)\]", text))
+    assert set(re.findall(r"^\[([\w-]+)\]: https://\S+$", text, re.MULTILINE)) == used
+
+
 def test_every_page_can_be_reached_from_the_readme() -> None:
     reached, waiting = set[Path](), [README]
     while waiting:
