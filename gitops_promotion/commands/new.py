@@ -9,7 +9,8 @@ from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
 from gitops_promotion.core.names import check_application
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.workflow.deliver import Branch, Intent, deliver, setting_tag
+from gitops_promotion.workflow.branch import Branch
+from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 

@@ -15,8 +15,9 @@ from gitops_promotion.core.names import Application, check_application, check_na
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError, UsageError
+from gitops_promotion.workflow.branch import Branch, read_branch
 from gitops_promotion.workflow.build import KustomizeFinder
-from gitops_promotion.workflow.deliver import Branch, Intent, deliver, read_branch, setting_tag
+from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.heal import heal
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site, Tip
@@ -157,16 +158,11 @@ def _differs(tip: Tip, step: Step) -> bool:
 
 
 def _would_change(tip: Tip, step: Step, source: Site, target: Mapping[str, bytes]) -> bool:
-    tag = _tag_at(tip, source)
+    tag = tip.tag(source)
     if tag is None:
         return False
     name = tip.config.layout.marker_name(step.application, step.environment)
     return bool(markers.set_tag(target, group=name.group, app=name.app, tag=tag).edits)
-
-
-def _tag_at(tip: Tip, site: Site) -> Tag | None:
-    name = tip.config.layout.marker_name(site.application, site.environment)
-    return markers.read_tag(tip.files(site), name.group, name.app)
 
 
 def _pushed_steps(run: Run) -> tuple[list[Step], list[Outcome]] | None:
@@ -242,7 +238,7 @@ def _decide(run: Run, step: Step, batch: _Batch) -> Intent | Outcome:
 def _candidate(tip: Tip, step: Step, batch: _Batch) -> due.Candidate:
     """Return the tag to promote."""
     sources = step.sources(tip)
-    tags = {site.environment: _tag_at(tip, site) for site in sources}
+    tags = {site.environment: tip.tag(site) for site in sources}
     if len(sources) == 1 and not tags[sources[0].environment]:
         return due.Candidate(awaited=f"{sources[0].environment} has no tag marker for {step.application} (any more)")
     requirements = tip.config.way(step.application).requirements(step.environment)

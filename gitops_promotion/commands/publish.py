@@ -15,7 +15,7 @@ from gitops_promotion.errors import GitError, ManifestError, PromotionError, Usa
 from gitops_promotion.providers import Provider
 from gitops_promotion.workflow.examine import Examination, Subject, examine, find_subject
 from gitops_promotion.workflow.judge import judge
-from gitops_promotion.workflow.publishing import hold_for_a_person, outcome_of, run_status, superseded
+from gitops_promotion.workflow.publishing import disarm_refused, hold_for_a_person, outcome_of, run_status, superseded
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 
@@ -72,7 +72,8 @@ def _read_ahead(run: Run, pulls: Sequence[PullRequest]) -> None:
         if is_name(hint.group) and is_name(hint.app):
             application = Application(hint.group, hint.app)
             with suppress(UsageError):
-                sites += [Site(application, source) for source in config.way(application).sources(hint.env)]
+                names = (*config.way(application).before(hint.env), hint.env)
+                sites += [Site(application, name) for name in names]
     with suppress(UsageError):
         run.tip.read(sites)
 
@@ -109,13 +110,15 @@ def _look_once(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
         return replace(outcome, result="skipped", pull_request=subject.pull_request)
     try:
         try:
-            examination = examine(run.tip, subject)
+            examination = examine(run, subject)
             verdict = _verdict(run, examination, statuses)
         except ManifestError as error:
             # The head itself is at fault, and without a verdict on it nobody would see why it does not merge.
             refusal = Verdict(decision="refuse", reasons=(Reason(evidence=str(error)),))
             _publish_if_new(run, subject, run_status(run, refusal), statuses)
             return _failed(subject, error)
+        if examination.refusals:
+            disarm_refused(run, subject)
         status = run_status(run, verdict)
         if status.state == "success" and not run.dry_run:
             is_new = not statuses.has(subject.sha, status)
@@ -134,6 +137,8 @@ def _look_once(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
 
 
 def _verdict(run: Run, examination: Examination, statuses: _Statuses) -> Verdict:
+    if examination.refusals:
+        return Verdict(decision="refuse", reasons=examination.refusals)
     if not examination.questions:
         return Verdict(decision="pass", reasons=examination.remarks)
     return gates.strictest([judge(run.tip, statuses, q, expired=False) for q in examination.questions])

@@ -9,7 +9,13 @@ from gitops_promotion.core.model import Outcome
 from gitops_promotion.errors import GitError, TransientError
 from gitops_promotion.workflow.examine import Subject, examine, find_subject
 from gitops_promotion.workflow.judge import judge
-from gitops_promotion.workflow.publishing import hold_for_a_person, outcome_of, publish_where_needed, superseded
+from gitops_promotion.workflow.publishing import (
+    disarm_refused,
+    hold_for_a_person,
+    outcome_of,
+    publish_where_needed,
+    superseded,
+)
 from gitops_promotion.workflow.run import Run
 
 LONGEST_INTERVAL = 60.0
@@ -37,7 +43,12 @@ def status(
         return [replace(outcome_of(subject, None, "skipped", (f"#{pull.number} is {pull.state}",)), pull_request=pull)]
     if (outcome := superseded(run, subject)) is not None:
         return [outcome]
-    examination = examine(run.tip, subject)
+    examination = examine(run, subject)
+    if examination.refusals:
+        disarm_refused(run, subject)
+        texts = tuple(map(str, examination.refusals))
+        question = next(iter(examination.questions), None)
+        return [publish_where_needed(run, subject, outcome_of(subject, question, "refused", texts))]
     if not examination.questions:
         return [_passed(run, subject, tuple(map(str, examination.remarks)))]
     question = examination.questions[0]

@@ -8,6 +8,7 @@ from gitops_promotion.core import markers
 from gitops_promotion.core.changes import changed_tags
 from gitops_promotion.core.commits import Commit, FileChange, read_trailers
 from gitops_promotion.core.config import Config
+from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Plan
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
@@ -109,6 +110,30 @@ def same_edits(plan: Plan, proposal: Proposal, head: Mapping[str, bytes], config
         return False
 
 
+def changes_only(plan: Plan, changes: Sequence[FileChange], blobs: Mapping[str, bytes], config: Config) -> bool:
+    """Return True if a diff has only the plan's edits: authors, trailers and digests of commits may be forged."""
+    if plan.request.kind is PROMOTION:
+        return not beyond_tags(plan.request.application, changes, blobs, config)
+    contents = {change.path: blobs[change.new_file] if change.new_file else None for change in changes}
+    return contents == dict(plan.edits) and all(change.new_kind == "file" for change in changes if change.new)
+
+
+def beyond_tags(
+    application: Application, changes: Sequence[FileChange], blobs: Mapping[str, bytes], config: Config
+) -> list[str]:
+    """Return the paths of a diff in which more changes than tags of the application."""
+    names = {config.layout.marker_name(application, environment) for environment in config.pipeline.names}
+    return [
+        change.path
+        for change in changes
+        if change.old_file is None
+        or change.new_file is None
+        or not any(
+            markers.only_tags_differ(blobs[change.old_file], blobs[change.new_file], n.group, n.app) for n in names
+        )
+    ]
+
+
 def edits_digest(edits: Mapping[str, bytes | None]) -> str:
     """Return the digest of edits for the trailer `Edits`, which a commit has that changes more than tags.
 
@@ -142,11 +167,4 @@ def _is_own(commit: Commit, blobs: Mapping[str, bytes], config: Config) -> bool:
     if "Promotion" not in commit.trailers:
         return False
     group, _, name = commit.trailers["Promotion"].partition("/")
-    application = Application(group, name)
-    names = {config.layout.marker_name(application, environment) for environment in config.pipeline.names}
-    return bool(commit.changes) and all(
-        change.old_file is not None
-        and change.new_file is not None
-        and any(markers.only_tags_differ(blobs[change.old_file], blobs[change.new_file], n.group, n.app) for n in names)
-        for change in commit.changes
-    )
+    return bool(commit.changes) and not beyond_tags(Application(group, name), commit.changes, blobs, config)

@@ -1,12 +1,11 @@
 """What a diff changes: the tags of applications, and markers that are removed together with their tag."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.layout import Layout, MarkerName
-from gitops_promotion.core.markers import Marker, is_manifest, scan
+from gitops_promotion.core.markers import is_manifest, scan
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import ManifestError
 
@@ -74,37 +73,3 @@ def _values(path: str, blob: str | None, blobs: Mapping[str, bytes]) -> Values:
     for marker in scan(blobs[blob], path).markers if blob else ():
         values.setdefault(MarkerName(marker.group, marker.app), []).append((marker.part.suffix, marker.value))
     return values
-
-
-def unmarks_and_changes(old: bytes, new: bytes, path: str, name: MarkerName) -> bool:
-    """Return True if markers of this name are gone from a file and their values have changed as well.
-
-    A marker may be removed; with another tag beneath it, the tag would slip past the gate.
-    """
-
-    def tag_markers(content: bytes) -> list[Marker]:
-        markers = scan(content, path).markers
-        return [m for m in markers if (m.group, m.app) == (name.group, name.app) and m.part.has_version]
-
-    before = tag_markers(old)
-    if len(tag_markers(new)) >= len(before):
-        return False
-    lines = {re.split(rb"[ \t]#", line)[0].strip() for line in new.split(b"\n")}
-    return any(old[old.rfind(b"\n", 0, m.start) + 1 : m.end].strip() not in lines for m in before)
-
-
-def moves_unmarked(old: bytes, others: Iterable[bytes], path: str, name: MarkerName) -> bool:
-    """Return True if an image that a deleted file's markers named stands in another file with another tag.
-
-    Without its marker it would have moved past the gate. A tag that stood alone cannot be followed.
-    """
-    contents = list(others)
-    for marker in scan(old, path).markers:
-        image = marker.value.partition("@")[0].rpartition(":")[0]
-        if (marker.group, marker.app) != (name.group, name.app) or not marker.part.has_tag or not image:
-            continue
-        pattern = re.escape(image.encode()) + rb"[:@][^\s\"'#,]+"
-        references = (match[0] for content in contents for match in re.finditer(pattern, content))
-        if any(reference.decode(errors="replace") != marker.value for reference in references):
-            return True
-    return False

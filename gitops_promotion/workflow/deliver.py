@@ -10,14 +10,13 @@ from dataclasses import dataclass, field, replace
 
 from gitops_promotion.core import branches, diff, due, untrusted
 from gitops_promotion.core import plan as planning
-from gitops_promotion.core.branches import Proposal
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.core.forge import AutoMerge, Draft, HeadState, PullRequest, StatusState
 from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
-from gitops_promotion.core.names import Application
 from gitops_promotion.errors import ForeignCommitsError, GitError, LeaseLostError, UsageError
+from gitops_promotion.workflow.branch import Branch, branch_changes, read_branch
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site, Tip
@@ -28,16 +27,6 @@ ATTEMPTS = 20
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 8.0
 _GROWTH = 1.7
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
-    """A promotion branch as the remote has it: what it proposes, and the contents of the paths it changes."""
-
-    sha: str
-    base_sha: str
-    proposal: Proposal
-    head: Mapping[str, bytes]
 
 
 Veto = Callable[[Sequence[PullRequest], Branch | None], Outcome | None]
@@ -182,29 +171,6 @@ def _already_there(run: Run, plan: Plan) -> Outcome:
     return replace(Outcome.of_plan(plan, "unchanged", message), pull_request=replace(current, auto_merge=False))
 
 
-def read_branch(run: Run, name: str, application: Application, feature: str = "") -> Branch | None:
-    """Return what the remote's branch of that name holds beyond the default branch, None if there is none."""
-    tip = run.tip
-    sha = tip.branch(name)
-    if sha is None:
-        return None
-    commits = tip.repository.commits(tip.sha, sha)
-    blobs = tip.blobs(
-        oid for commit in commits for change in commit.changes for oid in (change.old_file, change.new_file)
-    )
-    head = tip.repository.read(sha, {change.path for commit in commits for change in commit.changes})
-    merges = {
-        commit.sha
-        for commit in commits
-        if run.facts.is_update(commit) and tip.repository.is_plain_merge(commit.sha, *commit.parents)
-    }
-    proposal = branches.read_proposal(
-        commits, blobs, head, merges, config=tip.config, application=application, feature=feature
-    )
-    parents = commits[-1].parents if commits else ()
-    return Branch(sha=sha, base_sha=parents[0] if parents else sha, proposal=proposal, head=head)
-
-
 def _stop_at_work_of_others(run: Run, plan: Plan, branch: Branch, current: PullRequest | None) -> None:
     """Raise if the branch holds anything but this application's promotion; such work is never overwritten."""
     proposal = branch.proposal
@@ -232,6 +198,8 @@ def _is_worth_keeping(run: Run, plan: Plan, branch: Branch, current: PullRequest
     """Return True if the branch still proposes the plan and can be merged: then its reviews and checks stay valid."""
     tip = run.tip
     if not branches.same_edits(plan, branch.proposal, branch.head, tip.config):
+        return False
+    if not branches.changes_only(plan, *branch_changes(tip, branch.sha), tip.config):
         return False
     at_tip = branch.base_sha == tip.sha
     if not at_tip and tip.repository.conflicts(tip.sha, branch.sha):

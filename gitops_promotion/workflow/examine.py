@@ -1,18 +1,20 @@
 """What a head changes, and the questions that the gates must answer before it may merge: read from trees alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gitops_promotion.core import markers
-from gitops_promotion.core.changes import TagChange, changed_tags, moves_unmarked, unmarks_and_changes
+from gitops_promotion.core.branches import beyond_tags
 from gitops_promotion.core.commits import FileChange
+from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.gated_changes import GatedChange, gated_changes
 from gitops_promotion.core.gates import Question, Reason
-from gitops_promotion.core.layout import MarkerName
+from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.markers import is_manifest
-from gitops_promotion.core.names import Application, is_name
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import GitError, ManifestError, UsageError
+from gitops_promotion.errors import GitError, UsageError
+from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site, Tip
 
@@ -32,10 +34,22 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """The questions that a head raises, and remarks on the changes that raise none."""
+    """The questions that a head raises, and remarks on the changes that raise none.
+
+    `refusals` say why the head must not merge whatever the gates say.
+    """
 
     questions: tuple[Question, ...] = ()
     remarks: tuple[Reason, ...] = ()
+    refusals: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Merge:
+    """What merging a head would change at the tip; `tree` is the head's own where the merge conflicts, else ""."""
+
+    changes: Sequence[FileChange]
+    tree: str = ""
 
 
 def find_subject(run: Run, number: int | None) -> Subject:
@@ -63,13 +77,13 @@ def find_subject(run: Run, number: int | None) -> Subject:
     return Subject(branch=branch, sha=head, number=context.pull_request, foreign=context.foreign)
 
 
-def examine(tip: Tip, subject: Subject) -> Examination:
+def examine(run: Run, subject: Subject) -> Examination:
     """Return the questions of all environments whose marked tags the head changes.
 
     What counts is what merging it would change at the tip. Raises ManifestError for a head whose markers cannot be
     followed, GitError.
     """
-    repository = tip.repository
+    tip, repository = run.tip, run.tip.repository
     if tip.refs.branch(subject.branch) == subject.sha:
         tip.fetch_branches([subject.branch])
     if not repository.fetch_commit(subject.sha):
@@ -82,92 +96,122 @@ def examine(tip: Tip, subject: Subject) -> Examination:
     merged = repository.merge_result(tip.sha, subject.sha)
     if merged is None:
         _, changes = repository.diff_from_merge_base(tip.sha, subject.sha)
-    else:
-        changes = repository.diff_trees(tip.sha, merged)
-    return _examine_changes(tip, subject, changes, merged or subject.sha)
+        return _examine_merge(run, subject, _Merge(changes=changes, tree=subject.sha))
+    return _examine_merge(run, subject, _Merge(changes=repository.diff_trees(tip.sha, merged)))
 
 
-def _examine_changes(tip: Tip, subject: Subject, changes: Sequence[FileChange], tree: str) -> Examination:
+def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
+    tip, changes = run.tip, merge.changes
     manifests = [change for change in changes if is_manifest(change.path)]
     blobs = tip.blobs(oid for change in manifests for oid in (change.old_file, change.new_file))
     # A change without markers needs no configuration, so that the first pull request can add it.
     if not any(b"imagepolicy" in blobs[oid] for c in manifests for oid in (c.old_file, c.new_file) if oid):
         return Examination(remarks=(_NO_TAG_CHANGED,))
-    changed = changed_tags(changes, blobs, tip.config.layout)
-    if changed.broken:
-        raise changed.broken[0]
-    if not changed.changes:
-        return Examination(remarks=(_NO_TAG_CHANGED,))
+    blobs = tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
+    config = tip.config
+    gated = [name for name in config.pipeline.names if config.gates(name)]
+    found = gated_changes(changes, blobs, config.layout, gated)
     questions: list[Question] = []
     remarks: list[Reason] = []
-    for change in _in_order(tip, changed.in_environments()):
-        if not (is_name(change.application.group) and is_name(change.application.name)):
+    by_claim: dict[Claim, list[GatedChange]] = {}
+    for change in found.changes:
+        by_claim.setdefault(change.claim, []).append(change)
+    for claim in sorted(by_claim, key=lambda c: (c.application, config.pipeline.names.index(c.environment))):
+        text = f"{claim.application} in {claim.environment}"
+        if claim.environment not in gated:
+            remarks.append(Reason(evidence=f"{text}: the first environment, nothing to wait for"))
             continue
-        subject_text = f"{change.application} in {change.environment}"
-        if not tip.config.pipeline.sources(change.environment):
-            remarks.append(Reason(evidence=f"{subject_text}: the first environment, nothing to wait for"))
-            continue
-        _check_markers_stay(tip, change, changes)
-        question = _question(tip, subject, change, tree)
-        if isinstance(question, Question):
-            questions.append(question)
-        else:
-            remarks.append(Reason(evidence=f"{subject_text}: {question}"))
+        new_questions, remark = _questions(tip, subject, claim, by_claim[claim], merge)
+        questions += new_questions
+        remarks += [Reason(evidence=f"{text}: {remark}")] if remark else []
     if not questions and not remarks:
-        remarks.append(Reason(evidence="the changed markers belong to no environment: nothing to wait for"))
-    return Examination(questions=tuple(questions), remarks=tuple(remarks))
+        remarks.append(
+            Reason(evidence="the changed markers belong to no environment: nothing to wait for")
+            if found.unclaimed
+            else _NO_TAG_CHANGED
+        )
+    refusals = tuple(_foreign_work(run, subject, [change.claim for change in found.changes], changes))
+    return Examination(questions=tuple(questions), remarks=tuple(remarks), refusals=refusals)
 
 
-def _in_order(tip: Tip, changes: Sequence[TagChange]) -> list[TagChange]:
-    names = tip.config.pipeline.names
-    return sorted(changes, key=lambda change: (change.application, names.index(change.environment)))
+def _foreign_work(
+    run: Run, subject: Subject, claims: Sequence[Claim], changes: Sequence[FileChange]
+) -> Iterator[Reason]:
+    """Yield the reasons why a promotion branch is not this tool's alone: what others add to it has no gate."""
+    config = run.tip.config
+    owners = {c.application for c in claims if config.branch(c.application, c.environment) == subject.branch}
+    if subject.foreign or not owners or run.tip.refs.branch(subject.branch) != subject.sha:
+        return
+    ways = "remove it from the branch, or delete the branch and run `gitops-promotion promote --all`"
+    application = min(owners)
+    branch = read_branch(run, subject.branch, application)
+    for commit in branch.proposal.foreign if branch else ():
+        text = f"{subject.branch} has the commit {commit.sha[:7]} of {commit.author_email}, which is not this tool's"
+        yield Reason(evidence=text, missing=ways)
+    blobs = run.tip.blobs(())
+    if paths := beyond_tags(application, changes, blobs, config):
+        text = f"{subject.branch} changes more than the tags of {application}: {', '.join(paths[:3])}"
+        yield Reason(evidence=text, missing=ways)
 
 
-def _check_markers_stay(tip: Tip, tag_change: TagChange, changes: Sequence[FileChange]) -> None:
-    blobs = tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
-    for change in changes:
-        if change.path not in tag_change.paths or change.old_file is None:
-            continue
-        old = blobs[change.old_file]
-        if change.new_file is None:
-            others = [blobs[other.new_file] for other in changes if other.new_file]
-            lost = moves_unmarked(old, others, change.path, tag_change.marker)
-        else:
-            lost = unmarks_and_changes(old, blobs[change.new_file], change.path, tag_change.marker)
-        if lost:
-            raise ManifestError(
-                f"{change.path}: a marker of {tag_change.application} is removed and its tag changed with it, past the "
-                f"gate of {tag_change.environment}: remove the marker in one pull request and change the tag in another"
-            )
-
-
-def _question(tip: Tip, subject: Subject, change: TagChange, tree: str) -> Question | str:
-    """Return the question of one application's change in one environment, or why there is none."""
-    application, environment = change.application, change.environment
-    tag = _tag_in(tip, tree, application, environment, change.marker)
-    if tag is None:
-        return "its marker is removed, a manual change: its tag is not gated any more"
+def _questions(
+    tip: Tip, subject: Subject, claim: Claim, changes: Sequence[GatedChange], merge: _Merge
+) -> tuple[list[Question], str]:
+    """Return the questions of one application's changes in one environment, and why there are none."""
+    unseen = tuple(dict.fromkeys(text for change in changes for text in change.unseen))
+    effects = {change.effect for change in changes}
+    if effects <= {"removed"}:
+        return [], "its marker is removed, a manual change: its tag is not gated any more"
+    if effects <= {"name", "removed"}:
+        return [], f"a manual change that no gate has seen: {', '.join(unseen)}"
+    application, environment = claim.application, claim.environment
     way = tip.config.way(application)
     if environment not in way.names:
-        return "the application's environments leave it out, nothing to wait for"
-    tip.read(Site(application, name) for name in way.before(environment))
+        return [], "the application's environments leave it out, nothing to wait for"
+    tip.read(Site(application, name) for name in (*way.before(environment), environment))
     having = [name for name in way.before(environment) if tip.files(Site(application, name))]
     requirements = way.way([*having, environment]).requirements(environment)
     if not requirements:
-        return "no earlier environment has it, nothing to wait for"
-    return Question(
-        application=application,
-        tag=tag,
-        environment=environment,
-        requirements=requirements,
-        head=subject.sha,
-        pull_request=subject.pull_request,
-    )
+        return [], "no earlier environment has it, nothing to wait for"
+    tags = [change.tag for change in changes if change.effect == "unmarked" and change.tag]
+    if "tag" in effects and (tag := _merged_tag(tip, merge, claim)):
+        tags.append(tag)
+    return [
+        Question(
+            application=application,
+            tag=tag,
+            environment=environment,
+            requirements=requirements,
+            head=subject.sha,
+            pull_request=subject.pull_request,
+            unseen=unseen + _unseen_digest(tip, claim, requirements, tag),
+        )
+        for tag in dict.fromkeys(tags)
+    ], "" if tags else "its marker is removed, a manual change: its tag is not gated any more"
 
 
-def _tag_in(tip: Tip, tree: str, application: Application, environment: str, marker: MarkerName) -> Tag | None:
-    """Return the tag of an application in an environment of a tree, None if it has no marker there."""
+def _unseen_digest(tip: Tip, claim: Claim, requirements: Requirements, tag: Tag) -> tuple[str, ...]:
+    """Return the digest of a tag as unseen, if no source has one: nothing says that it ran there."""
+    sources = {source for group in requirements for source in group}
+    digests = {found.digest for name in sources if (found := tip.tag(Site(claim.application, name))) is not None}
+    return (f"the digest {tag.digest}",) if tag.digest and not any(digests) else ()
+
+
+def _merged_tag(tip: Tip, merge: _Merge, claim: Claim) -> Tag | None:
+    """Return the tag of an application in an environment after the merge, None if it has no marker there."""
     layout = tip.config.layout
-    paths = tip.repository.grep(tree, [str(marker)], layout.pathspecs(application, [environment]))
-    files = tip.repository.read(tree, [path for path in paths if layout.holds(path, application, environment)])
-    return markers.read_tag(files, marker.group, marker.app)
+    application, environment = claim.application, claim.environment
+    name = layout.marker_name(application, environment)
+    if merge.tree:
+        paths = tip.repository.grep(merge.tree, [str(name)], layout.pathspecs(application, [environment]))
+        files = tip.repository.read(
+            merge.tree, [path for path in paths if layout.holds(path, application, environment)]
+        )
+        return markers.read_tag(files, name.group, name.app)
+    files = dict(tip.files(Site(application, environment)))
+    blobs = tip.blobs(())
+    for change in merge.changes:
+        files.pop(change.path, None)
+        if change.new_file and is_manifest(change.path) and layout.holds(change.path, application, environment):
+            files[change.path] = blobs[change.new_file]
+    return markers.read_tag(files, name.group, name.app)

@@ -9,8 +9,8 @@ from gitops_promotion.core.model import Outcome
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import PromotionError, UsageError
+from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.build import KustomizeFinder, feature_environment
-from gitops_promotion.workflow.deliver import read_branch
 from gitops_promotion.workflow.features import propose_feature, propose_removal
 from gitops_promotion.workflow.run import Run
 

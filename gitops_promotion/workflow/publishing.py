@@ -51,6 +51,15 @@ def run_status(run: Run, verdict: Verdict) -> CommitStatus:
     return own_status(verdict, url=run.context.run_url, shorten=run.facts.status_text)
 
 
+def disarm_refused(run: Run, subject: Subject) -> None:
+    """Disable auto-merge of the pull requests of a branch that must not merge."""
+    if run.dry_run:
+        return
+    for pull in run.forge.pull_requests(head=subject.branch):
+        if pull.state == "open" and pull.auto_merge:
+            disarm(run, pull)
+
+
 def hold_for_a_person(run: Run, pull: PullRequest | None, questions: Sequence[Question], *, look_again: bool) -> None:
     """Disable auto-merge of a pull request that a person must merge by the configuration as it is now.
 

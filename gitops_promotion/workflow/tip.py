@@ -12,7 +12,7 @@ from gitops_promotion.core.commits import Commit, Refs
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.deployments import TagAt
 from gitops_promotion.core.layout import MarkerName
-from gitops_promotion.core.markers import is_manifest, mentions, scan
+from gitops_promotion.core.markers import is_manifest, mentions, read_tag, scan
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError, GitError, ManifestError
@@ -192,6 +192,11 @@ class Tip:
         if conflict := self._conflicts.get(site.application):
             raise ManifestError(conflict)
         return self._files.get(site, {})
+
+    def tag(self, site: Site) -> Tag | None:
+        """Return the tag that an application has in an environment, None without a marker. Raises ManifestError."""
+        name = self.config.layout.marker_name(site.application, site.environment)
+        return read_tag(self.files(site), name.group, name.app)
 
     def files_around(self, site: Site) -> Mapping[str, bytes]:
         """Return all marked files of the environment, of whatever application: to name what is there instead."""

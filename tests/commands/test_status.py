@@ -254,8 +254,9 @@ def test_a_marker_may_go_but_not_together_with_the_tag_it_named(shop: "Shop", ma
     }.items():
         shop.edit({"webshop/prod/webui.yaml": sneaky}, branch=branch)
         on_pull_request(shop, branch)
-        run = shop.run("status", "--timeout", "0", code=2)
-        assert "past the gate of prod" in run.stderr
+        refused = shop.run("status", "--timeout", "0", code=3).only
+        assert (refused["environment"], refused["tag"]) == ("prod", "6.6.6")
+        assert "webshop/webui 6.6.6 has not been in qa" in refused["message"]
 
 
 def test_a_remote_that_is_away_for_a_moment_does_not_end_the_wait(

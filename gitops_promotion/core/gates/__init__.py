@@ -60,7 +60,8 @@ class Question:
     """The question whether `tag` of an application may go into `environment`.
 
     `requirements` are the environments whose health counts. `head` is the commit that would bring it, "" where there
-    is none yet; `pull_request` is None where the forge was not asked.
+    is none yet; `pull_request` is None where the forge was not asked. `unseen` are parts of the change that no gate can
+    judge, such as another image name.
     """
 
     application: Application
@@ -69,6 +70,7 @@ class Question:
     requirements: Requirements
     head: str = ""
     pull_request: PullRequest | None = None
+    unseen: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:

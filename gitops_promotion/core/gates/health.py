@@ -6,7 +6,7 @@ of the default branch counts on which the environment had the tag (docs/facts/fl
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gitops_promotion.core import untrusted
@@ -38,7 +38,8 @@ class Health:
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
         """Return whether the tag is healthy in one source of each requirement."""
         verdicts = {source: self._judge_source(question, evidence, source) for source in question.sources}
-        return strictest([mildest([verdicts[source] for source in group]) for group in question.requirements])
+        verdict = strictest([mildest([verdicts[source] for source in group]) for group in question.requirements])
+        return _with_unseen(question, verdict) if question.unseen else verdict
 
     def patterns(self, application: Application, source: str) -> tuple[str, ...]:
         """Return the patterns of an application's statuses in a source."""
@@ -63,6 +64,17 @@ class Health:
             expired=evidence.expired,
             suspects=evidence.suspects.get(source, ()),
         )
+
+
+def _with_unseen(question: Question, verdict: Verdict) -> Verdict:
+    """Return a pass as what it is: the tag was green, but not with these parts of the change."""
+    if verdict.decision != "pass":
+        return verdict
+    evidence = (
+        f"{question.application} {question.tag.name} in {question.environment} is a manual change that no gate has "
+        f"seen: {', '.join(question.unseen)}"
+    )
+    return replace(verdict, reasons=(Reason(gate="status gate", evidence=evidence, missing="check it by hand"),))
 
 
 def commits_to_query(deployment: Deployment) -> list[str]:
