@@ -176,6 +176,16 @@ def test_per_app_all_opens_only_the_earliest_pair_that_differs(shop: "Shop") -> 
     assert [(o["environment"], o["tag"], o["result"]) for o in run.outcomes] == [("qa", "1.4.3", "opened")]
 
 
+def test_per_app_all_goes_past_a_pair_whose_manifests_do_not_parse(shop: "Shop") -> None:
+    # docs/decisions/0007: a fault of dev says nothing about prod, and has not touched the branch.
+    shop.into_qa("1.4.2")
+    text = shop.remote.show("webshop/dev/webui.yaml", "main")
+    shop.edit({"webshop/dev/webui.yaml": text.replace("spec:\n", "spec: [\n")})
+    run = shop.run("promote", "--all", code=2)
+    assert [(o["environment"], o["result"]) for o in run.outcomes] == [("qa", "failed"), ("prod", "opened")]
+    assert "not valid YAML" in run.outcomes[0]["message"]
+
+
 def test_per_env_all_opens_each_pair_on_its_own_branch(shop: "Shop", config: Callable[..., str]) -> None:
     shop.edit({"gitops-promotion.yaml": config(flow="per-env")})
     shop.into_qa("1.4.2")
