@@ -131,7 +131,7 @@ def _look_once(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
             message=f"{verb} {status.state}: {verdict.texts[0]}",
             pull_request=subject.pull_request,
         )
-        return _merged(run, outcome) if (result, status.state) == ("updated", "success") else outcome
+        return _merged(run, outcome) if status.state == "success" and not run.dry_run else outcome
     except PromotionError as error:
         return _failed(subject, error)
 
@@ -155,10 +155,13 @@ def _publish_if_new(run: Run, subject: Subject, status: CommitStatus, statuses: 
 
 
 def _merged(run: Run, outcome: Outcome) -> Outcome:
-    """Return the outcome after a success: `local` merges by it."""
+    """Return the outcome after a success: `local` merges by it, also where an earlier run was killed before it did."""
     if not run.publishes or outcome.pull_request is None:
         return outcome
     pull = run.forge.pull_request(outcome.pull_request.number)
+    if pull.state == "open" and pull.auto_merge:
+        run.forge.set_auto_merge(pull, enabled=True)
+        pull = run.forge.pull_request(pull.number)
     if pull.state != "merged":
         return outcome
     # The next one is judged by the default branch as it is now.

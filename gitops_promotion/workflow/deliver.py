@@ -235,7 +235,7 @@ def _published_state(run: Run, sha: str) -> StatusState | None:
 
 def _take_back_success(run: Run, plan: Plan, pull_request: PullRequest) -> None:
     """Replace a published success that is no longer right, before arming makes it count."""
-    if not (plan.gated and plan.auto_merge) or pull_request.auto_merge:
+    if not (plan.gated and plan.auto_merge) or (pull_request.auto_merge and not run.forge.publishes):
         return
     if _published_state(run, pull_request.head_sha) != "success":
         return
@@ -284,7 +284,8 @@ def _arm(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
         disarm(run, pull_request)
     if not plan.auto_merge:
         return AutoMerge(state="off")
-    if pull_request.auto_merge:
+    # Where a published verdict merges, a killed run may have left an armed pull request with a success: merge it now.
+    if pull_request.auto_merge and not run.forge.publishes:
         return AutoMerge(state="armed")
     auto_merge = run.forge.set_auto_merge(pull_request, enabled=True)
     if auto_merge.state == "clean":
