@@ -73,11 +73,12 @@ class Playable(Provider, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """All that a provider may use of the world outside; what it does not need it leaves alone.
+    """All that a provider may use of the world outside.
 
-    `url` is the remote's, `token` gives the one to use now ("" where there is none), `author` is who acts where the
-    forge cannot tell by itself, `nonce` makes a text that was never made before. `api_url` is --api-url; the last three
-    are the configuration's `mergeMethod` and `checkRunApps` and what its promotion branches begin with.
+    `url` is the remote's, `token` gives the token to use now ("" where there is none), `author` names the person or
+    program that acts, where the forge does not know it from the token, `nonce` makes a text that was never made before.
+    `api_url` is --api-url; `merge_method` and `check_run_apps` are the configuration's; `branch_prefixes` are the
+    beginnings of this tool's branches.
     """
 
     store: Store
@@ -91,7 +92,7 @@ class Connection:
     api_url: str = ""
     merge_method: str = ""
     check_run_apps: tuple[str, ...] = ()
-    branch_prefix: str = "promote/"
+    branch_prefixes: tuple[str, ...] = ("promote/", "feature/", "remove/")
 
 
 class Connect(Protocol):

@@ -1,41 +1,166 @@
-"""What adapters share and no host decides: repeating, waiting, and reading headers and fields with care."""
+"""What adapters share and no host decides: bounded requests, repeating, waiting, and reading fields with care."""
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import re
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
-from gitops_promotion.errors import TransientError
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+from urllib3.exceptions import HTTPError
 
-if TYPE_CHECKING:
-    from tenacity import RetryCallState, Retrying
-
-_log = logging.getLogger(__name__)
+from gitops_promotion.core import untrusted
+from gitops_promotion.errors import AuthError, ProviderError, TransientError, UsageError
+from gitops_promotion.providers import Connection
 
 ATTEMPTS = 5
 """How often one call is made at most."""
 PATIENCE = 300.0
 """Seconds that one call may spend waiting between its attempts; a forge that wants more gets its error shown."""
+TIMEOUT = 30.0
+"""Seconds that one request may take, from the connection to the last byte of the answer."""
+ANSWER_LIMIT = 16 * 1024 * 1024
+"""Bytes of one answer, after decompression."""
+PAUSES = (1.0, 2.0, 4.0, 8.0)
+"""Seconds between looks at what a forge computes some time after a push."""
+PAGES = 100
+"""Pages of one list; more is no repository but a server gone wrong."""
+
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_CHUNK = 64 * 1024
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
-def retrying(sleep: Callable[[float], None]) -> "Retrying":
+class RefusedError(ProviderError):
+    """The forge understood a request and refused it.
+
+    `status` is that of HTTP, `reason` the forge's own words, `kind` its name for the error where it has one.
+    """
+
+    def __init__(self, message: str, *, status: int, reason: str, kind: str = "") -> None:
+        """Keep the parts."""
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.kind = kind
+
+
+# -- requests
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Sends requests that end: within `seconds` in all, with an answer of at most `limit` bytes.
+
+    The time-out of `requests` starts anew with each byte, so a server that drips bytes would hold a run for ever; and
+    its decompression has no limit. Redirects are for the session to refuse.
+    """
+
+    def __init__(self, *, seconds: float = TIMEOUT, limit: int = ANSWER_LIMIT) -> None:
+        """Make an adapter for `requests.Session.mount`."""
+        super().__init__()
+        self._seconds = seconds
+        self._limit = limit
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Return the answer, read whole. Raises requests' exceptions, ProviderError for an answer that is too large."""
+        request.headers["Accept-Encoding"] = "gzip"
+        result: SimpleQueue[requests.Response | BaseException] = SimpleQueue()
+
+        def work() -> None:
+            try:
+                result.put(self._answer(request, *args, **kwargs))
+            except BaseException as error:  # noqa: BLE001  raised by the thread that waits
+                result.put(error)
+
+        # Only a thread of its own can be left behind in the middle of a read: its socket ends by the inner time-out.
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            answer = result.get(timeout=self._seconds)
+        except Empty:
+            raise requests.ReadTimeout(f"no whole answer within {self._seconds:g} s", request=request) from None
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _answer(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        arguments = dict(zip(("stream", "timeout", "verify", "cert", "proxies"), args, strict=False)) | kwargs
+        response = super().send(request, **(arguments | {"stream": True, "timeout": self._seconds}))
+        try:
+            body = read_bounded(response.raw, response.headers.get("Content-Encoding", ""), self._limit)
+        except HTTPError as error:
+            response.close()
+            raise requests.ConnectionError(error, request=request) from error
+        except ProviderError as error:
+            response.close()
+            raise ProviderError(f"the answer of {_site(request.url)} {error}") from None
+        # As `requests` does once it has read the body.
+        response._content = body
+        response._content_consumed = True
+        # Without a name of an encoding it would try all of them on the whole body.
+        response.encoding = response.encoding or "utf-8"
+        return response
+
+
+def _site(url: object) -> str:
+    found = re.match(r"https?://[^/?#]*", str(url))
+    return untrusted.line(found[0].rpartition("@")[2] if found else "the server")
+
+
+def read_bounded(raw: Any, encoding: str, limit: int) -> bytes:
+    """Return the body of an answer of urllib3. Raises ProviderError for one of more than `limit` bytes."""
+    body = bytearray()
+    inflate = _inflater(encoding)
+    while chunk := raw.read(_CHUNK, decode_content=False):
+        # One byte more than allowed is enough to know.
+        try:
+            body += inflate.decompress(chunk, limit + 1 - len(body)) if inflate else chunk
+        except zlib.error as error:
+            raise HTTPError(f"the compressed answer is damaged ({error})") from error
+        if len(body) > limit:
+            raise ProviderError(f"has more than {limit // 1024} KiB: check the remote's address and --api-url")
+    if inflate and body and not inflate.eof:
+        raise HTTPError("the compressed answer ends early")
+    return bytes(body)
+
+
+def _inflater(encoding: str) -> Any:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip":
+            return zlib.decompressobj(16 + zlib.MAX_WBITS)
+        case "deflate":
+            return zlib.decompressobj()
+    raise ProviderError(f"is compressed in a way nobody asked for ({untrusted.quoted(encoding)}): check for a proxy")
+
+
+# -- repeating and waiting
+
+
+def retrying(sleep: Callable[[float], None]) -> Retrying:
     """Return a caller, `call(function, *args)`, that repeats after TransientError and after nothing else.
 
-    Waits 1, 2, 4 and 8 seconds, or what the error's `retry_after` wishes, and logs it; after ATTEMPTS calls, or
-    where the waiting would exceed PATIENCE, the last error is raised. An adapter raises TransientError only for what is
-    safe to repeat.
+    Waits 1, 2, 4 and 8 seconds, or `retry_after` of the error, and logs it; after ATTEMPTS calls, or where the waiting
+    would exceed PATIENCE, the last error is raised. An adapter raises TransientError only for requests that are safe to
+    repeat.
     """
-    # Here, not above: 28 ms (FORGES, Libraries) that only a forge with a network needs.
-    from tenacity import Retrying, retry_if_exception_type
 
-    def wait(state: "RetryCallState") -> float:
+    def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        wish = error.retry_after if isinstance(error, TransientError) else None
-        return 2.0 ** (state.attempt_number - 1) if wish is None else max(0.0, wish)
+        seconds = error.retry_after if isinstance(error, TransientError) else None
+        return 2.0 ** (state.attempt_number - 1) if seconds is None else max(0.0, seconds)
 
-    def stop(state: "RetryCallState") -> bool:
+    def stop(state: RetryCallState) -> bool:
         return state.attempt_number >= ATTEMPTS or state.idle_for + state.upcoming_sleep > PATIENCE
 
-    def announce(state: "RetryCallState") -> None:
+    def announce(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         _log.warning("%s; trying again in %.0f s", error, state.upcoming_sleep)
 
@@ -47,3 +172,86 @@ def retrying(sleep: Callable[[float], None]) -> "Retrying":
         before_sleep=announce,
         reraise=True,
     )
+
+
+def retry_after(headers: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
+    """Return the seconds that `Retry-After` (RFC 9110, 10.2.3) asks for, None where it asks for nothing.
+
+    `headers` have their names in lower case.
+    """
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", text):
+        return float(text)
+    try:
+        time = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return max(0.0, (zoned(time) - now()).total_seconds())
+
+
+def until_reset(headers: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
+    """Return the seconds until `X-RateLimit-Reset` (seconds since 1970), None without one."""
+    reset = re.fullmatch(r"([0-9]{1,12})(?:\.[0-9]{1,9})?", headers.get("x-ratelimit-reset", ""))
+    # One second more: the header counts whole seconds, and clocks differ.
+    return max(0.0, float(reset[1]) - now().timestamp()) + 1 if reset else None
+
+
+# -- tokens and fields
+
+
+def required_token(connection: Connection, missing: str) -> Callable[[], str]:
+    """Return the function that gives the connection's token when a request needs it.
+
+    It raises AuthError with the text `missing` where there is no token.
+    """
+
+    def token() -> str:
+        text = connection.token()
+        if not text:
+            raise AuthError(missing)
+        return text
+
+    return token
+
+
+def checked(value: object, kind: type[T], name: str, forge: str) -> T:
+    """Return the value of a field called `name`. Raises ProviderError if it is absent or of another type."""
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ProviderError(
+            f"the answer of {forge} has no {name} that can be read: check the remote's address and --api-url, and run "
+            "again"
+        )
+    return value
+
+
+def items(value: object, forge: str) -> list[Any]:
+    """Return the items of a list that may be null. Raises ProviderError for anything else."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ProviderError(
+            f"the answer of {forge} has no list where there should be one: check the remote's address and --api-url"
+        )
+    return value
+
+
+def text_or_empty(value: object) -> str:
+    """Return a text that may be null or absent, "" then (B15)."""
+    return value if isinstance(value, str) else ""
+
+
+def zoned(time: datetime) -> datetime:
+    """Return a time with its zone; UTC where it has none."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def full_sha(sha: str) -> str:
+    """Return the full id of a commit, which can be nothing else in a path or query. Raises UsageError."""
+    if not is_full_sha(sha):
+        raise UsageError(f"{untrusted.quoted(sha)} is not the full id of a commit: write all its hex digits")
+    return sha
+
+
+def is_full_sha(text: str) -> bool:
+    """Return True for the full id of a commit."""
+    return _SHA.fullmatch(text) is not None

@@ -153,7 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
             # For http.server, which would flush it once more.
             self.wfile = io.BytesIO()
             return
-        self.send_response(response.status, http.client.responses.get(response.status, "Unknown"))
+        self.send_response_only(response.status, http.client.responses.get(response.status, "Unknown"))
+        if "Date" not in response.headers:
+            self.send_header("Date", self.date_time_string())
         for name, value in response.headers.items():
             self.send_header(name, value)
         if response.status != 204:

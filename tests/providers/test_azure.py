@@ -1,5 +1,6 @@
 """The Azure DevOps provider, by the real client, on an Azure DevOps of our own: rules, refusals, races, failures."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from gitops_promotion.core.forge import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, HeadState, PullRequest
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError, TransientError, UsageError
 from gitops_promotion.providers.azure_devops.endpoints import Endpoints
-from gitops_promotion.providers.http import PATIENCE
+from gitops_promotion.providers.http import ANSWER_LIMIT, PATIENCE
 from tests.forges import azure_errors as errors
 from tests.forges import azure_rest, faults
 from tests.forges.azure import AzureDevOps
@@ -115,7 +116,7 @@ class TestLookingUp:
         opened = [propose(azdo_forge, head=head).number for head in (HEAD, "feature/webshop-webui-x", "rollout/a")]
         propose(azdo_forge, head="fix/promote/a")
         assert {pull.number for pull in azdo_forge.provider.open_promotions()} == set(opened[:2])
-        provider = azdo_forge.connect(branch_prefix="rollout/")
+        provider = azdo_forge.connect(branch_prefixes=("rollout/", "feature/"))
         assert {pull.number for pull in provider.open_promotions()} == set(opened[1:])
 
     def test_more_than_a_thousand_pull_requests_hide_none(self, swift: "AzureForge") -> None:
@@ -469,6 +470,11 @@ def ask(forge: "AzureForge") -> list[PullRequest]:
     return forge.provider.pull_requests(head=HEAD)
 
 
+def web_page(status: int, title: str) -> faults.Response:
+    body = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>Sign in</body></html>"
+    return faults.Response(status=status, headers={"Content-Type": "text/html; charset=utf-8"}, body=body.encode())
+
+
 class TestFailures:
     @pytest.mark.parametrize(
         "fault",
@@ -512,7 +518,9 @@ class TestFailures:
             ask(swift)
         assert swift.slept == [31]
 
-    def test_a_wish_to_be_left_alone_is_granted_before_the_next_request(self, swift: "AzureForge") -> None:
+    def test_a_pause_that_is_asked_for_is_taken_before_the_next_request_and_logged(
+        self, swift: "AzureForge", caplog: pytest.LogCaptureFixture
+    ) -> None:
         ask(swift)
         slow = faults.reply(200, page([]), {"Retry-After": "5"})
         swift.server.faults.add(errors.fault(slow, "slow down"))
@@ -520,6 +528,91 @@ class TestFailures:
         assert swift.slept == []
         ask(swift)
         assert swift.slept == [5]
+        assert f"{swift.server.collection} asks for a pause: waiting 5 s" in caplog.text
+
+    def test_all_pauses_of_a_run_together_are_bounded(self, swift: "AzureForge") -> None:
+        ask(swift)
+        slow = faults.reply(200, page([]), {"Retry-After": str(int(PATIENCE) - 100)})
+        swift.server.faults.add(errors.fault(slow, "slow down"), times=9)
+        for _ in range(9):
+            ask(swift)
+        assert swift.slept == [PATIENCE - 100, 100]
+
+    @pytest.mark.parametrize(
+        ("page_of", "status"),
+        [("Azure DevOps Services | Sign In", 200), ("Log in to your account", 200), ("Anything", 203)],
+    )
+    def test_a_page_on_which_people_sign_in_is_a_refused_token(
+        self, swift: "AzureForge", page_of: str, status: int
+    ) -> None:
+        ask(swift)
+        swift.server.faults.add(errors.fault(web_page(status, page_of), "page"))
+        with pytest.raises(AuthError, match="authentication failed"):
+            ask(swift)
+
+    @pytest.mark.parametrize("status", [200, 404, 405, 410])
+    def test_a_web_page_in_place_of_the_api_is_no_refused_token(self, swift: "AzureForge", status: int) -> None:
+        ask(swift)
+        swift.calls()
+        swift.server.faults.add(errors.fault(web_page(status, "Page not found - Azure DevOps Server"), "page"))
+        with pytest.raises(ProviderError) as caught:
+            ask(swift)
+        assert type(caught.value) is ProviderError
+        assert str(caught.value) == (
+            f"{swift.server.collection} answers with a web page in place of its API ({status}): check the remote's "
+            "address and --api-url, and that the server is Azure DevOps Server 2020 or newer"
+        )
+        assert len(swift.calls()) == 1
+
+    def test_a_pull_request_is_not_missing_where_the_api_answers_with_a_web_page(self, swift: "AzureForge") -> None:
+        swift.server.faults.add(errors.fault(web_page(404, "Not found"), "page"), method="GET")
+        with pytest.raises(ProviderError, match="answers with a web page"):
+            swift.provider.pull_request(7)
+
+    def test_a_redirect_that_is_no_sign_in_is_named(self, swift: "AzureForge") -> None:
+        ask(swift)
+        moved = faults.Response(status=302, headers={"Location": f"https://tfs.test/{'x' * 999}"})
+        swift.server.faults.add(errors.fault(moved, "moved"))
+        with pytest.raises(ProviderError, match=r"redirects to https://tfs\.test/x+… \(302\): check") as caught:
+            ask(swift)
+        assert not isinstance(caught.value, AuthError)
+
+    @pytest.mark.parametrize(
+        "above",
+        [
+            errors.fault(errors.refusal(404, "HostNotFoundException", "none"), "JSON"),
+            errors.fault(errors.sign_in(203, ""), "sign-in page"),
+            errors.fault(errors.sign_in(302, "https://tfs.test"), "sign-in"),
+            errors.fault(faults.reply(200, page([])), "nothing"),
+        ],
+        ids=lambda fault: str(fault.name),
+    )
+    def test_a_server_that_lacks_an_api_is_called_too_old_whatever_is_above_its_collection(
+        self, swift: "AzureForge", monkeypatch: pytest.MonkeyPatch, above: faults.Fault
+    ) -> None:
+        monkeypatch.setattr(azure_rest, "ENDPOINTS", azure_rest.ENDPOINTS[:1])
+        swift.server.faults.add(above, method="OPTIONS", path="^/_apis$")
+        with pytest.raises(ProviderError) as caught:
+            propose(swift)
+        assert type(caught.value) is ProviderError
+        assert "lacks an API of Azure DevOps Server 2020: update the server, or check" in str(caught.value)
+
+    @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip bomb"])
+    def test_an_answer_without_end_is_one_clear_line(self, swift: "AzureForge", packed: bool) -> None:
+        ask(swift)
+        body = b" " * (ANSWER_LIMIT + 1)
+        headers = {"Content-Type": "application/json"} | ({"Content-Encoding": "gzip"} if packed else {})
+        answer = faults.Response(status=200, headers=headers, body=gzip.compress(body, 1) if packed else body)
+        swift.server.faults.add(errors.fault(answer, "huge"))
+        with pytest.raises(ProviderError, match="has more than 16384 KiB: check"):
+            ask(swift)
+
+    def test_a_reason_without_end_is_shortened(self, swift: "AzureForge") -> None:
+        swift.server.faults.add(errors.fault(errors.refusal(403, "AccessDenied", "no\x1b[2J" + "y" * 9999), "long"))
+        with pytest.raises(AuthError, match="may not do that") as caught:
+            ask(swift)
+        assert len(str(caught.value)) < 600
+        assert str(caught.value).isprintable()
 
     @pytest.mark.parametrize("status", [203, 302, 401])
     def test_a_token_that_is_not_known_is_told_what_it_needs(self, swift: "AzureForge", status: Any) -> None:
@@ -570,12 +663,12 @@ class TestFailures:
         assert {request.actor for request in swift.server.requests} == {"build"}
 
     @pytest.mark.parametrize("where", ["https://evil.test/", "http://127.0.0.1:9/"])
-    def test_b10_a_server_that_sends_requests_elsewhere_gets_none(
+    def test_b10_a_server_that_directs_requests_to_another_host_gets_no_token(
         self, swift: "AzureForge", monkeypatch: pytest.MonkeyPatch, where: str
     ) -> None:
         for endpoint in azure_rest.ENDPOINTS:
             monkeypatch.setitem(endpoint.__dict__, "template", f"{where}{endpoint.template}")
-        with pytest.raises(ProviderError, match="sends requests elsewhere"):
+        with pytest.raises(ProviderError, match="directs requests to another host"):
             ask(swift)
         assert swift.calls() == [LOCATIONS]
 
@@ -600,7 +693,7 @@ class TestFailures:
 
     def test_nobody_there_is_one_clear_line(self, swift: "AzureForge") -> None:
         provider = swift.connect(api_url="http://127.0.0.1:9/acme")
-        with pytest.raises(TransientError, match=r"cannot be reached or broke off .*check the network"):
+        with pytest.raises(TransientError, match=r"cannot be reached, or closed the connection .*check the network"):
             provider.pull_requests(head=HEAD)
 
 

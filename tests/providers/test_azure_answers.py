@@ -1,5 +1,6 @@
-"""What the answers of Azure DevOps are read as, by tables; the answers are made of the client's own models."""
+"""How the answers of Azure DevOps are read, in tables; the answers are made of the client's own models."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -8,11 +9,11 @@ import pytest
 
 from gitops_promotion.core.forge import AutoMerge, HeadState, PullRequest
 from gitops_promotion.errors import ProviderError
-from gitops_promotion.providers.azure_devops import answers
-from gitops_promotion.providers.azure_devops.provider import fit
+from gitops_promotion.providers.azure_devops import answers, policies
+from gitops_promotion.providers.azure_devops.answers import fit
 from tests.forges import azure_models
 
-_, git, _, policies = azure_models.load()
+_, git, _, policy_models = azure_models.load()
 
 SHA, OTHER = "1" * 40, "2" * 40
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -68,7 +69,7 @@ def status(name: str, state: str, genre: str | None = None, at: int = 0, **more:
     ],
 )
 def test_what_can_be_armed(more: dict[str, Any], state: str | None) -> None:
-    found = answers.answer(answers.look_of(pull(**more)), PULL)
+    found = answers.refusal_for(answers.read_merge_state(pull(**more)), PULL)
     assert (found and found.state) == state
     assert isinstance(found, AutoMerge | None)
     if found and found.state == "refused":
@@ -91,14 +92,14 @@ def test_what_can_be_armed(more: dict[str, Any], state: str | None) -> None:
     ],
 )
 def test_b14_each_state_has_its_meaning(state: str, found: str | None) -> None:
-    assert [each.state for each in answers.statuses_of([status("a/b", state)])] == ([found] if found else [])
+    assert [each.state for each in answers.read_statuses([status("a/b", state)])] == ([found] if found else [])
 
 
 def test_b15_a_status_may_lack_everything_but_its_name() -> None:
-    [found] = answers.statuses_of([git.GitStatus(context=git.GitStatusContext(name="a/b"), state="succeeded")])
+    [found] = answers.read_statuses([git.GitStatus(context=git.GitStatusContext(name="a/b"), state="succeeded")])
     assert (found.description, found.url, found.genre, found.created_at) == ("", "", "", None)
     for nothing in (git.GitStatus(), git.GitStatus(context=git.GitStatusContext()), SimpleNamespace()):
-        assert answers.statuses_of([nothing]) == []
+        assert answers.read_statuses([nothing]) == []
 
 
 def test_b15_the_newest_of_each_genre_and_name_counts_in_whatever_order_they_come() -> None:
@@ -110,30 +111,30 @@ def test_b15_the_newest_of_each_genre_and_name_counts_in_whatever_order_they_com
         status("a/c", "notApplicable", None, at=2),
     ]
     for order in (said, said[::-1]):
-        found = {(each.genre, each.context): each.state for each in answers.statuses_of(order)}
+        found = {(each.genre, each.context): each.state for each in answers.read_statuses(order)}
         assert found == {("", "a/b"): "failure", ("fluxcd:eu", "a/b"): "success"}
 
 
 def evaluation(kind: str, state: str, *, blocking: bool | None = True, number: int = 1, **settings: Any) -> Any:
-    configuration = policies.PolicyConfiguration(
-        id=number, type=policies.PolicyTypeRef(id=kind.upper()), is_blocking=blocking, settings=settings
+    configuration = policy_models.PolicyConfiguration(
+        id=number, type=policy_models.PolicyTypeRef(id=kind.upper()), is_blocking=blocking, settings=settings
     )
-    return policies.PolicyEvaluationRecord(configuration=configuration, status=state, started_date=START)
+    return policy_models.PolicyEvaluationRecord(configuration=configuration, status=state, started_date=START)
 
 
 @pytest.mark.parametrize(
     ("kind", "state", "blocking", "found"),
     [
-        (answers.BUILD, "queued", True, True),
-        (answers.STATUS, "approved", True, True),
-        (answers.STATUS, "", None, True),
-        (answers.BUILD, "notApplicable", True, False),
-        (answers.STATUS, "queued", False, False),
-        (answers.MERGE_STRATEGY, "approved", True, False),
+        (policies.BUILD, "queued", True, True),
+        (policies.STATUS, "approved", True, True),
+        (policies.STATUS, "", None, True),
+        (policies.BUILD, "notApplicable", True, False),
+        (policies.STATUS, "queued", False, False),
+        (policies.MERGE_STRATEGY, "approved", True, False),
     ],
 )
 def test_what_can_be_our_check(kind: str, state: str, blocking: bool | None, found: bool) -> None:
-    policy = answers.policy_of(evaluation(kind, state, blocking=blocking))
+    policy = policies.read_policy(evaluation(kind, state, blocking=blocking))
     assert policy is not None
     assert policy.is_check is found
 
@@ -152,9 +153,9 @@ def test_what_can_be_our_check(kind: str, state: str, blocking: bool | None, fou
     ],
 )
 def test_a_policy_whose_scopes_name_no_branch_is_one_of_pushes(scope: object, found: bool) -> None:
-    policy = answers.policy_of(evaluation("2e26e725-8201-4edd-8bf5-978563c34a80", "", scope=scope))
+    policy = policies.read_policy(evaluation("2e26e725-8201-4edd-8bf5-978563c34a80", "", scope=scope))
     assert policy is not None
-    assert policy.of_branch is found
+    assert policy.is_of_branch is found
 
 
 @pytest.mark.parametrize(
@@ -172,14 +173,14 @@ def test_a_policy_whose_scopes_name_no_branch_is_one_of_pushes(scope: object, fo
     ],
 )
 def test_what_a_policy_holds(state: str, blocking: bool | None, holds: bool) -> None:
-    found = answers.policy_of(evaluation(answers.BUILD, state, blocking=blocking))
+    found = policies.read_policy(evaluation(policies.BUILD, state, blocking=blocking))
     assert found is not None
     assert found.holds is holds
 
 
 @pytest.mark.parametrize("off", [{"is_enabled": False}, {"is_deleted": True}])
 def test_a_policy_that_is_switched_off_is_none(off: dict[str, bool]) -> None:
-    assert answers.policy_of(policies.PolicyConfiguration(id=1, is_blocking=True, **off)) is None
+    assert policies.read_policy(policy_models.PolicyConfiguration(id=1, is_blocking=True, **off)) is None
 
 
 LIMITS = {
@@ -210,19 +211,19 @@ LIMITS = {
 def test_b30_the_way_to_merge_is_the_configured_one_or_what_every_policy_allows(
     method: str, limit: str | None, how: str | None
 ) -> None:
-    limits = [evaluation(answers.MERGE_STRATEGY, "approved", **LIMITS[limit])] if limit else []
-    found = [policy for each in limits if (policy := answers.policy_of(each)) is not None]
-    assert answers.strategy(method, found) == how
+    limits = [evaluation(policies.MERGE_STRATEGY, "approved", **LIMITS[limit])] if limit else []
+    found = [policy for each in limits if (policy := policies.read_policy(each)) is not None]
+    assert policies.merge_strategy(method, found) == how
 
 
 def test_of_red_checks_our_own_comes_first_and_people_are_none() -> None:
     def stand(*records: Any) -> HeadState:
-        return answers.head_state_of([policy for each in records if (policy := answers.policy_of(each)) is not None])
+        return policies.head_state([policy for each in records if (policy := policies.read_policy(each)) is not None])
 
-    build = evaluation(answers.BUILD, "rejected")
-    ours = evaluation(answers.STATUS, "rejected", statusName="gitops-promotion", statusGenre=None)
+    build = evaluation(policies.BUILD, "rejected")
+    ours = evaluation(policies.STATUS, "rejected", statusName="gitops-promotion", statusGenre=None)
     assert stand() == stand(evaluation("fa4e907d-c16b-4a4c-9dfa-4906e5d171dd", "rejected")) == HeadState()
-    assert stand(evaluation(answers.BUILD, "rejected", blocking=False)) == HeadState()
+    assert stand(evaluation(policies.BUILD, "rejected", blocking=False)) == HeadState()
     assert stand(build) == HeadState(failed=True, failed_since=START)
     assert stand(build, ours) == HeadState(failed=True)
     build.context = {"buildStartedUtc": "2026-03-01T13:00:00Z"}
@@ -231,24 +232,24 @@ def test_of_red_checks_our_own_comes_first_and_people_are_none() -> None:
 
 def test_b31_an_answer_without_results_names_no_pull_request() -> None:
     for nothing in (git.GitPullRequestQuery(), git.GitPullRequestQuery(results=[]), None):
-        assert answers.merges_of(nothing) == {}
+        assert answers.read_merges(nothing) == {}
     found = git.GitPullRequestQuery(results=[{}, {SHA: None}, {SHA: [pull(), git.GitPullRequest()]}])
-    assert answers.merges_of(found) == {SHA: {7}}
+    assert answers.read_merges(found) == {SHA: {7}}
 
 
 @pytest.mark.parametrize("missing", ["status", "pull_request_id", "source_ref_name", "target_ref_name"])
 def test_an_answer_without_what_decides_is_an_error(missing: str) -> None:
     with pytest.raises(ProviderError, match=f"has no {missing} that can be read"):
-        answers.pull_of(pull(**{missing: None}), "")
+        answers.read_pull_request(pull(**{missing: None}), "")
 
 
 def test_a_fork_is_nobody_of_ours() -> None:
-    assert answers.pull_of(pull(fork_source=git.GitForkRef(name="refs/heads/promote/a")), "") is None
+    assert answers.read_pull_request(pull(fork_source=git.GitForkRef(name="refs/heads/promote/a")), "") is None
 
 
 @pytest.mark.parametrize(("who", "armed"), [(None, False), (answers.NOBODY, False), ("0c9c", True)])
 def test_b30_nobody_has_armed_it(who: str | None, armed: bool) -> None:
-    found = answers.pull_of(pull(auto_complete_set_by=git.IdentityRef(id=who) if who else None), "")
+    found = answers.read_pull_request(pull(auto_complete_set_by=git.IdentityRef(id=who) if who else None), "")
     assert found is not None
     assert found.auto_merge is armed
 
@@ -258,3 +259,30 @@ def test_b30_nobody_has_armed_it(who: str | None, armed: bool) -> None:
 )
 def test_texts_are_cut_as_the_server_counts_them(text: str, limit: int, fits: str) -> None:
     assert fit(text, limit) == fits
+
+
+@pytest.mark.parametrize("wrong", [5, "x", True, {"a": 1}, [5], ["x", None]])
+def test_a_list_of_the_wrong_type_is_an_error_of_the_forge_or_an_empty_list(wrong: Any) -> None:
+    for read in (
+        lambda: answers.read_reviews(pull(reviewers=wrong), [], []),
+        lambda: answers.has_votes(pull(reviewers=wrong)),
+        lambda: answers.read_merges(SimpleNamespace(results=wrong)),
+        lambda: answers.read_merges(SimpleNamespace(results=[{SHA: wrong}])),
+        lambda: answers.read_statuses(answers.items(wrong)),
+        lambda: answers.find_iteration(answers.items(wrong), SHA),
+        lambda: policies.read_policies(answers.items(wrong)),
+    ):
+        with suppress(ProviderError):
+            read()
+
+
+@pytest.mark.parametrize("vote", ["10", None, [], True, 10.5])
+def test_a_vote_of_the_wrong_type_is_at_most_an_approval(vote: Any) -> None:
+    reviews = answers.read_reviews(pull(reviewers=[git.IdentityRefWithVote(id="1", vote=vote)]), [], [])
+    assert [review.verdict for review in reviews] in ([], ["approved"])
+
+
+def test_a_head_that_is_no_commit_is_an_error() -> None:
+    odd = pull(last_merge_source_commit=git.GitCommitRef(commit_id="../../x"))
+    with pytest.raises(ProviderError, match="has no last_merge_source_commit that can be read"):
+        answers.read_merge_state(odd)

@@ -1,5 +1,6 @@
 """The GitHub provider, by the real PyGithub, on a GitHub of our own: its rules, refusals, races and failures."""
 
+import gzip
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from gitops_promotion.core.forge import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, HeadState, PullRequest
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError, TransientError, UsageError
-from gitops_promotion.providers.http import PATIENCE
+from gitops_promotion.providers.http import ANSWER_LIMIT, ATTEMPTS, PATIENCE
 from tests.forges import faults
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class TestLookingUp:
         opened = [propose(github_forge, head=head).number for head in (HEAD, "feature/webshop-webui-x", "rollout/a")]
         propose(github_forge, head="fix/promote/a")
         assert {pull.number for pull in github_forge.provider.open_promotions()} == set(opened[:2])
-        provider = github_forge.connect(branch_prefix="rollout/")
+        provider = github_forge.connect(branch_prefixes=("rollout/", "feature/"))
         assert {pull.number for pull in provider.open_promotions()} == set(opened[1:])
 
     def test_a_hundred_and_fifty_open_and_four_hundred_closed_hide_none(self, github_forge: "GitHubForge") -> None:
@@ -550,5 +551,42 @@ class TestFailures:
 
     def test_nobody_there_is_one_clear_line(self, github_forge: "GitHubForge") -> None:
         provider = github_forge.connect(api_url="http://127.0.0.1:9/api/v3")
-        with pytest.raises(TransientError, match=r"cannot be reached or broke off .*check the network"):
+        with pytest.raises(TransientError, match=r"cannot be reached, or closed the connection .*check the network"):
             provider.pull_requests(head=HEAD)
+
+    @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip bomb"])
+    def test_an_answer_without_end_is_one_clear_line(self, github_forge: "GitHubForge", packed: bool) -> None:
+        body = b" " * (ANSWER_LIMIT + 1)
+        headers = {"Content-Type": "application/json"} | ({"Content-Encoding": "gzip"} if packed else {})
+        answer = faults.Response(status=200, headers=headers, body=gzip.compress(body, 1) if packed else body)
+        github_forge.server.faults.add(faults.Fault(act="answer", name="huge", answer=answer))
+        with pytest.raises(ProviderError, match="has more than 16384 KiB: check"):
+            ask(github_forge)
+
+    @pytest.mark.parametrize("status", [301, 302, 307])
+    def test_a_redirect_is_followed_nowhere_and_named(self, github_forge: "GitHubForge", status: int) -> None:
+        place = f"{github_forge.server.url}/api/v3/repositories/7\r\n::error::{'x' * 999}"
+        answer = faults.reply(status, {"message": "Moved"}, {"Location": place.replace("\r\n", " ")})
+        github_forge.server.faults.add(faults.Fault(act="answer", name="moved", answer=answer), times=9)
+        with pytest.raises(ProviderError, match=r"redirects to http://127.*repositories/7") as error:
+            ask(github_forge)
+        assert len(str(error.value)) < 500
+        assert len(github_forge.calls()) == 1
+
+    def test_an_answer_that_is_never_ready_is_asked_for_a_bounded_number_of_times(
+        self, github_forge: "GitHubForge"
+    ) -> None:
+        answer = faults.reply(202, {})
+        github_forge.server.faults.add(faults.Fault(act="answer", name="202", answer=answer), times=99)
+        with pytest.raises(TransientError, match="still working on an answer"):
+            ask(github_forge)
+        assert len(github_forge.calls()) == ATTEMPTS
+        github_forge.server.faults.clear()
+
+    def test_a_reason_without_end_is_shortened(self, github_forge: "GitHubForge") -> None:
+        headers = {"X-Accepted-GitHub-Permissions": "contents=write; " + "x" * 9999, "X-GitHub-SSO": "partial"}
+        github_forge.server.faults.add(faults.refusal(403, "no\x1b[2J" + "y" * 9999, headers))
+        with pytest.raises(AuthError, match="give it the permission contents: write") as error:
+            ask(github_forge)
+        assert len(str(error.value)) < 800
+        assert str(error.value).isprintable()

@@ -1,11 +1,15 @@
-"""What the GitHub provider makes of each thing GitHub can say instead of arming a pull request."""
+"""The results of the GitHub provider where GitHub does not arm a pull request, and answers of the wrong shape."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.providers.github.answers import Look, answer
+from gitops_promotion.errors import ProviderError
+from gitops_promotion.providers.github import answers
+from gitops_promotion.providers.github.answers import MergeState, refusal_for
+from gitops_promotion.providers.github.queries import SETTINGS
 
 PULL = PullRequest(
     number=7,
@@ -20,7 +24,7 @@ PULL = PullRequest(
     body="",
     author="ann",
 )
-BLOCKED = Look(
+BLOCKED = MergeState(
     id="PR_7",
     state="OPEN",
     draft=False,
@@ -28,7 +32,7 @@ BLOCKED = Look(
     status="BLOCKED",
     conflicts=False,
     armed=False,
-    queue=False,
+    has_queue=False,
     queued=False,
     methods=("MERGE",),
 )
@@ -36,58 +40,61 @@ BLOCKED = Look(
 
 @pytest.mark.parametrize("status", ["BLOCKED", "BEHIND", "UNKNOWN"])
 def test_where_something_is_required_it_is_armed(status: str) -> None:
-    assert answer(replace(BLOCKED, status=status), PULL, "") is None
+    assert refusal_for(replace(BLOCKED, status=status), PULL, "") is None
 
 
 @pytest.mark.parametrize(
     "refusal", ["Pull request Pull request is in clean status", "Pull request Pull request is in unstable status"]
 )
 def test_b29_a_refusal_made_before_github_knew_better_is_tried_again(refusal: str) -> None:
-    assert answer(BLOCKED, PULL, refusal) is None
+    assert refusal_for(BLOCKED, PULL, refusal) is None
 
 
 @pytest.mark.parametrize("status", ["CLEAN", "UNSTABLE", "HAS_HOOKS"])
 @pytest.mark.parametrize("refusal", ["", "Pull request Protected branch rules not configured for this branch"])
 def test_b29_where_nothing_is_required_it_is_clean(status: str, refusal: str) -> None:
-    found = answer(replace(BLOCKED, status=status), PULL, refusal)
-    assert found is not None
-    assert found.state == "clean"
-    assert "no rule of main requires a check" in found.reason
+    result = refusal_for(replace(BLOCKED, status=status), PULL, refusal)
+    assert result is not None
+    assert result.state == "clean"
+    assert "no rule of main requires a check" in result.reason
 
 
 def test_a_merge_queue_takes_what_is_clean() -> None:
-    assert answer(replace(BLOCKED, status="CLEAN", queue=True), PULL, "") is None
-    found = answer(replace(BLOCKED, status="CLEAN", queue=True, queued=True), PULL, "")
-    assert found is not None
-    assert found.state == "armed"
+    assert refusal_for(replace(BLOCKED, status="CLEAN", has_queue=True), PULL, "") is None
+    result = refusal_for(replace(BLOCKED, status="CLEAN", has_queue=True, queued=True), PULL, "")
+    assert result is not None
+    assert result.state == "armed"
 
 
 @pytest.mark.parametrize(
-    ("look", "reason"),
+    ("state", "reason"),
     [
         (replace(BLOCKED, draft=True, status="DRAFT"), "#7 is a draft: mark it as ready"),
         (replace(BLOCKED, status="DIRTY"), "#7 conflicts with main: `gitops-promotion promote --all` rebuilds it"),
         (replace(BLOCKED, status="UNKNOWN", conflicts=True), "#7 conflicts with main"),
         (replace(BLOCKED, state="CLOSED", status="UNKNOWN"), "#7 is closed already: open a new one"),
         (replace(BLOCKED, state="MERGED", head_sha="b" * 40), "#7 is merged already: open a new one"),
-        (replace(BLOCKED, head_sha="b" * 40), f"moved from {'a' * 40} to {'b' * 40}, which nobody armed"),
+        (
+            replace(BLOCKED, head_sha="b" * 40),
+            f"moved from {'a' * 40} to {'b' * 40}, and auto-merge of pull request #7 was asked for the old commit",
+        ),
         # Clean, but not what was looked at.
         (replace(BLOCKED, status="CLEAN", head_sha="b" * 40), "moved from"),
         (replace(BLOCKED, status="CLEAN", draft=True), "is a draft"),
     ],
 )
 @pytest.mark.parametrize("refusal", ["", "Pull request Pull request is in some status"])
-def test_what_cannot_be_armed_says_why_and_what_to_do(look: Look, reason: str, refusal: str) -> None:
-    found = answer(look, PULL, refusal)
-    assert found is not None
-    assert found.state == "refused"
-    assert reason in found.reason
+def test_what_cannot_be_armed_says_why_and_what_to_do(state: MergeState, reason: str, refusal: str) -> None:
+    result = refusal_for(state, PULL, refusal)
+    assert result is not None
+    assert result.state == "refused"
+    assert reason in result.reason
 
 
 def test_what_was_merged_at_this_head_is_merged() -> None:
-    found = answer(replace(BLOCKED, state="MERGED", status="UNKNOWN"), PULL, "Can't enable auto-merge")
-    assert found is not None
-    assert found.state == "merged"
+    result = refusal_for(replace(BLOCKED, state="MERGED", status="UNKNOWN"), PULL, "Can't enable auto-merge")
+    assert result is not None
+    assert result.state == "merged"
 
 
 @pytest.mark.parametrize(
@@ -101,8 +108,59 @@ def test_what_was_merged_at_this_head_is_merged() -> None:
     ],
 )
 def test_a_refusal_that_will_not_pass_names_what_to_change(refusal: str, advice: str) -> None:
-    found = answer(BLOCKED, PULL, refusal)
-    assert found is not None
-    assert found.state == "refused"
-    assert refusal in found.reason
-    assert advice in found.reason
+    result = refusal_for(BLOCKED, PULL, refusal)
+    assert result is not None
+    assert result.state == "refused"
+    assert refusal in result.reason
+    assert advice in result.reason
+
+
+PULL_DATA = {
+    "id": "PR_7",
+    "state": "OPEN",
+    "isDraft": False,
+    "headRefOid": PULL.head_sha,
+    "mergeable": "MERGEABLE",
+    "mergeStateStatus": "BLOCKED",
+    "isMergeQueueEnabled": False,
+    "isInMergeQueue": False,
+    "autoMergeRequest": None,
+}
+REPOSITORY = dict.fromkeys(SETTINGS, True) | {"pullRequest": PULL_DATA}
+WRONG = [5, "x", True, {"nodes": 5}, {"contexts": 5}, {"contexts": {"nodes": 5}}, {"contexts": {"nodes": [5, None]}}]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_list_of_the_wrong_type_is_an_error_of_the_forge_or_an_empty_list(wrong: object) -> None:
+    for read in (
+        lambda: answers.read_statuses({"status": wrong}),
+        lambda: answers.read_check_runs({"statusCheckRollup": wrong}, frozenset({"x"})),
+        lambda: answers.next_page({"statusCheckRollup": wrong}),
+        lambda: answers.read_head_state({"repository": REPOSITORY | {"object": {"statusCheckRollup": wrong}}}),
+        lambda: answers.read_reviews({"repository": {"pullRequest": {"latestOpinionatedReviews": wrong}}}),
+        lambda: answers.read_statuses(wrong),
+        lambda: answers.read_check_runs(wrong, frozenset()),
+    ):
+        with suppress(ProviderError):
+            read()
+
+
+@pytest.mark.parametrize("node", [5, "x", None, [], {"state": 5}, {"state": "APPROVED", "author": 5, "commit": "x"}])
+def test_a_review_of_the_wrong_type_is_none_or_of_nobody(node: object) -> None:
+    page = {"pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": [node]}
+    reviews, cursor = answers.read_reviews({"repository": {"pullRequest": {"latestOpinionatedReviews": page}}})
+    assert cursor is None
+    assert [(review.author, review.sha) for review in reviews] in ([], [("ghost", "")])
+
+
+@pytest.mark.parametrize("key", [key for key in PULL_DATA if key != "autoMergeRequest"])
+@pytest.mark.parametrize("value", [None, [], {}, 5.5])
+def test_a_merge_state_without_a_field_is_one_clear_line(key: str, value: object) -> None:
+    with pytest.raises(ProviderError, match=f"the answer of GitHub has no {key} that can be read"):
+        answers.read_merge_state({"repository": REPOSITORY | {"pullRequest": PULL_DATA | {key: value}}})
+
+
+def test_a_state_that_github_does_not_have_is_shortened() -> None:
+    data = {"repository": REPOSITORY | {"pullRequest": PULL_DATA | {"state": "x" * 999, "mergeStateStatus": "\n"}}}
+    state = answers.read_merge_state(data)
+    assert (len(state.state), state.status) == (40, " ")

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitops_promotion import cli
+from gitops_promotion.errors import AuthError
+from gitops_promotion.providers import TokenQuery
+from gitops_promotion.providers.github.forge import token
 from tests.conftest import Checkout
 from tests.forges import faults
 
@@ -311,7 +315,7 @@ class TestToken:
         monkeypatch.setenv("GITHUB_APP_ID", str(app.id))
         monkeypatch.setenv("GITHUB_APP_PRIVATE_KEY", app.private_key)
         outcome = gated.new("1.4.2", code=6)
-        assert "the GitHub App is not installed on acme/gitops: install it there" in outcome["message"]
+        assert "GitHub App '1' is not installed on acme/gitops: install it there" in outcome["message"]
 
     def test_is_neither_printed_nor_kept(self, gated: Actions) -> None:
         gated.forge.server.faults.add(faults.forbidden(), number=3)
@@ -330,20 +334,68 @@ class TestToken:
         assert all(request.actor == "" for request in gated.forge.server.requests)
 
     def test_expires_and_is_made_anew_meanwhile(self, gated: Actions) -> None:
-        from gitops_promotion.providers import TokenQuery
-        from gitops_promotion.providers.github.forge import token
-
         app = gated.forge.server.install_app("promoter-app", "acme/gitops")
         clock = gated.forge.server.clock
-        query = TokenQuery(
-            url=gated.forge.hosted.url,
-            api_url=gated.forge.server.api_url,
-            environ={"GITHUB_APP_ID": str(app.id), "GITHUB_APP_PRIVATE_KEY": app.private_key},
-            now=lambda: clock.now,
-            sleep=gated.forge.slept.append,
-        )
-        source = token(query)
+        source = app_token(gated, str(app.id), app.private_key)
         first = source()
         assert source() == first
         clock.now = clock.now.replace(hour=clock.now.hour + 1)
         assert source() != first
+
+    @pytest.mark.parametrize("line", [0, 64], ids=["one line", "lines"])
+    def test_of_an_app_whose_key_is_given_in_base64(self, gated: Actions, line: int) -> None:
+        app = gated.forge.server.install_app("promoter-app", "acme/gitops")
+        key = b64encode(app.private_key.encode()).decode()
+        lines = [key[start : start + line] for start in range(0, len(key), line)] if line else [key]
+        assert app_token(gated, str(app.id), "\n".join(lines) + "\n")().startswith("ghs_")
+
+    def test_of_an_app_whose_jwt_is_refused_names_the_id_the_variables_and_the_clock(self, gated: Actions) -> None:
+        app = gated.forge.server.install_app("promoter-app", "acme/gitops")
+        other = gated.forge.server.install_app("other-app", "acme/gitops")
+        with pytest.raises(AuthError) as caught:
+            app_token(gated, str(app.id), other.private_key)()
+        assert str(caught.value).startswith(
+            f"{gated.forge.server.api_url} does not accept the JWT of GitHub App '{app.id}' (A JSON web token could "
+            "not be decoded): check that GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY belong to the same App of this "
+            "server, and the time: this machine's clock says 2026-03-01T12:00:00+00:00, "
+        )
+
+    @pytest.mark.parametrize(
+        ("date", "text"),
+        [
+            ("Sun, 01 Mar 2026 11:48:00 GMT", "2026-03-01T12:00:00+00:00, 720 s ahead of GitHub's: set it"),
+            ("Sun, 01 Mar 2026 12:12:00 GMT", "2026-03-01T12:00:00+00:00, 720 s behind GitHub's: set it"),
+            ("Sun, 01 Mar 2026 12:00:05 GMT", "2026-03-01T12:00:00+00:00"),
+            ("yesterday", "2026-03-01T12:00:00+00:00"),
+        ],
+    )
+    def test_of_an_app_on_a_machine_whose_clock_is_wrong_says_by_how_much(
+        self, gated: Actions, date: str, text: str
+    ) -> None:
+        app = gated.forge.server.install_app("promoter-app", "acme/gitops")
+        reason = "'Expiration time' claim ('exp') is too far in the future"
+        gated.forge.server.faults.add(faults.refusal(401, reason, {"Date": date}))
+        with pytest.raises(AuthError, match=re.escape(reason)) as caught:
+            app_token(gated, str(app.id), app.private_key)()
+        assert str(caught.value).endswith(f"this machine's clock says {text}")
+
+    def test_of_an_app_that_github_does_not_know_names_its_id(self, gated: Actions) -> None:
+        app = gated.forge.server.install_app("promoter-app", "acme/gitops")
+        gated.forge.server.faults.add(faults.refusal(404, "Integration not found"))
+        with pytest.raises(
+            AuthError, match=r"does not accept the JWT of GitHub App '1' .Integration not found.: check"
+        ):
+            app_token(gated, str(app.id), app.private_key)()
+
+
+def app_token(actions: Actions, app: str, key: str) -> Callable[[], str]:
+    """Return the source of an App's token, on a machine whose clock stands at noon."""
+    clock = actions.forge.server.clock
+    query = TokenQuery(
+        url=actions.forge.hosted.url,
+        api_url=actions.forge.server.api_url,
+        environ={"GITHUB_APP_ID": app, "GITHUB_APP_PRIVATE_KEY": key},
+        now=lambda: clock.now,
+        sleep=actions.forge.slept.append,
+    )
+    return token(query)

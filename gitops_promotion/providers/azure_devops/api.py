@@ -1,5 +1,6 @@
-"""Requests to Azure DevOps: signed, sent, repeated, every failure in our own words. Only importer of its client."""
+"""Requests to Azure DevOps: signed, sent, repeated, every failure in our own words. The only importer of its client."""
 
+import logging
 import os
 import re
 import tempfile
@@ -13,13 +14,18 @@ from urllib.parse import urlsplit
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.authorization import authorization
 from gitops_promotion.errors import AuthError, ProviderError, TransientError
-from gitops_promotion.providers import TokenQuery
-from gitops_promotion.providers.azure_devops.address import Address, organisation, split
-from gitops_promotion.providers.azure_devops.answers import optional
-from gitops_promotion.providers.http import PATIENCE, retrying
+from gitops_promotion.providers.azure_devops.address import Address
+from gitops_promotion.providers.azure_devops.answers import items, text
+from gitops_promotion.providers.http import (
+    PATIENCE,
+    TIMEOUT,
+    BoundedAdapter,
+    RefusedError,
+    retry_after,
+    retrying,
+    until_reset,
+)
 
-TIMEOUT = 30
-"""Seconds one request may take."""
 LIMIT_WAIT = 60.0
 """Seconds to wait after a rate limit that names no time."""
 SCOPES = "Code (Read & write) and Pull request threads (Read & write)"
@@ -27,56 +33,24 @@ SCOPES = "Code (Read & write) and Pull request threads (Read & write)"
 _HIDDEN = ("GitRepositoryNotFoundException", "ProjectDoesNotExistException", "ProjectDoesNotExistWithNameException")
 _RIGHTS = re.compile(r"Permission|Unauthorized|AccessDenied|AccessCheck|Security", re.IGNORECASE)
 _PERMISSION = re.compile(r"You need the Git '([A-Za-z ]{1,60})' permission")
-# What Azure DevOps calls its permissions on the page where they are given.
+# The names of permissions on the page where they are given.
 _PAGE_NAMES = {
     "GenericContribute": "Contribute",
     "PullRequestContribute": "Contribute to pull requests",
     "CreateBranch": "Create branch",
     "ForcePush": "Force push (rewrite history, delete branches and tags)",
 }
-
-
-def token(query: TokenQuery) -> Callable[[], str]:
-    """Return what gives the token to use now, for API and git alike; "" where the environment has none for this host.
-
-    AZURE_DEVOPS_EXT_PAT wins, as somebody chose it; SYSTEM_ACCESSTOKEN is the job's own, good for the organisation
-    (the server) that the job runs in, and goes there only (B10).
-    """
-    address = Address.parse(query.url, api_url=query.api_url, environ=query.environ)
-
-    def value(name: str) -> str:
-        # A macro of a variable that does not exist is passed on as it was written.
-        text = query.environ.get(name, "").strip()
-        return "" if text.startswith("$(") else text
-
-    here = value("SYSTEM_COLLECTIONURI")
-    own = address.in_cloud or address.host in {split(here).host, split(query.api_url).host}
-    found = value("AZURE_DEVOPS_EXT_PAT") if own else ""
-    if not found and (_same_home(address, here) if here else own):
-        found = value("SYSTEM_ACCESSTOKEN")
-    return lambda: found
-
-
-def _same_home(address: Address, collection: str) -> bool:
-    if address.in_cloud:
-        return organisation(address.collection) == organisation(collection) != ""
-    return split(collection).host == address.host
-
-
-class RefusedError(ProviderError):
-    """Azure DevOps understood and said no: `status` of HTTP, `kind` its name for the error, `said` its own words."""
-
-    def __init__(self, message: str, *, status: int, kind: str, said: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.kind = kind
-        self.said = said
+# The marks of the pages on which people sign in: in the title of a page, or in the address of a redirect.
+_SIGN_IN = re.compile(r"<title>[^<]{0,200}\b(?:sign|log)[ -]?in\b", re.IGNORECASE)
+_SIGN_IN_ADDRESS = re.compile(r"sign_?in|login|vssps", re.IGNORECASE)
+_REDIRECTS = (301, 302, 303, 307, 308)
+_log = logging.getLogger(__name__)
 
 
 @cache
 def _sdk() -> SimpleNamespace:
-    """Import the client. It makes a folder for a cache while it is imported; ours is gone at once, and none is kept."""
-    kept = os.environ.get("AZURE_DEVOPS_CACHE_DIR")
+    """Import the client, which makes a folder for a cache when it is imported: a temporary one, removed at once."""
+    configured = os.environ.get("AZURE_DEVOPS_CACHE_DIR")
     with tempfile.TemporaryDirectory(prefix="gitops-promotion-") as folder:
         os.environ["AZURE_DEVOPS_CACHE_DIR"] = folder
         try:
@@ -89,8 +63,8 @@ def _sdk() -> SimpleNamespace:
             from msrest.exceptions import ClientException
         finally:
             del os.environ["AZURE_DEVOPS_CACHE_DIR"]
-            if kept is not None:
-                os.environ["AZURE_DEVOPS_CACHE_DIR"] = kept
+            if configured is not None:
+                os.environ["AZURE_DEVOPS_CACHE_DIR"] = configured
     for cached in (files.OPTIONS_CACHE, files.RESOURCE_CACHE):
         # Without a name nothing is written; in memory it saves each client's look-up.
         cached.file_name = ""
@@ -106,41 +80,69 @@ def _sdk() -> SimpleNamespace:
 
 
 class _Signed:
-    """Signs the requests to one collection, nobody else's, and notes how each was answered."""
+    """Signs the requests to one collection, to no other server's, and keeps the last answer's status and headers."""
 
     def __init__(self, collection: str, source: Callable[[], str]) -> None:
-        self.status = 0
-        self.headers: Mapping[str, str] = {}
         self._collection = collection
         self._source = source
+        self._adapter = BoundedAdapter()
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the last request and its answer."""
+        self.url = ""
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
+        self.page = ""
 
     def signed_session(self, session: Any) -> None:
-        """Sign each request of a session when it is sent; as the session's own way, so that no .netrc comes before."""
+        """Bound the requests of a session, and sign each when it is sent: as its own `auth`, so that no .netrc wins."""
+        session.mount("https://", self._adapter)
+        session.mount("http://", self._adapter)
         session.auth = self
 
     def __call__(self, request: Any) -> Any:
         """Sign one request. Raises ProviderError for one that the server's own words would send elsewhere (B10)."""
-        self.status, self.headers = 0, {}
+        self.forget()
+        self.url = request.url
         if urlsplit(request.url)[:2] != urlsplit(self._collection)[:2]:
             raise ProviderError(
-                f"the server of {self._collection} sends requests elsewhere: check the remote's address and --api-url"
+                f"{self._collection} directs requests to another host: check the remote's address and --api-url"
             )
         request.headers["Authorization"] = authorization(self._source())
-        request.register_hook("response", self._note)
+        request.register_hook("response", self._keep)
         return request
 
-    def _note(self, response: Any, *_: object, **__: object) -> None:
-        # Read at once: the client leaves some answers unread, and their connections open.
-        _ = response.content
+    def _keep(self, response: Any, *_: object, **__: object) -> None:
         self.status = response.status_code
         self.headers = {str(name).lower(): str(value) for name, value in response.headers.items()}
+        if "text/html" in self.headers.get("content-type", ""):
+            self.page = response.content[:10_000].decode(errors="replace")
+
+    @property
+    def is_outside(self) -> bool:
+        """True if the last request left the collection: the client looks above it for an API that it lacks."""
+        return not f"{self.url}/".lower().startswith(f"{self._collection}/".lower())
+
+    @property
+    def is_sign_in(self) -> bool:
+        """True if people, not programs, are asked to sign in: so Azure DevOps refuses some tokens."""
+        if self.status in _REDIRECTS:
+            return bool(_SIGN_IN_ADDRESS.search(self.headers.get("location", "")))
+        return self.status == 203 or bool(200 <= self.status < 300 and _SIGN_IN.search(self.page))
+
+    @property
+    def is_page(self) -> bool:
+        """True if the answer is a page for people, which no answer of the API is."""
+        is_html = "text/html" in self.headers.get("content-type", "")
+        return self.status in _REDIRECTS or (is_html and (200 <= self.status < 300 or self.status in (404, 405, 410)))
 
 
 class Api:
-    """Sends requests; the one funnel from what the client and its libraries raise to our errors, and the one retry.
+    """Sends requests to one collection; translates failures into this program's errors, and repeats requests.
 
-    Each client is made for the collection itself, and not for what the server's ResourceAreas name, so that the token
-    goes to the remote's own host whatever an answer says.
+    Each client is made for the collection itself, and not for the addresses in the server's ResourceAreas, so that the
+    token goes to the remote's own host whatever an answer says.
     """
 
     def __init__(
@@ -152,7 +154,7 @@ class Api:
         sleep: Callable[[float], None],
     ) -> None:
         self._sdk = _sdk()
-        # Where resources are is the answer of one server at one time.
+        # The locations of resources are the answer of one server at one time.
         self._sdk.cache.data = {}
         self._sdk.locations.clear()
         self._address = address
@@ -161,6 +163,7 @@ class Api:
         self._retry = retrying(sleep)
         self._signed = _Signed(address.collection, source)
         self._pause = 0.0
+        self._patience = PATIENCE
 
     @property
     def models(self) -> Any:
@@ -184,46 +187,43 @@ class Api:
         client.config.retry_policy.policy.status_forcelist = []
         return client
 
-    def listed(self, found: object) -> list[Any]:
+    def listed(self, answer: object) -> list[Any]:
         """Return the items of an answer. Raises ProviderError."""
-        if not isinstance(found, list):
-            raise ProviderError(
-                f"{self._address.collection} does not answer as Azure DevOps does (no list): check the remote's "
-                "address and --api-url"
-            )
-        return found
+        return items(answer)
 
     def send(self, function: Callable[..., Any], *arguments: object, **options: object) -> Any:
         """Call the client, and again while that can help. Raises AuthError, TransientError, ProviderError."""
 
         def translated() -> Any:
-            if self._pause:
-                pause, self._pause = self._pause, 0.0
-                self._sleep(pause)
-            self._signed.status, self._signed.headers = 0, {}
+            self._rest()
+            self._signed.forget()
             try:
-                found = function(*arguments, **options)
+                answer = function(*arguments, **options)
             except ProviderError:
                 raise
-            except (self._sdk.error, OSError) as error:  # what requests raises while a body is read is an OSError
+            except (self._sdk.error, OSError) as error:  # the exceptions of requests are OSErrors
                 raise self._failure(error) from error
             except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
                 # The client takes the shape of answers for granted.
                 raise self._failure(error) from error
-            if self._is_page():
+            if self._signed.is_sign_in:
                 raise self._no_token()
-            # It asks to be left alone for a while before it refuses (docs: Rate and usage limits).
-            self._pause = min(_after(self._signed.headers) or 0.0, PATIENCE)
-            return found
+            if self._signed.is_page:
+                raise self._web_page()
+            # Azure DevOps asks for pauses before it refuses:
+            # https://learn.microsoft.com/azure/devops/integrate/concepts/rate-limits
+            self._pause = retry_after(self._signed.headers, self._now) or 0.0
+            return answer
 
         return self._retry(translated)
 
-    def _is_page(self) -> bool:
-        """Return True if people, not programs, are asked to sign in: how Azure DevOps refuses some tokens."""
-        status, headers = self._signed.status, self._signed.headers
-        return status in (203, 301, 302, 303, 307) or (
-            200 <= status < 300 and "text/html" in headers.get("content-type", "")
-        )
+    def _rest(self) -> None:
+        """Take the pause that the last answer asked for: of all pauses of a run at most PATIENCE seconds."""
+        seconds, self._pause = min(self._pause, self._patience), 0.0
+        if seconds > 0:
+            self._patience -= seconds
+            _log.warning("%s asks for a pause: waiting %.0f s", self._address.collection, seconds)
+            self._sleep(seconds)
 
     def _no_token(self) -> AuthError:
         return AuthError(
@@ -232,83 +232,103 @@ class Api:
             "AZURE_DEVOPS_EXT_PAT or SYSTEM_ACCESSTOKEN"
         )
 
+    def _web_page(self) -> ProviderError:
+        place = self._signed.headers.get("location", "")
+        answer = f"redirects to {untrusted.line(place)}" if place else "answers with a web page in place of its API"
+        return ProviderError(
+            f"{self._address.collection} {answer} ({self._signed.status}): check the remote's address and --api-url, "
+            "and that the server is Azure DevOps Server 2020 or newer"
+        )
+
+    def _too_old(self) -> ProviderError:
+        return ProviderError(
+            f"{self._address.collection} lacks an API of Azure DevOps Server 2020: update the server, or check the "
+            "remote's address and --api-url"
+        )
+
     def _failure(self, error: Exception) -> ProviderError:
-        status, headers, where = self._signed.status, self._signed.headers, self._address.collection
-        # `msrest` says what it caught, in its own attribute.
+        status, headers, collection = self._signed.status, self._signed.headers, self._address.collection
+        # msrest keeps the exception that it caught in an attribute of its own.
         inner = getattr(error, "inner_exception", None) or error
-        kind, said = optional(error, "type_key"), untrusted.line(optional(error, "message")) or "no reason given"
+        if "is not registered" in str(inner):
+            return self._too_old()
         if status == 0:
             return self._unreachable(inner)
-        if status == 401 or self._is_page():
+        if self._signed.is_outside and status not in (401, 429) and status < 500:
+            return self._too_old()
+        if status == 401 or self._signed.is_sign_in:
             return self._no_token()
-        if status == 429 or (status == 503 and _after(headers) is not None):
-            wait = self._limited(headers)
-            return TransientError(f"the rate limit of {where} is used up: run again in {wait:.0f} s", retry_after=wait)
+        if self._signed.is_page:
+            return self._web_page()
+        if status == 429 or (status == 503 and retry_after(headers, self._now) is not None):
+            seconds = self._rate_limit()
+            return TransientError(
+                f"the rate limit of {collection} is used up: run again in {seconds:.0f} s", retry_after=seconds
+            )
         if status >= 500 or status == 408:
-            return TransientError(f"{where} failed ({status}): run again", retry_after=_after(headers))
-        if "is not registered" in str(inner):
-            return ProviderError(f"{where} is too old: it lacks what Azure DevOps Server 2020 and the cloud have")
+            return TransientError(
+                f"{collection} failed ({status}): run again", retry_after=retry_after(headers, self._now)
+            )
         if status < 400:
             if isinstance(inner, OSError):
                 return self._unreachable(inner)
-            return TransientError(f"{where} sent an unreadable answer ({type(inner).__name__}): run again")
+            return TransientError(f"{collection} sent an unreadable answer ({type(inner).__name__}): run again")
         if "json" in headers.get("content-type", "") and not hasattr(error, "type_key"):
-            # A refusal that cannot be read may be of what was done before: only its reason tells.
-            return TransientError(f"{where} sent an unreadable refusal ({status}): run again")
-        return self._refusal(status, kind, said)
+            # An unreadable refusal may be of what was done before: only its reason would tell.
+            return TransientError(f"{collection} sent an unreadable refusal ({status}): run again")
+        reason = untrusted.line(text(error, "message")) or "no reason given"
+        return self._refusal(status, text(error, "type_key"), reason)
 
-    def _refusal(self, status: int, kind: str, said: str) -> ProviderError:
+    def _refusal(self, status: int, kind: str, reason: str) -> ProviderError:
         name = self._address.name
-        if needed := _PERMISSION.search(said):
-            wish = _PAGE_NAMES.get(needed[1], needed[1])
+        if permission := _PERMISSION.search(reason):
+            page_name = _PAGE_NAMES.get(permission[1], permission[1])
             return AuthError(
-                f"the token may not do that on {name} ({said}): give its user the permission {wish!r} on the "
+                f"the token may not do that on {name} ({reason}): give its user the permission {page_name!r} on the "
                 "repository (Project settings, Repositories, Security)"
             )
         if kind == "HostNotFoundException":
             return ProviderError(
-                f"there is no collection {self._address.collection} ({said}): check the remote's address and --api-url"
+                f"there is no collection {self._address.collection} ({reason}): check the remote's address and "
+                "--api-url"
             )
         if kind in _HIDDEN:
-            # git has just read it, so it is there.
+            # git has just read the repository, so it exists.
             return AuthError(
-                f"the token does not see {name} at {self._address.collection} ({said}): give it access to this "
+                f"the token does not see {name} at {self._address.collection} ({reason}): give it access to this "
                 f"project, with the scopes {SCOPES}"
             )
-        # It also answers 403 to what the state of a pull request or a policy does not let anybody do.
+        # Azure DevOps also answers 403 where the state of a pull request or a policy forbids something to everybody.
         if status == 403 and (not kind or _RIGHTS.search(kind)):
-            return AuthError(f"the token may not do that on {name} ({said}): it needs the scopes {SCOPES}")
+            return AuthError(f"the token may not do that on {name} ({reason}): it needs the scopes {SCOPES}")
         return RefusedError(
-            f"Azure DevOps refused for {name}: {said} ({status}); check what the token may do there and run again",
+            f"Azure DevOps refused for {name}: {reason} ({status}); check what the token may do there and run again",
             status=status,
             kind=kind,
-            said=said,
+            reason=reason,
         )
 
     def _unreachable(self, error: object) -> ProviderError:
-        name, where = type(error).__name__, self._address.collection
-        if name == "SSLError":
+        kind, collection = type(error).__name__, self._address.collection
+        if kind == "SSLError":
             return ProviderError(
-                f"the certificate of {where} is not trusted: name your authority's file in REQUESTS_CA_BUNDLE"
+                f"the certificate of {collection} is not trusted: set REQUESTS_CA_BUNDLE to your CA's certificate file"
             )
         if not isinstance(error, OSError) and not isinstance(error, self._sdk.error):
             return ProviderError(
-                f"{where} does not answer as Azure DevOps does ({name}): check the remote's address and --api-url"
+                f"{collection} does not answer as Azure DevOps does ({kind}): check the remote's address and --api-url"
             )
-        what = "answered too late" if "Timeout" in name else "cannot be reached or broke off"
-        return TransientError(f"{where} {what} ({name}): check the network and run again")
+        problem = (
+            f"did not answer within {TIMEOUT:.0f} s"
+            if "Timeout" in kind
+            else "cannot be reached, or closed the connection"
+        )
+        return TransientError(f"{collection} {problem} ({kind}): check the network and run again")
 
-    def _limited(self, headers: Mapping[str, str]) -> float:
-        """Return the seconds to wait."""
-        if (wish := _after(headers)) is not None:
-            return wish
-        reset = re.fullmatch(r"([0-9]{1,12})(?:\.[0-9]+)?", headers.get("x-ratelimit-reset", ""))
-        if reset:
-            # One second more: it counts in whole ones, and clocks differ.
-            return max(0.0, float(reset[1]) - self._now().timestamp()) + 1
+    def _rate_limit(self) -> float:
+        """Return the seconds to wait after a rate limit."""
+        headers = self._signed.headers
+        for seconds in (retry_after(headers, self._now), until_reset(headers, self._now)):
+            if seconds is not None:
+                return seconds
         return LIMIT_WAIT
-
-
-def _after(headers: Mapping[str, str]) -> float | None:
-    wish = headers.get("retry-after", "")
-    return float(wish) if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]+)?", wish) else None

@@ -1,12 +1,13 @@
-"""What is asked of Azure DevOps, one request a method (a page of a list is one); answers are the client's models."""
+"""The requests to Azure DevOps, one a method (a page of a list is one); the answers are the client's models."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.azure_devops.address import Address
-from gitops_promotion.providers.azure_devops.answers import HEADS, get, optional
+from gitops_promotion.providers.azure_devops.answers import HEADS, field, text
 from gitops_promotion.providers.azure_devops.api import Api
+from gitops_promotion.providers.http import PAGES
 
 PAGE = 1000
 """Items of a page: the most that Azure DevOps gives of pull requests and statuses."""
@@ -14,8 +15,6 @@ BATCH = 100
 """Commits of one request."""
 FULL = 100
 """Items of a page behind which there may be a next one: a server may give fewer than it is asked for."""
-PAGES = 100
-"""Pages of one answer; more is no repository but a server gone wrong."""
 
 
 class Endpoints:
@@ -26,15 +25,15 @@ class Endpoints:
         self._address = address
         self._git = api.client("git")
         self._policy = api.client("policy")
-        self._where = {"repository_id": address.repository, "project": address.project}
+        self._names = {"repository_id": address.repository, "project": address.project}
 
     def _call(self, function: Callable[..., Any], **options: object) -> Any:
-        return self._api.send(function, **options, **self._where)
+        return self._api.send(function, **options, **self._names)
 
     # -- pull requests
 
     def pull(self, number: int) -> Any:
-        """Return a pull request whole."""
+        """Return a pull request in full."""
         return self._call(self._git.get_pull_request, pull_request_id=number)
 
     def pulls(self, *, status: str, head: str = "", most: int = PAGE * PAGES) -> list[Any]:
@@ -42,59 +41,59 @@ class Endpoints:
         criteria = self._api.models.GitPullRequestSearchCriteria(
             status=status, source_ref_name=f"{HEADS}{head}" if head else None
         )
-        found: list[Any] = []
-        while len(found) < most:
-            top = min(PAGE, most - len(found))
-            page = self._call(self._git.get_pull_requests, search_criteria=criteria, top=top, skip=len(found))
-            found += self._api.listed(page)
+        answers: list[Any] = []
+        while len(answers) < most:
+            top = min(PAGE, most - len(answers))
+            page = self._call(self._git.get_pull_requests, search_criteria=criteria, top=top, skip=len(answers))
+            answers += self._api.listed(page)
             if len(page) < FULL:
                 break
-        return found
+        return answers
 
     def create(self, *, head: str, base: str, title: str, description: str) -> Any:
-        """Open a pull request; the answer shows it whole."""
-        wish = self._api.models.GitPullRequest(
+        """Open a pull request; the answer shows it in full."""
+        payload = self._api.models.GitPullRequest(
             source_ref_name=f"{HEADS}{head}", target_ref_name=f"{HEADS}{base}", title=title, description=description
         )
-        return self._call(self._git.create_pull_request, git_pull_request_to_create=wish)
+        return self._call(self._git.create_pull_request, git_pull_request_to_create=payload)
 
     def edit(self, number: int, **fields: str) -> Any:
-        """Change title, description, target or status; all of it may be said twice."""
+        """Change title, description, target or status; repeating it changes nothing."""
         return self._update(number, self._api.models.GitPullRequest(**fields))
 
-    def auto_complete(self, number: int, who: str, options: Mapping[str, object] | None = None) -> Any:
-        """Let Azure DevOps complete it when every policy is content, on behalf of an identity; NOBODY clears that."""
+    def auto_complete(self, number: int, identity: str, options: Mapping[str, object] | None = None) -> Any:
+        """Let Azure DevOps complete it once every policy is satisfied, on behalf of an identity; NOBODY clears that."""
         models = self._api.models
-        wish = models.GitPullRequest(
-            auto_complete_set_by=models.IdentityRef(id=who),
+        payload = models.GitPullRequest(
+            auto_complete_set_by=models.IdentityRef(id=identity),
             completion_options=models.GitPullRequestCompletionOptions(**options) if options else None,
         )
-        return self._update(number, wish)
+        return self._update(number, payload)
 
     def complete(self, number: int, head_sha: str, options: Mapping[str, object]) -> Any:
         """Complete it now, at exactly this head."""
         models = self._api.models
-        wish = models.GitPullRequest(
+        payload = models.GitPullRequest(
             status="completed",
             last_merge_source_commit=models.GitCommitRef(commit_id=head_sha),
             completion_options=models.GitPullRequestCompletionOptions(**options),
         )
-        return self._update(number, wish)
+        return self._update(number, payload)
 
-    def _update(self, number: int, wish: Any) -> Any:
-        return self._call(self._git.update_pull_request, git_pull_request_to_update=wish, pull_request_id=number)
+    def _update(self, number: int, payload: Any) -> Any:
+        return self._call(self._git.update_pull_request, git_pull_request_to_update=payload, pull_request_id=number)
 
     def merges(self, shas: Sequence[str]) -> Any:
-        """Return which pull requests brought commits, by either of the two ways Azure DevOps remembers it (B31)."""
+        """Return the pull requests that brought commits, by both ways in which Azure DevOps remembers it (B31)."""
         models = self._api.models
         queries = [
             models.GitPullRequestQueryInput(items=list(shas), type=kind) for kind in ("lastMergeCommit", "commit")
         ]
-        wish = models.GitPullRequestQuery(queries=queries)
-        return self._call(self._git.get_pull_request_query, queries=wish)
+        payload = models.GitPullRequestQuery(queries=queries)
+        return self._call(self._git.get_pull_request_query, queries=payload)
 
     def threads(self, number: int) -> list[Any]:
-        """Return the threads of a pull request; votes open one each."""
+        """Return the threads of a pull request; each vote opens one."""
         return self._api.listed(self._call(self._git.get_threads, pull_request_id=number))
 
     def iterations(self, number: int) -> list[Any]:
@@ -104,67 +103,67 @@ class Endpoints:
     # -- branches and commits
 
     def branches(self, prefix: str) -> dict[str, str]:
-        """Return all branches whose names begin so, with their commits."""
-        found: dict[str, str] = {}
+        """Return all branches whose names begin with `prefix`, with their commits."""
+        branches: dict[str, str] = {}
         after: str | None = None
         for _ in range(PAGES):
             page = self._call(self._git.get_refs, filter=f"heads/{prefix}", top=PAGE, continuation_token=after)
             refs = self._api.listed(page)
-            found |= {get(ref, str, "name").removeprefix(HEADS): optional(ref, "object_id") for ref in refs}
+            branches |= {field(ref, str, "name").removeprefix(HEADS): text(ref, "object_id") for ref in refs}
             after = self._api.headers.get("x-ms-continuationtoken")
             if not after:
-                return found
+                return branches
         raise ProviderError(f"{self._address.name} has more than {PAGES * PAGE} branches: delete old ones")
 
     def commits(self, shas: Sequence[str]) -> list[Any]:
-        """Return commits with their statuses, at most BATCH of them; those it does not know are left out."""
-        wish = self._api.models.GitQueryCommitsCriteria(ids=list(shas))
-        return self._api.listed(self._call(self._git.get_commits_batch, search_criteria=wish, include_statuses=True))
+        """Return commits with their statuses, at most BATCH of them; unknown ones are left out."""
+        payload = self._api.models.GitQueryCommitsCriteria(ids=list(shas))
+        return self._api.listed(self._call(self._git.get_commits_batch, search_criteria=payload, include_statuses=True))
 
     def message(self, sha: str) -> str:
-        """Return the whole message of a commit."""
-        return optional(self._call(self._git.get_commit, commit_id=sha), "comment")
+        """Return the full message of a commit."""
+        return text(self._call(self._git.get_commit, commit_id=sha), "comment")
 
     def history(self, branch: str) -> list[Any]:
         """Return the newest BATCH commits of a branch, newest first."""
         models = self._api.models
         version = models.GitVersionDescriptor(version=branch, version_type="branch")
-        wish = models.GitQueryCommitsCriteria(item_version=version)
-        return self._api.listed(self._call(self._git.get_commits_batch, search_criteria=wish, top=BATCH))
+        payload = models.GitQueryCommitsCriteria(item_version=version)
+        return self._api.listed(self._call(self._git.get_commits_batch, search_criteria=payload, top=BATCH))
 
     def statuses(self, sha: str) -> list[Any]:
         """Return the newest of each genre and name of one commit, all pages (B15)."""
-        found: list[Any] = []
+        answers: list[Any] = []
         for _ in range(PAGES):
-            page = self._call(self._git.get_statuses, commit_id=sha, top=PAGE, skip=len(found), latest_only=True)
-            found += self._api.listed(page)
+            page = self._call(self._git.get_statuses, commit_id=sha, top=PAGE, skip=len(answers), latest_only=True)
+            answers += self._api.listed(page)
             if len(page) < FULL:
-                return found
+                return answers
         raise ProviderError(f"{self._address.name} shows no end of the statuses of {sha}: run again")
 
     def post_status(self, sha: str, status: Mapping[str, str], *, name: str, genre: str) -> None:
-        """Add a status to a commit; saying the same twice is one more entry of the same."""
+        """Add a status to a commit; repeating it adds the same entry once more."""
         context = self._api.models.GitStatusContext(name=name, genre=genre or None)
-        wish = self._api.models.GitStatus(context=context, **status)
-        self._call(self._git.create_commit_status, git_commit_status_to_create=wish, commit_id=sha)
+        payload = self._api.models.GitStatus(context=context, **status)
+        self._call(self._git.create_commit_status, git_commit_status_to_create=payload, commit_id=sha)
 
     def post_pull_status(self, number: int, iteration: int, status: Mapping[str, str], *, name: str) -> None:
         """Add a status to one iteration of a pull request, which a policy of the branch can require."""
-        wish = self._api.models.GitPullRequestStatus(
+        payload = self._api.models.GitPullRequestStatus(
             context=self._api.models.GitStatusContext(name=name), iteration_id=iteration, **status
         )
         self._api.send(
             self._git.create_pull_request_iteration_status,
-            status=wish,
+            status=payload,
             pull_request_id=number,
             iteration_id=iteration,
-            **self._where,
+            **self._names,
         )
 
     # -- policies and identity
 
     def evaluations(self, number: int, project_id: str) -> list[Any]:
-        """Return what each policy says of a pull request, also where it does not apply."""
+        """Return the evaluation of each policy for a pull request, also where it does not apply."""
         artifact = f"vstfs:///CodeReview/CodeReviewId/{project_id}/{number}"
         return self._api.listed(
             self._api.send(
@@ -178,7 +177,7 @@ class Endpoints:
 
     def policies(self, repository_id: str, branch: str) -> list[Any]:
         """Return the configurations of the policies of a branch."""
-        found: list[Any] = []
+        answers: list[Any] = []
         after: str | None = None
         for _ in range(PAGES):
             page = self._api.send(
@@ -189,13 +188,13 @@ class Endpoints:
                 top=PAGE,
                 continuation_token=after,
             )
-            found += self._api.listed(page.policy_configurations)
+            answers += self._api.listed(page.policy_configurations)
             after = page.continuation_token
             if not after:
-                return found
+                return answers
         raise ProviderError(f"{self._address.name} shows no end of the policies of {branch}: run again")
 
-    def me(self) -> str:
+    def own_id(self) -> str:
         """Return the id of the identity that the token belongs to."""
-        data = self._api.send(self._api.client("location").get_connection_data)
-        return get(getattr(data, "authenticated_user", None), str, "id")
+        answer = self._api.send(self._api.client("location").get_connection_data)
+        return field(getattr(answer, "authenticated_user", None), str, "id")

@@ -24,9 +24,9 @@ def connect(connection: Connection) -> Provider:
 
 def token(query: TokenQuery) -> Callable[[], str]:
     """Return the function that gives the environment's token. Raises UsageError."""
-    from gitops_promotion.providers.azure_devops import api
+    from gitops_promotion.providers.azure_devops import tokens
 
-    return api.token(query)
+    return tokens.token(query)
 
 
 FORGE = Forge(name="azdo", connect=connect, token=token, claims=claims, title_limit=400, body_limit=4000)

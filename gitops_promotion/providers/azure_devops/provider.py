@@ -1,48 +1,53 @@
-"""Pull requests, statuses and votes on Azure DevOps, in the cloud and on a server of one's own.
+"""A repository on Azure DevOps, in the cloud or on a server: the requests of each method of `Provider`.
 
-The official client signs and sends (api.py); what is asked is in endpoints.py, one request a method, so that each can
-be counted (DESIGN 11); what is answered is read in answers.py, where every answer is checked like any other input.
-completion.py arms and completes, statuses.py reads and posts statuses.
+The official client signs and sends (api.py); the requests are in endpoints.py, one a method, so that they can be
+counted; answers.py reads the answers, and checks each like any other input. completion.py arms and completes,
+statuses.py reads and posts statuses.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gitops_promotion.core.due import open_for
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
-from gitops_promotion.core.pull_request_text import BODY_LIMIT, read_metadata
-from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
+from gitops_promotion.core.pull_request_text import read_metadata
+from gitops_promotion.errors import LeaseLostError, ProviderError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.azure_devops.address import Address
 from gitops_promotion.providers.azure_devops.answers import (
     HEADS,
-    REBASING,
-    check_sha,
-    get,
+    field,
+    fit,
+    has_votes,
     is_completing,
     is_cut,
-    look_of,
-    merges_of,
-    optional,
-    pull_of,
-    reviews_of,
-    strategy_of,
-    time_of,
+    read_merge_state,
+    read_merges,
+    read_pull_request,
+    read_reviews,
+    read_strategy,
+    text,
+    time,
 )
-from gitops_promotion.providers.azure_devops.api import Api, RefusedError, token
-from gitops_promotion.providers.azure_devops.completion import PAUSES, Completion
+from gitops_promotion.providers.azure_devops.api import Api
+from gitops_promotion.providers.azure_devops.completion import Completion
 from gitops_promotion.providers.azure_devops.endpoints import Endpoints
+from gitops_promotion.providers.azure_devops.forge import FORGE
+from gitops_promotion.providers.azure_devops.policies import REBASING
 from gitops_promotion.providers.azure_devops.statuses import Statuses
+from gitops_promotion.providers.http import PAUSES, RefusedError, full_sha, required_token
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["AzureDevOps", "connect", "token"]
-
-TITLE_LIMIT = 400
 NEWEST = 100
 """Pull requests of one branch that are looked at."""
+
+_MISSING_CREDENTIALS = (
+    "Azure DevOps wants a token: give one as GITOPS_PROMOTION_TOKEN, AZURE_DEVOPS_EXT_PAT or SYSTEM_ACCESSTOKEN (these "
+    "two go to their own server only)"
+)
 
 
 def connect(connection: Connection) -> "AzureDevOps":
@@ -59,12 +64,13 @@ class AzureDevOps:
     def __init__(self, address: Address, connection: Connection) -> None:
         self._address = address
         self._sleep = connection.sleep
-        api = Api(address, asked(connection), now=connection.now, sleep=connection.sleep)
-        self._ask = Endpoints(api, address)
-        self._prefixes = (connection.branch_prefix, "feature/", "remove/")
-        self._completion = Completion(self._ask, method=connection.merge_method, sleep=connection.sleep)
-        self._statuses = Statuses(self._ask, sleep=connection.sleep)
-        # What answers have told on the way; each entry saves a request.
+        token = required_token(connection, _MISSING_CREDENTIALS)
+        api = Api(address, token, now=connection.now, sleep=connection.sleep)
+        self._endpoints = Endpoints(api, address)
+        self._prefixes = connection.branch_prefixes
+        self._completion = Completion(self._endpoints, method=connection.merge_method, sleep=connection.sleep)
+        self._statuses = Statuses(self._endpoints, sleep=connection.sleep)
+        # By branch, commit or number, from earlier answers; each entry saves a request.
         self._open: dict[str, list[PullRequest]] = {}
         self._heads: dict[str, set[int]] = {}
         self._opened: dict[int, datetime] = {}
@@ -74,21 +80,21 @@ class AzureDevOps:
     # -- looking up
 
     def pull_request(self, number: int) -> PullRequest:
-        """Return one pull request whole. Raises ProviderError if there is none of that number, or a fork's."""
-        data = self._one(number)
-        found = self._pull(data)
-        if found is None:
+        """Return one pull request in full. Raises ProviderError if there is none of that number, or a fork's."""
+        answer = self._pull(number)
+        pull = self._read(answer)
+        if pull is None:
             raise ProviderError(
-                f"pull request #{number} of {self._address.name} comes from a fork, whose branches are none of ours: "
-                "check it by hand"
+                f"pull request #{number} of {self._address.name} comes from a fork, whose branches this tool leaves "
+                "alone: check it by hand"
             )
-        if found.state == "merged":
-            return replace(found, merge_sha=self._merge_sha(found, data))
-        return self._as_branch(found, data, self._tips([found]))
+        if pull.state == "merged":
+            return replace(pull, merge_sha=self._merge_sha(pull, answer))
+        return self._as_branch(pull, answer, self._tips([pull]))
 
-    def _one(self, number: int) -> Any:
+    def _pull(self, number: int) -> Any:
         try:
-            return self._ask.pull(number)
+            return self._endpoints.pull(number)
         except RefusedError as error:
             if error.status != 404:
                 raise
@@ -102,108 +108,114 @@ class AzureDevOps:
 
         Of closed ones the body may be cut, but never before the end of its metadata.
         """
-        items = self._ask.pulls(status="all", head=head, most=NEWEST)
-        if len(items) == NEWEST and any(self._pull(item) is None for item in items):
+        answers = self._endpoints.pulls(status="all", head=head, most=NEWEST)
+        if len(answers) == NEWEST and any(self._read(answer) is None for answer in answers):
             # Forks have branches of that name too, any number of them.
-            items = self._ask.pulls(status="all", head=head)
-        pairs = [(pull, item) for item in items if (pull := self._pull(item)) is not None and pull.head == head]
+            answers = self._endpoints.pulls(status="all", head=head)
+        read = ((self._read(answer), answer) for answer in answers)
+        pairs = [(pull, answer) for pull, answer in read if pull is not None and pull.head == head]
         pairs.sort(key=lambda pair: pair[0].number, reverse=True)
         tips = self._tips(pull for pull, _ in pairs)
-        newest = next((pull.number for pull, _ in pairs if pull.state == "merged"), None)
-        found = []
-        for pull, item in pairs:
+        newest_merged = next((pull.number for pull, _ in pairs if pull.state == "merged"), None)
+        pulls = []
+        for pull, answer in pairs:
             if pull.state == "open":
-                # What a list leaves out decides: the whole body, and whether it is armed.
-                data = self._ask.pull(pull.number)
-                self._completion.saw(pull.number, look_of(data))
-                found.append(self._as_branch(self._pull(data) or pull, data, tips))
+                # A list leaves out what decides: the full body, and whether it is armed.
+                full = self._endpoints.pull(pull.number)
+                self._completion.remember(pull.number, read_merge_state(full))
+                pulls.append(self._as_branch(self._read(full) or pull, full, tips))
             elif pull.state == "merged":
-                seen = self._whole(item) if pull.number == newest and not strategy_of(item) else item
-                found.append(replace(self._readable(pull, item), merge_sha=self._merge_sha(pull, seen)))
+                needs_strategy = pull.number == newest_merged and not read_strategy(answer)
+                merge_sha = self._merge_sha(pull, self._full(answer) if needs_strategy else answer)
+                pulls.append(replace(self._with_metadata(pull, answer), merge_sha=merge_sha))
             else:
-                found.append(self._readable(pull, item))
-        self._open[head] = [pull for pull in found if pull.state == "open"]
-        return found
+                pulls.append(self._with_metadata(pull, answer))
+        self._open[head] = [pull for pull in pulls if pull.state == "open"]
+        return pulls
 
     def open_promotions(self) -> list[PullRequest]:
         """Return all open ones whose branch is one of this tool's, all pages; bodies may be cut behind the metadata."""
-        pairs = [(pull, item) for item in self._ask.pulls(status="active") if (pull := self._pull(item)) is not None]
-        ours = {pull.number: (pull, item) for pull, item in pairs if pull.head.startswith(self._prefixes)}
-        tips = self._tips(pull for pull, _ in ours.values())
+        own: dict[int, tuple[PullRequest, Any]] = {}
+        for answer in self._endpoints.pulls(status="active"):
+            pull = self._read(answer)
+            if pull is not None and pull.head.startswith(self._prefixes):
+                own[pull.number] = pull, answer
+        tips = self._tips(pull for pull, _ in own.values())
         return [
-            self._as_branch(self._readable(pull, item), item, tips) for pull, item in ours.values() if pull.head in tips
+            self._as_branch(self._with_metadata(pull, answer), answer, tips)
+            for pull, answer in own.values()
+            if pull.head in tips
         ]
 
-    def _pull(self, data: object) -> PullRequest | None:
-        """Read a pull request; None for a fork's. Learns what later requests need."""
-        number = getattr(data, "pull_request_id", None)
-        found = pull_of(data, self._address.page(number if isinstance(number, int) else 0))
-        if found is not None and found.state == "open":
-            self._heads.setdefault(found.head_sha, set()).add(found.number)
-            if (at := time_of(data, "creation_date")) is not None:
-                self._opened[found.number] = at
-        return found
+    def _read(self, answer: object) -> PullRequest | None:
+        """Read a pull request; None for a fork's. Remembers heads and times for later requests."""
+        number = getattr(answer, "pull_request_id", None)
+        pull = read_pull_request(answer, self._address.page(number if isinstance(number, int) else 0))
+        if pull is not None and pull.state == "open":
+            self._heads.setdefault(pull.head_sha, set()).add(pull.number)
+            if (opened := time(answer, "creation_date")) is not None:
+                self._opened[pull.number] = opened
+        return pull
 
-    def _readable(self, pull: PullRequest, item: object) -> PullRequest:
-        """Return it with a body whose metadata, if it has any, is whole."""
-        if not is_cut(item) or read_metadata(pull.body) is not None:
+    def _with_metadata(self, pull: PullRequest, answer: object) -> PullRequest:
+        """Return it with a body whose metadata, if it has any, is complete."""
+        if not is_cut(answer) or read_metadata(pull.body) is not None:
             return pull
-        return replace(pull, body=optional(self._whole(item), "description"))
+        return replace(pull, body=text(self._full(answer), "description"))
 
-    def _whole(self, item: Any) -> Any:
-        """Return what a list shows a part of; what has ended does not change any more."""
-        number = item.pull_request_id
+    def _full(self, answer: Any) -> Any:
+        """Return in full a pull request that a list shows a part of; an ended one does not change any more."""
+        number = field(answer, int, "pull_request_id")
         if number not in self._ended:
-            data = self._ask.pull(number)
-            if optional(data, "status") == "active":
-                return data
-            self._ended[number] = data
+            full = self._endpoints.pull(number)
+            if text(full, "status") == "active":
+                return full
+            self._ended[number] = full
         return self._ended[number]
 
     def _tips(self, pulls: Iterable[PullRequest]) -> dict[str, str]:
-        """Return the branches of those that are open: Azure DevOps keeps a pull request open without its branch."""
+        """Return the branches of the open ones: Azure DevOps keeps a pull request open without its branch."""
         heads = {pull.head for pull in pulls if pull.state == "open"}
-        wanted = (
-            heads if len(heads) == 1 else {each for each in self._prefixes if any(h.startswith(each) for h in heads)}
-        )
-        found: dict[str, str] = {}
-        for prefix in sorted(wanted):
-            found |= self._ask.branches(prefix)
-        return found
+        prefixes = {prefix for prefix in self._prefixes if any(head.startswith(prefix) for head in heads)}
+        tips: dict[str, str] = {}
+        for prefix in sorted(heads if len(heads) == 1 else prefixes):
+            tips |= self._endpoints.branches(prefix)
+        return tips
 
-    def _as_branch(self, pull: PullRequest, data: object, tips: Mapping[str, str]) -> PullRequest:
+    def _as_branch(self, pull: PullRequest, answer: object, tips: Mapping[str, str]) -> PullRequest:
         """Return it as its branch has it: its head is the branch's, and without a branch it is not open.
 
-        What is being completed is: its branch goes before it is shown as merged. So what is armed is looked at until
-        that would have been seen; it stays armed, for whoever brings the branch back.
+        While a pull request is being completed it counts as open: its branch is deleted before it is shown as merged.
+        So an armed one without a branch is looked at until a completion would have been shown. It stays armed for the
+        case that the branch comes back.
         """
         for pause in PAUSES:
-            if pull.state != "open" or pull.head in tips or not pull.auto_merge or is_completing(data):
+            if pull.state != "open" or pull.head in tips or not pull.auto_merge or is_completing(answer):
                 break
             self._sleep(pause)
-            data = self._ask.pull(pull.number)
-            pull = self._ours(data)
+            answer = self._endpoints.pull(pull.number)
+            pull = self._own(answer)
         if pull.state == "merged":
-            return replace(pull, merge_sha=self._merge_sha(pull, data))
-        if pull.state != "open" or (pull.head not in tips and is_completing(data)):
+            return replace(pull, merge_sha=self._merge_sha(pull, answer))
+        if pull.state != "open" or (pull.head not in tips and is_completing(answer)):
             return pull
         if pull.head not in tips:
             return replace(pull, state="closed")
         self._heads.setdefault(tips[pull.head], set()).add(pull.number)
         return replace(pull, head_sha=tips[pull.head])
 
-    def _merge_sha(self, pull: PullRequest, data: object) -> str | None:
+    def _merge_sha(self, pull: PullRequest, answer: object) -> str | None:
         """Return the commit that a merged one became.
 
-        After a rebase the last trial merge is not what came into the base (FORGES), so its newest commits are asked
-        which of them the pull request brought; one that is older than those keeps the trial's (B31).
+        After a rebase the last trial merge is not the commit in the base (docs/facts/forges.md): the newest commits of
+        the base are asked for their pull requests. One that is older than those keeps the trial's commit (B31).
         """
-        if strategy_of(data) not in REBASING:
+        if read_strategy(answer) not in REBASING:
             return pull.merge_sha
         if pull.number not in self._merge_shas:
-            shas = [sha for each in self._ask.history(pull.base) if (sha := optional(each, "commit_id"))]
-            brought = merges_of(self._ask.merges(shas)) if shas else {}
-            newest = next((sha for sha in shas if pull.number in brought.get(sha, ())), None)
+            shas = [sha for commit in self._endpoints.history(pull.base) if (sha := text(commit, "commit_id"))]
+            numbers = read_merges(self._endpoints.merges(shas)) if shas else {}
+            newest = next((sha for sha in shas if pull.number in numbers.get(sha, ())), None)
             self._merge_shas[pull.number] = newest or pull.merge_sha or ""
         return self._merge_shas[pull.number] or None
 
@@ -215,62 +227,64 @@ class AzureDevOps:
         None comes out armed for an older head. Raises LeaseLostError if Azure DevOps does not show it at
         `draft.head_sha`.
         """
-        known = open_for(self._open.get(draft.head, ()), draft.base)
-        data = self._updated(known.number, known.base, draft) if known else None
-        if data is None:
-            data = self._created(draft)
-        self._completion.saw(get(data, int, "pull_request_id"), look_of(data))
-        pull_request = self._at(self._ours(data), draft.head_sha)
+        open_one = open_for(self._open.get(draft.head, ()), draft.base)
+        answer = self._updated(open_one.number, open_one.base, draft) if open_one else None
+        if answer is None:
+            answer = self._created(draft)
+        self._completion.remember(field(answer, int, "pull_request_id"), read_merge_state(answer))
+        pull_request = self._at(self._own(answer), draft.head_sha)
         self._open[draft.head] = [pull_request]
         if pull_request.auto_merge and self._completion.armed_for(pull_request.number) != draft.head_sha:
             if self.set_auto_merge(pull_request, enabled=False).state != "off":
-                raise LeaseLostError(f"pull request #{pull_request.number} was merged or closed in between")
+                raise LeaseLostError(f"pull request #{pull_request.number} was merged or closed meanwhile")
             return replace(pull_request, auto_merge=False)
         return pull_request
 
     def _created(self, draft: Draft) -> Any:
         """Create it; where that fails because somebody, or this very request before a broken answer, did: update."""
         try:
-            return self._ask.create(
+            return self._endpoints.create(
                 head=draft.head,
                 base=draft.base,
-                title=fit(draft.title, TITLE_LIMIT),
-                description=fit(draft.body, BODY_LIMIT),
+                title=fit(draft.title, FORGE.title_limit),
+                description=fit(draft.body, FORGE.body_limit),
             )
         except RefusedError as error:
-            # A refusal whose words were lost on the way may be that one too.
-            exists = error.kind in ("GitPullRequestExistsException", "")
-            for item in self._ask.pulls(status="active", head=draft.head) if exists else ():
-                other = self._pull(item)
-                if other is not None and (other.head, other.base) == (draft.head, draft.base):
-                    data = self._updated(other.number, other.base, draft)
-                    if data is not None:
-                        return data
-            missing = "TF401398" in error.said
-            how = f"the remote lacks {draft.head!r} or {draft.base!r}, run again" if missing else "correct that there"
+            # A refusal without a kind may be that one too.
+            may_exist = error.kind in ("GitPullRequestExistsException", "")
+            for item in self._endpoints.pulls(status="active", head=draft.head) if may_exist else ():
+                pull = self._read(item)
+                if pull is not None and (pull.head, pull.base) == (draft.head, draft.base):
+                    answer = self._updated(pull.number, pull.base, draft)
+                    if answer is not None:
+                        return answer
+            is_missing = "TF401398" in error.reason
+            step = (
+                f"the remote lacks {draft.head!r} or {draft.base!r}, run again" if is_missing else "correct that there"
+            )
             raise ProviderError(
-                f"Azure DevOps opens no pull request from {draft.head} in {self._address.name} ({error.said}): {how}"
+                f"Azure DevOps opens no pull request from {draft.head} in {self._address.name} ({error.reason}): {step}"
             ) from error
 
     def _updated(self, number: int, base: str, draft: Draft) -> Any:
-        """Rewrite an open one; None if it is open no more."""
-        # Even naming the same target is refused where retargeting is switched off (docs: Pull Requests - Update).
+        """Rewrite an open one; None if it is no longer open."""
+        # Even naming the same target is refused where retargeting is switched off:
+        # https://learn.microsoft.com/rest/api/azure/devops/git/pull-requests/update
         target = {} if base == draft.base else {"target_ref_name": f"{HEADS}{draft.base}"}
+        title, description = fit(draft.title, FORGE.title_limit), fit(draft.body, FORGE.body_limit)
         try:
-            data = self._ask.edit(
-                number, title=fit(draft.title, TITLE_LIMIT), description=fit(draft.body, BODY_LIMIT), **target
-            )
+            answer = self._endpoints.edit(number, title=title, description=description, **target)
         except RefusedError:
-            if look_of(self._ask.pull(number)).state != "active":
+            if read_merge_state(self._endpoints.pull(number)).state != "active":
                 return None
             raise
-        return data if look_of(data).state == "active" else None
+        return answer if read_merge_state(answer).state == "active" else None
 
-    def _ours(self, data: object) -> PullRequest:
-        found = self._pull(data)
-        if found is None:
+    def _own(self, answer: object) -> PullRequest:
+        pull = self._read(answer)
+        if pull is None:
             raise ProviderError(f"Azure DevOps answered with a fork's pull request for {self._address.name}: run again")
-        return found
+        return pull
 
     def _at(self, pull_request: PullRequest, head_sha: str) -> PullRequest:
         """Return it as soon as it shows the pushed head, which it does some time after the branch."""
@@ -280,7 +294,7 @@ class AzureDevOps:
             if pause is None:
                 break
             self._sleep(pause)
-            pull_request = self._ours(self._ask.pull(pull_request.number))
+            pull_request = self._own(self._endpoints.pull(pull_request.number))
         raise LeaseLostError(
             f"pull request #{pull_request.number} is at {pull_request.head_sha}, not at {head_sha}: run again"
         )
@@ -288,9 +302,9 @@ class AzureDevOps:
     def close_pull_request(self, pull_request: PullRequest) -> PullRequest:
         """Abandon it; its branch stays. Raises ProviderError if it is completed."""
         try:
-            closed = self._ours(self._ask.edit(pull_request.number, status="abandoned"))
+            closed = self._own(self._endpoints.edit(pull_request.number, status="abandoned"))
         except RefusedError:
-            closed = self._ours(self._one(pull_request.number))
+            closed = self._own(self._pull(pull_request.number))
             if closed.state == "open":
                 raise
         if closed.state == "merged":
@@ -301,18 +315,18 @@ class AzureDevOps:
     # -- merging
 
     def set_auto_merge(self, pull_request: PullRequest, enabled: bool) -> AutoMerge:
-        """Let Azure DevOps complete it when every required policy is content, or not any more.
+        """Let Azure DevOps complete it once every required policy is satisfied, or no longer.
 
-        `clean` where no policy requires a check, or none holds it: Azure DevOps would complete it at once, or by the
-        word of reviewers, past a gate it knows nothing of.
-        Auto-complete knows no commit: the head is compared before and after, and whoever pushes disarms it first.
+        `clean` where no policy requires a check, or none holds it: Azure DevOps would complete it at once, or once the
+        reviewers agree, past a gate that it does not know. Auto-complete knows no commit: the head is compared before
+        and after, and this tool disarms before it pushes.
         """
         return self._completion.arm(pull_request) if enabled else self._completion.disarm(pull_request)
 
     def merge(self, pull_request: PullRequest) -> AutoMerge:
         """Complete it now, at exactly `pull_request.head_sha`; `refused` with what to do where Azure DevOps does not.
 
-        `armed` where it still is at it when we stop looking.
+        `armed` where it is still being completed after the last look.
         """
         return self._completion.merge(pull_request)
 
@@ -323,54 +337,33 @@ class AzureDevOps:
     # -- statuses and reviews
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
-        """Return the newest status per genre and name of each commit; one that is not known has none.
+        """Return the newest status per genre and name of each commit; an unknown commit has none.
 
-        A verdict of ours that is older than an open pull request of the commit counts as not given: that one lacks it.
+        This tool's verdict counts as absent if it is older than an open pull request of the commit: that one lacks it.
         """
         return {
-            sha: [status for status in said if not (status.is_own and self._missed(sha, status))]
-            for sha, said in self._statuses.read(shas).items()
+            sha: [status for status in statuses if not (status.is_own and self._is_too_old(sha, status))]
+            for sha, statuses in self._statuses.read(shas).items()
         }
 
-    def _missed(self, sha: str, status: CommitStatus) -> bool:
+    def _is_too_old(self, sha: str, status: CommitStatus) -> bool:
         opened = [self._opened[number] for number in self._heads.get(sha, ()) if number in self._opened]
         return status.created_at is not None and any(at > status.created_at for at in opened)
 
     def set_status(self, sha: str, status: CommitStatus) -> None:
-        """Publish a status on a commit; our own verdict on the open pull requests too whose head that is."""
-        self._statuses.post(check_sha(sha), status, self._numbers(sha) if status.is_own else ())
+        """Publish a status on a commit; this tool's verdict on the open pull requests too whose head that is."""
+        self._statuses.post(full_sha(sha), status, self._numbers(sha) if status.is_own else ())
 
     def _numbers(self, sha: str) -> list[int]:
         """Return the open pull requests whose head is this commit."""
         if sha not in self._heads:
-            for item in self._ask.pulls(status="active"):
-                self._pull(item)
+            for answer in self._endpoints.pulls(status="active"):
+                self._read(answer)
         return sorted(self._heads.setdefault(sha, set()))
 
     def reviews(self, number: int) -> list[Review]:
         """Return the vote of each person that counts now, newest first, with the commit it was given on."""
-        data = self._one(number)
-        if not any(getattr(each, "vote", None) for each in getattr(data, "reviewers", None) or ()):
+        answer = self._pull(number)
+        if not has_votes(answer):
             return []
-        return reviews_of(data, self._ask.threads(number), self._ask.iterations(number))
-
-
-def fit(text: str, limit: int) -> str:
-    """Return a text cut to what Azure DevOps takes: it counts as UTF-16 does, in which an emoji is two."""
-    data = text.encode("utf-16-le", "surrogatepass")
-    return text if len(data) <= 2 * limit else data[: 2 * limit].decode("utf-16-le", "ignore")
-
-
-def asked(connection: Connection) -> Callable[[], str]:
-    """Return the connection's token, asked for when a request needs it, an absent one said so."""
-
-    def given() -> str:
-        found = connection.token()
-        if not found:
-            raise AuthError(
-                "Azure DevOps wants a token: give one as GITOPS_PROMOTION_TOKEN, AZURE_DEVOPS_EXT_PAT or "
-                "SYSTEM_ACCESSTOKEN (these two go to their own server only)"
-            )
-        return found
-
-    return given
+        return read_reviews(answer, self._endpoints.threads(number), self._endpoints.iterations(number))

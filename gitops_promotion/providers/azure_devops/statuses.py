@@ -1,61 +1,61 @@
-"""Statuses: read of many commits in few requests, posted where a policy of the branch can require them."""
+"""Statuses: read for many commits in few requests, posted where a policy of the branch can require them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gitops_promotion.core.forge import CommitStatus, StatusState
 from gitops_promotion.errors import ProviderError
-from gitops_promotion.providers.azure_devops.answers import check_sha, iteration_of, optional, statuses_of
-from gitops_promotion.providers.azure_devops.api import RefusedError
-from gitops_promotion.providers.azure_devops.completion import PAUSES
+from gitops_promotion.providers.azure_devops.answers import find_iteration, items, read_statuses, text
 from gitops_promotion.providers.azure_devops.endpoints import BATCH, Endpoints
+from gitops_promotion.providers.http import PAUSES, RefusedError, full_sha
 
 _STATES: Mapping[StatusState, str] = {"success": "succeeded", "failure": "failed", "pending": "pending"}
-# A commit with as many statuses is asked for them by itself: what a batch shows of it may be cut.
+# The statuses that a batch shows of one commit may be cut: a commit with so many gets a request of its own.
 _MANY = 100
 
 
 class Statuses:
     """The statuses of one repository."""
 
-    def __init__(self, ask: Endpoints, *, sleep: Callable[[float], None]) -> None:
-        self._ask = ask
+    def __init__(self, endpoints: Endpoints, *, sleep: Callable[[float], None]) -> None:
+        self._endpoints = endpoints
         self._sleep = sleep
-        self._batches = True
+        self._has_batches = True
 
     def read(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
-        """Return the newest status per genre and name of each commit; one that is not known has none.
+        """Return the newest status per genre and name of each commit; an unknown commit has none.
 
         A hundred commits are one request, and one more for each that has so many statuses that they may be cut. Where
-        a server shows none at all in such a batch, the newest commit is asked by itself, once: one that has them after
-        all means that this server has no batches, and each commit is asked.
+        a batch shows no status at all, its first commit gets a request of its own, once: statuses in that answer mean
+        that this server has no batches, and each commit gets its own request.
         """
-        found: dict[str, list[CommitStatus]] = {check_sha(sha): [] for sha in shas}
-        wanted = list(found)
-        for start in range(0, len(wanted), BATCH):
-            some = wanted[start : start + BATCH]
-            batch = self._batch(some) if self._batches else None
-            for sha in some:
-                items = self._said(sha) if batch is None else batch.get(sha, [])
-                found[sha] = statuses_of(self._said(sha) if batch is not None and len(items) >= _MANY else items)
-        return found
+        statuses: dict[str, list[CommitStatus]] = {full_sha(sha): [] for sha in shas}
+        commits = list(statuses)
+        for start in range(0, len(commits), BATCH):
+            part = commits[start : start + BATCH]
+            batch = self._batch(part) if self._has_batches else None
+            for sha in part:
+                answers = self._of_commit(sha) if batch is None else batch.get(sha, [])
+                is_cut = batch is not None and len(answers) >= _MANY
+                statuses[sha] = read_statuses(self._of_commit(sha) if is_cut else answers)
+        return statuses
 
     def _batch(self, shas: Sequence[str]) -> dict[str, list[Any]] | None:
-        """Return what commits have, by one request; None where that is not to be had of this server."""
+        """Return the statuses of commits by one request; None where this server does not give them so."""
         try:
-            commits = self._ask.commits(shas)
+            commits = self._endpoints.commits(shas)
         except RefusedError:
-            # One commit that is not known spoils the batch.
+            # One unknown commit spoils the batch.
             return None
-        found = {optional(each, "commit_id"): getattr(each, "statuses", None) or [] for each in commits}
-        if not any(found.values()) and self._said(shas[0]):
-            self._batches = False
+        answers = {text(commit, "commit_id"): items(getattr(commit, "statuses", None)) for commit in commits}
+        if not any(answers.values()) and self._of_commit(shas[0]):
+            self._has_batches = False
             return None
-        return found
+        return answers
 
-    def _said(self, sha: str) -> list[Any]:
+    def _of_commit(self, sha: str) -> list[Any]:
         try:
-            return self._ask.statuses(sha)
+            return self._endpoints.statuses(sha)
         except RefusedError as error:
             if error.status != 404:
                 raise
@@ -64,31 +64,32 @@ class Statuses:
     def post(self, sha: str, status: CommitStatus, numbers: Sequence[int]) -> None:
         """Publish a status on a commit; also on the pull requests of these numbers, whose head it is.
 
-        Policies of a branch know statuses of pull requests only. Such a one is bound to the push it was given for, so
-        that it cannot pass a newer one, and comes first: the commit's says that all is done.
+        Policies of a branch know statuses of pull requests only. Such a status belongs to the push that was judged, so
+        that it cannot pass a newer push. It is posted first: the commit's status says that all is posted.
         """
-        said = {"state": _STATES[status.state], "description": status.description}
+        fields = {"state": _STATES[status.state], "description": status.description}
         if status.url:
-            said["target_url"] = status.url
+            fields["target_url"] = status.url
         try:
             for number in numbers:
-                self._ask.post_pull_status(number, self._iteration(number, sha), said, name=status.context)
-            self._ask.post_status(check_sha(sha), said, name=status.context, genre=status.genre)
+                iteration = self._iteration(number, sha)
+                self._endpoints.post_pull_status(number, iteration, fields, name=status.context)
+            self._endpoints.post_status(full_sha(sha), fields, name=status.context, genre=status.genre)
         except RefusedError as error:
             raise ProviderError(
-                f"Azure DevOps takes no status {status.context!r} on {sha} ({error.said}): check that the commit is "
+                f"Azure DevOps takes no status {status.context!r} on {sha} ({error.reason}): check that the commit is "
                 "pushed and the token has the scope Code (Status)"
             ) from error
 
     def _iteration(self, number: int, sha: str) -> int:
-        """Return the push to a pull request that brought a commit as soon as it is known, some time after the branch.
+        """Return the push to a pull request that brought a commit, once it is known: some time after the branch.
 
-        Raises ProviderError: what the commit alone is told nobody tells the pull request afterwards.
+        Raises ProviderError: a status on the commit alone would never get to the pull request.
         """
         for pause in (*PAUSES, None):
-            found = iteration_of(self._ask.iterations(number), sha)
-            if found is not None:
-                return found
+            iteration = find_iteration(self._endpoints.iterations(number), sha)
+            if iteration is not None:
+                return iteration
             if pause is not None:
                 self._sleep(pause)
         raise ProviderError(f"pull request #{number} does not show {sha} yet: run again")

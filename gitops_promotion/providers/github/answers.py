@@ -1,4 +1,4 @@
-"""What is asked of GitHub's GraphQL and what its answers mean; pure, and no answer is taken at its word."""
+"""The meaning of GitHub's answers; pure. Every field of an answer may be missing, null or of another type."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,58 +16,78 @@ from gitops_promotion.core.forge import (
     Review,
     StatusState,
 )
-from gitops_promotion.errors import ProviderError, UsageError
+from gitops_promotion.providers.github.queries import SETTINGS
+from gitops_promotion.providers.http import checked, is_full_sha, text_or_empty, zoned
+from gitops_promotion.providers.http import items as list_items
 
-_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-# Mergeable as it is; UNSTABLE: a check that nobody requires is red or running, HAS_HOOKS: a server of one's own.
 READY = ("CLEAN", "UNSTABLE", "HAS_HOOKS")
+"""Merge states in which GitHub merges at once.
+
+UNSTABLE: a check that nothing requires has failed or is running. HAS_HOOKS: a server with pre-receive hooks.
+"""
 METHODS = ("MERGE", "SQUASH", "REBASE")
+
 _STATES: Mapping[str, StatusState] = {"SUCCESS": "success", "FAILURE": "failure", "ERROR": "failure"}
 _IGNORED_CONCLUSIONS = ("NEUTRAL", "SKIPPED")
+_VERDICTS: Mapping[str, Literal["approved", "changes-requested"]] = {
+    "APPROVED": "approved",
+    "CHANGES_REQUESTED": "changes-requested",
+}
+_EPOCH = datetime.min.replace(tzinfo=UTC)
 T = TypeVar("T")
 
-SETTINGS = "mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed"
-_PULL = """id state isDraft headRefOid mergeable mergeStateStatus isMergeQueueEnabled isInMergeQueue
-      autoMergeRequest { enabledAt }"""
-LOOK = f"""query($owner: String!, $name: String!, $number: Int!) {{
-  repository(owner: $owner, name: $name) {{
-    {SETTINGS}
-    pullRequest(number: $number) {{ {_PULL} }}
-  }}
-}}"""
-HEAD_STATE = f"""query($owner: String!, $name: String!, $number: Int!, $oid: GitObjectID!) {{
-  repository(owner: $owner, name: $name) {{
-    {SETTINGS}
-    pullRequest(number: $number) {{ {_PULL} }}
-    object(oid: $oid) {{ ... on Commit {{ statusCheckRollup {{ contexts(first: 100) {{ nodes {{
-      __typename
-      ... on StatusContext {{ context state createdAt isRequired(pullRequestNumber: $number) }}
-      ... on CheckRun {{ conclusion startedAt isRequired(pullRequestNumber: $number) }}
-    }} }} }} }} }}
-  }}
-}}"""
-REVIEWS = """query($owner: String!, $name: String!, $number: Int!, $after: String) {
-  repository(owner: $owner, name: $name) {
-    pullRequest(number: $number) {
-      latestOpinionatedReviews(first: 100, after: $after, writersOnly: true) {
-        pageInfo { hasNextPage endCursor }
-        nodes { state body submittedAt author { __typename login } commit { oid } }
-      }
-    }
-  }
-}"""
-CONTEXTS = "status { contexts { context state description targetUrl createdAt creator { __typename login } } }"
-CHECK_RUNS = """statusCheckRollup { contexts(first: 100, after: %s) {
-  pageInfo { hasNextPage endCursor }
-  nodes { __typename ... on CheckRun {
-    name status conclusion title detailsUrl startedAt completedAt checkSuite { app { slug } }
-  } }
-} }"""
+
+def field(answer: object, kind: type[T], key: str) -> T:
+    """Return a field of an answer. Raises ProviderError if it is absent or of another type."""
+    return checked(answer.get(key) if isinstance(answer, dict) else None, kind, key, "GitHub")
+
+
+def sha(answer: object, key: str) -> str:
+    """Return the full id of a commit. Raises ProviderError for anything else."""
+    value = field(answer, str, key)
+    return checked(value if is_full_sha(value) else None, str, key, "GitHub")
+
+
+def text(answer: object, key: str) -> str:
+    """Return a text that may be null or absent, "" then (B15)."""
+    return text_or_empty(answer.get(key) if isinstance(answer, dict) else None)
+
+
+def items(answer: object) -> list[Any]:
+    """Return the items of a list, [] for null. Raises ProviderError for anything else."""
+    return list_items(answer, "GitHub")
+
+
+def time(answer: object, key: str) -> datetime | None:
+    """Return a time with its zone; None where there is none."""
+    try:
+        return zoned(datetime.fromisoformat(text(answer, key)))
+    except ValueError:
+        return None
+
+
+def _object(answer: object, key: str) -> Mapping[str, Any]:
+    """Return an object that may be null or absent, an empty one then."""
+    value = answer.get(key) if isinstance(answer, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def login(actor: object) -> str:
+    """Return the login of an actor, of an App as REST writes it: `name[bot]`; `ghost` for a deleted account."""
+    name = text(actor, "login") or "ghost"
+    is_bot = text(actor, "__typename") == "Bot" and not name.endswith("[bot]")
+    return f"{name}[bot]" if is_bot else name
+
+
+# -- merging
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What decides whether a pull request can be armed; `status` is GitHub's mergeStateStatus, `queue`: it has one."""
+class MergeState:
+    """What decides whether a pull request can be armed or merged.
+
+    `status` is GitHub's mergeStateStatus. `has_queue`: its base has a merge queue; `queued`: it is in that queue.
+    """
 
     id: str
     state: str
@@ -76,7 +96,7 @@ class Look:
     status: str
     conflicts: bool
     armed: bool
-    queue: bool
+    has_queue: bool
     queued: bool
     methods: tuple[str, ...]
 
@@ -86,44 +106,92 @@ class Look:
         return self.state != "OPEN" or self.draft or self.status != "UNKNOWN"
 
 
-def answer(look: Look, pull_request: PullRequest, refusal: str) -> AutoMerge | None:
-    """Return what is to be said instead of arming, None if arming can be tried (again).
+def _word(answer: object, key: str) -> str:
+    """Return a field with one word, short enough for a message."""
+    return untrusted.line(field(answer, str, key), 40)
 
-    `refusal` is what GitHub said when it was tried, "" before. It also refuses where there is nothing to wait for,
-    even if only because it has not yet computed that there is (FORGES): hence the look.
+
+def read_merge_state(data: Mapping[str, Any]) -> MergeState:
+    """Read the answer to `queries.MERGE_STATE`. Raises ProviderError, as every reader here does."""
+    repository = field(data, dict, "repository")
+    pull = field(repository, dict, "pullRequest")
+    allowed = [field(repository, bool, key) for key in SETTINGS]
+    return MergeState(
+        id=field(pull, str, "id"),
+        state=_word(pull, "state"),
+        draft=field(pull, bool, "isDraft"),
+        head_sha=sha(pull, "headRefOid"),
+        status=_word(pull, "mergeStateStatus"),
+        conflicts=field(pull, str, "mergeable") == "CONFLICTING",
+        armed=pull.get("autoMergeRequest") is not None,
+        has_queue=field(pull, bool, "isMergeQueueEnabled"),
+        queued=field(pull, bool, "isInMergeQueue"),
+        methods=tuple(method for method, is_allowed in zip(METHODS, allowed, strict=True) if is_allowed),
+    )
+
+
+def read_head_state(data: Mapping[str, Any]) -> tuple[MergeState, HeadState]:
+    """Read the answer to `queries.HEAD_STATE`. Of failed checks this tool's own counts first, then the latest."""
+    merge_state = read_merge_state(data)
+    nodes = items(_rollup(_object(field(data, dict, "repository"), "object")).get("nodes"))
+    failed = [node for node in nodes if isinstance(node, dict) and node.get("isRequired") is True and _has_failed(node)]
+    starts = [start for node in failed if (start := time(node, "startedAt") or time(node, "createdAt"))]
+    own_failed = any(text(node, "context").casefold() == OWN_CONTEXT for node in failed)
+    failed_since = None if own_failed else max(starts, default=None)
+    head_state = HeadState(
+        outdated=merge_state.status == "BEHIND",
+        failed=own_failed or failed_since is not None,
+        failed_since=failed_since,
+    )
+    return merge_state, head_state
+
+
+def _has_failed(node: Mapping[str, Any]) -> bool:
+    conclusion = text(node, "conclusion")
+    return text(node, "state") in ("FAILURE", "ERROR") or (
+        conclusion not in ("", "SUCCESS", *_IGNORED_CONCLUSIONS) and text(node, "__typename") == "CheckRun"
+    )
+
+
+def refusal_for(state: MergeState, pull_request: PullRequest, refusal: str) -> AutoMerge | None:
+    """Return the result in place of arming, None if arming can be tried (again).
+
+    `refusal` is GitHub's reason after a try, "" before the first. GitHub refuses to arm a pull request that waits for
+    nothing, even if only because it has not computed yet that there is something to wait for (docs/facts/forges.md):
+    hence the merge state.
     """
     name = f"pull request #{pull_request.number}"
-    again = "`gitops-promotion promote --all` rebuilds it"
 
     def refused(reason: str) -> AutoMerge:
         return AutoMerge(state="refused", reason=reason)
 
-    if look.state == "MERGED" and look.head_sha == pull_request.head_sha:
+    if state.state == "MERGED" and state.head_sha == pull_request.head_sha:
         return AutoMerge(state="merged")
-    if look.state != "OPEN":
-        return refused(f"{name} is {look.state.lower()} already: open a new one")
-    if look.head_sha != pull_request.head_sha:
+    if state.state != "OPEN":
+        return refused(f"{name} is {state.state.lower()} already: open a new one")
+    if state.head_sha != pull_request.head_sha:
         return refused(
-            f"{pull_request.head} moved from {pull_request.head_sha} to {look.head_sha}, which nobody armed {name} "
-            "for: look at the new commits and run this again"
+            f"{pull_request.head} moved from {pull_request.head_sha} to {state.head_sha}, and "
+            f"auto-merge of {name} was asked for the old commit only: review the new commits and run this again"
         )
-    if look.draft:
+    if state.draft:
         return refused(f"{name} is a draft: mark it as ready for review and run this again")
-    if look.status == "DIRTY" or look.conflicts:
+    if state.status == "DIRTY" or state.conflicts:
         return refused(
-            f"{name} conflicts with {pull_request.base}: {again}, or merge {pull_request.base} into it by hand"
+            f"{name} conflicts with {pull_request.base}: `gitops-promotion promote --all` rebuilds it, or merge "
+            f"{pull_request.base} into it by hand"
         )
-    if look.queued:
+    if state.queued:
         return AutoMerge(state="armed", reason=f"{name} is in the merge queue")
-    if look.status in READY and not look.queue:
+    if state.status in READY and not state.has_queue:
         return AutoMerge(
             state="clean", reason=f"{name} waits for nothing: no rule of {pull_request.base} requires a check"
         )
-    return _no(refusal, pull_request.base) if refusal else None
+    return _lasting_refusal(refusal, pull_request.base) if refusal else None
 
 
-def _no(refusal: str, base: str) -> AutoMerge | None:
-    """Return the advice for a refusal that trying again does not change, None for others."""
+def _lasting_refusal(refusal: str, base: str) -> AutoMerge | None:
+    """Return the result for a refusal that another try does not change, None for other refusals."""
     advice = (
         (
             r"not allowed for this repository|auto.?merge is (?:not allowed|disabled)",
@@ -138,202 +206,124 @@ def _no(refusal: str, base: str) -> AutoMerge | None:
             "set mergeMethod in the configuration to one the repository allows",
         ),
     )
-    for pattern, what in advice:
+    for pattern, next_step in advice:
         if re.search(pattern, refusal, re.IGNORECASE):
-            return AutoMerge(state="refused", reason=f"GitHub says {refusal!r}: {what}")
+            return AutoMerge(state="refused", reason=f"GitHub says {refusal!r}: {next_step}")
     return None
 
 
-def look_of(data: Mapping[str, Any]) -> Look:
-    """Read the answer to LOOK. Raises ProviderError, as all of these do, where it cannot be read."""
-    repository = get(data, dict, "repository")
-    pull = get(repository, dict, "pullRequest")
-    allowed = [get(repository, bool, key) for key in SETTINGS.split()]
-    return Look(
-        id=get(pull, str, "id"),
-        state=get(pull, str, "state"),
-        draft=get(pull, bool, "isDraft"),
-        head_sha=get(pull, str, "headRefOid"),
-        status=get(pull, str, "mergeStateStatus"),
-        conflicts=get(pull, str, "mergeable") == "CONFLICTING",
-        armed=pull.get("autoMergeRequest") is not None,
-        queue=get(pull, bool, "isMergeQueueEnabled"),
-        queued=get(pull, bool, "isInMergeQueue"),
-        methods=tuple(method for method, yes in zip(METHODS, allowed, strict=True) if yes),
-    )
+# -- pull requests and reviews
 
 
-def head_state_of(data: Mapping[str, Any]) -> tuple[Look, HeadState]:
-    """Read the answer to HEAD_STATE. Of several red checks the one that ran last counts; our own comes first."""
-    look = look_of(data)
-    commit = get(data, dict, "repository").get("object")
-    nodes = _rollup(commit if isinstance(commit, dict) else {}).get("nodes") or ()
-    red = [each for each in nodes if isinstance(each, dict) and each.get("isRequired") is True and _is_red(each)]
-    began = [time for each in red if (time := time_of(each, "startedAt") or time_of(each, "createdAt"))]
-    ours = any(optional(each, "context").casefold() == OWN_CONTEXT for each in red)
-    since = None if ours else max(began, default=None)
-    return look, HeadState(outdated=look.status == "BEHIND", failed=ours or since is not None, failed_since=since)
-
-
-def _is_red(node: Mapping[str, Any]) -> bool:
-    conclusion = optional(node, "conclusion")
-    return optional(node, "state") in ("FAILURE", "ERROR") or (
-        conclusion not in ("", "SUCCESS", *_IGNORED_CONCLUSIONS) and optional(node, "__typename") == "CheckRun"
-    )
-
-
-def pull_of(data: object) -> PullRequest | None:
+def read_pull_request(data: object) -> PullRequest | None:
     """Read a pull request of REST; None for a fork's."""
-    head, base = get(data, dict, "head"), get(data, dict, "base")
-    here, there = get(base, dict, "repo"), head.get("repo")
-    # By number, for names are reused; a fork that was deleted has none.
-    if not isinstance(there, dict) or there.get("id") != get(here, int, "id") or not isinstance(data, dict):
+    head, base = field(data, dict, "head"), field(data, dict, "base")
+    own_repository, head_repository = field(base, dict, "repo"), head.get("repo")
+    is_own = isinstance(head_repository, dict) and head_repository.get("id") == field(own_repository, int, "id")
+    # By number, for names are used again; a fork that was deleted has none.
+    if not is_own or not isinstance(data, dict):
         return None
-    is_open, is_merged = get(data, str, "state") == "open", data.get("merged_at") is not None
+    is_open, is_merged = field(data, str, "state") == "open", data.get("merged_at") is not None
     return PullRequest(
-        number=get(data, int, "number"),
-        url=get(data, str, "html_url"),
-        head=get(head, str, "ref"),
-        head_sha=check_sha(get(head, str, "sha")),
-        base=get(base, str, "ref"),
+        number=field(data, int, "number"),
+        url=field(data, str, "html_url"),
+        head=field(head, str, "ref"),
+        head_sha=sha(head, "sha"),
+        base=field(base, str, "ref"),
         state="merged" if is_merged else "open" if is_open else "closed",
-        # While it is open this is the commit of a trial.
-        merge_sha=(optional(data, "merge_commit_sha") or None) if is_merged else None,
+        # While it is open this is the commit of a trial merge.
+        merge_sha=(text(data, "merge_commit_sha") or None) if is_merged else None,
         auto_merge=is_open and data.get("auto_merge") is not None,
-        title=optional(data, "title"),
-        body=optional(data, "body"),
-        author=login_of(data.get("user")),
+        title=text(data, "title"),
+        body=text(data, "body"),
+        author=login(data.get("user")),
     )
 
 
-def get(data: object, kind: type[T], key: str) -> T:
-    """Return a field of an answer. Raises ProviderError if it is not there or of another type."""
-    value = data.get(key) if isinstance(data, dict) else None
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ProviderError(f"GitHub's answer has no {key} that can be read: check --api-url, and run again")
-    return value
+def read_reviews(data: Mapping[str, Any]) -> tuple[list[Review], str | None]:
+    """Read the answer to `queries.REVIEWS`: reviews, and the cursor of the next page, None after the last."""
+    pull = field(field(data, dict, "repository"), dict, "pullRequest")
+    reviews = field(pull, dict, "latestOpinionatedReviews")
+    page = field(reviews, dict, "pageInfo")
+    cursor = field(page, str, "endCursor") if field(page, bool, "hasNextPage") else None
+    return [review for node in items(reviews.get("nodes")) if (review := _read_review(node)) is not None], cursor
 
 
-def listed(data: object) -> list[Any]:
-    """Return the items of an answer."""
-    if not isinstance(data, list):
-        raise ProviderError("GitHub's answer is no list: check --api-url, and run again")
-    return data
-
-
-def optional(data: object, key: str) -> str:
-    """Return a text that may be null or absent, "" then (B15)."""
-    value = data.get(key) if isinstance(data, dict) else None
-    return value if isinstance(value, str) else ""
-
-
-def time_of(data: object, key: str) -> datetime | None:
-    """Return a time, with its zone; None where there is none."""
-    try:
-        found = datetime.fromisoformat(optional(data, key))
-    except ValueError:
+def _read_review(node: object) -> Review | None:
+    """Return an approval or an objection; None for a review that is neither any more."""
+    verdict = _VERDICTS.get(text(node, "state"))
+    if verdict is None:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return Review(
+        author=login(_object(node, "author")),
+        verdict=verdict,
+        # A commit that was pushed away is null: then the review belongs to no head.
+        sha=text(_object(node, "commit"), "oid"),
+        comment=text(node, "body"),
+        at=time(node, "submittedAt"),
+    )
 
 
-def login_of(actor: object) -> str:
-    """Return who it was, an App as REST writes it: `name[bot]`; GitHub's `ghost` for a deleted account."""
-    login = optional(actor, "login") or "ghost"
-    bot = optional(actor, "__typename") == "Bot" and not login.endswith("[bot]")
-    return f"{login}[bot]" if bot else login
+def newest_first(reviews: Sequence[Review]) -> list[Review]:
+    """Return reviews in the order of their times, newest first, those without a time last."""
+    return sorted(reviews, key=lambda review: review.at or _EPOCH, reverse=True)
 
 
-def check_sha(sha: str) -> str:
-    """Return the full id of a commit, which can be nothing else in a path or query. Raises UsageError."""
-    if not _SHA.fullmatch(sha):
-        raise UsageError(f"{untrusted.quoted(sha)} is not the full id of a commit: write all its hex digits")
-    return sha
+# -- statuses
 
 
-def statuses_of(commit: Mapping[str, Any]) -> list[CommitStatus]:
-    """Return a commit's statuses; null is a normal value of every field but the context (B15)."""
-    status = commit.get("status")
-    contexts = status.get("contexts") if isinstance(status, dict) else None
+def read_statuses(commit: object) -> list[CommitStatus]:
+    """Return the statuses of a commit; null is a normal value of every field but the context (B15)."""
     return [
         CommitStatus(
-            context=optional(each, "context"),
+            context=text(context, "context"),
             # EXPECTED is a required check that nobody has reported yet.
-            state=_STATES.get(optional(each, "state"), "pending"),
-            description=optional(each, "description"),
-            url=optional(each, "targetUrl"),
-            author=login_of(each.get("creator")),
-            created_at=time_of(each, "createdAt"),
+            state=_STATES.get(text(context, "state"), "pending"),
+            description=text(context, "description"),
+            url=text(context, "targetUrl"),
+            author=login(_object(context, "creator")),
+            created_at=time(context, "createdAt"),
         )
-        for each in (contexts or ())
-        if isinstance(each, dict)
+        for context in items(_object(commit, "status").get("contexts"))
+        if isinstance(context, dict)
     ]
 
 
-def check_runs_of(commit: Mapping[str, Any], apps: frozenset[str]) -> list[CommitStatus]:
-    """Return the check runs of the named apps, as statuses; neutral and skipped ones say nothing (FLUX 2)."""
-    found = []
-    for run in _rollup(commit).get("nodes") or ():
-        suite = run.get("checkSuite") if isinstance(run, dict) else None
-        app = optional(suite.get("app") if isinstance(suite, dict) else None, "slug")
-        conclusion = optional(run, "conclusion")
+def read_check_runs(commit: object, apps: frozenset[str]) -> list[CommitStatus]:
+    """Return the check runs of the named apps, as statuses; neutral and skipped runs are none (docs/facts/flux.md)."""
+    statuses = []
+    for run in items(_rollup(commit).get("nodes")):
+        app = text(_object(_object(run, "checkSuite"), "app"), "slug")
+        conclusion = text(run, "conclusion")
         if app.casefold() not in apps or conclusion in _IGNORED_CONCLUSIONS:
             continue
-        done: StatusState = "success" if conclusion == "SUCCESS" else "failure"
-        found.append(
+        completed: StatusState = "success" if conclusion == "SUCCESS" else "failure"
+        statuses.append(
             CommitStatus(
-                context=optional(run, "name"),
-                state=done if optional(run, "status") == "COMPLETED" else "pending",
-                description=optional(run, "title") or conclusion.lower().replace("_", " "),
-                url=optional(run, "detailsUrl"),
+                context=text(run, "name"),
+                state=completed if text(run, "status") == "COMPLETED" else "pending",
+                description=text(run, "title") or conclusion.lower().replace("_", " "),
+                url=text(run, "detailsUrl"),
                 author=f"{app}[bot]",
-                created_at=time_of(run, "completedAt") or time_of(run, "startedAt"),
+                created_at=time(run, "completedAt") or time(run, "startedAt"),
             )
         )
-    return found
+    return statuses
 
 
-def _rollup(commit: Mapping[str, Any]) -> Mapping[str, Any]:
-    rollup = commit.get("statusCheckRollup")
-    contexts = rollup.get("contexts") if isinstance(rollup, dict) else None
-    return contexts if isinstance(contexts, dict) else {}
+def _rollup(commit: object) -> Mapping[str, Any]:
+    return _object(_object(commit, "statusCheckRollup"), "contexts")
 
 
-def next_page(commit: Mapping[str, Any]) -> str | None:
-    """Return where the next page of a commit's check runs begins; None after the last."""
-    info = _rollup(commit).get("pageInfo")
-    return get(info, str, "endCursor") if isinstance(info, dict) and info.get("hasNextPage") else None
+def next_page(commit: object) -> str | None:
+    """Return the cursor of the next page of a commit's check runs; None after the last."""
+    page = _object(_rollup(commit), "pageInfo")
+    return field(page, str, "endCursor") if page.get("hasNextPage") else None
 
 
 def newest(statuses: Sequence[CommitStatus]) -> list[CommitStatus]:
-    """Keep the newest of each context, newest first."""
-    found: dict[str, CommitStatus] = {}
-    epoch = datetime.min.replace(tzinfo=UTC)
-    for status in sorted(statuses, key=lambda each: each.created_at or epoch, reverse=True):
-        found.setdefault(status.context, status)
-    return list(found.values())
-
-
-def review_of(node: object) -> Review | None:
-    """Return an approval or an objection; None for what is neither any more."""
-    verdicts: Mapping[str, Literal["approved", "changes-requested"]] = {
-        "APPROVED": "approved",
-        "CHANGES_REQUESTED": "changes-requested",
-    }
-    verdict = verdicts.get(optional(node, "state"))
-    if verdict is None or not isinstance(node, dict):
-        return None
-    return Review(
-        author=login_of(node.get("author")),
-        verdict=verdict,
-        # A commit that was pushed away is null: then the review is bound to nothing that could be a head.
-        sha=optional(node.get("commit"), "oid"),
-        comment=optional(node, "body"),
-        at=time_of(node, "submittedAt"),
-    )
-
-
-def readable(data: Any) -> Any:
-    """Return what an answer holds. Raises ValueError for a text: PyGithub hands it on as {"data": text}."""
-    if isinstance(data, dict) and isinstance(data.get("data"), str):
-        raise ValueError("no JSON")  # noqa: TRY004  the same as half a document
-    return data
+    """Return the newest status of each context, newest first."""
+    by_context: dict[str, CommitStatus] = {}
+    for status in sorted(statuses, key=lambda status: status.created_at or _EPOCH, reverse=True):
+        by_context.setdefault(status.context, status)
+    return list(by_context.values())

@@ -1,122 +1,44 @@
 """Requests to GitHub: signed, sent, repeated, and every failure in our own words. The only importer of PyGithub."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import github
-from github import Auth, GithubException
+import requests
+from github import Auth
+from github.Requester import HTTPSRequestsConnectionClass, RequestsResponse
 
 from gitops_promotion.core import untrusted
-from gitops_promotion.errors import AuthError, ProviderError, TransientError, UsageError
-from gitops_promotion.providers import TokenQuery
-from gitops_promotion.providers.github.address import Address, split
-from gitops_promotion.providers.github.answers import get, listed, readable, time_of
-from gitops_promotion.providers.http import retrying
+from gitops_promotion.errors import AuthError, ProviderError, TransientError
+from gitops_promotion.providers.github.address import Address
+from gitops_promotion.providers.github.answers import items
+from gitops_promotion.providers.http import (
+    PAGES,
+    TIMEOUT,
+    BoundedAdapter,
+    RefusedError,
+    retry_after,
+    retrying,
+    until_reset,
+)
 
-TIMEOUT = 30
-"""Seconds one request may take."""
 PAGE = 100
 """Items of a page: the most GitHub gives."""
-PAGES = 100
-"""Pages of one answer; more is no repository but a server gone wrong."""
 SECONDARY_LIMIT = 60.0
 """Seconds to wait after a secondary rate limit that names no time (GitHub's own advice)."""
 
-_SOON = timedelta(minutes=5)
-_SSO = re.compile(r"url=(https://[^\s;,]+)")
+_SSO = re.compile(r"url=(https://[^\s;,]{1,300})")
+# Whatever is wrong with the shape of an answer.
+_SHAPE_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError)
 T = TypeVar("T")
 
 
-def token(query: TokenQuery) -> Callable[[], str]:
-    """Return what gives the token to use now, for API and git alike; "" where the environment has none for this host.
-
-    A GitHub App (GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY) wins over GITHUB_TOKEN: what the workflow's own token merges
-    starts no workflow (FORGES). Neither goes to a host that is not GitHub's or the configured one's.
-    """
-    environ = query.environ
-    address = Address.parse(query.url, api_url=query.api_url, environ=environ)
-    if not _is_home(address, query):
-        return str
-    app, key = environ.get("GITHUB_APP_ID", "").strip(), environ.get("GITHUB_APP_PRIVATE_KEY", "")
-    if not app and not key:
-        return lambda: environ.get("GITHUB_TOKEN", "").strip()
-    if not app or not key:
-        missing = "GITHUB_APP_PRIVATE_KEY" if app else "GITHUB_APP_ID"
-        raise UsageError(f"{missing} is missing: a GitHub App needs its id and its private key, set both or neither")
-    return _AppToken(app, _private_key(key), address, query)
-
-
-def _is_home(address: Address, query: TokenQuery) -> bool:
-    """Return True if the environment's token was made for this host."""
-    if query.api_url and split(query.api_url)[1] == address.host:
-        return True
-    if server := query.environ.get("GITHUB_SERVER_URL", ""):
-        return split(server)[1] == address.host
-    return address.host == "github.com" or address.host.endswith(".ghe.com")
-
-
-def _private_key(text: str) -> str:
-    """Return the PEM, given as such (its line ends may be escaped) or as the path of a file."""
-    if "-----BEGIN" not in text:
-        try:
-            text = Path(text.strip()).read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            # Not even part of it is shown: it may be a key after all, damaged.
-            text = ""
-    text = text.replace("\\n", "\n")
-    if "-----BEGIN" not in text:
-        raise UsageError(
-            "GITHUB_APP_PRIVATE_KEY is neither a private key in PEM nor a file that holds one: download one from the "
-            "App's settings"
-        )
-    return text
-
-
-class _AppToken:
-    """Gives an App's token for one repository; a new one shortly before the old one's hour is over."""
-
-    def __init__(self, app: str, key: str, address: Address, query: TokenQuery) -> None:
-        try:
-            auth = Auth.AppAuth(app, key)
-            auth.create_jwt()
-        except Exception as error:  # noqa: BLE001  whatever the cryptography says of a damaged key
-            raise UsageError(
-                f"GITHUB_APP_PRIVATE_KEY cannot sign ({type(error).__name__}): download a new private key from the "
-                "App's settings"
-            ) from None
-        self._api = Api(address, auth, now=query.now, sleep=query.sleep)
-        self._address = address
-        self._now = query.now
-        self._token = ""
-        self._expires = datetime.min.replace(tzinfo=UTC)
-
-    def __call__(self) -> str:
-        """Return a token that is good for five minutes at least. Raises AuthError, TransientError, ProviderError."""
-        if self._now() + _SOON >= self._expires:
-            where = self._address.repository
-            try:
-                found, _ = self._api.rest("GET", f"/repos/{where}/installation")
-            except RefusedError as error:
-                if error.status != 404:
-                    raise
-                raise AuthError(
-                    f"the GitHub App is not installed on {where}: install it there, from the App's settings"
-                ) from None
-            made, _ = self._api.rest(
-                "POST",
-                f"/app/installations/{get(found, int, 'id')}/access_tokens",
-                {"repositories": [self._address.name]},
-            )
-            self._token = get(made, str, "token")
-            self._expires = time_of(made, "expires_at") or self._expires
-        return self._token
-
-
 class Given(Auth.Auth):
-    """Whatever token is the one to use now."""
+    """Signs with the token that is the one to use now."""
 
     def __init__(self, source: Callable[[], str]) -> None:
         self._source = source
@@ -128,21 +50,42 @@ class Given(Auth.Auth):
 
     @property
     def token(self) -> str:
-        """Ask for it again each time."""
+        """Ask for the token again each time."""
         return self._source()
 
 
-class RefusedError(ProviderError):
-    """GitHub understood and said no: `status` of HTTP (400 stands for GraphQL's errors), `said` its own words."""
+class _Connection(HTTPSRequestsConnectionClass):
+    """PyGithub's connection to one host, whose requests are bounded and go nowhere else."""
 
-    def __init__(self, message: str, *, status: int, said: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.said = said
+    def __init__(self, api: str) -> None:
+        site = urlsplit(api)
+        super().__init__(site.hostname or "", site.port, timeout=int(TIMEOUT))
+        self.protocol = site.scheme
+        self.port = site.port or (443 if site.scheme == "https" else 80)
+        # Any value keeps a .netrc from winning over the token.
+        self.session.auth = _as_it_is
+        self.session.mount(f"{site.scheme}://", BoundedAdapter())
+
+    def getresponse(self) -> RequestsResponse:
+        """Send the request. PyGithub would follow a 301 and ask again after a 202, both without end."""
+        response = super().getresponse()
+        if response.status == 202 and self.verb == "GET":
+            raise TransientError(f"{self.protocol}://{self.host} is still working on an answer: run again")
+        if response.status in (301, 302, 303, 307, 308):
+            place = untrusted.line(str(response.headers.get("location", "")))
+            raise ProviderError(
+                f"{self.protocol}://{self.host} redirects to {place or 'another address'}: put the repository's "
+                "present address in with `git remote set-url`, or check --api-url"
+            )
+        return response
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 class Api:
-    """Sends requests; the one funnel from what PyGithub and its libraries raise to our errors, and the one retry."""
+    """Sends requests to one repository's API; translates failures into this program's errors, and repeats requests."""
 
     def __init__(
         self,
@@ -151,22 +94,25 @@ class Api:
         *,
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
+        unauthorized: Callable[[str, Mapping[str, str]], AuthError] | None = None,
     ) -> None:
+        """Send nothing yet. `unauthorized` makes the error of an answer 401, from its reason and headers."""
         client = github.Github(
             auth=auth,
             base_url=address.api,
-            timeout=TIMEOUT,
             user_agent="gitops-promotion",
             per_page=PAGE,
-            # Its own retry repeats writes, and its pauses add up (FORGES, PyGithub).
+            # Its own retry repeats writes, and its pauses add up (docs/facts/forges.md).
             retry=None,
             seconds_between_requests=None,
             seconds_between_writes=None,
         )
         self._requester = client.requester
+        self._connection = _Connection(address.api)
         self._address = address
         self._now = now
         self._retry = retrying(sleep)
+        self._unauthorized = unauthorized or self._token_rejected
 
     def rest(
         self,
@@ -178,21 +124,14 @@ class Api:
         parameters: Mapping[str, object] | None = None,
     ) -> tuple[Any, Mapping[str, str]]:
         """Return the JSON and the headers of an answer; `needs` is the permission to name if one is missing."""
-
-        def once() -> tuple[Any, Mapping[str, str]]:
-            headers, data = self._requester.requestJsonAndCheck(
-                verb, path, parameters=dict(parameters or {}), input=body
-            )
-            return readable(data), headers
-
-        return self._send(once, needs)
+        return self._send(lambda: self._once(verb, path, body, needs, parameters))
 
     def pages(self, path: str, parameters: Mapping[str, object], *, needs: str) -> Iterator[Any]:
         """Return the items of all pages of a list."""
         for page in range(1, PAGES + 1):
             numbered = {**parameters, "per_page": PAGE, "page": page}
-            items, headers = self.rest("GET", path, needs=needs, parameters=numbered)
-            yield from listed(items)
+            answer, headers = self.rest("GET", path, needs=needs, parameters=numbered)
+            yield from items(answer)
             # The address of the next page is the server's word: only that there is one is believed.
             if 'rel="next"' not in headers.get("link", ""):
                 return
@@ -200,26 +139,52 @@ class Api:
 
     def graphql(self, query: str, variables: Mapping[str, object], *, needs: str = "") -> Mapping[str, Any]:
         """Return the data of a GraphQL request; its errors are raised as those of REST are."""
+        body = {"query": query, "variables": dict(variables)}
 
         def once() -> Mapping[str, Any]:
-            _, data = self._requester.graphql_query(query, dict(variables))
-            return get(readable(data), dict, "data")
+            answer, headers = self._once("POST", self._requester.graphql_url, body, needs)
+            if isinstance(answer, dict) and (errors := answer.get("errors")):
+                raise self._failure(404 if _is_not_found(errors) else 400, headers, answer, needs)
+            data = answer.get("data") if isinstance(answer, dict) else None
+            if not isinstance(data, dict):
+                raise TransientError(f"{self._address.api} sent an answer without data: run again")
+            return data
 
-        return self._send(once, needs)
+        return self._send(once)
 
-    def _send(self, once: Callable[[], T], needs: str) -> T:
+    def _once(
+        self,
+        verb: str,
+        url: str,
+        body: Mapping[str, Any] | None,
+        needs: str,
+        parameters: Mapping[str, object] | None = None,
+    ) -> tuple[Any, Mapping[str, str]]:
+        status, headers, text = self._requester.requestJson(
+            verb, url, parameters=dict(parameters or {}), input=body, cnx=self._connection
+        )
+        headers = {str(name).lower(): str(value) for name, value in headers.items()}
+        try:
+            answer = json.loads(text) if text else None
+        except ValueError:
+            if status < 400:
+                raise
+            answer = None
+        if status >= 400:
+            raise self._failure(status, headers, answer, needs)
+        return answer, headers
+
+    def _send(self, once: Callable[[], T]) -> T:
         def translated() -> T:
             try:
                 return once()
             except ProviderError:
                 raise
-            except GithubException as error:
-                raise self._failure(error, needs) from error
-            except OSError as error:  # what requests raises is one
+            except OSError as error:  # the exceptions of requests are OSErrors
                 raise self._unreachable(error) from error
-            except ValueError as error:  # half a JSON document
+            except (ValueError, RecursionError) as error:  # half a JSON document, or a bottomless one
                 raise TransientError(f"{self._address.api} sent an unreadable answer: run again") from error
-            except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError) as error:
+            except _SHAPE_ERRORS as error:
                 # PyGithub takes the shape of answers for granted.
                 raise ProviderError(
                     f"{self._address.api} does not answer as GitHub's API does ({type(error).__name__}): "
@@ -231,82 +196,95 @@ class Api:
     def _unreachable(self, error: OSError) -> ProviderError:
         if type(error).__name__ == "SSLError":
             return ProviderError(
-                f"the certificate of {self._address.api} is not trusted: name your authority's file in "
-                "REQUESTS_CA_BUNDLE"
+                f"the certificate of {self._address.api} is not trusted: set REQUESTS_CA_BUNDLE to your CA's "
+                "certificate file"
             )
-        what = "answered too late" if "Timeout" in type(error).__name__ else "cannot be reached or broke off"
-        return TransientError(f"{self._address.api} {what} ({type(error).__name__}): check the network and run again")
-
-    def _failure(self, error: GithubException, needs: str) -> ProviderError:
-        headers = {str(key).lower(): str(value) for key, value in (error.headers or {}).items()}
-        said, kinds = _words(error.data)
-        where = self._address.repository
-        status = error.status
-        if status == 401:
-            return AuthError(
-                f"{self._address.api} does not accept the token ({said}): it is wrong, expired or another server's; "
-                "check --token, GITOPS_PROMOTION_TOKEN or GITHUB_TOKEN"
-            )
-        if status in (403, 429) or "RATE_LIMITED" in kinds:
-            wait = self._limited(headers, said, status, kinds)
-            if wait is not None:
-                return TransientError(
-                    f"GitHub's rate limit for {where} is used up ({said}): run again in {wait:.0f} s", retry_after=wait
-                )
-        if status == 403 or not kinds.isdisjoint({"FORBIDDEN", "INSUFFICIENT_SCOPES"}):
-            return AuthError(_forbidden(where, said, headers, needs))
-        if status >= 500 or status == 408 or "Something went wrong while executing your query" in said:
-            return TransientError(
-                f"{self._address.api} failed ({status} {said}): run again", retry_after=_after(headers)
-            )
-        return RefusedError(
-            f"GitHub refused for {where}: {said} ({status}); check what the token may do there and run again",
-            status=status,
-            said=said,
+        problem = (
+            f"did not answer within {TIMEOUT:.0f} s"
+            if "Timeout" in type(error).__name__
+            else "cannot be reached, or closed the connection"
+        )
+        return TransientError(
+            f"{self._address.api} {problem} ({type(error).__name__}): check the network and run again"
         )
 
-    def _limited(self, headers: Mapping[str, str], said: str, status: int, kinds: set[str]) -> float | None:
+    def _failure(self, status: int, headers: Mapping[str, str], answer: object, needs: str) -> ProviderError:
+        """Return the error for a refused request; `answer` is its JSON, None for something else."""
+        reason, kinds = _reason(answer)
+        repository = self._address.repository
+        if status == 401:
+            return self._unauthorized(reason, headers)
+        if status in (403, 429) or "RATE_LIMITED" in kinds:
+            seconds = self._rate_limit(headers, reason, status, kinds)
+            if seconds is not None:
+                return TransientError(
+                    f"GitHub's rate limit for {repository} is used up ({reason}): run again in {seconds:.0f} s",
+                    retry_after=seconds,
+                )
+        if status == 403 or not kinds.isdisjoint({"FORBIDDEN", "INSUFFICIENT_SCOPES"}):
+            return AuthError(_forbidden(repository, reason, headers, needs))
+        if status >= 500 or status == 408 or "Something went wrong while executing your query" in reason:
+            return TransientError(
+                f"{self._address.api} failed ({status} {reason}): run again",
+                retry_after=retry_after(headers, self._now),
+            )
+        return RefusedError(
+            f"GitHub refused for {repository}: {reason} ({status}); check what the token may do there and run again",
+            status=status,
+            reason=reason,
+        )
+
+    def _token_rejected(self, reason: str, _headers: Mapping[str, str]) -> AuthError:
+        return AuthError(
+            f"{self._address.api} does not accept the token ({reason}): it is wrong, expired or another server's; "
+            "check --token, GITOPS_PROMOTION_TOKEN or GITHUB_TOKEN"
+        )
+
+    def _rate_limit(self, headers: Mapping[str, str], reason: str, status: int, kinds: set[str]) -> float | None:
         """Return the seconds to wait; None if it is no rate limit."""
-        if (wish := _after(headers)) is not None:
-            return wish
-        reset = re.fullmatch(r"([0-9]{1,12})(?:\.[0-9]+)?", headers.get("x-ratelimit-reset", ""))
-        if headers.get("x-ratelimit-remaining") == "0" and reset:
-            # One second more: it counts in whole ones, and clocks differ.
-            return max(0.0, float(reset[1]) - self._now().timestamp()) + 1
-        if status == 429 or "RATE_LIMITED" in kinds or "rate limit" in said.lower():
-            return SECONDARY_LIMIT
-        return None
+        if (seconds := retry_after(headers, self._now)) is not None:
+            return seconds
+        if headers.get("x-ratelimit-remaining") == "0":
+            seconds = until_reset(headers, self._now)
+        if seconds is not None:
+            return seconds
+        is_limit = status == 429 or "RATE_LIMITED" in kinds or "rate limit" in reason.lower()
+        return SECONDARY_LIMIT if is_limit else None
 
 
-def _after(headers: Mapping[str, str]) -> float | None:
-    wish = headers.get("retry-after", "")
-    return float(wish) if re.fullmatch(r"[0-9]{1,9}", wish) else None
+def _is_not_found(errors: object) -> bool:
+    only = errors[0] if isinstance(errors, list) and len(errors) == 1 else None
+    return isinstance(only, dict) and only.get("type") == "NOT_FOUND"
 
 
-def _forbidden(where: str, said: str, headers: Mapping[str, str], needs: str) -> str:
+def _forbidden(repository: str, reason: str, headers: Mapping[str, str], needs: str) -> str:
     """Say what the token lacks, as exactly as GitHub's headers allow."""
-    if "required" in headers.get("x-github-sso", "") or "SAML" in said:
+    if "required" in headers.get("x-github-sso", "") or "SAML" in reason:
         url = _SSO.search(headers.get("x-github-sso", ""))
-        how = f"at {url[1]}" if url else "with `Configure SSO` beside the token in your settings"
-        return f"the organisation of {where} wants the token authorized for its single sign-on: do that {how}"
-    accepted = headers.get("x-accepted-github-permissions", "").replace("=", ": ")
-    if accepted or needs:
-        return f"the token may not do that on {where} ({said}): give it the permission {accepted or needs}"
-    scopes = headers.get("x-accepted-oauth-scopes", "")
-    return f"the token may not do that on {where} ({said}): give it the scope {scopes or 'repo'}"
+        next_step = f"at {untrusted.line(url[1])}" if url else "with `Configure SSO` beside the token in your settings"
+        return (
+            f"the organisation of {repository} demands that the token is authorized for its single sign-on: "
+            f"do that {next_step}"
+        )
+    permissions = untrusted.line(headers.get("x-accepted-github-permissions", "").replace("=", ": ")) or needs
+    if permissions:
+        return f"the token may not do that on {repository} ({reason}): give it the permission {permissions}"
+    scopes = untrusted.line(headers.get("x-accepted-oauth-scopes", "")) or "repo"
+    return f"the token may not do that on {repository} ({reason}): give it the scope {scopes}"
 
 
-def _words(data: object) -> tuple[str, set[str]]:
-    """Return what an error says, as one line without surprises, and the kinds of GraphQL errors in it."""
-    texts, kinds = [], set()
-    if isinstance(data, dict):
-        texts.append(data.get("message"))
-        errors = data.get("errors")
-        for each in errors if isinstance(errors, list) else ():
-            if isinstance(each, dict):
-                texts.append(each.get("message") or f"{each.get('field', '')} {each.get('code', '')}".strip())
-                kinds.add(str(each.get("type", "")))
+def _reason(answer: object) -> tuple[str, set[str]]:
+    """Return the reason of a refusal, as one short line, and the types of the GraphQL errors in it."""
+    texts: list[object] = []
+    kinds: set[str] = set()
+    if isinstance(answer, dict):
+        texts.append(answer.get("message"))
+        errors = answer.get("errors")
+        for error in errors if isinstance(errors, list) else ():
+            if isinstance(error, dict):
+                texts.append(error.get("message") or f"{error.get('field', '')} {error.get('code', '')}".strip())
+                kinds.add(str(error.get("type", "")))
             else:
-                texts.append(each)
-    said = "; ".join(dict.fromkeys(text for text in texts if isinstance(text, str) and text)) or "no reason given"
-    return untrusted.line(said), kinds
+                texts.append(error)
+    reason = "; ".join(dict.fromkeys(text for text in texts if isinstance(text, str) and text))
+    return untrusted.line(reason or "no reason given"), kinds

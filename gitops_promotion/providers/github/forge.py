@@ -33,9 +33,9 @@ def connect(connection: Connection) -> Provider:
 
 def token(query: TokenQuery) -> Callable[[], str]:
     """Return the function that gives the environment's token. Raises UsageError."""
-    from gitops_promotion.providers.github import api
+    from gitops_promotion.providers.github import tokens
 
-    return api.token(query)
+    return tokens.token(query)
 
 
 FORGE = Forge(

@@ -1,0 +1,68 @@
+"""The GraphQL that is sent to GitHub; answers.py reads what comes back."""
+
+import json
+from collections.abc import Sequence
+
+SETTINGS = ("mergeCommitAllowed", "squashMergeAllowed", "rebaseMergeAllowed")
+"""The settings of a repository that allow the merge methods, in the order of `answers.METHODS`."""
+
+_PULL_REQUEST = """id state isDraft headRefOid mergeable mergeStateStatus isMergeQueueEnabled isInMergeQueue
+      autoMergeRequest { enabledAt }"""
+
+MERGE_STATE = f"""query($owner: String!, $name: String!, $number: Int!) {{
+  repository(owner: $owner, name: $name) {{
+    {" ".join(SETTINGS)}
+    pullRequest(number: $number) {{ {_PULL_REQUEST} }}
+  }}
+}}"""
+
+HEAD_STATE = f"""query($owner: String!, $name: String!, $number: Int!, $oid: GitObjectID!) {{
+  repository(owner: $owner, name: $name) {{
+    {" ".join(SETTINGS)}
+    pullRequest(number: $number) {{ {_PULL_REQUEST} }}
+    object(oid: $oid) {{ ... on Commit {{ statusCheckRollup {{ contexts(first: 100) {{ nodes {{
+      __typename
+      ... on StatusContext {{ context state createdAt isRequired(pullRequestNumber: $number) }}
+      ... on CheckRun {{ conclusion startedAt isRequired(pullRequestNumber: $number) }}
+    }} }} }} }} }}
+  }}
+}}"""
+
+REVIEWS = """query($owner: String!, $name: String!, $number: Int!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      latestOpinionatedReviews(first: 100, after: $after, writersOnly: true) {
+        pageInfo { hasNextPage endCursor }
+        nodes { state body submittedAt author { __typename login } commit { oid } }
+      }
+    }
+  }
+}"""
+
+_STATUSES = "status { contexts { context state description targetUrl createdAt creator { __typename login } } }"
+_CHECK_RUNS = """statusCheckRollup { contexts(first: 100, after: %s) {
+  pageInfo { hasNextPage endCursor }
+  nodes { __typename ... on CheckRun {
+    name status conclusion title detailsUrl startedAt completedAt checkSuite { app { slug } }
+  } }
+} }"""
+
+
+def statuses(cursors: Sequence[tuple[str, str | None]], *, check_runs: bool) -> str:
+    """Return the query for the statuses of commits, which the answer names `c0`, `c1` and so on.
+
+    `cursors` has the full id of each commit and the cursor of its page of check runs, None for the first page. On
+    further pages the statuses of a commit come again.
+    """
+    aliases = []
+    for index, (sha, cursor) in enumerate(cursors):
+        parts = [_STATUSES, _CHECK_RUNS % json.dumps(cursor)] if check_runs else [_STATUSES]
+        aliases.append(f"c{index}: object(oid: {json.dumps(sha)}) {{ ... on Commit {{ {' '.join(parts)} }} }}")
+    lines = "\n".join(aliases)
+    return f"query($owner: String!, $name: String!) {{ repository(owner: $owner, name: $name) {{\n{lines}\n}} }}"
+
+
+def mutation(name: str) -> str:
+    """Return a mutation with one variable, `input`."""
+    kind = name[:1].upper() + name[1:]
+    return f"mutation($input: {kind}Input!) {{ {name}(input: $input) {{ clientMutationId }} }}"

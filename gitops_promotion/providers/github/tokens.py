@@ -1,0 +1,143 @@
+"""The environment's token for a repository on GitHub: the workflow's own, or one of a GitHub App."""
+
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from github import Auth
+
+from gitops_promotion.core.untrusted import quoted
+from gitops_promotion.errors import AuthError, UsageError
+from gitops_promotion.providers import TokenQuery
+from gitops_promotion.providers.github.address import Address, split
+from gitops_promotion.providers.github.answers import field, time
+from gitops_promotion.providers.github.api import Api
+from gitops_promotion.providers.http import RefusedError
+
+APP_ID = "GITHUB_APP_ID"
+APP_KEY = "GITHUB_APP_PRIVATE_KEY"
+
+_SOON = timedelta(minutes=5)
+_PEM = "-----BEGIN"
+# Seconds that a clock may be wrong without being the likely reason: a JWT is valid for minutes.
+_CLOCK_SKEW = 30
+
+
+def token(query: TokenQuery) -> Callable[[], str]:
+    """Return what gives the token to use now, for API and git alike; "" where the environment has none for this host.
+
+    A GitHub App (GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY) wins over GITHUB_TOKEN: a merge by the workflow's own token
+    starts no workflow (docs/facts/forges.md). Neither goes to a host that is not GitHub's or the configured one's.
+    """
+    environ = query.environ
+    address = Address.parse(query.url, api_url=query.api_url, environ=environ)
+    if not _is_home(address, query):
+        return str
+    app, key = environ.get(APP_ID, "").strip(), environ.get(APP_KEY, "")
+    if not app and not key:
+        return lambda: environ.get("GITHUB_TOKEN", "").strip()
+    if not app or not key:
+        missing = APP_KEY if app else APP_ID
+        raise UsageError(f"{missing} is missing: a GitHub App needs its id and its private key, set both or neither")
+    return _AppToken(app, _private_key(key), address, query)
+
+
+def _is_home(address: Address, query: TokenQuery) -> bool:
+    """Return True if the environment's token was made for this host."""
+    if query.api_url and split(query.api_url)[1] == address.host:
+        return True
+    if server := query.environ.get("GITHUB_SERVER_URL", ""):
+        return split(server)[1] == address.host
+    return address.host == "github.com" or address.host.endswith(".ghe.com")
+
+
+def _private_key(value: str) -> str:
+    """Return the PEM: given as such (line ends may be escaped), in base64, or as the path of a file with either."""
+    if pem := _pem(value):
+        return pem
+    try:
+        content = Path(value.strip()).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        content = ""
+    if pem := _pem(content):
+        return pem
+    # Not even part of the value is shown: it may be a key after all, damaged.
+    raise UsageError(
+        f"{APP_KEY} is neither a private key in PEM (or base64 of one) nor a file that holds one: download one from "
+        "the App's settings"
+    )
+
+
+def _pem(text: str) -> str:
+    """Return the PEM in a text, "" if there is none."""
+    if _PEM in text:
+        return text.replace("\\n", "\n")
+    try:
+        decoded = b64decode("".join(text.split()), validate=True).decode()
+    except ValueError:
+        return ""
+    return decoded if _PEM in decoded else ""
+
+
+class _AppToken:
+    """Gives an App's token for one repository; a new one shortly before the old one's hour is over."""
+
+    def __init__(self, app: str, key: str, address: Address, query: TokenQuery) -> None:
+        try:
+            auth = Auth.AppAuth(app, key)
+            auth.create_jwt()
+        except Exception as error:  # noqa: BLE001  whatever the cryptography says of a damaged key
+            raise UsageError(
+                f"{APP_KEY} cannot sign ({type(error).__name__}): download a new private key from the App's settings"
+            ) from None
+        self._app = app
+        self._api = Api(address, auth, now=query.now, sleep=query.sleep, unauthorized=self._rejected)
+        self._address = address
+        self._now = query.now
+        self._token = ""
+        self._expires = datetime.min.replace(tzinfo=UTC)
+
+    def __call__(self) -> str:
+        """Return a token that is good for five minutes at least. Raises AuthError, TransientError, ProviderError."""
+        if self._now() + _SOON >= self._expires:
+            answer, _ = self._api.rest(
+                "POST",
+                f"/app/installations/{self._installation()}/access_tokens",
+                {"repositories": [self._address.name]},
+            )
+            self._token = field(answer, str, "token")
+            self._expires = time(answer, "expires_at") or self._expires
+        return self._token
+
+    def _installation(self) -> int:
+        repository = self._address.repository
+        try:
+            answer, _ = self._api.rest("GET", f"/repos/{repository}/installation")
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            # So it answers for the id of an App that it does not have.
+            if "integration not found" in error.reason.lower():
+                raise self._rejected(error.reason, {}) from None
+            raise AuthError(
+                f"GitHub App {quoted(self._app)} is not installed on {repository}: install it there, from the App's "
+                "settings"
+            ) from None
+        return field(answer, int, "id")
+
+    def _rejected(self, reason: str, headers: Mapping[str, str]) -> AuthError:
+        """Return the error for a JWT that GitHub does not accept."""
+        now = self._now()
+        clock = f"this machine's clock says {now.isoformat(timespec='seconds')}"
+        try:
+            ahead = (now - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
+        except (TypeError, ValueError, OverflowError):
+            ahead = 0.0
+        if abs(ahead) >= _CLOCK_SKEW:
+            clock += f", {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} GitHub's: set it"
+        return AuthError(
+            f"{self._address.api} does not accept the JWT of GitHub App {quoted(self._app)} ({reason}): check that "
+            f"{APP_ID} and {APP_KEY} belong to the same App of this server, and the time: {clock}"
+        )
