@@ -71,7 +71,9 @@ def test_an_answer_of_every_framing_is_read(fetch: Callable[..., requests.Respon
 
 
 @pytest.mark.parametrize(
-    ("name", "packed"), [("gzip", gzip.compress(b'{"a": 1}')), ("deflate", zlib.compress(b'{"a": 1}'))]
+    ("name", "packed"),
+    [("gzip", gzip.compress(b'{"a": 1}')), ("deflate", zlib.compress(b'{"a": 1}'))],
+    ids=["gzip", "deflate"],
 )
 def test_a_compressed_answer_is_read(fetch: Callable[..., requests.Response], name: str, packed: bytes) -> None:
     assert fetch(once(packed, f"Content-Encoding: {name}")).json() == {"a": 1}
@@ -104,7 +106,7 @@ def test_an_encoding_that_was_not_asked_for_is_refused(fetch: Callable[..., requ
         fetch(once(b"x", f"Content-Encoding: {encoding}"))
 
 
-@pytest.mark.parametrize("body", [gzip.compress(b"{}" * 99)[:-9], b"no gzip at all"])
+@pytest.mark.parametrize("body", [gzip.compress(b"{}" * 99)[:-9], b"no gzip at all"], ids=["cut off", "no gzip at all"])
 def test_a_damaged_compressed_answer_is_a_connection_error(
     fetch: Callable[..., requests.Response], body: bytes
 ) -> None:

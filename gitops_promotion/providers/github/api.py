@@ -54,6 +54,16 @@ class Given(Auth.Auth):
         return self._source()
 
 
+def app_auth(app: str, key: str) -> Auth.Auth:
+    """Return what signs as a GitHub App. Raises ValueError with the reason, and nothing of the key, if it cannot."""
+    try:
+        auth = Auth.AppAuth(app, key)
+        auth.create_jwt()
+    except Exception as error:  # noqa: BLE001  whatever the cryptography raises for a damaged key
+        raise ValueError(type(error).__name__) from None
+    return auth
+
+
 class _Connection(HTTPSRequestsConnectionClass):
     """PyGithub's connection to one host, whose requests are bounded and go nowhere else."""
 

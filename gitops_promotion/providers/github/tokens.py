@@ -6,14 +6,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from github import Auth
-
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import AuthError, UsageError
 from gitops_promotion.providers import TokenQuery
 from gitops_promotion.providers.github.address import Address, split
 from gitops_promotion.providers.github.answers import field, time
-from gitops_promotion.providers.github.api import Api
+from gitops_promotion.providers.github.api import Api, app_auth
 from gitops_promotion.providers.http import RefusedError
 
 APP_ID = "GITHUB_APP_ID"
@@ -86,11 +84,10 @@ class _AppToken:
 
     def __init__(self, app: str, key: str, address: Address, query: TokenQuery) -> None:
         try:
-            auth = Auth.AppAuth(app, key)
-            auth.create_jwt()
-        except Exception as error:  # noqa: BLE001  whatever the cryptography says of a damaged key
+            auth = app_auth(app, key)
+        except ValueError as error:
             raise UsageError(
-                f"{APP_KEY} cannot sign ({type(error).__name__}): download a new private key from the App's settings"
+                f"{APP_KEY} cannot sign ({error}): download a new private key from the App's settings"
             ) from None
         self._app = app
         self._api = Api(address, auth, now=query.now, sleep=query.sleep, unauthorized=self._rejected)
