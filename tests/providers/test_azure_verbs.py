@@ -175,7 +175,7 @@ class TestGate:
         assert job.tag("dev") == "1.4.2"
         [refused] = job.run("promote", "--all", code=3)
         number = refused["pull_request"]["number"]
-        assert "make the check of `gitops-promotion status` a required one" in refused["message"]
+        assert "make `gitops-promotion status` a required check" in refused["message"]
         job.flux("dev")
         [armed] = job.run("promote", "--all")
         assert (armed["result"], hosted.pull(number).auto_by) == ("unchanged", "build")

@@ -180,7 +180,7 @@ class TestGate:
         [refused] = actions.run("promote", "--all", code=3)
         assert refused["result"] == "refused"
         assert "has no status yet" in refused["message"]
-        assert "make the check of `gitops-promotion status` a required one" in refused["message"]
+        assert "make `gitops-promotion status` a required check" in refused["message"]
         pull = actions.forge.hosted.pull(refused["pull_request"]["number"])
         assert (pull.open, pull.auto_merge, actions.tag("qa")) == (True, None, "1.0.0")
         actions.forge.hosted.post_status(actions.forge.branches()["main"], FLUX, "success")
