@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LIMIT = 7.2
+LIMIT = 6.1
 """The share of vague bindings, in percent. Lower it whenever the measured share is lower; never raise it."""
 VAGUE = set(
     """
@@ -85,7 +85,7 @@ def bindings(source: str) -> list[str]:
     """Return the names that a module's functions and statements bind: parameters, locals, targets of loops."""
     module = Scope()
     module.visit(ast.parse(source))
-    return sorted(name for name in module.bindings() if name.lower() == name)
+    return sorted(name for name in module.bindings() if name.lower() == name and not name.startswith("__"))
 
 
 def is_vague(name: str) -> bool:
@@ -96,7 +96,7 @@ def is_vague(name: str) -> bool:
     ("source", "names"),
     [
         ("found = 1", ["found"]),
-        ("LIMIT = 1", []),
+        ("LIMIT = __all__ = 1", []),
         ("def f(self, asked, *said, known=1, **told): pass", ["asked", "known", "said", "told"]),
         ("def f():\n    found = 1\n    found = 2", ["found"]),
         ("def f():\n    found = 1\ndef g():\n    found = 2", ["found", "found"]),
