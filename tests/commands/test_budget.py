@@ -1,4 +1,7 @@
-"""How many git commands a verb starts (DESIGN 11): 10, and 3 for each further promotion, whatever the size."""
+"""A verb starts 10 git commands, and 3 for each further promotion, in a repository of any size.
+
+docs/architecture.md#budgets
+"""
 
 import traceback
 from collections.abc import Callable

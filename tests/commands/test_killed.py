@@ -1,4 +1,7 @@
-"""`kill -9` after each outside effect, then the same command again: the end state of an undisturbed run (DESIGN 7)."""
+"""`kill -9` after each outside effect, then the same command again: the end state of an undisturbed run.
+
+docs/architecture.md#the-order-of-effects
+"""
 
 import json
 import shutil

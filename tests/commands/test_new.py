@@ -1,4 +1,4 @@
-"""`new` (DESIGN 7): a tag into the first environment, through the real command line on real git."""
+"""`new` (docs/concepts.md#new): a tag into the first environment, through the real command line on real git."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""`promote` and `promote --all` (DESIGN 7), through the real command line on real git."""
+"""`promote` and `promote --all` (docs/concepts.md#promote), through the real command line on real git."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

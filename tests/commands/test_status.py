@@ -1,4 +1,4 @@
-"""`status` (DESIGN 7): what a pull request changes decides, nothing it says of itself."""
+"""`status` (docs/concepts.md#status): the changes of a pull request decide, not its title or description."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any

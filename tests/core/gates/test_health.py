@@ -1,4 +1,4 @@
-"""The status gate's rules (DESIGN 7), on values alone."""
+"""The rules of the status gate (docs/concepts.md#the-status-gate), on values alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
