@@ -165,7 +165,7 @@ def connection_data(call: Call) -> Any:
 
 
 def list_areas(call: Call) -> Any:
-    """Where each service is; none on a server of one's own, where all are in the collection (FORGES)."""
+    """The address of each service; a server of one's own names none (docs/facts/forges.md#the-sdk)."""
     area = {"4e080c62-fa21-4fbc-8fef-2a10a2b38049": "git", "fb13a388-40dd-4a04-b530-013a739c72ef": "policy"}
     found = [{"id": key, "name": name, "locationUrl": f"{call.shapes.collection}/"} for key, name in area.items()]
     return page(found if call.areas else [])

@@ -72,7 +72,7 @@ def complete(repo: Repo, pull: Pull, options: Options, by: str) -> bool:
     pull.status, pull.closed_at, pull.closed_by = "completed", repo.world.clock.tick(), by
     pull.brought = repo.git.brought(old, new)
     pull.options = options
-    # After a rebase it is not known to be more than the trial's (FORGES: `commit` is needed too).
+    # After a rebase it is not known to be more than the trial's (docs/facts/forges.md#pull-requests).
     if options.strategy in ("noFastForward", "squash"):
         pull.trial = new
     if options.delete_source and repo.git.move(pull.head_ref, None, pull.head_sha):

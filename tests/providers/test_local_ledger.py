@@ -228,7 +228,8 @@ class TestRaces:
         assert records(local_forge.remote) == {}
 
     def test_two_records_of_the_same_content_are_not_one_object(self, local_forge: "LocalForge") -> None:
-        # Pushing an object that is there already passes a create lease unnoticed (FORGES): the nonce prevents it.
+        # A push of an identical object passes a lease that expects nothing: the nonce prevents it.
+        # docs/facts/forges.md#shallow-clones-refs-and-pushes
         sha = local_forge.branches()["main"]
         other = local_forge.push("main", {"x.txt": "x\n"})
         same = CommitStatus(context="a/b", state="success", created_at=None)

@@ -172,7 +172,7 @@ class Stage(Protocol):
     # -- people and Flux
 
     def flux(self, sha: str, name: str, uid: str, *, healthy: bool, description: str) -> None:
-        """Report on a commit as Flux's notification controller does for the Kustomization `name` (FLUX 2)."""
+        """Report on a commit as Flux does for the Kustomization `name` (docs/facts/flux.md#commit-statuses)."""
 
     def post(self, sha: str, context: str, *, passed: bool) -> None:
         """Report on a commit as any other program does, or anybody who may push."""

@@ -87,7 +87,10 @@ class Story:
             self.report(cluster)
 
     def report(self, cluster: Cluster) -> None:
-        """Have a cluster look at main now; it says the same of a commit only once (FLUX 2)."""
+        """Have a cluster look at main now; it posts an equal status on a commit only once.
+
+        docs/facts/flux.md#commit-statuses
+        """
         sha = self.stage.branches()["main"]
         healthy = cluster.sick.isdisjoint(self._tag(sha, cluster.environment, app) for app in self.apps)
         said = (sha, f"{cluster.environment}/{cluster.uid}", healthy)

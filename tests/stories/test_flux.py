@@ -1,4 +1,7 @@
-"""What Flux says, says late, says twice or does not say (FLUX 2), and what becomes of promotions then."""
+"""Promotions while Flux reports, reports late, reports twice or does not report.
+
+docs/facts/flux.md#commit-statuses
+"""
 
 from typing import TYPE_CHECKING
 
