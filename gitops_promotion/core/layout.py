@@ -6,7 +6,7 @@ A pattern names folders, or files where it ends in `.yaml` or `.yml`. `{group}`,
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gitops_promotion.core.branch_names import fill, template_problem
@@ -67,6 +67,15 @@ class Layout:
                     claims[Claim(application, environment.name)] = None
         return tuple(claims)
 
+    def conflict(self, name: MarkerName, claims: Iterable[Claim], config_file: str) -> str:
+        """Return the error that several environments claim one marker, with the keys to change."""
+        environments = dict.fromkeys(claim.environment for claim in claims)
+        owners = [f"{e} ({self.path_key(e)}, {self.marker_key(e)})" for e in environments]
+        return (
+            f"{' and '.join(owners)} all claim the marker {name}: make the path or the marker of one of them in "
+            f"{config_file} more specific"
+        )
+
     def patterns(self, environment: str) -> tuple[str, ...]:
         """Return the path patterns of an environment, placeholders and all."""
         return self._environment(environment).paths or (self.path,)
@@ -74,6 +83,37 @@ class Layout:
     def marker_form(self, environment: str) -> str:
         """Return the form of an environment's markers, placeholders and all."""
         return self._environment(environment).marker or self.marker
+
+    def filled_patterns(self, environment: str) -> tuple[str, ...]:
+        """Return the path patterns of an environment with its name put in."""
+        return tuple(fill(pattern, env=environment) for pattern in self.patterns(environment))
+
+    def forms_in(self, path: str, environment: str) -> list[str]:
+        """Return the forms of an environment's markers in one file, with the names that the path gives."""
+        form = self.marker_form(environment)
+        bindings = [_path_bindings(pattern, environment, path, {}) for pattern in self.patterns(environment)]
+        forms = [fill(form, **{**names, "env": environment}) for names in bindings if names is not None]
+        return list(dict.fromkeys(forms))
+
+    def path_key(self, environment: str) -> str:
+        """Return the key of the configuration that has an environment's path patterns."""
+        return self.own_key(environment, "path") if self._environment(environment).paths else "pathTemplate"
+
+    def marker_key(self, environment: str) -> str:
+        """Return the key of the configuration that has the form of an environment's markers."""
+        return self.own_key(environment, "marker") if self._environment(environment).marker else "markerTemplate"
+
+    def own_key(self, environment: str, key: str) -> str:
+        """Return the name of a key of one environment, such as `environments[1].path`."""
+        names = [known.name for known in self.environments]
+        return f"environments[{names.index(environment)}].{key}"
+
+    def with_environment(self, environment: Environment) -> "Layout":
+        """Return the layout with another environment in the place of that of the same name."""
+        return replace(
+            self,
+            environments=tuple(environment if e.name == environment.name else e for e in self.environments),
+        )
 
     def marker_name(self, application: Application, environment: str) -> MarkerName:
         """Return the name that an application's markers have in an environment."""

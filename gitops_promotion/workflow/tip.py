@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gitops_promotion.core import config as configuration
-from gitops_promotion.core import deployments
+from gitops_promotion.core import deployments, strays
 from gitops_promotion.core.changes import changed_tags
 from gitops_promotion.core.commits import Commit, Refs
 from gitops_promotion.core.config import Config
@@ -14,6 +14,7 @@ from gitops_promotion.core.deployments import TagAt
 from gitops_promotion.core.layout import MarkerName
 from gitops_promotion.core.markers import is_manifest, mentions, read_tag, scan
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError, GitError, ManifestError
 from gitops_promotion.git import Identity, Repository
@@ -36,14 +37,6 @@ class Site:
     environment: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Stray:
-    """A marker that no environment claims."""
-
-    path: str
-    name: MarkerName
-
-
 @dataclass(slots=True, kw_only=True)
 class Tip:
     """Everything that was read of the default branch belongs to the commit `sha`; `refresh` reads the remote again."""
@@ -56,7 +49,7 @@ class Tip:
     refs: Refs = field(init=False, default_factory=lambda: Refs(default_branch="", shas={}))
     _config: Config | None = field(init=False, default=None)
     _files: dict[Site, dict[str, bytes]] = field(init=False, default_factory=dict)
-    _conflicts: dict[Application, str] = field(init=False, default_factory=dict)
+    _conflicts: dict[Application, ManifestError] = field(init=False, default_factory=dict)
     _strays: set[Stray] = field(init=False, default_factory=set)
     _indexed: set[str] = field(init=False, default_factory=set)
     _read: set[Site] = field(init=False, default_factory=set)
@@ -152,45 +145,49 @@ class Tip:
         for path, content in contents.items():
             if path in self._indexed:
                 continue
-            try:
-                scanned = scan(content, path)
-                names = {MarkerName(m.group, m.app) for m in scanned.markers}
-                names |= {MarkerName(m.group, m.app) for m in scanned.misplaced}
-            except ManifestError:
-                names = {MarkerName(g.decode(), a.decode()) for g, a in _MARKER_NAME.findall(content)}
-                names |= self._names_in_broken_file(path, content, sites)
-            for name in names:
-                self._claim(path, content, name)
+            for name, line in self._names_in(path, content, sites).items():
+                self._claim(path, content, name, line)
             self._indexed.add(path)
 
-    def _names_in_broken_file(self, path: str, content: bytes, sites: Iterable[Site]) -> set[MarkerName]:
-        layout = self.config.layout
-        names = {
-            layout.marker_name(site.application, site.environment)
-            for site in sites
-            if layout.holds(path, site.application, site.environment)
-        }
-        return {name for name in names if mentions(content, name.group, name.app)}
+    def _names_in(self, path: str, content: bytes, sites: Iterable[Site]) -> dict[MarkerName, int]:
+        """Return the names of the markers of a file, each with its first line."""
+        lines: dict[MarkerName, int] = {}
+        try:
+            scanned = scan(content, path)
+        except ManifestError:
+            for match in _MARKER_NAME.finditer(content):
+                name = MarkerName(match[1].decode(), match[2].decode())
+                lines.setdefault(name, content.count(b"\n", 0, match.start()) + 1)
+            layout = self.config.layout
+            for site in sites:
+                name = layout.marker_name(site.application, site.environment)
+                if layout.holds(path, site.application, site.environment) and mentions(content, name.group, name.app):
+                    lines.setdefault(name, 1)
+            return lines
+        places = [(m.line, MarkerName(m.group, m.app)) for m in scanned.markers]
+        places += [(m.line, MarkerName(m.group, m.app)) for m in scanned.misplaced]
+        for line, name in sorted(places):
+            lines.setdefault(name, line)
+        return lines
 
-    def _claim(self, path: str, content: bytes, name: MarkerName) -> None:
-        claims = self.config.layout.claims(path, name)
+    def _claim(self, path: str, content: bytes, name: MarkerName, line: int) -> None:
+        layout = self.config.layout
+        claims = layout.claims(path, name)
         for claim in claims:
             self._files.setdefault(Site(claim.application, claim.environment), {})[path] = content
             if len(claims) > 1:
-                environments = " and ".join(dict.fromkeys(c.environment for c in claims))
                 self._conflicts.setdefault(
                     claim.application,
-                    f"{path}: the environments {environments} both claim the marker {name}: make the `path` or the "
-                    f"`marker` of one of them in {self.config_file} more specific",
+                    ManifestError.at(path, line, layout.conflict(name, claims, self.config_file)),
                 )
         if not claims:
-            self._strays.add(Stray(path, name))
+            self._strays.add(Stray(path, line, name))
 
     def files(self, site: Site) -> Mapping[str, bytes]:
         """Return the files with the application's marker in the environment, by path. Raises ManifestError."""
         self.read([site])
         if conflict := self._conflicts.get(site.application):
-            raise ManifestError(conflict)
+            raise conflict
         return self._files.get(site, {})
 
     def tag(self, site: Site) -> Tag | None:
@@ -224,6 +221,19 @@ class Tip:
         """Return the markers of the tree that belong to no environment; all marked files are read."""
         self.read_all()
         return sorted(self._strays)
+
+    def nothing_found(self) -> str:
+        """Return the error that no environment has a marker though the tree has some, "" if that is not so.
+
+        Reads marked files until one of them is an environment's.
+        """
+        paths = self.repository.grep(self.sha, [])
+        in_reach = self.config.layout.in_reach
+        for path in sorted(paths, key=lambda path: not in_reach(path)):
+            self._index(self.repository.read(self.sha, [path]), ())
+            if self._files:
+                return ""
+        return strays.nothing_found(self.config.layout, self.strays()) if paths and self.strays() else ""
 
     def sharing_branch(self, site: Site) -> list[Application]:
         """Return the other applications in the tree whose promotion branch would be this one's (B32)."""

@@ -1,0 +1,169 @@
+"""Markers that belong to no environment: why, and which key of the configuration is the nearest to change."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from gitops_promotion.core.branch_names import fill
+from gitops_promotion.core.layout import MARKER, Layout, MarkerName, marker_problem, path_problem
+
+_SHOWN = 3
+# Enough to tell which suggestion is best: a tree may have thousands of markers.
+_SAMPLE = 50
+_FILE_ENDING = re.compile(r"\.ya?ml$")
+_SHORTEST_PREFIX = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stray:
+    """A marker that no environment claims."""
+
+    path: str
+    line: int
+    name: MarkerName
+
+    @property
+    def at(self) -> str:
+        """The place of the marker for messages: `file:line`."""
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Suggestion:
+    """A key, a value for it, and the layout that the configuration would have with it."""
+
+    key: str
+    value: str
+    layout: Layout
+
+
+def mismatch(layout: Layout, stray: Stray) -> str:
+    """Return why a marker in a file of an environment does not belong to it, "" if the file is of no environment."""
+    environments = layout.in_reach(stray.path)
+    if not environments:
+        return ""
+    forms = dict.fromkeys(
+        f"{form} ({environment})" for environment in environments for form in layout.forms_in(stray.path, environment)
+    )
+    keys = dict.fromkeys(layout.marker_key(environment) for environment in environments)
+    return (
+        f"{stray.at}: the marker {stray.name} belongs to no environment: markers in this file are "
+        f"{' or '.join(forms)}: correct the marker, or {' or '.join(keys)}"
+    )
+
+
+def unclaimed(layout: Layout, stray: Stray) -> str:
+    """Return that a marker belongs to no environment, and why."""
+    keys = dict.fromkeys(layout.path_key(environment.name) for environment in layout.environments)
+    return mismatch(layout, stray) or (
+        f"{stray.at}: the marker {stray.name} belongs to no environment: the file is in no {' or '.join(keys)}"
+    )
+
+
+def nothing_found(layout: Layout, strays: Sequence[Stray]) -> str:
+    """Return the error that no environment has a marker: the patterns, where markers are, and the key to change."""
+    patterns = dict.fromkeys(
+        f"{environment.name} in {' or '.join(layout.filled_patterns(environment.name))}"
+        for environment in layout.environments
+    )
+    places = [f"{stray.at} ({stray.name})" for stray in strays[:_SHOWN]]
+    if len(strays) > _SHOWN:
+        places.append(f"{len(strays) - _SHOWN} more")
+    suggestion = _best_suggestion(layout, strays)
+    keys = dict.fromkeys(layout.path_key(environment.name) for environment in layout.environments)
+    advice = (
+        f'set {suggestion.key}, such as "{suggestion.value}"'
+        if suggestion
+        else f"correct {' or '.join(keys)}, or the names of the environments"
+    )
+    return (
+        f"no environment has a marker: the patterns are {', '.join(patterns)}; markers are in {', '.join(places)}: "
+        f"{advice}"
+    )
+
+
+def suggested_place(layout: Layout, environment: str, strays: Sequence[Stray]) -> str:
+    """Return the markers that an environment without any may be meant to have, and the key; "" if there are none."""
+    for stray in strays[:_SAMPLE]:
+        for suggestion in _paths(layout, stray):
+            if any(claim.environment == environment for claim in suggestion.layout.claims(stray.path, stray.name)):
+                return f'{stray.at} has the marker {stray.name}: set {suggestion.key}, such as "{suggestion.value}"'
+    return ""
+
+
+def _best_suggestion(layout: Layout, strays: Sequence[Stray]) -> _Suggestion | None:
+    """Return the suggestion with which the most markers belong to an environment, None if no marker would."""
+    sample = strays[:_SAMPLE]
+    suggestions = {(s.key, s.value): s for stray in sample for s in _suggestions(layout, stray)}
+    counts = {
+        key: sum(bool(suggestion.layout.claims(stray.path, stray.name)) for stray in sample)
+        for key, suggestion in islice(suggestions.items(), _SAMPLE)
+    }
+    best = max(counts, key=lambda key: counts[key], default=None)
+    return suggestions[best] if best is not None and counts[best] else None
+
+
+def _suggestions(layout: Layout, stray: Stray) -> Iterator[_Suggestion]:
+    yield from _paths(layout, stray)
+    yield from _markers(layout, stray)
+
+
+def _paths(layout: Layout, stray: Stray) -> Iterator[_Suggestion]:
+    """Yield the patterns that a path suggests: `clusters/dev/shop/web.yaml` suggests `clusters/{env}/{group}`."""
+    *folders, file = stray.path.split("/")
+    stem = _FILE_ENDING.sub("", file)
+    for environment in layout.environments:
+        name = environment.name
+        segments = [_placeholder(segment, name, stray.name) for segment in folders]
+        word = rf"(?:^|(?<=[._-])){re.escape(name)}(?=$|[._-])"
+        if name in folders:
+            last = max(number for number, segment in enumerate(segments) if segment.startswith("{"))
+            yield from _path(layout, name, "/".join(segments[: last + 1]))
+        elif re.search(word, stem):
+            yield from _path(layout, name, "/".join([*segments, re.sub(word, "{env}", stem) + file[len(stem) :]]))
+        for number, segment in enumerate(folders):
+            if _resembles(segment, name):
+                paths = ("/".join(folders[: number + 1]),)
+                changed = replace(environment, paths=paths)
+                yield _Suggestion(layout.own_key(name, "path"), paths[0], layout.with_environment(changed))
+
+
+def _path(layout: Layout, environment: str, pattern: str) -> Iterator[_Suggestion]:
+    """Yield a pattern for all environments, or for this one if it has a path of its own."""
+    if path_problem(pattern):
+        return
+    key = layout.path_key(environment)
+    if key == "pathTemplate":
+        yield _Suggestion(key, pattern, replace(layout, path=pattern))
+        return
+    paths = (fill(pattern, env=environment),)
+    own = next(known for known in layout.environments if known.name == environment)
+    yield _Suggestion(key, paths[0], layout.with_environment(replace(own, paths=paths)))
+
+
+def _markers(layout: Layout, stray: Stray) -> Iterator[_Suggestion]:
+    """Yield the forms that a marker suggests, where its file is one of an environment."""
+    for environment in layout.in_reach(stray.path):
+        forms = [f"{stray.name.group}:{{app}}", MARKER]
+        if stray.name.app.endswith(f"-{environment}"):
+            forms = [f"{stray.name.group}:{{app}}-{{env}}", "{group}:{app}-{env}", *forms]
+        key = layout.marker_key(environment)
+        own = next(known for known in layout.environments if known.name == environment)
+        for form in forms:
+            if marker_problem(form):
+                continue
+            if key == "markerTemplate":
+                yield _Suggestion(key, form, replace(layout, marker=form))
+            else:
+                yield _Suggestion(key, form, layout.with_environment(replace(own, marker=form)))
+
+
+def _placeholder(segment: str, environment: str, name: MarkerName) -> str:
+    return {environment: "{env}", name.group: "{group}", name.app: "{app}"}.get(segment, segment)
+
+
+def _resembles(segment: str, environment: str) -> bool:
+    """Return True if a folder may stand for an environment: `production` for `prod`."""
+    shorter, longer = sorted((segment, environment), key=len)
+    return segment != environment and len(shorter) >= _SHORTEST_PREFIX and longer.startswith(shorter)

@@ -1,0 +1,97 @@
+"""Markers that no environment claims: the reason, and the key that an error advises to change."""
+
+import pytest
+
+from gitops_promotion.core.environments import Environment
+from gitops_promotion.core.layout import MARKER, PATH, Layout, MarkerName
+from gitops_promotion.core.strays import Stray, mismatch, nothing_found, suggested_place, unclaimed
+
+DEV, QA, PROD = (Environment(name=name) for name in ("dev", "qa", "prod"))
+
+
+def layout(*environments: Environment, path: str = PATH, marker: str = MARKER) -> Layout:
+    return Layout(environments=environments or (DEV, QA, PROD), path=path, marker=marker)
+
+
+def stray(path: str, marker: str = "shop:web", line: int = 4) -> Stray:
+    group, _, app = marker.partition(":")
+    return Stray(path, line, MarkerName(group, app))
+
+
+@pytest.mark.parametrize(
+    ("paths", "marker", "advice"),
+    [
+        # Environments first, the group behind them, or none at all.
+        (
+            ["clusters/dev/shop/web.yaml", "clusters/prod/shop/web.yaml"],
+            "shop:web",
+            'pathTemplate, such as "clusters/{env}/{group}"',
+        ),
+        (["dev/shop/web.yaml"], "shop:web", 'pathTemplate, such as "{env}/{group}"'),
+        (["deploy/dev/web.yaml", "deploy/qa/web.yaml"], "shop:web", 'pathTemplate, such as "deploy/{env}"'),
+        (["a/apps/dev/web.yaml"], "apps:web", 'pathTemplate, such as "a/{group}/{env}"'),
+        # A file for each environment.
+        (["charts/web/values-dev.yaml"], "shop:web", 'pathTemplate, such as "charts/{app}/values-{env}.yaml"'),
+        (["apps/shop/web/qa.yaml"], "shop:web", 'pathTemplate, such as "apps/{group}/{app}/{env}.yaml"'),
+        # The path is right, and the marker has another form.
+        (
+            ["apps/dev/web.yaml", "infra/dev/nginx.yaml"],
+            "flux-system:web",
+            'markerTemplate, such as "flux-system:{app}"',
+        ),
+        # An environment that is called otherwise in the tree.
+        (["shop/production/web.yaml"], "shop:web", 'environments[2].path, such as "shop/production"'),
+    ],
+)
+def test_the_error_names_the_nearest_key_and_a_value_for_it(paths: list[str], marker: str, advice: str) -> None:
+    text = nothing_found(layout(), [stray(path, marker) for path in paths])
+    assert text.endswith(f": set {advice}"), text
+
+
+def test_the_error_names_the_patterns_and_where_markers_are() -> None:
+    text = nothing_found(layout(DEV, PROD, path="k8s/{env}"), [stray(f"x/{n}.yaml", line=n) for n in range(1, 6)])
+    assert text.startswith("no environment has a marker: the patterns are dev in k8s/dev, prod in k8s/prod; ")
+    assert "markers are in x/1.yaml:1 (shop:web), x/2.yaml:2 (shop:web), x/3.yaml:3 (shop:web), 2 more: " in text
+    assert text.endswith("correct pathTemplate, or the names of the environments")
+
+
+def test_an_environment_with_a_key_of_its_own_is_advised_to_change_that_key() -> None:
+    own = Environment(name="dev", paths=("nowhere",))
+    text = nothing_found(layout(own, PROD), [stray("clusters/dev/web.yaml")])
+    assert text.endswith('set environments[0].path, such as "clusters/dev"'), text
+    own = Environment(name="dev", paths=("clusters/dev",), marker="other:{app}")
+    text = nothing_found(layout(own, PROD), [stray("clusters/dev/web.yaml")])
+    assert text.endswith('set environments[0].marker, such as "shop:{app}"'), text
+
+
+def test_the_advice_is_the_one_that_most_markers_fit() -> None:
+    odd = stray("odd/qa.yaml", "odd:one")
+    text = nothing_found(layout(), [odd, *(stray(f"clusters/{env}/shop/web.yaml") for env in ("dev", "qa", "prod"))])
+    assert 'such as "clusters/{env}/{group}"' in text
+
+
+def test_a_marker_in_the_file_of_an_environment_is_told_the_markers_that_belong_there() -> None:
+    text = mismatch(layout(), stray("webshop/prod/web.yaml", "wbshop:web"))
+    assert text == (
+        "webshop/prod/web.yaml:4: the marker wbshop:web belongs to no environment: markers in this file are "
+        "webshop:{app} (prod): correct the marker, or markerTemplate"
+    )
+    by_marker = layout(path="flux/{env}", marker="flux-system:{app}-{env}")
+    assert "flux-system:{app}-dev (dev)" in mismatch(by_marker, stray("flux/dev/web.yaml", "flux-system:web-prod"))
+    assert mismatch(layout(), stray("README/web.yaml")) == ""
+
+
+def test_a_marker_outside_of_all_patterns_is_told_the_key() -> None:
+    assert unclaimed(layout(), stray("web.yaml")) == (
+        "web.yaml:4: the marker shop:web belongs to no environment: the file is in no pathTemplate"
+    )
+    assert unclaimed(layout(), stray("shop/dev/a.yaml", "x:y")) == mismatch(layout(), stray("shop/dev/a.yaml", "x:y"))
+
+
+def test_an_environment_without_files_is_told_the_markers_it_may_mean() -> None:
+    text = suggested_place(layout(), "prod", [stray("other.yaml"), stray("shop/production/web.yaml")])
+    assert (
+        text
+        == 'shop/production/web.yaml:4 has the marker shop:web: set environments[2].path, such as "shop/production"'
+    )
+    assert suggested_place(layout(), "qa", [stray("shop/production/web.yaml")]) == ""
