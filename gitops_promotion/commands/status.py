@@ -48,9 +48,11 @@ def status(
         disarm_refused(run, subject)
         texts = tuple(map(str, examination.refusals))
         question = next(iter(examination.questions), None)
-        return [publish_where_needed(run, subject, outcome_of(subject, question, "refused", texts))]
+        outcome = outcome_of(subject, question, "refused", texts, warnings=examination.warnings)
+        return [publish_where_needed(run, subject, outcome)]
     if not examination.questions:
-        return [_passed(run, subject, tuple(map(str, examination.remarks)))]
+        texts = tuple(map(str, examination.remarks))
+        return [_passed(run, subject, outcome_of(subject, None, "passed", texts, warnings=examination.warnings))]
     question = examination.questions[0]
     interval = max(1.0, interval)
     limit = run.tip.config.status_timeout if timeout is None else timeout
@@ -74,11 +76,14 @@ def status(
                 pulls = run.forge.pull_requests(head=subject.branch)
                 current = due.open_for(pulls, run.tip.base)
                 hold_for_a_person(run, current, examination.questions, look_again=False)
-            return [_passed(run, subject, verdict.texts, question)]
+            outcome = outcome_of(subject, question, "passed", verdict.texts, warnings=examination.warnings)
+            return [_passed(run, subject, outcome)]
         if verdict.decision == "refuse":
-            return [publish_where_needed(run, subject, outcome_of(subject, question, "refused", verdict.texts))]
+            outcome = outcome_of(subject, question, "refused", verdict.texts, warnings=examination.warnings)
+            return [publish_where_needed(run, subject, outcome)]
         if left <= 0 or run.dry_run:
-            return [publish_where_needed(run, subject, _timed_out(subject, question, verdict.texts, limit))]
+            outcome = _timed_out(subject, question, verdict.texts, limit)
+            return [publish_where_needed(run, subject, replace(outcome, warnings=examination.warnings))]
         progress(verdict.texts, left)
         run.clock.sleep(min(interval, left))
         interval = min(interval * _GROWTH, max(interval, LONGEST_INTERVAL))
@@ -89,8 +94,8 @@ def _judge(run: Run, questions: tuple[Question, ...], *, expired: bool) -> Verdi
     return gates.strictest(verdicts)
 
 
-def _passed(run: Run, subject: Subject, texts: tuple[str, ...], question: Question | None = None) -> Outcome:
-    outcome = publish_where_needed(run, subject, outcome_of(subject, question, "passed", texts))
+def _passed(run: Run, subject: Subject, outcome: Outcome) -> Outcome:
+    outcome = publish_where_needed(run, subject, outcome)
     if not run.publishes or run.dry_run:
         return outcome
     pull = next(iter(run.forge.pull_requests(head=subject.branch)), None)

@@ -15,6 +15,7 @@ from gitops_promotion.core.layout import Claim, Layout, MarkerName
 from gitops_promotion.core.markers import Marker, is_manifest, scan
 from gitops_promotion.core.markers.parts import UnfitValueError, Value
 from gitops_promotion.core.markers.places import StablePlace, read_values
+from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
@@ -42,10 +43,10 @@ class GatedChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatedChanges:
-    """The changes that gates judge, and the marked values that no environment claims (by `path:line`)."""
+    """The changes that gates judge, and the markers of changed values that no environment claims."""
 
     changes: tuple[GatedChange, ...] = ()
-    unclaimed: tuple[str, ...] = ()
+    unclaimed: tuple[Stray, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,13 +98,14 @@ def gated_changes(
     _check_moves(lost, arrived, layout)
     _check_images(changes, blobs, [m for m in lost if m.marked.place not in after[m.path].texts], after)
     gated_changes: dict[GatedChange, None] = {}
-    unclaimed: dict[str, None] = {}
+    unclaimed: dict[Stray, None] = {}
     for path in sorted(before):
         for marker, effect, tag, unseen in _differences(before[path], after[path], gone[path], arrived[path]):
-            claims = layout.claims(path, MarkerName(marker.group, marker.app))
+            name = MarkerName(marker.group, marker.app)
+            claims = layout.claims(path, name)
             gated_changes |= dict.fromkeys(GatedChange(claim, effect, tag, unseen) for claim in claims)
             if not claims:
-                unclaimed[f"{marker.at}: {marker.group}:{marker.app}"] = None
+                unclaimed[Stray(path, marker.line, name)] = None
     return GatedChanges(changes=tuple(gated_changes), unclaimed=tuple(unclaimed))
 
 

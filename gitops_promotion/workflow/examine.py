@@ -1,9 +1,9 @@
 """What a head changes, and the questions that the gates must answer before it may merge: read from trees alone."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gitops_promotion.core import markers
+from gitops_promotion.core import markers, strays
 from gitops_promotion.core.branches import beyond_tags
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.environments import Requirements
@@ -12,8 +12,9 @@ from gitops_promotion.core.gated_changes import GatedChange, gated_changes
 from gitops_promotion.core.gates import Question, Reason
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.markers import is_manifest
+from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import GitError, UsageError
+from gitops_promotion.errors import GitError, ManifestError, UsageError
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site, Tip
@@ -36,12 +37,15 @@ class Subject:
 class Examination:
     """The questions that a head raises, and remarks on the changes that raise none.
 
-    `refusals` say why the head must not merge whatever the gates say.
+    `refusals` say why the head must not merge whatever the gates say. `unclaimed` are the changed markers that belong
+    to no environment; the warnings name them.
     """
 
     questions: tuple[Question, ...] = ()
     remarks: tuple[Reason, ...] = ()
     refusals: tuple[Reason, ...] = ()
+    unclaimed: tuple[Stray, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +82,10 @@ def find_subject(run: Run, number: int | None) -> Subject:
 
 
 def examine(run: Run, subject: Subject) -> Examination:
-    """Return the questions of all environments whose marked tags the head changes.
+    """Return the questions of all environments whose marked tags the head changes, and at least a remark without any.
 
     What counts is what merging it would change at the tip. Raises ManifestError for a head whose markers cannot be
-    followed, GitError.
+    followed, or which changes tags while no environment has a marker; GitError.
     """
     tip, repository = run.tip, run.tip.repository
     if tip.refs.branch(subject.branch) == subject.sha:
@@ -96,8 +100,22 @@ def examine(run: Run, subject: Subject) -> Examination:
     merged = repository.merge_result(tip.sha, subject.sha)
     if merged is None:
         _, changes = repository.diff_from_merge_base(tip.sha, subject.sha)
-        return _examine_merge(run, subject, _Merge(changes=changes, tree=subject.sha))
-    return _examine_merge(run, subject, _Merge(changes=repository.diff_trees(tip.sha, merged)))
+        return _checked(tip, _examine_merge(run, subject, _Merge(changes=changes, tree=subject.sha)))
+    return _checked(tip, _examine_merge(run, subject, _Merge(changes=repository.diff_trees(tip.sha, merged))))
+
+
+def _checked(tip: Tip, examination: Examination) -> Examination:
+    """Return the examination with warnings about markers that no environment has. Raises ManifestError."""
+    warnings = [strays.unclaimed(tip.config.layout, stray) for stray in examination.unclaimed]
+    if examination.questions or examination.remarks:
+        return replace(examination, warnings=tuple(warnings))
+    remarks = tuple(Reason(evidence=f"{warning}; nothing to wait for") for warning in warnings)
+    if tip.has_config and (text := tip.nothing_found()):
+        # A configuration that finds nothing must not turn a required check green, but its repair must be able to merge.
+        if examination.unclaimed:
+            raise ManifestError.at(tip.config_file, 0, text)
+        warnings.append(f"{tip.config_file}: {text}")
+    return replace(examination, remarks=remarks or (_NO_TAG_CHANGED,), warnings=tuple(warnings))
 
 
 def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
@@ -106,7 +124,7 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
     blobs = tip.blobs(oid for change in manifests for oid in (change.old_file, change.new_file))
     # A change without markers needs no configuration, so that the first pull request can add it.
     if not any(b"imagepolicy" in blobs[oid] for c in manifests for oid in (c.old_file, c.new_file) if oid):
-        return Examination(remarks=(_NO_TAG_CHANGED,))
+        return Examination()
     blobs = tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
     config = tip.config
     gated = [name for name in config.pipeline.names if config.gates(name)]
@@ -124,14 +142,8 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
         new_questions, remark = _questions(tip, subject, claim, by_claim[claim], merge)
         questions += new_questions
         remarks += [Reason(evidence=f"{text}: {remark}")] if remark else []
-    if not questions and not remarks:
-        remarks.append(
-            Reason(evidence="the changed markers belong to no environment: nothing to wait for")
-            if found.unclaimed
-            else _NO_TAG_CHANGED
-        )
     refusals = tuple(_foreign_work(run, subject, [change.claim for change in found.changes], changes))
-    return Examination(questions=tuple(questions), remarks=tuple(remarks), refusals=refusals)
+    return Examination(questions=tuple(questions), remarks=tuple(remarks), refusals=refusals, unclaimed=found.unclaimed)
 
 
 def _foreign_work(

@@ -11,13 +11,21 @@ from gitops_promotion.workflow.examine import Subject
 from gitops_promotion.workflow.run import Run
 
 
-def outcome_of(subject: Subject, question: Question | None, result: Result, texts: Sequence[str]) -> Outcome:
+def outcome_of(
+    subject: Subject,
+    question: Question | None,
+    result: Result,
+    texts: Sequence[str],
+    *,
+    warnings: tuple[str, ...] = (),
+) -> Outcome:
     """Return the outcome of a check; the first text is its message."""
     return replace(
         Outcome.of(question, result, texts[0] if texts else ""),
         reasons=tuple(texts),
         branch=subject.branch,
         sha=subject.sha,
+        warnings=warnings,
     )
 
 
