@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import click
 
+from gitops_promotion.core.authorization import masked, spellings
+
 
 class Terminal:
     """Where a verb's notes, its waiting and its result go.
@@ -30,7 +32,7 @@ class Terminal:
         self._obeys = obeys
         self._conceal = conceal
         self._quiet = quiet
-        self._secrets = tuple(secret for secret in secrets if secret)
+        self._secrets: set[str] = set().union(*map(spellings, secrets))
         self._shown = ""
         self._live = sys.stderr.isatty()
 
@@ -46,13 +48,11 @@ class Terminal:
         # Anywhere but in CI a line would show it.
         if made and (line := self._conceal(secret)):
             click.echo(line, err=True)
-        self._secrets = (*self._secrets, secret)
+        self._secrets |= spellings(secret)
 
     def mask(self, text: str) -> str:
-        """Return the text without secrets."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        """Return the text without secrets, in any of their spellings."""
+        return masked(text, self._secrets)
 
     def inert(self, text: str) -> str:
         """Return the text without secrets, and with a blank in each command that the CI system would obey."""

@@ -1,17 +1,51 @@
-"""How a token is shown to a server over HTTP, by git and by an API alike."""
+"""How a token is shown to a server over HTTP, by git and by an API alike; and how it is kept out of logs."""
 
+import json
 import re
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterable
+from urllib.parse import quote
 
 # RFC 7519: three parts, the first of which is JSON, hence begins with `{"`.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+# Secret whatever they are for: a signed web token, such as those that a GitHub App signs, and a private key.
+_ALWAYS_SECRET = re.compile(
+    r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}"
+    r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.{0,20000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
+    re.DOTALL,
+)
+# A shorter spelling would hide ordinary words.
+_SHORTEST = 8
 
 
 def authorization(token: str, *, user: str = "") -> str:
     """Return the value of the Authorization header for a token.
 
-    A JSON web token, as Microsoft Entra gives them, is a `Bearer` token; any other is the password of `user` (issue 4).
+    A JSON web token, as Microsoft Entra gives them, is a `Bearer` token; any other is the password of `user`.
     """
     if _JWT.fullmatch(token):
         return f"Bearer {token}"
     return f"Basic {b64encode(f'{user}:{token}'.encode()).decode()}"
+
+
+def spellings(secret: str) -> frozenset[str]:
+    """Return every text in which a secret may stand in a log: itself, in a URL, in JSON, and inside base64.
+
+    Base64 of a longer text, such as `user:secret`, has the secret in one of three spellings, by its offset; the
+    characters that its neighbours have a part in are left out.
+    """
+    content = secret.encode("utf-8", "surrogatepass")
+    found = {quote(content, safe=""), json.dumps(secret)[1:-1]}
+    for encode in (b64encode, urlsafe_b64encode):
+        for offset in range(3):
+            encoded = encode(bytes(offset) + content).decode()
+            found.add(encoded[(offset * 8 + 5) // 6 : (offset + len(content)) * 8 // 6])
+    return frozenset({secret} | {text for text in found if len(text) >= _SHORTEST} if secret else ())
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return a text with `***` in place of these secrets, and of every signed web token and private key."""
+    # The longest first: one secret may be part of another.
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return _ALWAYS_SECRET.sub("***", text)

@@ -12,6 +12,7 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import NoReturn
 
+from gitops_promotion.core.authorization import masked
 from gitops_promotion.core.untrusted import lines
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import LOCAL_STEP, advice
@@ -61,10 +62,7 @@ class Runner:
 
     def mask(self, stderr: bytes) -> str:
         """Decode output of git without secrets and terminal codes: part of it is the remote's own text."""
-        text = stderr.decode(errors="replace")
-        # The longest first: one secret may be part of another.
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
+        text = masked(stderr.decode(errors="replace"), self.secrets)
         return lines(re.sub(r"(https?://)[^/@\s]+@", r"\1", text))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from gitops_promotion.core.authorization import authorization
+from gitops_promotion.core.authorization import authorization, spellings
 from gitops_promotion.core.commits import Refs, RefUpdate
 from gitops_promotion.errors import AuthError, GitError, RefGoneError
 from gitops_promotion.git.address import NO_HELPER, Address, Rules
@@ -141,7 +141,7 @@ class Remote:
         variables: dict[str, str] = {}
         if self._token:
             header = authorization(self._token, user=self._address.user or self._find_user(self.url))
-            self._hide(header.partition(" ")[2], self._token)
+            self._hide(header.partition(" ")[2], *spellings(self._token))
             settings += self._address.with_header(header)
             variables |= NO_PROMPT
         if any(address.password for address in addresses):

@@ -1,9 +1,11 @@
 """The command line as a step of a workflow: the files it writes, the commands it gives, and those it does not."""
 
 import json
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -272,6 +274,20 @@ def test_a_secret_made_at_run_time_is_told_to_the_runner_and_shown_to_nobody_els
     terminal.hide("given", made=False)
     terminal.note("it is tok-3n% and given")
     assert capsys.readouterr().err == f"{told}it is *** and ***\n"
+
+
+def test_a_secret_is_masked_in_all_its_spellings_and_so_is_any_signed_token(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    secret = 'tok-3n/"12345678'
+    terminal = Terminal(secrets=(secret,))
+    basic = b64encode(f"x-access-token:{secret}".encode()).decode()
+    token = ".".join(urlsafe_b64encode(part).decode() for part in (b'{"alg": "RS256"}', b'{"iss": "12345"}', b"s" * 33))
+    for text in (secret, quote(secret, safe=""), json.dumps(secret), basic, token):
+        terminal.note(f"<{text}>")
+        shown = capsys.readouterr().err
+        assert "***" in shown
+        assert text[8:-4] not in shown
 
 
 # What the event asks for
