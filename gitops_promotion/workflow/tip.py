@@ -123,12 +123,14 @@ class Tip:
 
     def read(self, sites: Iterable[Site]) -> None:
         """Read the files with these applications' markers, in one go, and of the applications that share a branch."""
+        if self._read_all:
+            return
         requested = set(sites)
         for site in list(requested):
             for other in self.config.collisions(site.application, site.environment):
                 requested |= {Site(other, name) for name in self.config.pipeline.names}
         missing = sorted(requested - self._read)
-        if not missing or self._read_all:
+        if not missing:
             return
         layout = self.config.layout
         names = {str(layout.marker_name(site.application, site.environment)) for site in missing}

@@ -73,7 +73,7 @@ class Scan:
 
 
 # A command reads the same manifests several times: for the applications, for a tag, for an edit, for the history.
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=8192)
 def scan(content: bytes, path: str) -> Scan:
     """Return the markers of a file.
 
