@@ -1,0 +1,170 @@
+"""Ways past the gate that were tried, through the real command line on real git: each must be judged as what it is."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.commands.conftest import Run, Shop
+
+BRANCH = "promote/webshop-webui"
+PREDECESSOR = "Bot <gitops-promotion@xenit.se>"
+DIGEST = "sha256:" + "a" * 64
+OTHER_DIGEST = "sha256:" + "b" * 64
+
+
+def check(shop: "Shop", branch: str, code: int) -> "Run":
+    """Run the check of a branch that a person has pushed, once."""
+    shop.checkout.git("fetch", "--quiet", "origin")
+    shop.checkout.git("checkout", "--quiet", "--force", branch)
+    return shop.run("status", "--timeout", "0", code=code)
+
+
+def merge(shop: "Shop", branch: str, files: dict[str, str | None], *parents: str) -> str:
+    """Point a branch to a merge of these commits that has the first one's tree with these files."""
+    scratch = shop.remote.commit(files, "Scratch", branch="scratch", start=parents[0])
+    tree = shop.remote.git("rev-parse", f"{scratch}^{{tree}}")
+    sha = shop.remote.git("commit-tree", tree, *(word for p in parents for word in ("-p", p)), "-m", "Merge")
+    shop.remote.git("update-ref", f"refs/heads/{branch}", sha)
+    shop.remote.git("update-ref", "-d", "refs/heads/scratch")
+    return sha
+
+
+@pytest.mark.parametrize("comment", ["", "# Sneaky\n"])
+def test_a_criss_cross_history_hides_no_tag(shop: "Shop", manifest: Callable[..., str], comment: str) -> None:
+    prod = "webshop/prod/webui.yaml"
+
+    def text(tag: str, end: str) -> str:
+        return manifest("webui", tag) + "x: y\n" * 9 + end
+
+    start = shop.edit({prod: text("6.6.6", "")})
+    one = shop.remote.commit({prod: text("6.6.6", "# Note\n")}, branch="one", start=start)
+    other = shop.remote.commit({prod: text("1.0.0", "")}, branch="other", start=start)
+    merge(shop, "main", {prod: text("1.0.0", "# Note\n")}, one, other)
+    merge(shop, "sneaky", {prod: text("6.6.6", "# Note\n" + comment)}, other, one)
+    assert shop.remote.git("merge-base", "--all", "main", "sneaky").count("\n") == 1, "two merge bases"
+    assert check(shop, "sneaky", 3).only["tag"] == "6.6.6"
+
+
+def test_a_file_that_main_renames_into_an_environment_takes_no_tag_along(
+    shop: "Shop", manifest: Callable[..., str]
+) -> None:
+    text = manifest("cart", "1.0.0") + "".join(f"line{number}: x\n" for number in range(40))
+    shop.edit({"later/cart.yaml": text, "webshop/qa/cart.yaml": manifest("cart", "1.0.0")})
+    shop.edit({"later/cart.yaml": text.replace("1.0.0", "6.6.6")}, branch="sneaky")
+    shop.edit({"later/cart.yaml": None, "webshop/prod/cart.yaml": text})
+    run = check(shop, "sneaky", 3)
+    assert (run.only["app"], run.only["environment"], run.only["tag"]) == ("cart", "prod", "6.6.6")
+
+
+@pytest.fixture
+def digests(shop: "Shop") -> "Shop":
+    """The application has 1.4.2 with a digest in dev, healthy, and the same tag is to go on to qa."""
+
+    def text(tag: str) -> str:
+        return f'image: ghcr.io/webshop/webui:{tag} # {{"$imagepolicy": "webshop:webui"}}\n'
+
+    shop.edit({"webshop/qa/webui.yaml": text("1.0.0"), "webshop/dev/webui.yaml": text(f"1.4.2@{DIGEST}")})
+    shop.flux("dev")
+    for name, tag in {"same": f"1.4.2@{DIGEST}", "other": f"1.4.2@{OTHER_DIGEST}", "none": "1.4.2"}.items():
+        shop.edit({"webshop/qa/webui.yaml": text(tag)}, branch=name)
+    return shop
+
+
+@pytest.mark.parametrize(("branch", "code"), [("same", 0), ("other", 3), ("none", 0)])
+def test_a_digest_other_than_that_of_the_source_is_refused(digests: "Shop", branch: str, code: int) -> None:
+    check(digests, branch, code)
+
+
+def test_a_digest_that_no_source_has_passes_as_a_manual_change_only(shop: "Shop") -> None:
+    def text(tag: str) -> str:
+        return f'image: ghcr.io/webshop/webui:{tag} # {{"$imagepolicy": "webshop:webui"}}\n'
+
+    shop.edit({"webshop/dev/webui.yaml": text("1.4.2"), "webshop/qa/webui.yaml": text("1.0.0")})
+    shop.flux("dev")
+    shop.edit({"webshop/qa/webui.yaml": text(f"1.4.2@{DIGEST}")}, branch="pinned")
+    passed = check(shop, "pinned", 0).only
+    assert "a manual change that no gate has seen" in passed["message"]
+    assert "healthy" not in " ".join(passed["reasons"])
+
+
+def test_another_image_name_passes_as_a_manual_change_only(shop: "Shop", manifest: Callable[..., str]) -> None:
+    shop.edit({"webshop/dev/webui.yaml": manifest("webui", "1.4.2")})
+    shop.flux("dev")
+    for branch, text in {
+        "alone": shop.remote.show("webshop/qa/webui.yaml", "main").replace("webshop/webui:1", "evil/webui:1"),
+        "both": manifest("webui", "1.4.2").replace("webshop/webui:1", "evil/webui:1"),
+    }.items():
+        shop.edit({"webshop/qa/webui.yaml": text}, branch=branch)
+        passed = check(shop, branch, 0).only
+        assert "a manual change that no gate has seen" in passed["message"]
+        assert "evil/webui" in passed["message"]
+        assert "healthy" not in " ".join(passed["reasons"])
+
+
+@pytest.fixture
+def armed(shop: "Shop") -> "Shop":
+    """A promotion into qa is open and armed, and dev is healthy."""
+    shop.opened("1.4.2")
+    shop.flux("dev")
+    return shop
+
+
+def hostile(shop: "Shop", *, author: str, trailers: str = "") -> str:
+    """Push a commit onto the promotion branch that changes more than the tag."""
+    text = shop.remote.show("webshop/qa/webui.yaml", BRANCH) + "hostPID: true\n"
+    message = f"Promote webshop/webui version 1.4.2 to environment qa{trailers}"
+    return shop.remote.commit({"webshop/qa/webui.yaml": text}, message, branch=BRANCH, author=author)
+
+
+@pytest.mark.parametrize("verb", [("status", "--pr", "2", "--timeout", "0"), ("status", "--publish")])
+@pytest.mark.parametrize(
+    ("author", "trailers"),
+    [
+        ("Ann <ann@example.org>", ""),
+        (PREDECESSOR, ""),
+        ("CI <ci@example.org>", "\n\nPromotion: webshop/webui\nEnvironment: qa\nTag: 1.4.2\n"),
+    ],
+)
+def test_a_promotion_branch_with_more_than_tags_is_refused_and_disarmed(
+    armed: "Shop", verb: tuple[str, ...], author: str, trailers: str
+) -> None:
+    hostile(armed, author=author, trailers=trailers)
+    run = armed.run(*verb, code=None)
+    [outcome] = [outcome for outcome in run.outcomes if outcome["branch"] == BRANCH]
+    assert outcome["result"] in ("refused", "updated")
+    assert "changes more than the tags of webshop/webui" in " ".join(outcome["reasons"])
+    assert armed.tags()[1] == "1.0.0"
+    assert "off" in next(line for line in armed.local("list").splitlines() if BRANCH in line)
+
+
+def test_a_commit_of_somebody_else_that_changes_the_tag_alone_is_named_and_refused(
+    armed: "Shop", manifest: Callable[..., str]
+) -> None:
+    sha = armed.edit({"webshop/qa/webui.yaml": manifest("webui", "1.4.2")}, branch=BRANCH)
+    refused = armed.run("status", "--pr", "2", "--timeout", "0", code=3).only
+    assert sha[:7] in refused["message"]
+    assert "ann@example.org" in refused["message"]
+    assert "delete the branch" in refused["message"]
+
+
+@pytest.mark.parametrize("author", [PREDECESSOR, "CI <ci@example.org>"])
+def test_a_forged_commit_is_rebuilt_and_never_kept(armed: "Shop", author: str) -> None:
+    digest = "0" * 32
+    hostile(armed, author=author, trailers=f"\n\nPromotion: webshop/webui\nEnvironment: qa\nEdits: {digest}\n")
+    armed.run("promote", "--all", code=None)
+    assert "hostPID" not in armed.remote.show("webshop/qa/webui.yaml", BRANCH) or armed.tags()[1] == "1.0.0"
+    armed.run("status", "--publish", code=None)
+    assert "hostPID" not in armed.remote.show("webshop/qa/webui.yaml", "main")
+
+
+def test_a_submodule_called_like_a_manifest_stops_nothing(shop: "Shop") -> None:
+    head = shop.remote.sha("main")
+    shop.checkout.git("update-index", "--add", "--cacheinfo", f"160000,{head},webshop/dev/x.yaml")
+    shop.checkout.git("commit", "--quiet", "-m", "A submodule")
+    shop.checkout.git("push", "--quiet", "origin", "HEAD:main")
+    assert shop.new("1.4.2").results == ["merged"]
+    shop.flux("dev")
+    assert shop.run("promote").results == ["opened"]
+    assert shop.check(2).results == ["passed"]

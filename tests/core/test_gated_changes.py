@@ -1,0 +1,300 @@
+"""Changes of marked values, by the place of each value: tables of files before and after a merge."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from gitops_promotion.core.commits import EntryKind, FileChange
+from gitops_promotion.core.environments import Environment
+from gitops_promotion.core.gated_changes import GatedChanges, gated_changes
+from gitops_promotion.core.layout import Layout
+from gitops_promotion.errors import ManifestError
+
+ENVIRONMENTS = tuple(Environment(name=name) for name in ("dev", "qa", "prod"))
+LAYOUT = Layout(environments=ENVIRONMENTS)
+PROD = "shop/prod/web.yaml"
+
+Files = Mapping[str, str | bytes]
+
+
+def compare(before: Files, after: Files, kinds: Mapping[str, EntryKind] | None = None) -> GatedChanges:
+    """Return the gated changes between two sets of files; `kinds` are those of entries after that are no files."""
+    blobs: dict[str, bytes] = {}
+
+    def blob(content: str | bytes | None) -> str | None:
+        if content is None:
+            return None
+        data = content if isinstance(content, bytes) else content.encode()
+        name = str(hash(data))
+        blobs[name] = data
+        return name
+
+    changes = [
+        FileChange(
+            path=path,
+            old=blob(before.get(path)),
+            new=blob(after.get(path)),
+            new_kind=(kinds or {}).get(path, "file"),
+        )
+        for path in sorted(before.keys() | after.keys())
+        if before.get(path) != after.get(path)
+    ]
+    return gated_changes(changes, blobs, LAYOUT, ["qa", "prod"])
+
+
+def effects(before: Files, after: Files) -> list[tuple[str, str, str, str]]:
+    """Return application, environment, effect and the tag of an unmarked value, of each change."""
+    return [
+        (str(c.claim.application), c.claim.environment, c.effect, str(c.tag or "") if c.effect == "unmarked" else "")
+        for c in compare(before, after).changes
+    ]
+
+
+def marker(name: str = "shop:web") -> str:
+    return f'# {{"$imagepolicy": "{name}"}}'
+
+
+def deployment(*images: str, name: str = "web", kind: str = "Deployment") -> str:
+    """A Deployment with these containers: `name image`, a marker behind."""
+    containers = "".join(
+        f"        - name: {container.split(' ', 1)[0]}\n          image: {container.split(' ', 1)[1]}\n"
+        for container in images
+    )
+    return (
+        f"apiVersion: apps/v1\nkind: {kind}\nmetadata:\n  name: {name}\nspec:\n  template:\n    spec:\n"
+        f"      containers:\n{containers}"
+    )
+
+
+V1 = f"ghcr.io/acme/web:1 {marker()}"
+V2 = f"ghcr.io/acme/web:2 {marker()}"
+WEB = {PROD: deployment(f"web {V1}")}
+TAG = [("shop/web", "prod", "tag", "")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(WEB, {PROD: deployment(f"web {V2}")}, TAG, id="the value at the place changes"),
+        pytest.param(
+            WEB,
+            {PROD: deployment(f"web {V1}", f"log l:1 {marker('shop:log')}")},
+            [("shop/log", "prod", "tag", "")],
+            id="another application comes",
+        ),
+        pytest.param(
+            WEB, {PROD: deployment("proxy envoy:1", f"web {V1}")}, [], id="a sidecar before it shifts the list"
+        ),
+        pytest.param(
+            WEB,
+            {PROD: "kind: Namespace\nmetadata: {name: x}\n---\n" + WEB[PROD]},
+            [],
+            id="a document before it shifts the file",
+        ),
+        pytest.param(WEB, {PROD: WEB[PROD].replace("\n", "\r\n")}, [], id="line ends change"),
+        pytest.param(
+            WEB, {PROD: WEB[PROD].replace("ghcr.io/acme/web:1", '"ghcr.io/acme/web:1"')}, [], id="quotes come"
+        ),
+        pytest.param(WEB, {PROD: deployment("web ghcr.io/acme/web:1")}, [], id="the marker goes, the value stays"),
+        pytest.param(
+            WEB,
+            {PROD: deployment("web ghcr.io/acme/web:2")},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="the marker goes, the value changes",
+        ),
+        pytest.param({PROD: deployment("web ghcr.io/acme/web:1")}, WEB, [], id="a marker comes, the value stays"),
+        pytest.param(
+            {PROD: deployment("web ghcr.io/acme/web:1")},
+            {PROD: deployment(f"web {V2}")},
+            TAG,
+            id="a marker comes with another value",
+        ),
+        pytest.param({}, WEB, TAG, id="a marked file comes"),
+        pytest.param(WEB, {}, [("shop/web", "prod", "removed", "")], id="the file goes"),
+        pytest.param(WEB, {"shop/prod/renamed.yaml": WEB[PROD]}, [], id="the file gets another name, nothing else"),
+        pytest.param(
+            WEB,
+            {PROD: deployment(f"web ghcr.io/acme/web2:1 {marker()}")},
+            [("shop/web", "prod", "name", "")],
+            id="the image name changes alone",
+        ),
+        pytest.param(
+            WEB,
+            {PROD: deployment(f"web ghcr.io/acme/web:2 {marker('shop:other')}")},
+            [("shop/other", "prod", "tag", ""), ("shop/web", "prod", "unmarked", "2")],
+            id="the marker names another application",
+        ),
+        pytest.param(
+            {PROD: deployment(f"web {V1}", f"init {V1}")},
+            {PROD: deployment(f"web {V1}", f"init {V2}")},
+            TAG,
+            id="one of two containers with the same image",
+        ),
+        pytest.param(
+            {PROD: deployment(f"web {V1}", f"init {V2}")},
+            {PROD: deployment(f"web {V2}", f"init {V1}")},
+            TAG * 2,
+            id="two containers swap their values",
+        ),
+        pytest.param(
+            WEB,
+            {PROD: deployment("web &web ghcr.io/acme/web:2") + f"  x: {marker()}\n"},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="an anchor in place of the marker",
+        ),
+        pytest.param(
+            {PROD: f"x: ghcr.io/acme/web:2\nimage: ghcr.io/acme/web:1 {marker()}\n"},
+            {PROD: "x: &new ghcr.io/acme/web:2\nimage: *new\n"},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="an alias in place of the value",
+        ),
+        pytest.param(
+            {PROD: f"x: &new\n  image: ghcr.io/acme/web:2\ny:\n  image: ghcr.io/acme/web:1 {marker()}\n"},
+            {PROD: "x: &new\n  image: ghcr.io/acme/web:2\ny:\n  <<: *new\n"},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="a merge key in place of the value",
+        ),
+        pytest.param(
+            WEB,
+            {PROD: deployment("web |-\n            ghcr.io/acme/web:2")},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="a block scalar in place of the value",
+        ),
+        pytest.param(
+            {PROD: f"image: registry:5000/a/web:1 {marker()}\n"},
+            {PROD: "image: registry:5000/a/web:2\n"},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="a registry with its port",
+        ),
+        pytest.param(
+            {PROD: f"image: web:1 {marker()}\n"},
+            {PROD: 'image: "web\\x3a2"\n'},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="an escape in place of the marker",
+        ),
+        pytest.param(
+            {PROD: f"image: web:1 {marker()}\n"},
+            {PROD: f"image: web:2 # x\u2028# {marker()[2:]}\n"},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="a line separator hides the marker",
+        ),
+        pytest.param(
+            {PROD: f"image: web:1 {marker()}\n"},
+            {PROD: "image: web:2 # x\r" + marker() + "\n"},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="a lone carriage return hides the marker",
+        ),
+        pytest.param(
+            {"other/x.yaml": f"image: web:1 {marker()}\n"},
+            {"other/x.yaml": f"image: web:2 {marker()}\n"},
+            [],
+            id="outside of all environments",
+        ),
+    ],
+)
+def test_effects(before: Files, after: Files, expected: list[tuple[str, str, str, str]]) -> None:
+    assert sorted(effects(before, after)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        pytest.param(
+            WEB,
+            {PROD: deployment("web ghcr.io/acme/web:2", f"decoy {V1}")},
+            "moves to",
+            id="to another container of the file",
+        ),
+        pytest.param(
+            WEB,
+            {PROD: deployment("web ghcr.io/acme/web:2") + f"---\nnote: ghcr.io/acme/web:1 {marker()}\n"},
+            "moves to",
+            id="to another document",
+        ),
+        pytest.param(
+            WEB,
+            {PROD: deployment("web ghcr.io/acme/web:2"), "shop/prod/decoy.yaml": f"a: ghcr.io/acme/web:1 {marker()}\n"},
+            "moves to shop/prod/decoy.yaml:1",
+            id="to another file",
+        ),
+        pytest.param(
+            WEB,
+            {PROD: deployment("web ghcr.io/acme/web:1"), "shop/prod/decoy.yaml": f"a: ghcr.io/acme/web:1 {marker()}\n"},
+            "moves to",
+            id="to another file, the value stays",
+        ),
+        pytest.param(
+            WEB,
+            {"shop/prod/web.YAML": deployment("web ghcr.io/acme/web:2")},
+            "goes on in shop/prod/web.YAML",
+            id="the image goes on in a file that is not read",
+        ),
+        pytest.param(
+            WEB,
+            {"shop/prod/web.json": '{"image": "ghcr.io/acme/web:2"}'},
+            "goes on in shop/prod/web.json",
+            id="the image goes on in JSON",
+        ),
+        pytest.param(
+            WEB,
+            {"shop/base/web.yaml": deployment("web ghcr.io/acme/web:2")},
+            "goes on in shop/base/web.yaml",
+            id="the image goes on outside of the environment",
+        ),
+        pytest.param(
+            {PROD: deployment(f"web {V1}", f"init {V1}")},
+            {PROD: deployment(f"init {V1}", "web2 ghcr.io/acme/web:2")},
+            "goes on in",
+            id="the container gets another name",
+        ),
+    ],
+)
+def test_a_marker_that_cannot_be_followed_is_an_error(before: Files, after: Files, words: str) -> None:
+    with pytest.raises(ManifestError, match=r"^shop/prod/web\.yaml:\d+: .*past the gate of prod") as error:
+        compare(before, after)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("after", "kinds", "words"),
+    [
+        ({PROD: "../dev/web.yaml"}, {PROD: "symlink"}, "becomes a symbolic link"),
+        ({PROD: "0" * 40}, {PROD: "submodule"}, "becomes a submodule"),
+        ({"shop/prod": "../dev"}, {"shop/prod": "symlink"}, "shop/prod becomes a symbolic link"),
+        ({PROD: "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"}, {}, "Git LFS"),
+    ],
+)
+def test_a_marked_file_that_becomes_something_else_is_an_error(
+    after: Files, kinds: Mapping[str, EntryKind], words: str
+) -> None:
+    with pytest.raises(ManifestError, match=r"past the gate of prod: keep manifests as files") as error:
+        compare(WEB, after, kinds)
+    assert words in str(error.value)
+
+
+def test_an_environment_without_gates_accepts_every_change() -> None:
+    dev = {path.replace("prod", "dev"): content for path, content in WEB.items()}
+    after = {"shop/dev/web.YAML": deployment("web ghcr.io/acme/web:2")}
+    assert effects(dev, after) == [("shop/web", "dev", "removed", "")]
+
+
+def test_a_manifest_that_no_longer_parses_is_an_error_that_names_it() -> None:
+    with pytest.raises(ManifestError, match=r"^shop/prod/web\.yaml:\d+: not valid YAML"):
+        compare(WEB, {PROD: f"a: [{marker()}\n"})
+
+
+def test_a_marker_outside_of_all_environments_is_named_with_file_and_line() -> None:
+    path = "other/x.yaml"
+    changes = compare({path: f"image: web:1 {marker()}\n"}, {path: f"image: web:2 {marker()}\n"})
+    assert changes.unclaimed == ("other/x.yaml:1: shop:web",)
+
+
+def test_another_image_name_is_a_difference_that_no_gate_can_judge() -> None:
+    [change] = compare(WEB, {PROD: deployment(f"web ghcr.io/acme/evil:2 {marker()}")}).changes
+    assert (change.effect, change.unseen) == ("tag", ("the image name ghcr.io/acme/web -> ghcr.io/acme/evil",))
+
+
+def test_aliases_that_expand_to_too_much_are_an_error() -> None:
+    laughs = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+    with pytest.raises(ManifestError, match="expand to too much data"):
+        compare(WEB, {PROD: WEB[PROD] + "---\n" + laughs})
