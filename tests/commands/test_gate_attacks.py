@@ -31,8 +31,11 @@ def merge(shop: "Shop", branch: str, files: dict[str, str | None], *parents: str
     return sha
 
 
+@pytest.mark.parametrize("newest", ["one", "other"])
 @pytest.mark.parametrize("comment", ["", "# Sneaky\n"])
-def test_a_criss_cross_history_hides_no_tag(shop: "Shop", manifest: Callable[..., str], comment: str) -> None:
+def test_a_criss_cross_history_hides_no_tag(
+    shop: "Shop", manifest: Callable[..., str], comment: str, newest: str
+) -> None:
     prod = "webshop/prod/webui.yaml"
 
     def text(tag: str, end: str) -> str:
@@ -41,6 +44,10 @@ def test_a_criss_cross_history_hides_no_tag(shop: "Shop", manifest: Callable[...
     start = shop.edit({prod: text("6.6.6", "")})
     one = shop.remote.commit({prod: text("6.6.6", "# Note\n")}, branch="one", start=start)
     other = shop.remote.commit({prod: text("1.0.0", "")}, branch="other", start=start)
+    if newest == "one":
+        one = shop.remote.commit({"README.md": "# One\n"}, branch="one")
+    else:
+        other = shop.remote.commit({"README.md": "# Other\n"}, branch="other")
     merge(shop, "main", {prod: text("1.0.0", "# Note\n")}, one, other)
     merge(shop, "sneaky", {prod: text("6.6.6", "# Note\n" + comment)}, other, one)
     assert shop.remote.git("merge-base", "--all", "main", "sneaky").count("\n") == 1, "two merge bases"
