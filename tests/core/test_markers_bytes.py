@@ -4,7 +4,7 @@ import pytest
 
 from gitops_promotion.core.markers.edit import only_tags_differ, set_tag
 from gitops_promotion.core.markers.scan import scan
-from gitops_promotion.core.markers.spelling import mentions
+from gitops_promotion.core.markers.spelling import line_words, mentions
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
@@ -203,6 +203,11 @@ def test_a_broken_file_matters_if_json_escapes_could_spell_the_application() -> 
 )
 def test_a_file_is_parsed_only_if_it_may_hold_the_applications_marker(content: bytes, expected: bool) -> None:
     assert mentions(content, "webshop", "webui") is expected
+
+
+def test_the_words_of_a_search_by_lines_are_those_of_a_marker_and_of_the_names() -> None:
+    assert line_words() == (('"$imagepolicy"',),)
+    assert line_words(["g:a", "g:b"]) == (('"$imagepolicy"',), ("g:a", "g:b", "\\"))
 
 
 IMG = b'# {"$imagepolicy": "webshop:webui"}'

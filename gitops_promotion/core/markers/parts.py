@@ -111,11 +111,6 @@ class Part:
         return "tag" in self.sets
 
     @property
-    def has_name(self) -> bool:
-        """Whether its values say an image's name, which a new name replaces."""
-        return "name" in self.sets
-
-    @property
     def has_version(self) -> bool:
         """Whether its values say which version of an image runs: its tag, its digest or both."""
         return "tag" in self.sets or "digest" in self.sets
