@@ -286,7 +286,7 @@ def test_a_manifest_that_no_longer_parses_is_an_error_that_names_it() -> None:
 def test_a_marker_outside_of_all_environments_is_named_with_file_and_line() -> None:
     path = "other/x.yaml"
     changes = compare({path: f"image: web:1 {marker()}\n"}, {path: f"image: web:2 {marker()}\n"})
-    assert changes.unclaimed == ("other/x.yaml:1: shop:web",)
+    assert [(stray.at, str(stray.name)) for stray in changes.unclaimed] == [("other/x.yaml:1", "shop:web")]
 
 
 def test_another_image_name_is_a_difference_that_no_gate_can_judge() -> None:
