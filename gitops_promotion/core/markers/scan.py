@@ -8,10 +8,8 @@ from typing import NamedTuple
 from gitops_promotion.core.markers import spelling
 from gitops_promotion.core.markers.parts import Part, Value, is_digest_entry
 from gitops_promotion.core.markers.scalars import Place, Scalar, comments, line_at
-from gitops_promotion.core.markers.spelling import Spelling, is_manifest, mentions
+from gitops_promotion.core.markers.spelling import Spelling
 from gitops_promotion.errors import ManifestError
-
-__all__ = ["Marker", "Misplaced", "Scan", "is_manifest", "mentions", "scan"]
 
 _BOM = b"\xef\xbb\xbf"
 _MAX_MIB = 16
