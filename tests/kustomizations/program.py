@@ -16,6 +16,7 @@ RECORDING = bool(os.environ.get("RECORD_KUSTOMIZE"))
 """Set in the shell that records anew, one process at a time: `tests/kustomizations/record`."""
 
 
+@cache
 def real() -> list[str]:
     """Return the command that builds with the machine's own kustomize, [] if it has none."""
     try:
@@ -26,17 +27,21 @@ def real() -> list[str]:
 
 def put_on_path(folder: Path, command: list[str]) -> None:
     """Write a `kustomize` that answers as recorded, asking the real one first if there is one."""
-    script = folder / "kustomize"
-    words = [sys.executable, "-I", "-S", replay.__file__]
-    if command:
-        words += ["record" if RECORDING else "check", "\n".join(command)]
-    else:
-        answers = folder / "answers"
-        answers.write_bytes(_answers())
-        words += ["replay", str(answers)]
+    script, answers = folder / "kustomize", folder / "answers"
+    answers.write_bytes(_answers())
+    python = shlex.join([sys.executable, "-I", "-S", replay.__file__])
     # Asked for its version by every verb: that needs no Python.
-    version = f'[ "$1" = version ] && {{ echo {VERSION}; exit; }}'
-    script.write_text(f'#!/bin/sh\n{version}\nexec {shlex.join(words)} "$@"\n')
+    lines = ["#!/bin/sh", f'[ "$1" = version ] && {{ echo {VERSION}; exit; }}']
+    if command:
+        mode = "record" if RECORDING else "check"
+        lines += [
+            "build=$1; shift",
+            f'{shlex.join(command)} "$@" >"$0.$$.out" 2>"$0.$$.err"',
+            f'exec {python} {mode} {shlex.quote(str(answers))} $? "$0.$$" "$build" "$@"',
+        ]
+    else:
+        lines.append(f'exec {python} replay {shlex.quote(str(answers))} "$@"')
+    script.write_text("\n".join(lines) + "\n")
     script.chmod(0o755)
 
 

@@ -75,10 +75,9 @@ def record(key: str, answer: "dict[str, Any]", documents: dict[str, str]) -> Non
 
 
 def replay(copy: str, arguments: list[str]) -> int:
-    """Give the recorded answer; `copy` is a file with what was recorded that is quick to read."""
+    """Give the recorded answer."""
     root, folder = os.getcwd(), arguments[1]
-    with open(copy, "rb") as file:
-        known = marshal.load(file)  # noqa: S302  written by the test
+    known = _read(copy)
     answer = known["builds"].get(question(root, folder, arguments[2:]))
     if answer is None:
         return _unknown(root, folder, arguments)
@@ -89,41 +88,47 @@ def replay(copy: str, arguments: list[str]) -> int:
     return 0
 
 
+def _read(copy: str) -> "Any":
+    """Return what was recorded from a copy that is quick to read."""
+    with open(copy, "rb") as file:
+        return marshal.load(file)  # noqa: S302  written by the test
+
+
 def _unknown(root: str, folder: str, arguments: list[str]) -> int:
     key, name = question(root, folder, arguments[2:]), os.path.relpath(folder, root)
     print(f"no recorded answer {key} for {name}: record it (CONTRIBUTING.md)", file=sys.stderr)
     return 97
 
 
-def run(real: list[str], mode: str, arguments: list[str]) -> int:
-    """Give the real one's answer, after it was recorded or compared."""
-    import subprocess
-
+def compare(mode: str, copy: str, code: int, answered: str, arguments: list[str]) -> int:
+    """Give the real one's answer, from the files `answered`.out and .err, after it was recorded or compared."""
     root, folder = os.getcwd(), arguments[1]
     key = question(root, folder, arguments[2:])
-    answer = load()["builds"].get(key)
-    done = subprocess.run([*real, *arguments[1:]], capture_output=True, text=True, check=False)
-    if done.returncode:
-        found: dict[str, Any] = {"error": without_time(done.stderr.replace(root, "{root}").strip())}
+    with open(f"{answered}.out", encoding="utf-8") as out, open(f"{answered}.err", encoding="utf-8") as err:
+        stdout, stderr = out.read(), err.read()
+    if code:
+        found: dict[str, Any] = {"error": without_time(stderr.replace(root, "{root}").strip())}
         documents: dict[str, str] = {}
     else:
-        documents = taken_apart(done.stdout)
+        documents = taken_apart(stdout)
         found = {"documents": list(documents)}
     if mode == "record":
         record(key, found, documents)
-    elif answer is None:
-        return _unknown(root, folder, arguments)
-    elif ("error" in answer) != ("error" in found) or sorted(answer.get("documents", ())) != sorted(
-        found.get("documents", ())
-    ):
+    else:
+        answer = _read(copy)["builds"].get(key)
+        if answer is None:
+            return _unknown(root, folder, arguments)
         # Words of errors differ between versions; what comes out must not.
-        print(f"{' '.join(real)} does not answer {key} as recorded: record it anew (CONTRIBUTING.md)", file=sys.stderr)
-        return 98
-    sys.stdout.write(done.stdout)
-    sys.stderr.write(done.stderr)
-    return done.returncode
+        if sorted(answer.get("documents", ["error"])) != sorted(found.get("documents", ["error"])):
+            print(f"the real one does not answer {key} as recorded: record it anew (CONTRIBUTING.md)", file=sys.stderr)
+            return 98
+    sys.stdout.write(stdout)
+    sys.stderr.write(stderr)
+    return code
 
 
 if __name__ == "__main__":
-    mode, argument, *arguments = sys.argv[1:]
-    sys.exit(replay(argument, arguments) if mode == "replay" else run(argument.split("\n"), mode, arguments))
+    mode, copy, *arguments = sys.argv[1:]
+    if mode == "replay":
+        sys.exit(replay(copy, arguments))
+    sys.exit(compare(mode, copy, int(arguments[0]), arguments[1], arguments[2:]))
