@@ -1,12 +1,14 @@
 """The objects of the private repository: any of them read by its name, and new ones."""
 
+import hashlib
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gitops_promotion.errors import GitError
-from gitops_promotion.git.borrowed import PrivateRepository
-from gitops_promotion.git.formats import SHA, check_path, full_sha, quote
+from gitops_promotion.git.borrowed import PrivateRepository, temporary_files
+from gitops_promotion.git.formats import SHA, check_path, file_text, full_sha, quote
 from gitops_promotion.git.identity import Signature
 from gitops_promotion.git.process import Dialogue
 
@@ -54,8 +56,15 @@ class Objects:
         return content.partition(b"\n\n")[2].decode(errors="surrogateescape") if kind == "commit" else ""
 
     def write_blob(self, content: bytes) -> str:
-        """Store a blob and return its object id."""
-        return self._private.git("hash-object", "-w", "--stdin", stdin=content).decode().strip()
+        """Store a blob as a loose object, for which no process is needed, and return its object id."""
+        data = b"blob %d\0%s" % (len(content), content)
+        algorithm = "sha256" if "objectFormat = sha256" in file_text(self._private.folder / "config") else "sha1"
+        object_id = hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()
+        path = self._private.folder / "objects" / object_id[:2] / object_id[2:]
+        with temporary_files():
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(zlib.compress(data))
+        return object_id
 
     def commit(
         self, parents: Sequence[str], edits: Mapping[str, bytes | None], message: str, signature: Signature

@@ -1,5 +1,6 @@
 """Finding, reading and writing files at the level of objects."""
 
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -323,6 +324,34 @@ def test_a_diff_shows_deletions_additions_modes_and_no_renames(remote: "Remote",
         ),
     ]
     assert repository.diff_trees(sha, sha) == []
+
+
+@pytest.mark.parametrize("init", [(), ("--object-format=sha256",)], ids=["sha1", "sha256"])
+@pytest.mark.parametrize("content", [b"", b"{}\n", b"\0" * 100_000], ids=["empty", "record", "long"])
+def test_a_blob_is_stored_as_git_stores_it(
+    init: tuple[str, ...], content: bytes, make_remote: "MakeRemote", open_repository: "Open"
+) -> None:
+    remote = make_remote({"a": "1"}, init=init)
+    repository = open_repository(remote.clone().path)
+    blob = repository.write_blob(content)
+    assert blob == remote.git("hash-object", "--stdin", stdin=content)
+    assert repository.read_objects([blob]) == {blob: content}
+    assert repository.write_blob(content) == blob
+    repository.push([RefUpdate(ref="refs/gitops-promotion/pulls/1", new=blob, expected=None)])
+    assert remote.sha("refs/gitops-promotion/pulls/1") == blob
+
+
+def test_a_blob_that_finds_no_space_is_an_error_with_what_to_do(
+    checkout: "Checkout", open_repository: "Open", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = open_repository(checkout.path)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(GitError, match=r"No space left on device\): free space there, or set TMPDIR to another"):
+        repository.write_blob(b"{}")
 
 
 # -- who and when

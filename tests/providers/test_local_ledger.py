@@ -303,3 +303,39 @@ def test_any_kind_of_checkout_will_do(
     forge.set_status(sha, PASSED)
     assert forge.pull_request(1).merge_sha == remote.sha("main")
     assert sorted(remote.files("main")) == ["a.txt", "b.txt", "c.txt"]
+
+
+class TestReadAhead:
+    def test_few_records_come_with_the_first_fetch(
+        self, local_forge: "LocalForge", checkout: "Checkout", make_writers: "Callable[[Path], Writers]"
+    ) -> None:
+        opened = [propose(local_forge, f"promote/webshop-{app}") for app in ("a", "b", "c")]
+        local_forge.provider.set_status(opened[0].head_sha, PASSED)
+        writers = make_writers(checkout.path)
+        fetches: list[tuple[str, ...]] = []
+
+        class Counting(Interposed):
+            def fetch(self, *refs: str) -> dict[str, str]:
+                fetches.append(refs)
+                return super().fetch(*refs)
+
+        provider = writers.make(store=Counting(writers.repository))
+        for pull in opened:
+            assert [found.number for found in provider.pull_requests(head=pull.head)] == [pull.number]
+        assert provider.statuses([opened[0].head_sha])[opened[0].head_sha]
+        assert [sorted(refs) for refs in fetches] == [sorted(f"{ROOT}/{ref}" for ref in records(local_forge.remote))]
+
+    def test_a_damaged_record_prevents_no_other_from_being_read(
+        self, local_forge: "LocalForge", checkout: "Checkout", make_writers: "Callable[[Path], Writers]"
+    ) -> None:
+        pull = propose(local_forge)
+        local_forge.provider.set_status(pull.head_sha, PASSED)
+        remote = local_forge.remote
+        damaged = remote.sha(f"{ROOT}/statuses/{pull.head_sha}")
+        path = remote.path / "objects" / damaged[:2] / damaged[2:]
+        path.unlink()
+        path.write_bytes(b"")
+        other = make_writers(checkout.path).make()
+        assert other.pull_request(pull.number).head_sha == pull.head_sha
+        with pytest.raises(GitError):
+            other.statuses([pull.head_sha])

@@ -34,6 +34,9 @@ from gitops_promotion.providers.local.records import (
 RACES = 30
 """How often a change is tried again because somebody else was quicker; each round has a winner."""
 
+READ_AHEAD = 100
+"""Records that are fetched before they are asked for; a fetch of one takes as long as a fetch of this many."""
+
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 Change = tuple[Sequence[RefUpdate], T]
@@ -90,12 +93,23 @@ class Ledger:
         found = {name: refs.shas[name] for name in names if name in refs.shas}
         missing = [name for name, object_id in found.items() if object_id not in self._blobs]
         if missing:
-            found |= self._store.fetch(*missing)
-            for name in missing:
+            fetched = self._fetch(refs, missing)
+            found |= {name: fetched[name] for name in missing}
+            for name in fetched:
                 # One by one: a commit that somebody put where a blob belongs must not keep the others from being read.
                 with suppress(GitError):
-                    self._blobs |= self._store.read_objects([found[name]])
+                    self._blobs |= self._store.read_objects([fetched[name]])
         return {name: (object_id, self._blobs.get(object_id)) for name, object_id in found.items()}
+
+    def _fetch(self, refs: Refs, missing: Sequence[str]) -> dict[str, str]:
+        """Fetch these refs, and all other records with them while they are few: a verb reads several, one by one."""
+        records = (name for name in refs.shas if name.startswith(f"{ROOT}/"))
+        unread = [name for name in records if name not in missing and refs.shas[name] not in self._blobs]
+        if 0 < len(unread) <= READ_AHEAD:
+            # A record that cannot be fetched must not prevent others from being read.
+            with suppress(GitError):
+                return self._store.fetch(*missing, *unread)
+        return self._store.fetch(*missing)
 
     def records(self, refs: Refs, numbers: Sequence[int], *, lenient: bool = False) -> list[Record]:
         """Return those of the numbers that exist, in this order, as they are seen now; `lenient` as in `_stored`."""
