@@ -1,8 +1,10 @@
 """The forges that are installed: found by entry point, loaded when their name is needed."""
 
 import logging
+import sys
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import cast
 
 from gitops_promotion.errors import ProviderError, UsageError
@@ -30,13 +32,13 @@ _log = logging.getLogger(__name__)
 
 def names() -> list[str]:
     """Return the names of all forges that `--provider` takes, in alphabetical order."""
-    return sorted({point.name for group in (FORGES, PROVIDERS) for point in entry_points(group=group)} | set(_BUILT_IN))
+    return sorted({point.name for group in (FORGES, PROVIDERS) for point in _installed(group)} | set(_BUILT_IN))
 
 
 def forges() -> list[Forge]:
     """Return the facts of every forge that registers them; one that cannot be loaded is named in a warning."""
     loaded = []
-    for name in sorted({point.name for point in entry_points(group=FORGES)} | set(_BUILT_IN)):
+    for name in sorted({point.name for point in _installed(FORGES)} | set(_BUILT_IN)):
         try:
             loaded.append(forge(name))
         except (ProviderError, UsageError) as error:
@@ -75,8 +77,18 @@ def connect(name: str, connection: Connection) -> Provider:
         raise _cannot_load(name, error) from error
 
 
+def _installed(group: str) -> EntryPoints:
+    return _scan(group, tuple(sys.path))
+
+
+@cache
+def _scan(group: str, _path: tuple[str, ...]) -> EntryPoints:
+    # Opens files of every installed package: milliseconds, and a verb asks several times.
+    return entry_points(group=group)
+
+
 def _points(group: str, name: str) -> list[EntryPoint]:
-    points = [point for point in entry_points(group=group) if point.name == name]
+    points = [point for point in _installed(group) if point.name == name]
     built_in = _BUILT_IN.get(name) if group == FORGES else None
     if built_in and all(point.value != built_in for point in points):
         points.append(EntryPoint(name=name, value=built_in, group=FORGES))
