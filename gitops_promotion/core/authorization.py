@@ -35,12 +35,12 @@ def spellings(secret: str) -> frozenset[str]:
     characters that its neighbours have a part in are left out.
     """
     content = secret.encode("utf-8", "surrogatepass")
-    found = {quote(content, safe=""), json.dumps(secret)[1:-1]}
+    texts = {quote(content, safe=""), json.dumps(secret)[1:-1]}
     for encode in (b64encode, urlsafe_b64encode):
         for offset in range(3):
             encoded = encode(bytes(offset) + content).decode()
-            found.add(encoded[(offset * 8 + 5) // 6 : (offset + len(content)) * 8 // 6])
-    return frozenset({secret} | {text for text in found if len(text) >= _SHORTEST} if secret else ())
+            texts.add(encoded[(offset * 8 + 5) // 6 : (offset + len(content)) * 8 // 6])
+    return frozenset({secret} | {text for text in texts if len(text) >= _SHORTEST} if secret else ())
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:

@@ -19,8 +19,8 @@ STATUS_LIMIT = 140
 def line(text: str, limit: int = LINE_LIMIT) -> str:
     r"""Return text for one line of a message: no line breaks, terminal codes as `\x1b`, at most `limit` characters."""
     # Cut first: the work is bounded however long the text is.
-    shown = "".join(_escaped(character) for character in text[: limit + 1])
-    return cut(shown, limit)
+    safe = "".join(_escaped(character) for character in text[: limit + 1])
+    return cut(safe, limit)
 
 
 def lines(text: str) -> str:
@@ -38,8 +38,8 @@ def quoted(value: object, limit: int = VALUE_LIMIT) -> str:
     r"""Return a value in quotes for a message, `'1.\x1b'`; what is longer than `limit` ends in `'...`."""
     if isinstance(value, str):
         return repr(value) if len(value) <= limit else f"{value[:limit]!r}..."
-    shown = repr(value)
-    return shown if len(shown) <= limit else shown[:limit] + "..."
+    safe = repr(value)
+    return safe if len(safe) <= limit else safe[:limit] + "..."
 
 
 def terminal(text: str) -> str:
@@ -51,10 +51,10 @@ def code_span(text: str) -> str:
     """Return Markdown code: no markup, HTML, mention or line break; `-` for no text."""
     if not text:
         return "-"
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
-    ticks = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
-    pad = " " if shown[0] == "`" or shown[-1] == "`" else ""
-    return f"{ticks}{pad}{shown}{pad}{ticks}"
+    safe = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    ticks = "`" * (max((len(run) for run in re.findall("`+", safe)), default=0) + 1)
+    pad = " " if safe[0] == "`" or safe[-1] == "`" else ""
+    return f"{ticks}{pad}{safe}{pad}{ticks}"
 
 
 def table_cell(text: str) -> str:

@@ -82,12 +82,12 @@ class BoundedAdapter(HTTPAdapter):
         # Only a thread of its own can be left behind in the middle of a read: its socket ends by the inner time-out.
         threading.Thread(target=work, daemon=True).start()
         try:
-            answer = result.get(timeout=self._seconds)
+            response = result.get(timeout=self._seconds)
         except Empty:
             raise requests.ReadTimeout(f"no whole answer within {self._seconds:g} s", request=request) from None
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+        if isinstance(response, BaseException):
+            raise response
+        return response
 
     def _answer(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         arguments = dict(zip(("stream", "timeout", "verify", "cert", "proxies"), args, strict=False)) | kwargs
@@ -109,8 +109,8 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def _site(url: object) -> str:
-    found = re.match(r"https?://[^/?#]*", str(url))
-    return untrusted.line(found[0].rpartition("@")[2] if found else "the server")
+    site = re.match(r"(https?://)(?:[^/?#]*@)?([^/?#]*)", str(url))
+    return untrusted.line(site[1] + site[2]) if site else "the server"
 
 
 def read_bounded(raw: Any, encoding: str, limit: int) -> bytes:

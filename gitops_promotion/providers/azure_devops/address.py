@@ -1,4 +1,4 @@
-"""Which repository a remote's URL means on Azure DevOps, and which collection's API serves it."""
+"""A remote's URL -> its repository on Azure DevOps, and the collection whose API serves it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from gitops_promotion.errors import UsageError
 CLOUD = "dev.azure.com"
 OLD_CLOUD = ".visualstudio.com"
 _SSH = ("ssh.dev.azure.com", f"vs-ssh{OLD_CLOUD}")
-# What no project or repository may be called there; the client would take braces for a template.
+# Characters that no project or repository may have in its name; the client would take braces for a template.
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|#{}]')
 _MARKERS = ("_git", "_ssh")
 
@@ -30,23 +30,25 @@ class Address:
 
     @classmethod
     def parse(cls, url: str, *, api_url: str, environ: Mapping[str, str]) -> Self:
-        """Read every shape of a remote (FORGES, azure-devops; B31): https, ssh, short, old, and a server of one's own.
+        """Read every shape of a remote (docs/facts/forges.md; B31): https, ssh, short, old, and a server of one's own.
 
-        `api_url` is the collection's URL. Without it the runner's SYSTEM_COLLECTIONURI tells a server's virtual
-        directory from its collection, if it is that server (B10). Raises UsageError.
+        `api_url` is the collection's URL. Without it the runner's SYSTEM_COLLECTIONURI tells the virtual directory from
+        the collection, if it is that server's (B10). Raises UsageError.
         """
         parts = split(url)
         collection = check_api(api_url) if api_url else _collection_of_runner(parts.host, environ)
-        found = (_in_cloud(parts) or _on_server(parts, collection)) if parts.names else None
-        if found is None:
+        repository = (_in_cloud(parts) or _on_server(parts, collection)) if parts.names else None
+        if repository is None:
             raise UsageError(
                 "the remote's URL names no repository on Azure DevOps: it should be like "
                 "https://dev.azure.com/ORGANISATION/PROJECT/_git/REPOSITORY, or https://HOST/COLLECTION/PROJECT/_git/"
                 "REPOSITORY on a server of your own; correct it with `git remote set-url`, or give --api-url "
                 "https://HOST/COLLECTION"
             )
-        known, project, repository = found
-        return cls(host=parts.host, collection=collection if api_url else known, project=project, repository=repository)
+        read_collection, project, name = repository
+        return cls(
+            host=parts.host, collection=collection if api_url else read_collection, project=project, repository=name
+        )
 
     @property
     def name(self) -> str:
@@ -59,7 +61,7 @@ class Address:
         return is_cloud(self.host)
 
     def page(self, number: int) -> str:
-        """Return where people look at a pull request."""
+        """Return the address of a pull request's page."""
         return f"{self.collection}/{_path(self.project)}/_git/{_path(self.repository)}/pullrequest/{number}"
 
 
@@ -78,10 +80,10 @@ def split(url: str) -> Parts:
     """Take a remote's URL apart as git reads it."""
     if re.search(r"[\x00-\x1f\x7f\\]", url):
         return Parts()
-    if found := re.match(r"(https?|ssh)://", url, re.IGNORECASE):
+    if scheme_match := re.match(r"(https?|ssh)://", url, re.IGNORECASE):
         try:
             parts = urlsplit(url)
-            port = f":{parts.port}" if parts.port and found[1].lower() != "ssh" else ""
+            port = f":{parts.port}" if parts.port and scheme_match[1].lower() != "ssh" else ""
         except ValueError:
             return Parts()
         user, host, path = parts.username or "", parts.hostname or "", parts.path
@@ -102,7 +104,7 @@ def is_cloud(host: str) -> bool:
 
 
 def organisation(url: str) -> str:
-    """Return the organisation in the cloud that a collection's URL means, in lower case; "" for anything else."""
+    """Return the organisation in the cloud of a collection's URL, in lower case; "" for anything else."""
     parts = split(url)
     if parts.host == CLOUD:
         return parts.names[0].lower() if parts.names else ""
@@ -121,11 +123,11 @@ def _in_cloud(parts: Parts) -> tuple[str, str, str] | None:
     """Return collection, project and repository of a remote on Microsoft's hosts."""
     names = parts.names
     if parts.host in _SSH and len(names) == 4 and names[0].lower() == "v3":
-        # An address of ssh tells no web address: these are the two of one service.
+        # An ssh address does not name its web address: one service has these two.
         organisation_, project, repository = names[1:]
-        old = parts.host != _SSH[0]
-        where = f"https://{organisation_}{OLD_CLOUD}" if old else f"https://{CLOUD}/{_path(organisation_)}"
-        return (where, project, repository) if _is_organisation(organisation_) else None
+        is_old = parts.host != _SSH[0]
+        collection = f"https://{organisation_}{OLD_CLOUD}" if is_old else f"https://{CLOUD}/{_path(organisation_)}"
+        return (collection, project, repository) if _is_organisation(organisation_) else None
     if parts.host == _SSH[1] and _is_organisation(parts.user):
         return _named(f"https://{parts.user.lower()}{OLD_CLOUD}", _without_default(names))
     if parts.host == CLOUD and _is_organisation(names[0]):
@@ -142,18 +144,18 @@ def _on_server(parts: Parts, collection: str) -> tuple[str, str, str] | None:
     scheme = "https" if parts.scheme == "ssh" else parts.scheme
     site = f"{scheme}://{parts.host}{parts.port}"
     if collection:
-        known = split(collection).names
-        if tuple(map(str.lower, parts.names[: len(known)])) == tuple(map(str.lower, known)):
-            return _named(collection.rstrip("/"), parts.names[len(known) :])
+        prefix = split(collection).names
+        if tuple(map(str.lower, parts.names[: len(prefix)])) == tuple(map(str.lower, prefix)):
+            return _named(collection.rstrip("/"), parts.names[len(prefix) :])
     at = next((parts.names.index(marker) for marker in _MARKERS if marker in parts.names), 0)
-    # A virtual directory, a collection, a project that may be left out: `tfs` is the directory that was the default.
+    # A virtual directory, a collection, a project that may be absent: `tfs` used to be the default directory.
     depth = {1: 1, 2: 2 if parts.names[0].lower() == "tfs" else 1, 3: 2}.get(at, 0)
     return _named(f"{site}/{_path(*parts.names[:depth])}", parts.names[depth:]) if depth else None
 
 
 def _named(collection: str, names: Sequence[str]) -> tuple[str, str, str] | None:
     """Read `project/_git/repository`, or `_git/repository` where the project has the repository's name."""
-    # Clones that leave out what a build does not need had these in between.
+    # The addresses of partial clones had these in between.
     names = [name for name in names if name not in ("_full", "_optimized")]
     if len(names) == 2 and names[0] in _MARKERS:
         return collection, names[1], names[1]
@@ -163,7 +165,7 @@ def _named(collection: str, names: Sequence[str]) -> tuple[str, str, str] | None
 
 
 def _without_default(names: Sequence[str]) -> Sequence[str]:
-    """Drop the collection that the old hosts have in some addresses: there is one only."""
+    """Drop the collection that the old hosts have in some addresses: there is only one."""
     return names[1:] if names[:1] and names[0].lower() == "defaultcollection" else names
 
 
@@ -172,18 +174,18 @@ def _is_organisation(name: str) -> bool:
 
 
 def _collection_of_runner(host: str, environ: Mapping[str, str]) -> str:
-    """Return SYSTEM_COLLECTIONURI where it belongs to the remote's host: elsewhere it would get its token (B10)."""
+    """Return SYSTEM_COLLECTIONURI if it is on the remote's host: any other host would get the token (B10)."""
     collection = environ.get("SYSTEM_COLLECTIONURI", "")
     return check_api(collection) if host and split(collection).host == host else ""
 
 
 def check_api(text: str) -> str:
-    """Return a collection's URL without its final slash. Raises UsageError for what is none."""
+    """Return a collection's URL without its final slash. Raises UsageError for anything else."""
     shape = r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/-]*)?"
     if not re.fullmatch(shape, text) or not split(text).host:
         raise UsageError(
             "the collection's address should be like https://HOST/COLLECTION: correct --api-url or SYSTEM_COLLECTIONURI"
         )
-    # As the client sends it, whose requests are compared with it: in small letters up to the path.
+    # In lower case up to the path, as the client sends it: its requests are compared with it.
     site = re.match(r"https?://[^/]*", text)
     return (text.replace(site[0], site[0].lower(), 1) if site else text).rstrip("/")

@@ -32,24 +32,24 @@ _EPOCH = datetime.min.replace(tzinfo=UTC)
 T = TypeVar("T")
 
 
-def field(answer: object, kind: type[T], name: str) -> T:
+def field(data: object, kind: type[T], name: str) -> T:
     """Return a field of an answer. Raises ProviderError if it is absent or of another type."""
-    return checked(getattr(answer, name, None), kind, name, "Azure DevOps")
+    return checked(getattr(data, name, None), kind, name, "Azure DevOps")
 
 
-def text(answer: object, name: str) -> str:
+def text(data: object, name: str) -> str:
     """Return a text that may be null or absent, "" then (B15)."""
-    return text_or_empty(getattr(answer, name, None))
+    return text_or_empty(getattr(data, name, None))
 
 
-def items(answer: object) -> list[Any]:
+def items(data: object) -> list[Any]:
     """Return the items of a list, [] for null. Raises ProviderError for anything else."""
-    return list_items(answer, "Azure DevOps")
+    return list_items(data, "Azure DevOps")
 
 
-def time(answer: object, name: str) -> datetime | None:
+def time(data: object, name: str) -> datetime | None:
     """Return a time with its zone; None where there is none."""
-    value = getattr(answer, name, None)
+    value = getattr(data, name, None)
     return zoned(value) if isinstance(value, datetime) else None
 
 
@@ -81,19 +81,19 @@ class MergeState:
         return self.state != "active" or self.draft or self.trial not in UNSETTLED
 
 
-def read_merge_state(answer: object) -> MergeState:
+def read_merge_state(data: object) -> MergeState:
     """Read a pull request. Raises ProviderError, as every reader here does."""
-    repository = getattr(answer, "repository", None)
+    repository = getattr(data, "repository", None)
     return MergeState(
-        state=untrusted.line(field(answer, str, "status"), 40),
-        draft=bool(getattr(answer, "is_draft", False)),
-        head_sha=_head_sha(answer),
-        trial=untrusted.line(text(answer, "merge_status"), 40),
-        failure=untrusted.line(text(answer, "merge_failure_message")),
-        armed=_is_armed(answer),
+        state=untrusted.line(field(data, str, "status"), 40),
+        draft=bool(getattr(data, "is_draft", False)),
+        head_sha=_head_sha(data),
+        trial=untrusted.line(text(data, "merge_status"), 40),
+        failure=untrusted.line(text(data, "merge_failure_message")),
+        armed=_is_armed(data),
         project_id=field(getattr(repository, "project", None), str, "id"),
         repository_id=field(repository, str, "id"),
-        transition_work_items=getattr(getattr(answer, "completion_options", None), "transition_work_items", None),
+        transition_work_items=getattr(getattr(data, "completion_options", None), "transition_work_items", None),
     )
 
 
@@ -126,49 +126,49 @@ def refusal_for(state: MergeState, pull_request: PullRequest) -> AutoMerge | Non
     return None
 
 
-def _head_sha(answer: object) -> str:
+def _head_sha(data: object) -> str:
     """Return the head as of the last trial merge; "" before the first."""
-    sha = text(getattr(answer, "last_merge_source_commit", None), "commit_id")
+    sha = text(getattr(data, "last_merge_source_commit", None), "commit_id")
     return checked(sha if not sha or is_full_sha(sha) else None, str, "last_merge_source_commit", "Azure DevOps")
 
 
-def _is_armed(answer: object) -> bool:
-    return text(getattr(answer, "auto_complete_set_by", None), "id") not in ("", NOBODY)
+def _is_armed(data: object) -> bool:
+    return text(getattr(data, "auto_complete_set_by", None), "id") not in ("", NOBODY)
 
 
-def is_completing(answer: object) -> bool:
+def is_completing(data: object) -> bool:
     """Return True if an open pull request is queued to be merged at this moment."""
-    return getattr(answer, "completion_queue_time", None) is not None
+    return getattr(data, "completion_queue_time", None) is not None
 
 
-def read_strategy(answer: object) -> str:
+def read_strategy(data: object) -> str:
     """Return how a pull request was or will be completed, "" where the answer does not say."""
-    return text(getattr(answer, "completion_options", None), "merge_strategy")
+    return text(getattr(data, "completion_options", None), "merge_strategy")
 
 
 # -- pull requests and reviews
 
 
-def read_pull_request(answer: object, url: str) -> PullRequest | None:
+def read_pull_request(data: object, url: str) -> PullRequest | None:
     """Read a pull request, `url` as given; None for a fork's. The answer does not say whether its branch exists."""
-    if getattr(answer, "fork_source", None) is not None:
+    if getattr(data, "fork_source", None) is not None:
         return None
-    status = field(answer, str, "status")
+    status = field(data, str, "status")
     is_merged = status == "completed"
-    commit = getattr(answer, "last_merge_commit", None)
+    commit = getattr(data, "last_merge_commit", None)
     return PullRequest(
-        number=field(answer, int, "pull_request_id"),
+        number=field(data, int, "pull_request_id"),
         url=url,
-        head=_branch(field(answer, str, "source_ref_name")),
-        head_sha=_head_sha(answer),
-        base=_branch(field(answer, str, "target_ref_name")),
+        head=_branch(field(data, str, "source_ref_name")),
+        head_sha=_head_sha(data),
+        base=_branch(field(data, str, "target_ref_name")),
         state="merged" if is_merged else "open" if status == "active" else "closed",
         # While it is open this is the commit of a trial merge.
         merge_sha=(text(commit, "commit_id") or None) if is_merged else None,
-        auto_merge=status == "active" and _is_armed(answer),
-        title=text(answer, "title"),
-        body=text(answer, "description"),
-        author=user_name(getattr(answer, "created_by", None)),
+        auto_merge=status == "active" and _is_armed(data),
+        title=text(data, "title"),
+        body=text(data, "description"),
+        author=user_name(getattr(data, "created_by", None)),
     )
 
 
@@ -176,9 +176,9 @@ def _branch(ref: str) -> str:
     return ref.removeprefix(HEADS)
 
 
-def is_cut(answer: object) -> bool:
+def is_cut(data: object) -> bool:
     """Return True if a list may have cut the description, whose characters it counts as UTF-16 does."""
-    return len(text(answer, "description").encode("utf-16-le", "surrogatepass")) >= 2 * LIST_LIMIT
+    return len(text(data, "description").encode("utf-16-le", "surrogatepass")) >= 2 * LIST_LIMIT
 
 
 def fit(value: str, limit: int) -> str:
@@ -197,12 +197,12 @@ def _pushed_sha(iteration: object) -> str:
     return text(getattr(iteration, "source_ref_commit", None), "commit_id")
 
 
-def _id(answer: object) -> int:
-    value = getattr(answer, "id", None)
+def _id(data: object) -> int:
+    value = getattr(data, "id", None)
     return value if isinstance(value, int) else 0
 
 
-def read_reviews(answer: object, threads: Sequence[object], iterations: Sequence[object]) -> list[Review]:
+def read_reviews(data: object, threads: Sequence[object], iterations: Sequence[object]) -> list[Review]:
     """Return the votes of people, newest first, each with the commit that was the head when it was given.
 
     A vote itself has no time and no commit: the thread that Azure DevOps opens for it has the time, and the iteration
@@ -216,7 +216,7 @@ def read_reviews(answer: object, threads: Sequence[object], iterations: Sequence
         if (pushed := time(iteration, "created_date")) is not None
     )
     reviews = []
-    for reviewer in items(getattr(answer, "reviewers", None)):
+    for reviewer in items(getattr(data, "reviewers", None)):
         vote = getattr(reviewer, "vote", None)
         # The vote of a group is that of a person who is listed too.
         if not isinstance(vote, int) or not vote or getattr(reviewer, "is_container", False):
@@ -228,9 +228,9 @@ def read_reviews(answer: object, threads: Sequence[object], iterations: Sequence
     return sorted(reviews, key=lambda review: review.at or _EPOCH, reverse=True)
 
 
-def has_votes(answer: object) -> bool:
+def has_votes(data: object) -> bool:
     """Return True if anybody has voted on a pull request."""
-    return any(getattr(reviewer, "vote", None) for reviewer in items(getattr(answer, "reviewers", None)))
+    return any(getattr(reviewer, "vote", None) for reviewer in items(getattr(data, "reviewers", None)))
 
 
 def _vote_times(threads: Sequence[object]) -> dict[tuple[str, int], datetime]:
@@ -258,10 +258,10 @@ def _property(properties: Mapping[str, Any], name: str) -> str:
     return str(value) if isinstance(value, str | int) else ""
 
 
-def read_merges(answer: object) -> dict[str, set[int]]:
+def read_merges(data: object) -> dict[str, set[int]]:
     """Return the numbers of the pull requests of each commit, from an answer that may hold nothing at all (B31)."""
     numbers: dict[str, set[int]] = {}
-    for result in items(getattr(answer, "results", None)):
+    for result in items(getattr(data, "results", None)):
         for sha, pulls in (result if isinstance(result, dict) else {}).items():
             ids = {getattr(pull, "pull_request_id", None) for pull in items(pulls)}
             numbers.setdefault(sha, set()).update(number for number in ids if isinstance(number, int))
@@ -271,24 +271,22 @@ def read_merges(answer: object) -> dict[str, set[int]]:
 # -- statuses
 
 
-def read_statuses(answers: Sequence[object]) -> list[CommitStatus]:
+def read_statuses(records: Sequence[object]) -> list[CommitStatus]:
     """Return the newest status of each genre and name, newest first; all but the name may be missing (B15)."""
-    newest_first = sorted(
-        answers, key=lambda answer: (time(answer, "creation_date") or _EPOCH, _id(answer)), reverse=True
-    )
+    newest_first = sorted(records, key=lambda data: (time(data, "creation_date") or _EPOCH, _id(data)), reverse=True)
     statuses: dict[tuple[str, str], CommitStatus | None] = {}
-    for answer in newest_first:
-        context = getattr(answer, "context", None)
+    for data in newest_first:
+        context = getattr(data, "context", None)
         genre, name = text(context, "genre"), text(context, "name")
-        state = text(answer, "state")
+        state = text(data, "state")
         status = CommitStatus(
             context=name,
             genre="" if genre.casefold() == "fluxcd" else genre,
             state=_STATES.get(state, "pending"),
-            description=text(answer, "description"),
-            url=text(answer, "target_url"),
-            author=user_name(getattr(answer, "created_by", None)),
-            created_at=time(answer, "creation_date"),
+            description=text(data, "description"),
+            url=text(data, "target_url"),
+            author=user_name(getattr(data, "created_by", None)),
+            created_at=time(data, "creation_date"),
         )
         # A status that no longer applies hides the ones before it (docs/facts/flux.md).
         statuses.setdefault((status.genre, name), None if state == "notApplicable" or not name else status)

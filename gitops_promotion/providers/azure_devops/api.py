@@ -187,9 +187,9 @@ class Api:
         client.config.retry_policy.policy.status_forcelist = []
         return client
 
-    def listed(self, answer: object) -> list[Any]:
+    def listed(self, result: object) -> list[Any]:
         """Return the items of an answer. Raises ProviderError."""
-        return items(answer)
+        return items(result)
 
     def send(self, function: Callable[..., Any], *arguments: object, **options: object) -> Any:
         """Call the client, and again while that can help. Raises AuthError, TransientError, ProviderError."""
@@ -198,7 +198,7 @@ class Api:
             self._rest()
             self._signed.forget()
             try:
-                answer = function(*arguments, **options)
+                result = function(*arguments, **options)
             except ProviderError:
                 raise
             except (self._sdk.error, OSError) as error:  # the exceptions of requests are OSErrors
@@ -213,7 +213,7 @@ class Api:
             # Azure DevOps asks for pauses before it refuses:
             # https://learn.microsoft.com/azure/devops/integrate/concepts/rate-limits
             self._pause = retry_after(self._signed.headers, self._now) or 0.0
-            return answer
+            return result
 
         return self._retry(translated)
 
@@ -234,9 +234,9 @@ class Api:
 
     def _web_page(self) -> ProviderError:
         place = self._signed.headers.get("location", "")
-        answer = f"redirects to {untrusted.line(place)}" if place else "answers with a web page in place of its API"
+        reply = f"redirects to {untrusted.line(place)}" if place else "answers with a web page in place of its API"
         return ProviderError(
-            f"{self._address.collection} {answer} ({self._signed.status}): check the remote's address and --api-url, "
+            f"{self._address.collection} {reply} ({self._signed.status}): check the remote's address and --api-url, "
             "and that the server is Azure DevOps Server 2020 or newer"
         )
 

@@ -56,8 +56,8 @@ class Completion:
         if options is None:
             return AutoMerge(state="refused", reason=self._no_strategy(pull_request.base, policies))
         self._options[pull_request.number] = options
-        held = self._is_held[pull_request.number] = any(policy.holds for policy in policies)
-        if not held or not any(policy.is_check for policy in policies):
+        is_held = self._is_held[pull_request.number] = any(policy.holds for policy in policies)
+        if not is_held or not any(policy.is_check for policy in policies):
             # A review alone would let it complete past a gate that no policy knows.
             return AutoMerge(
                 state="clean", reason=f"{name} waits for no check: no policy of {pull_request.base} requires one"
@@ -127,12 +127,12 @@ class Completion:
             return self._set(pull_request, self._options[pull_request.number])
         refusal = ""
         try:
-            answer = self._endpoints.complete(
+            data = self._endpoints.complete(
                 pull_request.number, pull_request.head_sha, self._options[pull_request.number]
             )
         except RefusedError as error:
-            refusal, answer = error.reason, self._endpoints.pull(pull_request.number)
-        state = read_merge_state(answer)
+            refusal, data = error.reason, self._endpoints.pull(pull_request.number)
+        state = read_merge_state(data)
         for pause in PAUSES:
             if refusal or state.state != "active" or state.trial not in ("succeeded", *UNSETTLED):
                 break

@@ -36,19 +36,19 @@ class Endpoints:
         """Return a pull request in full."""
         return self._call(self._git.get_pull_request, pull_request_id=number)
 
-    def pulls(self, *, status: str, head: str = "", most: int = PAGE * PAGES) -> list[Any]:
+    def pulls(self, *, status: str, head: str = "", limit: int = PAGE * PAGES) -> list[Any]:
         """Return pull requests as lists show them: descriptions cut, newest first."""
         criteria = self._api.models.GitPullRequestSearchCriteria(
             status=status, source_ref_name=f"{HEADS}{head}" if head else None
         )
-        answers: list[Any] = []
-        while len(answers) < most:
-            top = min(PAGE, most - len(answers))
-            page = self._call(self._git.get_pull_requests, search_criteria=criteria, top=top, skip=len(answers))
-            answers += self._api.listed(page)
+        records: list[Any] = []
+        while len(records) < limit:
+            top = min(PAGE, limit - len(records))
+            page = self._call(self._git.get_pull_requests, search_criteria=criteria, top=top, skip=len(records))
+            records += self._api.listed(page)
             if len(page) < FULL:
                 break
-        return answers
+        return records
 
     def create(self, *, head: str, base: str, title: str, description: str) -> Any:
         """Open a pull request; the answer shows it in full."""
@@ -133,12 +133,12 @@ class Endpoints:
 
     def statuses(self, sha: str) -> list[Any]:
         """Return the newest of each genre and name of one commit, all pages (B15)."""
-        answers: list[Any] = []
+        records: list[Any] = []
         for _ in range(PAGES):
-            page = self._call(self._git.get_statuses, commit_id=sha, top=PAGE, skip=len(answers), latest_only=True)
-            answers += self._api.listed(page)
+            page = self._call(self._git.get_statuses, commit_id=sha, top=PAGE, skip=len(records), latest_only=True)
+            records += self._api.listed(page)
             if len(page) < FULL:
-                return answers
+                return records
         raise ProviderError(f"{self._address.name} shows no end of the statuses of {sha}: run again")
 
     def post_status(self, sha: str, status: Mapping[str, str], *, name: str, genre: str) -> None:
@@ -177,7 +177,7 @@ class Endpoints:
 
     def policies(self, repository_id: str, branch: str) -> list[Any]:
         """Return the configurations of the policies of a branch."""
-        answers: list[Any] = []
+        records: list[Any] = []
         after: str | None = None
         for _ in range(PAGES):
             page = self._api.send(
@@ -188,13 +188,13 @@ class Endpoints:
                 top=PAGE,
                 continuation_token=after,
             )
-            answers += self._api.listed(page.policy_configurations)
+            records += self._api.listed(page.policy_configurations)
             after = page.continuation_token
             if not after:
-                return answers
+                return records
         raise ProviderError(f"{self._address.name} shows no end of the policies of {branch}: run again")
 
     def own_id(self) -> str:
         """Return the id of the identity that the token belongs to."""
-        answer = self._api.send(self._api.client("location").get_connection_data)
-        return field(getattr(answer, "authenticated_user", None), str, "id")
+        data = self._api.send(self._api.client("location").get_connection_data)
+        return field(getattr(data, "authenticated_user", None), str, "id")

@@ -75,14 +75,14 @@ class Policy:
         return self.is_own_check and self.settings.get("invalidateOnSourceUpdate") is False
 
 
-def read_policies(answers: Sequence[object]) -> list[Policy]:
+def read_policies(records: Sequence[object]) -> list[Policy]:
     """Read the policies of a list; those that are switched off are left out."""
-    return [policy for answer in answers if (policy := read_policy(answer)) is not None]
+    return [policy for data in records if (policy := read_policy(data)) is not None]
 
 
-def read_policy(answer: object) -> Policy | None:
+def read_policy(data: object) -> Policy | None:
     """Read an evaluation of a policy, or the policy's configuration; None for one that is switched off."""
-    configuration = getattr(answer, "configuration", None) or answer
+    configuration = getattr(data, "configuration", None) or data
     if getattr(configuration, "is_deleted", False) or getattr(configuration, "is_enabled", True) is False:
         return None
     settings = getattr(configuration, "settings", None)
@@ -90,21 +90,21 @@ def read_policy(answer: object) -> Policy | None:
         id=field(configuration, int, "id"),
         # Where the answer does not say it, the policy blocks: taking it for optional would merge past it.
         blocking=getattr(configuration, "is_blocking", True) is not False,
-        status=text(answer, "status"),
+        status=text(data, "status"),
         type=text(getattr(configuration, "type", None), "id").lower(),
         settings=settings if isinstance(settings, dict) else {},
-        since=_start(answer),
+        since=_start(data),
     )
 
 
-def _start(answer: object) -> datetime | None:
+def _start(data: object) -> datetime | None:
     """Return the start of the evaluated build; the evaluation's own start is that of the first of all builds."""
-    context = getattr(answer, "context", None)
+    context = getattr(data, "context", None)
     build_start = context.get("buildStartedUtc") if isinstance(context, dict) else None
     if isinstance(build_start, str):
         with suppress(ValueError):
             return zoned(datetime.fromisoformat(build_start))
-    return time(answer, "started_date")
+    return time(data, "started_date")
 
 
 def head_state(policies: Sequence[Policy]) -> HeadState:

@@ -81,16 +81,16 @@ class AzureDevOps:
 
     def pull_request(self, number: int) -> PullRequest:
         """Return one pull request in full. Raises ProviderError if there is none of that number, or a fork's."""
-        answer = self._pull(number)
-        pull = self._read(answer)
+        data = self._pull(number)
+        pull = self._read(data)
         if pull is None:
             raise ProviderError(
                 f"pull request #{number} of {self._address.name} comes from a fork, whose branches this tool leaves "
                 "alone: check it by hand"
             )
         if pull.state == "merged":
-            return replace(pull, merge_sha=self._merge_sha(pull, answer))
-        return self._as_branch(pull, answer, self._tips([pull]))
+            return replace(pull, merge_sha=self._merge_sha(pull, data))
+        return self._as_branch(pull, data, self._tips([pull]))
 
     def _pull(self, number: int) -> Any:
         try:
@@ -108,64 +108,64 @@ class AzureDevOps:
 
         Of closed ones the body may be cut, but never before the end of its metadata.
         """
-        answers = self._endpoints.pulls(status="all", head=head, most=NEWEST)
-        if len(answers) == NEWEST and any(self._read(answer) is None for answer in answers):
+        records = self._endpoints.pulls(status="all", head=head, limit=NEWEST)
+        if len(records) == NEWEST and any(self._read(data) is None for data in records):
             # Forks have branches of that name too, any number of them.
-            answers = self._endpoints.pulls(status="all", head=head)
-        read = ((self._read(answer), answer) for answer in answers)
-        pairs = [(pull, answer) for pull, answer in read if pull is not None and pull.head == head]
+            records = self._endpoints.pulls(status="all", head=head)
+        read = ((self._read(data), data) for data in records)
+        pairs = [(pull, data) for pull, data in read if pull is not None and pull.head == head]
         pairs.sort(key=lambda pair: pair[0].number, reverse=True)
         tips = self._tips(pull for pull, _ in pairs)
         newest_merged = next((pull.number for pull, _ in pairs if pull.state == "merged"), None)
         pulls = []
-        for pull, answer in pairs:
+        for pull, data in pairs:
             if pull.state == "open":
                 # A list leaves out what decides: the full body, and whether it is armed.
                 full = self._endpoints.pull(pull.number)
                 self._completion.remember(pull.number, read_merge_state(full))
                 pulls.append(self._as_branch(self._read(full) or pull, full, tips))
             elif pull.state == "merged":
-                needs_strategy = pull.number == newest_merged and not read_strategy(answer)
-                merge_sha = self._merge_sha(pull, self._full(answer) if needs_strategy else answer)
-                pulls.append(replace(self._with_metadata(pull, answer), merge_sha=merge_sha))
+                needs_strategy = pull.number == newest_merged and not read_strategy(data)
+                merge_sha = self._merge_sha(pull, self._full(data) if needs_strategy else data)
+                pulls.append(replace(self._with_metadata(pull, data), merge_sha=merge_sha))
             else:
-                pulls.append(self._with_metadata(pull, answer))
+                pulls.append(self._with_metadata(pull, data))
         self._open[head] = [pull for pull in pulls if pull.state == "open"]
         return pulls
 
     def open_promotions(self) -> list[PullRequest]:
         """Return all open ones whose branch is one of this tool's, all pages; bodies may be cut behind the metadata."""
-        own: dict[int, tuple[PullRequest, Any]] = {}
-        for answer in self._endpoints.pulls(status="active"):
-            pull = self._read(answer)
+        promotions: dict[int, tuple[PullRequest, Any]] = {}
+        for data in self._endpoints.pulls(status="active"):
+            pull = self._read(data)
             if pull is not None and pull.head.startswith(self._prefixes):
-                own[pull.number] = pull, answer
-        tips = self._tips(pull for pull, _ in own.values())
+                promotions[pull.number] = pull, data
+        tips = self._tips(pull for pull, _ in promotions.values())
         return [
-            self._as_branch(self._with_metadata(pull, answer), answer, tips)
-            for pull, answer in own.values()
+            self._as_branch(self._with_metadata(pull, data), data, tips)
+            for pull, data in promotions.values()
             if pull.head in tips
         ]
 
-    def _read(self, answer: object) -> PullRequest | None:
+    def _read(self, data: object) -> PullRequest | None:
         """Read a pull request; None for a fork's. Remembers heads and times for later requests."""
-        number = getattr(answer, "pull_request_id", None)
-        pull = read_pull_request(answer, self._address.page(number if isinstance(number, int) else 0))
+        number = getattr(data, "pull_request_id", None)
+        pull = read_pull_request(data, self._address.page(number if isinstance(number, int) else 0))
         if pull is not None and pull.state == "open":
             self._heads.setdefault(pull.head_sha, set()).add(pull.number)
-            if (opened := time(answer, "creation_date")) is not None:
+            if (opened := time(data, "creation_date")) is not None:
                 self._opened[pull.number] = opened
         return pull
 
-    def _with_metadata(self, pull: PullRequest, answer: object) -> PullRequest:
+    def _with_metadata(self, pull: PullRequest, data: object) -> PullRequest:
         """Return it with a body whose metadata, if it has any, is complete."""
-        if not is_cut(answer) or read_metadata(pull.body) is not None:
+        if not is_cut(data) or read_metadata(pull.body) is not None:
             return pull
-        return replace(pull, body=text(self._full(answer), "description"))
+        return replace(pull, body=text(self._full(data), "description"))
 
-    def _full(self, answer: Any) -> Any:
+    def _full(self, data: Any) -> Any:
         """Return in full a pull request that a list shows a part of; an ended one does not change any more."""
-        number = field(answer, int, "pull_request_id")
+        number = field(data, int, "pull_request_id")
         if number not in self._ended:
             full = self._endpoints.pull(number)
             if text(full, "status") == "active":
@@ -182,7 +182,7 @@ class AzureDevOps:
             tips |= self._endpoints.branches(prefix)
         return tips
 
-    def _as_branch(self, pull: PullRequest, answer: object, tips: Mapping[str, str]) -> PullRequest:
+    def _as_branch(self, pull: PullRequest, data: object, tips: Mapping[str, str]) -> PullRequest:
         """Return it as its branch has it: its head is the branch's, and without a branch it is not open.
 
         While a pull request is being completed it counts as open: its branch is deleted before it is shown as merged.
@@ -190,27 +190,27 @@ class AzureDevOps:
         case that the branch comes back.
         """
         for pause in PAUSES:
-            if pull.state != "open" or pull.head in tips or not pull.auto_merge or is_completing(answer):
+            if pull.state != "open" or pull.head in tips or not pull.auto_merge or is_completing(data):
                 break
             self._sleep(pause)
-            answer = self._endpoints.pull(pull.number)
-            pull = self._own(answer)
+            data = self._endpoints.pull(pull.number)
+            pull = self._own(data)
         if pull.state == "merged":
-            return replace(pull, merge_sha=self._merge_sha(pull, answer))
-        if pull.state != "open" or (pull.head not in tips and is_completing(answer)):
+            return replace(pull, merge_sha=self._merge_sha(pull, data))
+        if pull.state != "open" or (pull.head not in tips and is_completing(data)):
             return pull
         if pull.head not in tips:
             return replace(pull, state="closed")
         self._heads.setdefault(tips[pull.head], set()).add(pull.number)
         return replace(pull, head_sha=tips[pull.head])
 
-    def _merge_sha(self, pull: PullRequest, answer: object) -> str | None:
+    def _merge_sha(self, pull: PullRequest, data: object) -> str | None:
         """Return the commit that a merged one became.
 
         After a rebase the last trial merge is not the commit in the base (docs/facts/forges.md): the newest commits of
         the base are asked for their pull requests. One that is older than those keeps the trial's commit (B31).
         """
-        if read_strategy(answer) not in REBASING:
+        if read_strategy(data) not in REBASING:
             return pull.merge_sha
         if pull.number not in self._merge_shas:
             shas = [sha for commit in self._endpoints.history(pull.base) if (sha := text(commit, "commit_id"))]
@@ -228,11 +228,11 @@ class AzureDevOps:
         `draft.head_sha`.
         """
         open_one = open_for(self._open.get(draft.head, ()), draft.base)
-        answer = self._updated(open_one.number, open_one.base, draft) if open_one else None
-        if answer is None:
-            answer = self._created(draft)
-        self._completion.remember(field(answer, int, "pull_request_id"), read_merge_state(answer))
-        pull_request = self._at(self._own(answer), draft.head_sha)
+        data = self._updated(open_one.number, open_one.base, draft) if open_one else None
+        if data is None:
+            data = self._created(draft)
+        self._completion.remember(field(data, int, "pull_request_id"), read_merge_state(data))
+        pull_request = self._at(self._own(data), draft.head_sha)
         self._open[draft.head] = [pull_request]
         if pull_request.auto_merge and self._completion.armed_for(pull_request.number) != draft.head_sha:
             if self.set_auto_merge(pull_request, enabled=False).state != "off":
@@ -255,9 +255,9 @@ class AzureDevOps:
             for item in self._endpoints.pulls(status="active", head=draft.head) if may_exist else ():
                 pull = self._read(item)
                 if pull is not None and (pull.head, pull.base) == (draft.head, draft.base):
-                    answer = self._updated(pull.number, pull.base, draft)
-                    if answer is not None:
-                        return answer
+                    data = self._updated(pull.number, pull.base, draft)
+                    if data is not None:
+                        return data
             is_missing = "TF401398" in error.reason
             step = (
                 f"the remote lacks {draft.head!r} or {draft.base!r}, run again" if is_missing else "correct that there"
@@ -273,15 +273,15 @@ class AzureDevOps:
         target = {} if base == draft.base else {"target_ref_name": f"{HEADS}{draft.base}"}
         title, description = fit(draft.title, FORGE.title_limit), fit(draft.body, FORGE.body_limit)
         try:
-            answer = self._endpoints.edit(number, title=title, description=description, **target)
+            data = self._endpoints.edit(number, title=title, description=description, **target)
         except RefusedError:
             if read_merge_state(self._endpoints.pull(number)).state != "active":
                 return None
             raise
-        return answer if read_merge_state(answer).state == "active" else None
+        return data if read_merge_state(data).state == "active" else None
 
-    def _own(self, answer: object) -> PullRequest:
-        pull = self._read(answer)
+    def _own(self, data: object) -> PullRequest:
+        pull = self._read(data)
         if pull is None:
             raise ProviderError(f"Azure DevOps answered with a fork's pull request for {self._address.name}: run again")
         return pull
@@ -357,13 +357,13 @@ class AzureDevOps:
     def _numbers(self, sha: str) -> list[int]:
         """Return the open pull requests whose head is this commit."""
         if sha not in self._heads:
-            for answer in self._endpoints.pulls(status="active"):
-                self._read(answer)
+            for data in self._endpoints.pulls(status="active"):
+                self._read(data)
         return sorted(self._heads.setdefault(sha, set()))
 
     def reviews(self, number: int) -> list[Review]:
         """Return the vote of each person that counts now, newest first, with the commit it was given on."""
-        answer = self._pull(number)
-        if not has_votes(answer):
+        data = self._pull(number)
+        if not has_votes(data):
             return []
-        return read_reviews(answer, self._endpoints.threads(number), self._endpoints.iterations(number))
+        return read_reviews(data, self._endpoints.threads(number), self._endpoints.iterations(number))

@@ -1,4 +1,4 @@
-"""Which repository a remote's URL means on GitHub, and which API serves it."""
+"""A remote's URL -> its repository on GitHub, and the API that serves it."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Address:
     def parse(cls, url: str, *, api_url: str, environ: Mapping[str, str]) -> Self:
         """Read a remote's URL as git does: https://, ssh:// or git@host:, with or without `.git` (B24).
 
-        Raises UsageError for what is no `owner/repository` on a host, and for an API address that is none.
+        Raises UsageError for anything but an `owner/repository` on a host, and for an invalid API address.
         """
         scheme, host, port, path = split(url)
         parts = path.strip("/").removesuffix(".git").split("/")
@@ -33,7 +33,7 @@ class Address:
                 "the remote's URL names no repository on GitHub: it should be like https://HOST/OWNER/REPOSITORY or "
                 "git@HOST:OWNER/REPOSITORY; correct it with `git remote set-url`, or choose another --provider"
             )
-        # GitHub's ssh over the https port has a host name of its own.
+        # ssh over the https port has a host name of its own.
         host = host.removeprefix("ssh.") if host == "ssh.github.com" else host
         if host == "github.com":
             api = "https://api.github.com"
@@ -51,13 +51,13 @@ class Address:
 
 
 def split(url: str) -> tuple[str, str, str, str]:
-    """Return scheme, lower-case host, `:port` of a web address or "", and path; all "" for what has no host."""
+    """Return scheme, lower-case host, `:port` of a web address or "", and path; all "" without a certain host."""
     if re.search(r"[\x00-\x20\\]", url):
         return "", "", "", ""
-    if found := re.match(r"(https?|ssh|git)://", url, re.IGNORECASE):
+    if scheme_match := re.match(r"(https?|ssh|git)://", url, re.IGNORECASE):
         try:
             parts = urlsplit(url)
-            port = f":{parts.port}" if parts.port and found[1].lower().startswith("http") else ""
+            port = f":{parts.port}" if parts.port and scheme_match[1].lower().startswith("http") else ""
         except ValueError:
             return "", "", "", ""
         return parts.scheme, (parts.hostname or "").rstrip("."), port, parts.path
@@ -67,7 +67,7 @@ def split(url: str) -> tuple[str, str, str, str]:
 
 
 def _api_of_runner(host: str, environ: Mapping[str, str]) -> str:
-    """Return GITHUB_API_URL where it belongs to the remote's host: elsewhere it would get that host's token (B10)."""
+    """Return GITHUB_API_URL if it belongs to the remote's host: any other host would get the token (B10)."""
     api = environ.get("GITHUB_API_URL", "")
     if not api or any(environ.get(name) for name in ("GITEA_ACTIONS", "FORGEJO_ACTIONS")):
         return ""

@@ -37,38 +37,38 @@ _EPOCH = datetime.min.replace(tzinfo=UTC)
 T = TypeVar("T")
 
 
-def field(answer: object, kind: type[T], key: str) -> T:
+def field(data: object, kind: type[T], key: str) -> T:
     """Return a field of an answer. Raises ProviderError if it is absent or of another type."""
-    return checked(answer.get(key) if isinstance(answer, dict) else None, kind, key, "GitHub")
+    return checked(data.get(key) if isinstance(data, dict) else None, kind, key, "GitHub")
 
 
-def sha(answer: object, key: str) -> str:
+def sha(data: object, key: str) -> str:
     """Return the full id of a commit. Raises ProviderError for anything else."""
-    value = field(answer, str, key)
+    value = field(data, str, key)
     return checked(value if is_full_sha(value) else None, str, key, "GitHub")
 
 
-def text(answer: object, key: str) -> str:
+def text(data: object, key: str) -> str:
     """Return a text that may be null or absent, "" then (B15)."""
-    return text_or_empty(answer.get(key) if isinstance(answer, dict) else None)
+    return text_or_empty(data.get(key) if isinstance(data, dict) else None)
 
 
-def items(answer: object) -> list[Any]:
+def items(data: object) -> list[Any]:
     """Return the items of a list, [] for null. Raises ProviderError for anything else."""
-    return list_items(answer, "GitHub")
+    return list_items(data, "GitHub")
 
 
-def time(answer: object, key: str) -> datetime | None:
+def time(data: object, key: str) -> datetime | None:
     """Return a time with its zone; None where there is none."""
     try:
-        return zoned(datetime.fromisoformat(text(answer, key)))
+        return zoned(datetime.fromisoformat(text(data, key)))
     except ValueError:
         return None
 
 
-def _object(answer: object, key: str) -> Mapping[str, Any]:
+def _object(data: object, key: str) -> Mapping[str, Any]:
     """Return an object that may be null or absent, an empty one then."""
-    value = answer.get(key) if isinstance(answer, dict) else None
+    value = data.get(key) if isinstance(data, dict) else None
     return value if isinstance(value, dict) else {}
 
 
@@ -106,9 +106,9 @@ class MergeState:
         return self.state != "OPEN" or self.draft or self.status != "UNKNOWN"
 
 
-def _word(answer: object, key: str) -> str:
+def _word(data: object, key: str) -> str:
     """Return a field with one word, short enough for a message."""
-    return untrusted.line(field(answer, str, key), 40)
+    return untrusted.line(field(data, str, key), 40)
 
 
 def read_merge_state(data: Mapping[str, Any]) -> MergeState:

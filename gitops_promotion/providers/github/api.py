@@ -139,9 +139,9 @@ class Api:
     def pages(self, path: str, parameters: Mapping[str, object], *, needs: str) -> Iterator[Any]:
         """Return the items of all pages of a list."""
         for page in range(1, PAGES + 1):
-            numbered = {**parameters, "per_page": PAGE, "page": page}
-            answer, headers = self.rest("GET", path, needs=needs, parameters=numbered)
-            yield from items(answer)
+            query = {**parameters, "per_page": PAGE, "page": page}
+            document, headers = self.rest("GET", path, needs=needs, parameters=query)
+            yield from items(document)
             # The address of the next page is the server's word: only that there is one is believed.
             if 'rel="next"' not in headers.get("link", ""):
                 return
@@ -151,16 +151,16 @@ class Api:
         """Return the data of a GraphQL request; its errors are raised as those of REST are."""
         body = {"query": query, "variables": dict(variables)}
 
-        def once() -> Mapping[str, Any]:
-            answer, headers = self._once("POST", self._requester.graphql_url, body, needs)
-            if isinstance(answer, dict) and (errors := answer.get("errors")):
-                raise self._failure(404 if _is_not_found(errors) else 400, headers, answer, needs)
-            data = answer.get("data") if isinstance(answer, dict) else None
+        def request_once() -> Mapping[str, Any]:
+            document, headers = self._once("POST", self._requester.graphql_url, body, needs)
+            if isinstance(document, dict) and (errors := document.get("errors")):
+                raise self._failure(404 if _is_not_found(errors) else 400, headers, document, needs)
+            data = document.get("data") if isinstance(document, dict) else None
             if not isinstance(data, dict):
                 raise TransientError(f"{self._address.api} sent an answer without data: run again")
             return data
 
-        return self._send(once)
+        return self._send(request_once)
 
     def _once(
         self,
@@ -175,19 +175,19 @@ class Api:
         )
         headers = {str(name).lower(): str(value) for name, value in headers.items()}
         try:
-            answer = json.loads(text) if text else None
+            document = json.loads(text) if text else None
         except ValueError:
             if status < 400:
                 raise
-            answer = None
+            document = None
         if status >= 400:
-            raise self._failure(status, headers, answer, needs)
-        return answer, headers
+            raise self._failure(status, headers, document, needs)
+        return document, headers
 
-    def _send(self, once: Callable[[], T]) -> T:
+    def _send(self, request_once: Callable[[], T]) -> T:
         def translated() -> T:
             try:
-                return once()
+                return request_once()
             except ProviderError:
                 raise
             except OSError as error:  # the exceptions of requests are OSErrors
@@ -218,9 +218,9 @@ class Api:
             f"{self._address.api} {problem} ({type(error).__name__}): check the network and run again"
         )
 
-    def _failure(self, status: int, headers: Mapping[str, str], answer: object, needs: str) -> ProviderError:
+    def _failure(self, status: int, headers: Mapping[str, str], document: object, needs: str) -> ProviderError:
         """Return the error for a refused request; `answer` is its JSON, None for something else."""
-        reason, kinds = _reason(answer)
+        reason, kinds = _reason(document)
         repository = self._address.repository
         if status == 401:
             return self._unauthorized(reason, headers)
@@ -283,13 +283,13 @@ def _forbidden(repository: str, reason: str, headers: Mapping[str, str], needs: 
     return f"the token may not do that on {repository} ({reason}): give it the scope {scopes}"
 
 
-def _reason(answer: object) -> tuple[str, set[str]]:
+def _reason(document: object) -> tuple[str, set[str]]:
     """Return the reason of a refusal, as one short line, and the types of the GraphQL errors in it."""
     texts: list[object] = []
     kinds: set[str] = set()
-    if isinstance(answer, dict):
-        texts.append(answer.get("message"))
-        errors = answer.get("errors")
+    if isinstance(document, dict):
+        texts.append(document.get("message"))
+        errors = document.get("errors")
         for error in errors if isinstance(errors, list) else ():
             if isinstance(error, dict):
                 texts.append(error.get("message") or f"{error.get('field', '')} {error.get('code', '')}".strip())

@@ -97,7 +97,7 @@ class GitHub:
 
     def _list(self, head: str, *, state: str) -> list[Any]:
         try:
-            answer, _ = self._api.rest(
+            data, _ = self._api.rest(
                 "GET",
                 f"{self._path}/pulls",
                 needs="pull-requests: read",
@@ -111,7 +111,7 @@ class GitHub:
             )
         except RefusedError as error:
             self._hidden(error)
-        return items(answer)
+        return items(data)
 
     def _hidden(self, error: RefusedError) -> NoReturn:
         if error.status != 404:
@@ -126,11 +126,11 @@ class GitHub:
         """Return all open ones whose branch is one of this tool's, all pages."""
         parameters = {"state": "open", "sort": "created", "direction": "desc"}
         try:
-            answers = list(self._api.pages(f"{self._path}/pulls", parameters, needs="pull-requests: read"))
+            documents = list(self._api.pages(f"{self._path}/pulls", parameters, needs="pull-requests: read"))
         except RefusedError as error:
             self._hidden(error)
         # By number: while pages are read, the list may move on and show one twice.
-        pulls = {pull.number: pull for answer in answers if (pull := self._read(answer)) is not None}
+        pulls = {pull.number: pull for data in documents if (pull := self._read(data)) is not None}
         return [pull for pull in pulls.values() if pull.head.startswith(self._prefixes)]
 
     def open_pull_request(self, draft: Draft) -> PullRequest:
@@ -139,10 +139,10 @@ class GitHub:
         None comes out armed for an older head. Raises LeaseLostError if GitHub does not show it at `draft.head_sha`.
         """
         open_one = open_for(self._open.get(draft.head, ()), draft.base)
-        answer = self._updated(open_one.number, draft) if open_one else None
-        if answer is None:
-            answer = self._created(draft)
-        pull_request = self._at(self._own(answer), draft.head_sha)
+        data = self._updated(open_one.number, draft) if open_one else None
+        if data is None:
+            data = self._created(draft)
+        pull_request = self._at(self._own(data), draft.head_sha)
         self._open[draft.head] = [pull_request]
         if pull_request.auto_merge and self._merges.armed_for.get(pull_request.number) != draft.head_sha:
             if self.set_auto_merge(pull_request, enabled=False).state != "off":
@@ -159,9 +159,9 @@ class GitHub:
             for item in self._list(draft.head, state="open") if error.status == 422 else ():
                 pull = self._read(item)
                 if pull is not None and (pull.head, pull.base) == (draft.head, draft.base):
-                    answer = self._updated(pull.number, draft)
-                    if answer is not None:
-                        return answer
+                    data = self._updated(pull.number, draft)
+                    if data is not None:
+                        return data
             raise self._cannot_open(error, draft) from error
 
     def _cannot_open(self, error: RefusedError, draft: Draft) -> ProviderError:
@@ -181,13 +181,13 @@ class GitHub:
         """Rewrite an open one; None if it is no longer open."""
         body = {"title": draft.title, "body": draft.body, "base": draft.base}
         try:
-            answer, _ = self._api.rest("PATCH", f"{self._path}/pulls/{number}", body, needs="pull-requests: write")
+            data, _ = self._api.rest("PATCH", f"{self._path}/pulls/{number}", body, needs="pull-requests: write")
         except RefusedError as error:
             # GitHub does not change the base of a closed one.
             if error.status == 422 and self.pull_request(number).state != "open":
                 return None
             raise
-        return answer if field(answer, str, "state") == "open" else None
+        return data if field(data, str, "state") == "open" else None
 
     def _at(self, pull_request: PullRequest, head_sha: str) -> PullRequest:
         """Return it as soon as it shows the pushed head: GitHub moves it some time after the branch."""
@@ -206,8 +206,8 @@ class GitHub:
         """Close it unmerged; its branch stays. Raises ProviderError if it is merged."""
         path = f"{self._path}/pulls/{pull_request.number}"
         try:
-            answer, _ = self._api.rest("PATCH", path, {"state": "closed"}, needs="pull-requests: write")
-            closed = self._own(answer)
+            data, _ = self._api.rest("PATCH", path, {"state": "closed"}, needs="pull-requests: write")
+            closed = self._own(data)
         except RefusedError:
             closed = self.pull_request(pull_request.number)
             if closed.state == "open":
@@ -249,7 +249,7 @@ class GitHub:
         cursors: dict[str, str | None] = dict.fromkeys(statuses)
         for _ in range(PAGES):
             if not cursors:
-                return {sha: newest(found) for sha, found in statuses.items()}
+                return {sha: newest(of_commit) for sha, of_commit in statuses.items()}
             batch, cursors = list(cursors.items())[:COMMITS], dict(list(cursors.items())[COMMITS:])
             for sha, commit in self._commits(batch):
                 # On the further pages of a commit its statuses come again; the newest of each is kept.

@@ -99,19 +99,19 @@ class _AppToken:
     def __call__(self) -> str:
         """Return a token that is good for five minutes at least. Raises AuthError, TransientError, ProviderError."""
         if self._now() + _SOON >= self._expires:
-            answer, _ = self._api.rest(
+            data, _ = self._api.rest(
                 "POST",
                 f"/app/installations/{self._installation()}/access_tokens",
                 {"repositories": [self._address.name]},
             )
-            self._token = field(answer, str, "token")
-            self._expires = time(answer, "expires_at") or self._expires
+            self._token = field(data, str, "token")
+            self._expires = time(data, "expires_at") or self._expires
         return self._token
 
     def _installation(self) -> int:
         repository = self._address.repository
         try:
-            answer, _ = self._api.rest("GET", f"/repos/{repository}/installation")
+            data, _ = self._api.rest("GET", f"/repos/{repository}/installation")
         except RefusedError as error:
             if error.status != 404:
                 raise
@@ -122,7 +122,7 @@ class _AppToken:
                 f"GitHub App {quoted(self._app)} is not installed on {repository}: install it there, from the App's "
                 "settings"
             ) from None
-        return field(answer, int, "id")
+        return field(data, int, "id")
 
     def _rejected(self, reason: str, headers: Mapping[str, str]) -> AuthError:
         """Return the error for a JWT that GitHub does not accept."""
