@@ -18,7 +18,7 @@ from gitops_promotion.core.model import Outcome, Plan, Report, Request, Result
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.render import json_v1
-from tests.sources import anchors
+from tests.sources import anchors, messages, unsaid
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -276,6 +276,18 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         links = re.findall(r"\]\(([^)\s:]+)\)", page.read_text(encoding="utf-8"))
         waiting += [(page.parent / link.partition("#")[0]).resolve() for link in links if not link.startswith("#")]
     assert [named(page) for page in PAGES if page not in reached and page not in DECISIONS] == []
+
+
+@pytest.mark.parametrize(
+    ("guide", "row"),
+    [
+        (guide, row)
+        for guide in ("github.md", "azure-devops.md")
+        for row in messages((ROOT / "docs" / guide).read_text(encoding="utf-8"))
+    ],
+)
+def test_every_message_of_a_guide_is_one_of_the_program(guide: str, row: str) -> None:
+    assert unsaid(row) == []
 
 
 def test_every_fault_of_the_go_tool_has_one_row_in_its_order() -> None:

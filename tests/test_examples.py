@@ -10,7 +10,6 @@ from ruamel.yaml import YAML
 
 from gitops_promotion import action, cli
 from gitops_promotion.core.forge import OWN_CONTEXT
-from tests.sources import messages, unsaid
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "examples/github").glob("*.y*ml"))
@@ -201,8 +200,3 @@ def test_the_guides_table_of_inputs_is_complete() -> None:
     part = GUIDE.partition("\n## The action\n")[2].partition("\nSwitches")[0]
     rows = re.findall(r"^\| (`.*?) \|", part, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(.*?)`", row)} == set(INPUTS)
-
-
-@pytest.mark.parametrize("row", messages(GUIDE))
-def test_every_message_of_the_guide_is_one_that_can_be_seen(row: str) -> None:
-    assert unsaid(row) == []

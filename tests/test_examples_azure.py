@@ -12,7 +12,6 @@ from ruamel.yaml import YAML
 from gitops_promotion import cli
 from gitops_promotion.core.forge import OWN_CONTEXT
 from gitops_promotion.render.outputs import outputs
-from tests.sources import messages, unsaid
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "examples/azure").glob("*.y*ml"))
@@ -161,8 +160,3 @@ def test_the_guide_names_the_policies_that_hold_a_promotion() -> None:
 def test_the_guides_outputs_are_those_that_are_set() -> None:
     part = GUIDE.partition("\n## Outputs of a step\n")[2].partition("\n\nLater steps")[0].rpartition("\n\n")[2]
     assert re.findall(r"`(\w+)`", part) == list(outputs([], limit=10))
-
-
-@pytest.mark.parametrize("row", messages(GUIDE))
-def test_every_message_of_the_guide_is_one_that_can_be_seen(row: str) -> None:
-    assert unsaid(row) == []
