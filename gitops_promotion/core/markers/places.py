@@ -4,6 +4,7 @@ A document is known by its kind, namespace and name, an item of a list by its `n
 them; by their number where they have none, or share it with another. Aliases and merge keys are followed.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -91,7 +92,8 @@ def _document_name(document: _Node) -> str:
 
 def _unique(names: Sequence[str]) -> list[str]:
     """Return the names, or the numbers of those that are empty or not unique."""
-    return [name if name and names.count(name) == 1 else f"#{number}" for number, name in enumerate(names)]
+    counts = Counter(names)
+    return [name if name and counts[name] == 1 else f"#{number}" for number, name in enumerate(names)]
 
 
 def _scalars(
