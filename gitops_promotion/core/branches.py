@@ -54,7 +54,12 @@ def read_proposal(
     """
     own = [commit for commit in commits if commit.sha in merges or _is_own(commit, blobs, config)]
     others = {owner for commit in commits if (owner := _other_owner(commit, str(application), feature))}
-    changes = [change for commit in own if len(commit.parents) < 2 for change in commit.changes]
+    changes = [
+        change
+        for commit in effective(commits)
+        if commit in own and commit.sha not in merges
+        for change in commit.changes
+    ]
     environments = _environments(changes, blobs, application, config) if application.name else set()
     return Proposal(
         foreign=tuple(commit for commit in commits if commit not in own),
@@ -64,6 +69,18 @@ def read_proposal(
         paths=frozenset(change.path for change in changes),
         built_at=next((at for commit in own if (at := commit.trailers.get("Built-At"))), ""),
     )
+
+
+def effective(commits: Sequence[Commit]) -> Sequence[Commit]:
+    """Return the commits, newest first, that make up the branch's tree.
+
+    Where the server allows no forced push, a commit of this tool on top of the others replaces them: its first parent
+    is on the default branch, and it has the trailers of a promotion.
+    """
+    for number, commit in enumerate(commits):
+        if len(commit.parents) > 1 and "Promotion" in commit.trailers:
+            return commits[: number + 1]
+    return commits
 
 
 def _environments(
@@ -157,7 +174,7 @@ def _other_owner(commit: Commit, owner: str, feature: str) -> str:
 
 def _is_own(commit: Commit, blobs: Mapping[str, bytes], config: Config) -> bool:
     subject = commit.message.partition("\n")[0]
-    if len(commit.parents) > 1:
+    if len(commit.parents) > 1 and "Promotion" not in commit.trailers:
         return False
     if commit.author_email == _PREDECESSOR and subject.startswith(_PREDECESSOR_SUBJECTS):
         return True

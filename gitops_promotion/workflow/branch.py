@@ -40,7 +40,7 @@ def read_branch(run: Run, name: str, application: Application, feature: str = ""
     proposal = branches.read_proposal(
         commits, blobs, head, merges, config=tip.config, application=application, feature=feature
     )
-    parents = commits[-1].parents if commits else ()
+    parents = branches.effective(commits)[-1].parents if commits else ()
     return Branch(sha=sha, base_sha=parents[0] if parents else sha, proposal=proposal, head=head)
 
 

@@ -15,7 +15,7 @@ from gitops_promotion.core.forge import AutoMerge, Draft, HeadState, PullRequest
 from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
-from gitops_promotion.errors import ForeignCommitsError, GitError, LeaseLostError, UsageError
+from gitops_promotion.errors import ForeignCommitsError, GitError, LeaseLostError, RefusedPushError, UsageError
 from gitops_promotion.workflow.branch import Branch, branch_changes, read_branch
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.run import Run
@@ -119,13 +119,7 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         plan = intent.plan(branch.base_sha)
         head_sha = branch.sha
     else:
-        for pull in pulls:
-            # One that counts as closed, because it has no branch, would be open again with it (Azure DevOps).
-            if pull.auto_merge:
-                disarm(run, pull)
-        head_sha = tip.repository.commit(tip.sha, plan.edits, plan.message)
-        ref = f"refs/heads/{plan.branch}"
-        tip.repository.push([RefUpdate(ref=ref, new=head_sha, expected=branch.sha if branch else None)])
+        head_sha = _push(run, plan, branch, pulls)
     draft = Draft(
         head=plan.branch,
         head_sha=head_sha,
@@ -145,6 +139,34 @@ def _propose(run: Run, intent: Intent) -> Outcome:
     if auto_merge.state == "merged":
         pull_request = run.forge.pull_request(pull_request.number)
     return _report(plan, result, head_sha, pull_request, auto_merge)
+
+
+def _push(run: Run, plan: Plan, branch: Branch | None, pulls: Sequence[PullRequest]) -> str:
+    """Disarm the branch's pull requests, push the plan's commit, and return it. Raises GitError."""
+    # One that counts as closed, because it has no branch, would be open again with it (Azure DevOps).
+    armed = [pull for pull in pulls if pull.auto_merge]
+    for pull in armed:
+        disarm(run, pull)
+    repository, base = run.tip.repository, run.tip.sha
+    expected = branch.sha if branch else None
+
+    def push(sha: str) -> str:
+        repository.push([RefUpdate(ref=f"refs/heads/{plan.branch}", new=sha, expected=expected)])
+        return sha
+
+    try:
+        try:
+            return push(repository.commit(base, plan.edits, plan.message))
+        except RefusedPushError as error:
+            if error.kind != "force" or branch is None:
+                raise
+            run.note(f"{run.tip.repository.url} allows no forced push: adding a commit on top of {plan.branch}")
+            return push(repository.commit(base, plan.edits, plan.message, on_top_of=branch.sha))
+    except RefusedPushError as error:
+        if not armed:
+            raise
+        numbers = " and ".join(f"#{pull.number}" for pull in armed)
+        raise RefusedPushError(f"{error}; auto-merge of pull request {numbers} is off now", kind=error.kind) from error
 
 
 def _pull_requests(run: Run, intent: Intent, branch: str) -> Sequence[PullRequest]:
