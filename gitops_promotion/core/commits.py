@@ -13,7 +13,7 @@ EntryKind = Literal["file", "symlink", "submodule"]
 class FileChange:
     """One path of a diff; `old` and `new` are object ids, None where the path did not or does not exist.
 
-    The id of a submodule is a commit of another repository: `blobs` leaves it out.
+    The id of a submodule is a commit of another repository, and that of a symlink holds the path that it leads to.
     """
 
     path: str
@@ -21,12 +21,6 @@ class FileChange:
     new: str | None
     old_kind: EntryKind = "file"
     new_kind: EntryKind = "file"
-
-    @property
-    def blobs(self) -> tuple[str, ...]:
-        """The object ids of this change whose contents the repository has."""
-        sides = ((self.old, self.old_kind), (self.new, self.new_kind))
-        return tuple(sha for sha, kind in sides if sha is not None and kind != "submodule")
 
     @property
     def old_file(self) -> str | None:

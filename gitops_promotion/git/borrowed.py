@@ -26,6 +26,8 @@ class PrivateRepository:
     """The environment of commands that do not reach the remote."""
     whole: bool
     """Whether the borrowed history was complete when the repository was made."""
+    object_format: str
+    """The hash function of object ids, `sha1` or `sha256`."""
 
     def __init__(self, checkout: Checkout, runner: Runner, environ: Mapping[str, str]) -> None:
         """Make the repository. Raises GitError if there is no space for it."""
@@ -33,9 +35,10 @@ class PrivateRepository:
         with temporary_files():
             self.folder = Path(tempfile.mkdtemp(prefix="gitops-promotion-"))
         self.environ = local_environment(environ, self.folder)
+        self.object_format = _own_settings(checkout).get("extensions.objectformat", "sha1")
         try:
             with temporary_files():
-                self.whole = _lay_out(checkout, self.folder)
+                self.whole = _lay_out(checkout, self.folder, self.object_format)
         except BaseException:
             self.remove()
             raise
@@ -72,17 +75,21 @@ def temporary_files() -> Iterator[None]:
         ) from error
 
 
-def _lay_out(checkout: Checkout, folder: Path) -> bool:
+def _own_settings(checkout: Checkout) -> dict[str, str]:
+    return {setting.key: setting.value for setting in checkout.settings if setting.own}
+
+
+def _lay_out(checkout: Checkout, folder: Path, object_format: str) -> bool:
     """Write the repository's own files; returns whether its history is complete.
 
     Of a partial clone no object is borrowed: the server would not send what the clone left out. All that is needed is
     fetched instead.
     """
-    own = {setting.key: setting.value for setting in checkout.settings if setting.own}
+    own = _own_settings(checkout)
     partial = "extensions.partialclone" in own or any(
         re.fullmatch(r"remote\..*\.promisor", key, re.DOTALL) for key in own
     )
-    sha256_objects = own.get("extensions.objectformat", "sha1") == "sha256"
+    sha256_objects = object_format == "sha256"
     for name in ("objects/info", "refs/promotion"):
         (folder / name).mkdir(parents=True)
     (folder / "HEAD").write_text("ref: refs/heads/none\n")

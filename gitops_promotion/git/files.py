@@ -9,7 +9,8 @@ from gitops_promotion.core.markers.spelling import is_manifest, line_words
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import first_line
 from gitops_promotion.git.borrowed import PrivateRepository, temporary_files
-from gitops_promotion.git.formats import full_sha, is_relative, manifest_specs
+from gitops_promotion.git.entries import Entries
+from gitops_promotion.git.formats import full_sha, manifest_specs
 from gitops_promotion.git.objects import Objects
 from gitops_promotion.git.tree import Tree
 
@@ -20,6 +21,7 @@ class Files:
     def __init__(self, private: PrivateRepository, objects: Objects) -> None:
         self._private = private
         self._objects = objects
+        self._entries = Entries(objects)
 
     def grep(self, commit: str, names: Sequence[str], paths: Sequence[str] = ()) -> list[str]:
         """Return the manifests with a line that may hold a marker of these names (Repository.grep)."""
@@ -40,29 +42,22 @@ class Files:
 
     def read(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of files of a commit or tree; paths of folders, and of nothing, are left out."""
-        if self._objects.ask("info", full_sha(commit))[0] not in ("commit", "tree"):
+        if self._objects.kind(commit) not in ("commit", "tree"):
             raise GitError(f"commit {commit} is not in this repository: fetch it first")
-        entries = {path: self._objects.ask("contents", f"{commit}:{path}") for path in paths if not is_relative(path)}
-        return {path: content for path, (kind, content) in entries.items() if kind == "blob"}
+        entries = self._entries.find(commit, paths)
+        blobs = {path: entry.sha for path, entry in entries.items() if entry.kind in ("file", "symlink")}
+        return dict(zip(blobs, self._objects.read(list(blobs.values()), "blob"), strict=True))
 
     def read_blobs(self, shas: Sequence[str]) -> dict[str, bytes]:
         """Return the contents of blobs. Raises GitError if one is not here."""
-        contents = {}
-        for sha in shas:
-            kind, content = self._objects.ask("contents", full_sha(sha))
-            if kind != "blob":
-                raise GitError(f"object {sha} is no file of this repository: fetch it first")
-            contents[sha] = content
-        return contents
+        return dict(zip(shas, self._objects.read([full_sha(sha) for sha in shas], "blob"), strict=True))
 
     def lay_out(self, commit: str) -> Tree:
         """Write a commit's files to a temporary folder, which is deleted with the private repository."""
         listed = self._private.git("ls-tree", "-r", "-z", full_sha(commit)).decode(errors="surrogateescape")
-        entries = {}
-        for line in listed.split("\0")[:-1]:
-            entry, _, path = line.partition("\t")
-            mode, kind, sha = entry.split()
-            if kind == "blob":
-                entries[path] = (mode, self._objects.ask("contents", sha)[1])
+        rows = [(*entry.split(), path) for entry, _, path in (line.partition("\t") for line in listed.split("\0")[:-1])]
+        blobs = [(path, mode, sha) for mode, kind, sha, path in rows if kind == "blob"]
+        contents = self._objects.read([sha for _, _, sha in blobs], "blob")
+        files = {path: (mode, content) for (path, mode, _), content in zip(blobs, contents, strict=True)}
         with temporary_files():
-            return Tree(Path(tempfile.mkdtemp(prefix="tree-", dir=self._private.folder)), entries)
+            return Tree(Path(tempfile.mkdtemp(prefix="tree-", dir=self._private.folder)), files)

@@ -100,8 +100,3 @@ def check_path(path: str) -> None:
         plain = re.sub(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]", "", part).rstrip(". ").lower()
         if part in ("", ".", "..") or "\0" in part or plain in (".git", "git~1"):
             raise GitError(f"{path!r} cannot be a file of a repository: name one below its top folder")
-
-
-def is_relative(path: str) -> bool:
-    """Whether git would not take this as a path from the top: `./x` and `../x` fail, NUL ends the question."""
-    return path.startswith(("./", "../")) or "\0" in path

@@ -3,16 +3,18 @@
 import hashlib
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.borrowed import PrivateRepository, temporary_files
-from gitops_promotion.git.formats import SHA, check_path, file_text, full_sha, quote
+from gitops_promotion.git.formats import SHA, check_path, full_sha, quote
 from gitops_promotion.git.identity import Signature
 from gitops_promotion.git.process import Dialogue
 
-_OBJECT = re.compile(rb"[0-9a-f]{40,64} ([a-z]+) (\d+)\n")
+_ANSWER = re.compile(rb"[0-9a-f]{40,64} ([a-z]+) (\d+)\n")
+# As many bytes as the smallest pipe takes: git can always read on, and never waits for an answer to be read.
+_PIPE = 4096
 
 
 class Objects:
@@ -28,38 +30,60 @@ class Objects:
             self._reader.stop()
             self._reader = None
 
-    def ask(self, command: str, name: str) -> tuple[str, bytes]:
-        """Return kind and content of an object, by one process that lives until `stop`; an empty kind if missing."""
+    def has(self, sha: str) -> bool:
+        """Return True if a commit is here."""
+        return bool(SHA.fullmatch(sha)) and self.kind(sha) == "commit"
+
+    def kind(self, sha: str) -> str:
+        """Return the kind of an object, "" if it is not here."""
+        [(kind, _)] = self._ask("info", [full_sha(sha)])
+        return kind
+
+    def read(self, names: Sequence[str], kind: str) -> list[bytes]:
+        """Return the contents of objects, named by object id or as `<id>^{tree}`.
+
+        Raises GitError if one is not here, or of another kind.
+        """
+        contents = []
+        for name, (found, content) in zip(names, self._ask("contents", names), strict=True):
+            if found != kind:
+                raise GitError(f"the {kind} {name} is not in this repository: fetch it first")
+            contents.append(content)
+        return contents
+
+    def _ask(self, command: str, names: Sequence[str]) -> list[tuple[str, bytes]]:
+        """Return kind and content of each object, "" if missing, by one process that lives until `stop`."""
         if not self._reader:
-            arguments = ["cat-file", "--batch-command", "-z"]
+            arguments = ["cat-file", "--batch-command"]
             self._reader = Dialogue(self._private.runner, arguments, self._private.environ)
-        question = name.encode(errors="surrogateescape")
+        questions = [f"{command} {name}\n".encode() for name in names]
+        answers = []
         try:
-            answer = self._reader.ask(command.encode() + b" " + question + b"\0")
-            if not (header := _OBJECT.fullmatch(answer)):
-                # The answer repeats the name, which may have line breaks: read on to its end.
-                self._reader.read(max(0, len(question + b" missing\n") - len(answer)))
-                return "", b""
-            content = self._reader.read(int(header[2]) + 1)[:-1] if command == "contents" else b""
+            # Many questions at once save the time of waiting for each answer.
+            for group in _groups(questions):
+                self._reader.send(b"".join(group))
+                answers += [self._answer(self._reader, content=command == "contents") for _ in group]
         except GitError:
             self._reader = None
             raise
-        return header[1].decode(), content
+        return answers
 
-    def has(self, sha: str) -> bool:
-        """Return True if a commit is here."""
-        return bool(SHA.fullmatch(sha)) and self.ask("info", sha)[0] == "commit"
+    @staticmethod
+    def _answer(reader: Dialogue, *, content: bool) -> tuple[str, bytes]:
+        answer = _ANSWER.fullmatch(reader.line())
+        if not answer:
+            return "", b""
+        return answer[1].decode(), reader.read(int(answer[2]) + 1)[:-1] if content else b""
 
     def message(self, commit: str) -> str:
         """Return a commit's message; "" if the commit is not here."""
-        kind, content = self.ask("contents", full_sha(commit))
+        [(kind, content)] = self._ask("contents", [full_sha(commit)])
         return content.partition(b"\n\n")[2].decode(errors="surrogateescape") if kind == "commit" else ""
 
     def write_blob(self, content: bytes) -> str:
         """Store a blob as a loose object, for which no process is needed, and return its object id."""
         data = b"blob %d\0%s" % (len(content), content)
-        algorithm = "sha256" if "objectFormat = sha256" in file_text(self._private.folder / "config") else "sha1"
-        object_id = hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()
+        object_id = hashlib.new(self._private.object_format, data, usedforsecurity=False).hexdigest()
         path = self._private.folder / "objects" / object_id[:2] / object_id[2:]
         with temporary_files():
             path.parent.mkdir(exist_ok=True)
@@ -99,6 +123,20 @@ class Objects:
         arguments = ["commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-"]
         text = message.encode(errors="surrogateescape")
         return self._private.git(*arguments, stdin=text, variables=signature.variables).decode().strip()
+
+
+def _groups(questions: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Split questions into groups that fit into a pipe."""
+    group: list[bytes] = []
+    size = 0
+    for question in questions:
+        if group and size + len(question) > _PIPE:
+            yield group
+            group, size = [], 0
+        group.append(question)
+        size += len(question)
+    if group:
+        yield group
 
 
 def _modes(process: Dialogue, base: str, edits: Mapping[str, bytes | None]) -> dict[str, bytes]:

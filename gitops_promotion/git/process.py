@@ -80,13 +80,20 @@ class Dialogue:
 
     def ask(self, question: bytes) -> bytes:
         """Send one question and return the first line of its answer. Raises GitError if git has ended."""
+        self.send(question)
+        return self.line()
+
+    def send(self, questions: bytes) -> None:
+        """Send questions, of which git must be able to read all before it writes. Raises GitError if git has ended."""
         try:
-            self._stdin.write(question)
+            self._stdin.write(questions)
             self._stdin.flush()
-            line = self._stdout.readline()
         except BrokenPipeError:
-            line = b""
-        return line or self._fail()
+            self._fail()
+
+    def line(self) -> bytes:
+        """Return the next line of git's answers. Raises GitError if git has ended."""
+        return self._stdout.readline() or self._fail()
 
     def read(self, size: int) -> bytes:
         """Read exactly `size` bytes of the answer. Raises GitError if git has ended."""

@@ -308,6 +308,39 @@ def test_reading_a_commit_that_is_not_here_is_an_error_not_an_empty_tree(
     assert repository.has(checkout.sha())
 
 
+def test_any_number_of_objects_is_read_at_once(checkout: "Checkout", open_repository: "Open") -> None:
+    files = {f"{number % 7}/{number % 11}/{number}.yaml": str(number) * (number % 50) for number in range(1500)}
+    files["big"] = "x" * 1_000_000
+    sha = checkout.commit(files)
+    repository = open_repository(checkout.path)
+    paths = [*files, "nothing", "0/nothing"]
+    assert repository.read(sha, paths) == {path: text.encode() for path, text in files.items()}
+    shas = [checkout.sha(f"{sha}:big"), "1" * 40, *(checkout.sha(f"{sha}:0/0/{number}.yaml") for number in (0, 77))]
+    with pytest.raises(GitError, match=r"the blob 1+ is not in this repository: fetch it first"):
+        repository.read_objects(shas)
+    # The answers that nobody waited for do not count as those of the next question.
+    assert repository.read(f"{sha}", ["0/0/77.yaml"]) == {"0/0/77.yaml": b"77" * 27}
+    tree = checkout.sha(f"{sha}^{{tree}}")
+    assert repository.read(tree, ["0/0/77.yaml"]) == {"0/0/77.yaml": b"77" * 27}
+
+
+def test_a_blob_that_is_lost_is_an_error_not_a_missing_file(checkout: "Checkout", open_repository: "Open") -> None:
+    sha = checkout.commit({"a.yaml": "lost\n"})
+    blob = checkout.sha(f"{sha}:a.yaml")
+    pack = checkout.git("rev-parse", "--git-path", f"objects/{blob[:2]}/{blob[2:]}")
+    (checkout.path / pack).unlink()
+    with pytest.raises(GitError, match=f"the blob {blob} is not in this repository"):
+        open_repository(checkout.path).read(sha, ["README.md", "a.yaml"])
+
+
+def test_a_submodule_has_no_content_and_a_link_its_target(checkout: "Checkout", open_repository: "Open") -> None:
+    blob = checkout.git("hash-object", "-w", "--stdin", stdin="../qa/webui.yaml")
+    listed = f"120000 blob {blob}\tlink.yaml\n160000 commit {'1' * 40}\tsub.yaml\n"
+    tree = checkout.git("mktree", stdin=listed)
+    found = open_repository(checkout.path).read(tree, ["link.yaml", "sub.yaml", "sub.yaml/x", "link.yaml/x"])
+    assert found == {"link.yaml": b"../qa/webui.yaml"}
+
+
 def test_a_diff_shows_deletions_additions_modes_and_no_renames(remote: "Remote", open_repository: "Open") -> None:
     base = remote.sha("main")
     text = remote.show("README.md", base)

@@ -137,7 +137,9 @@ def test_a_change_names_links_and_submodules(remote: "Remote", open_repository: 
     link, submodule = repository.diff_trees(base, tree)
     assert (link.path, link.old_kind, link.new_kind) == (DEV, "file", "symlink")
     assert (submodule.path, submodule.old, submodule.new_kind) == ("webshop/x.yaml", None, "submodule")
-    assert set(repository.read_objects([*link.blobs, *submodule.blobs])) == {link.old, link.new}
+    assert (link.new_file, submodule.new_file) == (None, None)
+    assert link.old is not None and link.new is not None
+    assert repository.read_objects([link.old, link.new])[link.new] == b"../qa/webui.yaml"
     history = repository.commits(base, head)
     assert [(entry.changes[0].path, entry.changes[0].new_kind) for entry in history] == [
         ("webshop/x.yaml", "submodule"),
