@@ -195,7 +195,7 @@ class Document:
 
 
 def is_empty(node: Node) -> bool:
-    """Tell whether nothing, YAML's null or an empty text is written there: all of it counts as absent (DESIGN 5)."""
+    """Return True for an empty value, YAML's null and an empty text: all of them count as absent."""
     return node.id == "scalar" and (not node.value or (not node.style and node.value in _NULLS))
 
 
@@ -213,7 +213,7 @@ def _decode(source: bytes, file: str) -> str:
 
 
 def _compose(text: str, file: str) -> Node:
-    # Imported here: `--help` must not pay for a YAML parser (DESIGN 11).
+    # Imported here, so that `--help` loads no YAML parser (docs/architecture.md#budgets).
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
     from ruamel.yaml.reader import ReaderError

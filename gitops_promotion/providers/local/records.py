@@ -167,7 +167,8 @@ def written(values: Mapping[str, object], *, nonce: str) -> bytes:
         return time.astimezone(UTC).isoformat()
 
     # Half a surrogate pair, as from an argument that is not UTF-8, would make a record that no one reads again.
-    # The nonce: git takes a push of what is already there for done, even if it had to be absent (FORGES).
+    # The nonce: git reports a push of an identical object as done, even if the lease says that the ref must not exist
+    # (docs/facts/forges.md#shallow-clones-refs-and-pushes).
     whole = {"version": VERSION, "nonce": nonce, **values}
     return json.dumps(whole, indent=1, sort_keys=True, default=text, ensure_ascii=False).encode(errors="replace")
 
