@@ -27,6 +27,8 @@ _AUTH = re.compile(r"could not read (?:Username|Password)|Authentication failed|
 # The settings of a repository about reaching its remote. All its other settings are left out.
 _TRANSPORT = re.compile(r"(?:http|credential|url|ssh|protocol)\..*|core\.(?:sshcommand|gitproxy|askpass)", re.DOTALL)
 _REMOTE_KEYS = ("proxy", "proxyauthmethod", "uploadpack", "receivepack")
+# https://github.com/git/git/blob/v2.39.5/send-pack.c
+_NO_ATOMIC = re.compile(r"does not support --atomic")
 
 
 class Remote:
@@ -97,20 +99,29 @@ class Remote:
             error = self._failure("fetch", result.stderr)
             raise RefGoneError(str(error)) if isinstance(error, GitError) and _GONE.search(result.stderr) else error
 
-    def push(self, updates: Sequence[RefUpdate]) -> None:
+    def push(self, updates: Sequence[RefUpdate], unchanged: Mapping[str, str]) -> None:
         """Change all refs or none. Raises LeaseLostError or RefusedPushError (Repository.push)."""
         if not updates:
             return
-        arguments = ["--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--no-recurse-submodules"]
-        arguments += ["--atomic"] if len(updates) > 1 else []
-        arguments += [f"--force-with-lease={full_ref(update.ref)}:{update.expected or ''}" for update in updates]
-        refspecs = [f"{update.new or ''}:{update.ref}" for update in updates]
-        result = self._run("push", [*arguments, _REMOTE, *refspecs])
-        pushed = read_push(self._runner.mask(result.stdout))
+        # A ref that is where it is said to be is left out of the push; elsewhere it is refused, and so all of the push.
+        updates_and_leases = [*updates, *(RefUpdate(ref=r, new=sha, expected=sha) for r, sha in unchanged.items())]
+        result = self._push(updates_and_leases)
+        if unchanged and _NO_ATOMIC.search(result.stderr):
+            result = self._push(updates)
+        pushed = [
+            ref for ref in read_push(self._runner.mask(result.stdout)) if ref.flag != "=" or ref.ref not in unchanged
+        ]
         if error := push_error(self.url, updates, pushed, result.status, result.stderr):
             raise error
         if result.status:
             raise self._failure("push", result.stderr)
+
+    def _push(self, updates: Sequence[RefUpdate]) -> Result:
+        arguments = ["--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--no-recurse-submodules"]
+        arguments += ["--atomic"] if len(updates) > 1 else []
+        arguments += [f"--force-with-lease={full_ref(update.ref)}:{update.expected or ''}" for update in updates]
+        refspecs = [f"{update.new or ''}:{update.ref}" for update in updates]
+        return self._run("push", [*arguments, _REMOTE, *refspecs])
 
     def _failure(self, command: str, stderr: str) -> GitError | AuthError:
         """Return the error of a command, with the next step: AuthError where the remote asks for another token."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from gitops_promotion.core.commits import Commit, FileChange, Merge, Refs, RefUpdate
@@ -154,15 +155,15 @@ class Repository:
         """Fetch `depth` commits of history of all that was fetched; returns False if the remote has no more."""
         return self._fetched.deepen(depth)
 
-    def push(self, updates: Sequence[RefUpdate]) -> None:
-        """Change all refs or none.
+    def push(self, updates: Sequence[RefUpdate], *, unchanged: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Change all refs or none, and only while the `unchanged` refs are at these commits.
 
         Raises LeaseLostError if a ref is not what was expected, or is up to date already, which means that another
         writer did the same (docs/facts/forges.md); RefusedPushError if the server does not allow the push. git leaves
         a ref that is up to date out of the push: several updates that belong together need contents that no other
         writer can make (a nonce).
         """
-        self._remote.push(updates)
+        self._remote.push(updates, unchanged)
 
     # -- files of commits
 

@@ -151,7 +151,9 @@ def _push(run: Run, plan: Plan, branch: Branch | None, pulls: Sequence[PullReque
     expected = branch.sha if branch else None
 
     def push(sha: str) -> str:
-        repository.push([RefUpdate(ref=f"refs/heads/{plan.branch}", new=sha, expected=expected)])
+        # The base belongs to the lease: a promotion that somebody has merged meanwhile must not be proposed again.
+        update = RefUpdate(ref=f"refs/heads/{plan.branch}", new=sha, expected=expected)
+        repository.push([update], unchanged={f"refs/heads/{run.tip.base}": base})
         return sha
 
     try:

@@ -329,3 +329,37 @@ def test_writers_at_once_lose_nothing(remote: "Remote", environ: dict[str, str])
         assert racer.returncode == 0, stderr.decode()
     assert remote.show("count", "main") == "20"
     assert remote.git("rev-list", "--count", "main") == "21"
+
+
+class TestUnchanged:
+    """A push that holds only while other refs are where they were read."""
+
+    def test_goes_through_while_the_other_ref_is_there(
+        self, remote: "Remote", checkout: "Checkout", open_repository: "Callable[..., Repository]"
+    ) -> None:
+        repository = open_repository(checkout.path)
+        main = remote.sha("main")
+        update = RefUpdate(ref="refs/heads/x", new=main, expected=None)
+        repository.push([update], unchanged={"refs/heads/main": main})
+        assert remote.branches() == {"main": main, "x": main}
+
+    def test_is_lost_once_the_other_ref_has_moved(
+        self, remote: "Remote", checkout: "Checkout", open_repository: "Callable[..., Repository]"
+    ) -> None:
+        repository = open_repository(checkout.path)
+        main = remote.sha("main")
+        moved = remote.commit({"x.txt": "1\n"})
+        update = RefUpdate(ref="refs/heads/x", new=main, expected=None)
+        with pytest.raises(LeaseLostError, match="refs/heads/main"):
+            repository.push([update], unchanged={"refs/heads/main": main})
+        assert remote.branches() == {"main": moved}
+
+    def test_needs_no_atomic_pushes_of_the_server(
+        self, remote: "Remote", checkout: "Checkout", open_repository: "Callable[..., Repository]"
+    ) -> None:
+        remote.git("config", "receive.advertiseAtomic", "false")
+        repository = open_repository(checkout.path)
+        main = remote.sha("main")
+        update = RefUpdate(ref="refs/heads/x", new=main, expected=None)
+        repository.push([update], unchanged={"refs/heads/main": main})
+        assert remote.branches() == {"main": main, "x": main}
