@@ -307,3 +307,26 @@ def test_every_decision_has_its_number_status_context_decision_and_consequences(
 
 def test_decisions_are_numbered_in_order() -> None:
     assert [int(page.name[:4]) for page in DECISIONS] == [*range(1, len(DECISIONS) + 1)]
+
+
+MAP = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PACKAGE = ROOT / "gitops_promotion"
+ADVICE = "docs/architecture.md lists each module of these rooms in a table: add a line, or remove one"
+
+
+def modules(room: str) -> set[str]:
+    """Return a room's modules and packages, a package with a slash behind its name."""
+    names = {f"{path.relative_to(PACKAGE)}" for path in (PACKAGE / room).glob("*.py") if path.name != "__init__.py"}
+    return names | {f"{path.parent.relative_to(PACKAGE)}/" for path in (PACKAGE / room).glob("*/__init__.py")}
+
+
+def test_the_map_has_a_paragraph_for_every_room_and_every_room_in_its_picture() -> None:
+    rooms = {name for name in modules("") if not name.startswith("__")}
+    assert set(re.findall(r"^\*\*`([\w./]+)`\*\* ", MAP, re.MULTILINE)) == rooms
+    picture = MAP.partition("## The rooms\n\n```text\n")[2].partition("```")[0]
+    assert [room for room in rooms if room.removesuffix("/").removesuffix(".py") not in picture] == []
+
+
+@pytest.mark.parametrize("room", ["core", "git", "providers", "workflow"])
+def test_the_map_lists_every_module_of_the_larger_rooms(room: str) -> None:
+    assert set(re.findall(rf"`({room}/[\w/]+(?:\.py|/))`", MAP)) == modules(room), ADVICE
