@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from gitops_promotion.core import due
 from gitops_promotion.core.commits import Commit, FileChange
 from gitops_promotion.core.deployments import TagAt, deployment, same_tag, timeline
@@ -146,3 +148,114 @@ def test_a_timeline_follows_files_that_come_go_and_move() -> None:
         marker=MarkerName("g", "a"),
     )
     assert [point.tag and point.tag.name for point in points] == ["two", "two", "one", "one", "one"]
+
+
+RETRY = "gitops-promotion promote --group g --app a --env qa"
+SOURCE = [TagAt(commit=commit(s), tag=t) for s, t in (("c4", T), ("c3", T), ("c2", T), ("c1", OLD), ("c0", OLD))]
+
+
+def target(*tags: Tag | None) -> list[TagAt]:
+    """A timeline of the target over the commits c4 to c0."""
+    return [TagAt(commit=commit(f"c{4 - number}"), tag=tag) for number, tag in enumerate(tags)]
+
+
+def facts(points: list[TagAt], **pulls: list[PullRequest]) -> due.Facts:
+    return due.Facts(
+        application=Application("g", "a"),
+        tag=T,
+        target_name="qa",
+        target=points,
+        sources={"dev": SOURCE},
+        retry=RETRY,
+        pull_requests=pulls,
+    )
+
+
+MERGED = pull(merge_sha="c2")
+NEVER = target(OLD, OLD, OLD, OLD, OLD)
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        pytest.param(facts(NEVER, dev=[MERGED]), "", id="it came by a promotion"),
+        pytest.param(facts([], dev=[MERGED]), "", id="the target never had the application"),
+        pytest.param(facts(NEVER, dev=[]), "is not a promotion by this tool", id="it came by hand"),
+        pytest.param(
+            facts(target(OLD, T, OLD, OLD, OLD), dev=[MERGED]), "had 2 at c3 and has moved on", id="rolled back"
+        ),
+        pytest.param(facts(target(OLD, OLD, OLD, OLD, T), dev=[MERGED]), "", id="the target had it before the source"),
+        pytest.param(
+            facts(target(Tag("9"), Tag("9"), OLD, OLD, OLD), dev=[MERGED], qa=[]),
+            "c3 ('work' by ann@example.org) changed it in qa after 2 came to dev",
+            id="a hotfix after the arrival",
+        ),
+        pytest.param(
+            facts(
+                target(Tag("9"), Tag("9"), OLD, OLD, OLD), dev=[MERGED], qa=[pull(merge_sha="c3", env="qa", tag="9")]
+            ),
+            "",
+            id="a later promotion of an older tag is no hotfix",
+        ),
+        pytest.param(
+            facts(target(Tag("9"), Tag("9"), Tag("9"), Tag("9"), OLD), dev=[MERGED]), "", id="a hotfix before it"
+        ),
+    ],
+)
+def test_a_promotion_is_due_or_says_why_not(case: due.Facts, reason: str) -> None:
+    answer = due.due(case)
+    assert not answer.ask
+    assert reason in answer.reason
+    assert bool(answer.reason) is bool(reason)
+    assert not reason or RETRY in answer.reason
+
+
+def test_pull_requests_are_asked_for_only_where_they_decide() -> None:
+    assert due.due(facts(NEVER)).ask == "dev"
+    assert due.due(facts(target(OLD, T, OLD, OLD, OLD))).ask == "", "rolled back whatever the forge says"
+    assert due.due(facts(target(Tag("9"), OLD, OLD, OLD, OLD))).ask == "qa", "a hotfix or a merge of the tool"
+
+
+def test_a_merge_that_the_forge_shows_late_is_asked_for_again() -> None:
+    late = due.due(facts(NEVER, dev=[pull(state="open")]))
+    assert (late.ask, late.again) == ("dev", True)
+    assert due.due(facts(NEVER, dev=[pull(state="open", tag="1")])).ask == ""
+
+
+@pytest.mark.parametrize(
+    ("promotion", "environment"), [("g/a", "dev"), ("g/other", "dev"), ("g/a", "qa"), ("other/a", "dev")]
+)
+def test_trailers_count_only_for_this_application_and_this_environment(promotion: str, environment: str) -> None:
+    brought = commit("c2", f"x\n\nPromotion: {promotion}\nEnvironment: {environment}")
+    points = [
+        TagAt(commit=commit("c3"), tag=T),
+        TagAt(commit=brought, tag=T),
+        TagAt(commit=commit("c1"), tag=OLD),
+    ]
+    assert (why(points, [pull(merge_sha="c3")]) is None) is ((promotion, environment) == ("g/a", "dev"))
+
+
+ALL, ANY = (("a",), ("b",)), (("a", "b"),)
+
+
+@pytest.mark.parametrize(
+    ("requirements", "tags", "tag", "sources"),
+    [
+        ((("a",),), {"a": T}, T, ("a",)),
+        (ALL, {"a": T, "b": T}, T, ("a", "b")),
+        (ALL, {"a": T, "b": OLD}, None, ()),
+        (ALL, {"a": T, "b": None}, None, ()),
+        (ANY, {"a": T, "b": T}, T, ("a", "b")),
+        (ANY, {"a": T, "b": None}, T, ("a",)),
+        (ANY, {"a": OLD, "b": T}, T, ("b",)),
+        (ANY, {"a": T, "b": OLD}, T, ("a",)),
+        (ANY, {"a": None, "b": None}, None, ()),
+    ],
+)
+def test_the_tag_to_promote_is_that_of_the_sources_that_count(
+    requirements: tuple[tuple[str, ...], ...], tags: dict[str, Tag | None], tag: Tag | None, sources: tuple[str, ...]
+) -> None:
+    arrived = {T: 1, OLD: 5}
+    candidate = due.candidate(requirements, tags, lambda tag: arrived[tag])
+    assert (candidate.tag, candidate.sources) == (tag, sources)
+    assert bool(candidate.awaited) is (tag is None)

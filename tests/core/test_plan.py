@@ -19,6 +19,7 @@ from gitops_promotion.errors import UsageError
 
 ENVIRONMENTS = (Environment(name="dev", auto=True), Environment(name="prod"))
 CONFIG = Config(pipeline=Pipeline(environments=ENVIRONMENTS), layout=Layout(environments=ENVIRONMENTS))
+WEBUI = Application("webshop", "webui")
 PATH = "webshop/dev/webui-pr-7/deployment.yaml"
 EDITS = {PATH: b"kind: Deployment\n", "webshop/dev/old.yaml": None}
 REQUEST = Request(
@@ -114,3 +115,54 @@ def test_a_removal_says_what_it_removes() -> None:
     assert one.title == "Remove feature pr-7 of webshop/webui from environment dev"
     stale = commit_message(Request(kind=REMOVAL, application=NO_APPLICATION, environment="dev"), edits_digest="f" * 32)
     assert stale == f"Remove stale features from environment dev\n\nEnvironment: dev\nEdits: {'f' * 32}\n"
+
+
+def promoted(new: bytes, *, more: dict[str, bytes] | None = None) -> tuple[Plan, branches.Proposal, dict[str, bytes]]:
+    """A promotion of webui in dev, the proposal that its branch holds, and the files at the branch's head."""
+    old = b'tag: 1 # {"$imagepolicy": "webshop:webui:tag"}\n'
+    request = Request(kind=PROMOTION, application=WEBUI, tag=Tag("2"), environment="dev")
+    made = plan.set_tag(request, CONFIG, {"webshop/dev/w.yaml": old}, base="main", base_sha="0" * 40)
+    blobs = {"old": old, "new": new, **(more or {})}
+    change = FileChange(path="webshop/dev/w.yaml", old="old", new="new")
+    commit = Commit(
+        sha="1" * 40,
+        parents=("0" * 40,),
+        author_email="ci@example.org",
+        committer_email="ci@example.org",
+        message=made.message,
+        changes=(change,),
+    )
+    head = {"webshop/dev/w.yaml": new}
+    return made, branches.read_proposal([commit], blobs, head, config=CONFIG, application=WEBUI), head
+
+
+def test_a_branch_that_proposes_the_same_tag_is_the_same_wherever_its_base_is() -> None:
+    made, proposal, head = promoted(b'tag: 2 # {"$imagepolicy": "webshop:webui:tag"}\n')
+    assert branches.same_edits(made, proposal, head, CONFIG)
+    # The file has changed on the default branch meanwhile, and the branch does not have that change yet.
+    other = {path: b"replicas: 3\n" + content for path, content in head.items()}
+    assert branches.same_edits(made, proposal, other, CONFIG)
+    newer = {path: content.replace(b"2", b"3", 1) for path, content in head.items()}
+    assert not branches.same_edits(made, proposal, newer, CONFIG)
+    assert not branches.same_edits(made, proposal, {}, CONFIG), "the file is gone"
+
+
+def test_a_branch_of_other_files_is_not_the_same() -> None:
+    made, proposal, head = promoted(b'tag: 2 # {"$imagepolicy": "webshop:webui:tag"}\n')
+    elsewhere = replace(proposal, paths=proposal.paths | {"webshop/dev/more.yaml"})
+    assert not branches.same_edits(made, elsewhere, head, CONFIG)
+
+
+def test_changes_beyond_tags_are_named_whoever_made_them() -> None:
+    old = b'tag: 1 # {"$imagepolicy": "webshop:webui:tag"}\n'
+    blobs = {"old": old, "tag": old.replace(b"1", b"2"), "more": old.replace(b"1", b"2") + b"hostPID: true\n"}
+    path = "webshop/dev/w.yaml"
+
+    def beyond(change: FileChange) -> list[str]:
+        return branches.beyond_tags(WEBUI, [change], blobs, CONFIG)
+
+    assert beyond(FileChange(path=path, old="old", new="tag")) == []
+    assert beyond(FileChange(path=path, old="old", new="more")) == [path]
+    assert beyond(FileChange(path=path, old=None, new="tag")) == [path]
+    assert beyond(FileChange(path=path, old="old", new=None)) == [path]
+    assert beyond(FileChange(path=path, old="old", new="tag", new_kind="symlink")) == [path]
