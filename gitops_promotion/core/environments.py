@@ -12,13 +12,26 @@ Requirements = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clusters:
+    """The clusters that report on an environment: `required` of `count` must be healthy.
+
+    `names` are the last parts of their status contexts; empty where any clusters count.
+    """
+
+    count: int
+    required: int
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """One environment of the configuration.
 
     `auto`: pull requests into it merge without a person once their checks pass. `after`: the environments before it,
     None for the one above it in the list. `paths` are patterns of its files (empty: the default pattern), `marker` is
     the form of its markers (empty: the default form), see `core/layout.py`. `status_contexts` are the patterns of the
-    commit statuses that speak for it (empty: the default patterns).
+    commit statuses that speak for it (empty: the default patterns), `required_contexts` are statuses of anything else
+    that must be there and green. Without `clusters`, those that reported on earlier commits are expected.
     """
 
     name: str
@@ -27,6 +40,8 @@ class Environment:
     paths: tuple[str, ...] = ()
     marker: str = ""
     status_contexts: tuple[str, ...] = ()
+    required_contexts: tuple[str, ...] = ()
+    clusters: Clusters | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,9 @@ A pattern such as `*/{group}-{env}` is compared part by part, case ignored; `*` 
 
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 
 from gitops_promotion.core import branch_names
 from gitops_promotion.core.forge import OWN_CONTEXT
@@ -41,31 +43,137 @@ def belongs(context: str, patterns: Sequence[str], *, genre: str = "") -> bool:
     return False
 
 
+def is_named(context: str, name: str, *, genre: str = "") -> bool:
+    """Return True if a status has this very name, case ignored; a genre that is not Flux's is a part of it."""
+    full_context = context if not genre or _FLUX.fullmatch(genre) else f"{genre}/{context}"
+    return full_context.casefold() == name.casefold()
+
+
 def _part_fits(part: str, pattern: str) -> bool:
     return bool(part) and fnmatch.fnmatchcase(part, pattern.replace("[", "[[]").replace("?", "[?]"))
 
 
-def collisions(
-    templates: Sequence[str], group: str, environment: str, environments: Iterable[str]
-) -> list[tuple[str, str]]:
-    """Return every other (group, environment) whose statuses would have the same context, for any groups there are.
+@dataclass(frozen=True, slots=True, order=True)
+class Collision:
+    """Statuses of another environment that may have the same context: those of one group ("": of every group)."""
 
-    `a-b` in `c` and `a` in `b-c` both report as `a-b-c` (B32). A template without {group} means all groups alike.
+    group: str
+    environment: str
+
+
+def collisions(templates: Mapping[str, Sequence[str]], application: Application, environment: str) -> list[Collision]:
+    """Return the statuses that would be taken for those of an application in an environment, for any groups there are.
+
+    `templates` has those of each environment. `a-b` in `c` and `a` in `b-c` both report as `a-b-c` (B32). A template
+    without {group} means all groups alike. Templates with {app} are left to `shared`.
     """
-    pairs: dict[tuple[str, str], None] = {}
-    for template in templates:
-        name = branch_names.fill(template, group=group, env=environment)
-        for other in environments if template.count("{group}") == 1 else ():
-            before, _, after = template.replace("{env}", other).partition("{group}")
-            middle = name[len(before) : len(name) - len(after)]
-            if f"{before}{middle}{after}".casefold() == name.casefold() and is_name(middle):
-                pairs[middle, other] = None
-    return [pair for pair in pairs if pair != (group, environment)]
+    found: dict[Collision, None] = {}
+    patterns = fill([t for t in templates[environment] if "{app}" not in t], application, environment)
+    for pattern, (other, other_templates) in product(patterns, templates.items()):
+        for template in other_templates:
+            group = None if "{app}" in template else _group_of(template.replace("{env}", other), pattern)
+            if group is not None and (group or other != environment):
+                found[Collision(group, other)] = None
+    return [collision for collision in found if collision != Collision(application.group, environment)]
+
+
+def _group_of(template: str, pattern: str) -> str | None:
+    """Return the group for which a template gives a pattern, "" if it does for every group, None if for none."""
+    pairs = list(zip(template.split("/"), pattern.split("/"), strict=False))
+    if template.count("/") != pattern.count("/"):
+        return None
+    pairs = [pair for pair in pairs if "*" not in pair]
+    expression = ""
+    for piece in re.split(r"(\{group\}|\*)", "/".join(part for part, _ in pairs)):
+        if piece == "{group}":
+            expression += "(?P=group)" if "<group>" in expression else "(?P<group>[^/]+)"
+        else:
+            expression += "[^/]*" if piece == "*" else re.escape(piece)
+    match = re.fullmatch(expression, "/".join(text for _, text in pairs), re.IGNORECASE)
+    group = match.groupdict().get("group", "") if match else None
+    return group if not group or is_name(group) else None
+
+
+def shared(
+    templates: Mapping[str, Sequence[str]],
+    application: Application,
+    environment: str,
+    others: Iterable[tuple[Application, str]],
+) -> list[tuple[Application, str]]:
+    """Return those of the others (applications in environments) whose statuses cannot be told apart by {app}."""
+    own = list(zip(templates[environment], fill(templates[environment], application, environment), strict=True))
+
+    def is_shared(other: Application, name: str) -> bool:
+        return any(
+            "{app}" in template + own_template and overlap(pattern, own_pattern)
+            for template, pattern in zip(templates[name], fill(templates[name], other, name), strict=True)
+            for own_template, own_pattern in own
+        )
+
+    return [other for other in others if other != (application, environment) and is_shared(*other)]
+
+
+def overlap(one: str, other: str) -> bool:
+    """Return True if a context can fit both patterns."""
+    parts, other_parts = one.casefold().split("/"), other.casefold().split("/")
+    return len(parts) == len(other_parts) and all(map(_parts_overlap, parts, other_parts))
+
+
+def _parts_overlap(one: str, other: str) -> bool:
+    """Return True if a text fits both patterns of one part."""
+    # Row by row: whether what is left of `one` overlaps with what is left of `other`.
+    below = [not other[i:].strip("*") for i in range(len(other) + 1)]
+    for index in range(len(one) - 1, -1, -1):
+        row = [not one[index:].strip("*")]
+        for i in range(len(other) - 1, -1, -1):
+            if "*" in (one[index], other[i]):
+                row.append(below[i] or row[-1])
+            else:
+                row.append(one[index] == other[i] and below[i + 1])
+        below = row[::-1]
+    return below[0]
+
+
+def has_open_name(template: str) -> bool:
+    """Return True if a `*` stands where the name of a group or an application could be.
+
+    The first part of a context is a kind, such as `kustomization`, and the last of three a cluster. What tells
+    applications apart is in the parts with {group} or {app}; without these, in those between.
+    """
+    parts = template.split("/")
+    named = [part for part in parts if "{group}" in part or "{app}" in part]
+    if not named:
+        named = parts[1:] or parts
+        if len(named) > 1 and named[-1] == "*":
+            named.pop()
+    return any("*" in part for part in named)
+
+
+_TOKENS = Application("\ue000", "\ue001")
+
+
+def mixed_up(templates: Sequence[str], environment: str, others: Sequence[str], other: str) -> str:
+    """Return a pattern of one environment that takes statuses of another, for whatever application; "" if none does."""
+    others_patterns = fill(others, _TOKENS, other)
+    for template, pattern in zip(templates, fill(templates, _TOKENS, environment), strict=True):
+        if any(overlap(pattern, other_pattern) for other_pattern in others_patterns):
+            return template
+    return ""
 
 
 def context_problem(text: str) -> str:
     """Return the problem with a pattern of one environment, "" if there is none."""
-    return branch_names.template_problem(text, ("group", "app", "env"), ())
+    if problem := branch_names.template_problem(text, ("group", "app", "env"), ()):
+        return problem
+    return open_name_problem(text) if has_open_name(text) else ""
+
+
+def open_name_problem(text: str) -> str:
+    """Return what is wrong with a pattern whose name is open."""
+    return (
+        "its * takes the statuses of other groups and applications too: write their names, or {group} and {app}, in "
+        f"place of it: such as {'/'.join(['*', '{group}-{env}', *['*'] * (text.count('/') > 1)])}"
+    )
 
 
 def default_problem(text: str) -> str:

@@ -108,6 +108,7 @@ def _checked(tip: Tip, examination: Examination) -> Examination:
     """Return the examination with warnings about markers that no environment has. Raises ManifestError."""
     warnings = [strays.unclaimed(tip.config.layout, stray) for stray in examination.unclaimed]
     if examination.questions or examination.remarks:
+        warnings += map(str, tip.config.warnings if examination.questions else ())
         return replace(examination, warnings=tuple(warnings))
     remarks = tuple(Reason(evidence=f"{warning}; nothing to wait for") for warning in warnings)
     if tip.has_config and (text := tip.nothing_found()):

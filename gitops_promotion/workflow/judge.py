@@ -69,13 +69,25 @@ def _suspects(
 
 
 def _check_contexts(tip: Tip, application: Application, source: str) -> None:
-    """Raise ConfigError where the statuses of another group's environment would speak for this one's."""
+    """Raise ConfigError where statuses of another application or environment would speak for this one."""
     config = tip.config
-    templates = config.environment(source).status_contexts or config.status_contexts
-    for group, environment in status_contexts.collisions(templates, application.group, source, config.pipeline.names):
-        if tip.has_group(group, environment):
+    templates = config.context_templates
+    for collision in status_contexts.collisions(templates, application, source):
+        group, environment = collision.group, collision.environment
+        # Without a key of its own, an environment has patterns that were accepted always.
+        is_own = any(config.environment(name).status_contexts for name in (source, environment))
+        if tip.has_group(group, environment) if group else is_own:
+            whose = f"of {group} in {environment}" if group else f"of all groups in {environment}"
             raise ConfigError(
-                f"{tip.config_file}: the statuses of {application.group} in {source} and of {group} in {environment} "
-                "have the same name: rename one of the two, or set statusContext to a pattern that tells them apart, "
-                "such as */{group}/{env}"
+                f"{tip.config_file}: the statuses of {application.group} in {source} and {whose} have the same name: "
+                "rename one of the two, or set statusContext to a pattern that tells them apart, such as "
+                "*/{group}/{env}"
+            )
+    if any("{app}" in template for patterns in templates.values() for template in patterns):
+        sites = ((site.application, site.environment) for site in tip.sites())
+        for other, environment in status_contexts.shared(templates, application, source, sites):
+            raise ConfigError(
+                f"{tip.config_file}: the statuses of {application} in {source} and of {other} in {environment} have "
+                "the same name: rename one of the two, or set statusContext to a pattern that tells them apart, such "
+                "as */{group}/{app}/{env}"
             )

@@ -214,10 +214,14 @@ class Tip:
                     return True
         return False
 
+    def sites(self) -> list[Site]:
+        """Return every application in each environment where it has a marker; all marked files are read."""
+        self.read_all()
+        return sorted(self._files)
+
     def applications(self) -> list[Application]:
         """Return every application that has a marker in an environment; all marked files are read."""
-        self.read_all()
-        return sorted({site.application for site in self._files})
+        return sorted({site.application for site in self.sites()})
 
     def strays(self) -> list[Stray]:
         """Return the markers of the tree that belong to no environment; all marked files are read."""

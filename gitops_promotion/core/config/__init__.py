@@ -6,7 +6,7 @@ every complaint has its line and no value is guessed (B39).
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -28,7 +28,8 @@ from gitops_promotion.core.gates import Gate
 from gitops_promotion.core.gates.health import Health
 from gitops_promotion.core.layout import MARKER, PATH, Layout, marker_problem, path_problem
 from gitops_promotion.core.names import Application, check_name, is_name
-from gitops_promotion.errors import UsageError
+from gitops_promotion.core.untrusted import quoted
+from gitops_promotion.errors import Fault, UsageError
 
 MergeMethod = Literal["merge", "squash", "rebase", ""]
 
@@ -73,8 +74,9 @@ class ApplicationSettings:
 class Config:
     """The checked configuration; `status_timeout` in seconds.
 
-    `provider` and `merge_method` are "" and `commit_author` (name, e-mail) is None where the file does not say. Without
-    `status_authors` (logins) the statuses of everybody count; check runs count of the apps in `check_run_apps` alone.
+    `warnings` name lines of the file. `provider` and `merge_method` are "" and `commit_author` (name, e-mail) is None
+    where the file does not say. Without `status_authors` (logins) the statuses of everybody count; check runs count of
+    the apps in `check_run_apps` alone.
     """
 
     pipeline: Pipeline
@@ -90,6 +92,7 @@ class Config:
     fail_fast: bool = False
     merge_method: MergeMethod = ""
     commit_author: tuple[str, str] | None = None
+    warnings: tuple[Fault, ...] = ()
 
     def environment(self, name: str) -> Environment:
         """Return the environment of that name. Raises UsageError that lists the names."""
@@ -100,17 +103,25 @@ class Config:
         settings = self.groups.get(application.group, {}).get(application.name)
         return _way(self.pipeline, settings.environments) if settings and settings.environments else self.pipeline
 
-    def contexts(self, application: Application, environment: str) -> tuple[str, ...]:
-        """Return the patterns of the statuses that speak for an application's environment."""
-        templates = self.environment(environment).status_contexts or self.status_contexts
-        return status_contexts.fill(templates, application, environment)
+    @property
+    def context_templates(self) -> dict[str, tuple[str, ...]]:
+        """The patterns of the statuses that speak for each environment, placeholders and all."""
+        return {e.name: e.status_contexts or self.status_contexts for e in self.pipeline.environments}
 
     def gates(self, environment: str) -> tuple[Gate, ...]:
         """Return the gates of an environment. Raises UsageError."""
         if not self.pipeline.sources(environment):
             return ()
-        templates = {known.name: known.status_contexts or self.status_contexts for known in self.pipeline.environments}
-        return (Health(contexts=templates, authors=self.status_authors, fail_fast=self.fail_fast),)
+        environments = self.pipeline.environments
+        return (
+            Health(
+                contexts=self.context_templates,
+                required={e.name: e.required_contexts for e in environments},
+                clusters={e.name: e.clusters for e in environments if e.clusters},
+                authors=self.status_authors,
+                fail_fast=self.fail_fast,
+            ),
+        )
 
     def branch(self, application: Application, environment: str) -> str:
         """Return the promotion branch, without `refs/heads/`. Raises UsageError.
@@ -169,7 +180,8 @@ def parse(source: bytes | str, file: str) -> Config:
     top = document.mapping(root, "the file", KEYS[""])
     flow_text = document.checked(top.get("prflow"), "prflow", _flow_problem, "per-app")
     flow: Flow = "per-env" if flow_text == "per-env" else "per-app"
-    environments = section.read_environments(document, top.get("environments"), root.line)
+    contexts = _contexts(document, top.get("statusContext"))
+    environments = section.read_environments(document, top.get("environments"), root.line, contexts)
     if environments and flow == "per-app":
         section.check_fan_out(document, top["environments"], environments)
     marker = document.checked(top.get("markerTemplate"), "markerTemplate", marker_problem, MARKER)
@@ -192,10 +204,7 @@ def parse(source: bytes | str, file: str) -> Config:
             lambda text: branch_names.branch_template_problem(text, flow_text),
             BRANCHES[flow],
         ),
-        status_contexts=document.texts(
-            top.get("statusContext"), "statusContext", status_contexts.default_problem, status_contexts.DEFAULT[0]
-        )
-        or status_contexts.DEFAULT,
+        status_contexts=contexts,
         status_authors=document.texts(
             top.get("statusAuthors"), "statusAuthors", login_problem, "a login", several=True
         ),
@@ -207,7 +216,16 @@ def parse(source: bytes | str, file: str) -> Config:
         commit_author=_commit_author(document, top.get("commitAuthor")),
     )
     document.finish()
-    return config
+    return replace(config, warnings=document.warnings)
+
+
+def _contexts(document: Document, entry: Entry | None) -> tuple[str, ...]:
+    """Return the patterns of statuses of all environments; one that was accepted once is warned about."""
+    contexts = document.texts(entry, "statusContext", status_contexts.default_problem, status_contexts.DEFAULT[0])
+    for text in contexts:
+        if entry and status_contexts.has_open_name(text):
+            document.warn(entry.line, f"statusContext is {quoted(text)}: {status_contexts.open_name_problem(text)}")
+    return contexts or status_contexts.DEFAULT
 
 
 def _path_template_problem(text: str, marker: str) -> str:

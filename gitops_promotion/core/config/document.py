@@ -38,6 +38,7 @@ class Document:
         self.root = root
         self._file = file
         self._faults: dict[tuple[int, str], None] = {}
+        self._warnings: dict[tuple[int, str], None] = {}
         # Aliases make a small text stand for a huge tree; an honest file repeats itself a few times at most.
         self._visits_left = 1000 + 10 * len(text)
         self._merging: list[Node] = []
@@ -53,6 +54,15 @@ class Document:
     def fail(self, line: int, text: str) -> None:
         """Note a complaint; the same one is reported once."""
         self._faults[line, untrusted.line(text, _MAX_LINE)] = None
+
+    def warn(self, line: int, text: str) -> None:
+        """Note a warning; the same one is reported once."""
+        self._warnings[line, untrusted.line(text, _MAX_LINE)] = None
+
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """All warnings, in the order of lines."""
+        return tuple(Fault(self._file, line, text) for line, text in sorted(self._warnings))
 
     def finish(self) -> None:
         """Raise ConfigError with every complaint, in the order of lines, if there is any."""

@@ -2,22 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 
+from gitops_promotion.core.config import statuses
 from gitops_promotion.core.config.document import Document, Entry, is_empty
 from gitops_promotion.core.config.values import name_problem
 from gitops_promotion.core.environments import Environment, Pipeline, Requirements
 from gitops_promotion.core.layout import PATH, marker_problem, path_problem
-from gitops_promotion.core.status_contexts import context_problem
 
-KEYS = ("name", "auto", "after", "path", "marker", "statusContext")
+KEYS = ("name", "auto", "after", "path", "marker", *statuses.KEYS)
 """The keys of one environment."""
 
+_MAX_ENVIRONMENTS = 200
 _EXAMPLE = "[{name: dev, auto: true}, {name: prod}]"
-_CONTEXT_EXAMPLE = "kustomization/apps/2fb0a5b0"
 
 
-def read_environments(document: Document, entry: Entry | None, line: int) -> tuple[Environment, ...]:
-    """Return the environments; `line` is where a missing list is reported."""
+def read_environments(
+    document: Document, entry: Entry | None, line: int, contexts: Sequence[str]
+) -> tuple[Environment, ...]:
+    """Return the environments; `line` is where a missing list is reported.
+
+    `contexts` are the patterns of statuses of those that have none of their own.
+    """
     items = document.items(entry, "environments", _EXAMPLE)
+    if entry and len(items) > _MAX_ENVIRONMENTS:
+        document.fail(entry.line, f"environments has {len(items)} entries, at most {_MAX_ENVIRONMENTS} are accepted")
+        items = items[:_MAX_ENVIRONMENTS]
     if entry is None or is_empty(entry.node) or entry.node.value == []:
         document.fail(entry.line if entry else line, f"environments is missing or empty, write it as {_EXAMPLE}")
     environments: list[Environment] = []
@@ -38,6 +46,7 @@ def read_environments(document: Document, entry: Entry | None, line: int) -> tup
             lines[key] = item.line
         environments.append(environment)
     _check_order(document, environments, items, lines)
+    statuses.check_contexts(document, environments, items, contexts)
     return tuple(environments)
 
 
@@ -49,9 +58,9 @@ def _environment(document: Document, item: Entry, where: str) -> Environment:
         after=_after(document, fields.get("after"), f"{where}.after"),
         paths=document.texts(fields.get("path"), f"{where}.path", path_problem, PATH),
         marker=document.checked(fields.get("marker"), f"{where}.marker", marker_problem, ""),
-        status_contexts=document.texts(
-            fields.get("statusContext"), f"{where}.statusContext", context_problem, _CONTEXT_EXAMPLE
-        ),
+        status_contexts=statuses.read_contexts(document, fields, where),
+        required_contexts=statuses.read_required(document, fields, where),
+        clusters=statuses.read_clusters(document, fields, where),
     )
 
 

@@ -4,33 +4,48 @@ Flux reconciles only the newest of several commits, so a skipped commit never ge
 of the default branch counts on which the environment had the tag (docs/facts/flux.md, Commit statuses).
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 
-from gitops_promotion.core import untrusted
 from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.deployments import Deployment
-from gitops_promotion.core.forge import CommitStatus, StatusState
+from gitops_promotion.core.environments import Clusters
 from gitops_promotion.core.gates import Evidence, Need, Question, Reason, Verdict, mildest, strictest
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.status_contexts import belongs, fill
+from gitops_promotion.core.reports import (
+    Report,
+    Statuses,
+    by_cluster,
+    named_reports,
+    newest_reports,
+    state_of,
+    worst,
+)
+from gitops_promotion.core.status_contexts import fill
 
 CANDIDATES = 100
 """The number of commits whose statuses are asked for, newest first."""
 
-# Flux reports these with severity info, hence as success, though nothing was reconciled yet (docs/facts/flux.md).
-_NOT_YET = re.compile(r"dependency not ready|health check canceled|progressing", re.IGNORECASE)
 
-Statuses = Mapping[str, Sequence[CommitStatus]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Which statuses speak for a source: their patterns, others that are required, and the clusters that report.
+
+    Without `clusters`, each context is expected that the newest commit before the tag has.
+    """
+
+    patterns: tuple[str, ...]
+    required: tuple[str, ...] = ()
+    clusters: Clusters | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The status gate of one environment: the patterns of status contexts by source, placeholders and all."""
+    """The status gate of one environment; by source the patterns of its statuses, placeholders and all."""
 
     contexts: Mapping[str, tuple[str, ...]]
+    required: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    clusters: Mapping[str, Clusters] = field(default_factory=dict)
     authors: tuple[str, ...] = ()
     fail_fast: bool = False
     needs: frozenset[Need] = frozenset({"deployments", "statuses"})
@@ -59,7 +74,11 @@ class Health:
             source=source,
             deployment=evidence.deployments.get(source),
             statuses=self.counting(evidence.statuses),
-            patterns=self.patterns(question.application, source),
+            rules=Rules(
+                patterns=self.patterns(question.application, source),
+                required=self.required.get(source, ()),
+                clusters=self.clusters.get(source),
+            ),
             fail_fast=self.fail_fast,
             expired=evidence.expired,
             suspects=evidence.suspects.get(source, ()),
@@ -86,14 +105,13 @@ def commits_to_query(deployment: Deployment) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Report:
-    """The newest status of one context."""
+class _Finding:
+    """What some statuses say of a tag: `failures` and `waits` are sentences; one of them is never healthy."""
 
-    context: str
-    state: StatusState
-    sha: str
-    description: str
-    at: datetime | None
+    healthy: bool
+    reports: tuple[Report, ...] = ()
+    failures: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ()
 
 
 def judge_source(
@@ -103,7 +121,7 @@ def judge_source(
     source: str,
     deployment: Deployment | None,
     statuses: Statuses,
-    patterns: Sequence[str],
+    rules: Rules,
     fail_fast: bool,
     expired: bool,
     suspects: Sequence[str] = (),
@@ -120,39 +138,127 @@ def judge_source(
             f"{subject} has not been in {source}",
             f"promote it there first, or restore the tag that {source} has now",
         )
-    reports = _newest_reports(deployment, statuses, patterns)
-    expected = expected_contexts(deployment, statuses, patterns)
-    absent = sorted(expected - reports.keys())
-    failed = [report for _, report in sorted(reports.items()) if report.state == "failure"]
-    pending = [report for _, report in sorted(reports.items()) if report.state == "pending"]
-    if reports and not absent and not failed and not pending:
-        shown = ", ".join(f"{report.context} on {report.sha[:7]}" for _, report in sorted(reports.items()))
-        newest = max((report.at for report in reports.values() if report.at), default=None)
-        reason = Reason(gate=gate, evidence=f"{subject} is healthy ({shown})")
-        return Verdict(decision="pass", reasons=(reason,), newest_evidence=newest)
+    findings = _findings(subject, source, deployment, statuses, rules)
+    if all(finding.healthy for finding in findings):
+        reports = [report for finding in findings for report in finding.reports]
+        texts = [f"{subject} is healthy ({', '.join(map(str, reports))})"]
+        texts += [text for finding in findings for text in (*finding.failures, *finding.waits)]
+        newest = max((report.at for report in reports if report.at), default=None)
+        return Verdict(decision="pass", reasons=_reasons(gate, texts), newest_evidence=newest)
     if not deployment.current:
         return _refusal(
             gate,
             f"{subject} is superseded: {source} has moved on before the tag was healthy there",
             f"`gitops-promotion promote --all` proposes the tag that {source} has now",
         )
-    texts = [f"{subject} failed: {r.context} on {r.sha[:7]} says {r.description or 'failure'!r}" for r in failed]
-    if failed and suspects:
-        texts.append(f"changed in {source} since it was last green: {', '.join(suspects)}")
-    texts += [f"{subject} is in progress: {r.context} on {r.sha[:7]} {r.description}".rstrip() for r in pending]
-    texts += [
-        f"{subject} is waiting for {context}, which reported on earlier commits but not since this tag arrived"
-        for context in absent
-    ]
-    if not reports and not absent:
-        since = deployment.points[-1].sha[:7]
-        texts.append(
-            f"{subject} has no status yet: Flux has posted nothing matching {' or '.join(patterns)} on {since} or later"
-        )
-    refused = bool(failed) and (fail_fast or expired)
+    unhealthy = [finding for finding in findings if not finding.healthy]
+    failures = [text for finding in unhealthy for text in finding.failures]
+    waits = [text for finding in unhealthy for text in finding.waits]
+    causes = [f"changed in {source} since it was last green: {', '.join(suspects)}"] if failures and suspects else []
     return Verdict(
-        decision="refuse" if refused else "wait",
-        reasons=tuple(Reason(gate=gate, evidence=text) for text in texts),
+        decision="refuse" if failures and (fail_fast or expired) else "wait",
+        reasons=_reasons(gate, [*failures, *causes, *waits]),
+    )
+
+
+def _reasons(gate: str, texts: Iterable[str]) -> tuple[Reason, ...]:
+    return tuple(Reason(gate=gate, evidence=text) for text in texts)
+
+
+def _findings(
+    subject: str, source: str, deployment: Deployment, statuses: Statuses, rules: Rules
+) -> tuple[_Finding, ...]:
+    shas = [point.sha for point in deployment.points[:CANDIDATES]]
+    if not deployment.current:
+        # Nobody reports on it any more: a report in progress when it left is judged by the reports before.
+        statuses = {sha: [s for s in posted if state_of(s) != "pending"] for sha, posted in statuses.items()}
+    reports = newest_reports(shas, statuses, rules.patterns)
+    if rules.clusters:
+        finding = _in_clusters(subject, reports, rules.clusters)
+    else:
+        finding = _as_before(subject, reports, expected_contexts(deployment, statuses, rules.patterns))
+    if not reports and (rules.clusters or not finding.waits):
+        patterns = " or ".join(rules.patterns)
+        text = f"{subject} has no status yet: Flux has posted nothing matching {patterns} on {shas[-1][:7]} or later"
+        finding = replace(finding, waits=(*finding.waits, text))
+    return (finding, _required(subject, source, named_reports(shas, statuses, rules.required), rules.required))
+
+
+def _as_before(subject: str, reports: Mapping[str, Report], expected: set[str]) -> _Finding:
+    """Return the finding of all reports, where each context is expected that reported before."""
+    shown = tuple(report for _, report in sorted(reports.items()))
+    absent = tuple(
+        f"{subject} is waiting for {context}, which reported on earlier commits but not since this tag arrived"
+        for context in sorted(expected - reports.keys())
+    )
+    return _Finding(
+        healthy=bool(reports) and not absent and worst(shown) == "success",
+        reports=shown,
+        failures=_failed(subject, shown),
+        waits=(*_in_progress(subject, shown), *absent),
+    )
+
+
+def _in_clusters(subject: str, reports: Mapping[str, Report], clusters: Clusters) -> _Finding:
+    """Return the finding of the configured clusters: `required` of them must be healthy, and no others count."""
+    names = [name.casefold() for name in clusters.names]
+    of_cluster = {
+        name: found
+        for name, found in by_cluster(report for _, report in sorted(reports.items())).items()
+        if name in names or not names
+    }
+    states = {name: worst(found) for name, found in of_cluster.items()}
+    green = [name for name, state in states.items() if state == "success"]
+    red = [name for name, state in states.items() if state == "failure"]
+    absent = [name for name in names if name not in states] or ["another"] * (clusters.count - len(states))
+    every = clusters.required == clusters.count
+    healthy = len(green) >= clusters.required and not (every and len(green) < len(states))
+    lost = len(red) > (0 if every else max(clusters.count, len(states)) - clusters.required)
+    of_others = tuple(report for name, found in of_cluster.items() if name not in green for report in found)
+    failures = _failed(subject, of_others)
+    waits = _in_progress(subject, of_others)
+    if not healthy:
+        required = "all" if every else str(clusters.required)
+        text = f"{subject} is healthy in {len(green)} of {clusters.count} clusters, {required} must be"
+        waits = (f"{text}; no report yet of {', '.join(absent)}" if absent else text, *waits)
+    return _Finding(
+        healthy=healthy,
+        reports=tuple(report for name in green for report in of_cluster[name]),
+        # Failures of some clusters do not refuse while enough of the others can still become healthy.
+        failures=failures if lost or healthy else (),
+        waits=waits if lost or healthy else (*waits, *failures),
+    )
+
+
+def _required(subject: str, source: str, reports: Mapping[str, Report], names: Sequence[str]) -> _Finding:
+    """Return the finding of the statuses that the source requires beside those of its clusters."""
+    absent = tuple(
+        f"{subject} is waiting for the status {name}, which requiredContexts of {source} demands"
+        for name in names
+        if name not in reports
+    )
+    shown = tuple(reports.values())
+    return _Finding(
+        healthy=not absent and worst(shown) == "success",
+        reports=shown,
+        failures=_failed(subject, shown),
+        waits=(*_in_progress(subject, shown), *absent),
+    )
+
+
+def _failed(subject: str, reports: Iterable[Report]) -> tuple[str, ...]:
+    return tuple(
+        f"{subject} failed: {report} says {report.description or 'failure'!r}"
+        for report in reports
+        if report.state == "failure"
+    )
+
+
+def _in_progress(subject: str, reports: Iterable[Report]) -> tuple[str, ...]:
+    return tuple(
+        f"{subject} is in progress: {report} {report.description}".rstrip()
+        for report in reports
+        if report.state == "pending"
     )
 
 
@@ -160,35 +266,10 @@ def _refusal(gate: str, evidence: str, missing: str) -> Verdict:
     return Verdict(decision="refuse", reasons=(Reason(gate=gate, evidence=evidence, missing=missing),))
 
 
-def _newest_reports(deployment: Deployment, statuses: Statuses, patterns: Sequence[str]) -> dict[str, _Report]:
-    """Return the newest report of each context while the tag was there."""
-    if not deployment.current:
-        # Nobody reports on it any more: what was in progress when it left is judged by the reports before.
-        statuses = {sha: [s for s in posted if _state(s) != "pending"] for sha, posted in statuses.items()}
-    return reports_on((point.sha for point in deployment.points[:CANDIDATES]), statuses, patterns)
-
-
-def reports_on(shas: Iterable[str], statuses: Statuses, patterns: Sequence[str]) -> dict[str, _Report]:
-    """Return the newest report of each context that fits, over commits given newest first, by context in lower case."""
-    reports: dict[str, _Report] = {}
-    for sha in shas:
-        for status in statuses.get(sha, ()):
-            key = status.full_context.casefold()
-            if key not in reports and belongs(status.context, patterns, genre=status.genre):
-                reports[key] = _Report(
-                    context=untrusted.line(status.full_context, untrusted.STATUS_LIMIT),
-                    state=_state(status),
-                    sha=sha,
-                    description=untrusted.line(status.description, untrusted.STATUS_LIMIT),
-                    at=status.created_at,
-                )
-    return reports
-
-
 def expected_contexts(deployment: Deployment, statuses: Statuses, patterns: Sequence[str]) -> set[str]:
     """Return the contexts of the newest commit before the tag that has any: one for each cluster that reports."""
     for point in deployment.before:
-        if reports := reports_on([point.sha], statuses, patterns):
+        if reports := newest_reports([point.sha], statuses, patterns):
             return set(reports)
     return set()
 
@@ -203,17 +284,15 @@ def suspects(
 
     The verdict is the group's: one status covers all its applications, so any of these may be the cause.
     """
-    reports = reports_on((point.sha for point in deployment.points[:CANDIDATES]), statuses, patterns)
+    reports = newest_reports((point.sha for point in deployment.points[:CANDIDATES]), statuses, patterns)
     failing = {context for context, report in reports.items() if report.state == "failure"}
     names: set[str] = set()
     for point in (*deployment.points, *deployment.before) if failing else ():
-        green = {c for c, report in reports_on([point.sha], statuses, patterns).items() if report.state == "success"}
+        green = {
+            c for c, report in newest_reports([point.sha], statuses, patterns).items() if report.state == "success"
+        }
         failing -= green
         if not failing:
             break
         names |= set(map(str, changed_applications(point.commit)))
     return sorted(names)
-
-
-def _state(status: CommitStatus) -> StatusState:
-    return "pending" if status.state == "success" and _NOT_YET.search(status.description) else status.state

@@ -41,6 +41,7 @@ def judge(
     fail_fast: bool = False,
     expired: bool = False,
     suspects: Sequence[str] = (),
+    rules: health.Rules | None = None,
 ) -> Verdict:
     return health.judge_source(
         application=Application("webshop", "webui"),
@@ -48,7 +49,7 @@ def judge(
         source="dev",
         deployment=where,
         statuses=statuses,
-        patterns=PATTERNS,
+        rules=rules or health.Rules(patterns=tuple(PATTERNS)),
         fail_fast=fail_fast,
         expired=expired,
         suspects=suspects,
@@ -74,7 +75,9 @@ HERE = deployment(points(("c3", T), ("c2", T), ("c1", OLD), ("c0", OLD)), T)
 def test_b32_groups_whose_statuses_have_one_name_are_found(
     templates: list[str], group: str, environment: str, found: list[tuple[str, str]]
 ) -> None:
-    assert status_contexts.collisions(templates, group, environment, ["c", "b", "b-c"]) == found
+    by_environment = dict.fromkeys(("c", "b", "b-c"), templates)
+    collisions = status_contexts.collisions(by_environment, Application(group, "web"), environment)
+    assert [(collision.group, collision.environment) for collision in collisions] == found
 
 
 def test_green_on_the_commit_that_brought_the_tag_passes() -> None:

@@ -1,0 +1,89 @@
+"""Commit statuses as reports on a tag: the newest of each context, over the commits on which it was there."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitops_promotion.core import untrusted
+from gitops_promotion.core.forge import CommitStatus, StatusState
+from gitops_promotion.core.status_contexts import belongs, is_named
+
+# Flux reports these with severity info, hence as success, though nothing was reconciled yet (docs/facts/flux.md).
+_NOT_YET = re.compile(r"dependency not ready|health check canceled|progressing", re.IGNORECASE)
+
+Statuses = Mapping[str, Sequence[CommitStatus]]
+"""The statuses of commits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The newest status of one context."""
+
+    context: str
+    state: StatusState
+    sha: str
+    description: str = ""
+    at: datetime | None = None
+
+    @property
+    def cluster(self) -> str:
+        """The last part of its context, which is the cluster's with Flux."""
+        return self.context.rpartition("/")[2]
+
+    def __str__(self) -> str:
+        return f"{self.context} on {self.sha[:7]}"
+
+
+def newest_reports(shas: Iterable[str], statuses: Statuses, patterns: Sequence[str]) -> dict[str, Report]:
+    """Return the newest report of each context that fits, over commits given newest first, by context in lower case."""
+    reports: dict[str, Report] = {}
+    for sha in shas:
+        for status in statuses.get(sha, ()):
+            key = status.full_context.casefold()
+            if key not in reports and belongs(status.context, patterns, genre=status.genre):
+                reports[key] = _report(sha, status, state_of(status))
+    return reports
+
+
+def named_reports(shas: Iterable[str], statuses: Statuses, names: Iterable[str]) -> dict[str, Report]:
+    """Return the newest report of each name, over commits given newest first; any system may have posted it."""
+    reports: dict[str, Report] = {}
+    pending = list(names)
+    for sha in shas:
+        for name in list(pending):
+            for status in statuses.get(sha, ()):
+                if is_named(status.context, name, genre=status.genre):
+                    reports[name] = _report(sha, status, status.state)
+                    pending.remove(name)
+                    break
+    return reports
+
+
+def by_cluster(reports: Iterable[Report]) -> dict[str, list[Report]]:
+    """Return the reports by the cluster that they are of, in lower case."""
+    clusters: dict[str, list[Report]] = {}
+    for report in reports:
+        clusters.setdefault(report.cluster.casefold(), []).append(report)
+    return clusters
+
+
+def state_of(status: CommitStatus) -> StatusState:
+    """Return the state of a status of Flux: a success may say that there is none yet."""
+    return "pending" if status.state == "success" and _NOT_YET.search(status.description) else status.state
+
+
+def worst(reports: Iterable[Report]) -> StatusState:
+    """Return the state of several reports together."""
+    states = {report.state for report in reports}
+    return "failure" if "failure" in states else "pending" if "pending" in states else "success"
+
+
+def _report(sha: str, status: CommitStatus, state: StatusState) -> Report:
+    return Report(
+        context=untrusted.line(status.full_context, untrusted.STATUS_LIMIT),
+        state=state,
+        sha=sha,
+        description=untrusted.line(status.description, untrusted.STATUS_LIMIT),
+        at=status.created_at,
+    )
