@@ -1,4 +1,4 @@
-"""The runner: which event, branch, commits and pull request a run is about, and where its results go.
+"""The runner: the event, branch, commits and pull request of a run, and the places for its results.
 
 Only the runner's own variables and its event file are read, as arguments. The values that a pull request brings (its
 branch's name, its commits) are somebody else's text: checked here, an authority nowhere. A further CI system is one
@@ -27,7 +27,7 @@ class Runner(Protocol):
     OUTPUT_LIMIT: int
     """Characters of one output."""
     OBEYS: re.Pattern[str]
-    """The beginnings of the commands that the runner obeys in a log; a blank behind each match makes it plain text."""
+    """The beginnings of the commands that the runner obeys in a log; a blank after each match makes it plain text."""
     INPUTS_ADVICE: str
     """The end of the error about missing inputs: where else they can come from."""
 
@@ -35,7 +35,7 @@ class Runner(Protocol):
         """Return True if this runner runs the program."""
 
     def context(self, environ: Mapping[str, str], read: Read) -> CIContext:
-        """Return what the run is about.
+        """Return the subject of the run.
 
         Raises UsageError for an event file that is missing or malformed, and for values that are not valid.
         """

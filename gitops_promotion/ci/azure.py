@@ -43,7 +43,7 @@ def here(environ: Mapping[str, str]) -> bool:
 
 
 def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
-    """Return what the run is about. Raises UsageError."""
+    """Return the subject of the run. Raises UsageError."""
     del read  # no event file
     return replace(_build_context(environ), actor=_actor(environ))
 
@@ -61,8 +61,8 @@ def _build_context(environ: Mapping[str, str]) -> CIContext:
     reason = _value(environ, "BUILD_REASON").lower()
     url = _run_url(environ)
     if source := _value(environ, "SYSTEM_PULLREQUEST_SOURCEBRANCH"):
-        # For a repository on GitHub the id is an internal one, and the number is what people see; Azure Repos has the
-        # id only.
+        # For a repository on GitHub the id is internal, and the number is the pull request's; Azure Repos has only
+        # the id.
         numbers = ("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
         number = next((variable for variable in numbers if _value(environ, variable)), numbers[1])
         commit = "SYSTEM_PULLREQUEST_SOURCECOMMITID"
@@ -76,7 +76,7 @@ def _build_context(environ: Mapping[str, str]) -> CIContext:
             run_url=url,
         )
     if _value(environ, "BUILD_REPOSITORY_PROVIDER").lower() in _NO_GIT:
-        # The pipeline of an application kept there, which checks out the GitOps repository beside it.
+        # The pipeline of an application in such a repository, which checks out the GitOps repository beside it.
         return CIContext(runner=NAME, event=_EVENTS.get(reason, reason), run_url=url)
     source = _value(environ, "BUILD_SOURCEBRANCH")
     if merge := _MERGE.fullmatch(source):

@@ -1,4 +1,4 @@
-"""What a run is about, and the checks of the runner's values."""
+"""The subject of a run, and the checks of the runner's values."""
 
 import re
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ _BRANCH = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CIContext:
-    """What a run is about; "" and None where the runner does not say, which in a shell is everything.
+    """The subject of a run; "" and None where the runner names nothing, as in a shell.
 
     `runner` is the runner's name. `event` is `push`, `pull_request`, `merge_group` or another word of the runner's own.
     `head_branch` is the branch that was pushed to or the pull request's own, without `refs/heads/`, "" for a tag;
     `head_sha` is its commit, never the runner's temporary merge (B20). `before` and `after` are the range of a push or
-    a merge group, both or neither. `foreign`: the pull request comes from another repository, whose branches this tool
-    leaves alone (B25). `status_context` names the commit status whose arrival is the event. `actor` is the person whom
-    the runner names as the one who started this run: a login on GitHub, a mail address (else a name) on Azure
-    Pipelines; "" for a bot, for a schedule and where the runner names nobody.
+    a merge group, both or neither. `foreign`: the pull request comes from another repository, and this tool
+    leaves its branches alone (B25). `status_context` names the commit status that arrived. `actor` is the person who
+    started this run, as the runner names them: a login on GitHub, a mail address (else a name) on Azure
+    Pipelines; "" for a bot, for a schedule and where the runner names no person.
     """
 
     runner: str = ""

@@ -29,7 +29,7 @@ _PULL_REQUEST_EVENTS = (
 OUTPUT_LIMIT = 400_000
 """Characters of an output: a job's outputs may have 1 MB, of which two bytes are counted for each."""
 
-# Where a dispatch keeps what its sender says.
+# The part of a dispatch's payload with the sender's values.
 _DISPATCHES = {"repository_dispatch": "client_payload", "workflow_dispatch": "inputs"}
 _INPUTS = ("group", "app", "tag")
 
@@ -40,13 +40,13 @@ def here(environ: Mapping[str, str]) -> bool:
 
 
 def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
-    """Return what the run is about. Raises UsageError."""
+    """Return the subject of the run. Raises UsageError."""
     return replace(_event_context(environ, read), actor=_actor(environ))
 
 
 def _actor(environ: Mapping[str, str]) -> str:
     """Return the person who started, or re-ran, this run."""
-    # A schedule names whoever edited its cron line last, who started nothing.
+    # A schedule names the last editor of its cron line, who started nothing.
     if environ.get("GITHUB_EVENT_NAME") == "schedule":
         return ""
     login = _VALUES.person("GITHUB_TRIGGERING_ACTOR", environ.get("GITHUB_TRIGGERING_ACTOR", ""))
@@ -68,7 +68,7 @@ def _event_context(environ: Mapping[str, str], read: Callable[[str], str]) -> CI
             head_branch=payload.branch("pull_request", "head", "ref"),
             head_sha=payload.sha("pull_request", "head", "sha"),
             pull_request=payload.number("pull_request", "number"),
-            # A fork that was deleted has no repository left: the branch is none of ours either.
+            # A deleted fork has no repository.
             foreign=head != payload.text("pull_request", "base", "repo", "full_name"),
             run_url=url,
         )

@@ -5,10 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 PullRequestState = Literal["open", "merged", "closed"]
-
-
 StatusState = Literal["pending", "success", "failure"]
-
 
 OWN_CONTEXT = "gitops-promotion"
 """The context under which this tool publishes its own verdict; never evidence for a gate."""
@@ -16,7 +13,7 @@ OWN_CONTEXT = "gitops-promotion"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a pull request should look like. `gated`: it must not merge before this tool's own check has passed."""
+    """The desired content of a pull request. `gated`: it must not merge before this tool's own check has passed."""
 
     head: str
     head_sha: str
@@ -45,10 +42,10 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoMerge:
-    """What became of a wish to arm, disarm or merge: `refused` says why in `reason`, with what to do.
+    """The result of arming, disarming or merging; `reason` has the reason of a refusal and the next step.
 
-    `clean`: nothing is required, so it could be merged now, but it was not. `moved`: the pull request changed in
-    between, so that nothing was done: read again.
+    `clean`: nothing is required, so it could be merged now, but it was not. `moved`: the pull request changed in the
+    meantime, and nothing was done: read it again.
     """
 
     state: Literal["armed", "off", "merged", "clean", "moved", "refused"]
@@ -57,7 +54,7 @@ class AutoMerge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadState:
-    """What blocks the head of an open pull request until the branch gets a new head.
+    """The obstacles of an open pull request that only a new head of its branch removes.
 
     `outdated`: the forge demands that the head contains the tip of the base, and it does not. `failed`: a required
     check has failed on the head. `failed_since` is the start of that check's newest run; None if the failed check is
@@ -73,8 +70,8 @@ class HeadState:
 class CommitStatus:
     """One status on a commit, already in neutral states.
 
-    `genre` is what Azure DevOps keeps beside a context's name, "" elsewhere and for Flux's plain one: two statuses of
-    the same name and another genre are two.
+    `genre` is the second part of a context's name on Azure DevOps, "" on other forges and for Flux's plain genre. Two
+    statuses of one name with different genres are different statuses.
     """
 
     context: str
@@ -87,7 +84,7 @@ class CommitStatus:
 
     @property
     def full_context(self) -> str:
-        """What tells it from others: genre and context."""
+        """Genre and context together, which identify it."""
         return f"{self.genre}/{self.context}" if self.genre else self.context
 
     @property
@@ -98,7 +95,7 @@ class CommitStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """The opinion of one person that counts now, bound to the commit it was given on."""
+    """The effective review of one person. It counts for the commit `sha` alone."""
 
     author: str
     verdict: Literal["approved", "changes-requested"]
@@ -109,14 +106,14 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequests:
-    """A list of pull requests, as a person asked for it."""
+    """A list of pull requests to show."""
 
     pull_requests: tuple[PullRequest, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """All there is to know of one pull request; the statuses are those of its head, the diff what it changes."""
+    """One pull request with its dates, its reviews, the statuses of its head, and the diff of its changes."""
 
     pull_request: PullRequest
     gated: bool

@@ -12,21 +12,21 @@ from gitops_promotion.core.forge import AutoMerge, CommitStatus, Details, Draft,
 class Provider(Protocol):
     """A forge in neutral words. Only this repository's own branches count, never a fork's.
 
-    Every method raises AuthError, TransientError (after its retries) or ProviderError, and nothing of an SDK; `local`,
-    whose forge is git, raises GitError too.
+    Every method raises AuthError, TransientError (after its retries) or ProviderError, and nothing of an SDK; `local`
+    raises GitError too, since its forge is git.
     """
 
     publishes: bool
     """True where a verdict must be published as a status for a pull request to merge (`local`)."""
 
     def pull_request(self, number: int) -> PullRequest:
-        """Return one pull request whole. Raises ProviderError if there is none of that number."""
+        """Return one pull request in full. Raises ProviderError if there is none of that number."""
 
     def pull_requests(self, *, head: str) -> list[PullRequest]:
-        """Return those from the branch `head`, open and closed, newest first."""
+        """Return the pull requests from the branch `head`, open and closed, newest first."""
 
     def open_promotions(self) -> list[PullRequest]:
-        """Return all open ones whose branch is one of this tool's, all pages."""
+        """Return all open pull requests from this tool's branches, all pages."""
 
     def open_pull_request(self, draft: Draft) -> PullRequest:
         """Create or update the one open pull request from `draft.head`; none comes out armed for an older head."""
@@ -37,15 +37,15 @@ class Provider(Protocol):
     def set_auto_merge(self, pull_request: PullRequest, enabled: bool) -> AutoMerge:
         """Arm it for exactly `pull_request.head_sha`, or disarm it.
 
-        `merged` where arming merged it at once, `clean` where nothing is required and it was not merged, `moved` where
-        it changed in between, `refused` with the reason.
+        `merged`: arming merged it at once. `clean`: nothing is required, and it was not merged. `moved`: it changed
+        meanwhile. `refused`: with the reason.
         """
 
     def merge(self, pull_request: PullRequest) -> AutoMerge:
-        """Merge it now, at exactly `pull_request.head_sha`: `merged`, or `refused` with what to do."""
+        """Merge it now, at exactly `pull_request.head_sha`: `merged`, or `refused` with the next step."""
 
     def head_state(self, pull_request: PullRequest) -> HeadState:
-        """Return what blocks the head of an open pull request until the branch gets a new head; read anew each time."""
+        """Return the obstacles of an open pull request that only a new head removes; read from the forge each time."""
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
         """Return the newest status per context of each commit, all pages, in as few requests as the forge allows."""
@@ -54,18 +54,18 @@ class Provider(Protocol):
         """Publish a status on a commit."""
 
     def reviews(self, number: int) -> list[Review]:
-        """Return the review of each person that counts now, bound to its commit."""
+        """Return the effective review of each person, with its commit."""
 
 
 @runtime_checkable
 class Playable(Provider, Protocol):
-    """A provider without pages of its own: the `local` verbs do what people do on a forge's pages."""
+    """A provider without pages of its own: the `local` verbs stand in for a forge's pages."""
 
     def every_pull_request(self) -> list[PullRequest]:
-        """Return all there ever were, newest first."""
+        """Return every pull request, closed ones too, newest first."""
 
     def details(self, number: int) -> Details:
-        """Return all there is to know of one pull request. Raises ProviderError if there is none of that number."""
+        """Return one pull request with its statuses and reviews. Raises ProviderError if there is none."""
 
     def review(self, number: int, verdict: Literal["approved", "changes-requested"], comment: str) -> Review:
         """Record the author's review of the current head, in place of the author's last; ProviderError unless open."""

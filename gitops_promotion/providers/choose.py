@@ -19,7 +19,7 @@ class Choice:
 
 
 def choose(url: str, *, option: str, configured: str, environ: Mapping[str, str]) -> Choice:
-    """Choose by `--provider`, else the configuration, else the remote's URL; "" for what is not given.
+    """Choose by `--provider`, else the configuration, else the remote's URL; "" stands for an absent one.
 
     Raises UsageError where no forge or more than one claims the remote: a token must not travel to a host on a guess.
     """

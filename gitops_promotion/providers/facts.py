@@ -1,4 +1,4 @@
-"""What the program must know of a forge without asking it: one value a forge, whose import loads no SDK."""
+"""The facts of a forge that are known without a request: one value a forge; importing it loads no SDK."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 GIT_USER = "x-access-token"
-"""The user name for a forge nothing is known of: most take any name with a token."""
+"""The user name for an unknown forge: most accept any name with a token."""
 
 
 class Claims(Protocol):
@@ -35,7 +35,7 @@ def _is_never_an_update(_commit: "Commit") -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forge:
-    """The facts of one forge; what they are for, and the value that suits a forge nothing is known of.
+    """The facts of one forge; the defaults suit an unknown forge.
 
     `connect` and `token` import the adapter, hence its SDK, when they are called.
     """

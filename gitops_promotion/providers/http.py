@@ -28,7 +28,7 @@ TIMEOUT = 30.0
 ANSWER_LIMIT = 16 * 1024 * 1024
 """Bytes of one answer, after decompression."""
 PAUSES = (1.0, 2.0, 4.0, 8.0)
-"""Seconds between looks at what a forge computes some time after a push."""
+"""Seconds between looks at a state that a forge computes some time after a push."""
 PAGES = 100
 """Pages of one list; more is no repository but a server gone wrong."""
 
@@ -58,7 +58,7 @@ class RefusedError(ProviderError):
 class BoundedAdapter(HTTPAdapter):
     """Sends requests that end: within `seconds` in all, with an answer of at most `limit` bytes.
 
-    The time-out of `requests` starts anew with each byte, so a server that drips bytes would hold a run for ever; and
+    The time-out of `requests` starts again with each byte, so a server that drips bytes would hold a run for ever; and
     its decompression has no limit. Redirects are for the session to refuse.
     """
 

@@ -108,5 +108,5 @@ def _load(name: str, points: list[EntryPoint]) -> object:
 
 def _cannot_load(name: str, error: Exception) -> ProviderError:
     return ProviderError(
-        f"provider {name!r} cannot be loaded ({error}): install what it needs, or choose another with --provider"
+        f"provider {name!r} cannot be loaded ({error}): install its dependencies, or choose another with --provider"
     )

@@ -349,7 +349,7 @@ class TestStatuses:
     def test_of_many_contexts_the_newest_are_kept(
         self, local_forge: "LocalForge", monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(local, "KEPT", 3)
+        monkeypatch.setattr(local, "NEWEST", 3)
         sha = local_forge.branches()["main"]
         for number in range(5):
             local_forge.provider.set_status(sha, CommitStatus(context=f"c/{number}", state="success"))

@@ -204,7 +204,7 @@ class TestRaces:
             local_forge.push("main", {"rival.txt": f"{push}\n"})
 
         store = Interposed(local_forge.writers.repository, before=rival)
-        with pytest.raises(ProviderError, match=rf"{RACES} times in a row: run this again"):
+        with pytest.raises(ProviderError, match=rf"lost {RACES} races for the remote in a row; run this again"):
             local_forge.writers.make("Bob", store=store).merge(opened)
         assert store.pushes == RACES
         assert len(set(local_forge.writers.slept)) > RACES / 2

@@ -1,4 +1,4 @@
-"""A remote's URL -> its repository on Azure DevOps, and the collection whose API serves it."""
+"""A remote's URL -> its repository on Azure DevOps, and the address of its collection's API."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """The meaning of Azure DevOps' answers; pure.
 
-Answers are the client's models: objects whose fields are None where the server did not send them. Every field may be
+Answers are the client's models: objects with None in the fields that the server did not send. Every field may be
 missing or of another type.
 """
 
@@ -177,7 +177,7 @@ def _branch(ref: str) -> str:
 
 
 def is_cut(data: object) -> bool:
-    """Return True if a list may have cut the description, whose characters it counts as UTF-16 does."""
+    """Return True if a list may have cut the description; the server counts UTF-16 units."""
     return len(text(data, "description").encode("utf-16-le", "surrogatepass")) >= 2 * LIST_LIMIT
 
 
@@ -188,7 +188,7 @@ def fit(value: str, limit: int) -> str:
 
 
 def find_iteration(iterations: Sequence[object], sha: str) -> int | None:
-    """Return the newest iteration of a pull request whose head is this commit, None if it never was."""
+    """Return the newest iteration of a pull request with this commit as its head, None if there is none."""
     ids = [_id(iteration) for iteration in iterations if _pushed_sha(iteration) == sha]
     return max(ids, default=None)
 
@@ -218,7 +218,7 @@ def read_reviews(data: object, threads: Sequence[object], iterations: Sequence[o
     reviews = []
     for reviewer in items(getattr(data, "reviewers", None)):
         vote = getattr(reviewer, "vote", None)
-        # The vote of a group is that of a person who is listed too.
+        # A group has the vote of one of its members, who is in the list too.
         if not isinstance(vote, int) or not vote or getattr(reviewer, "is_container", False):
             continue
         verdict: Literal["approved", "changes-requested"] = "approved" if vote > 0 else "changes-requested"

@@ -182,7 +182,7 @@ class Api:
         client.config.connection.timeout = TIMEOUT
         # A sign-in page is an answer, and no place to take the token to.
         client.config.redirect_policy.allow = False
-        # msrest repeats three times by itself, and so would we.
+        # msrest would repeat three times, inside of our own repeating.
         client.config.retry_policy.retries = 0
         client.config.retry_policy.policy.status_forcelist = []
         return client
@@ -274,7 +274,7 @@ class Api:
                 return self._unreachable(inner)
             return TransientError(f"{collection} sent an unreadable answer ({type(inner).__name__}): run again")
         if "json" in headers.get("content-type", "") and not hasattr(error, "type_key"):
-            # An unreadable refusal may be of what was done before: only its reason would tell.
+            # The refusal may mean that an earlier try has succeeded: only its reason would tell.
             return TransientError(f"{collection} sent an unreadable refusal ({status}): run again")
         reason = untrusted.line(text(error, "message")) or "no reason given"
         return self._refusal(status, text(error, "type_key"), reason)
@@ -302,7 +302,7 @@ class Api:
         if status == 403 and (not kind or _RIGHTS.search(kind)):
             return AuthError(f"the token may not do that on {name} ({reason}): it needs the scopes {SCOPES}")
         return RefusedError(
-            f"Azure DevOps refused for {name}: {reason} ({status}); check what the token may do there and run again",
+            f"Azure DevOps refused for {name}: {reason} ({status}); check the token's rights there and run again",
             status=status,
             kind=kind,
             reason=reason,

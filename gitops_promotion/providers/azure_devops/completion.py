@@ -40,7 +40,7 @@ class Completion:
         return self._armed_for.get(number, "")
 
     def arm(self, pull_request: PullRequest) -> AutoMerge:
-        """Set auto-complete on behalf of the token's identity, whoever opened the pull request (B30)."""
+        """Set auto-complete on behalf of the token's identity, also for another's pull request (B30)."""
         name = f"pull request #{pull_request.number}"
         state = self._states.pop(pull_request.number, None)
         if state is None or not state.settled or state.head_sha != pull_request.head_sha:
@@ -109,7 +109,7 @@ class Completion:
         return AutoMerge(state="off")
 
     def merge(self, pull_request: PullRequest) -> AutoMerge:
-        """Complete it now, at exactly `pull_request.head_sha`; `refused` with what to do where Azure DevOps does not.
+        """Complete it now, at exactly `pull_request.head_sha`; `refused` comes with the next step.
 
         `armed` where it is still being completed after the last look, or was `clean` though a reviewer must agree.
         """
@@ -148,7 +148,7 @@ class Completion:
         return AutoMerge(state="armed", reason=f"{name} is being completed")
 
     def head_state(self, pull_request: PullRequest) -> HeadState:
-        """Return what its policies block the head for."""
+        """Return the head state that follows from the policies."""
         state = self._states.get(pull_request.number) or read_merge_state(self._endpoints.pull(pull_request.number))
         return policy_rules.head_state(self._evaluated(pull_request, state) or ())
 

@@ -103,7 +103,7 @@ class Endpoints:
     # -- branches and commits
 
     def branches(self, prefix: str) -> dict[str, str]:
-        """Return all branches whose names begin with `prefix`, with their commits."""
+        """Return all branches with names that begin with `prefix`, and their commits."""
         branches: dict[str, str] = {}
         after: str | None = None
         for _ in range(PAGES):

@@ -1,4 +1,4 @@
-"""The policies of a branch: what they require of a pull request, and how they let it be completed; pure."""
+"""The policies of a branch: their requirements for a pull request, and the allowed ways to complete it; pure."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -108,7 +108,7 @@ def _start(data: object) -> datetime | None:
 
 
 def head_state(policies: Sequence[Policy]) -> HeadState:
-    """Return what failed checks block a head. Of several this tool's own counts first, then the latest.
+    """Return the head state that follows from failed checks: this tool's own counts first, then the latest.
 
     A branch here never demands that a head contains its tip: a build that is out of date runs again on the same head.
     """

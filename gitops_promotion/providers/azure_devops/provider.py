@@ -85,8 +85,8 @@ class AzureDevOps:
         pull = self._read(data)
         if pull is None:
             raise ProviderError(
-                f"pull request #{number} of {self._address.name} comes from a fork, whose branches this tool leaves "
-                "alone: check it by hand"
+                f"pull request #{number} of {self._address.name} comes from a fork, and this tool leaves forks alone: "
+                "check it by hand"
             )
         if pull.state == "merged":
             return replace(pull, merge_sha=self._merge_sha(pull, data))
@@ -120,7 +120,7 @@ class AzureDevOps:
         pulls = []
         for pull, data in pairs:
             if pull.state == "open":
-                # A list leaves out what decides: the full body, and whether it is armed.
+                # A list lacks the full body and the auto-complete setting.
                 full = self._endpoints.pull(pull.number)
                 self._completion.remember(pull.number, read_merge_state(full))
                 pulls.append(self._as_branch(self._read(full) or pull, full, tips))
@@ -134,7 +134,7 @@ class AzureDevOps:
         return pulls
 
     def open_promotions(self) -> list[PullRequest]:
-        """Return all open ones whose branch is one of this tool's, all pages; bodies may be cut behind the metadata."""
+        """Return all open ones from this tool's branches, all pages; bodies may be cut behind the metadata."""
         promotions: dict[int, tuple[PullRequest, Any]] = {}
         for data in self._endpoints.pulls(status="active"):
             pull = self._read(data)
@@ -158,7 +158,7 @@ class AzureDevOps:
         return pull
 
     def _with_metadata(self, pull: PullRequest, data: object) -> PullRequest:
-        """Return it with a body whose metadata, if it has any, is complete."""
+        """Return it with complete metadata in its body, if the body has metadata."""
         if not is_cut(data) or read_metadata(pull.body) is not None:
             return pull
         return replace(pull, body=text(self._full(data), "description"))
@@ -324,14 +324,14 @@ class AzureDevOps:
         return self._completion.arm(pull_request) if enabled else self._completion.disarm(pull_request)
 
     def merge(self, pull_request: PullRequest) -> AutoMerge:
-        """Complete it now, at exactly `pull_request.head_sha`; `refused` with what to do where Azure DevOps does not.
+        """Complete it now, at exactly `pull_request.head_sha`; `refused` comes with the next step.
 
         `armed` where it is still being completed after the last look.
         """
         return self._completion.merge(pull_request)
 
     def head_state(self, pull_request: PullRequest) -> HeadState:
-        """Return what blocks the head of an open pull request until the branch gets a new head."""
+        """Return the obstacles of an open pull request that only a new head removes."""
         return self._completion.head_state(pull_request)
 
     # -- statuses and reviews
@@ -351,11 +351,11 @@ class AzureDevOps:
         return status.created_at is not None and any(at > status.created_at for at in opened)
 
     def set_status(self, sha: str, status: CommitStatus) -> None:
-        """Publish a status on a commit; this tool's verdict on the open pull requests too whose head that is."""
+        """Publish a status on a commit; this tool's verdict also on the open pull requests with this head."""
         self._statuses.post(full_sha(sha), status, self._numbers(sha) if status.is_own else ())
 
     def _numbers(self, sha: str) -> list[int]:
-        """Return the open pull requests whose head is this commit."""
+        """Return the open pull requests with this commit as their head."""
         if sha not in self._heads:
             for data in self._endpoints.pulls(status="active"):
                 self._read(data)

@@ -62,7 +62,7 @@ class Statuses:
             return []
 
     def post(self, sha: str, status: CommitStatus, numbers: Sequence[int]) -> None:
-        """Publish a status on a commit; also on the pull requests of these numbers, whose head it is.
+        """Publish a status on a commit; also on the pull requests of these numbers, which have it as their head.
 
         Policies of a branch know statuses of pull requests only. Such a status belongs to the push that was judged, so
         that it cannot pass a newer push. It is posted first: the commit's status says that all is posted.

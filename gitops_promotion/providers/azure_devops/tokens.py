@@ -7,7 +7,7 @@ from gitops_promotion.providers.azure_devops.address import Address, organisatio
 
 
 def token(query: TokenQuery) -> Callable[[], str]:
-    """Return what gives the token to use now, for API and git alike; "" where the environment has none for this host.
+    """Return the function that gives the present token, for API and git; "" if the environment has none for this host.
 
     AZURE_DEVOPS_EXT_PAT wins, since somebody chose it; SYSTEM_ACCESSTOKEN is the job's own, good for the organisation
     (the server) that the job runs in, and goes there only (B10).

@@ -55,7 +55,7 @@ class Given(Auth.Auth):
 
 
 def app_auth(app: str, key: str) -> Auth.Auth:
-    """Return what signs as a GitHub App. Raises ValueError with the reason, and nothing of the key, if it cannot."""
+    """Return the signer of a GitHub App. Raises ValueError, with nothing of the key in it, if it cannot sign."""
     try:
         auth = Auth.AppAuth(app, key)
         auth.create_jwt()
@@ -65,7 +65,7 @@ def app_auth(app: str, key: str) -> Auth.Auth:
 
 
 class _Connection(HTTPSRequestsConnectionClass):
-    """PyGithub's connection to one host, whose requests are bounded and go nowhere else."""
+    """PyGithub's connection to one host, with bounded requests, which go to no other host."""
 
     def __init__(self, api: str) -> None:
         site = urlsplit(api)
@@ -239,7 +239,7 @@ class Api:
                 retry_after=retry_after(headers, self._now),
             )
         return RefusedError(
-            f"GitHub refused for {repository}: {reason} ({status}); check what the token may do there and run again",
+            f"GitHub refused for {repository}: {reason} ({status}); check the token's rights there and run again",
             status=status,
             reason=reason,
         )
@@ -268,7 +268,7 @@ def _is_not_found(errors: object) -> bool:
 
 
 def _forbidden(repository: str, reason: str, headers: Mapping[str, str], needs: str) -> str:
-    """Say what the token lacks, as exactly as GitHub's headers allow."""
+    """Return the message about the missing permission, as exactly as GitHub's headers allow."""
     if "required" in headers.get("x-github-sso", "") or "SAML" in reason:
         url = _SSO.search(headers.get("x-github-sso", ""))
         next_step = f"at {untrusted.line(url[1])}" if url else "with `Configure SSO` beside the token in your settings"

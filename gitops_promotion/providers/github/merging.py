@@ -1,4 +1,4 @@
-"""Arming, disarming and merging on GitHub, and what blocks a pull request's head."""
+"""Arming, disarming and merging on GitHub, and the state of a pull request's head."""
 
 import logging
 import re
@@ -104,7 +104,7 @@ class Merges:
         return ""
 
     def merge(self, pull_request: PullRequest) -> AutoMerge:
-        """Merge it now, at exactly `pull_request.head_sha`; `refused` with what to do where GitHub does not."""
+        """Merge it now, at exactly `pull_request.head_sha`; `refused` with the next step where GitHub does not."""
         if not self._method:
             self._state(pull_request.number)
         body = {"sha": pull_request.head_sha, "merge_method": self._method.lower()}
@@ -151,7 +151,7 @@ class Merges:
         return state
 
     def head_state(self, pull_request: PullRequest) -> HeadState:
-        """Return what blocks the head, in 1 request, or 3 while GitHub is still computing it."""
+        """Return the head state, in 1 request, or 3 while GitHub is still computing it."""
         variables = {**self._names, "number": pull_request.number, "oid": pull_request.head_sha}
         head_state = HeadState()
         for pause in (*PAUSES[:2], None):

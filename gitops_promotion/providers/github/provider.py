@@ -1,8 +1,8 @@
 """A repository on GitHub: the requests of each method of `Provider`.
 
 PyGithub signs and sends; the requests are written out here, so that those of each method can be counted, and every
-answer is checked like any other input (answers.py). REST for what it has; GraphQL for the statuses of many commits, for
-auto-merge and for merge queues, which REST has not or not in one request.
+answer is checked like any other input (answers.py). REST where it suffices; GraphQL for the statuses of many commits,
+for auto-merge and for merge queues.
 """
 
 import re
@@ -32,7 +32,7 @@ from gitops_promotion.providers.github.merging import Merges
 from gitops_promotion.providers.http import PAGES, PAUSES, RefusedError, full_sha, required_token
 
 COMMITS = 100
-"""Commits whose statuses one request asks for."""
+"""Commits in one request for statuses."""
 DESCRIPTION_LIMIT = 140
 """Characters of a status's description."""
 
@@ -71,8 +71,8 @@ class GitHub:
         pull_request = self._read(self._pull(number))
         if pull_request is None:
             raise ProviderError(
-                f"pull request #{number} of {self._address.repository} comes from a fork, whose branches this tool "
-                "leaves alone: check it by hand"
+                f"pull request #{number} of {self._address.repository} comes from a fork, and this tool leaves "
+                "forks alone: check it by hand"
             )
         return pull_request
 
@@ -123,7 +123,7 @@ class GitHub:
         ) from error
 
     def open_promotions(self) -> list[PullRequest]:
-        """Return all open ones whose branch is one of this tool's, all pages."""
+        """Return all open ones from this tool's branches, all pages."""
         parameters = {"state": "open", "sort": "created", "direction": "desc"}
         try:
             documents = list(self._api.pages(f"{self._path}/pulls", parameters, needs="pull-requests: read"))
@@ -227,11 +227,11 @@ class GitHub:
         return self._merges.arm(pull_request) if enabled else self._merges.disarm(pull_request)
 
     def merge(self, pull_request: PullRequest) -> AutoMerge:
-        """Merge it now, at exactly `pull_request.head_sha`; `refused` with what to do where GitHub does not."""
+        """Merge it now, at exactly `pull_request.head_sha`; `refused` with the next step where GitHub does not."""
         return self._merges.merge(pull_request)
 
     def head_state(self, pull_request: PullRequest) -> HeadState:
-        """Return what blocks the head of an open pull request until the branch gets a new head.
+        """Return the obstacles of an open pull request that only a new head removes.
 
         Needs the permission checks: read.
         """

@@ -1,4 +1,4 @@
-"""The GraphQL that is sent to GitHub; answers.py reads what comes back."""
+"""The GraphQL queries for GitHub; answers.py reads the answers."""
 
 import json
 from collections.abc import Sequence

@@ -24,7 +24,7 @@ _CLOCK_SKEW = 30
 
 
 def token(query: TokenQuery) -> Callable[[], str]:
-    """Return what gives the token to use now, for API and git alike; "" where the environment has none for this host.
+    """Return the function that gives the present token, for API and git; "" if the environment has none for this host.
 
     A GitHub App (GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY) wins over GITHUB_TOKEN: a merge by the workflow's own token
     starts no workflow (docs/facts/forges.md). Neither goes to a host that is not GitHub's or the configured one's.
@@ -126,10 +126,10 @@ class _AppToken:
 
     def _rejected(self, reason: str, headers: Mapping[str, str]) -> AuthError:
         """Return the error for a JWT that GitHub does not accept."""
-        now = self._now()
-        clock = f"this machine's clock says {now.isoformat(timespec='seconds')}"
+        machine_time = self._now()
+        clock = f"this machine's clock says {machine_time.isoformat(timespec='seconds')}"
         try:
-            ahead = (now - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
+            ahead = (machine_time - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
         except (TypeError, ValueError, OverflowError):
             ahead = 0.0
         if abs(ahead) >= _CLOCK_SKEW:

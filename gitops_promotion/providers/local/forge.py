@@ -1,4 +1,4 @@
-"""The facts of a plain git remote, whose pull requests are refs of its own."""
+"""The facts of a plain git remote, which keeps pull requests as refs."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from gitops_promotion.providers.facts import Forge
 
 
 def claims(host: str | None, _environ: Mapping[str, str]) -> bool:
-    """Claim a remote that is a path: on a host nothing is written that was not asked for."""
+    """Claim a remote that is a path: nothing is written to a host without `--provider local`."""
     return host is None
 
 

@@ -1,7 +1,7 @@
-"""What the remote keeps for the `local` provider: read whole, changed by compare-and-swap.
+"""The records of the `local` provider in the remote: read together, changed by compare-and-swap.
 
-Every change is a push that names what it replaces, so any number of writers lose nothing. Why each record carries a
-nonce and each branch an index: docs/decisions/0003-local-provider.md.
+Every change is a push that names the objects it replaces, so any number of writers lose nothing.
+docs/decisions/0003-local-provider.md has the reasons for the nonce of each record and the index of each branch.
 """
 
 import itertools
@@ -22,29 +22,29 @@ from gitops_promotion.providers.local.records import (
     ROOT,
     Record,
     all_numbers,
+    encode,
     index_ref,
     is_number,
     parse_numbers,
     parse_statuses,
     pull_ref,
     statuses_ref,
-    written,
 )
 
 RACES = 30
-"""How often a change is tried again because somebody else was quicker; each round has a winner."""
+"""How often a change is tried again because another writer was faster; each round has a winner."""
 
 READ_AHEAD = 100
 """Records that are fetched before they are asked for; a fetch of one takes as long as a fetch of this many."""
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-Change = tuple[Sequence[RefUpdate], T]
-"""What a decision comes to: the push it wants, if any, and what to answer once that push has arrived."""
+Decision = tuple[Sequence[RefUpdate], T]
+"""The updates to push, if any, and the result once they have arrived."""
 
 
 class Ledger:
-    """The records in one remote: `settle` for all that reads or writes, the others for what it is given to decide."""
+    """The records in one remote: `transact` reads and writes them, the other methods are for its decisions."""
 
     def __init__(
         self,
@@ -58,48 +58,48 @@ class Ledger:
         self._now = now
         self._sleep = sleep
         self._nonce = nonce
-        # Blobs never change, so one that was read once, while `status` polls, is not asked for again.
+        # Blobs never change: while `status` polls, each is fetched once.
         self._blobs: dict[str, bytes] = {}
-        self._brought: dict[tuple[str, str], str | None] = {}
+        self._merges: dict[tuple[str, str], str | None] = {}
 
-    def settle(self, decide: Callable[[Refs], Change[T]]) -> T:
-        """Read, decide, push; whenever somebody else was quicker read again and decide anew.
+    def transact(self, decide: Callable[[Refs], Decision[T]]) -> T:
+        """Read the refs, decide, push; where another writer was faster, read and decide again.
 
-        Raises ProviderError if that goes on for ever.
+        Raises ProviderError after RACES rounds.
         """
-        lost: GitError | None = None
+        race: GitError | None = None
         for attempt in range(RACES):
             refs = self._store.refs("refs/heads/*", f"{ROOT}/*")
             try:
-                updates, answer = decide(refs)
+                updates, result = decide(refs)
                 if updates:
                     self._store.push(updates)
             except LeaseLostError as error:
-                lost = error
+                race = error
             except GitError as error:
                 # A ref that was deleted under a fetch is a lost race too; where nothing moved, the failure is real.
                 if self._store.refs("refs/heads/*", f"{ROOT}/*") == refs:
                     raise
-                lost = error
+                race = error
             else:
-                return answer
+                return result
             # Spread, so that the same writers do not meet again.
             spread = zlib.crc32(self._nonce().encode()) / 2**32
             self._sleep(min(1.0, 0.05 * (attempt + 1)) * spread)
-        raise ProviderError(f"others changed the remote {RACES} times in a row: run this again") from lost
+        raise ProviderError(f"lost {RACES} races for the remote in a row; run this again") from race
 
     def read(self, refs: Refs, names: Iterable[str]) -> dict[str, tuple[str, bytes | None]]:
-        """Return object id and content of those of the refs that exist; None for what is no blob."""
-        found = {name: refs.shas[name] for name in names if name in refs.shas}
-        missing = [name for name, object_id in found.items() if object_id not in self._blobs]
+        """Return object id and content of those refs that exist; the content is None for an object that is no blob."""
+        ids = {name: refs.shas[name] for name in names if name in refs.shas}
+        missing = [name for name, object_id in ids.items() if object_id not in self._blobs]
         if missing:
             fetched = self._fetch(refs, missing)
-            found |= {name: fetched[name] for name in missing}
+            ids |= {name: fetched[name] for name in missing}
             for name in fetched:
-                # One by one: a commit that somebody put where a blob belongs must not keep the others from being read.
+                # One by one: a commit in the place of a blob must not keep the others from being read.
                 with suppress(GitError):
                     self._blobs |= self._store.read_objects([fetched[name]])
-        return {name: (object_id, self._blobs.get(object_id)) for name, object_id in found.items()}
+        return {name: (object_id, self._blobs.get(object_id)) for name, object_id in ids.items()}
 
     def _fetch(self, refs: Refs, missing: Sequence[str]) -> dict[str, str]:
         """Fetch these refs, and all other records with them while they are few: a verb reads several, one by one."""
@@ -112,33 +112,34 @@ class Ledger:
         return self._store.fetch(*missing)
 
     def records(self, refs: Refs, numbers: Sequence[int], *, lenient: bool = False) -> list[Record]:
-        """Return those of the numbers that exist, in this order, as they are seen now; `lenient` as in `_stored`."""
+        """Return the records of these numbers that exist, as the branches show them; `lenient` as in `_stored`."""
 
-        def merged(record: Record, head: str) -> str | None:
+        def merged_as(record: Record, head: str) -> str | None:
             base = refs.branch(record.base)
-            # Nothing came into a base that has not moved.
+            # A base that has not moved contains nothing new.
             if base is None or base == record.base_sha:
                 return None
-            sha = self._brought_by(base, head)
-            had = sha and record.base_sha and self._brought_by(record.base_sha, head)
-            return None if had else sha
+            merge = self._merge_of(base, head)
+            is_older = merge and record.base_sha and self._merge_of(record.base_sha, head)
+            return None if is_older else merge
 
-        return [record.seen(refs, partial(merged, record)) for record in self._stored(refs, numbers, lenient=lenient)]
+        stored = self._stored(refs, numbers, lenient=lenient)
+        return [record.as_branches_show(refs, partial(merged_as, record)) for record in stored]
 
-    def _brought_by(self, tip: str, head: str) -> str | None:
-        if (tip, head) not in self._brought:
-            self._brought[tip, head] = self._store.brought_by(tip, head)
-        return self._brought[tip, head]
+    def _merge_of(self, tip: str, head: str) -> str | None:
+        if (tip, head) not in self._merges:
+            self._merges[tip, head] = self._store.brought_by(tip, head)
+        return self._merges[tip, head]
 
     def _stored(self, refs: Refs, numbers: Sequence[int], *, lenient: bool = False) -> list[Record]:
         """Return those of the numbers that exist, in this order; `lenient` warns of unreadable ones and goes on."""
-        found = self.read(refs, [pull_ref(number) for number in numbers])
+        objects = self.read(refs, [pull_ref(number) for number in numbers])
         records = []
         for number in numbers:
             ref = pull_ref(number)
-            if ref not in found:
+            if ref not in objects:
                 continue
-            object_id, content = found[ref]
+            object_id, content = objects[ref]
             try:
                 records.append(Record.parse(number, content, object_id))
             except ValueError as error:
@@ -147,13 +148,11 @@ class Ledger:
                 _log.warning("left out: %s", _unreadable(ref, error))
         return records
 
-    def one(self, refs: Refs, number: int) -> Record:
-        """Return the record of that number as it is seen now. Raises ProviderError if there is none."""
+    def record(self, refs: Refs, number: int) -> Record:
+        """Return the record of that number as the branches show it. Raises ProviderError if there is none."""
         for record in self.records(refs, [number]):
             return record
-        raise ProviderError(
-            f"there is no pull request #{number}: 'gitops-promotion local list --all' shows all there are"
-        )
+        raise ProviderError(f"there is no pull request #{number}: 'gitops-promotion local list --all' lists every one")
 
     def numbers(self, refs: Refs, head: str, *, lenient: bool = False) -> tuple[tuple[int, ...], str | None]:
         """Return the numbers of a branch's pull requests, newest first, and the object id of that index."""
@@ -182,8 +181,8 @@ class Ledger:
             return (), object_id
 
     def save(self, record: Record) -> RefUpdate:
-        """Return the update that stores a record over the one it was made from."""
-        values = replace(record, updated_at=self._now()).values()
+        """Return the update that stores a record in place of the one it was made from."""
+        values = replace(record, updated_at=self._now()).fields()
         return RefUpdate(ref=pull_ref(record.number), new=self._write(values), expected=record.object_id)
 
     def save_numbers(self, head: str, numbers: Sequence[int], expected: str | None) -> RefUpdate:
@@ -193,11 +192,11 @@ class Ledger:
 
     def save_statuses(self, sha: str, statuses: Iterable[CommitStatus], expected: str | None) -> RefUpdate:
         """Return the update that makes these the statuses of a commit."""
-        values = {"sha": sha, "statuses": [asdict(each) for each in statuses]}
+        values = {"sha": sha, "statuses": [asdict(status) for status in statuses]}
         return RefUpdate(ref=statuses_ref(sha), new=self._write(values), expected=expected)
 
     def _write(self, values: Mapping[str, object]) -> str:
-        content = written(values, nonce=self._nonce())
+        content = encode(values, nonce=self._nonce())
         if len(content) > LIMIT:
             raise ProviderError(f"a record of {len(content)} bytes is too long, {LIMIT} are allowed: shorten its texts")
         object_id = self._store.write_blob(content)
@@ -205,19 +204,22 @@ class Ledger:
         return object_id
 
     def free_number(self, refs: Refs) -> int:
-        """Return the number after the highest that is a pull request's: a ref of others could use them all up."""
-        taken = all_numbers(refs)
-        # Nearly always the highest will do; only else are the others read.
-        for some in (taken[:1], taken[1:]):
-            for record in self._stored(refs, some, lenient=True):
-                number = next(number for number in itertools.count(record.number + 1) if number not in taken)
+        """Return the number after the highest pull request's.
+
+        A ref with a higher number that is no pull request does not count: it could use all numbers up.
+        """
+        used = all_numbers(refs)
+        # The highest is nearly always a pull request; the other records are read only if it is not.
+        for numbers in (used[:1], used[1:]):
+            for record in self._stored(refs, numbers, lenient=True):
+                number = next(number for number in itertools.count(record.number + 1) if number not in used)
                 if is_number(number):
                     return number
-        return next(number for number in itertools.count(1) if number not in taken)
+        return next(number for number in itertools.count(1) if number not in used)
 
-    def noted(self, records: Iterable[Record]) -> list[RefUpdate]:
-        """Return what notes merges that people made by hand."""
-        return [self.save(record) for record in records if record.told and record.state == "merged"]
+    def record_merges(self, records: Iterable[Record]) -> list[RefUpdate]:
+        """Return the updates that record the merges that people made by hand."""
+        return [self.save(record) for record in records if record.inferred and record.state == "merged"]
 
 
 def _unreadable(ref: str, error: ValueError) -> ProviderError:

@@ -4,9 +4,9 @@
     refs/gitops-promotion/heads/<digest>    the numbers of one branch's pull requests
     refs/gitops-promotion/statuses/<sha>    the statuses of one commit
 
-Each is a blob with a JSON object and changes only by a push that names what it replaces, so any number of writers lose
-nothing; what belongs together (a merge and its record) is one atomic push. docs/decisions/0003-local-provider.md says
-why. Whoever can push can write these refs: everything read from them is checked like any other input.
+Each is a blob with a JSON object and changes only by a push that names the object it replaces, so any number of writers
+lose nothing; a merge and its record are one atomic push (docs/decisions/0003-local-provider.md). Everybody who can push
+can write these refs: everything read from them is checked like any other input.
 """
 
 import logging
@@ -26,14 +26,14 @@ from gitops_promotion.core.forge import (
     PullRequest,
     Review,
 )
-from gitops_promotion.core.pull_request_text import TITLE_LIMIT
 from gitops_promotion.errors import LeaseLostError, ProviderError, RefGoneError, RefusedPushError, UsageError
 from gitops_promotion.providers import Connection
-from gitops_promotion.providers.local.ledger import Change, Ledger
+from gitops_promotion.providers.local.forge import FORGE
+from gitops_promotion.providers.local.ledger import Decision, Ledger
 from gitops_promotion.providers.local.records import SHA, Record, all_numbers, index_ref, statuses_ref
 
-KEPT = 200
-"""Statuses of a commit, reviews of a pull request, pull requests of a branch that are remembered: the newest."""
+NEWEST = 200
+"""Statuses of a commit, reviews of a pull request and pull requests of a branch that are stored."""
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,7 +45,7 @@ def connect(connection: Connection) -> "Local":
 
 
 class Local:
-    """A forge made of refs; see the module. Beside the Provider's methods it has what a forge's own pages offer."""
+    """A forge made of refs: a `Provider`, and `Playable`, for it has no pages of its own."""
 
     publishes = True
 
@@ -57,49 +57,49 @@ class Local:
         self._ledger = Ledger(connection.store, now=connection.now, sleep=connection.sleep, nonce=connection.nonce)
 
     def pull_request(self, number: int) -> PullRequest:
-        """Return one pull request whole. Raises ProviderError if there is none of that number."""
-        return self._ledger.settle(lambda refs: ((), self._ledger.one(refs, number).shown()))
+        """Return one pull request in full. Raises ProviderError if there is none of that number."""
+        return self._ledger.transact(lambda refs: ((), self._ledger.record(refs, number).pull_request()))
 
     def pull_requests(self, *, head: str) -> list[PullRequest]:
-        """Return those from the branch `head`, open and closed, newest first, at most KEPT."""
+        """Return those from the branch `head`, open and closed, newest first, at most NEWEST."""
 
-        def decide(refs: Refs) -> Change[list[PullRequest]]:
+        def decide(refs: Refs) -> Decision[list[PullRequest]]:
             numbers, _ = self._ledger.numbers(refs, head)
-            return (), [record.shown() for record in self._ledger.records(refs, numbers) if record.head == head]
+            return (), [record.pull_request() for record in self._ledger.records(refs, numbers) if record.head == head]
 
-        return self._ledger.settle(decide)
+        return self._ledger.transact(decide)
 
     def open_promotions(self) -> list[PullRequest]:
-        """Return all open ones: nobody but this tool opens any here."""
+        """Return all open ones: only this tool opens any here."""
 
-        def decide(refs: Refs) -> Change[list[PullRequest]]:
+        def decide(refs: Refs) -> Decision[list[PullRequest]]:
             branches = [ref.removeprefix("refs/heads/") for ref in refs.shas if ref.startswith("refs/heads/")]
             self._ledger.read(refs, [index_ref(branch) for branch in branches])
             numbers = {
                 number for branch in branches for number in self._ledger.numbers(refs, branch, lenient=True)[0][:1]
             }
             records = self._ledger.records(refs, sorted(numbers, reverse=True), lenient=True)
-            return (), [record.shown() for record in records if record.state == "open"]
+            return (), [record.pull_request() for record in records if record.state == "open"]
 
-        return self._ledger.settle(decide)
+        return self._ledger.transact(decide)
 
     def every_pull_request(self) -> list[PullRequest]:
         """Return all there ever were, newest first. Cost follows their number."""
 
-        def decide(refs: Refs) -> Change[list[PullRequest]]:
-            return (), [record.shown() for record in self._ledger.records(refs, all_numbers(refs), lenient=True)]
+        def decide(refs: Refs) -> Decision[list[PullRequest]]:
+            return (), [record.pull_request() for record in self._ledger.records(refs, all_numbers(refs), lenient=True)]
 
-        return self._ledger.settle(decide)
+        return self._ledger.transact(decide)
 
     def open_pull_request(self, draft: Draft) -> PullRequest:
         """Create or update the one open pull request from `draft.head`.
 
-        An update that changes what would merge, or where, or when, comes out disarmed. Raises LeaseLostError if the
+        A change of the head, the base or the gate disarms it. Raises LeaseLostError if the
         branch is not at `draft.head_sha` any more, since the draft describes that commit; RefGoneError if one of its
         branches is deleted.
         """
 
-        def decide(refs: Refs) -> Change[PullRequest | LeaseLostError]:
+        def decide(refs: Refs) -> Decision[PullRequest | LeaseLostError]:
             for branch in (draft.head, draft.base):
                 if refs.branch(branch) is None:
                     message = (
@@ -110,37 +110,37 @@ class Local:
                 message = f"branch {draft.head!r} moved before its pull request was opened: run this again"
                 return (), LeaseLostError(message)
             numbers, index = self._ledger.numbers(refs, draft.head)
-            # Only the newest can be open: who adds a number to the index has seen the others closed.
+            # Only the newest can be open: a number is added to the index when the others are closed.
             newest = [record for record in self._ledger.records(refs, numbers[:1]) if record.head == draft.head]
             if newest and newest[0].state == "open":
                 return self._rewritten(refs, newest[0], draft)
             updates, opened = self._created(refs, draft, numbers, index)
-            return [*updates, *self._ledger.noted(newest)], opened
+            return [*updates, *self._ledger.record_merges(newest)], opened
 
-        pull_request = self._ledger.settle(decide)
+        pull_request = self._ledger.transact(decide)
         if isinstance(pull_request, LeaseLostError):
             raise pull_request
         return pull_request
 
-    def _rewritten(self, refs: Refs, record: Record, draft: Draft) -> Change[PullRequest]:
-        still = record.armed and (record.base, record.gated) == (draft.base, draft.gated)
-        wanted = replace(
+    def _rewritten(self, refs: Refs, record: Record, draft: Draft) -> Decision[PullRequest]:
+        stays_armed = record.armed and (record.base, record.gated) == (draft.base, draft.gated)
+        rewritten = replace(
             record,
             base=draft.base,
             title=draft.title,
             body=draft.body,
             gated=draft.gated,
-            armed_for=record.armed_for if still else None,
+            armed_for=record.armed_for if stays_armed else None,
             base_sha=refs.branch(draft.base),
         )
-        # A head that is not noted would be forgotten if its branch is merged by hand and deleted.
-        updates = [self._ledger.save(wanted)] if wanted != record or record.told else []
-        if record.told:
-            updates += self._without_verdict(refs, wanted.head_sha)
-        return updates, wanted.shown()
+        # A head that is not stored would be lost if its branch is merged by hand and deleted.
+        updates = [self._ledger.save(rewritten)] if rewritten != record or record.inferred else []
+        if record.inferred:
+            updates += self._without_verdict(refs, rewritten.head_sha)
+        return updates, rewritten.pull_request()
 
-    def _created(self, refs: Refs, draft: Draft, numbers: Sequence[int], index: str | None) -> Change[PullRequest]:
-        now = self._now()
+    def _created(self, refs: Refs, draft: Draft, numbers: Sequence[int], index: str | None) -> Decision[PullRequest]:
+        created_at = self._now()
         record = Record(
             number=self._ledger.free_number(refs),
             head=draft.head,
@@ -150,47 +150,51 @@ class Local:
             body=draft.body,
             gated=draft.gated,
             author=self._author,
-            created_at=now,
-            updated_at=now,
+            created_at=created_at,
+            updated_at=created_at,
             base_sha=refs.branch(draft.base),
         )
-        # Both or none: two writers that create for one branch collide on its index, whatever numbers they took.
-        known = [record.number, *numbers][:KEPT]
-        updates = [self._ledger.save(record), self._ledger.save_numbers(draft.head, known, index)]
-        return updates + self._without_verdict(refs, draft.head_sha), record.shown()
+        # Both or none: two writers that create for one branch collide on its index, whatever numbers they chose.
+        of_branch = [record.number, *numbers][:NEWEST]
+        updates = [self._ledger.save(record), self._ledger.save_numbers(draft.head, of_branch, index)]
+        return updates + self._without_verdict(refs, draft.head_sha), record.pull_request()
 
     def _without_verdict(self, refs: Refs, sha: str) -> list[RefUpdate]:
-        """Return what takes back a success that was published before the pull request was there, or at this head."""
-        known, expected = self._ledger.statuses(refs, sha)
-        kept = [status for status in known if (status.context, status.state) != (OWN_CONTEXT, "success")]
-        return [self._ledger.save_statuses(sha, kept, expected)] if len(kept) < len(known) else []
+        """Return the update that removes a success published before the pull request existed, or had this head."""
+        statuses, expected = self._ledger.statuses(refs, sha)
+        without = [status for status in statuses if (status.context, status.state) != (OWN_CONTEXT, "success")]
+        return [self._ledger.save_statuses(sha, without, expected)] if len(without) < len(statuses) else []
 
     def close_pull_request(self, pull_request: PullRequest) -> PullRequest:
         """Close it unmerged; its branch stays. Raises ProviderError if it is merged."""
 
-        def decide(refs: Refs) -> Change[PullRequest]:
-            record = self._ledger.one(refs, pull_request.number)
+        def decide(refs: Refs) -> Decision[PullRequest]:
+            record = self._ledger.record(refs, pull_request.number)
             if record.state == "merged":
                 raise ProviderError(
                     f"pull request #{record.number} is merged already: revert {record.merge_sha} instead"
                 )
             closed = replace(record, state="closed", armed_for=None)
-            return ([self._ledger.save(closed)] if record.state == "open" or record.told else []), closed.shown()
+            return (
+                [self._ledger.save(closed)] if record.state == "open" or record.inferred else []
+            ), closed.pull_request()
 
-        return self._ledger.settle(decide)
+        return self._ledger.transact(decide)
 
     def set_auto_merge(self, pull_request: PullRequest, enabled: bool) -> AutoMerge:
-        """Arm it for exactly `pull_request.head_sha`, or disarm it; armed and free to merge means merged."""
+        """Arm it for exactly `pull_request.head_sha`, or disarm it; merges it if nothing holds it."""
 
-        def decide(refs: Refs) -> Change[AutoMerge]:
-            record = self._ledger.one(refs, pull_request.number)
+        def decide(refs: Refs) -> Decision[AutoMerge]:
+            record = self._ledger.record(refs, pull_request.number)
             name = f"pull request #{record.number}"
             if record.state == "merged" and enabled and record.head_sha == pull_request.head_sha:
-                return self._ledger.noted([record]), AutoMerge(state="merged")
+                return self._ledger.record_merges([record]), AutoMerge(state="merged")
             if record.state != "open":
-                # No gate said no: who asked to arm it saw an older state, and decides anew.
+                # No gate refused: the caller had an older state, and decides again.
                 reason = f"{name} is {record.state} already: open a new one"
-                return self._ledger.noted([record]), AutoMerge(state="moved" if enabled else "refused", reason=reason)
+                return self._ledger.record_merges([record]), AutoMerge(
+                    state="moved" if enabled else "refused", reason=reason
+                )
             if not enabled:
                 disarmed = replace(record, armed_for=None)
                 return ([self._ledger.save(disarmed)] if disarmed != record else []), AutoMerge(state="off")
@@ -199,39 +203,39 @@ class Local:
             if not record.gated or self._passed(refs, record.head_sha):
                 return self._merged(refs, record)
             armed = AutoMerge(state="armed", reason=f"{name} merges once {OWN_CONTEXT!r} succeeds on {record.head_sha}")
-            wanted = replace(record, armed_for=record.head_sha)
-            return ([self._ledger.save(wanted)] if wanted != record else []), armed
+            rewritten = replace(record, armed_for=record.head_sha)
+            return ([self._ledger.save(rewritten)] if rewritten != record else []), armed
 
-        answer = self._settle_merge(decide)
-        # The verdict may have come after the statuses were read and before it was armed; whoever set it saw nothing
-        # armed. So look once more: of the two, at least one sees the other.
-        return self._settle_merge(decide) if answer.state == "armed" else answer
+        result = self._transact_merge(decide)
+        # The verdict may have been published after the statuses were read and before the arming, by a run that saw
+        # nothing armed. So decide once more: of the two runs at least one sees the other's change.
+        return self._transact_merge(decide) if result.state == "armed" else result
 
-    def _settle_merge(self, decide: Callable[[Refs], Change[T]]) -> T:
-        """Settle a decision that may merge; where the server allows no deletions, merged branches stay."""
+    def _transact_merge(self, decide: Callable[[Refs], Decision[T]]) -> T:
+        """Transact a decision that may merge; where the server allows no deletions, merged branches stay."""
         try:
-            return self._ledger.settle(decide)
+            return self._ledger.transact(decide)
         except RefusedPushError as error:
             if error.kind != "delete" or not self._allows_deletions:
                 raise
             self._allows_deletions = False
-            return self._ledger.settle(decide)
+            return self._ledger.transact(decide)
 
     def _passed(self, refs: Refs, sha: str) -> bool:
-        known, _ = self._ledger.statuses(refs, sha)
-        return any((each.context, each.state) == (OWN_CONTEXT, "success") for each in known)
+        statuses, _ = self._ledger.statuses(refs, sha)
+        return any((status.context, status.state) == (OWN_CONTEXT, "success") for status in statuses)
 
     def merge(self, pull_request: PullRequest) -> AutoMerge:
-        """Merge an open pull request now, as a person does who presses the button; that is an approval of its own.
+        """Merge an open pull request now, at exactly `pull_request.head_sha`.
 
-        Only at the head that was seen.
+        It does not ask the gate: it stands for a person who presses the button of a forge's page.
         """
 
-        def decide(refs: Refs) -> Change[AutoMerge]:
-            record = self._ledger.one(refs, pull_request.number)
+        def decide(refs: Refs) -> Decision[AutoMerge]:
+            record = self._ledger.record(refs, pull_request.number)
             name = f"pull request #{record.number}"
             if record.state != "open":
-                return self._ledger.noted([record]), AutoMerge(
+                return self._ledger.record_merges([record]), AutoMerge(
                     state="refused", reason=f"{name} is {record.state} already"
                 )
             if record.head_sha != pull_request.head_sha:
@@ -239,14 +243,14 @@ class Local:
             note = ""
             if record.gated and not self._passed(refs, record.head_sha):
                 note = f"its check {OWN_CONTEXT!r} had not passed on {record.head_sha}"
-            updates, answer = self._merged(refs, record)
-            if answer.state == "merged":
-                return updates, replace(answer, reason="; ".join(filter(None, (note, answer.reason))))
-            return updates, answer
+            updates, result = self._merged(refs, record)
+            if result.state == "merged":
+                return updates, replace(result, reason="; ".join(filter(None, (note, result.reason))))
+            return updates, result
 
-        return self._settle_merge(decide)
+        return self._transact_merge(decide)
 
-    def _merged(self, refs: Refs, record: Record) -> Change[AutoMerge]:
+    def _merged(self, refs: Refs, record: Record) -> Decision[AutoMerge]:
         base, head = f"refs/heads/{record.base}", f"refs/heads/{record.head}"
         name = f"pull request #{record.number}"
         before = refs.branch(record.base)
@@ -255,9 +259,9 @@ class Local:
             return (), AutoMerge(state="refused", reason=reason)
         updates = []
         after: str | None = before
-        # A branch that never had more than its base has nothing to merge: only the record is left to write.
+        # A branch without a commit of its own has nothing to merge: only the record changes.
         if before != record.head_sha:
-            # If one moved since it was listed, its lease is lost below, or its old commit is not to be had.
+            # If one moved since it was listed, its lease is lost below, or its old commit cannot be fetched.
             self._store.fetch(base, head)
             merge = self._store.merge(before, record.head_sha, _message(record))
             if merge.sha is None:
@@ -278,81 +282,84 @@ class Local:
         return updates, AutoMerge(state="merged", reason=stays)
 
     def head_state(self, pull_request: PullRequest) -> HeadState:
-        """Return whether the published verdict holds it back; a plain git server demands nothing else."""
-        said = self.statuses([pull_request.head_sha])[pull_request.head_sha]
-        return HeadState(failed=any((each.context, each.state) == (OWN_CONTEXT, "failure") for each in said))
+        """Return whether the published verdict blocks it: a plain git server demands nothing else."""
+        statuses = self.statuses([pull_request.head_sha])[pull_request.head_sha]
+        failed = any((status.context, status.state) == (OWN_CONTEXT, "failure") for status in statuses)
+        return HeadState(failed=failed)
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
         """Return the newest status per context of each commit, newest first; an unreadable record counts as none."""
 
-        def decide(refs: Refs) -> Change[dict[str, list[CommitStatus]]]:
+        def decide(refs: Refs) -> Decision[dict[str, list[CommitStatus]]]:
             self._ledger.read(refs, [statuses_ref(sha) for sha in shas])
             return (), {sha: list(self._ledger.statuses(refs, sha)[0]) for sha in shas}
 
-        return self._ledger.settle(decide)
+        return self._ledger.transact(decide)
 
     def set_status(self, sha: str, status: CommitStatus) -> None:
-        """Publish a status on a commit; this tool's own success merges what is armed for that commit and gated by it.
+        """Publish a status on a commit; this tool's own success merges the pull requests armed for that commit.
 
-        Raises UsageError for a context that cannot be kept. A merge that is refused is only logged: the status stands.
+        Raises UsageError for a context that cannot be stored. A refused merge is only logged: the status stays.
         """
         if not SHA.fullmatch(sha):
-            raise UsageError(f"{sha!r} is not the full id of a commit: write all its hex digits")
+            raise UsageError(f"{untrusted.quoted(sha)} is not the full id of a commit: write all its hex digits")
         if not status.context.isprintable() or not 0 < len(status.context) <= 255:
-            raise UsageError(f"context {status.context!r} cannot be kept: use 1 to 255 printable characters")
-        mine = replace(status, created_at=status.created_at or self._now(), author=status.author or self._author)
+            raise UsageError(
+                f"context {untrusted.quoted(status.context)} cannot be stored: use 1 to 255 printable characters"
+            )
+        stamped = replace(status, created_at=status.created_at or self._now(), author=status.author or self._author)
 
-        def decide(refs: Refs) -> Change[None]:
-            known, expected = self._ledger.statuses(refs, sha)
-            for old in known:
-                # Said before: it keeps its time, which tells since when it has been so.
-                if replace(mine, created_at=old.created_at, author=old.author) == old:
+        def decide(refs: Refs) -> Decision[None]:
+            statuses, expected = self._ledger.statuses(refs, sha)
+            for old in statuses:
+                # A repeated status keeps its first time, since when it has been true.
+                if replace(stamped, created_at=old.created_at, author=old.author) == old:
                     return (), None
-            kept = [mine, *(old for old in known if old.context != mine.context)][:KEPT]
-            return [self._ledger.save_statuses(sha, kept, expected)], None
+            updated = [stamped, *(old for old in statuses if old.context != stamped.context)][:NEWEST]
+            return [self._ledger.save_statuses(sha, updated, expected)], None
 
-        self._ledger.settle(decide)
+        self._ledger.transact(decide)
         if (status.context, status.state) == (OWN_CONTEXT, "success"):
             self._merge_armed(sha)
 
     def _merge_armed(self, sha: str) -> None:
-        def decide(refs: Refs) -> Change[AutoMerge | None]:
+        def decide(refs: Refs) -> Decision[AutoMerge | None]:
             branches = [ref.removeprefix("refs/heads/") for ref, tip in refs.shas.items() if tip == sha]
             numbers = [number for branch in branches for number in self._ledger.numbers(refs, branch)[0][:1]]
             records = self._ledger.records(refs, numbers)
             armed = [record for record in records if record.armed]
-            return self._merged(refs, armed[0]) if armed else (self._ledger.noted(records), None)
+            return self._merged(refs, armed[0]) if armed else (self._ledger.record_merges(records), None)
 
         # One at a time: each merge moves the base under the next.
-        while answer := self._settle_merge(decide):
-            if answer.state == "refused":
-                _log.warning("%s is published, but %s", OWN_CONTEXT, answer.reason)
+        while result := self._transact_merge(decide):
+            if result.state == "refused":
+                _log.warning("%s is published, but %s", OWN_CONTEXT, result.reason)
                 return
 
     def reviews(self, number: int) -> list[Review]:
         """Return the last review of each person, newest first, bound to its commit."""
-        return self._ledger.settle(lambda refs: ((), list(self._ledger.one(refs, number).reviews)))
+        return self._ledger.transact(lambda refs: ((), list(self._ledger.record(refs, number).reviews)))
 
     def review(self, number: int, verdict: Literal["approved", "changes-requested"], comment: str) -> Review:
-        """Give one's opinion on the head as it is now, in place of one's last. Raises ProviderError unless open."""
+        """Store the author's review of the present head, in place of the author's last; ProviderError unless open."""
 
-        def decide(refs: Refs) -> Change[Review]:
-            record = self._ledger.one(refs, number)
+        def decide(refs: Refs) -> Decision[Review]:
+            record = self._ledger.record(refs, number)
             if record.state != "open":
                 raise ProviderError(f"pull request #{number} is {record.state} already: only open ones are reviewed")
-            mine = Review(author=self._author, verdict=verdict, sha=record.head_sha, comment=comment, at=self._now())
-            others = [review for review in record.reviews if review.author != self._author]
-            return [self._ledger.save(replace(record, reviews=(mine, *others)[:KEPT]))], mine
+            review = Review(author=self._author, verdict=verdict, sha=record.head_sha, comment=comment, at=self._now())
+            reviews = [review, *(old for old in record.reviews if old.author != self._author)]
+            return [self._ledger.save(replace(record, reviews=tuple(reviews[:NEWEST])))], review
 
-        return self._ledger.settle(decide)
+        return self._ledger.transact(decide)
 
     def details(self, number: int) -> Details:
         """Return all there is to know of one pull request. Raises ProviderError if there is none of that number."""
 
-        def decide(refs: Refs) -> Change[Details]:
-            record = self._ledger.one(refs, number)
+        def decide(refs: Refs) -> Decision[Details]:
+            record = self._ledger.record(refs, number)
             details = Details(
-                pull_request=record.shown(),
+                pull_request=record.pull_request(),
                 gated=record.gated,
                 created_at=record.created_at,
                 updated_at=record.updated_at,
@@ -361,16 +368,16 @@ class Local:
             )
             return (), details
 
-        return self._ledger.settle(decide)
+        return self._ledger.transact(decide)
 
 
-def _moved(record: Record, seen: str) -> str:
+def _moved(record: Record, old_sha: str) -> str:
     return (
-        f"{record.head} moved from {seen} to {record.head_sha}, which nobody armed pull request #{record.number} for: "
-        "look at the new commits and run this again"
+        f"{record.head} moved from {old_sha} to {record.head_sha}, and auto-merge of pull request #{record.number} was "
+        "asked for the old commit only: review the new commits and run this again"
     )
 
 
 def _message(record: Record) -> str:
-    # The title stays in the first paragraph: in a last one of its own it could pass for trailers.
-    return f"Merge pull request #{record.number}: {untrusted.line(record.title, TITLE_LIMIT)}\n"
+    # In the first paragraph: in a last paragraph of its own the title could be read as trailers.
+    return f"Merge pull request #{record.number}: {untrusted.line(record.title, FORGE.title_limit)}\n"

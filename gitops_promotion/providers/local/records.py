@@ -26,10 +26,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A pull request. `armed_for` is the one head it may merge at by itself, `object_id` the blob it was read from.
+    """A pull request.
 
-    `base_sha` is where the base was when the head was noted: what it had by then, nobody merges any more. `told`: it is
-    stored as open, or with another head, and the branches of the remote say what it is.
+    `armed_for` is the one head at which it may be merged automatically. `object_id` is the blob it was read from.
+    `base_sha` is the base's commit when the head was stored: a head that the base contained by then is not merged by it
+    later. `inferred`: the stored record is open or has another head, and the state here follows from the remote's
+    branches.
     """
 
     number: int
@@ -48,11 +50,11 @@ class Record:
     reviews: tuple[Review, ...] = ()
     base_sha: str | None = field(default=None, compare=False)
     object_id: str | None = field(default=None, compare=False)
-    told: bool = field(default=False, compare=False)
+    inferred: bool = field(default=False, compare=False)
 
     @classmethod
     def parse(cls, number: int, content: bytes | None, object_id: str) -> Self:
-        """Read a record that claims to be pull request `number`. Raises ValueError saying what is wrong with it."""
+        """Read a record that claims to be pull request `number`. Raises ValueError with the fault, about "it"."""
         values = _parse(content)
         record = cls(
             number=_get(values, "number", int),
@@ -82,45 +84,45 @@ class Record:
             object_id=object_id,
         )
         if record.number != number:
-            raise ValueError("it says it has another number")
+            raise ValueError("it has another number")
         if record.head == record.base:
             # Merging it would delete its own base.
             raise ValueError("its head is its base")
         return record
 
-    def seen(self, refs: Refs, merged: Callable[[str], str | None]) -> Self:
-        """Return it as the branches of the remote make it.
+    def as_branches_show(self, refs: Refs, merged_as: Callable[[str], str | None]) -> Self:
+        """Return it with the state that follows from the branches of the remote.
 
-        `merged` names the commit that brought a head into the base: then it is merged, for a person did that by hand.
-        Else its head is the branch's tip, and without a branch it is closed.
+        `merged_as` returns the commit that brought a head into the base: then a person merged it by hand. Otherwise its
+        head is the tip of its branch; without a branch it is closed.
         """
         if self.state != "open":
             return self
         tip = refs.branch(self.head)
-        # The head that was noted comes first: after the merge the branch may have gone on.
+        # The stored head comes first: after the merge the branch may have moved on.
         for head in dict.fromkeys((self.head_sha, tip or self.head_sha)):
-            if sha := merged(head):
-                return replace(self, head_sha=head, state="merged", merge_sha=sha, armed_for=None, told=True)
+            if sha := merged_as(head):
+                return replace(self, head_sha=head, state="merged", merge_sha=sha, armed_for=None, inferred=True)
         if tip is None:
-            return replace(self, state="closed", told=True)
-        return replace(self, head_sha=tip, told=tip != self.head_sha)
+            return replace(self, state="closed", inferred=True)
+        return replace(self, head_sha=tip, inferred=tip != self.head_sha)
 
     @property
     def armed(self) -> bool:
-        """Whether it merges by itself at the head it has; a branch that moved since takes no arming along."""
+        """True if it merges automatically at its present head; arming does not follow a branch that moved."""
         return self.state == "open" and self.armed_for == self.head_sha
 
-    def values(self) -> dict[str, object]:
-        """Return what is stored of it, for `written`."""
-        values = asdict(self)
-        del values["object_id"], values["told"]
-        return values
+    def fields(self) -> dict[str, object]:
+        """Return the fields that are stored, for `encode`."""
+        fields = asdict(self)
+        del fields["object_id"], fields["inferred"]
+        return fields
 
-    def shown(self) -> PullRequest:
-        """Return the neutral form."""
+    def pull_request(self) -> PullRequest:
+        """Return it in the words of every forge."""
         return PullRequest(
             number=self.number,
-            # Where a forge has a page to look at, this one has a command.
+            # A forge has a page for it, this provider a command.
             url=f"gitops-promotion local show {self.number}",
             head=self.head,
             head_sha=self.head_sha,
@@ -151,30 +153,30 @@ def statuses_ref(sha: str) -> str:
 
 
 def is_number(number: object) -> bool:
-    """Tell whether a pull request may have this number."""
+    """Return True if a pull request may have this number."""
     return type(number) is int and bool(_PULL.fullmatch(pull_ref(number)))
 
 
 def all_numbers(refs: Refs) -> list[int]:
-    """Return the numbers that are taken, by whatever, highest first."""
+    """Return the numbers that are in use, by a pull request or not, highest first."""
     return sorted((int(match[1]) for ref in refs.shas if (match := _PULL.fullmatch(ref))), reverse=True)
 
 
-def written(values: Mapping[str, object], *, nonce: str) -> bytes:
+def encode(values: Mapping[str, object], *, nonce: str) -> bytes:
     """Return the content of a blob that holds these values; it may be longer than LIMIT."""
 
     def text(time: datetime) -> str:
         return time.astimezone(UTC).isoformat()
 
-    # Half a surrogate pair, as from an argument that is not UTF-8, would make a record that no one reads again.
+    # Half a surrogate pair, as from an argument that is not UTF-8, would make a record that cannot be read again.
     # The nonce: git reports a push of an identical object as done, even if the lease says that the ref must not exist
     # (docs/facts/forges.md#shallow-clones-refs-and-pushes).
-    whole = {"version": VERSION, "nonce": nonce, **values}
-    return json.dumps(whole, indent=1, sort_keys=True, default=text, ensure_ascii=False).encode(errors="replace")
+    record = {"version": VERSION, "nonce": nonce, **values}
+    return json.dumps(record, indent=1, sort_keys=True, default=text, ensure_ascii=False).encode(errors="replace")
 
 
 def parse_numbers(content: bytes | None) -> tuple[int, ...]:
-    """Read the numbers of a branch's pull requests, newest first. Raises ValueError saying what is wrong."""
+    """Read the numbers of a branch's pull requests, newest first. Raises ValueError with the fault."""
     numbers = _get(_parse(content), "numbers", list)
     if not all(map(is_number, numbers)):
         raise ValueError("its 'numbers' are not numbers of pull requests")
@@ -182,7 +184,7 @@ def parse_numbers(content: bytes | None) -> tuple[int, ...]:
 
 
 def parse_statuses(content: bytes | None) -> tuple[CommitStatus, ...]:
-    """Read the statuses of one commit, newest first. Raises ValueError saying what is wrong."""
+    """Read the statuses of one commit, newest first. Raises ValueError with the fault."""
     return tuple(
         CommitStatus(
             context=_get(status, "context", str),
@@ -197,19 +199,19 @@ def parse_statuses(content: bytes | None) -> tuple[CommitStatus, ...]:
 
 
 def _parse(content: bytes | None) -> dict[str, object]:
-    """Return the JSON object of a record. Raises ValueError saying what is wrong, for anything at all."""
+    """Return the JSON object of a record. Raises ValueError with the fault, whatever the content is."""
     if content is None:
         raise ValueError("it is no blob")
     if len(content) > LIMIT:
         raise ValueError(f"it has {len(content)} bytes, {LIMIT} are read")
     try:
         values = json.loads(content)
-        # Half a surrogate pair is JSON, but no text that could be shown or written.
+        # Half a surrogate pair is JSON, but no text that can be shown or stored.
         json.dumps(values, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ValueError("it is not JSON in UTF-8") from error
     if not isinstance(values, dict):
-        raise ValueError("it is not a JSON object")  # noqa: TRY004  to the reader one fault like the others
+        raise ValueError("it is not a JSON object")  # noqa: TRY004  one fault among others
     if values.get("version") != VERSION:
         raise ValueError(f"its version is not {VERSION}")
     return values
@@ -223,10 +225,10 @@ def _get(values: Mapping[str, object], key: str, kind: type[T]) -> T:
 
 
 def _objects(values: Mapping[str, object], key: str) -> list[dict[str, object]]:
-    found = _get(values, key, list)
-    if not all(isinstance(each, dict) for each in found):
+    objects = _get(values, key, list)
+    if not all(isinstance(item, dict) for item in objects):
         raise ValueError(f"its {key!r} are not all objects")
-    return found
+    return objects
 
 
 def _one_of(values: Mapping[str, object], key: str, choices: tuple[T, ...]) -> T:
@@ -248,5 +250,5 @@ def _time(values: Mapping[str, object], key: str) -> datetime:
 
 def _sha(text: str) -> str:
     if not SHA.fullmatch(text):
-        raise ValueError("it names a commit by what is no full object id")
+        raise ValueError("it names a commit without its full id")
     return text
