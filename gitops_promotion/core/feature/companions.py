@@ -29,16 +29,17 @@ def companions(application: Sequence[Object], remaining: Sequence[Object], selec
     """
     candidates = [obj for obj in remaining if _may_be_companion(obj, selector)]
     exclusive: list[Object] = []
-    # In several passes: an Ingress belongs to the application by a Service, and the Service by a workload.
-    while True:
+    shared: list[Object] = []
+    # Each pass may add objects for the next one: a workload its Service, and the Service its Ingress.
+    for _ in candidates:
         members = _Served.by([*application, *exclusive])
         outsiders = _Served.by(obj for obj in remaining if obj not in exclusive)
         serving = [obj for obj in candidates if obj not in exclusive and members.serves_any(obj)]
-        new_members = [obj for obj in serving if not members.serves_others(obj, outsiders)]
-        if not new_members:
-            shared = tuple(obj for obj in serving if _routes_traffic(obj))
-            return Companions(exclusive=tuple(exclusive), shared=shared)
-        exclusive += new_members
+        shared = [obj for obj in serving if members.serves_others(obj, outsiders)]
+        if len(shared) == len(serving):
+            break
+        exclusive += [obj for obj in serving if obj not in shared]
+    return Companions(exclusive=tuple(exclusive), shared=tuple(obj for obj in shared if _routes_traffic(obj)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class _Served:
             any(selector.matches(target) for selector in selectors([companion]) for target in self.targets)
             or any(ref.serves and ref.key in self.keys for ref in references(companion))
             or any(service_host(host, companion.namespace, self.services) for host in mesh_destinations(companion))
-            or (companion.type == CLAIM and key_of(companion) in self.claims)
+            or key_of(companion) in self.claims
         )
 
     def serves_others(self, companion: Object, outsiders: "_Served") -> bool:
@@ -79,7 +80,7 @@ class _Served:
             any(selector.matches(target) for selector in selectors([companion]) for target in outsiders.targets)
             or any(ref.serves and ref.key not in self.keys for ref in references(companion))
             or not all(service_host(host, companion.namespace, self.services) for host in mesh_destinations(companion))
-            or (companion.type == CLAIM and key_of(companion) in outsiders.claims)
+            or key_of(companion) in outsiders.claims
         )
 
 

@@ -1,12 +1,16 @@
 """The objects of an application in an environment: by their labels, or by the labels of their pods."""
 
 import textwrap
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gitops_promotion.core.feature.manifests import Object, parse
 from gitops_promotion.core.feature.selection import Selection, select
 from gitops_promotion.errors import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LABELS = "app: web"
 
@@ -117,15 +121,38 @@ def test_a_companion_with_the_label_of_another_application_stays(kind: str) -> N
     assert kind in {obj.kind for obj in selection.remaining}
 
 
-def test_an_object_that_serves_two_applications_is_left_out_with_the_way_to_copy_it() -> None:
+def virtual_service(*services: str, labels: str = "") -> str:
+    routes = ", ".join(f"{{route: [{{destination: {{host: {name}}}}}]}}" for name in services)
+    spec = f"hosts: [web.example.com]\nhttp: [{routes}]"
+    return manifest("VirtualService", spec, api="networking.istio.io/v1", labels=labels)
+
+
+def http_route(*services: str, labels: str = "") -> str:
+    backends = ", ".join(f"{{name: {name}, port: 80}}" for name in services)
+    spec = f"hostnames: [web.example.com]\nrules: [{{backendRefs: [{backends}]}}]"
+    return manifest("HTTPRoute", spec, api="gateway.networking.k8s.io/v1", labels=labels)
+
+
+@pytest.mark.parametrize("route", [ingress, virtual_service, http_route])
+@pytest.mark.parametrize("other", ["cart", "elsewhere"])
+def test_a_route_to_other_services_too_is_left_out_with_the_way_to_copy_it(
+    route: "Callable[..., str]", other: str
+) -> None:
     cart = [deployment("cart", "app: cart"), service("app: cart", "cart")]
-    selection = selected(deployment(), service(), *cart, ingress("web", "cart"))
+    selection = selected(deployment(), service(), *cart, route("web", other))
     assert names(selection.copied) == {"Deployment web", "Service web"}
-    reason = "it also serves other applications; give it the labels app: web to copy it"
-    assert left_out(selection) == {"Ingress web": reason}
-    assert "Ingress web" in names(selection.remaining), "its selectors and hosts still count"
-    labelled = selected(deployment(), service(), *cart, ingress("web", "cart", labels=LABELS))
-    assert names(labelled.copied) == {"Deployment web", "Service web", "Ingress web"}
+    (obj,) = parse(route("web", other).encode())
+    assert left_out(selection) == {
+        str(obj): "it also serves other applications; give it the labels app: web to copy it"
+    }
+    assert str(obj) in names(selection.remaining), "its selectors and hosts still count"
+    labelled = selected(deployment(), service(), *cart, route("web", other, labels=LABELS))
+    assert names(labelled.copied) == {"Deployment web", "Service web", str(obj)}
+
+
+def test_a_route_to_another_application_is_not_mentioned() -> None:
+    cart = [deployment("cart", "app: cart"), service("app: cart", "cart")]
+    assert selected(deployment(), service(), *cart, ingress("cart")).left_out == ()
 
 
 def test_a_service_of_two_applications_is_left_out_and_keeps_to_their_pods() -> None:
