@@ -7,7 +7,6 @@ from gitops_promotion.core.feature.hosts import mesh_destinations, service_host
 from gitops_promotion.core.feature.kinds import CLAIM, SERVICE
 from gitops_promotion.core.feature.labels import Target, has_other_value, selectors, targets
 from gitops_promotion.core.feature.manifests import Object
-from gitops_promotion.core.feature.paths import pod_templates
 from gitops_promotion.core.feature.references import Key, key_of, references
 
 
@@ -27,7 +26,7 @@ def companions(application: Sequence[Object], remaining: Sequence[Object], selec
 
     An object with another value of a label of the application's selector belongs to another application.
     """
-    candidates = [obj for obj in remaining if _may_be_companion(obj, selector)]
+    candidates = [obj for obj in remaining if not has_other_value(obj, selector)]
     exclusive: list[Object] = []
     shared: list[Object] = []
     # Each pass may add objects for the next one: a workload its Service, and the Service its Ingress.
@@ -82,10 +81,6 @@ class _Served:
             or not all(service_host(host, companion.namespace, self.services) for host in mesh_destinations(companion))
             or key_of(companion) in outsiders.claims
         )
-
-
-def _may_be_companion(obj: Object, selector: Mapping[str, str]) -> bool:
-    return not has_other_value(obj, selector) and not any(True for _ in pod_templates(obj.content))
 
 
 def _routes_traffic(obj: Object) -> bool:

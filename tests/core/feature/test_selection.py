@@ -241,3 +241,36 @@ def test_labels_that_no_object_has_are_an_error_with_the_values_that_exist(label
     with pytest.raises(ManifestError) as raised:
         selected(deployment(pods=labels))
     assert str(raised.value).endswith(hint)
+
+
+def test_a_workload_that_only_selects_the_pods_of_another_is_no_companion() -> None:
+    agent = deployment("agent", "app: agent, tier: front").replace(
+        "selector: {matchLabels: {app: agent, tier: front}}", "selector: {matchLabels: {tier: front}}"
+    )
+    selection = selected(deployment(pods="app: web, tier: front"), agent)
+    assert names(selection.copied) == {"Deployment web"}
+    assert selection.left_out == ()
+
+
+@pytest.mark.parametrize(("host", "copied"), [("web", True), ("web.shop.svc.cluster.local", True), ("other", False)])
+def test_a_destination_rule_is_copied_with_the_service_of_its_host(host: str, copied: bool) -> None:
+    rule = manifest("DestinationRule", f"host: {host}", "rule", "networking.istio.io/v1", LABELS)
+    documents = [deployment("other", labels=LABELS), service(labels=LABELS), rule]
+    reason = {} if copied else {"DestinationRule rule": "its host is no Service that is copied"}
+    assert left_out(selected(*documents)) == reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "api", "spec", "copied"),
+    [
+        ("PodDisruptionBudget", "policy/v1", "selector: {}", False),
+        ("PodDisruptionBudget", "policy/v1", "selector: {matchLabels: {app: web}}", True),
+        ("NetworkPolicy", "networking.k8s.io/v1", "podSelector: {}", False),
+        ("Service", "v1", "ports: [{port: 80}]", True),
+        ("Service", "v1", "selector: {}", True),
+        ("ConfigMap", "v1", "{}", True),
+    ],
+)
+def test_a_labelled_object_that_selects_everything_is_left_out(kind: str, api: str, spec: str, copied: bool) -> None:
+    selection = selected(deployment(labels=LABELS), manifest(kind, spec, "x", api, LABELS))
+    assert left_out(selection) == ({} if copied else {f"{kind} x": "it selects everything, the copy included"})
