@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pytest
 
 from gitops_promotion import cli
+from tests.support import refs
+from tests.support.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
@@ -42,11 +44,10 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What was done to remotes so far, so that what many tests begin with is done once."""
+class Results:
+    """What steps that many tests begin with made of a remote, by the step and the remote before it."""
 
-    folder: Path
-    deeds: dict[object, tuple[Path, Any]] = field(default_factory=dict)
+    known: dict[object, tuple[Snapshot, Any]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class Shop:
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
     tmp_path: Path
-    past: Past
+    results: Results
     events: int = field(default=0)
 
     def run(self, *args: str, code: int | None = 0, where: Path | None = None) -> Run:
@@ -90,7 +91,7 @@ class Shop:
     def flux(self, environment: str, state: str = "success", *, at: str = "main", group: str = "webshop") -> None:
         """Report what Flux would after it reconciled a commit."""
         words = ("set-status", at, f"kustomization/{group}-{environment}/2fb0a5b0", state)
-        self._once(lambda: self.local(*words), *words)
+        self._reuse(lambda: self.local(*words), *words)
 
     def forge(self, revision: str, context: str, state: str) -> None:
         """Post a status as anybody who may push could: straight into the remote, past the command line."""
@@ -147,15 +148,15 @@ class Shop:
     def into_qa(self, tag: str) -> None:
         """Bring a tag through dev into qa by promotions alone."""
 
-        def deed() -> None:
+        def promote() -> None:
             assert self.new(tag).results == ["merged"]
             self._through("dev")
 
-        self._once(deed, "into qa", tag)
+        self._reuse(promote, "into qa", tag)
 
     def through(self, environment: str) -> dict[str, Any]:
         """Promote what is in an environment, report it healthy there, and let the check merge what may merge."""
-        return self._once(lambda: self._through(environment), "through", environment)
+        return self._reuse(lambda: self._through(environment), "through", environment)
 
     def _through(self, environment: str) -> dict[str, Any]:
         pull = self.run("promote").only["pull_request"]
@@ -166,29 +167,28 @@ class Shop:
     def opened(self, tag: str, app: str = "webui") -> str:
         """Bring a tag into dev, open its promotion into qa, and return the branch of that."""
 
-        def deed() -> str:
+        def propose() -> str:
             self.new(tag, app=app)
             (opened,) = [o for o in self.run("promote").outcomes if o["app"] == app and o["result"] == "opened"]
             return str(opened["branch"])
 
-        return self._once(deed, "opened", tag, app)
+        return self._reuse(propose, "opened", tag, app)
 
-    def _once(self, deed: Callable[[], T], *names: str) -> T:
-        """Do it, or bring the remote to where the same deed brought one with the very same refs.
+    def _reuse(self, step: Callable[[], T], *names: str) -> T:
+        """Do a step, or give the remote what the same step made of one with the very same refs.
 
         The verbs change nothing but the remote, and what they do depends on it and on the environment alone.
         """
         runner = sorted((name, value) for name, value in os.environ.items() if name.startswith("GITHUB_"))
-        before = (names, tuple(runner), self.remote.git("for-each-ref"), self.remote.git("symbolic-ref", "HEAD"))
-        if before in self.past.deeds:
-            after, answer = self.past.deeds[before]
+        state = tuple(refs.read_refs(self.remote.path).items()), refs.read_head(self.remote.path)
+        before = (names, tuple(runner), state)
+        if before in self.results.known:
+            after, answer = self.results.known[before]
             shutil.rmtree(self.remote.path)
-            shutil.copytree(after, self.remote.path)
+            after.write(self.remote.path)
             return cast("T", copy.deepcopy(answer))
-        answer = deed()
-        after = self.past.folder / str(len(self.past.deeds))
-        shutil.copytree(self.remote.path, after)
-        self.past.deeds[before] = (after, copy.deepcopy(answer))
+        answer = step()
+        self.results.known[before] = (Snapshot.take(self.remote.path), copy.deepcopy(answer))
         return answer
 
 
@@ -215,8 +215,8 @@ def config_fixture() -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
-    return Past(tmp_path_factory.mktemp("past"))
+def results() -> Results:
+    return Results()
 
 
 @pytest.fixture
@@ -226,20 +226,20 @@ def shop(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
-    past: Past,
+    results: Results,
 ) -> Shop:
     """The webshop at 1.0.0 everywhere."""
-    return Shop(remote, checkout, monkeypatch, capsys, tmp_path, past)
+    return Shop(remote, checkout, monkeypatch, capsys, tmp_path, results)
 
 
 @pytest.fixture
 def make_shop(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, past: Past
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, results: Results
 ) -> Callable[["Remote"], Shop]:
     """Make a shop of any remote: `make_shop(remote)`."""
 
     def make(remote: "Remote") -> Shop:
-        return Shop(remote, remote.clone(f"{remote.path.stem}-checkout"), monkeypatch, capsys, tmp_path, past)
+        return Shop(remote, remote.clone(f"{remote.path.stem}-checkout"), monkeypatch, capsys, tmp_path, results)
 
     return make
 
