@@ -39,8 +39,9 @@ from tests.forges.azure_people import HostedRepo
 from tests.forges.azure_shapes import Shapes, page, wrong
 from tests.forges.azure_state import Event, RefusedError, Repo, Token, World, guid
 from tests.forges.faults import Faults, Kind, Request, Response, reply
+from tests.forges.git_http import serve_git
 from tests.forges.github_state import Clock
-from tests.forges.repository import Repository, serve_git
+from tests.forges.repository import Repository
 from tests.forges.server import Server
 
 PUSH_REFUSED = "TF402455: Pushes to this branch are not permitted; you must use a pull request to update this branch."

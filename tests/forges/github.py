@@ -30,13 +30,14 @@ from typing import Literal, Self
 
 from tests.forges import github_rest
 from tests.forges.faults import Faults, Kind, Request, Response, reply
+from tests.forges.git_http import serve_git
 from tests.forges.github_apps import App, app_of, make_app
 from tests.forges.github_effects import sync
 from tests.forges.github_graphql import execute
 from tests.forges.github_people import Hosted
 from tests.forges.github_shapes import Shapes
 from tests.forges.github_state import Clock, Event, RefusedError, Repo, Token, World
-from tests.forges.repository import Repository, serve_git
+from tests.forges.repository import Repository
 from tests.forges.server import Server
 
 PERMISSIONS = {

@@ -1,6 +1,5 @@
-"""The git half of a forge: a bare repository with the merges a forge makes, and git's own server program before it."""
+"""The git half of a forge: a bare repository with the merges that a forge makes."""
 
-import gzip
 import os
 import subprocess
 from collections.abc import Mapping
@@ -9,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from tests.forges.faults import Request, Response
 from tests.support import refs
 from tests.support.objects import Commit, Signature
 from tests.support.repositories import Remote
@@ -185,35 +183,3 @@ class Repository(Remote):
         self, tree: str, parents: tuple[str, ...], message: str, author: Signature, when: datetime
     ) -> str:
         return self.objects.write_commit(tree, parents, f"{message}\n", author, Signature.of(FORGE, when))
-
-
-def serve_git(root: Path, request: Request, user: str) -> Response:
-    """Answer a request of git's smart HTTP for the repositories below `root`; who may do what was decided before.
-
-    What git's own `http-backend` does, without its process before each of the real ones (gitprotocol-http).
-    """
-    service = request.query.get("service") or request.path.rpartition("/")[2]
-    asks = request.method == "GET"
-    folder = root / request.path.strip("/").removesuffix("/info/refs" if asks else f"/{service}")
-    if service not in ("git-upload-pack", "git-receive-pack") or not (folder / "HEAD").exists():
-        return Response(status=404, headers={"Content-Type": "text/plain"}, body=b"Not Found\n")
-    protocol = request.headers.get("git-protocol", "")
-    environ = {**ENVIRON, "GIT_PROTOCOL": protocol, "REMOTE_USER": user}
-    command = [
-        "git",
-        service.removeprefix("git-"),
-        "--stateless-rpc",
-        *(["--advertise-refs"] if asks else []),
-        str(folder),
-    ]
-    body = request.body
-    if request.headers.get("content-encoding") == "gzip":
-        body = gzip.decompress(body)
-    # What fails says so in its output, as `http-backend` hands it on.
-    done = subprocess.run(command, input=body, env=environ, capture_output=True, check=False)
-    kind, head = "advertisement" if asks else "result", b""
-    if asks and not (service == "git-upload-pack" and "version=2" in protocol):
-        line = f"# service={service}\n"
-        head = f"{len(line) + 4:04x}{line}0000".encode()
-    headers = {"Content-Type": f"application/x-{service}-{kind}", "Cache-Control": "no-cache"}
-    return Response(status=200, headers=headers, body=head + done.stdout)

@@ -15,7 +15,7 @@ import pytest
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.errors import AuthError, GitError
 from tests.forges.faults import Request, Response
-from tests.forges.repository import serve_git
+from tests.forges.git_http import serve_git
 from tests.forges.server import Server
 
 if TYPE_CHECKING:
