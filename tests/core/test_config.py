@@ -306,8 +306,8 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_hindrance() -> None:
         ("x" * 1_100_000, 1, "larger than 1048576 characters"),
         ("environments: [{name: dev}]\nprflow: per-app\nprflow: per-env\n", 3, "'prflow' twice, first on line 2"),
         ("environments: [{name: dev}]\nx-a: 1\nx-a: 2\n", 3, "'x-a' twice"),
-        ("environments: [{name: dev}]\n? [a]\n: b\n", 2, "a key that is not a word"),
-        ("environments: [{name: dev}]\n~: b\n", 2, "a key that is not a word"),
+        ("environments: [{name: dev}]\n? [a]\n: b\n", 2, "a key that is not a plain string"),
+        ("environments: [{name: dev}]\n~: b\n", 2, "a key that is not a plain string"),
         (
             "environments: [{name: dev}]\ngroups: &a {<<: *a}\n",
             2,
@@ -330,7 +330,7 @@ def test_a_mapping_may_not_stand_for_a_billion_others(use: str) -> None:
     apps = "{" + ", ".join(f"c{n}: &c {{}}" if n == 0 else f"c{n}: *c" for n in range(300)) + "}"
     lines += [f"x-apps: &apps {{applications: {apps}}}"]
     lines += ["x-b: &b {" + ", ".join(f"g{n}: *apps" for n in range(1000)) + "}"]
-    assert "its aliases stand for too much" in only_fault("\n".join([*lines, "environments: [{name: d}]", use]))
+    assert "its aliases expand to too much data" in only_fault("\n".join([*lines, "environments: [{name: d}]", use]))
 
 
 def test_an_alias_that_contains_itself_is_an_ordinary_fault() -> None:

@@ -55,10 +55,10 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "groups.<group>.applications.<application>": ("featureOverwrite", "featureLabelSelector", "environments"),
     "commitAuthor": ("name", "email"),
 }
-"""Every key with a meaning, by the mapping it stands in; all others but `x-...` are errors."""
+"""Every key, by the mapping that it belongs to; all other keys except `x-...` are errors."""
 
 DEFAULT_TIMEOUT = 300.0
-"""Seconds `status` waits: the predecessor's five minutes."""
+"""Seconds that `status` waits: five minutes, as the Go tool's default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +75,8 @@ class Config:
     """The checked configuration; `status_timeout` in seconds.
 
     `warnings` name lines of the file. `provider` and `merge_method` are "" and `commit_author` (name, e-mail) is None
-    where the file does not say. Without `status_authors` (logins) the statuses of everybody count; check runs count of
-    the apps in `check_run_apps` alone.
+    if the file does not give them. Without `status_authors` (logins) the statuses of everybody count; check runs count
+    only from the apps in `check_run_apps`.
     """
 
     pipeline: Pipeline
@@ -156,8 +156,8 @@ class Config:
         """Return every other application whose branch, into any environment, would be this one's (B32)."""
         branch = self.branch(application, environment)
         pairs = branch_names.collisions(self.branch_template, branch, self.pipeline.names)
-        others = (Application(*pair) for pair in pairs if all(map(is_name, pair)))
-        return [other for other in others if other != application]
+        applications = (Application(*pair) for pair in pairs if all(map(is_name, pair)))
+        return [collision for collision in applications if collision != application]
 
     @property
     def branch_prefix(self) -> str:
@@ -173,7 +173,7 @@ def _way(pipeline: Pipeline, names: tuple[str, ...]) -> Pipeline:
 def parse(source: bytes | str, file: str) -> Config:
     """Read the configuration; `file` is its name in messages.
 
-    Raises ConfigError with all faults at once, each `file:line: what, and what is accepted`.
+    Raises ConfigError with all faults at once, each with file, line and the accepted values.
     """
     document = Document.parse(source, file)
     root = Entry(line_of(document.root), document.root)
@@ -239,13 +239,13 @@ def _groups(
 ) -> dict[str, dict[str, ApplicationSettings]]:
     groups: dict[str, dict[str, ApplicationSettings]] = {}
     for group, group_entry in document.mapping(entry, "groups", None).items():
-        where = f"groups.{group}"
+        key_path = f"groups.{group}"
         _check_key(document, group_entry, "group", group)
-        fields = document.mapping(group_entry, where, KEYS["groups.<group>"])
+        fields = document.mapping(group_entry, key_path, KEYS["groups.<group>"])
         groups[group] = {}
-        for name, app_entry in document.mapping(fields.get("applications"), f"{where}.applications", None).items():
+        for name, app_entry in document.mapping(fields.get("applications"), f"{key_path}.applications", None).items():
             _check_key(document, app_entry, "application", name)
-            groups[group][name] = _application(document, app_entry, f"{where}.applications.{name}", environments)
+            groups[group][name] = _application(document, app_entry, f"{key_path}.applications.{name}", environments)
     return groups
 
 
@@ -255,25 +255,25 @@ def _check_key(document: Document, entry: Entry, noun: str, text: str) -> None:
 
 
 def _application(
-    document: Document, entry: Entry, where: str, environments: Sequence[Environment]
+    document: Document, entry: Entry, key_path: str, environments: Sequence[Environment]
 ) -> ApplicationSettings:
-    fields = document.mapping(entry, where, KEYS["groups.<group>.applications.<application>"])
+    fields = document.mapping(entry, key_path, KEYS["groups.<group>.applications.<application>"])
     selector: dict[str, str] = {}
-    where_labels = f"{where}.featureLabelSelector"
-    for label, value in document.mapping(fields.get("featureLabelSelector"), where_labels, None).items():
+    labels_path = f"{key_path}.featureLabelSelector"
+    for label, value in document.mapping(fields.get("featureLabelSelector"), labels_path, None).items():
         if not is_label_key(label):
-            document.fail(value.line, f"{where_labels} has the key {label!r}, write a Kubernetes label's key")
-        selector[label] = document.checked(value, f"{where_labels}.{label}", label_problem, "")
+            document.fail(value.line, f"{labels_path} has the key {label!r}, write a Kubernetes label's key")
+        selector[label] = document.checked(value, f"{labels_path}.{label}", label_problem, "")
     return ApplicationSettings(
-        feature_overwrite=document.boolean(fields.get("featureOverwrite"), f"{where}.featureOverwrite"),
+        feature_overwrite=document.boolean(fields.get("featureOverwrite"), f"{key_path}.featureOverwrite"),
         feature_label_selector=selector,
-        environments=section.read_way(document, fields.get("environments"), f"{where}.environments", environments),
+        environments=section.read_way(document, fields.get("environments"), f"{key_path}.environments", environments),
     )
 
 
 def _timeout(document: Document, entry: Entry | None) -> float:
     text = document.checked(entry, "status_timeout_minutes", _timeout_problem, "0")
-    # Zero was "not given" to the predecessor. A faulty text never gets out of `parse`.
+    # Zero was "not given" to the Go tool. A faulty text never leaves `parse`.
     return (0.0 if _timeout_problem(text) else _minutes(text)) or DEFAULT_TIMEOUT
 
 
@@ -286,7 +286,7 @@ def _timeout_problem(text: str) -> str:
 
 
 def _minutes(text: str) -> float:
-    # The predecessor read `5` as five nanoseconds (B19); the key says minutes.
+    # The Go tool read `5` as five nanoseconds (B19); the key says minutes.
     return duration(f"{text}m" if re.fullmatch(r"[0-9]+", text) else text)
 
 

@@ -1,7 +1,7 @@
 """Read a YAML text as a graph of nodes, and take values out of it with complaints that carry their line.
 
-Values are taken as they are written: no schema of YAML decides what `on`, `010` or `1e3` are before it is known what
-is expected there. Nothing is built from the graph, so no alias can be blown up by building it.
+Values are read as they are written: no schema of YAML decides on the type of `on`, `010` or `1e3` before the expected
+type is known. Nothing is built from the graph, so no alias can expand.
 """
 
 import difflib
@@ -15,7 +15,7 @@ from gitops_promotion.errors import ConfigError, Fault
 
 Node = Any  # ruamel's nodes share no typed interface: `id`, `tag`, `value`, `style` and `start_mark` are used
 
-# YAML 1.1's words, as the predecessor's reader took them; YAML 1.2 knows the first pair only.
+# The words of YAML 1.1, as the Go tool read them; YAML 1.2 has the first pair only.
 _BOOLEANS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False, "y": True, "n": False}
 _NULLS = ("~", "null", "Null", "NULL")
 _MAX_CHARACTERS = 1 << 20
@@ -25,7 +25,7 @@ _MAX_LINE = 500
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The value of one key, and the line its key stands on: an anchored value may stand elsewhere."""
+    """The value of one key, and the line of its key: an anchored value may be on another line."""
 
     line: int
     node: Node
@@ -39,13 +39,13 @@ class Document:
         self._file = file
         self._faults: dict[tuple[int, str], None] = {}
         self._warnings: dict[tuple[int, str], None] = {}
-        # Aliases make a small text stand for a huge tree; an honest file repeats itself a few times at most.
+        # Aliases let a small text expand to a huge tree; a sensible file repeats itself a few times at most.
         self._visits_left = 1000 + 10 * len(text)
         self._merging: list[Node] = []
 
     @classmethod
     def parse(cls, source: bytes | str, file: str) -> Self:
-        """Read exactly one document; `file` is its name in messages. Raises ConfigError for what is no YAML."""
+        """Read exactly one document; `file` is its name in messages. Raises ConfigError for invalid YAML."""
         text = _decode(source, file) if isinstance(source, bytes) else source
         if len(text) > _MAX_CHARACTERS:
             raise ConfigError.at(file, 1, f"larger than {_MAX_CHARACTERS} characters, split or shorten it")
@@ -69,136 +69,139 @@ class Document:
         if self._faults:
             raise ConfigError(faults=[Fault(self._file, line, text) for line, text in sorted(self._faults)])
 
-    def mapping(self, entry: Entry | None, where: str, known: tuple[str, ...] | None) -> dict[str, Entry]:
-        """Return the entries of an optional mapping by key; `known` None means that the keys are names."""
+    def mapping(self, entry: Entry | None, key_path: str, accepted: tuple[str, ...] | None) -> dict[str, Entry]:
+        """Return the entries of an optional mapping by key; `accepted` None means that the keys are names."""
         if entry is None or is_empty(entry.node):
             return {}
         if entry.node.id != "mapping":
-            self.fail(line_of(entry.node), f"{where} is not a mapping, write 'key: value' lines")
+            self.fail(line_of(entry.node), f"{key_path} is not a mapping, write 'key: value' lines")
             return {}
-        return self._entries(entry.node, where, known)
+        return self._entries(entry.node, key_path, accepted)
 
-    def _entries(self, node: Node, where: str, known: tuple[str, ...] | None) -> dict[str, Entry]:
+    def _entries(self, node: Node, key_path: str, accepted: tuple[str, ...] | None) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
         merges: list[Entry] = []
-        seen: dict[str, int] = {}
+        first_lines: dict[str, int] = {}
         for key, value in node.value:
             self._visit()
             line = line_of(key)
             if key.id != "scalar" or is_empty(key):
-                self.fail(line, f"{where} has a key that is not a word, write 'key: value'")
-            elif key.value in seen:
+                self.fail(line, f"{key_path} has a key that is not a plain string, write 'key: value'")
+            elif key.value in first_lines:
                 self.fail(
                     line,
-                    f"{where} has the key {untrusted.quoted(key.value)} twice, first on line {seen[key.value]}: "
-                    "remove one",
+                    f"{key_path} has the key {untrusted.quoted(key.value)} twice, "
+                    f"first on line {first_lines[key.value]}: remove one",
                 )
             elif key.value == "<<" and not key.style:
                 merges.append(Entry(line, value))
-            elif known is None or key.value in known:
+            elif accepted is None or key.value in accepted:
                 entries[key.value] = Entry(line, value)
             elif not key.value.startswith("x-"):
                 self.fail(
-                    line, f"{where} has an unknown key {untrusted.quoted(key.value)}, {_nearest(key.value, known)}"
+                    line,
+                    f"{key_path} has an unknown key {untrusted.quoted(key.value)}, {_nearest(key.value, accepted)}",
                 )
             if key.id == "scalar":
-                seen.setdefault(key.value, line)
+                first_lines.setdefault(key.value, line)
         for merge in merges:
-            self._merge(entries, merge, where, known)
+            self._merge(entries, merge, key_path, accepted)
         return entries
 
-    def _merge(self, entries: dict[str, Entry], merge: Entry, where: str, known: tuple[str, ...] | None) -> None:
+    def _merge(self, entries: dict[str, Entry], merge: Entry, key_path: str, accepted: tuple[str, ...] | None) -> None:
         for source in merge.node.value if merge.node.id == "sequence" else [merge.node]:
             self._visit()
             if source.id != "mapping" or source in self._merging:
                 self.fail(
-                    merge.line, f"{where} merges ('<<') something that is not another mapping, write the keys out"
+                    merge.line, f"{key_path} merges ('<<') something that is not another mapping, write the keys out"
                 )
                 continue
             self._merging.append(source)
-            for key, value in self._entries(source, where, known).items():
+            for key, value in self._entries(source, key_path, accepted).items():
                 entries.setdefault(key, value)
             self._merging.pop()
 
     def _visit(self) -> None:
         self._visits_left -= 1
         if self._visits_left < 0:
-            raise ConfigError.at(self._file, 1, "its aliases stand for too much, write the repeated parts out")
+            raise ConfigError.at(self._file, 1, "its aliases expand to too much data, write the repeated parts out")
 
-    def items(self, entry: Entry | None, where: str, example: str) -> list[Entry]:
-        """Return the items of an optional list; `example` is shown where it is none."""
+    def items(self, entry: Entry | None, key_path: str, example: str) -> list[Entry]:
+        """Return the items of an optional list; a complaint shows `example`."""
         if entry is None or is_empty(entry.node):
             return []
         if entry.node.id != "sequence":
-            self.fail(line_of(entry.node), f"{where} is not a list, write it as {example}")
+            self.fail(line_of(entry.node), f"{key_path} is not a list, write it as {example}")
             return []
         for _ in entry.node.value:
             self._visit()
         return [Entry(line_of(node), node) for node in entry.node.value]
 
-    def text(self, entry: Entry | None, where: str) -> str:
-        """Return a scalar as it is written; "" if it is absent, empty or was complained of."""
+    def text(self, entry: Entry | None, key_path: str) -> str:
+        """Return a scalar as it is written; "" if it is absent, empty or faulty."""
         if entry is None or is_empty(entry.node):
             return ""
         if entry.node.id != "scalar":
-            self.fail(line_of(entry.node), f"{where} is a {entry.node.id}, write a plain value")
+            self.fail(line_of(entry.node), f"{key_path} is a {entry.node.id}, write a plain value")
             return ""
         if not entry.node.tag.startswith("tag:yaml.org,2002:"):
-            self.fail(line_of(entry.node), f"{where} has the YAML tag {entry.node.tag!r}, write the value without it")
+            self.fail(
+                line_of(entry.node), f"{key_path} has the YAML tag {entry.node.tag!r}, write the value without it"
+            )
             return ""
         text = str(entry.node.value)
         if _HALF_PAIR.search(text):
-            self.fail(line_of(entry.node), f"{where} has half of a surrogate pair, write the character itself")
+            self.fail(line_of(entry.node), f"{key_path} has half of a surrogate pair, write the character itself")
             return ""
         return text
 
-    def checked(self, entry: Entry | None, where: str, fault: Callable[[str], str], default: str) -> str:
-        """Return a scalar after `fault` had its say ("" is none); `default` where it is absent or empty."""
-        text = self.text(entry, where)
+    def checked(self, entry: Entry | None, key_path: str, problem_with: Callable[[str], str], default: str) -> str:
+        """Return a scalar, `default` if it is absent or empty; the text of `problem_with`, if any, is a complaint."""
+        text = self.text(entry, key_path)
         if entry is None or not text:
             return default
-        if found := fault(text):
-            self.fail(line_of(entry.node), f"{where} is {untrusted.quoted(text)}: {found}")
+        if problem := problem_with(text):
+            self.fail(line_of(entry.node), f"{key_path} is {untrusted.quoted(text)}: {problem}")
         return text
 
     def texts(
         self,
         entry: Entry | None,
-        where: str,
-        problem: Callable[[str], str],
+        key_path: str,
+        problem_with: Callable[[str], str],
         example: str,
         *,
         several: bool = False,
     ) -> tuple[str, ...]:
-        """Return one or several scalars, each after `problem` was asked; `several`: only a list is accepted.
+        """Return one or several scalars, each checked by `problem_with`; with `several` only a list is accepted.
 
-        Empty where the key is absent. An empty list and an empty item are complaints, for which `example` is shown.
+        Empty if the key is absent. An empty list and an empty item are complaints, which show `example`.
         """
         if entry is None or is_empty(entry.node):
             return ()
         if entry.node.id != "sequence" and not several:
-            text = self.checked(entry, where, problem, "")
+            text = self.checked(entry, key_path, problem_with, "")
             return (text,) if text else ()
-        items = self.items(entry, where, "[one, another]")
+        items = self.items(entry, key_path, "[one, another]")
         if entry.node.id == "sequence" and not items:
-            self.fail(entry.line, f"{where} is an empty list, write {example} or leave it out")
+            self.fail(entry.line, f"{key_path} is an empty list, write {example} or leave it out")
         texts = []
         for number, item in enumerate(items):
-            texts.append(self.checked(item, f"{where}[{number}]", problem, ""))
+            texts.append(self.checked(item, f"{key_path}[{number}]", problem_with, ""))
             if is_empty(item.node):
-                self.fail(item.line, f"{where}[{number}] is empty, write {example}")
+                self.fail(item.line, f"{key_path}[{number}] is empty, write {example}")
         return tuple(texts)
 
-    def boolean(self, entry: Entry | None, where: str) -> bool:
-        """Return a boolean in any of YAML 1.1's words; False where it is absent or empty."""
-        text = self.text(entry, where)
+    def boolean(self, entry: Entry | None, key_path: str) -> bool:
+        """Return a boolean in any of YAML 1.1's words; False if it is absent or empty."""
+        text = self.text(entry, key_path)
         if entry is None or not text:
             return False
         if entry.node.style or text.lower() not in _BOOLEANS:
             quotes = " in quotes" if entry.node.style else ""
             self.fail(
                 line_of(entry.node),
-                f"{where} is {untrusted.quoted(text)}{quotes}: accepted are true, false, yes, no, on, off",
+                f"{key_path} is {untrusted.quoted(text)}{quotes}: accepted are true, false, yes, no, on, off",
             )
             return False
         return _BOOLEANS[text.lower()]
@@ -229,7 +232,7 @@ def _compose(text: str, file: str) -> Node:
     from ruamel.yaml.reader import ReaderError
 
     yaml = YAML(typ="safe", pure=True)
-    yaml.composer.warn_double_anchors = False  # setting an anchor again is allowed, and warnings are no channel of ours
+    yaml.composer.warn_double_anchors = False  # setting an anchor again is allowed
     try:
         root = yaml.compose(text)
     except RecursionError:
@@ -239,11 +242,11 @@ def _compose(text: str, file: str) -> Node:
         raise ConfigError.at(file, line, "has a character that YAML forbids, remove it") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        what = untrusted.line(f"{error.problem or ''} {error.context or ''}".strip(), _MAX_LINE)
-        # An open quote or bracket is noticed at the end of the file, and mended where it begins.
+        problem = untrusted.line(f"{error.problem or ''} {error.context or ''}".strip(), _MAX_LINE)
+        # An open quote or bracket is noticed at the end of the file, and must be corrected at its beginning.
         start = f" begun on line {error.context_mark.line + 1}" if error.context and error.context_mark else ""
         line = mark.line + 1 if mark else 1
-        raise ConfigError.at(file, line, f"is not valid YAML here, correct it: {what}{start}") from None
+        raise ConfigError.at(file, line, f"is not valid YAML here, correct it: {problem}{start}") from None
     except YAMLError as error:
         raise ConfigError.at(
             file, 1, f"is not valid YAML, correct it: {untrusted.line(str(error), _MAX_LINE)}"
@@ -264,8 +267,8 @@ def _line_of_impossible_character(text: str) -> int:
     return text.count("\n", 0, first) + 1
 
 
-def _nearest(key: str, known: tuple[str, ...]) -> str:
-    lower = {name.lower(): name for name in known}
+def _nearest(key: str, accepted: tuple[str, ...]) -> str:
+    lower = {name.lower(): name for name in accepted}
     close = difflib.get_close_matches(key.lower(), lower, n=1)
     hint = f"did you mean {lower[close[0]]!r}? " if close else ""
-    return f"{hint}accepted: {', '.join(known)} and x-..."
+    return f"{hint}accepted: {', '.join(accepted)} and x-..."

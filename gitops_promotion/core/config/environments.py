@@ -18,7 +18,7 @@ _EXAMPLE = "[{name: dev, auto: true}, {name: prod}]"
 def read_environments(
     document: Document, entry: Entry | None, line: int, contexts: Sequence[str]
 ) -> tuple[Environment, ...]:
-    """Return the environments; `line` is where a missing list is reported.
+    """Return the environments; a missing list is reported at `line`.
 
     `contexts` are the patterns of statuses of those that have none of their own.
     """
@@ -50,39 +50,41 @@ def read_environments(
     return tuple(environments)
 
 
-def _environment(document: Document, item: Entry, where: str) -> Environment:
-    fields = document.mapping(item, where, KEYS)
+def _environment(document: Document, item: Entry, key_path: str) -> Environment:
+    fields = document.mapping(item, key_path, KEYS)
     return Environment(
-        name=document.checked(fields.get("name"), f"{where}.name", lambda text: name_problem("environment", text), ""),
-        auto=document.boolean(fields.get("auto"), f"{where}.auto"),
-        after=_after(document, fields.get("after"), f"{where}.after"),
-        paths=document.texts(fields.get("path"), f"{where}.path", path_problem, PATH),
-        marker=document.checked(fields.get("marker"), f"{where}.marker", marker_problem, ""),
-        status_contexts=statuses.read_contexts(document, fields, where),
-        required_contexts=statuses.read_required(document, fields, where),
-        clusters=statuses.read_clusters(document, fields, where),
+        name=document.checked(
+            fields.get("name"), f"{key_path}.name", lambda text: name_problem("environment", text), ""
+        ),
+        auto=document.boolean(fields.get("auto"), f"{key_path}.auto"),
+        after=_after(document, fields.get("after"), f"{key_path}.after"),
+        paths=document.texts(fields.get("path"), f"{key_path}.path", path_problem, PATH),
+        marker=document.checked(fields.get("marker"), f"{key_path}.marker", marker_problem, ""),
+        status_contexts=statuses.read_contexts(document, fields, key_path),
+        required_contexts=statuses.read_required(document, fields, key_path),
+        clusters=statuses.read_clusters(document, fields, key_path),
     )
 
 
-def _after(document: Document, entry: Entry | None, where: str) -> Requirements | None:
+def _after(document: Document, entry: Entry | None, key_path: str) -> Requirements | None:
     """Return `after`: a name, a list (all of it), `{any: [...]}`, `{all: [...]}`, or `[]` (no source)."""
     if entry is None or is_empty(entry.node):
         return None
     names, one_suffices = entry, False
     if entry.node.id == "mapping":
-        fields = document.mapping(entry, where, ("any", "all"))
+        fields = document.mapping(entry, key_path, ("any", "all"))
         if len(fields) != 1:
-            document.fail(entry.line, f"{where} needs one of any and all, write it as {{any: [qa-eu, qa-us]}}")
+            document.fail(entry.line, f"{key_path} needs one of any and all, write it as {{any: [qa-eu, qa-us]}}")
             return None
         [(key, names)] = fields.items()
         one_suffices = key == "any"
-        where = f"{where}.{key}"
+        key_path = f"{key_path}.{key}"
         if is_empty(names.node) or names.node.value == []:
-            document.fail(names.line, f"{where} is empty, name the environments before this one")
+            document.fail(names.line, f"{key_path} is empty, name the environments before this one")
             return None
     if names.node.id == "sequence" and not names.node.value:
         return ()
-    sources = document.texts(names, where, lambda text: name_problem("environment", text), "[qa-eu, qa-us]")
+    sources = document.texts(names, key_path, lambda text: name_problem("environment", text), "[qa-eu, qa-us]")
     return (tuple(sources),) if one_suffices else tuple((source,) for source in sources)
 
 
@@ -107,22 +109,23 @@ def _check_order(
 
 
 def read_way(
-    document: Document, entry: Entry | None, where: str, environments: Sequence[Environment]
+    document: Document, entry: Entry | None, key_path: str, environments: Sequence[Environment]
 ) -> tuple[str, ...]:
     """Return the environments that an application passes through, in the pipeline's order; empty: all of them."""
-    names = document.texts(entry, where, lambda text: name_problem("environment", text), "[dev, prod]", several=True)
-    known = [environment.name for environment in environments]
-    if unknown := [name for name in names if name not in known]:
+    names = document.texts(entry, key_path, lambda text: name_problem("environment", text), "[dev, prod]", several=True)
+    existing = [environment.name for environment in environments]
+    if unknown := [name for name in names if name not in existing]:
         document.fail(
-            entry.line if entry else 1, f"{where} has {unknown[0]!r}, which is no environment: use {', '.join(known)}"
+            entry.line if entry else 1,
+            f"{key_path} has {unknown[0]!r}, which is no environment: use {', '.join(existing)}",
         )
         return ()
     pipeline = Pipeline(environments=tuple(environments))
-    if not names or not all(known) or pipeline.fault:
+    if not names or not all(existing) or pipeline.fault:
         return ()
     way = pipeline.way(names)
     if way.fault:
-        document.fail(entry.line if entry else 1, f"{where}: {way.fault}")
+        document.fail(entry.line if entry else 1, f"{key_path}: {way.fault}")
     return way.names
 
 

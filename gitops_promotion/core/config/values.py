@@ -1,6 +1,6 @@
 """Values of the configuration: the texts that each kind of value may be.
 
-A problem is a text that says what is wrong and what is accepted, "" where nothing is wrong.
+A problem is a text with the fault and the accepted values, "" if there is no fault.
 """
 
 import re
@@ -35,7 +35,7 @@ def duration(text: str) -> float:
 
 
 def name_problem(noun: str, text: str) -> str:
-    """Return the problem with a name; `noun` says what it is the name of."""
+    """Return the problem with a name; `noun` names the kind of thing."""
     try:
         check_name(noun, text)
     except UsageError as error:
