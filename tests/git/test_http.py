@@ -51,13 +51,14 @@ class Forge:
     exposed: list[str] = field(default_factory=list)
     """Where the token could be read by others while git was talking to us."""
     scratch: Path | None = None
+    secret: str = TOKEN
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/remote.git"
 
     def look_around(self) -> None:
-        secrets = (TOKEN.encode(), basic(f"x-access-token:{TOKEN}").removeprefix("Basic ").encode())
+        secrets = (self.secret.encode(), basic(f"x-access-token:{self.secret}").removeprefix("Basic ").encode())
         for line in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 text = line.read_bytes()
@@ -215,12 +216,20 @@ def test_a_remote_that_repeats_what_it_was_sent_does_not_make_us_show_it(
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("userinfo", [f"ci:{TOKEN}", f"{TOKEN}:x-oauth-basic", f"a%40b:{TOKEN}%25"])
+# Not TOKEN: git of the test itself gets it as an argument, which another test could see at the same time.
+ADDRESS_TOKEN = f"addr3ss-t0ken-{os.getpid()}"
+
+
+@pytest.mark.parametrize(
+    "userinfo",
+    [f"ci:{ADDRESS_TOKEN}", f"{ADDRESS_TOKEN}:x-oauth-basic", f"a%40b:{ADDRESS_TOKEN}%25"],
+    ids=["password", "user", "percent signs"],
+)
 @pytest.mark.parametrize("place", ["url", "pushurl", "insteadOf", "pushInsteadOf"])
 def test_a_token_in_the_address_is_in_no_argument_and_no_message(
     place: str, userinfo: str, checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
 ) -> None:
-    forge = start_forge(unquote(userinfo))
+    forge = start_forge(unquote(userinfo), secret=ADDRESS_TOKEN)
     secret = forge.url.replace("//", f"//{userinfo}@")
     if place == "url":
         checkout.git("remote", "set-url", "origin", secret)
@@ -238,7 +247,7 @@ def test_a_token_in_the_address_is_in_no_argument_and_no_message(
     forge.accepts = {"another"}
     with pytest.raises(AuthError) as caught:
         repository.push([RefUpdate(ref="refs/heads/q", new=sha, expected=None)])
-    assert TOKEN not in str(caught.value)
+    assert ADDRESS_TOKEN not in str(caught.value)
 
 
 @pytest.fixture
