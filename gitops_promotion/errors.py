@@ -75,12 +75,12 @@ class KustomizeError(PromotionError):
 
 
 class BuildError(KustomizeError):
-    """kustomize cannot build an environment; `said` is the reason that kustomize gives."""
+    """kustomize cannot build an environment; `reason` is the one that kustomize gives."""
 
-    def __init__(self, message: str, said: str) -> None:
+    def __init__(self, message: str, reason: str) -> None:
         """Keep the reason beside the message."""
         super().__init__(message)
-        self.said = said
+        self.reason = reason
 
 
 class RestrictedError(BuildError):

@@ -1,4 +1,4 @@
-"""Running kustomize: what a folder of a repository really gives Flux to apply."""
+"""Running kustomize: the objects that a folder of a repository gives Flux to apply."""
 
 import os
 import re
@@ -14,12 +14,12 @@ from gitops_promotion.core import untrusted
 from gitops_promotion.errors import BuildError, KustomizeError, RestrictedError
 
 TIMEOUT = 120.0
-"""Seconds that one build may take, a remote base's download included."""
+"""Seconds for one build, the download of a remote base included."""
 
 _OLDEST = 5
-# `v5.8.1`, older ones `{Version:kustomize/v4.5.7 ...}`; kubectl has it on a line of its own.
+# kustomize prints `v5.8.1`, versions before 5 `{Version:kustomize/v4.5.7 ...}`; kubectl prints it on a separate line.
 _VERSION = re.compile(r"(?:Kustomize Version: *|^|kustomize/)v(\d+)(\.\d+\.\d+)", re.MULTILINE)
-_KEPT = (
+_VARIABLES = (
     "PATH",
     "HOME",
     "TMPDIR",
@@ -34,20 +34,20 @@ _KEPT = (
     "https_proxy",
     "no_proxy",
 )
-_HOW = (
+_INSTALL = (
     "install kustomize 5 or newer (https://kubectl.docs.kubernetes.io/installation/kustomize/), or kubectl 1.27 or "
     "newer, and put it on the PATH; the container image of gitops-promotion brings it"
 )
 _CHARTS = (
-    "charts are not inflated, here as in Flux: keep what helmCharts gives in files, or set featureOverwrite: true for "
-    "the application"
+    "charts are not inflated, here as in Flux: keep the output of helmCharts in files, or set featureOverwrite: true "
+    "for the application"
 )
-_LONGEST = 600
+_REASON_LIMIT = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kustomize:
-    """A program that builds kustomizations, and what it says its version is."""
+    """A program that builds kustomizations, and its version."""
 
     command: tuple[str, ...]
     version: str
@@ -56,12 +56,12 @@ class Kustomize:
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> "Kustomize":
         """Return `kustomize` of the PATH, else `kubectl` with the one it embeds. Raises KustomizeError."""
-        # An allow-list: whatever a token is called, a plugin or a remote base must not read it from the environment.
-        kept = {name: environ[name] for name in _KEPT if name in environ}
-        # A remote base is fetched by git, which must not sit and wait for a password.
-        kept["GIT_TERMINAL_PROMPT"] = "0"
-        unfit = []
-        for name, asking, building in (
+        # Known names only: a plugin or a remote base must not read a token from the environment, whatever its name is.
+        variables = {name: environ[name] for name in _VARIABLES if name in environ}
+        # kustomize fetches a remote base with git, which must not wait for a password.
+        variables["GIT_TERMINAL_PROMPT"] = "0"
+        problems = []
+        for name, version_arguments, build_arguments in (
             ("kustomize", ("version",), ("build",)),
             ("kubectl", ("version", "--client"), ("kustomize",)),
         ):
@@ -69,31 +69,34 @@ class Kustomize:
             if path is None:
                 continue
             try:
-                said = _run((path, *asking), kept, Path("/"), f"{path} does not tell its version")
+                output = _run((path, *version_arguments), variables, Path("/"), f"{path} does not report its version")
             except KustomizeError as error:
-                unfit.append(str(error))
+                problems.append(str(error))
                 continue
-            found = _VERSION.search(said.decode(errors="replace"))
-            if found and int(found[1]) >= _OLDEST:
-                return cls(command=(path, *building), version=f"v{found[1]}{found[2]}", environ=kept)
-            unfit.append(f"{path} is v{found[1]}{found[2]}" if found else f"{path} has none")
-        raise KustomizeError(f"no kustomize {_OLDEST} or newer ({'; '.join(unfit) or 'none was found'}): {_HOW}")
+            version = _VERSION.search(output.decode(errors="replace"))
+            if version and int(version[1]) >= _OLDEST:
+                command = (path, *build_arguments)
+                return cls(command=command, version=f"v{version[1]}{version[2]}", environ=variables)
+            problems.append(f"{path} is v{version[1]}{version[2]}" if version else f"{path} reports no version")
+        reason = "; ".join(problems) or "none was found"
+        raise KustomizeError(f"no kustomize {_OLDEST} or newer ({reason}): {_INSTALL}")
 
-    def build(self, root: Path, folder: str, *, anywhere: bool = False) -> bytes:
-        """Return what the kustomization in `folder` of the tree at `root` gives, as YAML.
+    def build(self, root: Path, folder: str, *, unrestricted: bool = False) -> bytes:
+        """Return the output of the kustomization in `folder` of the tree at `root`, as YAML.
 
-        No plugin and no chart is run, and files are read below each kustomization's own folder only, unless they may
-        be `anywhere`. Raises KustomizeError whose text names paths as the repository has them; RestrictedError if it
-        is about such a file.
+        No plugin and no chart runs. Files are read below the folder of each kustomization only, or anywhere with
+        `unrestricted`. Raises KustomizeError, whose text names paths as the repository has them; RestrictedError if
+        it is about a file outside the folder.
         """
-        unrestricted = ("--load-restrictor", "LoadRestrictionsNone") if anywhere else ()
-        what = f"{folder} does not build with {Path(self.command[0]).name} {self.version}"
-        return _run((*self.command, str(root / folder), *unrestricted), self.environ, root, what)
+        options = ("--load-restrictor", "LoadRestrictionsNone") if unrestricted else ()
+        problem = f"{folder} does not build with {Path(self.command[0]).name} {self.version}"
+        return _run((*self.command, str(root / folder), *options), self.environ, root, problem)
 
 
-def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, what: str) -> bytes:
+def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, problem: str) -> bytes:
+    """Run a program and return its output. `problem` begins the error where it fails."""
     try:
-        # A session of its own: what it started itself, git for a remote base, ends with it.
+        # In a session of its own the program ends together with its children, such as git for a remote base.
         process = subprocess.Popen(
             command,
             cwd=folder,
@@ -104,34 +107,34 @@ def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, wha
             start_new_session=True,
         )
     except OSError as error:
-        raise KustomizeError(f"{command[0]} cannot be started ({error.strerror}): {_HOW}") from error
+        raise KustomizeError(f"{command[0]} cannot be started ({error.strerror}): {_INSTALL}") from error
     try:
         stdout, stderr = process.communicate(timeout=TIMEOUT)
     except BaseException as error:
-        # An interrupted communicate() waits a little itself, and may have seen the end.
+        # After an interrupt communicate() waits shortly for the end of the program, which may be gone now.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
             raise KustomizeError(
-                f"{what}: no answer within {TIMEOUT:g} s: try `{' '.join(command[:2])}` there by hand, a remote base "
-                "may be out of reach"
+                f"{problem}: no result after {TIMEOUT:g} s: try `{' '.join(command[:2])}` there by hand, a remote base "
+                "may be unreachable"
             ) from error
         raise
     if process.returncode:
-        said = _one_line(stderr, folder)
+        reason = _one_line(stderr, folder)
         kind = RestrictedError if b"is not in or below" in stderr else BuildError
-        hint = _CHARTS if b"--enable-helm" in stderr else "try it by hand, in a clone of the repository"
-        raise kind(f"{what}: {said}: {hint}", said)
+        next_step = _CHARTS if b"--enable-helm" in stderr else "try it by hand, in a clone of the repository"
+        raise kind(f"{problem}: {reason}: {next_step}", reason)
     return stdout
 
 
 def _one_line(stderr: bytes, root: Path) -> str:
     text = stderr.decode(errors="replace").replace(f"{root}/", "").replace(str(root), ".")
-    # Some kubectls log what they have to say.
+    # Some versions of kubectl print errors as log messages.
     text = re.sub(r"^[EF]\d{4} [\d:.]+ +\d+ \S+\] (?:\"command failed\" err=)?", "", text, flags=re.MULTILINE)
-    # Deprecations are told on every run, and say nothing of why this one failed.
+    # Warnings about deprecations come with every run, and are not the reason of a failure.
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("# Warning")]
-    shown = " ".join(lines).removeprefix("Error: ").removeprefix("error: ") or "no reason given"
-    shown = untrusted.lines(shown)
-    return shown if len(shown) <= _LONGEST else "..." + shown[-_LONGEST:]
+    reason = " ".join(lines).removeprefix("Error: ").removeprefix("error: ") or "no reason given"
+    reason = untrusted.lines(reason)
+    return reason if len(reason) <= _REASON_LIMIT else "..." + reason[-_REASON_LIMIT:]

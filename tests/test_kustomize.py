@@ -1,4 +1,4 @@
-"""Finding and running kustomize, with programs that tests write (no real one is needed)."""
+"""Finding and running kustomize, with scripts in its place: no real kustomize is needed."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_promotion import kustomize
+from gitops_promotion import kustomize as kustomize_module
 from gitops_promotion.errors import KustomizeError, RestrictedError
 from gitops_promotion.kustomize import Kustomize
 from tests.kustomizations import program
@@ -35,24 +35,24 @@ def find(folder: Path, **environ: str) -> Kustomize:
 
 
 @pytest.mark.parametrize(
-    "said", ["echo v5.8.1", "echo v5.0.0", "echo '{Version:kustomize/v5.0.1 GitCommit:x}'", "echo v10.0.0"]
+    "script", ["echo v5.8.1", "echo v5.0.0", "echo '{Version:kustomize/v5.0.1 GitCommit:x}'", "echo v10.0.0"]
 )
-def test_kustomize_5_or_newer_is_taken(folder: Path, said: str) -> None:
-    put(folder, "kustomize", said)
+def test_kustomize_5_or_newer_is_used(folder: Path, script: str) -> None:
+    put(folder, "kustomize", script)
     put(folder, "kubectl", KUBECTL.format(version="v5.5.0"))
     assert find(folder).command == (str(folder / "kustomize"), "build")
 
 
-@pytest.mark.parametrize("said", ["echo v4.5.7", "echo '{Version:kustomize/v4.5.7 GitCommit:x}'", "exit 1", "echo"])
-def test_else_a_kubectl_that_embeds_it(folder: Path, said: str) -> None:
-    put(folder, "kustomize", said)
+@pytest.mark.parametrize("script", ["echo v4.5.7", "echo '{Version:kustomize/v4.5.7 GitCommit:x}'", "exit 1", "echo"])
+def test_without_kustomize_a_kubectl_that_embeds_it_is_used(folder: Path, script: str) -> None:
+    put(folder, "kustomize", script)
     put(folder, "kubectl", KUBECTL.format(version="v5.5.0"))
-    found = find(folder)
-    assert (found.command, found.version) == ((str(folder / "kubectl"), "kustomize"), "v5.5.0")
+    kubectl = find(folder)
+    assert (kubectl.command, kubectl.version) == ((str(folder / "kubectl"), "kustomize"), "v5.5.0")
 
 
 @pytest.mark.parametrize("version", [None, "v4.5.7", "unknown"])
-def test_neither_is_one_error_with_how_to_get_it(folder: Path, version: str | None) -> None:
+def test_without_both_the_error_says_how_to_install_them(folder: Path, version: str | None) -> None:
     if version:
         put(folder, "kubectl", KUBECTL.format(version=version))
     with pytest.raises(
@@ -63,19 +63,22 @@ def test_neither_is_one_error_with_how_to_get_it(folder: Path, version: str | No
     assert version in (None, "unknown") or version in str(raised.value)
 
 
-def test_the_program_gets_no_token_and_nothing_else_that_it_does_not_need(folder: Path, tmp_path: Path) -> None:
+def test_the_program_gets_no_token_no_private_key_and_no_variable_that_it_does_not_need(
+    folder: Path, tmp_path: Path
+) -> None:
     put(folder, "kustomize", '[ "$1" = version ] && { echo v5.0.0; exit; }\n/usr/bin/env')
     secret = "ghs_" + "x" * 36
-    names = ["GITOPS_PROMOTION_TOKEN", "GITHUB_TOKEN", "SYSTEM_ACCESSTOKEN", "KUBECONFIG", "GIT_CONFIG_VALUE_0", "ANY"]
-    found = find(folder, HOME="/home/x", HTTPS_PROXY="http://proxy", **dict.fromkeys(names, secret))
-    printed = found.build(tmp_path, ".").decode()
-    assert secret not in printed
-    seen = {line.partition("=")[0] for line in printed.splitlines()}
-    assert seen <= {"PATH", "HOME", "HTTPS_PROXY", "GIT_TERMINAL_PROMPT", "PWD", "OLDPWD", "SHLVL", "_"}
-    assert {"PATH", "HOME", "HTTPS_PROXY"} <= seen
+    names = ["GITOPS_PROMOTION_TOKEN", "GITHUB_TOKEN", "SYSTEM_ACCESSTOKEN", "GITHUB_APP_PRIVATE_KEY", "KUBECONFIG"]
+    names += ["GIT_CONFIG_VALUE_0", "ANY"]
+    kustomize = find(folder, HOME="/home/x", HTTPS_PROXY="http://proxy", **dict.fromkeys(names, secret))
+    output = kustomize.build(tmp_path, ".").decode()
+    assert secret not in output
+    variables = {line.partition("=")[0] for line in output.splitlines()}
+    assert variables <= {"PATH", "HOME", "HTTPS_PROXY", "GIT_TERMINAL_PROMPT", "PWD", "OLDPWD", "SHLVL", "_"}
+    assert {"PATH", "HOME", "HTTPS_PROXY"} <= variables
 
 
-def test_what_it_complains_of_becomes_one_line_with_the_repositorys_paths(folder: Path, tmp_path: Path) -> None:
+def test_an_error_is_one_line_with_the_paths_of_the_repository(folder: Path, tmp_path: Path) -> None:
     script = (
         '[ "$1" = version ] && { echo v5.0.0; exit; }\n'
         "echo '# Warning: commonLabels is deprecated' >&2\n"
@@ -90,7 +93,7 @@ def test_what_it_complains_of_becomes_one_line_with_the_repositorys_paths(folder
     )
 
 
-def test_a_file_that_is_not_below_is_an_error_of_its_own_and_can_be_allowed(folder: Path, tmp_path: Path) -> None:
+def test_a_file_outside_the_folder_is_a_restricted_error_and_can_be_allowed(folder: Path, tmp_path: Path) -> None:
     script = (
         '[ "$1" = version ] && { echo v5.0.0; exit; }\n'
         '[ "$4" = LoadRestrictionsNone ] && { echo "a: b"; exit; }\n'
@@ -99,18 +102,18 @@ def test_a_file_that_is_not_below_is_an_error_of_its_own_and_can_be_allowed(fold
     put(folder, "kustomize", script)
     with pytest.raises(RestrictedError):
         find(folder).build(tmp_path, ".")
-    assert find(folder).build(tmp_path, ".", anywhere=True) == b"a: b\n"
+    assert find(folder).build(tmp_path, ".", unrestricted=True) == b"a: b\n"
 
 
-def test_a_build_that_does_not_end_is_ended_with_all_that_it_started(
+def test_a_build_that_takes_too_long_is_stopped_with_its_children(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(folder, "kustomize", '[ "$1" = version ] && { echo v5.0.0; exit; }\n/bin/sleep 60 & echo $! > "$2/child"; wait')
-    monkeypatch.setattr(kustomize, "TIMEOUT", 0.3)
-    began = time.monotonic()
-    with pytest.raises(KustomizeError, match=r"no answer within 0\.3 s"):
+    monkeypatch.setattr(kustomize_module, "TIMEOUT", 0.3)
+    start = time.monotonic()
+    with pytest.raises(KustomizeError, match=r"no result after 0\.3 s"):
         find(folder).build(tmp_path, ".")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - start < 10
     child = int((tmp_path / "child").read_text())
     for _ in range(100):
         state = Path(f"/proc/{child}/stat")
@@ -123,45 +126,45 @@ def test_a_build_that_does_not_end_is_ended_with_all_that_it_started(
 
 def test_a_program_that_cannot_be_started_is_an_error(folder: Path, tmp_path: Path) -> None:
     put(folder, "kustomize", "echo v5.0.0")
-    found = find(folder)
+    kustomize = find(folder)
     (folder / "kustomize").chmod(stat.S_IRUSR)
     (folder / "kustomize").write_bytes(b"\x00")
     with pytest.raises(KustomizeError):
-        found.build(tmp_path, ".")
+        kustomize.build(tmp_path, ".")
 
 
 @pytest.mark.kustomize
-def test_the_recorded_answers_are_those_of_the_real_one_if_there_is_one(folder: Path, tmp_path: Path) -> None:
+def test_the_recorded_output_is_that_of_a_real_kustomize_if_there_is_one(folder: Path, tmp_path: Path) -> None:
     program.put_on_path(folder, program.real())
-    found = Kustomize.find({"PATH": f"{folder}:/usr/bin:/bin"})
+    kustomize = Kustomize.find({"PATH": f"{folder}:/usr/bin:/bin"})
     (tmp_path / "tree/apps").mkdir(parents=True)
     (tmp_path / "tree/apps/kustomization.yaml").write_text("namePrefix: dev-\nresources: [x.yaml]\n")
     (tmp_path / "tree/apps/x.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: b}\n")
-    assert found.build(tmp_path / "tree", "apps") == (
+    assert kustomize.build(tmp_path / "tree", "apps") == (
         b"apiVersion: v1\ndata:\n  a: b\nkind: ConfigMap\nmetadata:\n  name: dev-x\n"
     )
     if program.RECORDING:
         return
-    (tmp_path / "tree/apps/x.yaml").write_text("not what was asked for when the answers were recorded")
+    (tmp_path / "tree/apps/x.yaml").write_text("another file than the recorded one")
     with pytest.raises(KustomizeError, match="record it"):
-        found.build(tmp_path / "tree", "apps")
+        kustomize.build(tmp_path / "tree", "apps")
 
 
 def test_charts_are_named_and_not_inflated(folder: Path, tmp_path: Path) -> None:
     put(
         folder, "kustomize", '[ "$1" = version ] && { echo v5.0.0; exit; }\necho must specify --enable-helm >&2\nexit 1'
     )
-    with pytest.raises(KustomizeError, match="charts are not inflated, here as in Flux: keep what helmCharts gives"):
+    with pytest.raises(KustomizeError, match="charts are not inflated, here as in Flux: keep the output of helmCharts"):
         find(folder).build(tmp_path, ".")
 
 
-def test_an_interrupt_that_the_program_itself_does_not_outlive_is_an_interrupt(
+def test_an_interrupt_that_also_ends_the_program_stays_an_interrupt(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interruptible: None
 ) -> None:
     waiting = tmp_path / "waiting"
     os.mkfifo(waiting)
     put(folder, "kustomize", f'[ "$1" = version ] && {{ echo v5.0.0; exit; }}\nread _ <{waiting}\nkill -INT $PPID')
-    found = find(folder)
+    kustomize = find(folder)
 
     class Waiting(subprocess.Popen[bytes]):
         """Lets the program go on once its end is waited for."""
@@ -174,7 +177,7 @@ def test_an_interrupt_that_the_program_itself_does_not_outlive_is_an_interrupt(
 
     monkeypatch.setattr(subprocess, "Popen", Waiting)
     with pytest.raises(KeyboardInterrupt):
-        found.build(tmp_path, ".")
+        kustomize.build(tmp_path, ".")
 
 
 @pytest.fixture

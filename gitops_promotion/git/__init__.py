@@ -1,6 +1,6 @@
 """The repository: files of a commit, new commits, and a remote that is changed by compare-and-swap only.
 
-Nothing of the user's repository is ever written: every command runs in a private bare repository that borrows the
+The program never writes to the user's repository: every command runs in a private bare repository that borrows the
 user's objects (docs/decisions/0002-private-object-store.md).
 """
 

@@ -85,9 +85,9 @@ def _lay_out(checkout: Checkout, folder: Path, object_format: str) -> bool:
     Of a partial clone no object is borrowed: the server would not send what the clone left out. All that is needed is
     fetched instead.
     """
-    own = _own_settings(checkout)
-    partial = "extensions.partialclone" in own or any(
-        re.fullmatch(r"remote\..*\.promisor", key, re.DOTALL) for key in own
+    settings = _own_settings(checkout)
+    partial = "extensions.partialclone" in settings or any(
+        re.fullmatch(r"remote\..*\.promisor", key, re.DOTALL) for key in settings
     )
     sha256_objects = object_format == "sha256"
     for name in ("objects/info", "refs/promotion"):

@@ -46,13 +46,13 @@ class Checkout:
         root, git_dir = _locate(runner.folder)
         variables = discovery_environment(environ, trust=trust)
         # git itself must find the folder: if it is told the folder, it does not check the owner.
-        listed = runner.run(["config", "--list", "-z", "--show-scope", "--includes"], variables)
-        settings = _read_settings(listed.stdout)
-        if listed.status or not any(setting.own for setting in settings):
+        config = runner.run(["config", "--list", "-z", "--show-scope", "--includes"], variables)
+        settings = _read_settings(config.stdout)
+        if config.status or not any(setting.own for setting in settings):
             # `git config` ignores a repository that it must not read in silence; `rev-parse` gives the reason.
-            answer = runner.run(["rev-parse", "--git-dir"], variables)
-            if answer.status or listed.status:
-                raise GitError(f"cannot read the repository {root}: {advice(answer.stderr + listed.stderr)}")
+            access = runner.run(["rev-parse", "--git-dir"], variables)
+            if access.status or config.status:
+                raise GitError(f"cannot read the repository {root}: {advice(access.stderr + config.stderr)}")
         common_dir = git_dir / (file_text(git_dir / "commondir") or ".")
         return cls(root=root, git_dir=git_dir, common_dir=common_dir, settings=settings)
 
@@ -87,8 +87,8 @@ def _is_git_dir(folder: Path) -> bool:
     return exists("HEAD") and (exists("commondir") or (exists("objects") and exists("refs")))
 
 
-def _read_settings(listed: bytes) -> tuple[Setting, ...]:
-    fields = listed.decode(errors="surrogateescape").split("\0")
+def _read_settings(config: bytes) -> tuple[Setting, ...]:
+    fields = config.decode(errors="surrogateescape").split("\0")
     settings = []
     for scope, text in zip(fields[::2], fields[1::2], strict=False):
         key, newline, value = text.partition("\n")

@@ -71,10 +71,10 @@ def transport_environment(environ: Mapping[str, str], private: Path) -> dict[str
 
 def as_environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Write settings as git reads them from its environment: unlike arguments no other user can see them."""
-    numbered = {"GIT_CONFIG_COUNT": str(len(settings))}
+    variables = {"GIT_CONFIG_COUNT": str(len(settings))}
     for index, (key, value) in enumerate(settings):
-        numbered |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
-    return numbered
+        variables |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+    return variables
 
 
 def inherited(environ: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -75,15 +75,15 @@ class Fetched:
 
     # -- certain answers about two commits
 
-    def merge_bases(self, one: str, other: str) -> list[str]:
+    def merge_bases(self, first: str, second: str) -> list[str]:
         """Return all merge bases of two commits, none if they have no common history."""
-        command = ["merge-base", "--all", full_sha(one), full_sha(other)]
+        command = ["merge-base", "--all", full_sha(first), full_sha(second)]
         result = self._private.runner.run(command, self._private.environ)
         if result.status > 1:
             raise GitError(f"git merge-base failed: {first_line(result.stderr)}")
         return result.stdout.decode().split()
 
-    def settle(self, one: str, other: str) -> None:
+    def settle(self, first: str, second: str) -> None:
         """Fetch history until no cut can change what two commits have in common.
 
         A cut matters only between a commit and the common history, where it could hide a newer merge base: a pull
@@ -91,18 +91,18 @@ class Fetched:
         """
         depth = self._depth
         while self.shallow:
-            between = self._private.lines("rev-list", f"{full_sha(one)}...{full_sha(other)}", "--")
+            between = self._private.lines("rev-list", f"{full_sha(first)}...{full_sha(second)}", "--")
             if self._private.cut_off().isdisjoint(between):
                 return
             if depth >= _EVERYTHING:
                 raise GitError(
-                    f"the history between {one} and {other} is cut off here and the remote has no more of it: "
+                    f"the history between {first} and {second} is cut off here and the remote has no more of it: "
                     "check out with full history (fetch-depth: 0)"
                 )
             depth = _deeper(depth)
             self.deepen(depth)
 
-    def settle_merge(self, ours: str, theirs: str) -> None:
+    def settle_merge(self, base: str, head: str) -> None:
         """Fetch history until no cut can change the result of a merge.
 
         Git merges several merge bases with each other first, so that the history between them counts too.
@@ -111,13 +111,13 @@ class Fetched:
         while self.shallow and boundary != self._private.cut_off():
             boundary = self._private.cut_off()
             settled: set[frozenset[str]] = set()
-            pending = {frozenset((ours, theirs))}
+            pending = {frozenset((base, head))}
             while pending:
                 pair = pending.pop()
                 settled.add(pair)
-                one, other = min(pair), max(pair)
-                self.settle(one, other)
-                pending |= {frozenset(bases) for bases in combinations(self.merge_bases(one, other), 2)} - settled
+                first, second = min(pair), max(pair)
+                self.settle(first, second)
+                pending |= {frozenset(bases) for bases in combinations(self.merge_bases(first, second), 2)} - settled
 
 
 def _deeper(depth: int) -> int:

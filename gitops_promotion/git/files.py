@@ -54,8 +54,10 @@ class Files:
 
     def lay_out(self, commit: str) -> Tree:
         """Write a commit's files to a temporary folder, which is deleted with the private repository."""
-        listed = self._private.git("ls-tree", "-r", "-z", full_sha(commit)).decode(errors="surrogateescape")
-        rows = [(*entry.split(), path) for entry, _, path in (line.partition("\t") for line in listed.split("\0")[:-1])]
+        listing = self._private.git("ls-tree", "-r", "-z", full_sha(commit)).decode(errors="surrogateescape")
+        rows = [
+            (*entry.split(), path) for entry, _, path in (line.partition("\t") for line in listing.split("\0")[:-1])
+        ]
         blobs = [(path, mode, sha) for mode, kind, sha, path in rows if kind == "blob"]
         contents = self._objects.read([sha for _, _, sha in blobs], "blob")
         files = {path: (mode, content) for (path, mode, _), content in zip(blobs, contents, strict=True)}

@@ -1,4 +1,4 @@
-"""What git prints and takes: object ids, refs and paths, its log and raw diffs."""
+"""The formats of git: object ids, refs, paths and pathspecs, its log and raw diffs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,18 +6,19 @@ from pathlib import Path
 
 from gitops_promotion.core.commits import Commit, EntryKind, FileChange
 from gitops_promotion.core.markers.spelling import MANIFEST_PATTERNS, is_manifest
+from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import GitError
 
 LOG_FORMAT = "%H%x00%P%x00%ae%x00%ce%x00%B%x00"
 KINDS: Mapping[str, EntryKind] = {"120000": "symlink", "160000": "submodule"}
-"""Kinds of entry by git's mode, those of files left out."""
+"""Kinds of entry by git's mode; all other modes are files."""
 GLOB = ":(glob)"
 SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BAD_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|@\{|//|/\.|\.lock(?:/|$)|[/.]$")
 
 
 def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Commit]:
-    """Read what `git log` with LOG_FORMAT printed."""
+    """Read the output of `git log` with LOG_FORMAT; the parents of commits in `boundary` are cut off."""
     fields = iter(raw.split("\0"))
     sha = next(fields)
     while sha:
@@ -66,13 +67,13 @@ def manifest_specs(path: str) -> Iterator[str]:
 
 
 def quote(path: str) -> bytes:
-    """Put a path in C-style quotes, as git's own formats take it whatever it contains."""
+    """Put a path in C-style quotes, in which git's formats take any path."""
     escaped = path.encode(errors="surrogateescape").replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
     return b'"%s"' % escaped
 
 
 def file_text(path: Path) -> str:
-    """Read a small file's text without its line end; "" where there is none."""
+    """Return the text of a small file without its last line break; "" if it cannot be read."""
     try:
         return path.read_text(errors="surrogateescape").rstrip("\n")
     except OSError:
@@ -80,23 +81,23 @@ def file_text(path: Path) -> str:
 
 
 def full_sha(text: str) -> str:
-    """Pass an object id that can be nothing else to git. Raises GitError."""
+    """Return the text if it is an object id, which git takes for nothing else. Raises GitError."""
     if not SHA.fullmatch(text):
-        raise GitError(f"{text!r} is no full object id: name a commit by its 40 or 64 hex digits")
+        raise GitError(f"{quoted(text)} is not a full object id: name a commit by its 40 or 64 hex digits")
     return text
 
 
 def full_ref(text: str) -> str:
-    """Pass a full ref name that can be nothing else in a refspec. Raises GitError."""
+    """Return the text if it is a full ref name, which git takes for nothing else in a refspec. Raises GitError."""
     if not text.startswith("refs/") or _BAD_REF.search(text):
-        raise GitError(f"{text!r} is no full ref name: write refs/heads/<branch>")
+        raise GitError(f"{quoted(text)} is not a full ref name: write refs/heads/<branch>")
     return text
 
 
 def check_path(path: str) -> None:
-    """Refuse what would leave the repository or reach git's own folder. Raises GitError."""
+    """Raise GitError for a path outside the repository or in git's own folder."""
     for part in path.split("/"):
-        # Also the ways in which Windows and macOS file systems spell it.
+        # File systems of Windows and macOS take more spellings for that folder.
         plain = re.sub(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]", "", part).rstrip(". ").lower()
         if part in ("", ".", "..") or "\0" in part or plain in (".git", "git~1"):
-            raise GitError(f"{path!r} cannot be a file of a repository: name one below its top folder")
+            raise GitError(f"{quoted(path)} cannot be a file of a repository: name one below its top folder")

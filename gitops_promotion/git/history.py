@@ -61,8 +61,8 @@ class History:
             return None
         self._fetched.settle(tip, head)
         # git mixes up --first-parent with --ancestry-path once a branch of several commits was merged.
-        listed = self._private.lines("rev-list", "--ancestry-path", "--parents", f"{head}..{tip}", "--")
-        first_parents = {sha: parents[0] for sha, *parents in map(str.split, listed)}
+        lines = self._private.lines("rev-list", "--ancestry-path", "--parents", f"{head}..{tip}", "--")
+        first_parents = {sha: parents[0] for sha, *parents in map(str.split, lines)}
         if not first_parents and tip != head:
             return None
         descendants = {head, *first_parents}

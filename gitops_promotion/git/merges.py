@@ -15,23 +15,23 @@ class Merges:
         self._private = private
         self._fetched = fetched
 
-    def merge(self, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
+    def merge(self, base: str, head: str) -> tuple[str, tuple[str, ...]]:
         """Return the tree of a merge and the paths that conflict, () for a clean one.
 
         History that is cut off is fetched until the answer is certain.
         """
-        self._fetched.settle_merge(ours, theirs)
-        command = ["merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", full_sha(ours), full_sha(theirs)]
+        self._fetched.settle_merge(base, head)
+        command = ["merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", full_sha(base), full_sha(head)]
         result = self._private.runner.run(command, self._private.environ)
         tree, *names = result.stdout.decode(errors="surrogateescape").split("\0")
         paths = tuple(name for name in names if name)
         if result.status != bool(paths):  # Status 1 means conflicts, and also that git does not know the command.
-            raise GitError(f"cannot merge {theirs} into {ours}: {advice(result.stderr)}")
+            raise GitError(f"cannot merge {head} into {base}: {advice(result.stderr)}")
         return tree, paths
 
-    def is_plain(self, sha: str, ours: str, theirs: str) -> bool:
+    def is_plain(self, sha: str, base: str, head: str) -> bool:
         """Return True if the files of a merge commit are exactly what git makes of its parents, with nothing added."""
-        tree, paths = self.merge(ours, theirs)
+        tree, paths = self.merge(base, head)
         return not paths and [tree] == self._private.lines("rev-parse", "--verify", f"{full_sha(sha)}^{{tree}}")
 
     def diff(self, old: str, new: str) -> list[FileChange]:

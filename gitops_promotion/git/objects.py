@@ -45,8 +45,8 @@ class Objects:
         Raises GitError if one is not here, or of another kind.
         """
         contents = []
-        for name, (found, content) in zip(names, self._ask("contents", names), strict=True):
-            if found != kind:
+        for name, (actual, content) in zip(names, self._ask("contents", names), strict=True):
+            if actual != kind:
                 raise GitError(f"the {kind} {name} is not in this repository: fetch it first")
             contents.append(content)
         return contents
@@ -70,10 +70,10 @@ class Objects:
 
     @staticmethod
     def _answer(reader: Dialogue, *, content: bool) -> tuple[str, bytes]:
-        answer = _ANSWER.fullmatch(reader.line())
-        if not answer:
+        header = _ANSWER.fullmatch(reader.line())
+        if not header:
             return "", b""
-        return answer[1].decode(), reader.read(int(answer[2]) + 1)[:-1] if content else b""
+        return header[1].decode(), reader.read(int(header[2]) + 1)[:-1] if content else b""
 
     def message(self, commit: str) -> str:
         """Return a commit's message; "" if the commit is not here."""
@@ -145,14 +145,14 @@ def _modes(process: Dialogue, base: str, edits: Mapping[str, bytes | None]) -> d
 
     def mode(path: str) -> bytes:
         if path not in modes:
-            answer = process.ask(b"ls %s %s\n" % (base.encode(), quote(path)))
-            modes[path] = b"" if answer.startswith(b"missing ") else answer.split()[0]
+            entry = process.ask(b"ls %s %s\n" % (base.encode(), quote(path)))
+            modes[path] = b"" if entry.startswith(b"missing ") else entry.split()[0]
         return modes[path]
 
     for path, content in edits.items():
         for folder in Path(path).parents[-2::-1]:
             if mode(str(folder)) not in (b"", b"040000") or edits.get(str(folder)) is not None:
-                raise GitError(f"cannot write {path}: {folder} is no folder; move it out of the way by hand")
+                raise GitError(f"cannot write {path}: {folder} is not a folder; move it out of the way by hand")
         allowed = (b"", b"100644", b"100755") if content is not None else (b"", b"100644", b"100755", b"120000")
         if mode(path) not in allowed:
             raise GitError(f"cannot change {path}: it is a folder, a symlink or a submodule; edit it by hand")

@@ -100,9 +100,9 @@ class Dialogue:
         data = self._stdout.read(size)
         return data if len(data) == size else self._fail()
 
-    def end(self, rest: bytes = b"") -> bytes:
-        """Send the rest, wait for git to end and return its remaining output. Raises GitError if it failed."""
-        stdout, stderr = self._process.communicate(rest)
+    def end(self, questions: bytes = b"") -> bytes:
+        """Send the last questions, let git end and return its remaining output. Raises GitError if it failed."""
+        stdout, stderr = self._process.communicate(questions)
         if self._process.returncode:
             self._fail(stderr)
         return stdout

@@ -109,10 +109,10 @@ def push_error(
 
 def _refusal(text: str, updates: Sequence[RefUpdate]) -> tuple[RefusalKind, str]:
     for kind, pattern, way_out in _REFUSALS:
-        if not (found := pattern.search(text)):
+        if not (match := pattern.search(text)):
             continue
         # The permission to force a push is also the one to delete a branch.
-        if found[0] == "ForcePush" and any(update.new is None for update in updates):
+        if match[0] == "ForcePush" and any(update.new is None for update in updates):
             return _REFUSALS[1][0], _REFUSALS[1][2]
         return kind, way_out
     return "other", _OTHER_WAY_OUT

@@ -173,10 +173,12 @@ def _handed_over(settings: Sequence[Setting], remote: str) -> list[tuple[str, st
 
     The caller's `git -c` and GIT_CONFIG_* come after it, as they do in git.
     """
-    own = [(setting.key, setting.value) for setting in settings if setting.own and _TRANSPORT.fullmatch(setting.key)]
+    transport = [
+        (setting.key, setting.value) for setting in settings if setting.own and _TRANSPORT.fullmatch(setting.key)
+    ]
     keys = {f"remote.{remote}.{key}": f"remote.{_REMOTE}.{key}" for key in _REMOTE_KEYS}
     renamed = [(keys[setting.key], setting.value) for setting in settings if setting.key in keys]
-    return own + renamed + [(setting.key, setting.value) for setting in settings if setting.scope == "command"]
+    return transport + renamed + [(setting.key, setting.value) for setting in settings if setting.scope == "command"]
 
 
 def _remote_name(settings: Sequence[Setting], asked_for: str | None) -> str:

@@ -92,7 +92,7 @@ class Repository:
         runner.folder = checkout.root
         private = PrivateRepository(checkout, runner, environ)
         try:
-            reached = Remote(
+            remote_side = Remote(
                 runner=runner,
                 environ=transport_environment(environ, private.folder),
                 settings=checkout.settings,
@@ -102,7 +102,7 @@ class Repository:
                 user=user,
             )
             return cls(
-                checkout=checkout, private=private, remote=reached, environ=environ, identity=identity, clock=clock
+                checkout=checkout, private=private, remote=remote_side, environ=environ, identity=identity, clock=clock
             )
         except BaseException:
             private.remove()
@@ -245,13 +245,13 @@ class Repository:
         tree, conflicting_paths = self._merges.merge(tip, head)
         return None if conflicting_paths else tree
 
-    def conflicts(self, ours: str, theirs: str) -> tuple[str, ...]:
+    def conflicts(self, base: str, head: str) -> tuple[str, ...]:
         """Return the paths that conflict in a merge of two commits; () if it is clean."""
-        return self._merges.merge(ours, theirs)[1]
+        return self._merges.merge(base, head)[1]
 
-    def is_plain_merge(self, sha: str, ours: str, theirs: str) -> bool:
+    def is_plain_merge(self, sha: str, base: str, head: str) -> bool:
         """Return True if the files of a merge commit are exactly what git makes of its parents, with nothing added."""
-        return self._merges.is_plain(sha, ours, theirs)
+        return self._merges.is_plain(sha, base, head)
 
     # -- new objects
 

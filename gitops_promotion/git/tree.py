@@ -1,4 +1,4 @@
-"""A commit's tree laid out in a temporary folder, for programs that read files."""
+"""The files of a commit in a temporary folder, for programs that read files."""
 
 import posixpath
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from gitops_promotion.git.formats import check_path
 
 
 class Tree:
-    """Files on disk as a commit has them, and as edits would leave them.
+    """The files of a commit on disk, and with edits applied.
 
-    Symlinks lead nowhere but inside; one that would lead out is not there at all.
+    A symlink leads to a file inside only; one that would lead out is left out.
     """
 
     def __init__(self, root: Path, files: Mapping[str, tuple[str, bytes]]) -> None:
-        """Lay out files, each with git's mode and its content, below an empty folder. Raises GitError."""
+        """Write files, each with git's mode and its content, into an empty folder."""
         self.root = root
         self._files: dict[str, bytes] = {}
         self._edited: set[str] = set()
@@ -28,15 +28,15 @@ class Tree:
             else:
                 self._files[path] = content
         for path, content in self._files.items():
-            place = root / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
+            file = root / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
         for path in links:
             target = self._target(path, links)
             if target is not None:
-                place = root / path
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.symlink_to(posixpath.relpath(target, posixpath.dirname(path) or "."))
+                link = root / path
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(posixpath.relpath(target, posixpath.dirname(path) or "."))
 
     @property
     def files(self) -> Mapping[str, bytes]:
@@ -48,7 +48,7 @@ class Tree:
         return {path: content for path, content in self._files.items() if path.startswith(f"{folder}/")}
 
     def apply(self, edits: Mapping[str, bytes | None]) -> None:
-        """Make the files what edits of the commit's tree give; edits of the call before are undone. Raises GitError."""
+        """Write the commit's files with these edits; the edits of the previous call are undone. Raises GitError."""
         for path in self._edited - edits.keys():
             self._put(path, self._files.get(path))
         for path, content in edits.items():
@@ -57,22 +57,24 @@ class Tree:
 
     def _put(self, path: str, content: bytes | None) -> None:
         check_path(path)
-        place = self.root / path
+        file = self.root / path
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if place.is_symlink() or place.parent.resolve() != (self.root.resolve() / path).parent:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.is_symlink() or file.parent.resolve() != (self.root.resolve() / path).parent:
                 raise GitError(
-                    f"cannot write {path}: it leads through a symbolic link; replace that by what it leads to"
+                    f"cannot write {path}: it leads through a symbolic link; refile the link with its target"
                 )
             if content is None:
-                place.unlink(missing_ok=True)
+                file.unlink(missing_ok=True)
             else:
-                place.write_bytes(content)
+                file.write_bytes(content)
         except OSError as error:
-            raise GitError(f"cannot write {path}: {error.strerror}: move what is in its way by hand") from error
+            raise GitError(
+                f"cannot write {path}: {error.strerror}: free space, or move the file that is in the way"
+            ) from error
 
     def _target(self, path: str, links: Mapping[str, str]) -> str | None:
-        """Return where a link leads in the end, from the root; None if that is outside or nothing."""
+        """Return the file or folder that a link leads to in the end; None if it is outside, or missing."""
         for _ in range(40):
             parts = path.split("/")
             heads = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))

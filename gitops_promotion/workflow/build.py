@@ -69,7 +69,7 @@ class EnvironmentBuilder:
                         f"{path} is outside the repository: kustomizations may name files inside it only"
                     ) from None
                 self._unrestricted = True
-        return manifests.parse(kustomize.build(self.tree.root, self.folder.path, anywhere=True))
+        return manifests.parse(kustomize.build(self.tree.root, self.folder.path, unrestricted=True))
 
     def build_with_copy(self, edits: Mapping[str, bytes | None]) -> tuple[Object, ...]:
         """Return the objects of an environment that builds without these edits, which add a copy.
@@ -82,7 +82,7 @@ class EnvironmentBuilder:
             entry = self._entry_without_which(edits, lambda _: True)
             advice = f"{entry} also applies to the copy; narrow its target" if entry else "correct the kustomization"
             raise ManifestError(
-                f"{self.folder.path} builds, but not with a copy in it: {error.said}: {advice}, {_OVERWRITE}"
+                f"{self.folder.path} builds, but not with a copy in it: {error.reason}: {advice}, {_OVERWRITE}"
             ) from None
 
     def check_copy(

@@ -151,7 +151,7 @@ def test_a_symlink_can_be_deleted(remote: "Remote", open_repository: "Open") -> 
 
 
 def test_a_file_and_a_file_below_it_cannot_both_be_written(checkout: "Checkout", open_repository: "Open") -> None:
-    with pytest.raises(GitError, match="is no folder"):
+    with pytest.raises(GitError, match="is not a folder"):
         open_repository(checkout.path).commit(checkout.sha(), {"a": b"1", "a/b": b"2"}, "Change\n")
 
 
@@ -161,7 +161,7 @@ def test_a_commit_on_an_unknown_base_fails_and_the_next_one_works(
     repository = open_repository(checkout.path)
     with pytest.raises(GitError, match="fast-import failed"):
         repository.commit("1" * 40, {"a": b"1"}, "Change\n")
-    with pytest.raises(GitError, match="no full object id"):
+    with pytest.raises(GitError, match="not a full object id"):
         repository.commit("main", {"a": b"1"}, "Change\n")
     assert repository.commit(checkout.sha(), {"a": b"1"}, "Change\n")
 

@@ -289,9 +289,9 @@ def test_a_ref_that_could_mean_something_else_is_refused(
     ref: str, checkout: "Checkout", open_repository: "Open"
 ) -> None:
     repository = open_repository(checkout.path)
-    with pytest.raises(GitError, match="no full ref name"):
+    with pytest.raises(GitError, match="not a full ref name"):
         repository.fetch(ref)
-    with pytest.raises(GitError, match="no full ref name"):
+    with pytest.raises(GitError, match="not a full ref name"):
         repository.push([RefUpdate(ref=ref, new=None, expected=None)])
 
 
