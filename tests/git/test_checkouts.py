@@ -1,4 +1,4 @@
-"""Every kind of checkout works, and none is changed by it."""
+"""Every kind of checkout works and stays unchanged; variables and settings around it have no effect."""
 
 import os
 import re
@@ -102,7 +102,7 @@ def promote(repository: Repository) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_any_checkout_can_promote_and_stays_byte_for_byte_as_it_is(
+def test_every_kind_of_checkout_can_promote_and_stays_unchanged(
     kind: str, remote: "Remote", open_repository: "Open"
 ) -> None:
     checkout, path = make_checkout(kind, remote)
@@ -124,7 +124,9 @@ def test_any_checkout_can_promote_and_stays_byte_for_byte_as_it_is(
         ("unborn", "new"),
     ],
 )
-def test_head_is_what_is_checked_out(kind: str, branch: str | None, remote: "Remote", open_repository: "Open") -> None:
+def test_head_and_its_branch_are_those_of_the_checkout(
+    kind: str, branch: str | None, remote: "Remote", open_repository: "Open"
+) -> None:
     _, path = make_checkout(kind, remote)
     repository = open_repository(path)
     assert repository.head_branch == branch
@@ -162,7 +164,7 @@ def test_a_sha256_repository_works(
     assert remote.sha("p") == sha
 
 
-def test_a_checkout_that_cannot_be_written_works(remote: "Remote", open_repository: "Open") -> None:
+def test_a_read_only_checkout_works(remote: "Remote", open_repository: "Open") -> None:
     # A user namespace would be needed to forbid root to write; that nothing is written is shown by the snapshot above.
     checkout = remote.clone()
     for path in (checkout.path, *checkout.path.rglob("*")):
@@ -178,7 +180,7 @@ def test_a_checkout_that_cannot_be_written_works(remote: "Remote", open_reposito
 
 
 @pytest.mark.parametrize("home", ["a file", "missing", "unset"])
-def test_home_that_cannot_be_used_is_no_obstacle(
+def test_an_unusable_home_folder_does_no_harm(
     home: str, checkout: "Checkout", environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -198,9 +200,7 @@ def give_away(path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 @pytest.mark.parametrize("kind", ["full", "bare", "worktree", "depth-1", "subfolder"])
-def test_a_folder_of_another_user_works_where_it_is_trusted(
-    kind: str, remote: "Remote", open_repository: "Open"
-) -> None:
+def test_a_checkout_of_another_user_works_with_trust(kind: str, remote: "Remote", open_repository: "Open") -> None:
     checkout, path = make_checkout(kind, remote)
     give_away(checkout.path)
     assert promote_quietly(open_repository(path, trust=True))
@@ -212,7 +212,7 @@ def promote_quietly(repository: Repository) -> str:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_another_user_is_refused_with_a_way_out(checkout: "Checkout", open_repository: "Open") -> None:
+def test_a_checkout_of_another_user_is_an_error_with_a_next_step(checkout: "Checkout", open_repository: "Open") -> None:
     give_away(checkout.path)
     with pytest.raises(GitError, match=r"belongs to another user: .*safe\.directory") as caught:
         open_repository(checkout.path)
@@ -248,7 +248,7 @@ def test_b8_hooks_and_monitors_of_the_checkout_never_run(
     assert not proof.exists()
 
 
-def test_b8_hooks_of_the_machine_do_not_run_either(remote: "Remote", open_repository: "Open", tmp_path: Path) -> None:
+def test_b8_hooks_of_the_machine_never_run(remote: "Remote", open_repository: "Open", tmp_path: Path) -> None:
     # In the remote they may: a plain path's other end is a git of its own.
     checkout = remote.clone()
     hooks = tmp_path / "hooks"
@@ -301,7 +301,7 @@ HOSTILE: Mapping[str, str] = {
 
 
 @pytest.mark.parametrize("names", [*((name,) for name in HOSTILE), tuple(HOSTILE)], ids=[*HOSTILE, "all"])
-def test_git_variables_of_a_hook_or_alias_lead_nowhere_else(
+def test_variables_of_a_hook_or_an_alias_have_no_effect(
     names: tuple[str, ...], remote: "Remote", monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
 ) -> None:
     checkout = remote.clone()
@@ -318,7 +318,7 @@ def test_git_variables_of_a_hook_or_alias_lead_nowhere_else(
     assert remote.sha("p") == sha
 
 
-def test_git_variables_that_name_another_repository_lead_nowhere_else(
+def test_variables_that_name_another_repository_have_no_effect(
     remote: "Remote", monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
 ) -> None:
     other = remote.clone("other")
@@ -338,7 +338,7 @@ def test_git_variables_that_name_another_repository_lead_nowhere_else(
 
 
 @pytest.mark.parametrize("name", ["GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"])
-def test_git_variables_do_not_hide_the_repository(
+def test_variables_do_not_hide_the_repository(
     name: str, checkout: "Checkout", monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
 ) -> None:
     monkeypatch.setenv(name, "/nonexistent")
@@ -371,7 +371,7 @@ def test_git_variables_do_not_hide_the_repository(
         "core.abbrev=4",
     ],
 )
-def test_a_persons_settings_change_nothing(setting: str, remote: "Remote", open_repository: "Open") -> None:
+def test_settings_of_a_person_have_no_effect(setting: str, remote: "Remote", open_repository: "Open") -> None:
     checkout = remote.clone()
     start = remote.sha("main")
     key, _, value = setting.partition("=")
@@ -401,7 +401,7 @@ def test_a_persons_settings_change_nothing(setting: str, remote: "Remote", open_
         ),
     ],
 )
-def test_what_is_no_usable_repository_says_so_with_a_next_step(
+def test_a_folder_without_a_usable_repository_is_an_error_with_a_next_step(
     prepare: Callable[[Path], object], message: str, checkout: "Checkout", open_repository: "Open", tmp_path: Path
 ) -> None:
     prepare(checkout.path)
@@ -410,9 +410,7 @@ def test_what_is_no_usable_repository_says_so_with_a_next_step(
     assert "\n" not in str(caught.value)
 
 
-def test_a_bare_repository_with_a_broken_configuration_is_no_traceback(
-    remote: "Remote", open_repository: "Open"
-) -> None:
+def test_a_bare_repository_with_a_broken_configuration_is_an_error(remote: "Remote", open_repository: "Open") -> None:
     checkout = remote.clone("bare", "--bare")
     (checkout.path / "config").write_text("[core\n")
     with pytest.raises(GitError):
@@ -489,7 +487,7 @@ def test_a_missing_folder_for_temporary_files_is_one_error(
         open_repository(checkout.path)
 
 
-def test_nothing_stays_behind(
+def test_no_file_and_no_process_is_left(
     checkout: "Checkout", environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     scratch = tmp_path / "scratch"
@@ -508,7 +506,7 @@ def test_nothing_stays_behind(
     assert "git" not in children.split()
 
 
-def test_a_reader_that_was_killed_is_one_error_and_then_replaced(checkout: "Checkout", open_repository: "Open") -> None:
+def test_a_killed_reader_is_one_error_and_is_started_again(checkout: "Checkout", open_repository: "Open") -> None:
     repository = open_repository(checkout.path)
     assert repository.has(checkout.sha())
     listed = subprocess.run(
@@ -521,7 +519,7 @@ def test_a_reader_that_was_killed_is_one_error_and_then_replaced(checkout: "Chec
     assert repository.has(checkout.sha())
 
 
-def test_a_machine_without_git_is_told_to_install_it(tmp_path: Path) -> None:
+def test_without_git_the_error_says_to_install_it(tmp_path: Path) -> None:
     program = (
         "from pathlib import Path; import gitops_promotion.errors as e; from gitops_promotion.git import Repository\n"
         "try:\n Repository.open(Path('.'), environ={'PATH': '/nonexistent'})\nexcept e.GitError as x: print(x)"
@@ -542,7 +540,7 @@ def test_a_repository_is_a_store(checkout: "Checkout", open_repository: "Open") 
     assert store.read_objects([store.write_blob(b"hi")])
 
 
-def test_the_work_of_new_takes_ten_git_commands_at_most(checkout: "Checkout", open_repository: "Open") -> None:
+def test_the_work_of_new_takes_eight_git_commands(checkout: "Checkout", open_repository: "Open") -> None:
     repository = open_repository(checkout.path)
     repository.refs("refs/heads/*")
     tip = repository.fetch("refs/heads/main")["refs/heads/main"]

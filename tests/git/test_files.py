@@ -50,7 +50,7 @@ def start(make_remote: "MakeRemote") -> "Remote":
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_name_git_can_hold_is_found_read_written_and_deleted(
+def test_a_file_of_any_name_is_found_read_written_and_deleted(
     name: str, start: "Remote", open_repository: "Open"
 ) -> None:
     base = start.commit({f"dir/{name}": MARKED, "dir/other.yaml": MARKED})
@@ -70,7 +70,7 @@ def test_any_name_git_can_hold_is_found_read_written_and_deleted(
     assert [(change.path, change.new) for change in repository.diff_trees(written, deleted)] == [(path, None)]
 
 
-def test_b8_b9_a_commit_holds_the_edits_and_nothing_of_the_checkout(remote: "Remote", open_repository: "Open") -> None:
+def test_b8_b9_a_commit_has_the_edits_and_nothing_of_the_checkout(remote: "Remote", open_repository: "Open") -> None:
     checkout = remote.clone()
     (checkout.path / "script.sh").write_text("#!/bin/sh\n")
     (checkout.path / "script.sh").chmod(0o755)
@@ -166,7 +166,7 @@ def test_a_commit_on_an_unknown_base_fails_and_the_next_one_works(
     assert repository.commit(checkout.sha(), {"a": b"1"}, "Change\n")
 
 
-def test_contents_survive_byte_for_byte(checkout: "Checkout", open_repository: "Open") -> None:
+def test_contents_are_kept_byte_for_byte(checkout: "Checkout", open_repository: "Open") -> None:
     repository = open_repository(checkout.path)
     contents = {
         "empty": b"",
@@ -252,16 +252,14 @@ def test_paths_of_a_search_are_literal(start: "Remote", open_repository: "Open")
     assert repository.grep(sha, [], ["missing"]) == []
 
 
-def test_a_needle_is_no_pattern(start: "Remote", open_repository: "Open") -> None:
+def test_a_name_in_a_search_is_literal(start: "Remote", open_repository: "Open") -> None:
     sha = start.commit({"x.yaml": 'a: b # {"$imagepolicy": "web:ui"}\n'})
     repository = open_repository(start.clone().path)
     assert repository.grep(sha, ["web.ui"]) == []
     assert repository.grep(sha, ["-v", "web:ui"]) == ["x.yaml"]
 
 
-def test_a_blob_that_cannot_be_read_is_an_error_not_a_file_without_markers(
-    start: "Remote", open_repository: "Open"
-) -> None:
+def test_a_damaged_blob_in_a_search_is_an_error(start: "Remote", open_repository: "Open") -> None:
     sha = start.commit({"x.yaml": MARKED})
     checkout = start.clone()
     blob = checkout.sha("HEAD:x.yaml")
@@ -278,7 +276,7 @@ def test_a_blob_that_cannot_be_read_is_an_error_not_a_file_without_markers(
 # -- reading
 
 
-def test_folders_missing_files_and_odd_names_are_left_out(checkout: "Checkout", open_repository: "Open") -> None:
+def test_reading_leaves_out_folders_missing_files_and_odd_names(checkout: "Checkout", open_repository: "Open") -> None:
     paths = [
         "README.md",
         "webshop",
@@ -294,9 +292,7 @@ def test_folders_missing_files_and_odd_names_are_left_out(checkout: "Checkout", 
     assert list(open_repository(checkout.path).read(checkout.sha(), paths)) == ["README.md"]
 
 
-def test_reading_a_commit_that_is_not_here_is_an_error_not_an_empty_tree(
-    checkout: "Checkout", open_repository: "Open"
-) -> None:
+def test_reading_a_missing_commit_is_an_error(checkout: "Checkout", open_repository: "Open") -> None:
     repository = open_repository(checkout.path)
     with pytest.raises(GitError, match="fetch it first"):
         repository.read("1" * 40, ["README.md"])
@@ -324,7 +320,7 @@ def test_any_number_of_objects_is_read_at_once(checkout: "Checkout", open_reposi
     assert repository.read(tree, ["0/0/77.yaml"]) == {"0/0/77.yaml": b"77" * 27}
 
 
-def test_a_blob_that_is_lost_is_an_error_not_a_missing_file(checkout: "Checkout", open_repository: "Open") -> None:
+def test_a_lost_blob_is_an_error_and_not_a_missing_file(checkout: "Checkout", open_repository: "Open") -> None:
     sha = checkout.commit({"a.yaml": "lost\n"})
     blob = checkout.sha(f"{sha}:a.yaml")
     pack = checkout.git("rev-parse", "--git-path", f"objects/{blob[:2]}/{blob[2:]}")
@@ -374,7 +370,7 @@ def test_a_blob_is_stored_as_git_stores_it(
     assert remote.sha("refs/gitops-promotion/pulls/1") == blob
 
 
-def test_a_blob_that_finds_no_space_is_an_error_with_what_to_do(
+def test_a_blob_without_space_is_an_error_with_a_next_step(
     checkout: "Checkout", open_repository: "Open", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository = open_repository(checkout.path)
@@ -420,7 +416,7 @@ def test_the_identity_can_be_given_once_the_configuration_is_known(
     assert signature(checkout, repository)[0].startswith("BotX <bot@example.com> ")
 
 
-def test_commits_are_by_gits_own_identity_otherwise(
+def test_without_an_identity_commits_are_by_that_of_git(
     checkout: "Checkout", open_repository: "Open", environ: dict[str, str]
 ) -> None:
     checkout.git("config", "user.name", "Local")
@@ -431,7 +427,7 @@ def test_commits_are_by_gits_own_identity_otherwise(
     assert committer.startswith("Local <committer@example.com> ")
 
 
-def test_commits_are_by_the_default_identity_if_git_knows_none(
+def test_without_any_identity_commits_are_by_the_default(
     checkout: "Checkout", open_repository: "Open", environ: dict[str, str], tmp_path: Path
 ) -> None:
     who = f"{DEFAULT_IDENTITY.name} <{DEFAULT_IDENTITY.email}> "

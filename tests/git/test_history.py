@@ -1,4 +1,4 @@
-"""Histories, whole and cut off: who changed what, since when, and against which merge base."""
+"""Complete and shallow histories: changes, authors, and merge bases."""
 
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ def merge(remote: "Remote", branch: str, into: str = "main") -> str:
 # -- what history says
 
 
-def test_b38_history_is_every_first_parent_commit_newest_first_root_included(
+def test_b38_history_has_every_first_parent_commit_newest_first_with_the_root(
     remote: "Remote", open_repository: "Open"
 ) -> None:
     root = remote.sha("main")
@@ -57,9 +57,7 @@ def test_b38_history_is_every_first_parent_commit_newest_first_root_included(
     assert entries[2].changes[0].new == remote.sha(f"{change}:{DEV}")
 
 
-def test_b38_history_is_in_the_order_of_parents_whatever_the_clocks_said(
-    remote: "Remote", open_repository: "Open"
-) -> None:
+def test_b38_history_follows_parents_and_not_times(remote: "Remote", open_repository: "Open") -> None:
     clone = remote.clone()
     for number in range(4):  # each commit claims to be older than its parent
         stamp = f"{2_000_000_000 - number * 1000} +0000"
@@ -69,7 +67,7 @@ def test_b38_history_is_in_the_order_of_parents_whatever_the_clocks_said(
     assert [entry.message for entry in entries] == ["3\n", "2\n", "1\n"]
 
 
-def test_a_branchs_commits_are_those_of_both_sides_of_its_merges(remote: "Remote", open_repository: "Open") -> None:
+def test_the_commits_of_a_branch_include_both_sides_of_its_merges(remote: "Remote", open_repository: "Open") -> None:
     base = remote.sha("main")
     ours = remote.commit({DEV: "1\n"}, "Promote", branch="p", start=base)
     moved = remote.commit({"README.md": "moved\n"}, "On main")
@@ -82,7 +80,7 @@ def test_a_branchs_commits_are_those_of_both_sides_of_its_merges(remote: "Remote
     assert paths(entries[0]) == ["README.md"]  # against the first parent
 
 
-def test_odd_messages_do_not_spoil_the_log(remote: "Remote", open_repository: "Open") -> None:
+def test_odd_messages_are_read_as_they_are(remote: "Remote", open_repository: "Open") -> None:
     base = remote.sha("main")
     messages = ["", "\n\n:100644 100644 a b M\n", ":000000 x", "a\x01b\x1e", "x" * 5000, "ü\u2028\n\nKey: value"]
     shas = [remote.commit({"x": str(number)}, message) for number, message in enumerate(messages)]
@@ -103,7 +101,7 @@ def test_paths_of_a_history_are_literal(remote: "Remote", open_repository: "Open
 # -- which commit brought another in
 
 
-def test_what_brought_a_commit_in_is_the_first_parent_merge_whatever_lies_between(
+def test_a_commit_is_brought_in_by_the_first_parent_merge_that_contains_it(
     remote: "Remote", open_repository: "Open"
 ) -> None:
     start = remote.sha("main")
@@ -129,7 +127,7 @@ def test_what_brought_a_commit_in_is_the_first_parent_merge_whatever_lies_betwee
         assert repository.brought_by(missing, after) is None
 
 
-def test_a_fast_forward_brings_each_of_its_commits_in_by_itself(remote: "Remote", open_repository: "Open") -> None:
+def test_each_commit_of_a_fast_forward_brings_itself_in(remote: "Remote", open_repository: "Open") -> None:
     first = remote.commit({"a": "1"}, branch="p", start="main")
     second = remote.commit({"a": "2"}, branch="p")
     remote.git("update-ref", "refs/heads/main", second)
@@ -140,7 +138,7 @@ def test_a_fast_forward_brings_each_of_its_commits_in_by_itself(remote: "Remote"
 
 @pytest.mark.parametrize("gone", [False, True], ids=["branch kept", "branch deleted"])
 @pytest.mark.parametrize("later", [0, 150])
-def test_what_brought_a_commit_in_is_found_beyond_the_cut(
+def test_the_merge_that_brought_a_commit_in_is_found_beyond_the_cut(
     later: int, gone: bool, make_long: "Callable[[int], Remote]", open_repository: "Open"
 ) -> None:
     remote = make_long(3)
@@ -167,7 +165,7 @@ def long(remote: "Remote") -> "Remote":
     return remote
 
 
-def test_a_fetch_cuts_nothing_off_a_whole_history(long: "Remote", open_repository: "Open") -> None:
+def test_a_fetch_keeps_a_complete_history_complete(long: "Remote", open_repository: "Open") -> None:
     checkout = long.clone()
     long.commit({"new": "1"})
     repository = open_repository(checkout.path)
@@ -177,7 +175,7 @@ def test_a_fetch_cuts_nothing_off_a_whole_history(long: "Remote", open_repositor
     assert not repository.deepen(5)
 
 
-def test_history_at_the_cut_is_marked_and_claims_no_changes(long: "Remote", open_repository: "Open") -> None:
+def test_a_commit_at_the_cut_is_incomplete_and_has_no_changes(long: "Remote", open_repository: "Open") -> None:
     checkout = long.clone("checkout", "--depth=3")
     entries = open_repository(checkout.path).history(checkout.sha(), [], 100)
     assert [entry.complete for entry in entries] == [True, True, False]
@@ -185,7 +183,7 @@ def test_history_at_the_cut_is_marked_and_claims_no_changes(long: "Remote", open
     assert entries[2].parents == ()
 
 
-def test_deepening_ends_when_there_is_no_more(make_long: "Callable[[int], Remote]", open_repository: "Open") -> None:
+def test_deepening_ends_at_the_root(make_long: "Callable[[int], Remote]", open_repository: "Open") -> None:
     remote = make_long(130)
     checkout = remote.clone("checkout", "--depth=1")
     before = checkout.snapshot()
@@ -236,7 +234,7 @@ def test_the_merge_base_is_found_beyond_the_cut(
     assert repository.conflicts(main, head) == ()
 
 
-def test_a_long_branch_cannot_hide_the_newer_merge_base_behind_the_cut(
+def test_a_long_branch_cannot_hide_a_newer_merge_base(
     make_long: "Callable[[int], Remote]", open_repository: "Open"
 ) -> None:
     # An old fork point is near on one path; the branch also has main's newer change, but far back. Compared with the
@@ -272,7 +270,7 @@ def test_a_criss_cross_history_hides_no_change(remote: "Remote", open_repository
     assert [change.path for change in changes] == ["b", DEV]
 
 
-def test_history_that_the_remote_itself_lacks_is_an_error_with_a_next_step(
+def test_history_that_the_remote_lacks_is_an_error_with_a_next_step(
     long: "Remote", make_remote: "Callable[..., Remote]", open_repository: "Open"
 ) -> None:
     fork = long.sha("main~20")
@@ -287,7 +285,7 @@ def test_history_that_the_remote_itself_lacks_is_an_error_with_a_next_step(
         repository.diff_from_merge_base(main, head)
 
 
-def test_an_events_commit_is_fetched_even_if_no_branch_holds_it(long: "Remote", open_repository: "Open") -> None:
+def test_the_commit_of_an_event_is_fetched_without_a_branch(long: "Remote", open_repository: "Open") -> None:
     checkout = long.clone("checkout", "--depth=1")
     lost = long.commit({"lost": "1\n"}, branch="lost")
     long.git("update-ref", "-d", "refs/heads/lost")
@@ -297,9 +295,7 @@ def test_an_events_commit_is_fetched_even_if_no_branch_holds_it(long: "Remote", 
     assert repository.read(lost, ["lost"]) == {"lost": b"1\n"}
 
 
-def test_an_events_commit_that_an_old_server_does_not_give_is_not_there(
-    long: "Remote", open_repository: "Open"
-) -> None:
+def test_a_commit_that_an_old_server_does_not_give_is_missing(long: "Remote", open_repository: "Open") -> None:
     checkout = long.clone("checkout", "--depth=1")
     lost = long.commit({"lost": "1\n"}, branch="lost")
     long.git("update-ref", "-d", "refs/heads/lost")
@@ -308,7 +304,7 @@ def test_an_events_commit_that_an_old_server_does_not_give_is_not_there(
 
 
 @pytest.mark.parametrize("sha", ["1" * 40, "0" * 40, "", "main", "--upload-pack=x", "1" * 39, "HEAD"])
-def test_a_commit_that_nobody_has_is_simply_not_there(sha: str, checkout: "Checkout", open_repository: "Open") -> None:
+def test_an_unknown_commit_is_missing(sha: str, checkout: "Checkout", open_repository: "Open") -> None:
     repository = open_repository(checkout.path)
     assert repository.fetch_commit(sha) is False
     assert repository.has(sha) is False

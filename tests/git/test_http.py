@@ -1,4 +1,4 @@
-"""Tokens over http, against git's own server program on loopback."""
+"""Tokens over HTTP, with git's own server program on the loopback interface."""
 
 import os
 import shutil
@@ -113,7 +113,7 @@ def promote(repository: "Repository") -> str:
 
 @pytest.mark.parametrize("depth", [(), ("--depth=1",)])
 @pytest.mark.parametrize(("user", "sent"), [("", "x-access-token"), ("org@", "org"), ("a%40b@", "a@b")])
-def test_the_token_is_sent_once_a_request_and_shown_to_nobody_else(
+def test_the_token_is_sent_once_a_request_and_is_visible_to_no_other_user(
     user: str, sent: str, depth: tuple[str, ...], remote: "Remote", start_forge: "StartForge", open_repository: "Open"
 ) -> None:
     forge = start_forge(f"{sent}:{TOKEN}")
@@ -142,7 +142,7 @@ def is_reader(path: Path) -> bool:
         return False
 
 
-def test_a_token_that_is_found_anew_for_each_command_replaces_the_one_before(
+def test_a_new_token_replaces_the_previous_one(
     checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
 ) -> None:
     forge = start_forge("x-access-token:first")
@@ -168,7 +168,7 @@ def test_a_token_that_is_found_anew_for_each_command_replaces_the_one_before(
     }
 
 
-def test_a_wrong_token_is_an_authentication_error_that_does_not_show_it(
+def test_a_wrong_token_is_an_authentication_error_without_the_token(
     checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
 ) -> None:
     forge = start_forge("x-access-token:another")
@@ -195,7 +195,7 @@ def test_without_a_token_the_error_asks_for_one(
         open_repository(checkout.path).refs()
 
 
-def test_a_token_that_may_not_write_says_so(
+def test_a_token_that_may_not_write_is_an_error_with_the_reason(
     checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
 ) -> None:
     forge = start_forge(f"x-access-token:{TOKEN}", read_only=True)
@@ -205,7 +205,7 @@ def test_a_token_that_may_not_write_says_so(
         promote(repository)
 
 
-def test_a_remote_that_repeats_what_it_was_sent_does_not_make_us_show_it(
+def test_a_token_that_the_remote_repeats_is_masked(
     checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
 ) -> None:
     forge = start_forge(f"x-access-token:{TOKEN}", read_only=True)
@@ -269,7 +269,7 @@ exec {real} "$@"
     yield lambda: [line.split() for line in (tmp_path / "spied").read_text().splitlines()]
 
 
-def test_only_commands_that_talk_to_the_remote_get_the_token(
+def test_only_commands_that_reach_the_remote_get_the_token(
     checkout: "Checkout",
     start_forge: "StartForge",
     open_repository: "Open",
@@ -305,7 +305,7 @@ OWN_HEADERS = {
 
 @pytest.mark.parametrize("place", ["--local", "--global", "include", "environment"])
 @pytest.mark.parametrize("key", OWN_HEADERS.values(), ids=OWN_HEADERS)
-def test_a_header_that_a_checkout_step_left_is_used_without_a_token_and_never_beside_one(
+def test_a_header_of_a_checkout_step_is_used_only_without_a_token(
     key: str,
     place: str,
     checkout: "Checkout",
@@ -334,7 +334,7 @@ def test_a_header_that_a_checkout_step_left_is_used_without_a_token_and_never_be
     assert all(headers == [basic(f"org:{TOKEN}")] for headers in forge.seen)
 
 
-def test_helpers_answer_without_a_token_and_are_not_asked_with_one(
+def test_credential_helpers_are_used_only_without_a_token(
     checkout: "Checkout", start_forge: "StartForge", open_repository: "Open", environ: dict[str, str], tmp_path: Path
 ) -> None:
     forge = start_forge("helper:word")
@@ -352,7 +352,7 @@ def test_helpers_answer_without_a_token_and_are_not_asked_with_one(
     assert not (tmp_path / "asked").exists()
 
 
-def test_a_password_in_the_address_is_shown_nowhere_and_gives_way_to_a_token(
+def test_a_password_in_the_address_is_hidden_and_a_token_replaces_it(
     checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
 ) -> None:
     forge = start_forge("ci:pass%word")
@@ -388,7 +388,7 @@ def test_a_redirect_is_not_followed_with_the_token(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_server_is_to_be_asked_again(
+def test_a_busy_server_is_an_error_that_says_to_try_again(
     checkout: "Checkout", start_forge: "StartForge", open_repository: "Open", status: int
 ) -> None:
     forge = start_forge(busy=status)
@@ -412,7 +412,7 @@ def test_the_token_goes_to_no_other_address_of_the_repository(
 @pytest.mark.parametrize(
     "name", ["GIT_TRACE_CURL", "GIT_CURL_VERBOSE", "GIT_TRACE", "GIT_TRACE2_EVENT", "GIT_TRACE_SETUP"]
 )
-def test_traces_that_are_switched_on_do_not_show_the_token(
+def test_traces_of_git_do_not_show_the_token(
     name: str,
     checkout: "Checkout",
     start_forge: "StartForge",

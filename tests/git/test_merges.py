@@ -208,7 +208,7 @@ def test_unrelated_histories_cannot_be_merged(remote: "Remote", open_repository:
         repository.diff_from_merge_base(remote.sha("main"), clone.sha())
 
 
-def test_merge_attributes_of_a_person_have_no_say(
+def test_merge_attributes_of_a_person_have_no_effect(
     remote: "Remote", open_repository: "Open", environ: dict[str, str]
 ) -> None:
     base = remote.commit({"x.yaml": "0\n"})
@@ -220,7 +220,9 @@ def test_merge_attributes_of_a_person_have_no_say(
     assert open_repository(remote.clone().path).conflicts(ours, theirs) == ("x.yaml",)
 
 
-def test_merge_drivers_of_the_repository_have_no_say(remote: "Remote", open_repository: "Open", tmp_path: Path) -> None:
+def test_merge_drivers_of_the_repository_have_no_effect(
+    remote: "Remote", open_repository: "Open", tmp_path: Path
+) -> None:
     base = remote.commit({".gitattributes": "*.yaml merge=evil\n", "x.yaml": "0\n"})
     ours = remote.commit({"x.yaml": "1\n"})
     theirs = remote.commit({"x.yaml": "2\n"}, branch="p", start=base)

@@ -1,4 +1,4 @@
-"""The remote changes by compare-and-swap only: a lost race is noticed, and nothing half done."""
+"""Pushes: they change all refs or none, and tell a lost race from a refusal."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def new_commit(repository: "Repository", base: str, content: bytes = b"1") -> st
     return repository.commit(base, {"x": content}, "Change\n")
 
 
-def test_a_new_branch_a_moved_branch_and_a_deleted_branch(remote: "Remote", open_repository: "Open") -> None:
+def test_a_push_makes_moves_and_deletes_a_branch(remote: "Remote", open_repository: "Open") -> None:
     repository = open_repository(remote.clone().path)
     main = remote.sha("main")
     one, other = new_commit(repository, main), new_commit(repository, main, b"2")
@@ -55,7 +55,7 @@ def test_a_new_branch_a_moved_branch_and_a_deleted_branch(remote: "Remote", open
         "identical, created",
     ],
 )
-def test_b11_a_push_never_overwrites_what_it_did_not_see(
+def test_b11_a_push_never_overwrites_an_unexpected_commit(
     case: str, others: int, remote: "Remote", open_repository: "Open"
 ) -> None:
     repository = open_repository(remote.clone().path)
@@ -103,7 +103,7 @@ def test_several_refs_change_together_or_not_at_all(remote: "Remote", open_repos
     assert remote.sha("main") == mine
 
 
-def test_a_refusal_of_the_remote_is_passed_on_in_its_own_words(remote: "Remote", open_repository: "Open") -> None:
+def test_a_refusal_has_the_words_of_the_remote(remote: "Remote", open_repository: "Open") -> None:
     repository = open_repository(remote.clone().path)
     mine = new_commit(repository, remote.sha("main"))
     hook = remote.path / "hooks" / "pre-receive"
@@ -236,7 +236,7 @@ TF401027 = "TF401027: You need the Git '{}' permission to perform this action."
         ("unpacker error", "error: unable to create temporary object directory", "1" * 40, "other"),
     ],
 )
-def test_the_refusal_of_each_kind_of_server_is_told_apart(reason: str, words: str, new: str | None, kind: str) -> None:
+def test_the_words_of_each_server_give_the_kind_of_refusal(reason: str, words: str, new: str | None, kind: str) -> None:
     error = refusal(reason, words, new=new)
     assert isinstance(error, RefusedPushError)
     assert error.kind == kind
@@ -253,18 +253,18 @@ def test_the_refusal_of_each_kind_of_server_is_told_apart(reason: str, words: st
         ("atomic transaction failed", "error: cannot lock ref 'refs/heads/p': reference already exists"),
     ],
 )
-def test_the_race_of_each_version_of_git_is_one(reason: str, words: str) -> None:
+def test_the_words_of_each_version_of_git_give_a_race(reason: str, words: str) -> None:
     assert isinstance(refusal(reason, words), LeaseLostError)
 
 
-def test_a_ref_that_is_gone_since_it_was_listed_is_a_race(remote: "Remote", open_repository: "Open") -> None:
+def test_a_ref_that_is_deleted_after_it_was_listed_is_a_race(remote: "Remote", open_repository: "Open") -> None:
     repository = open_repository(remote.clone().path)
     with pytest.raises(RefGoneError, match="run again"):
         repository.fetch("refs/heads/main", P)
     assert issubclass(RefGoneError, LeaseLostError)
 
 
-def test_pushing_what_is_not_here_is_an_error(remote: "Remote", open_repository: "Open") -> None:
+def test_pushing_a_missing_commit_is_an_error(remote: "Remote", open_repository: "Open") -> None:
     repository = open_repository(remote.clone().path)
     with pytest.raises(GitError):
         repository.push([RefUpdate(ref=P, new="1" * 40, expected=None)])
@@ -285,9 +285,7 @@ def test_pushing_what_is_not_here_is_an_error(remote: "Remote", open_repository:
         "",
     ],
 )
-def test_a_ref_that_could_mean_something_else_is_refused(
-    ref: str, checkout: "Checkout", open_repository: "Open"
-) -> None:
+def test_a_ref_that_is_not_a_full_name_is_refused(ref: str, checkout: "Checkout", open_repository: "Open") -> None:
     repository = open_repository(checkout.path)
     with pytest.raises(GitError, match="not a full ref name"):
         repository.fetch(ref)
@@ -316,7 +314,7 @@ with Repository.open(Path(sys.argv[1]), environ=os.environ) as repository:
 """
 
 
-def test_writers_at_once_lose_nothing(remote: "Remote", environ: dict[str, str]) -> None:
+def test_concurrent_writers_lose_no_commit(remote: "Remote", environ: dict[str, str]) -> None:
     path = remote.clone().path
     racers = [
         subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Which remote, at what address, with which default branch; and what is said when it cannot be reached."""
+"""The remote: its choice, its address, its default branch, and the errors when it cannot be reached."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     MakeRemote = Callable[..., Remote]
 
 
-def test_b23_the_default_branch_is_what_the_remote_says(make_remote: "MakeRemote", open_repository: "Open") -> None:
+def test_b23_the_default_branch_is_that_of_the_remote(make_remote: "MakeRemote", open_repository: "Open") -> None:
     remote = make_remote({"a": "1"}, branch="release/v2")
     refs = open_repository(remote.clone().path).refs("refs/heads/*")
     assert refs.default_branch == "release/v2"
@@ -48,7 +48,7 @@ def test_an_empty_remote_has_neither_refs_nor_a_default_branch(
     assert (repository.head, repository.head_branch) == (None, "main")
 
 
-def test_refs_are_exactly_those_asked_for_without_peeled_tags(remote: "Remote", open_repository: "Open") -> None:
+def test_refs_are_those_that_match_without_peeled_tags(remote: "Remote", open_repository: "Open") -> None:
     main = remote.sha("main")
     remote.git("tag", "--annotate", "--message=x", "v1", main)
     for ref in ("refs/heads/promote/a", "refs/heads/zeile\u2028\u0085", "refs/gitops-promotion/pulls/1"):
@@ -64,7 +64,7 @@ def test_refs_are_exactly_those_asked_for_without_peeled_tags(remote: "Remote", 
     assert repository.refs().shas == {}
 
 
-def test_b21_what_is_fetched_is_what_was_asked_for(remote: "Remote", open_repository: "Open") -> None:
+def test_b21_exactly_the_requested_refs_are_fetched(remote: "Remote", open_repository: "Open") -> None:
     other = remote.commit({"a": "1"}, branch="a")
     checkout = remote.clone()
     deep = remote.commit({"a": "2"}, branch="x/y z".replace(" ", "-"))
@@ -94,9 +94,7 @@ def test_refs_to_blobs_are_fetched_and_read(shallow: bool, remote: "Remote", ope
 # -- which remote
 
 
-def test_origin_is_the_remote_else_the_only_one(
-    checkout: "Checkout", remote: "Remote", open_repository: "Open"
-) -> None:
+def test_the_remote_is_origin_or_the_only_one(checkout: "Checkout", remote: "Remote", open_repository: "Open") -> None:
     checkout.git("remote", "add", "backup", "/backup.git")
     assert open_repository(checkout.path).url == remote.url
     assert open_repository(checkout.path, remote="backup").url == "/backup.git"
@@ -137,7 +135,7 @@ def test_a_folder_may_have_any_name(remote: "Remote", open_repository: "Open", m
 
 
 @pytest.mark.parametrize("scope", ["--local", "--global", "include", "environment", "argument", "worktree"])
-def test_addresses_are_rewritten_as_git_would_wherever_it_says_so(
+def test_rules_for_addresses_apply_from_every_configuration(
     scope: str, checkout: "Checkout", remote: "Remote", open_repository: "Open", environ: dict[str, str], tmp_path: Path
 ) -> None:
     checkout.git("remote", "set-url", "origin", "short:remote.git")
@@ -159,7 +157,7 @@ def test_addresses_are_rewritten_as_git_would_wherever_it_says_so(
     assert repository.fetch("refs/heads/main") == {"refs/heads/main": remote.sha("main")}
 
 
-def test_a_rewriting_of_addresses_that_git_refuses_is_one_error(
+def test_a_broken_rule_for_addresses_is_an_error(
     checkout: "Checkout", open_repository: "Open", environ: dict[str, str]
 ) -> None:
     with (Path(environ["HOME"]) / ".gitconfig").open("a") as settings:
@@ -168,7 +166,7 @@ def test_a_rewriting_of_addresses_that_git_refuses_is_one_error(
         open_repository(checkout.path).refs()
 
 
-def test_a_push_address_of_its_own_is_used(checkout: "Checkout", remote: "Remote", open_repository: "Open") -> None:
+def test_a_separate_address_for_pushes_is_used(checkout: "Checkout", remote: "Remote", open_repository: "Open") -> None:
     other = remote.clone("other.git", "--bare")
     checkout.git("remote", "set-url", "--push", "origin", str(other.path))
     repository = open_repository(checkout.path)
@@ -178,7 +176,7 @@ def test_a_push_address_of_its_own_is_used(checkout: "Checkout", remote: "Remote
     assert not remote.has("refs/heads/p")
 
 
-def test_an_ssh_command_of_the_repository_is_used_else_ssh_never_asks(
+def test_the_configured_ssh_command_is_used_and_the_default_never_prompts(
     checkout: "Checkout", open_repository: "Open", environ: dict[str, str], tmp_path: Path
 ) -> None:
     ssh = tmp_path / "bin" / "ssh"
@@ -207,7 +205,7 @@ def test_an_ssh_command_of_the_repository_is_used_else_ssh_never_asks(
     assert "/other -y" in asked()
 
 
-def test_an_external_helper_as_a_remote_is_never_run(
+def test_a_program_in_place_of_an_address_never_runs(
     checkout: "Checkout", open_repository: "Open", tmp_path: Path, environ: dict[str, str]
 ) -> None:
     checkout.git("remote", "set-url", "origin", f"ext::touch {tmp_path}/proof")
@@ -228,7 +226,7 @@ def test_an_external_helper_as_a_remote_is_never_run(
         ("--upload-pack=touch x", "blocked"),
     ],
 )
-def test_a_remote_that_cannot_be_reached_is_one_clear_line(
+def test_an_unreachable_remote_is_a_one_line_error(
     url: str, message: str, checkout: "Checkout", open_repository: "Open"
 ) -> None:
     checkout.git("config", "remote.origin.url", url)
@@ -238,7 +236,7 @@ def test_a_remote_that_cannot_be_reached_is_one_clear_line(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_remote_folder_of_another_user_is_refused_with_a_way_out(
+def test_a_remote_folder_of_another_user_is_an_error_with_a_next_step(
     checkout: "Checkout", remote: "Remote", open_repository: "Open"
 ) -> None:
     for path in (remote.path, *remote.path.rglob("*")):

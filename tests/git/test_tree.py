@@ -1,4 +1,4 @@
-"""A commit laid out on disk, and when a path was changed last."""
+"""The files of a commit on disk, and the last change of a path."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Open = Callable[..., "Repository"]
 
 
-def test_a_commit_is_laid_out_and_gone_when_the_repository_is_closed(
+def test_a_commit_is_written_to_disk_until_the_repository_is_closed(
     checkout: "Checkout", open_repository: Open
 ) -> None:
     repository = open_repository(checkout.path)
@@ -49,7 +49,7 @@ def laid(folder: Path, files: dict[str, str], links: dict[str, str]) -> Tree:
         ("link", None),
     ],
 )
-def test_a_symlink_leads_nowhere_but_inside(tmp_path: Path, target: str, seen: str | None) -> None:
+def test_a_symlink_leads_inside_only(tmp_path: Path, target: str, seen: str | None) -> None:
     (tmp_path / "outside").write_text("secret")
     root = tmp_path / "tree"
     root.mkdir()
@@ -61,7 +61,7 @@ def test_a_symlink_leads_nowhere_but_inside(tmp_path: Path, target: str, seen: s
     assert link.is_symlink() == (seen is not None)
 
 
-def test_edits_are_applied_and_taken_back_by_the_next(tmp_path: Path) -> None:
+def test_new_edits_undo_the_previous_ones(tmp_path: Path) -> None:
     tree = laid(tmp_path, {"a/x.yaml": "x", "a/y.yaml": "y"}, {})
     tree.apply({"a/x.yaml": None, "a/y.yaml": b"new", "b/z.yaml": b"z"})
     assert not (tmp_path / "a/x.yaml").exists()
@@ -72,7 +72,7 @@ def test_edits_are_applied_and_taken_back_by_the_next(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["../x", "a/../../x", "/x", "link/x", "a/x.yaml/y", ".git/config", "link"])
-def test_an_edit_leads_nowhere_else(tmp_path: Path, path: str) -> None:
+def test_an_edit_outside_is_refused(tmp_path: Path, path: str) -> None:
     root = tmp_path / "tree"
     root.mkdir()
     tree = laid(root, {"a/x.yaml": "x"}, {"link": "a"})
@@ -89,7 +89,7 @@ def grow(remote: "Remote", changes: int) -> None:
 
 
 @pytest.mark.parametrize("depth", [None, 1, 3])
-def test_b38_when_a_folder_was_changed_last_is_known_at_any_depth(
+def test_b38_the_last_change_of_a_folder_is_found_at_any_depth(
     make_remote: Callable[..., "Remote"], webshop: dict[str, str], open_repository: Open, depth: int | None
 ) -> None:
     remote = make_remote(webshop)
@@ -118,7 +118,7 @@ def test_b38_when_a_folder_was_changed_last_is_known_at_any_depth(
     assert repository.last_change(tip, "webshop/dev/nothing") is None
 
 
-def test_b38_a_root_commit_counts_and_history_that_is_nowhere_is_an_error(
+def test_b38_a_root_commit_counts_and_missing_history_is_an_error(
     make_remote: Callable[..., "Remote"], webshop: dict[str, str], open_repository: Open
 ) -> None:
     remote = make_remote(webshop)
