@@ -5,12 +5,10 @@ place; docs/exit-codes.md lists the exit codes.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing that is wrong in a file. `line` counts from 1; 0 stands for the whole file."""
 
     path: str

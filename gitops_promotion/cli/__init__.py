@@ -70,7 +70,7 @@ def main(args: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         text = io.StringIO()
         error.show(text)
-        _log(text.getvalue(), error.format_message())
+        _log(*_shortened(args, text.getvalue(), error.format_message()))
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo(
@@ -87,6 +87,14 @@ def main(args: Sequence[str] | None = None) -> None:
         bug = "this is a bug in gitops-promotion: please report it with the lines above"
         _log(f"{traceback.format_exc()}error: {bug}", bug)
         sys.exit(1)
+
+
+def _shortened(args: Sequence[str] | None, *messages: str) -> list[str]:
+    from gitops_promotion.cli.options import shorten
+
+    words = sys.argv[1:] if args is None else args
+    values = [*words, *(word.partition("=")[2] for word in words)]
+    return [shorten(message, values) for message in messages]
 
 
 def _log(text: str, problem: str) -> None:

@@ -1,7 +1,7 @@
-"""The options that verbs share, and the types of their values."""
+"""The options that verbs share, the types of their values, and their values in messages."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +18,11 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 MACRO = re.compile(r"\$\([A-Za-z_][\w.-]*\)")
 # Texts by people for people, which may contain anything.
 _FREE_TEXTS = ("comment", "description")
+_PATHS = ("sourcedir",)
+
+
+CLOCK_SKEW = 600
+"""Seconds that the clock of the machine that built an image may be ahead."""
 
 
 def several(*options: Decorator) -> Decorator:
@@ -76,6 +81,18 @@ feature = click.option(
 )
 
 
+class Command(click.Command):
+    """A command that refuses an option that is given twice, since one of the values would be lost."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. Raises click.UsageError."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for param in order:
+            if isinstance(param, click.Option) and not param.is_flag and order.count(param) > 1:
+                raise click.UsageError(f"{max(param.opts, key=len)} is given twice: give it once", ctx)
+        return super().parse_args(ctx, args)
+
+
 def duration(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
     """Return an option's duration in seconds, None for an empty one. For click to call."""
     from gitops_promotion.core.config.values import duration
@@ -86,17 +103,6 @@ def duration(_: click.Context, __: click.Parameter, value: str | None) -> float 
         raise click.BadParameter(str(error)) from None
 
 
-def time(_: click.Context, __: click.Parameter, value: str | None) -> "datetime | None":
-    """Return an option's time, in UTC where it names no zone. For click to call."""
-    from datetime import UTC, datetime
-
-    try:
-        time = datetime.fromisoformat(value) if value else None
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a time: write it as 2026-01-31T12:00:00Z") from None
-    return time.replace(tzinfo=UTC) if time and not time.tzinfo else time
-
-
 def number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
     """Return an option's number of a pull request, None for an empty one. For click to call."""
     if value and not re.fullmatch(r"[1-9][0-9]{0,17}", value):
@@ -104,13 +110,63 @@ def number(_: click.Context, __: click.Parameter, value: str | None) -> int | No
     return int(value) if value else None
 
 
-def refuse_macros(values: Mapping[str, object]) -> None:
-    """Raise UsageError for an option of the current command whose value has a macro in it."""
-    for option in click.get_current_context().command.params:
-        value = values.get(option.name or "")
-        if isinstance(value, str) and option.name not in _FREE_TEXTS and (macro := MACRO.search(value)):
-            source = f" or {option.envvar}" if isinstance(option.envvar, str) else ""
+def build_time(value: str | None, now: "datetime") -> "datetime | None":
+    """Return the time at which an image was built, None for an empty value.
+
+    Raises click.BadParameter for a time without a zone, and for one that is ahead of `now` by more than CLOCK_SKEW,
+    since every later build would count as older.
+    """
+    from datetime import datetime
+
+    if not value:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a time: write it as 2026-01-31T12:00:00Z") from None
+    if time.tzinfo is None:
+        raise click.BadParameter(
+            f"{value!r} has no time zone: write it with Z or an offset, as 2026-01-31T12:00:00Z or "
+            "2026-01-31T13:00:00+01:00"
+        )
+    if (time - now).total_seconds() > CLOCK_SKEW:
+        raise click.BadParameter(
+            f"{value!r} is in the future, now is {now.isoformat(timespec='seconds')}: correct the time or the clock"
+        )
+    return time
+
+
+def shorten(text: str, values: Iterable[object]) -> str:
+    """Return a message in which each of these values is one line of limited length, however the message quotes it."""
+    from pathlib import PurePath
+
+    from gitops_promotion.core import untrusted
+
+    for value in sorted({str(value) for value in values if value}, key=len, reverse=True):
+        if len(value) <= untrusted.VALUE_LIMIT:
+            break
+        short = untrusted.line(value, untrusted.VALUE_LIMIT)
+        for written in (value, str(PurePath(value)), repr(value)[1:-1], ascii(value)[1:-1]):
+            text = text.replace(written, short)
+    return text
+
+
+def check(values: Mapping[str, object]) -> None:
+    """Check the values of the current command's options and arguments. Raises UsageError.
+
+    Refused are a macro of Azure Pipelines, and bytes that are not UTF-8, which Python holds as half surrogates. Paths
+    may have such bytes.
+    """
+    for param in click.get_current_context().command.params:
+        value = values.get(param.name or "")
+        if not isinstance(value, str):
+            continue
+        name = param.opts[-1] if isinstance(param, click.Option) else param.human_readable_name
+        source = f" or {param.envvar}" if isinstance(param.envvar, str) else ""
+        if param.name not in _FREE_TEXTS and (macro := MACRO.search(value)):
             raise UsageError(
-                f"{option.opts[-1]}{source} contains {macro[0]!r}, a variable that the pipeline does not define: "
-                "define it, or correct its name"
+                f"{name}{source} contains {macro[0]!r}, a variable that the pipeline does not define: define it, or "
+                "correct its name"
             )
+        if param.name not in _PATHS and any("\ud800" <= character <= "\udfff" for character in value):
+            raise UsageError(f"{name}{source} contains bytes that are not UTF-8: write it in UTF-8")

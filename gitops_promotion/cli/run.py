@@ -54,12 +54,12 @@ def _run(
     from gitops_promotion.core.model import Report
 
     try:
-        options.refuse_macros(values)
+        options.check(values)
         with terminal.hearing():
             shown = function(terminal, **values)
     except PromotionError as error:
-        terminal.error(str(error))
         shown, view = Report(outcomes=(_failed(error, values, terminal.mask),)), "report"
+        terminal.error(shown.outcomes[0].message)
         if render.FORMATS[output].reports_errors:
             terminal.result(render.rendering(output, view)(shown, colour=False))
     else:
@@ -80,11 +80,13 @@ def _failed(error: PromotionError, values: Mapping[str, object], mask: Callable[
 
     from gitops_promotion.core.model import Outcome
 
-    group, app, environment, tag = (
-        mask(str(values.get(name) or "")) for name in ("group", "app", "environment", "tag")
-    )
-    outcome = Outcome.failed(error, group=group, app=app, environment=environment, tag=tag)
-    return replace(outcome, message=mask(outcome.message))
+    every = [item for value in values.values() for item in (value if isinstance(value, tuple) else (value,))]
+
+    def safe(text: object) -> str:
+        return options.shorten(mask(str(text or "")), every)
+
+    names = {name: safe(values.get(name)) for name in ("group", "app", "environment", "tag")}
+    return replace(Outcome.failed(error, **names), message=safe(error))
 
 
 def _log_failures(terminal: Terminal, shown: object) -> None:

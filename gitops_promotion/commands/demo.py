@@ -151,12 +151,13 @@ def demo(folder: Path | None, *, verb: Callable[[list[str]], int], say: Callable
 def _empty(folder: Path | None) -> Path:
     if folder is None:
         return Path(tempfile.mkdtemp(prefix="gitops-promotion-demo-"))
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is there already and not empty: name another folder for the demo")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        is_empty = not any(folder.iterdir())
     except OSError as error:
-        raise UsageError(f"{folder} cannot be made ({error.strerror}): name another folder for the demo") from None
+        raise UsageError(f"{folder} cannot be used ({error.strerror}): name another folder for the demo") from None
+    if not is_empty:
+        raise UsageError(f"{folder} exists and is not empty: name another folder for the demo")
     return folder.resolve()
 
 

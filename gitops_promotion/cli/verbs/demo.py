@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from gitops_promotion.cli import run
+from gitops_promotion.cli import options, run
 from gitops_promotion.terminal import Terminal
 
 
-@click.command("demo")
+@click.command("demo", cls=options.Command)
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @run.verb(None)
 def command(_: Terminal, folder: Path | None) -> None:

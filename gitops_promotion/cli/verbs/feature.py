@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("feature")
+@click.command("feature", cls=options.Command)
 @options.application
 @click.option("--tag", required=True, help="The image tag to show, optionally with its digest: TAG@sha256:...")
 @options.feature

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("feature-delete")
+@click.command("feature-delete", cls=options.Command)
 @options.application
 @options.feature
 @options.where

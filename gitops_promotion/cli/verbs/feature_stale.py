@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("feature-stale")
+@click.command("feature-stale", cls=options.Command)
 @click.option(
     "--max-age",
     callback=options.duration,

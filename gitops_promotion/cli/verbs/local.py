@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.group("local")
+class _Verbs(click.Group):
+    command_class = options.Command
+
+
+@click.group("local", cls=_Verbs)
 def command() -> None:
     """Play forge and Flux where the remote is plain git; pull requests and statuses are refs in the remote."""
 

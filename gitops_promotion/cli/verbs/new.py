@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("new")
+def _now() -> "datetime":
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)
+
+
+@click.command("new", cls=options.Command)
 @click.option("--group", default="", help="The group, the first part of its markers [default: the event's].")
 @click.option("--app", default="", help="The application, the second part of its markers [default: the event's].")
 @click.option(
@@ -24,9 +30,9 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--built-at",
-    callback=options.time,
+    callback=lambda _, __, value: options.build_time(value, _now()),
     metavar="TIME",
-    help="When the image was built; an older build than the last is skipped.",
+    help="When the image was built, such as 2026-01-31T12:00:00Z; an older build than the last is skipped.",
 )
 @options.where
 @options.dry_run

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("promote")
+@click.command("promote", cls=options.Command)
 @click.option(
     "--all",
     "everything",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("set-tag")
+@click.command("set-tag", cls=options.Command)
 @options.application
 @click.option("--tag", required=True, help="The image tag, optionally with its digest: TAG@sha256:...")
 @click.option("--image", default="", metavar="NAME", help="Also set the image's name, where markers name it.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _INTERVAL = 5.0
 
 
-@click.command("status")
+@click.command("status", cls=options.Command)
 @click.option(
     "--pr",
     callback=options.number,
