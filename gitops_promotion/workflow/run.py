@@ -131,8 +131,9 @@ def open_run(
 
         def choose_forge(config: Config) -> Forge:
             choice = choose(repository.url, option=provider, configured=config.provider, environ=environ)
-            terminal.note(f"provider {choice.name} ({choice.reason})")
-            return registry.forge(choice.name)
+            facts = registry.forge(choice.name)
+            terminal.note(f"provider {facts.name} ({choice.reason})")
+            return facts
 
         def connect(facts: Forge, config: Config) -> Provider:
             connection = Connection(
