@@ -91,6 +91,12 @@ class GitError(PromotionError):
     exit_code = 5
 
 
+class StorageError(PromotionError):
+    """The disk has no room for a file, or no folder takes temporary files."""
+
+    exit_code = 5
+
+
 class LeaseLostError(GitError):
     """A remote ref changed since it was read: the push changed nothing. Read the remote and decide again."""
 

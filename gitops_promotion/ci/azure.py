@@ -103,7 +103,8 @@ def _run_url(environ: Mapping[str, str]) -> str:
     collection, project, build = (_value(environ, variable) for variable in variables)
     if not (collection and project and build):
         return ""
-    return f"{collection.rstrip('/')}/{quote(project, safe='')}/_build/results?buildId={quote(build, safe='')}"
+    project, build = (quote(text, safe="", errors="surrogateescape") for text in (project, build))
+    return f"{collection.rstrip('/')}/{project}/_build/results?buildId={build}"
 
 
 def inputs(environ: Mapping[str, str], read: Callable[[str], str]) -> dict[str, str]:

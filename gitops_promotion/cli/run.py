@@ -1,15 +1,17 @@
 """One run of a verb: run -> verb -> report -> format -> runner -> exit code."""
 
+import errno
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitops_promotion import render
 from gitops_promotion.cli import options
-from gitops_promotion.errors import Fault, PromotionError
+from gitops_promotion.errors import Fault, PromotionError, StorageError
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def _run(
 
     try:
         options.check(values)
-        with terminal.hearing():
+        with terminal.hearing(), _storage_errors():
             shown = function(terminal, **values)
     except PromotionError as error:
         shown, view = Report(outcomes=(_failed(error, values, terminal.mask),)), "report"
@@ -73,6 +75,21 @@ def _run(
     if isinstance(shown, Report):
         _tell_runner(terminal, click.get_current_context().command.name or "", shown.outcomes)
         sys.exit(shown.exit_code)
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    """Raise StorageError for the errors of a disk without room, wherever a file is written."""
+    try:
+        yield
+    except OSError as error:
+        # tempfile raises ENOENT if it can write to no folder, and names in the text those that it tried.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) and "temporary directory" not in str(error.strerror):
+            raise
+        files = error.filename or "temporary files"
+        raise StorageError(
+            f"cannot write {files} ({error.strerror}): free space there, or set TMPDIR to another folder"
+        ) from None
 
 
 def _failed(error: PromotionError, values: Mapping[str, object], mask: Callable[[str], str]) -> "Outcome":

@@ -63,6 +63,10 @@ def sign(identity: Identity | None, environ: Mapping[str, str], settings: Sequen
 
 
 def _clean(identity: Identity) -> Identity:
-    """Return an identity without the characters that have a meaning in a commit's header."""
-    name, email = (re.sub(r"[<>\x00-\x1f\x7f]", "", text).strip() for text in (identity.name, identity.email))
+    """Return an identity without the characters that have a meaning in a commit's header, and without half surrogates.
+
+    Python holds bytes that are not UTF-8 in an environment variable as half surrogates.
+    """
+    texts = (re.sub(r"[<>\x00-\x1f\x7f]", "", text).strip() for text in (identity.name, identity.email))
+    name, email = (re.sub(r"[\ud800-\udfff]", "\ufffd", text) for text in texts)
     return Identity(name=name or DEFAULT_IDENTITY.name, email=email or DEFAULT_IDENTITY.email)

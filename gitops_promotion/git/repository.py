@@ -1,5 +1,6 @@
 """A repository and its one remote: files of a commit, its history, and new commits."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,7 +85,7 @@ class Repository:
         `user` is the user name that goes with the token where the remote's address has none. `trust` accepts a folder
         of another user, which is right in the containers of a CI system only.
         """
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110  Path.exists raises OSError for a name that is too long
             raise GitError(f"{path} does not exist: name a folder of the repository with --sourcedir")
         runner = Runner(path.resolve())
         checkout = Checkout.find(runner, environ, trust=trust)

@@ -13,6 +13,7 @@ from typing import Protocol
 from gitops_promotion import ci
 from gitops_promotion.ci import CIContext
 from gitops_promotion.core.config import Config
+from gitops_promotion.errors import UsageError
 from gitops_promotion.git import Repository
 from gitops_promotion.providers import Connection, Provider, TokenQuery, registry
 from gitops_promotion.providers.choose import choose, find_token, git_user
@@ -91,6 +92,13 @@ class Run:
         return self.tip.has_config and self.forge.publishes
 
 
+def _ascii(token: str) -> str:
+    """Return a token that can stand in the header of a request. Raises UsageError."""
+    if not token.isascii():
+        raise UsageError("the token has characters that no token has: copy it again")
+    return token
+
+
 @contextmanager
 def open_run(
     sourcedir: Path,
@@ -117,8 +125,8 @@ def open_run(
 
     def token_for(url: str) -> str:
         if token:
-            return token
-        found_token = finder(url)()
+            return _ascii(token)
+        found_token = _ascii(finder(url)())
         terminal.hide(found_token, made=found_token not in environ.values())
         return found_token
 
