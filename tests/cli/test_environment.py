@@ -138,7 +138,5 @@ def test_a_disk_that_fills_up_later_is_exit_5_and_any_other_error_a_bug(
     ended, text = run(capsys, checkout, "promote")
     assert (ended, "Traceback" in text) == (code, code == 1)
     if code == 5:
-        assert (
-            text
-            == f"error: cannot write a/file ({os.strerror(number)}): free space there, or set TMPDIR to another folder\n"
-        )
+        problem = f"cannot write a/file ({os.strerror(number)})"
+        assert text == f"error: {problem}: free space there, or set TMPDIR to another folder\n"
