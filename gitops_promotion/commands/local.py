@@ -1,4 +1,4 @@
-"""The `local` verbs: what a forge's pages and Flux do elsewhere, done here by a person or a script."""
+"""The `local` verbs: the actions of people on a forge's pages, and the reports of Flux, on plain git."""
 
 import re
 from dataclasses import replace
@@ -12,7 +12,7 @@ from gitops_promotion.providers import Playable
 from gitops_promotion.workflow.run import Run
 
 _LOOK_BACK = 1000
-"""Commits of the default branch among which an abbreviation is looked up; for older ones the whole id is asked for."""
+"""Commits of the default branch that an abbreviation may name; older ones need the whole id."""
 
 
 def list_pull_requests(run: Run, *, everything: bool) -> PullRequests:
@@ -22,7 +22,7 @@ def list_pull_requests(run: Run, *, everything: bool) -> PullRequests:
 
 
 def show(run: Run, number: int) -> Details:
-    """Return all there is to know of one pull request. Raises ProviderError if there is none of that number."""
+    """Return one pull request with its statuses, reviews and diff. Raises ProviderError for an unknown number."""
     details = _forge(run).details(number)
     pull = details.pull_request
     if pull.state != "open":
@@ -36,18 +36,18 @@ def show(run: Run, number: int) -> Details:
 
 
 def merge(run: Run, number: int) -> Outcome:
-    """Merge a pull request now, for a person asks for it; if its gate had not passed, the outcome says so."""
+    """Merge a pull request now, as a person decided; the outcome reports a gate that had not passed."""
     forge = _forge(run)
-    answer = forge.merge(forge.pull_request(number))
+    merge_result = forge.merge(forge.pull_request(number))
     pull_request = forge.pull_request(number)
-    if answer.state != "merged":
-        return _outcome("refused", answer.reason, pull_request)
-    note = f", though {answer.reason}" if answer.reason else ""
+    if merge_result.state != "merged":
+        return _outcome("refused", merge_result.reason, pull_request)
+    note = f", though {merge_result.reason}" if merge_result.reason else ""
     return _outcome("merged", f"pull request #{number} merged into {pull_request.base}{note}", pull_request)
 
 
 def close(run: Run, number: int) -> Outcome:
-    """Close a pull request unmerged; its branch stays. Raises ProviderError if it is merged."""
+    """Close a pull request without merging it; its branch stays. Raises ProviderError if it is merged."""
     forge = _forge(run)
     before = forge.pull_request(number)
     after = forge.close_pull_request(before)
@@ -57,23 +57,23 @@ def close(run: Run, number: int) -> Outcome:
 
 
 def review(run: Run, number: int, *, verdict: Literal["approved", "changes-requested"], comment: str) -> Outcome:
-    """Give one's opinion on a pull request's head as it is now. Raises ProviderError unless it is open."""
+    """Review a pull request at its current head. Raises ProviderError unless it is open."""
     forge = _forge(run)
-    given = forge.review(number, verdict, comment)
-    message = f"{given.author}: {verdict} on {given.sha} of pull request #{number}"
+    posted = forge.review(number, verdict, comment)
+    message = f"{posted.author}: {verdict} on {posted.sha} of pull request #{number}"
     return _outcome("updated", message, forge.pull_request(number))
 
 
 def set_status(run: Run, revision: str, *, context: str, state: StatusState, description: str) -> Outcome:
     """Publish a status, as Flux would, on a branch's tip or a commit.
 
-    Raises UsageError for a commit nobody knows, and for this tool's own context.
+    Raises UsageError for an unknown commit, and for this tool's own context.
     """
     forge = _forge(run)
     if context.casefold() == OWN_CONTEXT:
         raise UsageError(
-            f"{OWN_CONTEXT!r} is the verdict of our own check and nobody else's: "
-            "run `gitops-promotion status --pr N` to have it published"
+            f"{OWN_CONTEXT!r} is reserved for the verdict of `status`: "
+            "run `gitops-promotion status --pr N` to publish it"
         )
     sha = _resolve(run, revision)
     forge.set_status(sha, CommitStatus(context=context, state=state, description=description))
@@ -84,8 +84,8 @@ def _forge(run: Run) -> Playable:
     provider = run.forge
     if not isinstance(provider, Playable):
         raise UsageError(
-            "the remote belongs to another provider, on whose own pages this is done: "
-            "give --provider local if its pull requests are to live in git all the same"
+            "the remote belongs to a forge, which has pages for this: "
+            "give --provider local if its pull requests are to be refs of the remote anyway"
         )
     return provider
 
@@ -97,7 +97,7 @@ def _outcome(result: Literal["merged", "updated", "unchanged", "refused"], messa
 
 
 def _resolve(run: Run, revision: str) -> str:
-    """Return the full id of what a person calls `main`, `promote/x`, `1a2b3c4` or by all its digits."""
+    """Return the full id of a commit that a person names by its branch or by the first digits of its id."""
     tip = run.tip.refs.branch(revision.removeprefix("refs/heads/"))
     if tip is not None:
         return tip
@@ -107,11 +107,11 @@ def _resolve(run: Run, revision: str) -> str:
             return text
     elif re.fullmatch(r"[0-9a-f]{4,63}", text):
         recent = (entry.sha for entry in run.tip.repository.history(run.tip.sha, (), _LOOK_BACK))
-        found = {sha for sha in (*run.tip.refs.shas.values(), *recent) if sha.startswith(text)}
-        if len(found) == 1:
-            return found.pop()
-        if found:
-            raise UsageError(f"{revision} is the start of {len(found)} commits: write more of it")
+        matches = {sha for sha in (*run.tip.refs.shas.values(), *recent) if sha.startswith(text)}
+        if len(matches) == 1:
+            return matches.pop()
+        if matches:
+            raise UsageError(f"{revision} is the start of {len(matches)} commits: write more digits")
     raise UsageError(
         f"the remote has neither a branch nor a commit {revision!r}: push it first, name a branch, "
         "or write the commit's whole id"

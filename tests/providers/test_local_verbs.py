@@ -161,7 +161,7 @@ class TestSettingAStatus:
         starts = Counter(sha[:4] for sha in local_forge.remote.git("rev-list", "main").split())
         [(start, times)] = starts.most_common(1)
         run = run_with(local_forge, local_forge.provider)
-        with pytest.raises(UsageError, match=f"{start} is the start of {times} commits: write more of it"):
+        with pytest.raises(UsageError, match=f"{start} is the start of {times} commits: write more digits"):
             verbs.set_status(run, start, context="a/b", state="success", description="")
 
     @pytest.mark.parametrize("context", [OWN_CONTEXT, OWN_CONTEXT.title()])
