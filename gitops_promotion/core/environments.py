@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from gitops_promotion.errors import UsageError
 
@@ -12,26 +12,13 @@ Requirements = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clusters:
-    """The clusters that report on an environment: `required` of `count` must be healthy.
-
-    `names` are the last parts of their status contexts; empty where any clusters count.
-    """
-
-    count: int
-    required: int
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """One environment of the configuration.
 
     `auto`: pull requests into it merge without a person once their checks pass. `after`: the environments before it,
     None for the one above it in the list. `paths` are patterns of its files (empty: the default pattern), `marker` is
-    the form of its markers (empty: the default form), see `core/layout.py`. `status_contexts` are the patterns of the
-    commit statuses that speak for it (empty: the default patterns), `required_contexts` are statuses of anything else
-    that must be there and green. Without `clusters`, those that reported on earlier commits are expected.
+    the form of its markers (empty: the default form), see `core/layout.py`. `settings` are those of its gates, by the
+    names of `core/gates/table.py`.
     """
 
     name: str
@@ -39,9 +26,11 @@ class Environment:
     after: Requirements | None = None
     paths: tuple[str, ...] = ()
     marker: str = ""
-    status_contexts: tuple[str, ...] = ()
-    required_contexts: tuple[str, ...] = ()
-    clusters: Clusters | None = None
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    def setting(self, name: str) -> Any:
+        """Return the settings of a gate, None if the environment has none."""
+        return dict(self.settings).get(name)
 
 
 @dataclass(frozen=True, kw_only=True)

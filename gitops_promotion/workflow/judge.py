@@ -75,7 +75,7 @@ def _check_contexts(tip: Tip, application: Application, source: str) -> None:
     for collision in status_contexts.collisions(templates, application, source):
         group, environment = collision.group, collision.environment
         # Without a key of its own, an environment has patterns that were accepted always.
-        is_own = any(config.environment(name).status_contexts for name in (source, environment))
+        is_own = any(health.contexts_of(config.environment(name)) for name in (source, environment))
         if tip.has_group(group, environment) if group else is_own:
             whose = f"of {group} in {environment}" if group else f"of all groups in {environment}"
             raise ConfigError(

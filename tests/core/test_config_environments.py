@@ -3,7 +3,8 @@
 import pytest
 
 from gitops_promotion.core.config import parse
-from gitops_promotion.core.environments import Clusters, Environment
+from gitops_promotion.core.environments import Environment
+from gitops_promotion.core.gates.health_keys import Clusters
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import ConfigError, Fault
 
@@ -135,8 +136,8 @@ def test_a_status_context_of_one_environment_needs_no_placeholder() -> None:
         "name: dev, statusContext: kustomization/apps/2fb0a5b0",
         "name: qa, statusContext: ['kustomization/{group}/77c1d9e4', 'cd/{app}-qa']",
     )
-    assert dev.status_contexts == ("kustomization/apps/2fb0a5b0",)
-    assert qa.status_contexts == ("kustomization/{group}/77c1d9e4", "cd/{app}-qa")
+    assert dev.setting("health").contexts == ("kustomization/apps/2fb0a5b0",)
+    assert qa.setting("health").contexts == ("kustomization/{group}/77c1d9e4", "cd/{app}-qa")
 
 
 def test_the_same_status_context_in_two_environments_is_an_error() -> None:
@@ -192,7 +193,8 @@ def test_the_application_is_a_placeholder_of_every_status_context() -> None:
     ],
 )
 def test_clusters_are_a_number_or_the_last_parts_of_contexts(written: str, clusters: Clusters | None) -> None:
-    assert read(f"name: dev, {written}")[0].clusters == clusters
+    settings = read(f"name: dev, {written}")[0].setting("health")
+    assert (settings.clusters if settings else None) == clusters
 
 
 @pytest.mark.parametrize(
@@ -227,7 +229,7 @@ def test_clusters_and_required_statuses_that_cannot_be_met_are_errors(written: s
 
 def test_required_statuses_are_one_or_several() -> None:
     dev, qa = read("name: dev, requiredContexts: e2e", "name: qa, requiredContexts: [e2e, load/50%]")
-    assert (dev.required_contexts, qa.required_contexts) == (("e2e",), ("e2e", "load/50%"))
+    assert (dev.setting("health").required, qa.setting("health").required) == (("e2e",), ("e2e", "load/50%"))
 
 
 # An application's own way

@@ -24,8 +24,9 @@ from gitops_promotion.core.config.values import (
     slug_problem,
 )
 from gitops_promotion.core.environments import Environment, Pipeline
-from gitops_promotion.core.gates import Gate
-from gitops_promotion.core.gates.health import Health
+from gitops_promotion.core.gates import Common, Gate
+from gitops_promotion.core.gates.health import contexts_of
+from gitops_promotion.core.gates.table import make_gates
 from gitops_promotion.core.layout import MARKER, PATH, Layout, marker_problem, path_problem
 from gitops_promotion.core.names import Application, check_name, is_name
 from gitops_promotion.core.untrusted import quoted
@@ -106,22 +107,15 @@ class Config:
     @property
     def context_templates(self) -> dict[str, tuple[str, ...]]:
         """The patterns of the statuses that speak for each environment, placeholders and all."""
-        return {e.name: e.status_contexts or self.status_contexts for e in self.pipeline.environments}
+        return {e.name: contexts_of(e) or self.status_contexts for e in self.pipeline.environments}
 
     def gates(self, environment: str) -> tuple[Gate, ...]:
         """Return the gates of an environment. Raises UsageError."""
-        if not self.pipeline.sources(environment):
-            return ()
-        environments = self.pipeline.environments
-        return (
-            Health(
-                contexts=self.context_templates,
-                required={e.name: e.required_contexts for e in environments},
-                clusters={e.name: e.clusters for e in environments if e.clusters},
-                authors=self.status_authors,
-                fail_fast=self.fail_fast,
-            ),
+        self.environment(environment)
+        common = Common(
+            status_contexts=self.status_contexts, status_authors=self.status_authors, fail_fast=self.fail_fast
         )
+        return make_gates(environment, self.pipeline, common)
 
     def branch(self, application: Application, environment: str) -> str:
         """Return the promotion branch, without `refs/heads/`. Raises UsageError.

@@ -30,6 +30,11 @@ class Entry:
     line: int
     node: Node
 
+    @property
+    def is_empty(self) -> bool:
+        """True if the value counts as absent."""
+        return is_empty(self.node)
+
 
 class Document:
     """One YAML document; `finish` raises all complaints collected while its values were taken."""

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from gitops_promotion.core.config import statuses
 from gitops_promotion.core.config.document import Document, Entry, is_empty
 from gitops_promotion.core.config.values import name_problem
 from gitops_promotion.core.environments import Environment, Pipeline, Requirements
+from gitops_promotion.core.gates import table
+from gitops_promotion.core.gates.health import contexts_of
+from gitops_promotion.core.gates.health_keys import mixed_up_contexts
 from gitops_promotion.core.layout import PATH, marker_problem, path_problem
 
-KEYS = ("name", "auto", "after", "path", "marker", *statuses.KEYS)
+KEYS = ("name", "auto", "after", "path", "marker", *table.KEYS)
 """The keys of one environment."""
 
 _MAX_ENVIRONMENTS = 200
@@ -46,8 +48,19 @@ def read_environments(
             lines[key] = item.line
         environments.append(environment)
     _check_order(document, environments, items, lines)
-    statuses.check_contexts(document, environments, items, contexts)
+    _check_contexts(document, environments, items, contexts)
     return tuple(environments)
+
+
+def _check_contexts(
+    document: Document, environments: Sequence[Environment], items: Sequence[Entry], contexts: Sequence[str]
+) -> None:
+    named = {environment.name: environment for environment in environments if environment.name}
+    own = {name: contexts_of(environment) for name, environment in named.items()}
+    problems = mixed_up_contexts({name: own[name] or contexts for name in named}, own)
+    for environment, item in zip(environments, items, strict=True):
+        if problem := problems.get(environment.name):
+            document.fail(item.line, problem)
 
 
 def _environment(document: Document, item: Entry, key_path: str) -> Environment:
@@ -60,9 +73,7 @@ def _environment(document: Document, item: Entry, key_path: str) -> Environment:
         after=_after(document, fields.get("after"), f"{key_path}.after"),
         paths=document.texts(fields.get("path"), f"{key_path}.path", path_problem, PATH),
         marker=document.checked(fields.get("marker"), f"{key_path}.marker", marker_problem, ""),
-        status_contexts=statuses.read_contexts(document, fields, key_path),
-        required_contexts=statuses.read_required(document, fields, key_path),
-        clusters=statuses.read_clusters(document, fields, key_path),
+        settings=table.read_settings(document, fields, key_path),
     )
 
 

@@ -116,6 +116,15 @@ def own_status(
     return CommitStatus(context=OWN_CONTEXT, state=_STATES[verdict.decision], description=description, url=url)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """The keys of the configuration's top level that gates share."""
+
+    status_contexts: tuple[str, ...]
+    status_authors: tuple[str, ...] = ()
+    fail_fast: bool = False
+
+
 class Gate(Protocol):
     """One condition of an environment."""
 
@@ -125,6 +134,9 @@ class Gate(Protocol):
 
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
         """Return the gate's verdict."""
+
+    def note(self, requirements: Requirements) -> str:
+        """Return the sentence of the pull request that says what the gate waits for."""
 
 
 def judge(gates: Sequence[Gate], question: Question, evidence: Evidence) -> Verdict:

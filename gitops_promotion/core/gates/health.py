@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.deployments import Deployment
-from gitops_promotion.core.environments import Clusters
-from gitops_promotion.core.gates import Evidence, Need, Question, Reason, Verdict, mildest, strictest
+from gitops_promotion.core.environments import Environment, Pipeline, Requirements
+from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict, mildest, strictest
+from gitops_promotion.core.gates.health_keys import Clusters, StatusSettings
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.reports import (
     Report,
@@ -22,9 +23,32 @@ from gitops_promotion.core.reports import (
     worst,
 )
 from gitops_promotion.core.status_contexts import fill
+from gitops_promotion.core.untrusted import code_span
 
 CANDIDATES = 100
 """The number of commits whose statuses are asked for, newest first."""
+
+
+def contexts_of(environment: Environment) -> tuple[str, ...]:
+    """Return the patterns of statuses that an environment has for itself, empty if it uses the default ones."""
+    settings = environment.setting("health")
+    return settings.contexts if isinstance(settings, StatusSettings) else ()
+
+
+def make(
+    environment: str, pipeline: Pipeline, settings: Mapping[str, StatusSettings | None], common: Common
+) -> "Health | None":
+    """Return the status gate of an environment, None for the entry: nothing comes before it."""
+    if not pipeline.sources(environment):
+        return None
+    known = {name: own or StatusSettings() for name, own in settings.items()}
+    return Health(
+        contexts={name: own.contexts or common.status_contexts for name, own in known.items()},
+        required={name: own.required for name, own in known.items()},
+        clusters={name: own.clusters for name, own in known.items() if own.clusters},
+        authors=common.status_authors,
+        fail_fast=common.fail_fast,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +79,14 @@ class Health:
         verdicts = {source: self._judge_source(question, evidence, source) for source in question.sources}
         verdict = strictest([mildest([verdicts[source] for source in group]) for group in question.requirements])
         return _with_unseen(question, verdict) if question.unseen else verdict
+
+    def note(self, requirements: Requirements) -> str:
+        """Return the sentence that names the sources whose health counts."""
+        sources = list(dict.fromkeys(code_span(source) for group in requirements for source in group))
+        if not sources:
+            return ""
+        verb = "are" if len(sources) > 1 else "is"
+        return f"Its check `gitops-promotion status` passes when {' and '.join(sources)} {verb} healthy with this tag."
 
     def patterns(self, application: Application, source: str) -> tuple[str, ...]:
         """Return the patterns of an application's statuses in a source."""

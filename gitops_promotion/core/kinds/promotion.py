@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.model import Request
-from gitops_promotion.core.untrusted import code_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +27,8 @@ class Promotion:
 
     def notes(self, request: Request, config: Config) -> list[str]:
         """Say what the promotion waits for and who can act."""
-        notes = []
-        if self.is_gated(request, config):
-            sources = " and ".join(map(code_span, config.way(request.application).sources(request.environment)))
-            verb = "are" if " and " in sources else "is"
-            notes.append(f"Its check `gitops-promotion status` passes when {sources} {verb} healthy with this tag.")
+        requirements = config.way(request.application).requirements(request.environment)
+        notes = [note for gate in config.gates(request.environment) if (note := gate.note(requirements))]
         if config.environment(request.environment).auto:
             notes.append("It merges by itself when its checks pass.")
         else:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.deployments import TagAt, deployment
-from gitops_promotion.core.environments import Clusters
 from gitops_promotion.core.forge import CommitStatus, StatusState
 from gitops_promotion.core.gates import Verdict, health
+from gitops_promotion.core.gates.health_keys import Clusters
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
 
