@@ -11,9 +11,13 @@ Flow = Literal["per-app", "per-env"]
 
 BRANCHES: Mapping[Flow, str] = {"per-app": "promote/{group}-{app}", "per-env": "promote/{group}-{app}-{env}"}
 
+FEATURES = "feature/"
+REMOVALS = "remove/"
+"""The beginnings of the branches of features, and of removals of their copies."""
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _REF_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]*")
-_RESERVED = ("feature/", "remove/", "refs/")
+_RESERVED = (FEATURES, REMOVALS, "refs/")
 _MAX_REF_PART = 240  # git keeps a ref as a file and adds ".lock" to its name; file names end at 255 bytes
 
 

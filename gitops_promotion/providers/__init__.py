@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
+from gitops_promotion.core.branch_names import FEATURES, REMOVALS
 from gitops_promotion.core.commits import Store
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Details, Draft, HeadState, PullRequest, Review
 
@@ -92,7 +93,7 @@ class Connection:
     api_url: str = ""
     merge_method: str = ""
     check_run_apps: tuple[str, ...] = ()
-    branch_prefixes: tuple[str, ...] = ("promote/", "feature/", "remove/")
+    branch_prefixes: tuple[str, ...] = ("promote/", FEATURES, REMOVALS)
 
 
 class Connect(Protocol):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from gitops_promotion.core import branch_names
 from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.forge import PullRequest
@@ -14,8 +15,6 @@ from gitops_promotion.workflow.build import KustomizeFinder, feature_environment
 from gitops_promotion.workflow.features import propose_feature, propose_removal
 from gitops_promotion.workflow.run import Run
 
-_BRANCH_PREFIX = "feature/"
-
 
 def heal(run: Run, pulls: Iterable[PullRequest], find_kustomize: KustomizeFinder) -> list[Outcome]:
     """Return the outcomes of rebuilding the features among these pull requests that conflict or lag behind.
@@ -23,7 +22,7 @@ def heal(run: Run, pulls: Iterable[PullRequest], find_kustomize: KustomizeFinder
     The trailers of a branch's newest commit say which feature it proposes. A branch with other commits is left
     untouched. An error of one feature is its failed outcome.
     """
-    features = [pull for pull in pulls if pull.head.startswith(_BRANCH_PREFIX)]
+    features = [pull for pull in pulls if pull.head.startswith(branch_names.FEATURES)]
     run.tip.fetch_branches(pull.head for pull in features)
     outcomes: list[Outcome] = []
     for pull in features:

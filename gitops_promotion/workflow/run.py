@@ -156,7 +156,7 @@ def open_run(
                 api_url=api_url,
                 merge_method=config.merge_method,
                 check_run_apps=config.check_run_apps,
-                branch_prefixes=(config.branch_prefix, "feature/", "remove/"),
+                branch_prefixes=config.branch_prefixes,
             )
             return registry.connect(facts.name, connection)
 

@@ -36,9 +36,9 @@ push = Repository.push
 
 def verb(after, words):
     left = after
-    def push_and_die(self, updates):
+    def push_and_die(self, updates, **options):
         nonlocal left
-        push(self, updates)
+        push(self, updates, **options)
         left -= 1
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)

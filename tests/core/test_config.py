@@ -476,7 +476,7 @@ def test_b6_names_are_checked_again_where_they_become_paths_and_branches(name: s
 def test_a_branch_follows_its_template(flow: str, template: str, branch: str, prefix: str) -> None:
     config = parse(f"{ENVIRONMENTS}prflow: {flow}\nbranchTemplate: '{template}'", FILE)
     assert config.branch(Application("apps", "web"), "qa") == branch
-    assert config.branch_prefix == prefix
+    assert config.branch_prefixes == (prefix, "feature/", "remove/")
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ class Config:
             check_name("application", application.name),
             check_name("feature", feature),
         )
-        name = f"feature/{'-'.join(names)}"
+        name = f"{branch_names.FEATURES}{'-'.join(names)}"
         if problem := branch_names.branch_problem(name):
             raise UsageError(
                 f"feature {feature} of {application} makes the branch {name!r}, which {problem}: rename one"
@@ -154,9 +154,9 @@ class Config:
         return [collision for collision in applications if collision != application]
 
     @property
-    def branch_prefix(self) -> str:
-        """The beginning of all promotion branches, up to and with a slash: `promote/`."""
-        return branch_names.prefix(self.branch_template)
+    def branch_prefixes(self) -> tuple[str, ...]:
+        """The beginnings of all branches of this tool, each with its slash: `promote/`, `feature/` and `remove/`."""
+        return branch_names.prefix(self.branch_template), branch_names.FEATURES, branch_names.REMOVALS
 
 
 @lru_cache(maxsize=1024)

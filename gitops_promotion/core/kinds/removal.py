@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gitops_promotion.core.branch_names import REMOVALS
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.kinds.feature import merge_notes
 from gitops_promotion.core.model import Request
 
-STALE_BRANCH = "remove/stale-feature"
+STALE_BRANCH = f"{REMOVALS}stale-feature"
 """The predecessor's branch for the removal of stale copies."""
 
 
