@@ -1,4 +1,4 @@
-"""`demo`: a small webshop from an empty folder to the door of production, with the real verbs on a real remote."""
+"""`demo`: promotes in a small webshop, with the real verbs on a real remote in a folder."""
 
 import os
 import shlex
@@ -14,15 +14,20 @@ from gitops_promotion.errors import GitError, UsageError
 _ENVIRONMENTS = ("dev", "qa", "prod")
 
 _CONFIG = """\
-# In promotion order. auto: true merges by itself when the checks pass.
+# In promotion order. auto: true merges automatically when the checks pass.
 environments:
   - {name: dev, auto: true}
   - {name: qa, auto: true}
   - {name: prod, auto: false}
 status_timeout_minutes: 5
+groups:
+  webshop:
+    applications:
+      webui:
+        featureLabelSelector: {app: webui} # `feature` copies the objects with this label
 """
 
-_DEPLOYMENT = """\
+_WEBUI = """\
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -37,9 +42,33 @@ spec:
     spec:
       containers:
         - name: webui
-          image: ghcr.io/acme/webui:%s # {"$imagepolicy": "webshop:webui"}
+          image: ghcr.io/acme/webui:%(tag)s # {"$imagepolicy": "webshop:webui"}
         - name: proxy
-          image: envoyproxy/envoy:v1.31.0 # not ours to promote
+          image: envoyproxy/envoy:v1.31.0 # no marker: never promoted
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: webui
+  labels: {app: webui}
+spec:
+  selector: {app: webui}
+  ports:
+    - {port: 80, targetPort: 8080}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: webui
+  labels: {app: webui}
+spec:
+  rules:
+    - host: webui.%(environment)s.example.org
+      http:
+        paths:
+          - path: /
+            pathType: Prefix
+            backend: {service: {name: webui, port: {number: 80}}}
 """
 
 _KUSTOMIZATION = """\
@@ -48,11 +77,35 @@ kind: Kustomization
 namespace: webshop
 resources:
   - webui.yaml
-  - https://github.com/acme/cart//deploy?ref=v2
+  - ../../bases/cart
 images:
   - name: cart
     newName: ghcr.io/acme/cart
     newTag: "%s" # {"$imagepolicy": "webshop:cart:tag"}
+"""
+
+_CART_KUSTOMIZATION = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - deployment.yaml
+"""
+
+_CART = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: cart
+spec:
+  selector:
+    matchLabels: {app: cart}
+  template:
+    metadata:
+      labels: {app: cart}
+    spec:
+      containers:
+        - name: cart
+          image: cart # the environment's kustomization sets name and tag
 """
 
 _HELM_RELEASE = """\
@@ -75,61 +128,66 @@ spec:
 
 
 def files() -> dict[str, str]:
-    """Return the demo repository: two groups, three applications, three environments, by path."""
-    made = {"gitops-promotion.yaml": _CONFIG}
+    """Return the files of the demo repository by path: two groups, three applications, three environments.
+
+    They build without a network.
+    """
+    files = {
+        "gitops-promotion.yaml": _CONFIG,
+        "bases/cart/kustomization.yaml": _CART_KUSTOMIZATION,
+        "bases/cart/deployment.yaml": _CART,
+    }
     for name in _ENVIRONMENTS:
-        made[f"webshop/{name}/webui.yaml"] = _DEPLOYMENT % "1.4.1"
-        made[f"webshop/{name}/kustomization.yaml"] = _KUSTOMIZATION % "2.0.3"
-        made[f"platform/{name}/mailer.yaml"] = _HELM_RELEASE % "0.9.1"
-    return made
+        files[f"webshop/{name}/webui.yaml"] = _WEBUI % {"tag": "1.4.1", "environment": name}
+        files[f"webshop/{name}/kustomization.yaml"] = _KUSTOMIZATION % "2.0.3"
+        files[f"platform/{name}/mailer.yaml"] = _HELM_RELEASE % "0.9.1"
+    return files
 
 
 class _Tour:
-    def __init__(self, verb: Callable[[list[str]], int], say: Callable[[str], None]) -> None:
+    def __init__(self, verb: Callable[[list[str]], int], write: Callable[[str], None]) -> None:
         self._verb = verb
-        self._say = say
+        self._write = write
 
     def chapter(self, text: str) -> None:
-        self._say("\n" + textwrap.fill(text, 100, initial_indent="# ", subsequent_indent="# "))
+        self._write("\n" + textwrap.fill(text, 100, initial_indent="# ", subsequent_indent="# "))
 
     def promotion(self, *args: str) -> None:
-        self._say(f"$ gitops-promotion {shlex.join(args)}")
+        self._write(f"$ gitops-promotion {shlex.join(args)}")
         code = self._verb([*args, "--quiet"])
         if code:
-            self._say(f"(exit code {code})")
+            self._write(f"(exit code {code})")
 
     def git(self, *args: str) -> None:
-        self._say(f"$ git {shlex.join(args)}")
-        self._say(git(*args).rstrip("\n"))
+        self._write(f"$ git {shlex.join(args)}")
+        self._write(git(*args).rstrip("\n"))
 
 
-def demo(folder: Path | None, *, verb: Callable[[list[str]], int], say: Callable[[str], None]) -> None:
-    """Build the repository in `folder` (default: a new temporary one) and promote webui up to prod's door.
+def demo(folder: Path | None, *, verb: Callable[[list[str]], int], write: Callable[[str], None]) -> None:
+    """Build the repository in `folder` (default: a new temporary one), and promote webui up to the gate of prod.
 
-    `verb` runs one command line of this program and returns its exit code; `say` prints. Raises UsageError for a
-    folder that holds anything, GitError if git fails.
+    `verb` runs one command line of this program and returns its exit code; `write` prints a text. Raises UsageError
+    for a folder that is not empty, GitError if git fails.
     """
     root = _empty(folder)
     checkout = root / "webshop"
-    tour = _Tour(verb, say)
-    say(f"# A GitOps repository with two groups, three applications and three environments, in {checkout}")
-    say(f"# Its remote is the bare repository {root / 'remote.git'}: no server is needed.")
+    tour = _Tour(verb, write)
+    write(f"# A GitOps repository with two groups, three applications and three environments, in {checkout}")
+    write(f"# Its remote is the bare repository {root / 'remote.git'}: no server is needed.")
     _build(root)
     with chdir(checkout):
-        tour.chapter(
-            "CI has built webui 1.4.2. The tag goes to the first environment; nothing is required to merge there."
-        )
+        tour.chapter("CI has built webui 1.4.2. The tag goes to the first environment, where no check is required.")
         tour.promotion("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2")
         tour.git("pull", "--quiet")
         tour.git("show", "--format=%h %s", "--unified=0", "--first-parent", "-m", "HEAD")
-        tour.chapter("A merge into main starts `promote`: what arrived in dev is proposed for qa.")
+        tour.chapter("A merge into main starts `promote`, which proposes the new tag of dev for qa.")
         tour.promotion("promote")
-        tour.chapter("Its required check waits for Flux: nobody has said yet that dev is healthy with 1.4.2.")
+        tour.chapter("Its required check waits: Flux has not reported yet that dev is healthy with 1.4.2.")
         tour.promotion("status", "--pr", "2", "--timeout", "0")
-        tour.chapter("Flux applies dev and says so on the commit. Here you play Flux.")
+        tour.chapter("Flux applies dev and reports it on the commit. Here you report it in Flux's place.")
         tour.promotion("local", "set-status", "main", "kustomization/webshop-dev/2fb0a5b0", "success")
         tour.promotion("status", "--pr", "2")
-        tour.chapter("The check has passed, so the pull request merged: qa has the tag. Next, prod.")
+        tour.chapter("The check passed, so the pull request merged: qa has the tag. The next environment is prod.")
         tour.promotion("promote")
         tour.promotion("local", "set-status", "main", "kustomization/webshop-qa/77c1d9e4", "success")
         tour.promotion("status", "--pr", "3")
@@ -138,13 +196,15 @@ def demo(folder: Path | None, *, verb: Callable[[list[str]], int], say: Callable
         tour.git("pull", "--quiet")
         tour.git("log", "--oneline", "--first-parent")
         tour.git("grep", "--no-color", "-o", "webui:[0-9.]*", "--", "webshop/dev", "webshop/qa", "webshop/prod")
-    say(
-        f"\n# Go on by hand:\n"
+    write(
+        f"\n# Continue by hand:\n"
         f"#   cd {checkout}\n"
-        f"#   gitops-promotion local show 3      # what would change in prod, and why it waits\n"
-        f"#   gitops-promotion local merge 3     # you approve; `local close 3` declines, and that sticks\n"
+        f"#   gitops-promotion local show 3      # the change in prod, with its statuses\n"
+        f"#   gitops-promotion local merge 3     # approves it; `local close 3` declines it for good\n"
         f"#   gitops-promotion new --group webshop --app cart --tag 2.1.0\n"
-        f"#   gitops-promotion promote --all --dry-run"
+        f"#   gitops-promotion promote --all --dry-run\n"
+        f"# and, with kustomize or kubectl on the PATH:\n"
+        f"#   gitops-promotion feature --group webshop --app webui --tag pr-123-4e8b6b5 --feature pr-123"
     )
 
 

@@ -204,17 +204,3 @@ def test_a_reader_that_goes_away_is_no_traceback(checkout: "Checkout", environ: 
     )
     os.close(writer)
     assert "Traceback" not in done.stderr
-
-
-def test_the_demo_ends_before_prod_and_can_be_gone_on_with(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out, _ = run(capsys, "demo", str(tmp_path / "demo"))
-    assert "exit code 4" in out, "the check is seen waiting"
-    assert "waits for a person" in out
-    assert "#3      open" in out
-    monkeypatch.chdir(tmp_path / "demo" / "webshop")
-    assert "merged" in run(capsys, "local", "merge", "3")[0]
-    assert "planned" in run(capsys, "new", "--group=webshop", "--app=cart", "--tag=2.1.0", "--dry-run")[0]
-    _, err = run(capsys, "demo", str(tmp_path / "demo"), code=2)
-    assert "not empty" in err

@@ -24,4 +24,4 @@ def command(_: Terminal, folder: Path | None) -> None:
             return int(ended.code or 0)
         return 0
 
-    demo(folder, verb=exit_code, say=click.echo)
+    demo(folder, verb=exit_code, write=click.echo)
