@@ -205,18 +205,18 @@ def _refuse_ambiguous(config: Config, application: Application, feature: str) ->
     """
     has_copies = not config.groups[application.group][application.name].feature_overwrite
     folder = feature_folder(config, application) if has_copies else None
-    others = (Application(group, name) for group, names in config.groups.items() for name in names)
-    for other in others:
-        if other == application:
+    configured = (Application(group, name) for group, names in config.groups.items() for name in names)
+    for candidate in configured:
+        if candidate == application:
             continue
-        branch, other_branch = (f"{owner.group}-{owner.name}-" for owner in (application, other))
+        branch, other_branch = (f"{owner.group}-{owner.name}-" for owner in (application, candidate))
         same_feature = _feature_of_other(branch, other_branch, feature)
-        if not same_feature and folder is not None and feature_folder(config, other) == folder:
-            same_feature = _feature_of_other(f"{application.name}-", f"{other.name}-", feature)
+        if not same_feature and folder is not None and feature_folder(config, candidate) == folder:
+            same_feature = _feature_of_other(f"{application.name}-", f"{candidate.name}-", feature)
         if same_feature:
             raise UsageError(
-                f"feature {feature!r} of {application} and feature {same_feature!r} of {other} would share a folder or "
-                "a branch: choose another name for the feature, or rename an application"
+                f"feature {feature!r} of {application} and feature {same_feature!r} of {candidate} would share a "
+                "folder or a branch: choose another name for the feature, or rename an application"
             )
 
 

@@ -47,8 +47,8 @@ def check(path: Path, result: str) -> None:
 
 def notes(shop: "Shop", run: "Run") -> str:
     """Return the description of the pull request, without its metadata and files."""
-    shown = shop.local("show", str(run.only["pull_request"]["number"]))
-    text = shown.partition("-->\n")[2].partition("\nFiles:\n")[0]
+    description = shop.local("show", str(run.only["pull_request"]["number"]))
+    text = description.partition("-->\n")[2].partition("\nFiles:\n")[0]
     return "\n".join(line for line in text.splitlines() if line) + "\n"
 
 

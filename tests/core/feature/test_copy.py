@@ -51,9 +51,9 @@ def ingress(rules: str, spec: str = "") -> str:
 def copied(*documents: str, tag: str = "2", feature: str = "f", **transformations: Any) -> Copy:
     objects = parse("---\n".join(documents).encode())
     selection = select(objects, {"app": "web"}, "shop/dev")
-    own = frozenset((obj.id, name) for obj in objects for name in ("migrate", "web", "debug"))
+    own_containers = frozenset((obj.id, name) for obj in objects for name in ("migrate", "web", "debug"))
     request = CopyRequest(feature=feature, tag=Tag.parse(tag), subfolder=f"web-{feature}", selector={"app": "web"})
-    return make_copy(selection, request, Transformations(**({"own_containers": own} | transformations)))
+    return make_copy(selection, request, Transformations(**({"own_containers": own_containers} | transformations)))
 
 
 def find(copy: Copy, kind: str) -> Object:
@@ -183,11 +183,11 @@ def test_any_value_anywhere_in_an_object_gives_a_copy_or_a_promotion_error(data:
     holder[key] = data.draw(st.sampled_from(HOSTILE))
     try:
         selection = select(objects, {"app": "web"}, "shop/dev")
-        own = frozenset((obj.id, "web") for obj in objects)
+        own_containers = frozenset((obj.id, "web") for obj in objects)
         make_copy(
             selection,
             CopyRequest(feature="f", tag=Tag("2"), subfolder="web-f", selector={"app": "web"}),
-            Transformations(own_containers=own),
+            Transformations(own_containers=own_containers),
         )
     except PromotionError:
         pass

@@ -64,9 +64,9 @@ def test_b35_removing_entries_restores_the_file_byte_for_byte(before: str) -> No
 @pytest.mark.parametrize("before", SHAPES)
 @pytest.mark.parametrize("first", ["web-f", "web-g"])
 def test_two_copies_are_removed_in_any_order(before: str, first: str) -> None:
-    both = with_copy(with_copy(before), "web-g", (Image(name="web-g/y", new_name="y", new_tag="2"),))
+    two_copies = with_copy(with_copy(before), "web-g", (Image(name="web-g/y", new_name="y", new_tag="2"),))
     second = "web-g" if first == "web-f" else "web-f"
-    assert without_copy(without_copy(both, first), second) == before
+    assert without_copy(without_copy(two_copies, first), second) == before
 
 
 lines = st.lists(

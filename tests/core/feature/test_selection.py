@@ -134,19 +134,19 @@ def http_route(*services: str, labels: str = "") -> str:
 
 
 @pytest.mark.parametrize("route", [ingress, virtual_service, http_route])
-@pytest.mark.parametrize("other", ["cart", "elsewhere"])
+@pytest.mark.parametrize("second_service", ["cart", "elsewhere"])
 def test_a_route_to_other_services_too_is_left_out_with_the_way_to_copy_it(
-    route: "Callable[..., str]", other: str
+    route: "Callable[..., str]", second_service: str
 ) -> None:
     cart = [deployment("cart", "app: cart"), service("app: cart", "cart")]
-    selection = selected(deployment(), service(), *cart, route("web", other))
+    selection = selected(deployment(), service(), *cart, route("web", second_service))
     assert names(selection.copied) == {"Deployment web", "Service web"}
-    (obj,) = parse(route("web", other).encode())
+    (obj,) = parse(route("web", second_service).encode())
     assert left_out(selection) == {
         str(obj): "it also serves other applications; give it the labels app: web to copy it"
     }
     assert str(obj) in names(selection.remaining), "its selectors and hosts still count"
-    labelled = selected(deployment(), service(), *cart, route("web", other, labels=LABELS))
+    labelled = selected(deployment(), service(), *cart, route("web", second_service, labels=LABELS))
     assert names(labelled.copied) == {"Deployment web", "Service web", str(obj)}
 
 
