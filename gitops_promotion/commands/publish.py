@@ -127,7 +127,7 @@ def _look_once(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
         question = examination.questions[0] if examination.questions else None
         verb = {"unchanged": "still", "planned": "would publish"}.get(result, "published")
         outcome = replace(
-            outcome_of(subject, question, result, verdict.texts, warnings=examination.warnings),
+            outcome_of(subject, question, result, verdict.texts, warnings=(*examination.warnings, *verdict.warnings)),
             message=f"{verb} {status.state}: {verdict.texts[0]}",
             pull_request=subject.pull_request,
         )

@@ -7,7 +7,7 @@ from gitops_promotion.core import due, gates
 from gitops_promotion.core.gates import Question, Verdict
 from gitops_promotion.core.model import Outcome
 from gitops_promotion.errors import GitError, TransientError
-from gitops_promotion.workflow.examine import Subject, examine, find_subject
+from gitops_promotion.workflow.examine import Examination, Subject, examine, find_subject
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.publishing import (
     disarm_refused,
@@ -53,8 +53,19 @@ def status(
     if not examination.questions:
         texts = tuple(map(str, examination.remarks))
         return [_passed(run, subject, outcome_of(subject, None, "passed", texts, warnings=examination.warnings))]
+    return [_wait(run, subject, examination, timeout, max(1.0, interval), progress)]
+
+
+def _wait(
+    run: Run,
+    subject: Subject,
+    examination: Examination,
+    timeout: float | None,
+    interval: float,
+    progress: Callable[[tuple[str, ...], float], None],
+) -> Outcome:
+    """Return the outcome once the gates have decided or the time is over."""
     question = examination.questions[0]
-    interval = max(1.0, interval)
     limit = run.tip.config.status_timeout if timeout is None else timeout
     started = run.clock.monotonic()
     verdict: Verdict | None = None
@@ -64,26 +75,27 @@ def status(
             if verdict:
                 run.tip.refresh()
             if (outcome := superseded(run, subject)) is not None:
-                return [outcome]
+                return outcome
             verdict = _judge(run, examination.questions, expired=left <= 0)
         except (GitError, TransientError) as error:
             # A remote that is away for a moment must not end a wait of half an hour.
             if not verdict or left <= 0:
                 raise
             run.note(f"warning: {error}; looking again")
+        warnings = (*examination.warnings, *verdict.warnings)
         if verdict.decision == "pass":
             if run.publishes and not run.dry_run:
                 pulls = run.forge.pull_requests(head=subject.branch)
                 current = due.open_for(pulls, run.tip.base)
                 hold_for_a_person(run, current, examination.questions, look_again=False)
-            outcome = outcome_of(subject, question, "passed", verdict.texts, warnings=examination.warnings)
-            return [_passed(run, subject, outcome)]
+            return _passed(run, subject, outcome_of(subject, question, "passed", verdict.texts, warnings=warnings))
         if verdict.decision == "refuse":
-            outcome = outcome_of(subject, question, "refused", verdict.texts, warnings=examination.warnings)
-            return [publish_where_needed(run, subject, outcome)]
+            outcome = outcome_of(subject, question, "refused", verdict.texts, warnings=warnings)
+            return publish_where_needed(run, subject, outcome)
         if left <= 0 or run.dry_run:
-            outcome = _timed_out(subject, question, verdict.texts, limit)
-            return [publish_where_needed(run, subject, replace(outcome, warnings=examination.warnings))]
+            outcome = outcome_of(subject, question, "timed-out", verdict.texts, warnings=warnings)
+            message = f"not healthy after {limit:g} s; re-run the check to keep waiting"
+            return publish_where_needed(run, subject, replace(outcome, message=message))
         progress(verdict.texts, left)
         run.clock.sleep(min(interval, left))
         interval = min(interval * _GROWTH, max(interval, LONGEST_INTERVAL))
@@ -100,8 +112,3 @@ def _passed(run: Run, subject: Subject, outcome: Outcome) -> Outcome:
         return outcome
     pull = next(iter(run.forge.pull_requests(head=subject.branch)), None)
     return replace(outcome, pull_request=pull) if pull and pull.head_sha == subject.sha else outcome
-
-
-def _timed_out(subject: Subject, question: Question, texts: tuple[str, ...], limit: float) -> Outcome:
-    outcome = outcome_of(subject, question, "timed-out", texts)
-    return replace(outcome, message=f"not healthy after {limit:g} s; re-run the check to keep waiting")

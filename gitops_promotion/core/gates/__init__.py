@@ -42,12 +42,14 @@ class Reason:
 class Verdict:
     """The answer of one gate or of all together.
 
-    `newest_evidence` is when the newest status it rests on was posted, None where it rests on none.
+    `newest_evidence` is when the newest status it rests on was posted, None where it rests on none. `warnings` do not
+    change it.
     """
 
     decision: Decision
     reasons: tuple[Reason, ...] = ()
     newest_evidence: datetime | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -167,4 +169,5 @@ def _combined(verdicts: Sequence[Verdict], order: Sequence[Decision]) -> Verdict
         decision=ranked[0].decision,
         reasons=tuple(dict.fromkeys(reason for verdict in ranked for reason in verdict.reasons)),
         newest_evidence=max((v.newest_evidence for v in ranked if v.newest_evidence), default=None),
+        warnings=tuple(dict.fromkeys(warning for verdict in ranked for warning in verdict.warnings)),
     )

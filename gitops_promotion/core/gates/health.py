@@ -22,8 +22,8 @@ from gitops_promotion.core.reports import (
     state_of,
     worst,
 )
-from gitops_promotion.core.status_contexts import fill
-from gitops_promotion.core.untrusted import code_span
+from gitops_promotion.core.status_contexts import belongs, fill
+from gitops_promotion.core.untrusted import code_span, quoted
 
 CANDIDATES = 100
 """The number of commits whose statuses are asked for, newest first."""
@@ -78,7 +78,25 @@ class Health:
         """Return whether the tag is healthy in one source of each requirement."""
         verdicts = {source: self._judge_source(question, evidence, source) for source in question.sources}
         verdict = strictest([mildest([verdicts[source] for source in group]) for group in question.requirements])
+        verdict = replace(verdict, warnings=self._warnings(question, evidence))
         return _with_unseen(question, verdict) if question.unseen else verdict
+
+    def _warnings(self, question: Question, evidence: Evidence) -> tuple[str, ...]:
+        """Return a warning if several authors speak for a source and none of them is named as trusted."""
+        patterns = [pattern for source in question.sources for pattern in self.patterns(question.application, source)]
+        authors = {
+            status.author
+            for posted in evidence.statuses.values()
+            for status in posted
+            if status.author and belongs(status.context, patterns, genre=status.genre)
+        }
+        if self.authors or len(authors) < 2:
+            return ()
+        names = ", ".join(quoted(author) for author in sorted(authors)[:5])
+        return (
+            f"statuses of several authors count for {' and '.join(question.sources)} ({names}): set statusAuthors in "
+            "the configuration to the one that Flux posts as",
+        )
 
     def note(self, requirements: Requirements) -> str:
         """Return the sentence that names the sources whose health counts."""

@@ -10,7 +10,7 @@ from gitops_promotion.core import status_contexts
 from gitops_promotion.core.commits import Commit, FileChange
 from gitops_promotion.core.deployments import Deployment, TagAt, deployment
 from gitops_promotion.core.forge import CommitStatus, StatusState
-from gitops_promotion.core.gates import Verdict, health
+from gitops_promotion.core.gates import Evidence, Question, Verdict, health
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
 
@@ -235,3 +235,25 @@ def test_b16_the_genre_of_flux_counts_and_others_where_a_pattern_names_them(
     genre: str, context: str, patterns: list[str], counts: bool
 ) -> None:
     assert status_contexts.belongs(context, patterns, genre=genre) is counts
+
+
+@pytest.mark.parametrize(
+    ("posted", "trusted", "warns"),
+    [
+        ({FLUX: "flux[bot]"}, (), False),
+        ({FLUX: "flux[bot]", "ci/test": "ann"}, (), False),
+        ({FLUX: "flux[bot]", "kind/webshop-dev": "ann"}, (), True),
+        ({FLUX: "flux[bot]", "kind/webshop-dev": "ann"}, ("flux[bot]",), False),
+        ({FLUX: "", "kind/webshop-dev": "ann"}, (), False),
+    ],
+)
+def test_several_authors_of_statuses_without_a_trusted_one_are_a_warning(
+    posted: Mapping[str, str], trusted: tuple[str, ...], warns: bool
+) -> None:
+    gate = health.Health(contexts={"dev": ("*/{group}-{env}", "*/{group}-{env}/*")}, authors=trusted)
+    statuses = {"c3": [replace(status(context), author=author) for context, author in posted.items()]}
+    question = Question(application=Application("webshop", "webui"), tag=T, environment="qa", requirements=(("dev",),))
+    verdict = gate.judge(question, Evidence(deployments={"dev": HERE}, statuses=statuses))
+    assert verdict.decision == "pass"
+    assert bool(verdict.warnings) is warns
+    assert not warns or "set statusAuthors" in verdict.warnings[0]
