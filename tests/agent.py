@@ -7,7 +7,6 @@ Command, TaskCommandExtension); what the service does before that, such as templ
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,9 +31,13 @@ class Done:
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
-    """One machine; `checkout` makes a shallow checkout of what a job is about in the folder that it is given."""
+    """One machine; `checkout` makes a shallow checkout of what a job is about in the folder that it is given.
+
+    `programs` is a folder with what the container image of the jobs has on its PATH.
+    """
 
     folder: Path
+    programs: Path
     environ: Mapping[str, str]
     checkout: Callable[[Path], object]
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -75,7 +78,7 @@ class Agent:
     ) -> subprocess.CompletedProcess[str]:
         environ = {
             **self.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{self.environ['PATH']}",
+            "PATH": f"{self.programs}{os.pathsep}{self.environ['PATH']}",
             **{re.sub(r"[. ]", "_", name).upper(): text for name, text in known.items()},
             **{name: macros(text, {**known, **self.secrets}) for name, text in step.get("env", {}).items()},
         }

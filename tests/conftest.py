@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.kustomizations import program
+from tests.support.forks import Forks
 from tests.support.repositories import NOW, Checkout, Remote
 
 if TYPE_CHECKING:
@@ -122,6 +123,13 @@ def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     for name, value in wanted.items():
         monkeypatch.setenv(name, value)
     return wanted
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Programs that are processes of their own and yet start in no time."""
+    with Forks() as forks:
+        yield forks
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tests.forges.azure import AzureDevOps
 if TYPE_CHECKING:
     from tests.conftest import Remote
     from tests.forges.azure_people import HostedRepo
+    from tests.support.forks import Forks
 
 EXAMPLES = Path(__file__).parents[1] / "examples/azure"
 BUILD = 7
@@ -42,6 +43,7 @@ class Platform:
     gitops: "HostedRepo"
     token: str = field(repr=False)
     folder: Path
+    programs: Path
     environ: Mapping[str, str]
 
     def run(self, name: str, *, code: int = 0, branch: str = "main", **more: str) -> Done:
@@ -59,6 +61,7 @@ class Platform:
         )
         agent = Agent(
             folder=self.folder,
+            programs=self.programs,
             environ=self.environ,
             checkout=checkout,
             secrets={"System.AccessToken": self.token},
@@ -92,11 +95,20 @@ class Platform:
 
 
 @pytest.fixture
-def platform(tmp_path: Path, environ: dict[str, str]) -> Iterator[Platform]:
+def programs(tmp_path: Path, forks: "Forks") -> Path:
+    """The folder with `gitops-promotion`."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    forks.write_program(folder / "gitops-promotion", "gitops_promotion.cli:main")
+    return folder
+
+
+@pytest.fixture
+def platform(tmp_path: Path, programs: Path, environ: dict[str, str]) -> Iterator[Platform]:
     with AzureDevOps(tmp_path / "azure") as server:
         token = server.give_token("platform Build Service (acme)", kind="jwt")
         gitops = server.repository("platform/gitops", WEBSHOP)
-        yield Platform(server=server, gitops=gitops, token=token, folder=tmp_path, environ=environ)
+        yield Platform(server=server, gitops=gitops, token=token, folder=tmp_path, programs=programs, environ=environ)
 
 
 def test_the_pipelines_bring_a_tag_to_the_door_of_prod(platform: Platform) -> None:
@@ -143,7 +155,7 @@ def test_the_published_verdict_holds_promotions_and_lets_people_through(platform
 
 
 @pytest.fixture
-def play(remote: "Remote", tmp_path: Path, environ: dict[str, str]) -> Callable[..., Done]:
+def play(remote: "Remote", tmp_path: Path, programs: Path, environ: dict[str, str]) -> Callable[..., Done]:
     """Run one of the examples where the remote is plain git."""
 
     def run(name: str, *, code: int = 0, **more: str) -> Done:
@@ -151,7 +163,8 @@ def play(remote: "Remote", tmp_path: Path, environ: dict[str, str]) -> Callable[
             remote.clone(str(folder), "--depth=1", "--no-tags")
 
         variables = service(branch="main", sha=remote.sha("main"), collection="https://dev.azure.com/acme", more=more)
-        agent = Agent(folder=tmp_path, environ=environ, checkout=checkout, secrets={"System.AccessToken": "s3cr3t"})
+        secrets = {"System.AccessToken": "s3cr3t"}
+        agent = Agent(folder=tmp_path, programs=programs, environ=environ, checkout=checkout, secrets=secrets)
         done = agent.run(EXAMPLES / name, variables)
         assert done.code == code, done.printed
         return done

@@ -7,59 +7,15 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import gitops_promotion
-
 if TYPE_CHECKING:
     from tests.conftest import Remote
-
-# Runs verbs, each in a process of its own, forked from one that has everything imported. Asked by a line of JSON, AFTER
-# and WORDS, it answers how the verb ended. Every outside effect on plain git is a push: of a commit, of a record, of a
-# merge. The verb is killed after the one of number AFTER; 0 lets it live.
-RUNNER = """
-import json, os, signal, sys
-from gitops_promotion import ci, cli
-from gitops_promotion.cli import run
-from gitops_promotion.cli.verbs import new as _, promote as _
-from gitops_promotion.commands import new, promote
-from gitops_promotion.git import Repository
-from gitops_promotion.providers.local import provider as local
-from gitops_promotion.render import annotations, json_v1, markdown, outputs
-
-push = Repository.push
-
-def verb(after, words):
-    left = after
-    def push_and_die(self, updates, **options):
-        nonlocal left
-        push(self, updates, **options)
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-    Repository.push = push_and_die
-    cli.main(words)
-
-for line in sys.stdin:
-    after, words = json.loads(line)
-    child = os.fork()
-    if not child:
-        os.dup2(2, 1)
-        code = 1
-        try:
-            verb(after, words)
-        except SystemExit as ended:
-            code = ended.code or 0
-        finally:
-            sys.stdout.flush()
-            os._exit(code)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
+    from tests.support.forks import Forks
 
 
 def state(remote: Path, environ: dict[str, str]) -> dict[str, Any]:
@@ -82,32 +38,18 @@ def state(remote: Path, environ: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def verb_killed_after(environ: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., int]]:
+def verb_killed_after(environ: dict[str, str], forks: "Forks", tmp_path: Path) -> Callable[..., int]:
     """Run a verb and return its exit code, or -9 if it was killed: after that many effects, 0 for never."""
+    program = forks.write_program(tmp_path / "killed", "tests.commands.killed:main")
     # What a killed run leaves behind is its temporary folder, and it belongs below ours.
     environ = environ | {"TMPDIR": str(tmp_path)}
-    package = str(Path(gitops_promotion.__file__).parents[1])
-    said = tmp_path / "stderr"
-    with said.open("w") as stderr:
-        runner = subprocess.Popen(
-            [sys.executable, "-c", RUNNER],
-            env=environ | {"PYTHONPATH": package},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
 
     def run(effect: int, *words: str) -> int:
-        assert runner.stdin
-        assert runner.stdout
-        print(json.dumps([effect, words]), file=runner.stdin, flush=True)
-        code = int(runner.stdout.readline() or 1)
-        assert code in (0, -signal.SIGKILL), said.read_text()
-        return code
+        done = subprocess.run([program, str(effect), *words], env=environ, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        return done.returncode
 
-    with runner:
-        yield run
+    return run
 
 
 @pytest.mark.parametrize("verb", ["new, auto", "new, by hand", "promote", "new takes over what is armed"])

@@ -1,4 +1,4 @@
-"""One of several writers that run at once, as a process of its own: `local_writer.py CHECKOUT NAME HEAD...`.
+"""One of several writers that run at once, as a process of its own with the arguments CHECKOUT NAME HEAD...
 
 Prints a JSON object: the number that each head's pull request got.
 """
@@ -17,7 +17,7 @@ from gitops_promotion.providers import Connection
 from gitops_promotion.providers.local import provider as local
 
 
-def main(checkout: str, name: str, heads: list[str]) -> dict[str, int]:
+def write(checkout: str, name: str, heads: list[str]) -> dict[str, int]:
     numbers = {}
     with Repository.open(Path(checkout), environ=os.environ) as repository:
         forge = local.connect(
@@ -42,5 +42,5 @@ def main(checkout: str, name: str, heads: list[str]) -> dict[str, int]:
     return numbers
 
 
-if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], sys.argv[2], sys.argv[3:])))
+def main() -> None:
+    print(json.dumps(write(sys.argv[1], sys.argv[2], sys.argv[3:])))

@@ -3,14 +3,12 @@
 import json
 import logging
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-import gitops_promotion
 from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.errors import GitError, LeaseLostError, ProviderError
 from gitops_promotion.providers.local import provider as local
@@ -21,20 +19,22 @@ from tests.providers.local_hands import HEAD, PASSED, Interposed, draft, index_o
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
     from tests.providers.conftest import LocalForge, Writers
+    from tests.support.forks import Forks
 
 
 class TestManyWriters:
     @pytest.fixture
-    def run(self, environ: Mapping[str, str], checkout: "Checkout") -> Callable[..., dict[str, dict[str, int]]]:
+    def run(
+        self, environ: Mapping[str, str], checkout: "Checkout", forks: "Forks", tmp_path: Path
+    ) -> Callable[..., dict[str, dict[str, int]]]:
         """Run writers at once, each with its heads; returns the numbers that each reports."""
-        script = Path(__file__).with_name("local_writer.py")
-        package = str(Path(gitops_promotion.__file__).parent.parent)
+        program = forks.write_program(tmp_path / "writer", "tests.providers.local_writer:main")
 
         def run_all(work: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
             running = {
                 name: subprocess.Popen(
-                    [sys.executable, str(script), str(checkout.path), name, *heads],
-                    env={**environ, "PYTHONPATH": package},
+                    [program, str(checkout.path), name, *heads],
+                    env=environ,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     text=True,

@@ -1,0 +1,138 @@
+"""Programs of their own whose Python is forked from one that has everything imported.
+
+The start of a Python with the SDKs takes some 200 ms of CPU, a fork takes a few. The forked process has the arguments,
+the environment, the folder and the standard streams of the program that was started, which ends in the same way.
+"""
+
+import importlib
+import marshal
+import os
+import pkgutil
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+import gitops_promotion
+
+ROOT = Path(__file__).parents[2]
+
+# Its own start is what is left of the cost: no `site`, and only modules that are there from the start.
+CLIENT = """
+import _socket, marshal, os, sys
+server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+server.connect(sys.argv[1])
+data = marshal.dumps((sys.argv[2], sys.argv[3:], dict(os.environ), os.getcwd()))
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+server.sendmsg([len(data).to_bytes(8, "big")], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+server.send(data)
+ended = server.recv(8)
+# Nothing is said by one that was killed.
+sys.exit(int(ended)) if ended else os.kill(os.getpid(), 9)
+"""
+
+
+class Forks:
+    """A process that forks programs, until it is closed."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="forks-")
+        self._socket = f"{self._folder.name}/socket"
+        self._client = Path(self._folder.name, "client.py")
+        self._client.write_text(CLIENT)
+        command = [sys.executable, "-c", "import sys; from tests.support.forks import serve; serve(sys.argv[1])"]
+        environ = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        self._process = subprocess.Popen(
+            [*command, self._socket], env=environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE
+        )
+        assert self._process.stdout
+        assert self._process.stdout.readline() == b"ready\n"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._folder.cleanup()
+
+    def write_program(self, path: Path, function: str) -> Path:
+        """Write a program that calls `module:function` with its arguments in `sys.argv`."""
+        words = shlex.join([sys.executable, "-I", "-S", str(self._client), self._socket, function])
+        path.write_text(f'#!/bin/sh\nexec {words} "$0" "$@"\n')
+        path.chmod(0o755)
+        return path
+
+
+def serve(path: str) -> None:
+    """Fork a process for each client."""
+    for module in pkgutil.walk_packages(gitops_promotion.__path__, "gitops_promotion."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    signal.signal(signal.SIGCHLD, _reap)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        print("ready", flush=True)
+        while True:
+            client, _ = listener.accept()
+            if not os.fork():
+                listener.close()
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                client.send(str(_run(client)).encode())
+                os._exit(0)
+            client.close()
+
+
+def _reap(*_: object) -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _run(client: socket.socket) -> int:
+    """Run what a client asks for in this process; returns the exit code."""
+    header, streams, *_ = socket.recv_fds(client, 8, 3)
+    data = b""
+    while len(data) < int.from_bytes(header, "big"):
+        data += client.recv(65536)
+    function, sys.argv, environ, folder = marshal.loads(data)  # noqa: S302  the tests' own
+    os.environ.clear()
+    os.environ.update(environ)
+    os.chdir(folder)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    # What they were opened on may have been a file, these may be pipes.
+    sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    try:
+        _function(function)()
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+        code = 1 if isinstance(ended.code, str) else ended.code or 0
+    except BaseException:  # noqa: BLE001  the end of a program
+        traceback.print_exc()
+        code = 1
+    else:
+        code = 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+def _function(name: str) -> Callable[[], object]:
+    module, _, function = name.partition(":")
+    found: Callable[[], object] = getattr(importlib.import_module(module), function)
+    return found
