@@ -48,7 +48,7 @@ def changed(document: Mapping[str, Any], path: str, value: object) -> dict[str, 
     return {**document, key: changed(document[key], rest, value) if rest else value}
 
 
-def test_a_shell_says_nothing() -> None:
+def test_a_shell_has_an_empty_context() -> None:
     environ = {"HOME": "/root", "GITHUB_SHA": A}
     assert runner(environ).context(environ, nothing_is_read) == CIContext()
 

@@ -62,7 +62,7 @@ def swift(azdo_forge: "AzureForge") -> "AzureForge":
 
 
 class TestRequests:
-    def test_opening_and_updating_are_one_each_and_arming_four(self, swift: "AzureForge") -> None:
+    def test_opening_and_updating_take_one_request_each_and_arming_four(self, swift: "AzureForge") -> None:
         swift.require_gate()
         sha = swift.push(HEAD, {"a.txt": "1\n"})
         provider = swift.provider
@@ -89,7 +89,7 @@ class TestRequests:
         assert swift.calls() == [LOCATIONS, f"POST {REPO}/commitsBatch"]
         assert [len(found[sha]) for sha in shas] == [1, 1, 1]
 
-    def test_connecting_is_none(self, swift: "AzureForge") -> None:
+    def test_connecting_sends_nothing(self, swift: "AzureForge") -> None:
         swift.connect()
         assert swift.calls() == []
 
@@ -105,7 +105,7 @@ class TestLookingUp:
         with pytest.raises(ProviderError, match=f"#{theirs} of Web Shop/gitops comes from a fork"):
             azdo_forge.provider.pull_request(theirs)
 
-    def test_b25_a_crowd_of_forks_hides_nothing(self, swift: "AzureForge") -> None:
+    def test_b25_many_forks_hide_no_pull_request(self, swift: "AzureForge") -> None:
         own = propose(swift)
         repo = swift.hosted.repo
         for number in range(own.number + 1, own.number + 151):
@@ -119,7 +119,7 @@ class TestLookingUp:
         provider = azdo_forge.connect(branch_prefixes=("rollout/", "feature/"))
         assert {pull.number for pull in provider.open_promotions()} == set(opened[1:])
 
-    def test_more_than_a_thousand_pull_requests_hide_none(self, swift: "AzureForge") -> None:
+    def test_all_pages_of_open_pull_requests_are_read(self, swift: "AzureForge") -> None:
         swift.server.page_size = 500
         first = propose(swift)
         swift.hosted.crowd(opened=700, closed=400)
@@ -132,7 +132,7 @@ class TestLookingUp:
         assert swift.calls().count(f"GET {PULLS}") == 1 + 3
 
     @pytest.mark.parametrize(("before", "group"), [("", "g" * 500), ("😀" * 250, "g"), ("x" + "😀" * 250, "g")])
-    def test_a_text_that_a_list_cuts_is_read_whole(self, azdo_forge: "AzureForge", before: str, group: str) -> None:
+    def test_a_body_that_a_list_cuts_is_read_in_full(self, azdo_forge: "AzureForge", before: str, group: str) -> None:
         body = f'{before}<!-- metadata = {{"group": "{group}"}} -->\n' + "y" * 3000
         opened = propose(azdo_forge, body=body)
         assert azdo_forge.provider.pull_requests(head=HEAD) == [opened]
@@ -141,13 +141,13 @@ class TestLookingUp:
         azdo_forge.provider.close_pull_request(opened)
         assert azdo_forge.provider.pull_requests(head=HEAD)[0].body == body
 
-    def test_b30_a_list_that_fails_is_an_error_never_no_pull_request(self, azdo_forge: "AzureForge") -> None:
+    def test_b30_a_failed_list_is_an_error_and_not_an_empty_list(self, azdo_forge: "AzureForge") -> None:
         propose(azdo_forge)
         azdo_forge.server.faults.add(faults.server_error(502), times=99)
         with pytest.raises(TransientError, match=r"failed \(502\): run again"):
             azdo_forge.provider.pull_requests(head=HEAD)
 
-    def test_what_is_being_completed_has_lost_its_branch_and_is_open_still(self, swift: "AzureForge") -> None:
+    def test_a_pull_request_without_its_branch_is_open_during_its_completion(self, swift: "AzureForge") -> None:
         opened = propose(swift)
         swift.server.world.late_reads = 2
         swift.hosted.complete(opened.number, delete_source=True)
@@ -156,7 +156,7 @@ class TestLookingUp:
         assert [pull.state for pull in swift.provider.pull_requests(head=HEAD)] == ["merged"]
 
     @pytest.mark.parametrize("strategy", ["noFastForward", "squash", "rebase", "rebaseMerge"])
-    def test_b31_a_merge_is_found_in_the_base_however_it_was_made(
+    def test_b31_the_commit_of_a_merge_is_found_for_every_method(
         self, azdo_forge: "AzureForge", strategy: Strategy
     ) -> None:
         azdo_forge.push(HEAD, {"first.txt": "1\n"})
@@ -170,7 +170,7 @@ class TestLookingUp:
 
 
 class TestOpening:
-    def test_b25_two_at_the_same_time_end_in_one(self, azdo_forge: "AzureForge") -> None:
+    def test_b25_two_requests_at_once_open_one_pull_request(self, azdo_forge: "AzureForge") -> None:
         sha = azdo_forge.push(HEAD, {"a.txt": "1\n"})
         one, other = azdo_forge.connect(), azdo_forge.connect()
         assert one.pull_requests(head=HEAD) == other.pull_requests(head=HEAD) == []
@@ -179,14 +179,14 @@ class TestOpening:
         assert (first.number, second.number, second.title) == (1, 1, "Other")
         assert len(azdo_forge.hosted.pulls()) == 1
 
-    def test_one_that_was_abandoned_since_it_was_seen_is_opened_anew(self, azdo_forge: "AzureForge") -> None:
+    def test_a_pull_request_abandoned_meanwhile_is_opened_again(self, azdo_forge: "AzureForge") -> None:
         first = propose(azdo_forge)
         azdo_forge.provider.pull_requests(head=HEAD)
         azdo_forge.hosted.abandon(first.number)
         second = propose(azdo_forge, title="Again")
         assert (second.number, second.state) == (2, "open")
 
-    def test_b1_one_that_a_person_armed_meanwhile_comes_out_disarmed(self, azdo_forge: "AzureForge") -> None:
+    def test_b1_a_pull_request_armed_by_a_person_meanwhile_is_disarmed(self, azdo_forge: "AzureForge") -> None:
         azdo_forge.require_gate()
         first = propose(azdo_forge)
         azdo_forge.hosted.arm(first.number)
@@ -194,13 +194,13 @@ class TestOpening:
         assert (second.number, second.auto_merge) == (first.number, False)
         assert azdo_forge.hosted.pull(first.number).auto_by == ""
 
-    def test_a_branch_that_moved_on_is_read_again(self, azdo_forge: "AzureForge") -> None:
+    def test_a_branch_that_moved_is_an_error_of_the_lease(self, azdo_forge: "AzureForge") -> None:
         sha = azdo_forge.push(HEAD, {"a.txt": "1\n"})
         azdo_forge.push(HEAD, {"a.txt": "2\n"})
         with pytest.raises(LeaseLostError, match="run again"):
             azdo_forge.provider.open_pull_request(draft(azdo_forge, sha))
 
-    def test_an_update_leaves_the_target_alone_where_it_is_the_same(self, azdo_forge: "AzureForge") -> None:
+    def test_an_update_does_not_send_an_unchanged_target(self, azdo_forge: "AzureForge") -> None:
         propose(azdo_forge)
         propose(azdo_forge, title="Newer")
         assert bodies(azdo_forge, "PATCH", "targetRefName") == []
@@ -214,7 +214,7 @@ class TestOpening:
     @pytest.mark.parametrize(
         "fault", [faults.server_error(502, done=True), faults.reset(done=True), faults.truncated(), faults.malformed()]
     )
-    def test_one_whose_answer_got_lost_is_not_opened_twice(self, azdo_forge: "AzureForge", fault: faults.Fault) -> None:
+    def test_a_lost_answer_opens_no_second_pull_request(self, azdo_forge: "AzureForge", fault: faults.Fault) -> None:
         sha = azdo_forge.push(HEAD, {"a.txt": "1\n"})
         azdo_forge.server.faults.add(fault, method="POST", path="/pullRequests$")
         assert azdo_forge.provider.open_pull_request(draft(azdo_forge, sha)).number == 1
@@ -223,7 +223,7 @@ class TestOpening:
 
 
 class TestArming:
-    def test_b30_is_for_the_caller_whoever_opened_it_and_is_really_cleared(self, azdo_forge: "AzureForge") -> None:
+    def test_b30_sets_and_clears_auto_complete_for_the_tokens_identity(self, azdo_forge: "AzureForge") -> None:
         azdo_forge.require_gate()
         azdo_forge.push(HEAD, {"a.txt": "1\n"})
         number = azdo_forge.hosted.open_pull_request(HEAD, by="ann")
@@ -235,7 +235,7 @@ class TestArming:
         who = [each["id"] for each in bodies(azdo_forge, "PATCH", "autoCompleteSetBy")]
         assert who == [guid("identity", "promoter"), NOBODY]
 
-    def test_b30_says_how_to_merge_and_leaves_work_items_alone(self, azdo_forge: "AzureForge") -> None:
+    def test_b30_sets_the_merge_method_and_keeps_work_items(self, azdo_forge: "AzureForge") -> None:
         azdo_forge.require_gate()
         optional = azdo_forge.hosted.require_build(9, blocking=False)
         azdo_forge.hosted.allow_strategies("squash", "rebase")
@@ -264,7 +264,7 @@ class TestArming:
         assert azdo_forge.connect(merge_method=method).set_auto_merge(opened, enabled=True).state == "armed"
         assert azdo_forge.hosted.pull(opened.number).options.strategy == strategy
 
-    def test_b30_a_method_the_policy_forbids_is_refused_with_advice(self, azdo_forge: "AzureForge") -> None:
+    def test_b30_a_method_forbidden_by_a_policy_is_refused_with_advice(self, azdo_forge: "AzureForge") -> None:
         azdo_forge.require_gate()
         azdo_forge.hosted.allow_strategies("squash", "rebaseMerge")
         answer = azdo_forge.connect(merge_method="merge").set_auto_merge(propose(azdo_forge), enabled=True)
@@ -273,7 +273,7 @@ class TestArming:
             "does not allow to merge by merge: set mergeMethod in the configuration to squash or rebase"
         )
 
-    def test_without_any_policy_it_is_clean_and_not_merged(self, azdo_forge: "AzureForge") -> None:
+    def test_without_a_policy_it_is_clean_and_not_merged(self, azdo_forge: "AzureForge") -> None:
         opened = propose(azdo_forge)
         assert arm(azdo_forge, opened).state == "clean"
         assert bodies(azdo_forge, "PATCH", "autoCompleteSetBy") == []
@@ -286,18 +286,18 @@ class TestArming:
         assert (answer.state, "Reset status whenever" in answer.reason) == ("refused", True)
         assert azdo_forge.hosted.pull(1).auto_by == ""
 
-    def test_a_check_nobody_requires_does_not_hold_it(self, azdo_forge: "AzureForge") -> None:
+    def test_an_optional_check_does_not_hold_it(self, azdo_forge: "AzureForge") -> None:
         azdo_forge.hosted.require_build(9, blocking=False)
         azdo_forge.hosted.allow_strategies("squash")
         assert arm(azdo_forge, propose(azdo_forge)).state == "clean"
 
     @pytest.mark.parametrize("reads", [1, 2, 4])
-    def test_it_waits_until_every_policy_was_asked(self, azdo_forge: "AzureForge", reads: int) -> None:
+    def test_waits_until_every_policy_is_evaluated(self, azdo_forge: "AzureForge", reads: int) -> None:
         azdo_forge.require_gate()
         azdo_forge.server.world.unevaluated_reads = azdo_forge.server.world.unsettled_reads = reads
         assert arm(azdo_forge, propose(azdo_forge)).state == "armed"
 
-    def test_a_policy_that_is_never_asked_is_refused_and_not_clean(self, azdo_forge: "AzureForge") -> None:
+    def test_a_policy_that_is_never_evaluated_is_a_refusal(self, azdo_forge: "AzureForge") -> None:
         azdo_forge.require_gate()
         azdo_forge.server.world.unevaluated_reads = 1000
         answer = arm(azdo_forge, propose(azdo_forge))
@@ -305,7 +305,7 @@ class TestArming:
         assert answer.reason.endswith("run this again")
         assert len(azdo_forge.slept) < 20
 
-    def test_a_policy_of_pushes_is_not_waited_for(self, azdo_forge: "AzureForge") -> None:
+    def test_a_policy_of_pushes_needs_no_evaluation(self, azdo_forge: "AzureForge") -> None:
         azdo_forge.hosted.limit_file_sizes()
         assert arm(azdo_forge, propose(azdo_forge)).state == "clean"
 
@@ -318,7 +318,7 @@ class TestArming:
         assert answer.state == "refused"
         assert "publish it" in answer.reason
 
-    def test_b1_whoever_pushes_meanwhile_is_not_merged_by_it(
+    def test_b1_a_push_meanwhile_does_not_merge(
         self, azdo_forge: "AzureForge", monkeypatch: pytest.MonkeyPatch
     ) -> None:
         azdo_forge.require_gate()
@@ -336,7 +336,7 @@ class TestArming:
         assert answer.state == "moved"
         assert azdo_forge.hosted.pull(opened.number).auto_by == ""
 
-    def test_that_the_server_takes_no_notice_of_is_told_with_the_permission(self, azdo_forge: "AzureForge") -> None:
+    def test_ignored_by_the_server_is_refused_with_the_missing_permission(self, azdo_forge: "AzureForge") -> None:
         azdo_forge.require_gate()
         opened = propose(azdo_forge)
         weak = azdo_forge.server.give_token("weak", lacks=frozenset({"GenericContribute"}))
@@ -345,7 +345,7 @@ class TestArming:
         assert "the permissions 'Contribute' and 'Contribute to pull requests'" in answer.reason
 
     @pytest.mark.parametrize("fault", [faults.reset(done=True), faults.server_error(504, done=True)])
-    def test_whose_answer_got_lost_is_armed_all_the_same(self, azdo_forge: "AzureForge", fault: faults.Fault) -> None:
+    def test_with_a_lost_answer_is_armed_all_the_same(self, azdo_forge: "AzureForge", fault: faults.Fault) -> None:
         azdo_forge.require_gate()
         opened = propose(azdo_forge)
         azdo_forge.server.faults.add(fault, body="autoCompleteSetBy")
@@ -354,7 +354,7 @@ class TestArming:
 
 
 class TestMerging:
-    def test_what_moved_since_is_not_merged(self, azdo_forge: "AzureForge") -> None:
+    def test_a_moved_head_is_not_merged(self, azdo_forge: "AzureForge") -> None:
         opened = propose(azdo_forge)
         assert arm(azdo_forge, opened).state == "clean"
         azdo_forge.push(HEAD, {"unseen.txt": "1\n"})
@@ -363,32 +363,32 @@ class TestMerging:
         assert "moved from" in answer.reason
         assert azdo_forge.provider.pull_request(opened.number).state == "open"
 
-    def test_what_a_policy_holds_is_refused_in_its_words(self, azdo_forge: "AzureForge") -> None:
+    def test_a_policy_that_holds_is_a_refusal_with_its_reason(self, azdo_forge: "AzureForge") -> None:
         azdo_forge.require_gate()
         answer = azdo_forge.provider.merge(propose(azdo_forge))
         assert answer.state == "refused"
         assert f"'{OWN_CONTEXT}' does not let it complete" in answer.reason
 
     @pytest.mark.parametrize("fault", [faults.reset(done=True), faults.server_error(502, done=True)])
-    def test_one_whose_answer_got_lost_is_merged(self, azdo_forge: "AzureForge", fault: faults.Fault) -> None:
+    def test_with_a_lost_answer_is_merged(self, azdo_forge: "AzureForge", fault: faults.Fault) -> None:
         opened = propose(azdo_forge)
         azdo_forge.server.faults.add(fault, body="completed")
         assert azdo_forge.provider.merge(opened).state == "merged"
 
-    def test_is_waited_for_as_the_server_takes_its_time(self, azdo_forge: "AzureForge") -> None:
+    def test_is_waited_for_until_the_server_has_completed_it(self, azdo_forge: "AzureForge") -> None:
         opened = propose(azdo_forge)
         azdo_forge.server.world.late_reads = 2
         assert azdo_forge.provider.merge(opened).state == "merged"
         assert azdo_forge.slept[-2:] == [1, 2]
 
-    def test_that_is_not_done_when_we_stop_looking_is_on_its_way(self, azdo_forge: "AzureForge") -> None:
+    def test_still_running_after_the_last_look_counts_as_armed(self, azdo_forge: "AzureForge") -> None:
         opened = propose(azdo_forge)
         azdo_forge.server.world.late_reads = 50
         assert azdo_forge.provider.merge(opened).state == "armed"
 
 
 class TestStatuses:
-    def test_b16_flux_s_genre_with_a_summary_is_a_context_of_its_own(self, azdo_forge: "AzureForge") -> None:
+    def test_b16_the_genre_of_flux_with_a_summary_is_a_separate_context(self, azdo_forge: "AzureForge") -> None:
         sha = azdo_forge.branches()["main"]
         name = "kustomization/webshop-dev/2fb0a5b0"
         for genre, state in (("fluxcd", "error"), ("fluxcd", "succeeded"), ("fluxcd:eu", "error"), (None, "failed")):
@@ -396,7 +396,7 @@ class TestStatuses:
         found = {each.full_context: each.state for each in azdo_forge.provider.statuses([sha])[sha]}
         assert found == {name: "success", f"fluxcd:eu/{name}": "failure", "codecov": "failure"}
 
-    def test_b15_a_commit_with_more_statuses_than_a_batch_shows_is_asked_by_itself(self, swift: "AzureForge") -> None:
+    def test_b15_a_commit_with_more_statuses_than_a_batch_shows_gets_its_own_request(self, swift: "AzureForge") -> None:
         sha = swift.branches()["main"]
         for number in range(130):
             swift.hosted.post_status(sha, f"kustomization/app{number}-dev", "error" if number % 2 else "succeeded")
@@ -407,7 +407,7 @@ class TestStatuses:
         asked = [request.query for request in swift.server.requests if request.path.endswith("/statuses")]
         assert [query["latestOnly"] for query in asked] == ["true", "true"]  # two pages of a hundred
 
-    def test_a_server_whose_batches_show_none_is_asked_commit_by_commit(self, swift: "AzureForge") -> None:
+    def test_a_server_without_statuses_in_batches_gets_a_request_for_each_commit(self, swift: "AzureForge") -> None:
         swift.server.batches = False
         shas = [swift.push("main", {"x.txt": f"{number}\n"}) for number in range(3)]
         for sha in shas:
@@ -416,7 +416,7 @@ class TestStatuses:
             assert [len(said) for said in swift.provider.statuses(shas).values()] == [1, 1, 1]
         assert swift.calls().count(f"POST {REPO}/commitsBatch") == 1
 
-    def test_a_commit_that_is_not_there_has_none_and_spoils_no_other(self, swift: "AzureForge") -> None:
+    def test_an_unknown_commit_has_no_status_and_spoils_no_other(self, swift: "AzureForge") -> None:
         sha = swift.branches()["main"]
         swift.hosted.post_status(sha, "kustomization/webshop-dev", "succeeded")
         found = swift.provider.statuses(["1" * 40, sha])
@@ -425,14 +425,14 @@ class TestStatuses:
             swift.provider.set_status("1" * 40, CommitStatus(context="x", state="success"))
 
     @pytest.mark.parametrize("sha", ["main", "1" * 39, "../../x", ""])
-    def test_what_is_no_commit_gets_into_no_request(self, swift: "AzureForge", sha: str) -> None:
+    def test_an_invalid_commit_id_gets_into_no_request(self, swift: "AzureForge", sha: str) -> None:
         with pytest.raises(UsageError, match="not the full id of a commit"):
             swift.provider.statuses([sha])
         with pytest.raises(UsageError, match="not the full id of a commit"):
             swift.provider.set_status(sha, CommitStatus(context=OWN_CONTEXT, state="success"))
         assert swift.calls() == []
 
-    def test_our_verdict_is_what_a_policy_can_require_and_counts_for_its_push_alone(self, swift: "AzureForge") -> None:
+    def test_the_verdict_is_a_status_that_a_policy_can_require_for_one_push(self, swift: "AzureForge") -> None:
         swift.hosted.require_status(OWN_CONTEXT)
         opened = propose(swift)
         assert arm(swift, opened).state == "armed"
@@ -448,7 +448,7 @@ class TestStatuses:
         [said] = swift.provider.statuses([newer])[newer]
         assert (said.is_own, said.state, said.description) == (True, "success", "healthy")
 
-    def test_of_others_are_on_the_commit_alone(self, swift: "AzureForge") -> None:
+    def test_other_statuses_are_posted_on_the_commit_alone(self, swift: "AzureForge") -> None:
         opened = propose(swift)
         swift.provider.set_status(opened.head_sha, CommitStatus(context="codecov", state="failure", genre="ci"))
         assert swift.hosted.pull(opened.number).statuses == []
@@ -458,7 +458,7 @@ class TestStatuses:
 
 
 class TestReviews:
-    def test_a_vote_whose_thread_is_gone_is_bound_to_no_commit(self, swift: "AzureForge") -> None:
+    def test_a_vote_without_its_thread_has_no_commit(self, swift: "AzureForge") -> None:
         opened = propose(swift)
         swift.review(opened.number, "approved", by="bob")
         swift.hosted.pull(opened.number).said.clear()
@@ -486,7 +486,7 @@ class TestFailures:
             faults.malformed(),
         ],
     )
-    def test_b27_what_passes_is_asked_again_and_told(
+    def test_b27_a_temporary_failure_is_repeated_and_logged(
         self, swift: "AzureForge", fault: faults.Fault, caplog: pytest.LogCaptureFixture
     ) -> None:
         opened = propose(swift)
@@ -503,12 +503,12 @@ class TestFailures:
             (errors.unavailable(retry_after=9), 9),
         ],
     )
-    def test_a_limit_is_waited_for(self, swift: "AzureForge", fault: faults.Fault, seconds: int) -> None:
+    def test_a_rate_limit_is_waited_for(self, swift: "AzureForge", fault: faults.Fault, seconds: int) -> None:
         swift.server.faults.add(fault)
         assert ask(swift) == []
         assert swift.slept == [seconds]
 
-    def test_a_limit_with_a_reset_is_waited_for_until_then_and_not_for_ever(self, swift: "AzureForge") -> None:
+    def test_a_rate_limit_with_a_reset_is_waited_for_within_bounds(self, swift: "AzureForge") -> None:
         now = int(swift.server.clock.now.timestamp())
         swift.server.faults.add(errors.throttled(reset_at=now + 30))
         assert ask(swift) == []
@@ -518,7 +518,7 @@ class TestFailures:
             ask(swift)
         assert swift.slept == [31]
 
-    def test_a_pause_that_is_asked_for_is_taken_before_the_next_request_and_logged(
+    def test_a_requested_pause_is_taken_before_the_next_request_and_logged(
         self, swift: "AzureForge", caplog: pytest.LogCaptureFixture
     ) -> None:
         ask(swift)
@@ -615,7 +615,7 @@ class TestFailures:
         assert str(caught.value).isprintable()
 
     @pytest.mark.parametrize("status", [203, 302, 401])
-    def test_a_token_that_is_not_known_is_told_what_it_needs(self, swift: "AzureForge", status: Any) -> None:
+    def test_an_unknown_token_is_refused_with_the_scopes_it_needs(self, swift: "AzureForge", status: Any) -> None:
         swift.server.sign_in = status
         provider = swift.connect(token="wrong")
         with pytest.raises(AuthError) as error:
@@ -626,7 +626,7 @@ class TestFailures:
         assert "\n" not in said
         assert len(swift.calls()) == 1
 
-    def test_a_sign_in_page_in_the_middle_of_it_is_no_empty_list(self, swift: "AzureForge") -> None:
+    def test_a_sign_in_page_is_no_empty_list(self, swift: "AzureForge") -> None:
         ask(swift)
         swift.calls()
         for fault in (errors.sign_in_page(), errors.fault(errors.sign_in(302, swift.server.url), "302")):
@@ -645,7 +645,9 @@ class TestFailures:
             (errors.fault(errors.refusal(403, "", "no"), "403"), r"may not do that .*needs the scopes Code"),
         ],
     )
-    def test_b27_what_the_token_lacks_is_named(self, swift: "AzureForge", fault: faults.Fault, advice: str) -> None:
+    def test_b27_the_missing_right_of_a_token_is_named(
+        self, swift: "AzureForge", fault: faults.Fault, advice: str
+    ) -> None:
         swift.server.faults.add(fault)
         with pytest.raises(AuthError, match=advice) as error:
             ask(swift)
@@ -673,13 +675,13 @@ class TestFailures:
         assert swift.calls() == [LOCATIONS]
 
     @pytest.mark.parametrize("answer", [{}, [], "x", {"count": 1, "value": None}, {"count": 1, "value": [7]}])
-    def test_what_is_no_azure_devops_is_one_clear_line(self, swift: "AzureForge", answer: object) -> None:
+    def test_another_server_than_azure_devops_is_one_clear_line(self, swift: "AzureForge", answer: object) -> None:
         swift.server.faults.add(errors.fault(faults.reply(200, answer), "odd"), times=99)
         with pytest.raises(ProviderError) as error:
             ask(swift)
         assert "\n" not in str(error.value)
 
-    def test_what_nests_too_deep_is_one_clear_line(self, swift: "AzureForge") -> None:
+    def test_a_deeply_nested_answer_is_one_clear_line(self, swift: "AzureForge") -> None:
         deep = faults.Response(
             status=200, headers={"Content-Type": "application/json"}, body=b"[" * 100_000 + b"]" * 100_000
         )
@@ -691,7 +693,7 @@ class TestFailures:
         capitals = swift.server.collection.replace("127.0.0.1", "LOCALHOST")
         assert swift.connect(api_url=capitals).pull_requests(head=HEAD) == []
 
-    def test_nobody_there_is_one_clear_line(self, swift: "AzureForge") -> None:
+    def test_an_unreachable_server_is_one_clear_line(self, swift: "AzureForge") -> None:
         provider = swift.connect(api_url="http://127.0.0.1:9/acme")
         with pytest.raises(TransientError, match=r"cannot be reached, or closed the connection .*check the network"):
             provider.pull_requests(head=HEAD)
@@ -703,7 +705,7 @@ def own_server(tmp_path: Path, webshop: dict[str, str]) -> Iterator[AzureDevOps]
         yield server
 
 
-def test_a_server_of_ones_own_is_asked_below_its_virtual_directory(
+def test_requests_to_a_server_go_below_its_virtual_directory(
     own_server: AzureDevOps, azdo_forge: "AzureForge", webshop: dict[str, str]
 ) -> None:
     hosted = own_server.repository("Shop/gitops", webshop)
@@ -715,7 +717,7 @@ def test_a_server_of_ones_own_is_asked_below_its_virtual_directory(
     assert all(request.path.lower().startswith("/tfs/defaultcollection/") for request in own_server.requests)
 
 
-def test_nothing_is_kept_where_home_cannot_be_written(swift: "AzureForge", tmp_path: Path) -> None:
+def test_no_file_is_left_where_home_is_not_writable(swift: "AzureForge", tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o500)
     temporary = tmp_path / "temporary"

@@ -60,7 +60,7 @@ class TestAddress:
             ("https://tfs.corp.test/tfs/Main/_git/gitops", SERVER),
         ],
     )
-    def test_b31_a_short_one_means_the_project_of_that_name(self, url: str, collection: str) -> None:
+    def test_b31_a_short_address_names_the_project_of_the_same_name(self, url: str, collection: str) -> None:
         found = parse(url)
         assert (found.collection, found.project, found.repository) == (collection, "gitops", "gitops")
 
@@ -72,7 +72,7 @@ class TestAddress:
             "git@ssh.dev.azure.com:v3/acme/Web%20Shop/g%C3%ADt%20ops",
         ],
     )
-    def test_names_have_blanks_and_are_percent_encoded_or_not(self, url: str) -> None:
+    def test_names_may_have_blanks_with_or_without_percent_encoding(self, url: str) -> None:
         found = parse(url)
         assert found.name == "Web Shop/gít ops"
         assert found.page(7) == f"{CLOUD}/Web%20Shop/_git/g%C3%ADt%20ops/pullrequest/7"
@@ -85,7 +85,7 @@ class TestAddress:
             ("ssh://git@tfs.corp.test:2222/devops/main/shop/_ssh/gitops", "shop"),
         ],
     )
-    def test_a_virtual_directory_of_any_name_is_told_by_the_runner_or_the_option(self, url: str, project: str) -> None:
+    def test_the_runner_or_the_option_names_the_virtual_directory(self, url: str, project: str) -> None:
         collection = "https://tfs.corp.test/devops/Main"
         for found in (
             parse(url, environ={"SYSTEM_COLLECTIONURI": f"{collection}/"}),
@@ -93,7 +93,7 @@ class TestAddress:
         ):
             assert (found.collection, found.project, found.repository) == (collection, project, "gitops")
 
-    def test_b10_another_servers_runner_says_nothing_of_this_remote(self) -> None:
+    def test_b10_the_runner_of_another_server_does_not_count(self) -> None:
         for environ in (JOB, {"SYSTEM_COLLECTIONURI": "https://evil.test/tfs/Main"}):
             assert parse("https://tfs.corp.test/tfs/Main/shop/_git/gitops", environ=environ).collection == SERVER
         assert parse("https://dev.azure.com/acme/shop/_git/gitops", environ=SERVER_JOB).collection == CLOUD
@@ -120,13 +120,13 @@ class TestAddress:
             "",
         ],
     )
-    def test_what_names_no_repository_is_refused_without_showing_it(self, url: str) -> None:
+    def test_an_address_without_a_repository_is_refused_and_not_shown(self, url: str) -> None:
         with pytest.raises(UsageError, match=r"names no repository on Azure DevOps.*--api-url") as error:
             parse(url)
         assert "gitops" not in str(error.value)
 
     @pytest.mark.parametrize("api", ["ftp://x.test/a", "https://", "x.test/a", "https://u:p@x.test/a", "https://x/a?b"])
-    def test_a_collections_address_that_is_none_is_refused(self, api: str) -> None:
+    def test_an_invalid_address_of_a_collection_is_refused(self, api: str) -> None:
         with pytest.raises(UsageError, match="--api-url or SYSTEM_COLLECTIONURI"):
             parse("https://tfs.corp.test/tfs/Main/shop/_git/gitops", api_url=api)
 
@@ -174,7 +174,7 @@ class TestToken:
         assert self.found(url, {**environ, "SYSTEM_ACCESSTOKEN": " t\n"}, api_url) == ("t" if job else "")
         assert self.found(url, {**environ, "AZURE_DEVOPS_EXT_PAT": " t\n"}, api_url) == ("t" if pat else "")
 
-    def test_what_somebody_chose_comes_before_the_jobs_own(self) -> None:
+    def test_a_configured_token_wins_over_the_jobs_own(self) -> None:
         both = {**JOB, "SYSTEM_ACCESSTOKEN": "job", "AZURE_DEVOPS_EXT_PAT": "mine"}
         assert self.found(self.HERE, both) == "mine"
 
@@ -201,7 +201,7 @@ class TestToken:
         )
         assert find_token(query, option=option)() == found
 
-    def test_b10_a_host_of_ones_own_is_chosen_by_the_runner_or_by_name_never_on_a_guess(self) -> None:
+    def test_b10_an_own_host_is_chosen_by_the_runner_or_by_name_only(self) -> None:
         assert choose(self.THERE, option="", configured="", environ=SERVER_JOB).name == "azdo"
         with pytest.raises(UsageError, match="choose --provider"):
             choose(self.THERE, option="", configured="", environ=JOB)

@@ -68,7 +68,7 @@ def status(name: str, state: str, genre: str | None = None, at: int = 0, **more:
         ({"last_merge_source_commit": git.GitCommitRef(commit_id=OTHER)}, "refused"),
     ],
 )
-def test_what_can_be_armed(more: dict[str, Any], state: str | None) -> None:
+def test_the_states_in_which_a_pull_request_can_be_armed(more: dict[str, Any], state: str | None) -> None:
     found = answers.refusal_for(answers.read_merge_state(pull(**more)), PULL)
     assert (found and found.state) == state
     assert isinstance(found, AutoMerge | None)
@@ -133,7 +133,9 @@ def evaluation(kind: str, state: str, *, blocking: bool | None = True, number: i
         (policies.MERGE_STRATEGY, "approved", True, False),
     ],
 )
-def test_what_can_be_our_check(kind: str, state: str, blocking: bool | None, found: bool) -> None:
+def test_the_policies_that_may_require_this_tools_check(
+    kind: str, state: str, blocking: bool | None, found: bool
+) -> None:
     policy = policies.read_policy(evaluation(kind, state, blocking=blocking))
     assert policy is not None
     assert policy.is_check is found
@@ -152,7 +154,7 @@ def test_what_can_be_our_check(kind: str, state: str, blocking: bool | None, fou
         ({"refName": "x"}, True),
     ],
 )
-def test_a_policy_whose_scopes_name_no_branch_is_one_of_pushes(scope: object, found: bool) -> None:
+def test_a_policy_without_a_branch_in_its_scopes_is_one_of_pushes(scope: object, found: bool) -> None:
     policy = policies.read_policy(evaluation("2e26e725-8201-4edd-8bf5-978563c34a80", "", scope=scope))
     assert policy is not None
     assert policy.is_of_branch is found
@@ -172,7 +174,7 @@ def test_a_policy_whose_scopes_name_no_branch_is_one_of_pushes(scope: object, fo
         ("queued", False, False),
     ],
 )
-def test_what_a_policy_holds(state: str, blocking: bool | None, holds: bool) -> None:
+def test_the_evaluations_that_hold_a_pull_request(state: str, blocking: bool | None, holds: bool) -> None:
     found = policies.read_policy(evaluation(policies.BUILD, state, blocking=blocking))
     assert found is not None
     assert found.holds is holds
@@ -208,7 +210,7 @@ LIMITS = {
         ("", "nothing", None),
     ],
 )
-def test_b30_the_way_to_merge_is_the_configured_one_or_what_every_policy_allows(
+def test_b30_the_merge_method_is_the_configured_or_one_that_every_policy_allows(
     method: str, limit: str | None, how: str | None
 ) -> None:
     limits = [evaluation(policies.MERGE_STRATEGY, "approved", **LIMITS[limit])] if limit else []
@@ -216,7 +218,7 @@ def test_b30_the_way_to_merge_is_the_configured_one_or_what_every_policy_allows(
     assert policies.merge_strategy(method, found) == how
 
 
-def test_of_red_checks_our_own_comes_first_and_people_are_none() -> None:
+def test_of_failed_checks_this_tools_own_counts_first_and_reviews_do_not() -> None:
     def stand(*records: Any) -> HeadState:
         return policies.head_state([policy for each in records if (policy := policies.read_policy(each)) is not None])
 
@@ -238,17 +240,17 @@ def test_b31_an_answer_without_results_names_no_pull_request() -> None:
 
 
 @pytest.mark.parametrize("missing", ["status", "pull_request_id", "source_ref_name", "target_ref_name"])
-def test_an_answer_without_what_decides_is_an_error(missing: str) -> None:
+def test_an_answer_without_a_required_field_is_an_error(missing: str) -> None:
     with pytest.raises(ProviderError, match=f"has no {missing} that can be read"):
         answers.read_pull_request(pull(**{missing: None}), "")
 
 
-def test_a_fork_is_nobody_of_ours() -> None:
+def test_a_pull_request_from_a_fork_is_not_read() -> None:
     assert answers.read_pull_request(pull(fork_source=git.GitForkRef(name="refs/heads/promote/a")), "") is None
 
 
 @pytest.mark.parametrize(("who", "armed"), [(None, False), (answers.NOBODY, False), ("0c9c", True)])
-def test_b30_nobody_has_armed_it(who: str | None, armed: bool) -> None:
+def test_b30_the_identity_nobody_counts_as_disarmed(who: str | None, armed: bool) -> None:
     found = answers.read_pull_request(pull(auto_complete_set_by=git.IdentityRef(id=who) if who else None), "")
     assert found is not None
     assert found.auto_merge is armed

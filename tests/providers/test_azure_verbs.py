@@ -124,7 +124,7 @@ class TestBudgets:
             assert gated.new(tag)["result"] == result
             assert len(gated.forge.calls()) <= most, tag
 
-    def test_new_where_nothing_is_required(self, job: Job) -> None:
+    def test_new_without_a_required_check(self, job: Job) -> None:
         job.forge.calls()
         assert job.new("1.4.2")["result"] == "merged"
         assert len(job.forge.calls()) <= 7
@@ -155,7 +155,7 @@ class TestBudgets:
 
 
 class TestGate:
-    def test_a_later_environment_merges_at_once_only_where_our_own_gate_passes(self, job: Job) -> None:
+    def test_a_later_environment_merges_at_once_only_if_the_gate_passes(self, job: Job) -> None:
         assert job.new("1.4.2")["result"] == "merged"
         [refused] = job.run("promote", "--all", code=3)
         assert refused["result"] == "refused"
@@ -166,7 +166,7 @@ class TestGate:
         [merged] = job.run("promote", "--all")
         assert (merged["result"], job.tag("qa")) == ("merged", "1.4.2")
 
-    def test_reviewers_alone_let_nothing_past_the_gate(self, job: Job) -> None:
+    def test_reviews_alone_do_not_pass_the_gate(self, job: Job) -> None:
         hosted = job.forge.hosted
         hosted.require_reviewers()
         number = job.new("1.4.2")["pull_request"]["number"]
@@ -182,7 +182,7 @@ class TestGate:
         hosted.vote(number, "bob", 10)
         assert job.tag("qa") == "1.4.2"
 
-    def test_b1_b30_auto_false_is_never_armed_and_what_was_is_cleared(self, gated: Job) -> None:
+    def test_b1_b30_auto_false_is_never_armed_and_an_armed_one_is_disarmed(self, gated: Job) -> None:
         gated.new("1.4.2")
         gated.pass_checks()
         gated.flux("dev", "qa")
@@ -196,7 +196,7 @@ class TestGate:
         assert gated.tag("qa") == "1.0.0"
 
     @pytest.mark.parametrize("rights", [frozenset(), frozenset({"PullRequestContribute"})])
-    def test_b1_a_verdict_merges_nothing_that_a_person_has_to(
+    def test_b1_a_verdict_does_not_merge_in_place_of_a_person(
         self, gated: Job, monkeypatch: pytest.MonkeyPatch, rights: frozenset[str]
     ) -> None:
         number = gated.into_qa()
@@ -209,7 +209,7 @@ class TestGate:
         assert [each.state for each in pull.statuses] == ([] if rights else ["succeeded"])
         assert bool(pull.auto_by) is bool(rights)
 
-    def test_without_its_branch_one_was_declined_and_wakes_up_disarmed(self, gated: Job) -> None:
+    def test_without_its_branch_a_promotion_is_declined_and_comes_back_disarmed(self, gated: Job) -> None:
         number, hosted = gated.into_qa(), gated.forge.hosted
         hosted.delete_branch(BRANCH)
         [outcome] = gated.run("promote", "--all")
@@ -221,7 +221,7 @@ class TestGate:
         asked = [(each.method, each.path.endswith("git-receive-pack")) for each in gated.forge.server.requests]
         assert asked.index(("PATCH", False)) < asked.index(("POST", True))
 
-    def test_b1_one_into_another_branch_does_not_hide_the_armed_one(self, gated: Job) -> None:
+    def test_b1_a_pull_request_into_another_branch_does_not_hide_the_armed_one(self, gated: Job) -> None:
         number = gated.into_qa()
         hosted = gated.forge.hosted
         hosted.push("release", {"README.md": "# Elsewhere\n"})
@@ -233,7 +233,7 @@ class TestGate:
         assert (gated.tag("dev"), gated.tag("qa")) == ("1.5.0", "1.0.0")
 
     @pytest.mark.parametrize("strategy", ["noFastForward", "squash", "rebase", "rebaseMerge"])
-    def test_b31_promote_finds_what_was_completed_in_any_way(self, gated: Job, strategy: Strategy) -> None:
+    def test_b31_promote_finds_a_merge_by_any_method(self, gated: Job, strategy: Strategy) -> None:
         gated.forge.hosted.allow_strategies(strategy)
         gated.new("1.4.2")
         gated.forge.push("main", {"README.md": "# Meanwhile\n"})
@@ -243,14 +243,14 @@ class TestGate:
         assert (outcome["result"], outcome["environment"]) == ("opened", "qa")
 
     @pytest.mark.parametrize(("genre", "result"), [("fluxcd", "merged"), ("fluxcd:eu", "merged"), ("ci", "refused")])
-    def test_b16_flux_speaks_by_its_genre_whatever_follows(self, job: Job, genre: str, result: str) -> None:
+    def test_b16_the_statuses_of_flux_count_by_their_genre(self, job: Job, genre: str, result: str) -> None:
         job.new("1.4.2")
         job.flux("dev", genre=genre)
         [outcome] = job.run("promote", "--all", code=None)
         assert outcome["result"] == result
 
     @pytest.mark.parametrize("state", ["pending", "notSet", "partiallySucceeded"])
-    def test_b14_what_is_in_progress_waits(self, gated: Job, state: Any) -> None:
+    def test_b14_a_reconciliation_in_progress_waits(self, gated: Job, state: Any) -> None:
         gated.new("1.4.2")
         gated.pass_checks()
         [outcome] = gated.run("promote", "--all")
@@ -267,7 +267,7 @@ class TestGate:
         [outcome] = job.run("promote", "--all")
         assert outcome["result"] == "merged"
 
-    def test_what_is_published_is_what_the_policy_waits_for(self, gated: Job) -> None:
+    def test_the_published_status_satisfies_the_policy(self, gated: Job) -> None:
         gated.new("1.4.2")
         assert gated.run("status", "--publish")[0]["message"].startswith("published success")
         assert gated.tag("dev") == "1.4.2"
@@ -282,7 +282,7 @@ class TestGate:
 
 
 class TestPublishing:
-    def test_b27_a_pull_request_opened_anew_gets_the_verdict_that_its_commit_has(self, gated: Job) -> None:
+    def test_b27_a_reopened_pull_request_gets_the_verdict_of_its_commit(self, gated: Job) -> None:
         first = gated.into_qa()
         gated.flux("dev")
         gated.forge.hosted.pull(first).auto_by = ""
@@ -306,23 +306,25 @@ class TestPublishing:
 
 
 class TestFailures:
-    def test_a_branch_that_takes_no_pushes_is_a_git_error_with_the_servers_words(self, job: Job) -> None:
+    def test_a_branch_protected_against_pushes_is_a_git_error_with_the_servers_reason(self, job: Job) -> None:
         job.forge.hosted.require_status("x", branch=BRANCH)
         assert "TF402455" in job.new("1.4.2", code=5)["message"]
 
-    def test_a_token_without_the_right_to_push_is_told_so(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_token_without_the_right_to_push_is_an_error_that_says_so(
+        self, job: Job, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         weak = job.forge.server.give_token("weak", kind="jwt", lacks=frozenset({"GenericContribute"}))
         monkeypatch.setenv("SYSTEM_ACCESSTOKEN", weak)
         assert "lacks a permission" in job.new("1.4.2", code=6)["message"]
 
 
 class TestToken:
-    def test_may_end_in_the_end_of_a_line(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_may_end_with_a_line_break(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", f"{job.forge.server.token}\r\n")
         monkeypatch.setenv("SYSTEM_ACCESSTOKEN", "")
         assert job.new("1.4.2")["result"] == "merged"
 
-    def test_b10_of_a_job_goes_nowhere_else(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_b10_of_a_job_is_sent_to_its_own_server_only(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SYSTEM_COLLECTIONURI", "https://dev.azure.com/acme/")
         outcome = job.run(
             "new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2", "--provider", "azdo", code=6

@@ -41,7 +41,7 @@ def arm(forge: "Forge", pull_request: PullRequest) -> AutoMerge:
 
 
 class TestOpening:
-    def test_shows_what_was_drafted(self, forge: "Forge") -> None:
+    def test_shows_the_draft(self, forge: "Forge") -> None:
         opened = propose(forge, title="Promote webshop/webui version 1 to environment dev", body="Why.\n")
         assert opened == forge.provider.pull_request(opened.number)
         assert (opened.head, opened.head_sha, opened.base) == (HEAD, forge.branches()[HEAD], "main")
@@ -51,7 +51,7 @@ class TestOpening:
         assert opened.author
         assert opened.url
 
-    def test_again_updates_the_one_that_is_open(self, forge: "Forge") -> None:
+    def test_again_updates_the_open_pull_request(self, forge: "Forge") -> None:
         first = propose(forge, title="One")
         second = propose(forge, title="Two", body="New.")
         assert (second.number, second.title, second.body.strip()) == (first.number, "Two", "New.")
@@ -63,7 +63,7 @@ class TestOpening:
         draft = Draft(head=HEAD, head_sha=first.head_sha, base="main", title="Promote", body="", gated=False)
         assert forge.provider.open_pull_request(draft) == first
 
-    def test_after_a_close_or_a_merge_is_a_new_one(self, forge: "Forge") -> None:
+    def test_after_a_close_or_a_merge_opens_a_new_pull_request(self, forge: "Forge") -> None:
         closed = propose(forge, title="One")
         forge.provider.close_pull_request(closed)
         merged = propose(forge, title="Two")
@@ -77,7 +77,7 @@ class TestOpening:
             (closed.number, "closed"),
         ]
 
-    def test_a_branch_that_was_never_pushed_is_an_error(self, forge: "Forge") -> None:
+    def test_from_a_missing_branch_is_an_error(self, forge: "Forge") -> None:
         draft = Draft(head=HEAD, head_sha="1" * 40, base="main", title="x", body="", gated=False)
         with pytest.raises((ProviderError, RefGoneError)):
             forge.provider.open_pull_request(draft)
@@ -102,7 +102,7 @@ class TestLookingUp:
         with pytest.raises(ProviderError, match="4711"):
             forge.provider.pull_request(4711)
 
-    def test_a_branch_without_any_has_none(self, forge: "Forge") -> None:
+    def test_a_branch_without_pull_requests_has_none(self, forge: "Forge") -> None:
         assert forge.provider.pull_requests(head=HEAD) == []
 
     def test_b25_only_the_branch_of_exactly_that_name_counts(self, forge: "Forge") -> None:
@@ -117,7 +117,7 @@ class TestLookingUp:
         forge.provider.close_pull_request(closed)
         assert {pull.number for pull in forge.provider.open_promotions()} == opened
 
-    def test_the_head_is_the_branch_as_it_is_now(self, forge: "Forge") -> None:
+    def test_the_head_is_the_present_tip_of_the_branch(self, forge: "Forge") -> None:
         opened = propose(forge)
         tip = forge.push(HEAD, {"more.txt": "more\n"})
         assert forge.provider.pull_request(opened.number).head_sha == tip
@@ -131,7 +131,7 @@ class TestLookingUp:
 
 
 class TestMerging:
-    def test_by_hand_is_seen(self, forge: "Forge") -> None:
+    def test_a_merge_by_hand_is_seen(self, forge: "Forge") -> None:
         opened = propose(forge, gated=True)
         forge.merge_by_hand(opened.number)
         merged = forge.provider.pull_requests(head=HEAD)[0]
@@ -156,7 +156,7 @@ class TestMerging:
 
 
 class TestAutoMerge:
-    def test_merges_at_once_what_needs_no_gate(self, forge: "Forge") -> None:
+    def test_merges_at_once_without_a_gate(self, forge: "Forge") -> None:
         opened = propose(forge)
         assert arm(forge, opened).state == "merged"
         assert forge.provider.pull_request(opened.number).state == "merged"
@@ -178,7 +178,7 @@ class TestAutoMerge:
         assert forge.provider.pull_request(opened.number).state == "open"
         assert arm(forge, opened).state == "merged"
 
-    def test_b1_switched_off_it_does_not_merge(self, forge: "Forge") -> None:
+    def test_b1_disabled_it_does_not_merge(self, forge: "Forge") -> None:
         opened = propose(forge, gated=True)
         forge.provider.set_auto_merge(opened, enabled=True)
         assert forge.provider.set_auto_merge(opened, enabled=False).state == "off"
@@ -187,7 +187,7 @@ class TestAutoMerge:
         found = forge.provider.pull_request(opened.number)
         assert (found.state, found.auto_merge) == ("open", False)
 
-    def test_b1_is_not_done_for_a_head_that_is_gone(self, forge: "Forge") -> None:
+    def test_b1_is_refused_for_an_older_head(self, forge: "Forge") -> None:
         seen = propose(forge)
         forge.push(HEAD, {"more.txt": "not looked at\n"})
         answer = forge.provider.set_auto_merge(seen, enabled=True)
@@ -213,34 +213,34 @@ class TestAutoMerge:
         assert forge.branches()["main"] == main
         assert forge.provider.pull_request(opened.number).state == "open"
 
-    def test_may_be_asked_again_after_the_merge(self, forge: "Forge") -> None:
+    def test_may_be_repeated_after_the_merge(self, forge: "Forge") -> None:
         opened = propose(forge)
         arm(forge, opened)
         assert forge.provider.set_auto_merge(opened, enabled=True).state == "merged"
         assert forge.provider.merge(opened).state in ("merged", "refused")
 
-    def test_of_a_merged_one_cannot_be_switched_off(self, forge: "Forge") -> None:
+    def test_of_a_merged_pull_request_cannot_be_disabled(self, forge: "Forge") -> None:
         opened = propose(forge)
         arm(forge, opened)
         assert forge.provider.set_auto_merge(opened, enabled=False).state == "refused"
 
-    def test_of_a_closed_one_is_not_done(self, forge: "Forge") -> None:
+    def test_of_a_closed_pull_request_is_not_armed(self, forge: "Forge") -> None:
         opened = propose(forge)
         forge.provider.close_pull_request(opened)
         assert forge.provider.set_auto_merge(opened, enabled=True).state in ("moved", "refused")
         assert forge.provider.pull_request(opened.number).state == "closed"
 
 
-class TestStanding:
-    def test_of_a_fresh_one_there_is_nothing_to_mend(self, forge: "Forge") -> None:
+class TestHeadState:
+    def test_of_a_new_pull_request_has_no_obstacle(self, forge: "Forge") -> None:
         assert forge.provider.head_state(propose(forge, gated=True)) == HeadState()
 
-    def test_a_base_that_moves_on_is_nothing_where_nobody_demands_its_tip(self, forge: "Forge") -> None:
+    def test_a_moved_base_is_no_obstacle_unless_a_rule_demands_its_tip(self, forge: "Forge") -> None:
         opened = propose(forge, gated=True)
         forge.push("main", {"other.txt": "1\n"})
         assert forge.provider.head_state(opened) == HeadState()
 
-    def test_our_own_verdict_makes_it_red_until_it_is_taken_back(self, forge: "Forge") -> None:
+    def test_this_tools_failed_verdict_is_an_obstacle_until_it_changes(self, forge: "Forge") -> None:
         opened = propose(forge, gated=True)
         forge.provider.set_status(opened.head_sha, CommitStatus(context=OWN_CONTEXT, state="failure"))
         assert forge.provider.head_state(opened) == HeadState(failed=True)
@@ -249,13 +249,13 @@ class TestStanding:
 
 
 class TestStatuses:
-    def test_of_a_commit_without_any_are_none(self, forge: "Forge") -> None:
+    def test_of_a_commit_without_statuses_are_none(self, forge: "Forge") -> None:
         sha = forge.branches()["main"]
         assert forge.provider.statuses([sha]) == {sha: []}
         assert forge.provider.statuses([]) == {}
 
     @pytest.mark.parametrize("state", ["pending", "success", "failure"])
-    def test_come_back_as_they_were_set(self, forge: "Forge", state: StatusState) -> None:
+    def test_are_read_as_they_were_set(self, forge: "Forge", state: StatusState) -> None:
         sha = forge.branches()["main"]
         set_ = CommitStatus(
             context="kustomization/webshop-dev", state=state, description="said so", url="https://x.test/1"
@@ -293,7 +293,7 @@ class TestStatuses:
 
 
 class TestReviews:
-    def test_are_the_last_of_each_person_on_the_commit_they_saw(self, forge: "Forge") -> None:
+    def test_are_the_last_of_each_person_with_its_commit(self, forge: "Forge") -> None:
         opened = propose(forge, gated=True)
         assert forge.provider.reviews(opened.number) == []
         forge.review(opened.number, "changes-requested", by="bob")

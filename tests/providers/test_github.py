@@ -43,14 +43,16 @@ def bodies(forge: "GitHubForge", mutation: str) -> list[dict[str, Any]]:
 
 
 class TestRequests:
-    def test_b25_a_branch_is_one_request_however_many_others_there_are(self, github_forge: "GitHubForge") -> None:
+    def test_b25_a_branch_takes_one_request_among_many_pull_requests(self, github_forge: "GitHubForge") -> None:
         opened = propose(github_forge)
         github_forge.hosted.crowd(opened=40, closed=40)
         github_forge.calls()
         assert github_forge.connect().pull_requests(head=HEAD) == [opened]
         assert github_forge.calls() == [f"GET {PULLS}"]
 
-    def test_opening_and_updating_are_one_each_and_arming_one_or_two(self, github_forge: "GitHubForge") -> None:
+    def test_opening_and_updating_take_one_request_each_and_arming_one_or_two(
+        self, github_forge: "GitHubForge"
+    ) -> None:
         github_forge.require_gate()
         github_forge.server.world.unknown_reads = 0
         sha = github_forge.push(HEAD, {"a.txt": "1\n"})
@@ -69,7 +71,7 @@ class TestRequests:
         assert provider.set_auto_merge(provider.pull_request(1), enabled=True).state == "armed"
         assert github_forge.calls() == [f"GET {PULLS}/1", "POST /api/graphql"]
 
-    def test_what_github_does_not_know_yet_is_asked_again(self, github_forge: "GitHubForge") -> None:
+    def test_a_state_that_github_still_computes_is_asked_for_again(self, github_forge: "GitHubForge") -> None:
         github_forge.require_gate()
         # The answer to the opening is the first that does not know.
         github_forge.server.world.unknown_reads = 2
@@ -91,7 +93,7 @@ class TestRequests:
         github_forge.provider.statuses([*shas, *unknown, "f" * 40])
         assert len(github_forge.calls()) == 2
 
-    def test_connecting_is_none(self, github_forge: "GitHubForge") -> None:
+    def test_connecting_sends_nothing(self, github_forge: "GitHubForge") -> None:
         github_forge.connect()
         assert github_forge.calls() == []
 
@@ -139,7 +141,7 @@ class TestLookingUp:
 
 
 class TestOpening:
-    def test_b25_two_at_the_same_time_end_in_one(self, github_forge: "GitHubForge") -> None:
+    def test_b25_two_requests_at_once_open_one_pull_request(self, github_forge: "GitHubForge") -> None:
         sha = github_forge.push(HEAD, {"a.txt": "1\n"})
         one, other = github_forge.connect(), github_forge.connect()
         assert one.pull_requests(head=HEAD) == other.pull_requests(head=HEAD) == []
@@ -155,7 +157,7 @@ class TestOpening:
         second = propose(github_forge, title="Again")
         assert (second.number, second.state) == (2, "open")
 
-    def test_b1_one_that_a_person_armed_meanwhile_comes_out_disarmed(self, github_forge: "GitHubForge") -> None:
+    def test_b1_a_pull_request_armed_by_a_person_meanwhile_is_disarmed(self, github_forge: "GitHubForge") -> None:
         github_forge.require_gate()
         first = propose(github_forge)
         github_forge.hosted.arm(first.number)
@@ -163,7 +165,7 @@ class TestOpening:
         assert (second.number, second.auto_merge) == (first.number, False)
         assert github_forge.hosted.pull(first.number).auto_merge is None
 
-    def test_a_branch_that_moved_on_is_read_again(self, github_forge: "GitHubForge") -> None:
+    def test_a_branch_that_moved_is_an_error_of_the_lease(self, github_forge: "GitHubForge") -> None:
         sha = github_forge.push(HEAD, {"a.txt": "1\n"})
         github_forge.push(HEAD, {"a.txt": "2\n"})
         with pytest.raises(LeaseLostError, match="run again"):
@@ -177,9 +179,7 @@ class TestOpening:
     @pytest.mark.parametrize(
         "fault", [faults.server_error(502, done=True), faults.reset(done=True), faults.truncated(), faults.malformed()]
     )
-    def test_one_whose_answer_got_lost_is_not_opened_twice(
-        self, github_forge: "GitHubForge", fault: faults.Fault
-    ) -> None:
+    def test_a_lost_answer_opens_no_second_pull_request(self, github_forge: "GitHubForge", fault: faults.Fault) -> None:
         sha = github_forge.push(HEAD, {"a.txt": "1\n"})
         github_forge.server.faults.add(fault, method="POST", path="/pulls$")
         assert github_forge.provider.open_pull_request(draft(github_forge, sha)).number == 1
@@ -268,9 +268,7 @@ class TestArming:
         assert (armed.by, armed.method) == ("promoter", "merge")
 
     @pytest.mark.parametrize("fault", [faults.reset(done=True), faults.server_error(504, done=True)])
-    def test_whose_answer_got_lost_is_armed_all_the_same(
-        self, github_forge: "GitHubForge", fault: faults.Fault
-    ) -> None:
+    def test_with_a_lost_answer_is_armed_all_the_same(self, github_forge: "GitHubForge", fault: faults.Fault) -> None:
         github_forge.require_gate()
         opened = propose(github_forge)
         github_forge.server.faults.add(fault, body="enablePullRequestAutoMerge")
@@ -311,7 +309,7 @@ class TestArming:
 
 
 class TestMerging:
-    def test_what_moved_since_is_not_merged(self, github_forge: "GitHubForge") -> None:
+    def test_a_moved_head_is_not_merged(self, github_forge: "GitHubForge") -> None:
         opened = propose(github_forge)
         github_forge.push(HEAD, {"unseen.txt": "1\n"})
         answer = github_forge.provider.merge(opened)
@@ -326,7 +324,7 @@ class TestMerging:
         assert f'"{OWN_CONTEXT}" is expected' in answer.reason
 
     @pytest.mark.parametrize("fault", [faults.reset(done=True), faults.server_error(502, done=True)])
-    def test_one_whose_answer_got_lost_is_merged(self, github_forge: "GitHubForge", fault: faults.Fault) -> None:
+    def test_with_a_lost_answer_is_merged(self, github_forge: "GitHubForge", fault: faults.Fault) -> None:
         opened = propose(github_forge)
         github_forge.server.faults.add(fault, method="PUT")
         assert github_forge.provider.merge(opened).state == "merged"
@@ -338,7 +336,7 @@ class TestMerging:
         assert github_forge.provider.merge(opened).state == "merged"
 
 
-class TestStanding:
+class TestHeadState:
     def test_where_main_must_be_up_to_date_one_that_is_not_is_behind(self, github_forge: "GitHubForge") -> None:
         github_forge.hosted.protect("main", checks=["ci"], strict=True)
         opened = propose(github_forge)
@@ -424,12 +422,12 @@ class TestStatuses:
         github_forge.provider.set_status(sha, status)
         assert github_forge.provider.statuses([sha])[sha][0].description == "x" * 140
 
-    def test_on_a_commit_that_is_not_there_are_an_error(self, github_forge: "GitHubForge") -> None:
+    def test_on_an_unknown_commit_are_an_error(self, github_forge: "GitHubForge") -> None:
         with pytest.raises(ProviderError, match=r"takes no status 'x' on 1{40}"):
             github_forge.provider.set_status("1" * 40, CommitStatus(context="x", state="success"))
 
     @pytest.mark.parametrize("sha", ["main", '"){a', "1" * 39, "../../x", ""])
-    def test_what_is_no_commit_gets_into_no_request(self, github_forge: "GitHubForge", sha: str) -> None:
+    def test_an_invalid_commit_id_gets_into_no_request(self, github_forge: "GitHubForge", sha: str) -> None:
         with pytest.raises(UsageError, match="not the full id of a commit"):
             github_forge.provider.statuses([sha])
         with pytest.raises(UsageError, match="not the full id of a commit"):
@@ -453,7 +451,7 @@ class TestFailures:
             faults.malformed(),
         ],
     )
-    def test_b27_what_passes_is_asked_again_and_told(
+    def test_b27_a_temporary_failure_is_repeated_and_logged(
         self, github_forge: "GitHubForge", fault: faults.Fault, caplog: pytest.LogCaptureFixture
     ) -> None:
         opened = propose(github_forge)
@@ -462,7 +460,7 @@ class TestFailures:
         assert github_forge.slept == [1, 2]
         assert "trying again in 1 s" in caplog.text
 
-    def test_b27_what_does_not_pass_is_an_error_never_no_pull_request(self, github_forge: "GitHubForge") -> None:
+    def test_b27_a_lasting_failure_is_an_error_and_not_an_empty_list(self, github_forge: "GitHubForge") -> None:
         github_forge.server.faults.add(faults.server_error(502), times=99)
         with pytest.raises(TransientError, match=r"failed \(502 .*run again"):
             ask(github_forge)
@@ -475,7 +473,7 @@ class TestFailures:
             (faults.secondary_limit(retry_after=None), 60),
         ],
     )
-    def test_a_secondary_limit_is_waited_for(
+    def test_a_secondary_rate_limit_is_waited_for(
         self, github_forge: "GitHubForge", fault: faults.Fault, seconds: int
     ) -> None:
         github_forge.server.faults.add(fault)
@@ -483,13 +481,13 @@ class TestFailures:
         assert github_forge.slept == [seconds]
 
     @pytest.mark.parametrize("status", [403, 429])
-    def test_a_primary_limit_is_waited_for_until_its_reset(self, github_forge: "GitHubForge", status: int) -> None:
+    def test_a_primary_rate_limit_is_waited_for_until_its_reset(self, github_forge: "GitHubForge", status: int) -> None:
         now = int(github_forge.server.clock.now.timestamp())
         github_forge.server.faults.add(faults.primary_limit(reset_at=now + 30, status=status))
         assert ask(github_forge) == []
         assert github_forge.slept == [31]
 
-    def test_a_limit_beyond_all_patience_says_when_to_come_back(self, github_forge: "GitHubForge") -> None:
+    def test_a_rate_limit_that_is_too_long_is_an_error_with_its_end(self, github_forge: "GitHubForge") -> None:
         now = int(github_forge.server.clock.now.timestamp())
         github_forge.server.faults.add(faults.primary_limit(reset_at=now + int(PATIENCE) + 60))
         with pytest.raises(TransientError, match=f"rate limit for acme/gitops is used up .*in {PATIENCE + 61:.0f} s"):
@@ -505,7 +503,7 @@ class TestFailures:
             (faults.not_found(), "does not see acme/gitops .*contents: write and pull-requests: write"),
         ],
     )
-    def test_b27_what_the_token_lacks_is_named(
+    def test_b27_the_missing_right_of_a_token_is_named(
         self, github_forge: "GitHubForge", fault: faults.Fault, advice: str
     ) -> None:
         github_forge.server.faults.add(fault)
@@ -527,7 +525,7 @@ class TestFailures:
             ),
         ],
     )
-    def test_a_token_that_may_only_read_is_told_what_it_needs(
+    def test_a_read_only_token_is_refused_with_the_permission_it_needs(
         self, github_forge: "GitHubForge", act: Callable[[Any, PullRequest], object], permission: str
     ) -> None:
         github_forge.require_gate()
@@ -542,14 +540,14 @@ class TestFailures:
             github_forge.connect(token="").pull_requests(head=HEAD)
         assert github_forge.calls() == []
 
-    def test_an_api_that_is_no_github_is_one_clear_line(self, github_forge: "GitHubForge") -> None:
+    def test_another_api_than_githubs_is_one_clear_line(self, github_forge: "GitHubForge") -> None:
         provider = github_forge.connect(api_url=f"{github_forge.server.url}/elsewhere")
         with pytest.raises(ProviderError) as error:
             provider.pull_requests(head=HEAD)
         assert "\n" not in str(error.value)
         github_forge.server.broken.clear()
 
-    def test_nobody_there_is_one_clear_line(self, github_forge: "GitHubForge") -> None:
+    def test_an_unreachable_server_is_one_clear_line(self, github_forge: "GitHubForge") -> None:
         provider = github_forge.connect(api_url="http://127.0.0.1:9/api/v3")
         with pytest.raises(TransientError, match=r"cannot be reached, or closed the connection .*check the network"):
             provider.pull_requests(head=HEAD)
@@ -573,9 +571,7 @@ class TestFailures:
         assert len(str(error.value)) < 500
         assert len(github_forge.calls()) == 1
 
-    def test_an_answer_that_is_never_ready_is_asked_for_a_bounded_number_of_times(
-        self, github_forge: "GitHubForge"
-    ) -> None:
+    def test_an_answer_that_is_never_ready_ends_after_some_attempts(self, github_forge: "GitHubForge") -> None:
         answer = faults.reply(202, {})
         github_forge.server.faults.add(faults.Fault(act="answer", name="202", answer=answer), times=99)
         with pytest.raises(TransientError, match="still working on an answer"):

@@ -81,12 +81,12 @@ class TestAddress:
             "",
         ],
     )
-    def test_what_names_no_repository_is_refused_without_showing_it(self, url: str) -> None:
+    def test_an_address_without_a_repository_is_refused_and_not_shown(self, url: str) -> None:
         with pytest.raises(UsageError, match=r"names no repository on GitHub.*`git remote set-url`") as error:
             Address.parse(url, api_url="", environ={})
         assert "gitops" not in str(error.value).replace("OWNER", "")
 
-    def test_the_option_wins_over_the_runners_variable(self) -> None:
+    def test_the_option_overrides_the_runners_variable(self) -> None:
         url = "https://ghe.corp.test/acme/gitops"
         assert Address.parse(url, api_url="https://api.corp.test/v3/", environ=GHES).api == "https://api.corp.test/v3"
         runner = GHES | {"GITHUB_API_URL": "https://other.corp.test/api/v3"}
@@ -107,7 +107,7 @@ class TestAddress:
         "api",
         ["ftp://x.test", "https://", "api.github.com", "https://user:pw@x.test", "https://x.test/?a=b", "https://x\n"],
     )
-    def test_an_api_address_that_is_none_is_refused(self, api: str) -> None:
+    def test_an_invalid_address_of_an_api_is_refused(self, api: str) -> None:
         with pytest.raises(UsageError, match="--api-url or GITHUB_API_URL"):
             Address.parse("https://github.com/acme/gitops", api_url=api, environ={})
 

@@ -39,27 +39,27 @@ BLOCKED = MergeState(
 
 
 @pytest.mark.parametrize("status", ["BLOCKED", "BEHIND", "UNKNOWN"])
-def test_where_something_is_required_it_is_armed(status: str) -> None:
+def test_a_pull_request_with_a_requirement_is_armed(status: str) -> None:
     assert refusal_for(replace(BLOCKED, status=status), PULL, "") is None
 
 
 @pytest.mark.parametrize(
     "refusal", ["Pull request Pull request is in clean status", "Pull request Pull request is in unstable status"]
 )
-def test_b29_a_refusal_made_before_github_knew_better_is_tried_again(refusal: str) -> None:
+def test_b29_a_refusal_before_github_has_computed_the_state_is_tried_again(refusal: str) -> None:
     assert refusal_for(BLOCKED, PULL, refusal) is None
 
 
 @pytest.mark.parametrize("status", ["CLEAN", "UNSTABLE", "HAS_HOOKS"])
 @pytest.mark.parametrize("refusal", ["", "Pull request Protected branch rules not configured for this branch"])
-def test_b29_where_nothing_is_required_it_is_clean(status: str, refusal: str) -> None:
+def test_b29_a_pull_request_without_a_requirement_is_clean(status: str, refusal: str) -> None:
     result = refusal_for(replace(BLOCKED, status=status), PULL, refusal)
     assert result is not None
     assert result.state == "clean"
     assert "no rule of main requires a check" in result.reason
 
 
-def test_a_merge_queue_takes_what_is_clean() -> None:
+def test_a_merge_queue_takes_a_clean_pull_request() -> None:
     assert refusal_for(replace(BLOCKED, status="CLEAN", has_queue=True), PULL, "") is None
     result = refusal_for(replace(BLOCKED, status="CLEAN", has_queue=True, queued=True), PULL, "")
     assert result is not None
@@ -84,14 +84,14 @@ def test_a_merge_queue_takes_what_is_clean() -> None:
     ],
 )
 @pytest.mark.parametrize("refusal", ["", "Pull request Pull request is in some status"])
-def test_what_cannot_be_armed_says_why_and_what_to_do(state: MergeState, reason: str, refusal: str) -> None:
+def test_a_refusal_has_the_reason_and_the_next_step(state: MergeState, reason: str, refusal: str) -> None:
     result = refusal_for(state, PULL, refusal)
     assert result is not None
     assert result.state == "refused"
     assert reason in result.reason
 
 
-def test_what_was_merged_at_this_head_is_merged() -> None:
+def test_a_pull_request_merged_at_this_head_is_merged() -> None:
     result = refusal_for(replace(BLOCKED, state="MERGED", status="UNKNOWN"), PULL, "Can't enable auto-merge")
     assert result is not None
     assert result.state == "merged"
@@ -107,7 +107,7 @@ def test_what_was_merged_at_this_head_is_merged() -> None:
         ("Merge method rebase merging is not allowed on this repository", "set mergeMethod in the configuration"),
     ],
 )
-def test_a_refusal_that_will_not_pass_names_what_to_change(refusal: str, advice: str) -> None:
+def test_a_lasting_refusal_names_the_setting_to_change(refusal: str, advice: str) -> None:
     result = refusal_for(BLOCKED, PULL, refusal)
     assert result is not None
     assert result.state == "refused"
@@ -146,7 +146,7 @@ def test_a_list_of_the_wrong_type_is_an_error_of_the_forge_or_an_empty_list(wron
 
 
 @pytest.mark.parametrize("node", [5, "x", None, [], {"state": 5}, {"state": "APPROVED", "author": 5, "commit": "x"}])
-def test_a_review_of_the_wrong_type_is_none_or_of_nobody(node: object) -> None:
+def test_a_review_of_the_wrong_type_is_left_out_or_has_no_author(node: object) -> None:
     page = {"pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": [node]}
     reviews, cursor = answers.read_reviews({"repository": {"pullRequest": {"latestOpinionatedReviews": page}}})
     assert cursor is None

@@ -95,7 +95,7 @@ class TestBudgets:
             assert gated.new(tag)["result"] == result
             assert len(gated.forge.calls()) <= 5
 
-    def test_new_takes_at_most_five_where_nothing_is_required(self, actions: Actions) -> None:
+    def test_new_without_a_required_check_takes_at_most_five_requests(self, actions: Actions) -> None:
         actions.forge.calls()
         assert actions.new("1.4.2")["result"] == "merged"
         assert len(actions.forge.calls()) <= 5
@@ -166,7 +166,7 @@ class TestFeatures:
         assert gated.forge.hosted.git.git("diff", before, "main") == ""
         assert gated.forge.server.token not in gated.printed
 
-    def test_a_copy_that_was_not_merged_is_withdrawn(self, gated: Actions) -> None:
+    def test_a_copy_that_is_not_merged_is_withdrawn(self, gated: Actions) -> None:
         gated.forge.push("main", SHOP)
         [opened] = gated.run("feature", *FEATURE, "--tag", "1")
         [closed] = gated.run("feature-delete", *FEATURE)
@@ -175,7 +175,7 @@ class TestFeatures:
 
 
 class TestGate:
-    def test_b29_a_later_environment_merges_at_once_only_where_our_own_gate_passes(self, actions: Actions) -> None:
+    def test_b29_a_later_environment_merges_at_once_only_if_the_gate_passes(self, actions: Actions) -> None:
         assert actions.new("1.4.2")["result"] == "merged"
         [refused] = actions.run("promote", "--all", code=3)
         assert refused["result"] == "refused"
@@ -199,7 +199,7 @@ class TestGate:
             gated.pass_checks()
             assert gated.tag(environment) == tag
 
-    def test_b1_one_into_another_branch_does_not_hide_the_armed_one(self, gated: Actions) -> None:
+    def test_b1_a_pull_request_into_another_branch_does_not_hide_the_armed_one(self, gated: Actions) -> None:
         hosted = gated.forge.hosted
         number = gated.new("1.4.2")["pull_request"]["number"]
         hosted.push("release", {"README.md": "# Elsewhere\n"})
@@ -209,7 +209,7 @@ class TestGate:
         assert hosted.pull(elsewhere).base_ref == "release"
 
     @pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
-    def test_b26_promote_finds_what_was_merged_by_any_method(self, gated: Actions, method: str) -> None:
+    def test_b26_promote_finds_a_merge_by_any_method(self, gated: Actions, method: str) -> None:
         settings = gated.forge.hosted.settings
         for name in ("merge_commit", "squash_merge", "rebase_merge"):
             setattr(settings, f"allow_{name}", name.startswith(method))
@@ -236,7 +236,7 @@ class TestGate:
         assert actions.new("1.4.2")["result"] == "merged"
         assert actions.forge.hosted.pull(1).base_ref == "trunk"
 
-    def test_only_the_accounts_that_are_named_speak_for_an_environment(self, actions: Actions) -> None:
+    def test_only_configured_accounts_count_for_an_environment(self, actions: Actions) -> None:
         config = actions.forge.show("main", "gitops-promotion.yaml")
         actions.forge.push("main", {"gitops-promotion.yaml": f'{config}\nstatusAuthors: ["Flux[bot]"]\n'})
         assert actions.new("1.4.2")["result"] == "merged"
@@ -248,8 +248,8 @@ class TestGate:
         assert outcome["result"] == "merged"
 
 
-class TestBehind:
-    def test_into_the_first_environment_too_the_healing_run_builds_it_on_the_tip(self, actions: Actions) -> None:
+class TestOutdated:
+    def test_an_outdated_branch_into_the_first_environment_is_rebuilt(self, actions: Actions) -> None:
         actions.forge.hosted.protect("main", checks=["gitops-promotion"], strict=True)
         actions.new("1.4.2")
         actions.forge.push("main", {"README.md": "# Other work\n"})
@@ -264,7 +264,7 @@ class TestBehind:
 
 
 class TestFailures:
-    def test_a_branch_protected_against_pushes_is_a_git_error_with_githubs_words(self, actions: Actions) -> None:
+    def test_a_branch_protected_against_pushes_is_a_git_error_with_githubs_reason(self, actions: Actions) -> None:
         actions.forge.hosted.protect("promote/*")
         actions.forge.hosted.git.protect({BRANCH})
         outcome = actions.new("1.4.2", code=5)
@@ -307,7 +307,7 @@ class TestToken:
         assert f"::add-mask::{made}\n" in gated.printed
         assert gated.forge.server.token not in gated.printed
 
-    def test_an_app_that_is_not_installed_is_told_where_to(
+    def test_of_an_app_that_is_not_installed_is_an_error_with_the_next_step(
         self, gated: Actions, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         gated.forge.server.repository("acme/other", {"a": "1\n"})
@@ -317,7 +317,7 @@ class TestToken:
         outcome = gated.new("1.4.2", code=6)
         assert "GitHub App '1' is not installed on acme/gitops: install it there" in outcome["message"]
 
-    def test_is_neither_printed_nor_kept(self, gated: Actions) -> None:
+    def test_is_neither_printed_nor_stored(self, gated: Actions) -> None:
         gated.forge.server.faults.add(faults.forbidden(), number=3)
         gated.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2", "--verbose", code=None)
         assert gated.forge.server.token not in gated.printed
@@ -333,7 +333,7 @@ class TestToken:
         assert "wants a token" in outcome["message"]
         assert all(request.actor == "" for request in gated.forge.server.requests)
 
-    def test_expires_and_is_made_anew_meanwhile(self, gated: Actions) -> None:
+    def test_is_replaced_before_it_expires(self, gated: Actions) -> None:
         app = gated.forge.server.install_app("promoter-app", "acme/gitops")
         clock = gated.forge.server.clock
         source = app_token(gated, str(app.id), app.private_key)

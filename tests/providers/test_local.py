@@ -56,7 +56,7 @@ class TestArming:
         local_forge.provider.set_status(opened.head_sha, status)
         assert local_forge.provider.pull_request(opened.number).auto_merge
 
-    def test_a_verdict_on_a_conflict_stands_and_says_so(
+    def test_a_verdict_on_a_conflicting_pull_request_is_published_and_logged(
         self, local_forge: "LocalForge", caplog: pytest.LogCaptureFixture
     ) -> None:
         opened = propose(local_forge)
@@ -111,7 +111,7 @@ class TestMerging:
         )
         assert local_forge.branches()["main"] == main
 
-    def test_of_a_gated_one_by_hand_says_that_its_gate_had_not_passed(self, local_forge: "LocalForge") -> None:
+    def test_by_hand_reports_a_gate_that_has_not_passed(self, local_forge: "LocalForge") -> None:
         first, second = propose(local_forge), propose(local_forge, "promote/second")
         local_forge.provider.set_status(second.head_sha, PASSED)
         assert "had not passed" in local_forge.provider.merge(first).reason
@@ -136,7 +136,7 @@ class TestMerging:
         assert "\n" not in message
         assert len(message) < 300
 
-    def test_into_a_base_that_is_gone_is_refused(self, local_forge: "LocalForge") -> None:
+    def test_into_a_deleted_base_is_refused(self, local_forge: "LocalForge") -> None:
         local_forge.push("next", {"next.txt": "1\n"})
         sha = local_forge.push(HEAD, {"x.txt": "1\n"})
         opened = local_forge.provider.open_pull_request(
@@ -170,7 +170,7 @@ class TestMergesByPlainGit:
         return by_hand
 
     @pytest.mark.parametrize("afterwards", ["kept", "deleted", "reset", "gone on"])
-    def test_are_seen_whatever_becomes_of_the_branch_and_of_main(
+    def test_are_seen_after_changes_of_the_branch_and_of_main(
         self, local_forge: "LocalForge", merge: Callable[[], str], afterwards: str
     ) -> None:
         opened = propose(local_forge)
@@ -189,7 +189,7 @@ class TestMergesByPlainGit:
         assert forge.open_promotions() == []
         assert records(local_forge.remote)["pulls/1"]["state"] == "open", "reading writes nothing"
 
-    def test_of_what_a_person_added_to_the_branch_are_seen(
+    def test_with_a_persons_commits_on_the_branch_are_seen(
         self, local_forge: "LocalForge", merge: Callable[[], str]
     ) -> None:
         opened = propose(local_forge)
@@ -199,7 +199,7 @@ class TestMergesByPlainGit:
         assert (seen.state, seen.head_sha) == ("merged", opened.head_sha)
         assert seen.merge_sha == (opened.head_sha if sha == local_forge.branches()[HEAD] else sha)
 
-    def test_are_noted_by_the_next_write_and_move_no_branch(
+    def test_are_recorded_by_the_next_write_and_move_no_branch(
         self, local_forge: "LocalForge", merge: Callable[[], str]
     ) -> None:
         forge = local_forge.provider
@@ -219,7 +219,9 @@ class TestMergesByPlainGit:
             assert local_forge.branches() == before
             local_forge.push(HEAD, {f"{HEAD}.txt": f"{opened.number + 1}\n"})
 
-    def test_make_room_for_the_branchs_next_one(self, local_forge: "LocalForge", merge: Callable[[], str]) -> None:
+    def test_let_the_branch_have_its_next_pull_request(
+        self, local_forge: "LocalForge", merge: Callable[[], str]
+    ) -> None:
         propose(local_forge)
         sha = merge()
         head = local_forge.remote.commit({"next.txt": "1\n"}, branch=HEAD, start="main")
@@ -246,7 +248,7 @@ class TestMergesByPlainGit:
         with pytest.raises(ProviderError, match="merged already"):
             local_forge.provider.review(1, "approved", "")
 
-    def test_are_not_what_the_base_had_from_the_start(self, local_forge: "LocalForge") -> None:
+    def test_are_not_commits_that_the_base_had_from_the_start(self, local_forge: "LocalForge") -> None:
         main = local_forge.branches()["main"]
         local_forge.push("main", {"meanwhile.txt": "1\n"})
         for head, sha in (("promote/same", local_forge.branches()["main"]), ("promote/older", main)):
@@ -284,7 +286,7 @@ class TestMergesByPlainGit:
 
 
 class TestClosing:
-    def test_outlasts_a_branch_that_is_gone_and_comes_back(self, local_forge: "LocalForge") -> None:
+    def test_lasts_when_the_branch_is_deleted_and_comes_back(self, local_forge: "LocalForge") -> None:
         opened = propose(local_forge)
         local_forge.delete(HEAD)
         local_forge.provider.close_pull_request(opened)
@@ -298,9 +300,7 @@ class TestClosing:
         local_forge.provider.set_status(opened.head_sha, PASSED)
         assert local_forge.provider.pull_request(1).state == "closed"
 
-    def test_takes_back_what_was_published_for_the_head_before_there_was_a_new_one(
-        self, local_forge: "LocalForge"
-    ) -> None:
+    def test_removes_an_older_verdict_on_the_head_of_a_new_pull_request(self, local_forge: "LocalForge") -> None:
         opened = propose(local_forge)
         local_forge.provider.close_pull_request(opened)
         other = CommitStatus(context="ci/x", state="success")
@@ -315,7 +315,7 @@ class TestClosing:
 
 
 class TestMoving:
-    def test_onto_a_commit_that_passed_before_takes_that_verdict_back(self, local_forge: "LocalForge") -> None:
+    def test_onto_a_commit_with_an_older_success_removes_this_verdict(self, local_forge: "LocalForge") -> None:
         forge = local_forge.provider
         old = propose(local_forge)
         forge.set_status(old.head_sha, PASSED)
@@ -327,7 +327,7 @@ class TestMoving:
         forge.set_status(old.head_sha, PASSED)
         assert forge.pull_request(back.number).state == "merged"
 
-    def test_nowhere_keeps_the_verdict(self, local_forge: "LocalForge") -> None:
+    def test_to_the_same_commit_keeps_the_verdict(self, local_forge: "LocalForge") -> None:
         forge = local_forge.provider
         opened = propose(local_forge)
         forge.set_status(opened.head_sha, PASSED)
@@ -336,7 +336,7 @@ class TestMoving:
 
 
 class TestStatuses:
-    def test_said_again_they_keep_their_time_and_cost_no_push(self, local_forge: "LocalForge") -> None:
+    def test_repeated_keep_their_time_and_cost_no_push(self, local_forge: "LocalForge") -> None:
         sha = local_forge.branches()["main"]
         status = CommitStatus(context="a/b", state="success", description="fine")
         local_forge.provider.set_status(sha, status)
@@ -346,7 +346,7 @@ class TestStatuses:
         assert store.pushes == 0
         assert local_forge.provider.statuses([sha]) == before
 
-    def test_of_many_contexts_the_newest_are_kept(
+    def test_of_many_contexts_the_newest_are_stored(
         self, local_forge: "LocalForge", monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(local, "NEWEST", 3)
@@ -357,19 +357,19 @@ class TestStatuses:
         assert [status.context for status in found] == ["c/4", "c/3", "c/2"]
 
     @pytest.mark.parametrize("sha", ["main", "1234567", "", "g" * 40, "../../heads/main"])
-    def test_go_to_full_commit_ids_only(self, local_forge: "LocalForge", sha: str) -> None:
+    def test_need_the_full_id_of_a_commit(self, local_forge: "LocalForge", sha: str) -> None:
         with pytest.raises(UsageError, match="full id"):
             local_forge.provider.set_status(sha, PASSED)
         assert records(local_forge.remote) == {}
 
     @pytest.mark.parametrize("context", ["", "a\nb", "x" * 256, "\x1b[31m"])
-    def test_have_a_context_that_can_be_shown(self, local_forge: "LocalForge", context: str) -> None:
+    def test_need_a_printable_context(self, local_forge: "LocalForge", context: str) -> None:
         with pytest.raises(UsageError, match="context"):
             local_forge.provider.set_status(
                 local_forge.branches()["main"], CommitStatus(context=context, state="success")
             )
 
-    def test_a_description_that_is_no_text_can_still_be_read_back(self, local_forge: "LocalForge") -> None:
+    def test_an_unencodable_description_can_be_read_back(self, local_forge: "LocalForge") -> None:
         sha = local_forge.branches()["main"]
         local_forge.provider.set_status(sha, CommitStatus(context="a/b", state="success", description="caf\udce9"))
         assert local_forge.provider.statuses([sha])[sha][0].description == "caf?"

@@ -87,7 +87,7 @@ class TestManyWriters:
 class TestRaces:
     """A rival acts between our reading and our push, each time at the worst moment."""
 
-    def test_a_number_taken_by_a_rival_is_not_taken_again(self, local_forge: "LocalForge") -> None:
+    def test_a_number_used_by_another_writer_is_not_used_again(self, local_forge: "LocalForge") -> None:
         other = local_forge.push("promote/other", {"other.txt": "1\n"})
         mine = local_forge.push(HEAD, {"mine.txt": "1\n"})
 
@@ -99,7 +99,7 @@ class TestRaces:
         opened = local_forge.writers.make("Bob", store=store).open_pull_request(draft(HEAD, mine))
         assert (opened.number, store.pushes) == (2, 2)
 
-    def test_a_branch_opened_by_a_rival_is_updated(self, local_forge: "LocalForge") -> None:
+    def test_a_pull_request_opened_by_another_writer_is_updated(self, local_forge: "LocalForge") -> None:
         sha = local_forge.push(HEAD, {"mine.txt": "1\n"})
 
         def rival(push: int) -> None:
@@ -111,7 +111,7 @@ class TestRaces:
         assert (opened.number, opened.title) == (1, "Mine")
         assert len(local_forge.provider.every_pull_request()) == 1
 
-    def test_a_branch_collides_even_when_both_took_other_numbers(self, local_forge: "LocalForge") -> None:
+    def test_two_writers_collide_on_a_branch_whatever_their_numbers(self, local_forge: "LocalForge") -> None:
         sha = local_forge.push(HEAD, {"mine.txt": "1\n"})
 
         def rival(push: int) -> None:
@@ -129,7 +129,7 @@ class TestRaces:
         assert (opened.number, opened.title) == (2, "Mine")
         assert "pulls/1" not in records(local_forge.remote)
 
-    def test_a_base_that_moved_is_merged_as_it_is_now(self, local_forge: "LocalForge") -> None:
+    def test_a_moved_base_is_merged_at_its_present_tip(self, local_forge: "LocalForge") -> None:
         opened = propose(local_forge)
         moved: list[str] = []
 
@@ -142,7 +142,7 @@ class TestRaces:
         assert local_forge.remote.sha("main^1") == moved[0]
         assert local_forge.remote.sha("main^2") == opened.head_sha
 
-    def test_a_head_that_moved_in_between_is_not_merged(self, local_forge: "LocalForge") -> None:
+    def test_a_head_that_moves_meanwhile_is_not_merged(self, local_forge: "LocalForge") -> None:
         opened = propose(local_forge, gated=False)
         before = local_forge.branches()["main"]
 
@@ -156,7 +156,7 @@ class TestRaces:
         assert local_forge.branches()["main"] == before
         assert not local_forge.provider.pull_request(opened.number).auto_merge
 
-    def test_a_verdict_that_comes_while_it_is_armed_still_merges_it(self, local_forge: "LocalForge") -> None:
+    def test_a_verdict_published_during_the_arming_merges(self, local_forge: "LocalForge") -> None:
         opened = propose(local_forge)
 
         def verdict(push: int) -> None:
@@ -166,7 +166,7 @@ class TestRaces:
         store = Interposed(local_forge.writers.repository, before=verdict)
         assert local_forge.writers.make("Bob", store=store).set_auto_merge(opened, enabled=True).state == "merged"
 
-    def test_a_branch_deleted_under_a_merge_is_a_closed_pull_request(self, local_forge: "LocalForge") -> None:
+    def test_a_branch_deleted_during_a_merge_is_a_closed_pull_request(self, local_forge: "LocalForge") -> None:
         opened = propose(local_forge)
 
         def rival(push: int) -> None:
@@ -197,7 +197,7 @@ class TestRaces:
         if state == "merged":
             assert local_forge.remote.sha("main^1") == rewritten[0]
 
-    def test_lost_for_ever_they_end_with_one_clear_error(self, local_forge: "LocalForge") -> None:
+    def test_lost_again_and_again_end_with_one_clear_error(self, local_forge: "LocalForge") -> None:
         opened = propose(local_forge)
 
         def rival(push: int) -> None:
@@ -210,7 +210,7 @@ class TestRaces:
         assert len(set(local_forge.writers.slept)) > RACES / 2
         assert all(0 <= seconds <= 1 for seconds in local_forge.writers.slept)
 
-    def test_a_failure_with_nobody_else_about_is_not_tried_again(self, local_forge: "LocalForge") -> None:
+    def test_a_failure_without_another_writer_is_not_repeated(self, local_forge: "LocalForge") -> None:
         def fail(_: int) -> None:
             raise GitError("the remote is full")
 
@@ -246,7 +246,7 @@ class Killed(BaseException):
 class TestBeingKilled:
     @pytest.mark.parametrize("moment", ["before", "after"])
     @pytest.mark.parametrize("push", [1, 2, 3, 4])
-    def test_anywhere_and_run_again_ends_the_same(self, local_forge: "LocalForge", push: int, moment: str) -> None:
+    def test_at_any_step_and_run_again_ends_the_same(self, local_forge: "LocalForge", push: int, moment: str) -> None:
         sha = local_forge.push(HEAD, {"mine.txt": "1\n"})
 
         def promote(forge: local.Local) -> None:
@@ -271,7 +271,7 @@ class TestBeingKilled:
         assert local_forge.remote.sha("main^2") == sha
 
 
-def test_what_was_read_once_is_not_fetched_again(local_forge: "LocalForge", caplog: pytest.LogCaptureFixture) -> None:
+def test_a_record_is_fetched_once(local_forge: "LocalForge", caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR)
     opened = propose(local_forge)
     repository = local_forge.writers.repository
@@ -287,7 +287,7 @@ def test_what_was_read_once_is_not_fetched_again(local_forge: "LocalForge", capl
     [(("--depth=1",), ()), (("--bare",), ()), ((), ("--object-format=sha256",))],
     ids=["depth 1", "bare", "sha256"],
 )
-def test_any_kind_of_checkout_will_do(
+def test_every_kind_of_checkout_works(
     make_remote: Callable[..., "Remote"],
     make_writers: "Callable[[Path], Writers]",
     clone: tuple[str, ...],

@@ -77,11 +77,11 @@ HOSTILE_FIELDS = {
 class TestHostileRecords:
     """Whoever can push can write any of this; each is one line that names the ref and the way out, or a warning."""
 
-    def test_of_which_there_is_a_healthy_one_to_alter(self) -> None:
+    def test_have_a_valid_one_to_alter(self) -> None:
         assert Record.parse(2, json.dumps(HEALTHY).encode(), "0" * 40).head == HEAD
 
     @pytest.mark.parametrize("name", [*HOSTILE, *HOSTILE_FIELDS])
-    def test_are_told_from_healthy_ones(self, name: str) -> None:
+    def test_are_told_apart_from_valid_ones(self, name: str) -> None:
         content = HOSTILE[name] if name in HOSTILE else HOSTILE_FIELDS[name](HEALTHY)
         with pytest.raises(ValueError, match=r"^it") as error:
             Record.parse(2, content, "0" * 40)
@@ -101,7 +101,7 @@ class TestHostileRecords:
         overwrite(local_forge.remote, "pulls/2", content)
         return opened
 
-    def test_are_errors_where_one_is_asked_for(self, local_forge: "LocalForge", broken: PullRequest) -> None:
+    def test_are_errors_for_a_request_of_one(self, local_forge: "LocalForge", broken: PullRequest) -> None:
         forge = local_forge.writers.make("Bob")
         before = local_forge.branches()
         for ask in (
@@ -165,7 +165,7 @@ class TestHostileRecords:
         assert local_forge.provider.pull_request(other.number) == other
 
     @pytest.mark.parametrize("kind", ["commit", "tree", "tag"])
-    def test_that_are_no_blobs_are_told_apart(self, local_forge: "LocalForge", kind: str) -> None:
+    def test_that_are_no_blobs_are_refused(self, local_forge: "LocalForge", kind: str) -> None:
         healthy = propose(local_forge, "promote/healthy")
         remote = local_forge.remote
         remote.git("tag", "-a", "-m", "x", "v1", "main")
@@ -179,12 +179,12 @@ class TestHostileRecords:
     @pytest.mark.parametrize(
         "name", ["pulls/x", "pulls/007", "pulls/-1", "pulls/9999999999", "pulls/5/deep", "other/1"]
     )
-    def test_under_names_nobody_gave_are_not_seen(self, local_forge: "LocalForge", name: str) -> None:
+    def test_under_other_names_are_not_read(self, local_forge: "LocalForge", name: str) -> None:
         overwrite(local_forge.remote, name, b"{}")
         assert propose(local_forge).number == 1
 
     @pytest.mark.parametrize(("number", "following"), [(999_999_999, 2), (999_999_998, 2), (2, 3), (7, 2)])
-    def test_of_others_use_up_no_numbers(self, local_forge: "LocalForge", number: int, following: int) -> None:
+    def test_of_other_programs_use_up_no_numbers(self, local_forge: "LocalForge", number: int, following: int) -> None:
         propose(local_forge)
         overwrite(local_forge.remote, f"pulls/{number}", b"{}")
         for count in range(2):

@@ -45,7 +45,7 @@ def run(local_forge: "LocalForge") -> Run:
 
 
 class TestListing:
-    def test_shows_the_open_ones_or_all_newest_first(self, local_forge: "LocalForge", run: Run) -> None:
+    def test_shows_open_or_all_pull_requests_newest_first(self, local_forge: "LocalForge", run: Run) -> None:
         closed, merged, opened, newest = (propose(local_forge, f"promote/{name}") for name in "abcd")
         verbs.close(run, closed.number)
         verbs.merge(run, merged.number)
@@ -53,12 +53,12 @@ class TestListing:
         states = [(pull.number, pull.state) for pull in verbs.list_pull_requests(run, everything=True).pull_requests]
         assert states == [(4, "open"), (3, "open"), (2, "merged"), (1, "closed")]
 
-    def test_of_nothing_is_empty(self, run: Run) -> None:
+    def test_without_pull_requests_says_so(self, run: Run) -> None:
         assert verbs.list_pull_requests(run, everything=True).pull_requests == ()
 
 
 class TestShowing:
-    def test_tells_all_there_is(self, local_forge: "LocalForge", run: Run) -> None:
+    def test_shows_every_field(self, local_forge: "LocalForge", run: Run) -> None:
         opened = propose(local_forge)
         run.tip.refresh()
         verbs.review(run, opened.number, verdict="approved", comment="fine")
@@ -78,7 +78,7 @@ class TestShowing:
 
 
 class TestMerging:
-    def test_is_a_persons_right_but_an_open_gate_is_mentioned(self, local_forge: "LocalForge", run: Run) -> None:
+    def test_ignores_the_gate_and_reports_one_that_has_not_passed(self, local_forge: "LocalForge", run: Run) -> None:
         opened = propose(local_forge)
         outcome = verbs.merge(run, opened.number)
         assert (outcome.result, outcome.exit_code, outcome.branch) == ("merged", 0, HEAD)
@@ -87,7 +87,7 @@ class TestMerging:
             "pull request #1 merged into main, though its check 'gitops-promotion' had not"
         )
 
-    def test_after_the_gate_passed_mentions_nothing(self, local_forge: "LocalForge", run: Run) -> None:
+    def test_after_the_gate_has_passed_reports_nothing(self, local_forge: "LocalForge", run: Run) -> None:
         opened = propose(local_forge)
         local_forge.pass_gate(opened.head_sha)
         assert verbs.merge(run, opened.number).message == "pull request #1 merged into main"
@@ -114,7 +114,7 @@ class TestClosing:
 
 
 class TestReviewing:
-    def test_of_a_closed_one_is_an_error(self, local_forge: "LocalForge", run: Run) -> None:
+    def test_of_a_closed_pull_request_is_an_error(self, local_forge: "LocalForge", run: Run) -> None:
         opened = propose(local_forge)
         verbs.close(run, opened.number)
         with pytest.raises(ProviderError, match="closed already"):
@@ -145,7 +145,7 @@ class TestSettingAStatus:
         assert verbs.set_status(run, name, context="a/b", state="success", description="").sha == tip
 
     @pytest.mark.parametrize("revision", ["nowhere", "1" * 40, "abc", "", "main^", "--all", "0000000", "refs/tags/x"])
-    def test_of_what_the_remote_lacks_is_an_error(self, run: Run, revision: str) -> None:
+    def test_of_a_commit_that_the_remote_lacks_is_an_error(self, run: Run, revision: str) -> None:
         with pytest.raises(UsageError, match="push it first, name a branch"):
             verbs.set_status(run, revision, context="a/b", state="success", description="")
 

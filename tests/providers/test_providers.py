@@ -51,7 +51,7 @@ class TestChoosing:
             ("FILE:///srv/git/repo.git", {}, "local"),
         ],
     )
-    def test_the_remote_says_which(self, url: str, environ: Mapping[str, str], name: str) -> None:
+    def test_the_remotes_url_chooses(self, url: str, environ: Mapping[str, str], name: str) -> None:
         assert choose(url, option="", configured="", environ=environ).name == name
 
     @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ class Flaky:
 
 
 class TestRetrying:
-    def test_what_passes_is_repeated_with_growing_pauses(self) -> None:
+    def test_a_temporary_failure_is_repeated_with_growing_pauses(self) -> None:
         slept: list[float] = []
         call = Flaky(*(TransientError("502") for _ in range(ATTEMPTS - 1)))
         assert retrying(slept.append)(call, "well") == "well!"
@@ -279,19 +279,19 @@ class TestRetrying:
         assert call.calls == ATTEMPTS
 
     @pytest.mark.parametrize("error", [ProviderError("422"), AuthError("401"), ValueError("a bug")])
-    def test_nothing_else_is_repeated(self, error: Exception) -> None:
+    def test_no_other_failure_is_repeated(self, error: Exception) -> None:
         call = Flaky(error)
         with pytest.raises(type(error)):
             retrying(lambda _: None)(call, "well")
         assert call.calls == 1
 
-    def test_the_forges_own_wish_is_kept(self) -> None:
+    def test_the_forges_retry_after_is_followed(self) -> None:
         slept: list[float] = []
         call = Flaky(TransientError("429", retry_after=37.5), TransientError("429", retry_after=-1))
         assert retrying(slept.append)(call, "well") == "well!"
         assert slept == [37.5, 0]
 
-    def test_a_wish_beyond_all_patience_is_an_error_at_once(self) -> None:
+    def test_a_retry_after_that_is_too_long_is_an_error_at_once(self) -> None:
         slept: list[float] = []
         call = Flaky(TransientError("limit", retry_after=PATIENCE - 1), TransientError("limit", retry_after=2))
         with pytest.raises(TransientError, match="limit"):
