@@ -11,7 +11,7 @@ import pytest
 from gitops_promotion import render
 from gitops_promotion.core.forge import Details, PullRequest, PullRequests
 from gitops_promotion.core.model import Outcome, Report, Result
-from gitops_promotion.errors import ConfigError, Fault
+from gitops_promotion.errors import ConfigError, Fault, ManifestError
 from gitops_promotion.render.annotations import annotations
 from gitops_promotion.render.markdown import SUMMARY_LIMIT, summary
 from gitops_promotion.render.outputs import outputs
@@ -289,6 +289,14 @@ def test_each_fault_of_an_error_is_an_annotation_at_its_line() -> None:
     assert annotations([outcome]) == [
         ("error", "failed: dev", "gitops-promotion.yaml:3: is odd", faults[0]),
         ("error", "failed: dev", "a\ufffdb.yaml: \ufffd[2J", faults[1]),
+    ]
+
+
+def test_a_message_that_is_more_than_its_faults_is_shown_with_each_of_them() -> None:
+    faults = (Fault("dev/a.yaml", 3, "the tag is 1 here"), Fault("dev/b.yaml", 4, "the tag is 2 here"))
+    error = ManifestError("the markers disagree on the tag; make them agree", faults=faults)
+    assert [annotation.text for annotation in annotations([Outcome.failed(error)])] == [
+        f"{fault}\nthe markers disagree on the tag; make them agree" for fault in faults
     ]
 
 

@@ -56,8 +56,8 @@ def _read(paths: Sequence[Path]) -> dict[str, bytes]:
                 real_paths.add(real_path)
                 contents[str(path)] = path.read_bytes()
     except OSError as error:
-        problem = f"{error.filename}: cannot be read: {error.strerror}"
-        raise ManifestError(f"{problem}: make it readable or name other paths") from None
+        problem = f"cannot be read: {error.strerror}: make it readable or name other paths"
+        raise ManifestError.at(str(error.filename), 0, problem) from None
     return contents
 
 
@@ -146,9 +146,9 @@ def _restore(path: str, backup: Path, new: Path) -> None:
     try:
         backup.replace(path)
     except OSError as error:
-        problem = f"{path}: holds the new tag and cannot be restored: {error.strerror}"
-        raise ManifestError(f"{problem}: set its tag back by hand") from error
+        problem = f"holds the new tag and cannot be restored: {error.strerror}: set its tag back by hand"
+        raise ManifestError.at(path, 0, problem) from error
 
 
 def _unwritable(path: str, error: OSError) -> ManifestError:
-    return ManifestError(f"{path}: cannot be written: {error.strerror}: make the file and its folder writable")
+    return ManifestError.at(path, 0, f"cannot be written: {error.strerror}: make the file and its folder writable")

@@ -246,7 +246,9 @@ def _differences(
 def _difference(marker: Marker, old: str, new: str) -> _Difference:
     content = _content(marker, new)
     if content is None:
-        raise ManifestError(f"{marker.at}: {new[:200]!r} is no version that the gate can judge: write a tag")
+        raise ManifestError.at(
+            marker.path, marker.line, f"{new[:200]!r} is no version that the gate can judge: write a tag"
+        )
     name, tag = content
     old_content = _content(marker, old) if old else None
     if old_content is None or old_content[0] == name:

@@ -52,7 +52,9 @@ def _annotations(outcome: Outcome) -> Iterator[Annotation]:
     level = _LEVELS.get(outcome.result)
     if level and outcome.faults:
         for fault in outcome.faults:
-            yield Annotation(level, title, untrusted.terminal(str(fault)), fault)
+            # A message that is more than its faults has the next step.
+            lines = [str(fault)] if str(fault) in outcome.message else [str(fault), *explanation(outcome)]
+            yield Annotation(level, title, "\n".join(map(untrusted.terminal, lines)), fault)
     elif level:
         lines = explanation(outcome)
         if outcome.pull_request is not None:

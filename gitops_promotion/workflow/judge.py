@@ -78,16 +78,20 @@ def _check_contexts(tip: Tip, application: Application, source: str) -> None:
         is_own = any(health.contexts_of(config.environment(name)) for name in (source, environment))
         if tip.has_group(group, environment) if group else is_own:
             whose = f"of {group} in {environment}" if group else f"of all groups in {environment}"
-            raise ConfigError(
-                f"{tip.config_file}: the statuses of {application.group} in {source} and {whose} have the same name: "
+            raise ConfigError.at(
+                tip.config_file,
+                0,
+                f"the statuses of {application.group} in {source} and {whose} have the same name: "
                 "rename one of the two, or set statusContext to a pattern that tells them apart, such as "
-                "*/{group}/{env}"
+                "*/{group}/{env}",
             )
     if any("{app}" in template for patterns in templates.values() for template in patterns):
         sites = ((site.application, site.environment) for site in tip.sites())
         for other, environment in status_contexts.shared(templates, application, source, sites):
-            raise ConfigError(
-                f"{tip.config_file}: the statuses of {application} in {source} and of {other} in {environment} have "
+            raise ConfigError.at(
+                tip.config_file,
+                0,
+                f"the statuses of {application} in {source} and of {other} in {environment} have "
                 "the same name: rename one of the two, or set statusContext to a pattern that tells them apart, such "
-                "as */{group}/{app}/{env}"
+                "as */{group}/{app}/{env}",
             )

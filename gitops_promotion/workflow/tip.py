@@ -96,9 +96,11 @@ class Tip:
         if self._config is None:
             content = self.repository.read(self.sha, [self.config_file]).get(self.config_file)
             if content is None:
-                raise ConfigError(
-                    f"{self.config_file}: not found on the branch {self.base}: add it there with at least "
-                    "`environments:` in promotion order (docs/configuration.md)"
+                raise ConfigError.at(
+                    self.config_file,
+                    0,
+                    f"not found on the branch {self.base}: add it there with at least "
+                    "`environments:` in promotion order (docs/configuration.md)",
                 )
             self._config = configuration.parse(content, self.config_file)
             if author := self._config.commit_author:
