@@ -1,7 +1,7 @@
-"""The GitHub Action's way in: its inputs become one command line, without a shell in between.
+"""The entry point of the GitHub Action: turns its inputs into one command line, without a shell.
 
-The runner sets `INPUT_<NAME>` for each input of action.yml. Every input that is named like an option of the verb in
-`action` is given to it as that option; the command line then says what is wrong with a value.
+The runner sets `INPUT_<NAME>` for each input of action.yml. Each input with the name of an option becomes that option
+of the verb in `action`. The command line checks the values.
 """
 
 import os
@@ -15,14 +15,14 @@ VERBS = tuple(name for name, verb in cli.VERBS.items() if verb.in_action)
 """The verbs that the action runs."""
 
 NO_INPUTS = {
-    "token": "goes by the environment, since arguments show in lists of processes",
-    "output": "the log is for people; later steps read the action's outputs",
+    "token": "is passed in the environment, since lists of processes show arguments",
+    "output": "is for people; later steps read the outputs of the action",
     "help": "is in README.md",
 }
-"""Options that are not handed on, and why."""
+"""Options that are no inputs, each with the reason."""
 
-# Workflows for the Go tool may give these to every action; it read them where they meant something.
-_WHERE_THEY_MEAN_SOMETHING = ("group", "app", "tag", "feature")
+# Workflows for the Go tool may set these inputs for every action. It ignored those that the action did not use.
+_IGNORED_IF_UNUSED = ("group", "app", "tag", "feature")
 
 
 def options(verb: str) -> dict[str, click.Option]:
@@ -35,20 +35,20 @@ def options(verb: str) -> dict[str, click.Option]:
 
 
 def arguments(inputs: Mapping[str, str]) -> list[str]:
-    """Return the command line for these inputs, by their names; an empty input counts as not given.
+    """Return the command line for these inputs, by their names; an empty input counts as absent.
 
-    Inputs that the verb has no option for are handed on too, for the command line to refuse, but for the four that
-    the Go tool passed over: group, app, tag and feature. Without `env`, the first two do not force a promotion.
+    Inputs without an option of the verb stay in the command line, which refuses them. The exceptions are the four
+    inputs that the Go tool ignored: group, app, tag and feature. Without `env`, the first two force no promotion.
     """
     verb = inputs.get("action", "")
-    has = options(verb)
-    given = {name: text for name, text in inputs.items() if text and name not in ("action", *NO_INPUTS)}
-    for name in _WHERE_THEY_MEAN_SOMETHING:
-        if name not in has or (verb == "promote" and "env" not in given):
-            given.pop(name, None)
+    verb_options = options(verb)
+    values = {name: text for name, text in inputs.items() if text and name not in ("action", *NO_INPUTS)}
+    for name in _IGNORED_IF_UNUSED:
+        if name not in verb_options or (verb == "promote" and "env" not in values):
+            values.pop(name, None)
     line = [verb]
-    for name, text in sorted(given.items()):
-        if name in has and has[name].is_flag and text.lower() in ("true", "false"):
+    for name, text in sorted(values.items()):
+        if name in verb_options and verb_options[name].is_flag and text.lower() in ("true", "false"):
             line += [f"--{name}"] if text.lower() == "true" else []
         else:
             line.append(f"--{name}={text}")
@@ -56,14 +56,16 @@ def arguments(inputs: Mapping[str, str]) -> list[str]:
 
 
 def run() -> None:
-    """Run the verb that the environment's inputs ask for, and exit with its code."""
-    known = {"action", *(name for verb in VERBS for name in options(verb))}
-    inputs = {name: os.environ.get(f"INPUT_{name.upper()}", "").strip() for name in known}
-    # Taken out of the environment: processes that are started have no use for a second copy of a token.
+    """Run the verb of the input `action` with the other inputs, and exit with its code."""
+    names = {"action", *(name for verb in VERBS for name in options(verb))}
+    inputs = {name: os.environ.get(f"INPUT_{name.upper()}", "").strip() for name in names}
+    # Removed from the environment, so that child processes do not get a second copy of the token.
     if token := os.environ.pop("INPUT_TOKEN", "").strip():
         os.environ["GITOPS_PROMOTION_TOKEN"] = token
     if inputs["action"] not in VERBS:
-        click.echo(f"error: the input action is {inputs['action']!r}: give one of {', '.join(VERBS)}", err=True)
+        from gitops_promotion.core.untrusted import quoted
+
+        click.echo(f"error: the input action is {quoted(inputs['action'])}: give one of {', '.join(VERBS)}", err=True)
         raise SystemExit(2)
     cli.main(arguments(inputs))
 

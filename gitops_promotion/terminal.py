@@ -1,4 +1,4 @@
-"""stdout is the result, stderr the log; secrets are masked in both, and a CI runner finds no commands in either."""
+"""Writes the result to stdout and the log to stderr, without secrets and without commands for a CI runner."""
 
 import os
 import re
@@ -13,9 +13,9 @@ from gitops_promotion.core.authorization import masked, spellings
 
 
 class Terminal:
-    """Where a verb's notes, its waiting and its result go.
+    """The output of one run.
 
-    `obeys` matches the beginnings of the commands that the reading CI system obeys; `conceal` makes its command to
+    `obeys` matches the beginnings of the commands that the reading CI system obeys; `conceal` returns its command to
     mask a secret.
     """
 
@@ -33,20 +33,20 @@ class Terminal:
         self._conceal = conceal
         self._quiet = quiet
         self._secrets: set[str] = set().union(*map(spellings, secrets))
-        self._shown = ""
+        self._progress = ""
         self._live = sys.stderr.isatty()
 
     @property
-    def paints(self) -> bool:
+    def has_colour(self) -> bool:
         """True if results may be coloured (https://no-color.org)."""
         return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
-    def hide(self, secret: str, *, made: bool) -> None:
-        """Show a secret never; `made` in this run, so that nobody told the runner of it either."""
+    def add_secret(self, secret: str, *, is_new: bool) -> None:
+        """Mask a secret from now on; `is_new` for a secret that this run made and the CI system does not know."""
         if not secret or secret in self._secrets:
             return
-        # Anywhere but in CI a line would show it.
-        if made and (line := self._conceal(secret)):
+        # The command itself shows the secret, so it is printed only if a CI system reads it.
+        if is_new and (line := self._conceal(secret)):
             click.echo(line, err=True)
         self._secrets |= spellings(secret)
 
@@ -54,23 +54,23 @@ class Terminal:
         """Return the text without secrets, in any of their spellings."""
         return masked(text, self._secrets)
 
-    def inert(self, text: str) -> str:
+    def without_commands(self, text: str) -> str:
         """Return the text without secrets, and with a blank in each command that the CI system would obey."""
         text = self.mask(text)
         return self._obeys.sub(r"\g<0> ", text) if self._obeys else text
 
     def result(self, text: str) -> None:
         """Print to stdout."""
-        click.echo(self.inert(text), nl=False, color=True)
+        click.echo(self.without_commands(text), nl=False, color=True)
 
     def note(self, text: str) -> None:
-        """Log one thing worth knowing."""
+        """Log a text, unless the run is quiet."""
         if not self._quiet:
             self.clear()
-            click.echo(self.inert(text), err=True)
+            click.echo(self.without_commands(text), err=True)
 
     def detail(self, text: str) -> None:
-        """Log what only --verbose shows."""
+        """Log a text if the run is verbose."""
         if self._verbose:
             self.note(text)
 
@@ -78,26 +78,26 @@ class Terminal:
         """Log an error, also with --quiet."""
         self.clear()
         for line in self.mask(text).split("\n"):
-            click.echo(self.inert(f"error: {line}"), err=True)
+            click.echo(self.without_commands(f"error: {line}"), err=True)
 
     def command(self, line: str, *, always: bool) -> None:
-        """Give the runner a command of ours, escaped by whoever made it; `always`, also with --quiet."""
+        """Print a command for the CI system, which is escaped already; with `always` also if the run is quiet."""
         if always or not self._quiet:
             self.clear()
             click.echo(self.mask(line), err=True)
 
     @contextmanager
-    def hearing(self) -> Iterator[None]:
-        """Note what the package logs meanwhile: by itself it would get to stderr unmasked."""
+    def capturing_logs(self) -> Iterator[None]:
+        """Log the warnings of the package's loggers; Python would print them to stderr with their secrets."""
         import logging
 
         note = self.note
 
-        class Ear(logging.Handler):
+        class Handler(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
                 note(f"{record.levelname.lower()}: {record.getMessage()}")
 
-        handler = Ear(logging.WARNING)
+        handler = Handler(logging.WARNING)
         logger = logging.getLogger("gitops_promotion")
         logger.addHandler(handler)
         try:
@@ -105,20 +105,20 @@ class Terminal:
         finally:
             logger.removeHandler(handler)
 
-    def progress(self, reasons: tuple[str, ...], left: float) -> None:
-        """Say why it waits, `left` seconds yet: a live line on a terminal, one line a change in a log."""
-        text = self.inert("; ".join(reasons))
-        if self._quiet or (text == self._shown and not self._live):
+    def progress(self, reasons: tuple[str, ...], seconds: float) -> None:
+        """Log the reasons for a wait of at most `seconds` more: on a terminal in one line, in a file if they change."""
+        text = self.without_commands("; ".join(reasons))
+        if self._quiet or (text == self._progress and not self._live):
             return
-        line = f"waiting, {left:.0f} s left: {text}"
+        line = f"waiting, {seconds:.0f} s left: {text}"
         if self._live:
             self.clear()
             line = line[: shutil.get_terminal_size().columns - 1]
         click.echo(line, err=True, nl=not self._live)
-        self._shown = text
+        self._progress = text
 
     def clear(self) -> None:
-        """Take the live line away, before anything else is printed."""
-        if self._live and self._shown:
+        """Remove the line of `progress` from a terminal, before another text is printed."""
+        if self._live and self._progress:
             click.echo("\r\x1b[K", err=True, nl=False)
-            self._shown = ""
+            self._progress = ""

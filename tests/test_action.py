@@ -76,6 +76,10 @@ def test_an_inputs_description_names_the_verbs_that_have_it(name: str) -> None:
     assert described == (set() if having == set(VERBS) else having)
 
 
+def test_the_description_of_the_input_action_names_the_verbs() -> None:
+    assert re.findall(r"`(\S+?)`", ACTION["inputs"]["action"]["description"]) == list(VERBS)
+
+
 def test_the_inputs_of_the_go_tools_action_are_still_there() -> None:
     assert {"action", "token", "group", "app", "tag", "feature"} <= set(ACTION["inputs"])
 
@@ -118,12 +122,14 @@ def test_what_the_go_tool_passed_over_does_not_force_a_promotion(verb: str) -> N
         ({"action": "demo"}, "give one of new, promote, status"),
         ({"action": ""}, "give one of new, promote, status"),
         ({"action": "new; id"}, "give one of new, promote, status"),
+        ({"action": "x" * 100_000}, "x'...: give one of new, promote, status"),
     ],
 )
 def test_what_a_verb_cannot_use_is_a_usage_error(tmp_path: Path, given: dict[str, str], said: str) -> None:
     run = as_action_yml_says(where=tmp_path, **inputs(**given))
     assert (run.returncode, run.stdout) == (2, "")
     assert said in run.stderr
+    assert len(run.stderr) < 1000
 
 
 def test_the_action_promotes_and_later_steps_get_its_outputs(

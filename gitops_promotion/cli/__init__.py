@@ -105,6 +105,6 @@ def _log(text: str, problem: str) -> None:
 
     log = terminal()
     log.note(text.rstrip("\n"))
-    shown = "\n".join(map(untrusted.terminal, log.inert(problem).split("\n")))
+    shown = "\n".join(map(untrusted.terminal, log.without_commands(problem).split("\n")))
     if line := ci.runner(os.environ).annotation("error", "gitops-promotion: failed", shown):
         log.command(line, always=True)

@@ -57,7 +57,7 @@ def _run(
 
     try:
         options.check(values)
-        with terminal.hearing(), _storage_errors():
+        with terminal.capturing_logs(), _storage_errors():
             shown = function(terminal, **values)
     except PromotionError as error:
         shown, view = Report(outcomes=(_failed(error, values, terminal.mask),)), "report"
@@ -70,7 +70,7 @@ def _run(
             return
         if view == "report":
             shown = Report(outcomes=tuple(shown))
-        terminal.result(render.rendering(output, view)(shown, colour=terminal.paints))
+        terminal.result(render.rendering(output, view)(shown, colour=terminal.has_colour))
         _log_failures(terminal, shown)
     if isinstance(shown, Report):
         _tell_runner(terminal, click.get_current_context().command.name or "", shown.outcomes)
@@ -126,14 +126,14 @@ def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -
 
     runner = ci.runner(os.environ)
     for level, title, text, fault in annotations(outcomes):
-        place = fault and Fault(terminal.inert(fault.path), fault.line, "")
-        if line := runner.annotation(level, terminal.inert(title), terminal.inert(text), place):
+        place = fault and Fault(terminal.without_commands(fault.path), fault.line, "")
+        if line := runner.annotation(level, terminal.without_commands(title), terminal.without_commands(text), place):
             terminal.command(line, always=level == "error")
     values = outputs(outcomes, limit=runner.OUTPUT_LIMIT)
     published = runner.publish(
         os.environ,
         # A later step may print a value, which must not become a command there either.
-        outputs={name: terminal.inert(value) for name, value in values.items()},
+        outputs={name: terminal.without_commands(value) for name, value in values.items()},
         summary=terminal.mask(summary(outcomes, verb=verb)),
         nonce=lambda: secrets.token_hex(16),
     )

@@ -30,8 +30,8 @@ class Log(Protocol):
     def detail(self, text: str) -> None:
         """Say what only a closer look needs."""
 
-    def hide(self, secret: str, *, made: bool) -> None:
-        """Never show a secret; `made`: in this run."""
+    def add_secret(self, secret: str, *, is_new: bool) -> None:
+        """Mask a secret from now on; `is_new` for a secret that this run made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def open_run(
         if token:
             return _ascii(token)
         found_token = _ascii(finder(url)())
-        terminal.hide(found_token, made=found_token not in environ.values())
+        terminal.add_secret(found_token, is_new=found_token not in environ.values())
         return found_token
 
     def git_user_for(url: str) -> str:

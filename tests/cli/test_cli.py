@@ -120,7 +120,7 @@ def test_colour_only_on_a_terminal_and_never_with_no_color(
 ) -> None:
     args = ("promote", "--sourcedir", str(checkout.path))
     assert "\x1b" not in run(capsys, *args)[0]
-    monkeypatch.setattr("gitops_promotion.terminal.Terminal.paints", True)
+    monkeypatch.setattr("gitops_promotion.terminal.Terminal.has_colour", True)
     assert "\x1b[32m" in run(capsys, *args)[0]
 
 
@@ -128,9 +128,9 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     from gitops_promotion.terminal import Terminal
 
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    assert Terminal().paints
+    assert Terminal().has_colour
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not Terminal().paints
+    assert not Terminal().has_colour
 
 
 def test_python_m_runs_the_command_line(tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ def test_what_a_provider_logs_is_masked_and_no_command(
     import logging
 
     terminal = Terminal(obeys=ci.github.OBEYS, secrets=("tok-3n",))
-    with terminal.hearing():
+    with terminal.capturing_logs():
         logging.getLogger("gitops_promotion.providers.local").warning("left out %s\n::error::x", "tok-3n")
     assert capsys.readouterr().err == "warning: left out ***\n: :error::x\n"
     assert logging.getLogger("gitops_promotion").handlers == []
@@ -270,8 +270,8 @@ def test_a_secret_made_at_run_time_is_told_to_the_runner_and_shown_to_nobody_els
 ) -> None:
     runner = ci.runner(environ)
     terminal = Terminal(obeys=runner.OBEYS, conceal=runner.conceal)
-    terminal.hide("tok-3n%", made=True)
-    terminal.hide("given", made=False)
+    terminal.add_secret("tok-3n%", is_new=True)
+    terminal.add_secret("given", is_new=False)
     terminal.note("it is tok-3n% and given")
     assert capsys.readouterr().err == f"{told}it is *** and ***\n"
 
