@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import UsageError
 from gitops_promotion.providers import TokenQuery, registry
 from gitops_promotion.providers.facts import GIT_USER, Forge
@@ -31,7 +32,7 @@ def choose(url: str, *, option: str, configured: str, environ: Mapping[str, str]
     claimants = [] if host == "" else [forge for forge in registry.forges() if forge.claims(host, environ)]
     if len(claimants) == 1:
         return Choice(name=claimants[0].name, reason=f"the remote is {f'on {host}' if host else 'a path'}")
-    subject = f"the host {host!r} of the remote" if host else "the remote's URL"
+    subject = f"the host {quoted(host)} of the remote" if host else "the remote's URL"
     problem = "does not say which forge it is"
     if claimants:
         problem = f"is claimed by {' and '.join(forge.name for forge in claimants)}"

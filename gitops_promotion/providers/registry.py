@@ -7,6 +7,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import cast
 
+from gitops_promotion.core.untrusted import line, quoted
 from gitops_promotion.errors import ProviderError, UsageError
 from gitops_promotion.providers import Connect, Connection, FindToken, Provider, TokenQuery
 from gitops_promotion.providers.facts import Forge
@@ -63,7 +64,7 @@ def forge(name: str) -> Forge:
             return cast("FindToken", _load(name, tokens))(query)
 
         return Forge(name=name, connect=connect, token=token if tokens else None)
-    raise UsageError(f"there is no provider {name!r}: choose one of those installed ({', '.join(names())})")
+    raise UsageError(f"there is no provider {quoted(name)}: choose one of those installed ({', '.join(names())})")
 
 
 def connect(name: str, connection: Connection) -> Provider:
@@ -99,7 +100,7 @@ def _load(name: str, points: list[EntryPoint]) -> object:
     if len(points) > 1:
         # Whichever came first would get the token.
         packages = " and ".join(sorted(point.dist.name if point.dist else point.value for point in points))
-        raise UsageError(f"provider {name!r} is registered by {packages}: uninstall one of them")
+        raise UsageError(f"provider {quoted(name)} is registered by {packages}: uninstall one of them")
     try:
         return cast("object", points[0].load())
     except (ImportError, AttributeError) as error:
@@ -108,5 +109,6 @@ def _load(name: str, points: list[EntryPoint]) -> object:
 
 def _cannot_load(name: str, error: Exception) -> ProviderError:
     return ProviderError(
-        f"provider {name!r} cannot be loaded ({error}): install its dependencies, or choose another with --provider"
+        f"provider {quoted(name)} cannot be loaded ({line(str(error))}): install its dependencies, or choose another "
+        "with --provider"
     )

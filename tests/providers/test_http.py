@@ -6,6 +6,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
@@ -170,3 +171,31 @@ def test_a_list_of_another_type_is_one_clear_line(value: object) -> None:
     assert items([1], "GitHub") == [1]
     with pytest.raises(ProviderError, match="has no list"):
         items(value, "GitHub")
+
+
+def test_a_connection_serves_many_requests() -> None:
+    ports: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            ports.append(self.client_address[1])
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with requests.Session() as session:
+            session.mount("http://", BoundedAdapter())
+            for _ in range(3):
+                assert session.get(f"http://127.0.0.1:{server.server_port}/").json() == {}
+        server.shutdown()
+    assert len(ports) == 3
+    assert len(set(ports)) == 1

@@ -90,6 +90,13 @@ class TestChoosing:
         assert choose(url, option="local", configured="azdo", environ={}).name == "local"
         assert choose(url, option="", configured="azdo", environ={}).name == "azdo"
 
+    def test_a_long_host_or_name_is_shortened(self, connection: Connection) -> None:
+        with pytest.raises(UsageError) as of_host:
+            choose(f"https://{'x' * 9999}.test/x", option="", configured="", environ={})
+        with pytest.raises(UsageError) as of_name:
+            connect("x" * 9999, connection)
+        assert max(len(str(of_host.value)), len(str(of_name.value))) < 400
+
     def test_an_error_shows_no_credentials(self) -> None:
         with pytest.raises(UsageError) as error:
             choose("https://user:hunter2@git.example.com/x", option="", configured="", environ={})

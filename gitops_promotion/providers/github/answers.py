@@ -26,6 +26,8 @@ READY = ("CLEAN", "UNSTABLE", "HAS_HOOKS")
 UNSTABLE: a check that nothing requires has failed or is running. HAS_HOOKS: a server with pre-receive hooks.
 """
 METHODS = ("MERGE", "SQUASH", "REBASE")
+URL_LIMIT = 2000
+"""Characters of an address that is shown."""
 
 _STATES: Mapping[str, StatusState] = {"SUCCESS": "success", "FAILURE": "failure", "ERROR": "failure"}
 _IGNORED_CONCLUSIONS = ("NEUTRAL", "SKIPPED")
@@ -226,7 +228,7 @@ def read_pull_request(data: object) -> PullRequest | None:
     is_open, is_merged = field(data, str, "state") == "open", data.get("merged_at") is not None
     return PullRequest(
         number=field(data, int, "number"),
-        url=field(data, str, "html_url"),
+        url=untrusted.line(field(data, str, "html_url"), URL_LIMIT),
         head=field(head, str, "ref"),
         head_sha=sha(head, "sha"),
         base=field(base, str, "ref"),
