@@ -11,7 +11,7 @@ _NEXT_STEPS = (
     ),
     (r"returned error: (?:429|5\d\d)", "the server is overloaded or down, try again later"),
     (
-        r"bad (?:\w+ )*config|reading the configuration files|config value",
+        r"bad (?:\w+ )*config|reading the configuration files|config value|GIT_CONFIG_",
         "correct git's configuration, `git config --list --show-origin` shows the file of each setting",
     ),
     (

@@ -8,6 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gitops_promotion.core.untrusted import quoted
+from gitops_promotion.errors import GitError
+
 SAFE = (
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
@@ -41,6 +44,9 @@ _TRANSPORT = re.compile(
 )
 # No settings but these: a person's `log.follow` or `color.ui=always` changes no answer.
 _NO_CONFIG = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+
+
+_COUNT_DIGITS = 9
 
 
 def discovery_environment(environ: Mapping[str, str], *, trust: bool) -> dict[str, str]:
@@ -78,10 +84,20 @@ def as_environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def inherited(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the settings that are in the caller's environment already."""
-    count = environ.get("GIT_CONFIG_COUNT", "")
-    indexes = range(int(count)) if count.isascii() and count.isdigit() else ()
-    return [(environ.get(f"GIT_CONFIG_KEY_{i}", ""), environ.get(f"GIT_CONFIG_VALUE_{i}", "")) for i in indexes]
+    """Return the settings that are in the caller's environment already. Raises GitError if git could not read them."""
+    count = environ.get("GIT_CONFIG_COUNT", "") or "0"
+    if not (count.isascii() and count.isdigit()):
+        raise GitError(f"GIT_CONFIG_COUNT is {quoted(count)}, which is not a number: unset it or correct it")
+    settings = []
+    for index in range(int(count[:_COUNT_DIGITS])):
+        key, value = (environ.get(f"GIT_CONFIG_{part}_{index}") for part in ("KEY", "VALUE"))
+        if key is None or value is None:
+            raise GitError(
+                f"GIT_CONFIG_COUNT is {quoted(count)}, but GIT_CONFIG_KEY_{index} or GIT_CONFIG_VALUE_{index} is "
+                "missing: set both, or correct the count"
+            )
+        settings.append((key, value))
+    return settings
 
 
 def _inside(private: Path) -> dict[str, str]:

@@ -435,6 +435,25 @@ def test_a_broken_configuration_of_a_person_is_named(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"GIT_CONFIG_COUNT": "x"}, "GIT_CONFIG_COUNT is 'x', which is not a number: unset it or correct it"),
+        (
+            {"GIT_CONFIG_COUNT": "9" * 5000, "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": ""},
+            "GIT_CONFIG_KEY_1 or GIT_CONFIG_VALUE_1 is missing: set both, or correct the count",
+        ),
+        ({"GIT_CONFIG_PARAMETERS": "x'"}, "bogus format in GIT_CONFIG_PARAMETERS: correct git's configuration"),
+    ],
+)
+def test_broken_settings_in_variables_are_named(
+    variables: dict[str, str], message: str, checkout: "Checkout", open_repository: "Open", environ: dict[str, str]
+) -> None:
+    with pytest.raises(GitError, match=message) as caught:
+        open_repository(checkout.path, environ=environ | variables)
+    assert len(str(caught.value)) < 500
+
+
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
