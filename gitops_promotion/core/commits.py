@@ -9,6 +9,10 @@ EntryKind = Literal["file", "symlink", "submodule"]
 """What stands at a path of a commit, by git's mode: `file` for 100644 and 100755."""
 
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""The beginning of a file in place of a large one (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChange:
     """One path of a diff; `old` and `new` are object ids, None where the path did not or does not exist.

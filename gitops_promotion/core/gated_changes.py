@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gitops_promotion.core.commits import FileChange
+from gitops_promotion.core.commits import LFS_POINTER, FileChange
 from gitops_promotion.core.layout import Claim, Layout, MarkerName
 from gitops_promotion.core.markers import Marker, is_manifest, scan
 from gitops_promotion.core.markers.parts import UnfitValueError, Value
@@ -18,9 +18,6 @@ from gitops_promotion.core.markers.places import StablePlace, read_values
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
-
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-
 
 Effect = Literal["tag", "name", "unmarked", "removed"]
 """What happens to a marked value: its tag changes, only its image name does, its tag changes as its marker goes, or the
@@ -165,7 +162,7 @@ def _check_kinds(changes: Sequence[FileChange], blobs: Mapping[str, bytes], lost
     """Raise for a marked file, or a folder with one, that becomes a link, a submodule or a pointer to a large file."""
     for change in changes:
         kind = {"symlink": "a symbolic link", "submodule": "a submodule"}.get(change.new_kind if change.new else "", "")
-        if change.new_file and blobs.get(change.new_file, b"").startswith(_LFS_POINTER):
+        if change.new_file and blobs.get(change.new_file, b"").startswith(LFS_POINTER):
             kind = "a pointer to a large file (Git LFS)"
         for lost_marker in lost if kind else ():
             if lost_marker.path == change.path or lost_marker.path.startswith(f"{change.path}/"):

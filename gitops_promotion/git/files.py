@@ -2,17 +2,21 @@
 
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from gitops_promotion.core.commits import LFS_POINTER
 from gitops_promotion.core.markers.spelling import is_manifest, line_words
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import first_line
 from gitops_promotion.git.borrowed import PrivateRepository, temporary_files
 from gitops_promotion.git.entries import Entries
-from gitops_promotion.git.formats import full_sha, manifest_specs
+from gitops_promotion.git.formats import GLOB, full_sha, manifest_specs, read_changes
 from gitops_promotion.git.objects import Objects
 from gitops_promotion.git.tree import Tree
+
+_WITH_PATHSPECS = {"GIT_LITERAL_PATHSPECS": "0"}
+_KIND_NAMES = {"symlink": "a symbolic link", "submodule": "a submodule"}
 
 
 class Files:
@@ -30,10 +34,27 @@ class Files:
             alternatives = [argument for word in words for argument in ("--or", "-e", word)][1:]
             expression += ["--and", "(", *alternatives, ")"]
         specs = [spec for path in paths or ("",) for spec in manifest_specs(path)]
-        result = self._private.runner.run(
-            ["grep", "-z", "-l", "-a", "-F", "--no-color", *expression[1:], full_sha(commit), "--", *specs],
-            {**self._private.environ, "GIT_LITERAL_PATHSPECS": "0"},
-        )
+        return self._grep(commit, expression[1:], specs)
+
+    def unreadable(self, commit: str, pathspecs: Sequence[str]) -> dict[str, str]:
+        """Return the manifests that are no regular files, and what each is instead, such as `a symbolic link`.
+
+        A folder that is a link or a submodule stands for the manifests in it.
+        """
+        empty_tree = self._private.git("mktree").decode().strip()
+        options = ["-r", "-z", "--raw", "--no-abbrev", "--no-renames"]
+        command = ["diff-tree", *options, empty_tree, full_sha(commit), "--", *pathspecs]
+        changes = read_changes(self._private.git(*command, variables=_WITH_PATHSPECS))
+        folders = {folder for pathspec in pathspecs for folder in _fixed_folders(pathspec)}
+        kinds: dict[str, str] = {change.path: change.new_kind for change in changes}
+        kinds |= {path: entry.kind for path, entry in self._entries.find(commit, folders).items()}
+        names = {path: _KIND_NAMES[kind] for path, kind in kinds.items() if kind in _KIND_NAMES}
+        pointers = self._grep(commit, ["-e", LFS_POINTER.decode()], pathspecs)
+        return names | dict.fromkeys(pointers, "a pointer to a large file (Git LFS)")
+
+    def _grep(self, commit: str, expression: Sequence[str], pathspecs: Sequence[str]) -> list[str]:
+        command = ["grep", "-z", "-l", "-a", "-F", "--no-color", *expression, full_sha(commit), "--", *pathspecs]
+        result = self._private.runner.run(command, {**self._private.environ, **_WITH_PATHSPECS})
         # git goes on after a blob that it cannot read; a file that is left out in silence is never promoted.
         if result.status > 1 or re.search(r"^(?:error|fatal):", result.stderr, re.MULTILINE):
             raise GitError(f"git grep failed: {first_line(result.stderr)}")
@@ -63,3 +84,10 @@ class Files:
         files = {path: (mode, content) for (path, mode, _), content in zip(blobs, contents, strict=True)}
         with temporary_files():
             return Tree(Path(tempfile.mkdtemp(prefix="tree-", dir=self._private.folder)), files)
+
+
+def _fixed_folders(pathspec: str) -> Iterator[str]:
+    """Yield the folders at the beginning of a pathspec, up to the first one with a wildcard."""
+    folders = re.split(r"[*?\[\\]", pathspec.removeprefix(GLOB))[0].split("/")[:-1]
+    for depth in range(1, len(folders) + 1):
+        yield "/".join(folders[:depth])

@@ -53,6 +53,12 @@ def read_change(raw: str, path: str) -> FileChange:
     )
 
 
+def read_changes(output: bytes) -> list[FileChange]:
+    """Read the output of `git diff-tree -z --raw`."""
+    fields = output.decode(errors="surrogateescape").split("\0")
+    return [read_change(header, path) for header, path in zip(fields[::2], fields[1::2], strict=False)]
+
+
 def manifest_specs(path: str) -> Iterator[str]:
     """Pathspecs for the manifests at or below a literal path; a glob pathspec is one already."""
     if path.startswith(GLOB):

@@ -5,7 +5,7 @@ from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import advice
 from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.fetched import Fetched
-from gitops_promotion.git.formats import full_sha, read_change
+from gitops_promotion.git.formats import full_sha, read_changes
 
 
 class Merges:
@@ -37,9 +37,7 @@ class Merges:
     def diff(self, old: str, new: str) -> list[FileChange]:
         """Return the paths that differ between two commits or trees; a rename is a deletion and an addition."""
         options = ["-r", "-z", "--raw", "--no-abbrev", "--no-renames"]
-        output = self._private.git("diff-tree", *options, full_sha(old), full_sha(new))
-        fields = output.decode(errors="surrogateescape").split("\0")
-        return [read_change(header, path) for header, path in zip(fields[::2], fields[1::2], strict=False)]
+        return read_changes(self._private.git("diff-tree", *options, full_sha(old), full_sha(new)))
 
     def diff_from_base(self, base: str, head: str) -> tuple[str, list[FileChange]]:
         """Return the merge base of two commits, and what `head` changed since.

@@ -184,6 +184,13 @@ class Repository:
         """
         return self._files.grep(commit, names, paths)
 
+    def unreadable_manifests(self, commit: str, pathspecs: Sequence[str]) -> dict[str, str]:
+        """Return the manifests that are no regular files, and what each is instead, such as `a symbolic link`.
+
+        `pathspecs` begin with `:(glob)`.
+        """
+        return self._files.unreadable(commit, pathspecs)
+
     def read(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of files of a commit or tree; paths of folders, and of nothing, are left out."""
         return self._files.read(commit, paths)

@@ -200,9 +200,18 @@ class Tip:
         return read_tag(self.files(site), name.group, name.app)
 
     def files_around(self, site: Site) -> Mapping[str, bytes]:
-        """Return all marked files of the environment, of whatever application: to name what is there instead."""
+        """Return all marked files of the environment, of whatever application: to name what is there instead.
+
+        Raises ManifestError if there are none, but a link, a submodule or a pointer to a large file is there.
+        """
         specs = self.config.layout.group_pathspecs(site.application.group, site.environment)
-        return self.repository.read(self.sha, self.repository.grep(self.sha, [], specs))
+        files = self.repository.read(self.sha, self.repository.grep(self.sha, [], specs))
+        if not files and (unreadable := self.repository.unreadable_manifests(self.sha, specs)):
+            path, kind = min(unreadable.items())
+            raise ManifestError.at(
+                path, 0, f"is {kind}, in which no marker of {site.application} is found: keep manifests as files"
+            )
+        return files
 
     def has_group(self, group: str, environment: str) -> bool:
         """Return True if any application of a group has a marker in an environment."""

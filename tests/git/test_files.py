@@ -273,6 +273,37 @@ def test_a_damaged_blob_in_a_search_is_an_error(start: "Remote", open_repository
         open_repository(checkout.path).grep(sha, ["webshop:webui"])
 
 
+@pytest.mark.parametrize(
+    ("mode", "content", "kind"),
+    [
+        ("120000", "../x.yaml", "a symbolic link"),
+        ("160000", "", "a submodule"),
+        (
+            "100644",
+            "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n",
+            "a pointer to a large file (Git LFS)",
+        ),
+        ("100755", "a: b\n", None),
+    ],
+)
+@pytest.mark.parametrize(
+    "path", ["shop/dev/app/web.yaml", "shop/dev/web.yml", "shop/dev", "shop", "shop/dev/README.md"]
+)
+def test_a_manifest_that_is_no_regular_file_is_named(
+    path: str, mode: str, content: str, kind: str | None, checkout: "Checkout", open_repository: "Open"
+) -> None:
+    blob = "1" * 40 if mode == "160000" else checkout.git("hash-object", "-w", "--stdin", stdin=content)
+    checkout.git("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}")
+    tree = checkout.git("write-tree")
+    repository = open_repository(checkout.path)
+    specs = [":(glob)shop/dev/**/*.yaml", ":(glob)shop/dev/**/*.yml"]
+    readable = mode == "100755" or path.endswith(".md") or (mode == "100644" and not path.endswith(("yaml", "yml")))
+    assert repository.unreadable_manifests(tree, specs) == ({} if readable else {path: kind})
+    assert repository.unreadable_manifests(tree, [":(glob)shop/qa/**/*.yaml"]) == (
+        {path: kind} if path == "shop" and mode in ("120000", "160000") else {}
+    )
+
+
 # -- reading
 
 
