@@ -27,6 +27,8 @@ TIMEOUT = 30.0
 """Seconds that one request may take, from the connection to the last byte of the answer."""
 ANSWER_LIMIT = 16 * 1024 * 1024
 """Bytes of one answer, after decompression."""
+NAME_LIMIT = 1024
+"""Characters of the name of a branch; a forge allows fewer."""
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 """Seconds between looks at a state that a forge computes some time after a push."""
 PAGES = 100
@@ -233,6 +235,12 @@ def items(value: object, forge: str) -> list[Any]:
             f"the answer of {forge} has no list where there should be one: check the remote's address and --api-url"
         )
     return value
+
+
+def branch_name(value: object, name: str, forge: str) -> str:
+    """Return the name of a branch. Raises ProviderError if it is absent or longer than a name can be."""
+    text = checked(value, str, name, forge)
+    return checked(text if len(text) <= NAME_LIMIT else None, str, name, forge)
 
 
 def text_or_empty(value: object) -> str:

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from gitops_promotion.errors import ProviderError
-from gitops_promotion.providers.http import BoundedAdapter, checked, items, retry_after, until_reset
+from gitops_promotion.providers.http import BoundedAdapter, branch_name, checked, items, retry_after, until_reset
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECONDS = 0.2
@@ -163,6 +163,13 @@ def test_a_reset_is_waited_for_one_second_longer() -> None:
 def test_a_field_of_another_type_is_one_clear_line(value: object) -> None:
     with pytest.raises(ProviderError, match="the answer of GitHub has no number that can be read"):
         checked(value, int, "number", "GitHub")
+
+
+@pytest.mark.parametrize("value", [None, 7, "x" * 1025])
+def test_a_branch_name_of_another_type_or_without_end_is_one_clear_line(value: object) -> None:
+    assert branch_name("x" * 1024, "ref", "GitHub") == "x" * 1024
+    with pytest.raises(ProviderError, match="the answer of GitHub has no ref that can be read"):
+        branch_name(value, "ref", "GitHub")
 
 
 @pytest.mark.parametrize("value", [{}, "x", 5, True])

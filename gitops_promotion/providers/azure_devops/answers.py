@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, PullRequest, Review, StatusState
-from gitops_promotion.providers.http import checked, is_full_sha, text_or_empty, zoned
+from gitops_promotion.providers.http import branch_name, checked, is_full_sha, text_or_empty, zoned
 from gitops_promotion.providers.http import items as list_items
 
 HEADS = "refs/heads/"
@@ -159,9 +159,9 @@ def read_pull_request(data: object, url: str) -> PullRequest | None:
     return PullRequest(
         number=field(data, int, "pull_request_id"),
         url=url,
-        head=_branch(field(data, str, "source_ref_name")),
+        head=_branch(data, "source_ref_name"),
         head_sha=_head_sha(data),
-        base=_branch(field(data, str, "target_ref_name")),
+        base=_branch(data, "target_ref_name"),
         state="merged" if is_merged else "open" if status == "active" else "closed",
         # While it is open this is the commit of a trial merge.
         merge_sha=(text(commit, "commit_id") or None) if is_merged else None,
@@ -172,8 +172,8 @@ def read_pull_request(data: object, url: str) -> PullRequest | None:
     )
 
 
-def _branch(ref: str) -> str:
-    return ref.removeprefix(HEADS)
+def _branch(data: object, name: str) -> str:
+    return branch_name(getattr(data, name, None), name, "Azure DevOps").removeprefix(HEADS)
 
 
 def is_cut(data: object) -> bool:

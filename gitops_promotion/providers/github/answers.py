@@ -17,7 +17,7 @@ from gitops_promotion.core.forge import (
     StatusState,
 )
 from gitops_promotion.providers.github.queries import SETTINGS
-from gitops_promotion.providers.http import checked, is_full_sha, text_or_empty, zoned
+from gitops_promotion.providers.http import branch_name, checked, is_full_sha, text_or_empty, zoned
 from gitops_promotion.providers.http import items as list_items
 
 READY = ("CLEAN", "UNSTABLE", "HAS_HOOKS")
@@ -229,9 +229,9 @@ def read_pull_request(data: object) -> PullRequest | None:
     return PullRequest(
         number=field(data, int, "number"),
         url=untrusted.line(field(data, str, "html_url"), URL_LIMIT),
-        head=field(head, str, "ref"),
+        head=branch_name(head.get("ref"), "ref", "GitHub"),
         head_sha=sha(head, "sha"),
-        base=field(base, str, "ref"),
+        base=branch_name(base.get("ref"), "ref", "GitHub"),
         state="merged" if is_merged else "open" if is_open else "closed",
         # While it is open this is the commit of a trial merge.
         merge_sha=(text(data, "merge_commit_sha") or None) if is_merged else None,
