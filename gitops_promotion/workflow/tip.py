@@ -16,7 +16,7 @@ from gitops_promotion.core.markers import is_manifest, mentions, read_tag, scan
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import ConfigError, GitError, ManifestError
+from gitops_promotion.errors import ConfigError, GitError, ManifestError, RefGoneError
 from gitops_promotion.git import Identity, Repository
 
 CONFIG_FILE = "gitops-promotion.yaml"
@@ -208,9 +208,7 @@ class Tip:
         files = self.repository.read(self.sha, self.repository.grep(self.sha, [], specs))
         if not files and (unreadable := self.repository.unreadable_manifests(self.sha, specs)):
             path, kind = min(unreadable.items())
-            raise ManifestError.at(
-                path, 0, f"is {kind}, in which no marker of {site.application} is found: keep manifests as files"
-            )
+            raise ManifestError.at(path, 0, f"{kind} holds no marker of {site.application}: keep manifests as files")
         return files
 
     def has_group(self, group: str, environment: str) -> bool:
@@ -264,13 +262,22 @@ class Tip:
     # -- branches and objects
 
     def fetch_branches(self, names: Iterable[str]) -> None:
-        """Fetch those of these branches that the remote has, in one go; `branch` knows them then."""
-        refs = [
-            f"refs/heads/{name}" for name in sorted(set(names)) if self.refs.branch(name) and name not in self._heads
-        ]
-        if refs:
-            fetched = self.repository.fetch(*refs)
-            self._heads |= {ref.removeprefix("refs/heads/"): sha for ref, sha in fetched.items()}
+        """Fetch those of these branches that the remote has, in one go; `branch` knows them then.
+
+        A branch that is deleted since the branches were listed counts as missing.
+        """
+        missing = sorted(set(names) - self._heads.keys())
+        while refs := [f"refs/heads/{name}" for name in missing if self.refs.branch(name)]:
+            try:
+                fetched = self.repository.fetch(*refs)
+            except RefGoneError:
+                before = self.refs
+                self.refs = self.repository.refs("refs/heads/*")
+                if self.refs == before:
+                    raise
+            else:
+                self._heads |= {ref.removeprefix("refs/heads/"): sha for ref, sha in fetched.items()}
+                return
 
     def branch(self, name: str) -> str | None:
         """Return a branch's commit, fetched; None if the remote has no such branch."""
