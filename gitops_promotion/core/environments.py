@@ -1,8 +1,9 @@
 """Environments and their order: the only code that knows which environment comes before which."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise, product
 from typing import Any, Literal
 
 from gitops_promotion.errors import UsageError
@@ -113,26 +114,57 @@ class Pipeline:
                 yield sources, name
 
     def way(self, names: Collection[str]) -> "Pipeline":
-        """Return the pipeline of these environments alone; the neighbours of an environment left out are joined."""
-        environments = [replace(e, after=self._requirements[e.name]) for e in self.environments]
-        for environment in self.environments:
-            if environment.name not in names:
-                environments = _without(environments, environment.name)
-        return Pipeline(environments=tuple(replace(e, after=self._needed(e.after or ())) for e in environments))
+        """Return the pipeline of these environments alone.
 
-    def _needed(self, requirements: Requirements) -> Requirements:
-        """Leave out what another requirement has had anyway: with dev -> us, prod after us needs no dev."""
-        return tuple(
-            group
-            for group in requirements
-            if not any(
-                other != group and all(set(group) & set(self.before(source)) for source in other)
-                for other in requirements
-            )
+        A requirement keeps the sources that remain. Where none remains, the neighbours are joined: what the sources
+        require takes their place.
+        """
+        joined: dict[str, Requirements] = {}
+        for name in self.names:
+            joined[name] = self._joined(name, names, joined)
+        return Pipeline(
+            environments=tuple(replace(e, after=joined[e.name]) for e in self.environments if e.name in names)
         )
 
+    def _joined(self, name: str, names: Collection[str], joined: Mapping[str, Requirements]) -> Requirements:
+        own: dict[tuple[str, ...], None] = {}
+        inherited: dict[tuple[str, ...], None] = {}
+        for group in self._requirements[name]:
+            if remaining := tuple(source for source in group if source in names):
+                own[remaining] = None
+            else:
+                inherited |= dict.fromkeys(self._one_of([joined[source] for source in group]))
+        for group in list(inherited):
+            others = [*own, *(other for other in inherited if other != group)]
+            # With dev -> us, prod after us needs no dev: every tag in us has been there.
+            if any(self._implies(other, group) for other in others):
+                del inherited[group]
+        return (*own, *inherited)
+
+    def _one_of(self, alternatives: Sequence[Requirements]) -> list[tuple[str, ...]]:
+        """Return the requirements that are met if and only if all those of one alternative are."""
+        combinations = (set().union(*parts) for parts in product(*alternatives))
+        return list(dict.fromkeys(tuple(name for name in self.names if name in parts) for parts in combinations))
+
+    def _implies(self, group: Iterable[str], other: Collection[str]) -> bool:
+        """Return True if a tag that is in one environment of `group` has been in one of `other`."""
+        return all(self._passed[source] & set(other) for source in group)
+
+    @cached_property
+    def _passed(self) -> dict[str, frozenset[str]]:
+        """The environments that a tag has certainly been in when it is in one: that one, and those before it."""
+        passed: dict[str, frozenset[str]] = {}
+        for name in self.names:
+            common = (
+                frozenset.intersection(*(passed[source] for source in group)) for group in self.requirements(name)
+            )
+            passed[name] = frozenset({name}).union(*common)
+        return passed
+
     def __str__(self) -> str:
-        return " -> ".join(self.names)
+        if all(self.sources(target) == (name,) for name, target in pairwise(self.names)):
+            return " -> ".join(self.names)
+        return ", ".join(f"{described(self._requirements[target])} -> {target}" for _, target in self.steps())
 
     @property
     def fault(self) -> str:
@@ -151,30 +183,13 @@ class Pipeline:
         return f"{min(unreachable)} is behind no other environment: correct its `after`" if unreachable else ""
 
 
-def _without(environments: Sequence[Environment], name: str) -> list[Environment]:
-    """Return the others; whatever came after `name` comes after its sources now."""
-    inherited = next((e.after or () for e in environments if e.name == name), ())
-    return [
-        replace(environment, after=_joined(environment.after or (), name, inherited))
-        for environment in environments
-        if environment.name != name
-    ]
-
-
-def _joined(requirements: Requirements, name: str, inherited: Requirements) -> Requirements:
-    """Put what `name` requires in its place: `any(name, x)` becomes all of `any(x, ...)` over its requirements."""
-    joined: dict[tuple[str, ...], None] = {}
-    for group in requirements:
-        if name not in group:
-            joined[group] = None
-            continue
-        others = tuple(other for other in group if other != name)
-        for part in inherited:
-            joined[tuple(dict.fromkeys((*others, *part)))] = None
-    return tuple(joined)
-
-
 Require = Literal["all", "any"]
+
+
+def described(requirements: Requirements) -> str:
+    """Return requirements as words: `eu and us`, or `eu or us`."""
+    groups = [" or ".join(group) for group in requirements]
+    return " and ".join(f"({group})" if " or " in group and len(groups) > 1 else group for group in groups)
 
 
 def requirement_mode(requirements: Requirements) -> Require:

@@ -38,7 +38,7 @@ PER_ENV = "prflow: per-env\n"
         ("name: prod, after: {all: [eu, us]}", (("eu",), ("us",))),
         ("name: prod, after: {any: [eu, us]}", (("eu", "us"),)),
         ("name: prod, after: {any: eu}", (("eu",),)),
-        ("name: prod, after: [eu, eu]", (("eu",), ("eu",))),
+        ("name: prod, after: [eu, eu]", (("eu",),)),
     ],
 )
 def test_after_is_a_name_a_list_all_or_any(written: str, requirements: tuple[tuple[str, ...], ...]) -> None:

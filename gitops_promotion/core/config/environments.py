@@ -96,7 +96,8 @@ def _after(document: Document, entry: Entry | None, key_path: str) -> Requiremen
     if names.node.id == "sequence" and not names.node.value:
         return ()
     sources = document.texts(names, key_path, lambda text: name_problem("environment", text), "[qa-eu, qa-us]")
-    return (tuple(sources),) if one_suffices else tuple((source,) for source in sources)
+    names_once = tuple(dict.fromkeys(sources))
+    return (names_once,) if one_suffices else tuple((source,) for source in names_once)
 
 
 def _check_order(
