@@ -128,6 +128,11 @@ class Layout:
             _path_bindings(pattern, environment, path, names) is not None for pattern in self.patterns(environment)
         )
 
+    def holds_group(self, path: str, group: str, environment: str) -> bool:
+        """Return True if a file of this path may have markers of a group's applications in an environment."""
+        patterns = self.patterns(environment)
+        return any(_path_bindings(pattern, environment, path, {"group": group}) is not None for pattern in patterns)
+
     def in_reach(self, path: str) -> tuple[str, ...]:
         """Return the environments whose patterns fit a path, whatever its markers are called."""
         return tuple(
