@@ -9,6 +9,7 @@ from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
 from gitops_promotion.core.names import check_application
 from gitops_promotion.core.tags import Tag
+from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.run import Run
@@ -28,7 +29,11 @@ def new(run: Run, *, group: str, app: str, tag: str, built_at: datetime | None =
         entry = run.tip.config.way(application).entry.name
         request = Request(kind=PROMOTION, application=application, tag=parsed_tag, environment=entry, built_at=built_at)
         site = Site(application, entry)
-        files = run.tip.files(site) or run.tip.files_around(site)
+        files = run.tip.files(site)
+        if not files:
+            if text := run.tip.marked.nothing_found():
+                raise ManifestError.at(run.tip.config_file, 0, text)
+            files = run.tip.marked.around(site)
 
         def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | None:
             newer = _newer_build(run, request, pulls, branch)

@@ -1,67 +1,41 @@
 """`promote`: a tag that arrived in an environment by a promotion is proposed for the environments behind it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from gitops_promotion.core import deployments, due, markers
+from gitops_promotion.core import deployments, due, markers, strays
 from gitops_promotion.core.changes import changed_tags
-from gitops_promotion.core.commits import read_time
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.markers import is_manifest
-from gitops_promotion.core.model import Outcome, Request, Result
-from gitops_promotion.core.names import Application, check_application, check_name, is_name
+from gitops_promotion.core.model import Outcome, Request
+from gitops_promotion.core.names import Application, check_application, check_name
 from gitops_promotion.core.pull_request_text import read_metadata
-from gitops_promotion.core.tags import NO_TAG, Tag
+from gitops_promotion.core.strays import Stray
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError, UsageError
-from gitops_promotion.workflow.branch import Branch, read_branch
+from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.heal import heal
 from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.steps import (
+    Comparison,
+    Step,
+    awaited_sources,
+    compare,
+    layout_warnings,
+    left_out,
+    marker_to_add,
+    no_marker,
+)
 from gitops_promotion.workflow.tip import Site, Tip
 
+# Entries of a list in one text.
+_LISTED = 10
 # Seconds between look-ups while the forge does not show a merge that the tree already holds.
 _LATE = (1.0, 2.0, 4.0, 8.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One application's possible promotion into `environment`; `forced`: a person asked for it."""
-
-    application: Application
-    environment: str
-    forced: bool = False
-    tag: Tag = NO_TAG
-
-    @property
-    def group(self) -> str:
-        """The application's group."""
-        return self.application.group
-
-    @property
-    def app(self) -> str:
-        """The application's name."""
-        return self.application.name
-
-    @property
-    def target(self) -> Site:
-        """The site that the tag would go to."""
-        return Site(self.application, self.environment)
-
-    @property
-    def command(self) -> str:
-        """The command that forces this promotion."""
-        return f"gitops-promotion promote --group {self.group} --app {self.app} --env {self.environment}"
-
-    def sources(self, tip: Tip) -> list[Site]:
-        """Return the sites that the tag may come from."""
-        return [Site(self.application, n) for n in tip.config.way(self.application).sources(self.environment)]
-
-    def outcome(self, result: Result, message: str, tag: Tag | None = None) -> Outcome:
-        """Return an outcome that ends this step."""
-        return Outcome.of(replace(self, tag=tag or NO_TAG), result, message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,20 +67,48 @@ def promote(
         return _run_steps(run, [_forced_step(run.tip, group, app, environment)], one_each=False)
     pushed = None if everything else _pushed_steps(run)
     if pushed is None:
-        steps = _differing_steps(run.tip)
-        outcomes = _run_steps(run, steps, one_each=run.tip.config.prflow == "per-app")
-        outcomes += [] if run.dry_run else _heal(run, find_kustomize)
-        names = run.tip.config.pipeline
-        return outcomes or [
-            Outcome(
-                result="unchanged",
-                message=f"nothing to promote: in {names} no application differs from the one before",
-            )
-        ]
+        return _promote_all(run, find_kustomize)
     steps, outcomes = pushed
     return [*outcomes, *_run_steps(run, steps, one_each=False)] or [
         Outcome(result="skipped", message="no marked tag changed in this push: there is nothing to promote")
     ]
+
+
+def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
+    """Compare all applications at the tip, and rebuild what no longer fits it."""
+    tip = run.tip
+    comparison = compare(tip)
+    if text := tip.marked.nothing_found():
+        raise ManifestError.at(tip.config_file, 0, text)
+    # Read now: the promotions may move the tip.
+    warnings = tuple(layout_warnings(tip))
+    broken = [Outcome.failed(error) for error in tip.marked.broken()]
+    outcomes = broken + _run_steps(run, comparison.steps, one_each=tip.config.prflow == "per-app")
+    pulls = [] if run.dry_run else run.forge.open_promotions()
+    outcomes += heal(run, pulls, find_kustomize) if pulls else []
+    if not outcomes:
+        return [replace(_nothing(tip, comparison, pulls), warnings=warnings)]
+    if warnings:
+        outcomes.append(Outcome(result="skipped", message="markers that belong to no promotion", warnings=warnings))
+    return outcomes
+
+
+def _nothing(tip: Tip, comparison: Comparison, pulls: Sequence[PullRequest]) -> Outcome:
+    """Return the outcome of a comparison without any result: was there anything to compare, and what is open."""
+    if not tip.applications():
+        text = 'the tree has no "$imagepolicy" marker: there is nothing to promote (docs/markers.md)'
+        return Outcome(result="skipped", message=text)
+    if not comparison.compared:
+        text = "no application has markers in two environments that follow each other: nothing was compared"
+        return Outcome(result="skipped", message=text)
+    message = f"nothing to promote: in {tip.config.pipeline} no application differs from the one before"
+    hints = [(pull, hint) for pull in pulls if (hint := read_metadata(pull.body))]
+    reasons = [
+        f"pull request #{pull.number} for {hint.group}/{hint.app} {hint.tag} in {hint.env} is open: it comes first"
+        for pull, hint in hints[:_LISTED]
+    ]
+    more = [f"and {len(hints) - _LISTED} more"] if len(hints) > _LISTED else []
+    return Outcome(result="unchanged", message=message, reasons=(*reasons, *more))
 
 
 def _forced_step(tip: Tip, group: str, app: str, environment: str) -> Step:
@@ -132,39 +134,6 @@ def _forced_step(tip: Tip, group: str, app: str, environment: str) -> Step:
     return Step(application=application, environment=environment, forced=True)
 
 
-def _differing_steps(tip: Tip) -> list[Step]:
-    steps = (
-        Step(application=application, environment=name)
-        for application in tip.applications()
-        for _, name in tip.config.way(application).steps()
-    )
-    return [step for step in steps if _differs(tip, step)]
-
-
-def _differs(tip: Tip, step: Step) -> bool:
-    """Return True if a source and the target have the application, and there is something to do or to report."""
-    try:
-        target = tip.files(step.target)
-        sources = [files for site in step.sources(tip) if (files := tip.files(site))]
-        if not sources:
-            return False
-        if not target:
-            # Reported where the application goes on behind the gap: it may well end before the last environment.
-            behind = tip.config.way(step.application).behind(step.environment)
-            return any(tip.files(Site(step.application, name)) for name in behind)
-        return any(_would_change(tip, step, site, target) for site in step.sources(tip))
-    except ManifestError:
-        return True
-
-
-def _would_change(tip: Tip, step: Step, source: Site, target: Mapping[str, bytes]) -> bool:
-    tag = tip.tag(source)
-    if tag is None:
-        return False
-    name = tip.config.layout.marker_name(step.application, step.environment)
-    return bool(markers.set_tag(target, group=name.group, app=name.app, tag=tag).edits)
-
-
 def _pushed_steps(run: Run) -> tuple[list[Step], list[Outcome]] | None:
     """Return the steps of the event's range, and outcomes for what ends here; None without a usable range."""
     tip, before, after = run.tip, run.context.before, run.context.after
@@ -179,18 +148,30 @@ def _pushed_steps(run: Run) -> tuple[list[Step], list[Outcome]] | None:
     steps: dict[Step, None] = {}
     outcomes = [Outcome.failed(error) for error in changed.broken]
     names = tip.config.pipeline.names
-    for change in sorted(
-        changed.in_environments(), key=lambda change: (change.application, names.index(change.environment))
-    ):
+    for change in sorted(changed.changes, key=lambda change: (change.application, names.index(change.environment))):
         way = tip.config.way(change.application)
+        end = Step(application=change.application, environment=change.environment)
         if change.environment not in way.names:
+            outcomes.append(end.skipped("nothing to promote", warnings=[left_out(end.target)]))
             continue
         targets = way.targets(change.environment)
         steps |= dict.fromkeys(Step(application=change.application, environment=target) for target in targets)
         if not targets:
-            end = Step(application=change.application, environment=change.environment)
-            outcomes.append(end.outcome("skipped", f"{change.environment} is the last environment: nothing follows"))
+            outcomes.append(end.skipped(f"{change.environment} is the last environment: nothing follows"))
+    if changed.unclaimed:
+        outcomes.append(_unclaimed(tip, changed.unclaimed, alone=not changed.changes))
     return list(steps), outcomes
+
+
+def _unclaimed(tip: Tip, unclaimed: Sequence[Stray], *, alone: bool) -> Outcome:
+    """Return the outcome of changed markers in no environment. Raises ManifestError if no environment has any."""
+    if alone and (text := tip.marked.nothing_found()):
+        raise ManifestError.at(tip.config_file, 0, text)
+    warnings = [strays.unclaimed(tip.config.layout, stray) for stray in unclaimed[:_LISTED]]
+    if len(unclaimed) > _LISTED:
+        warnings.append(f"{len(unclaimed) - _LISTED} more changed markers belong to no environment")
+    message = "changed markers belong to no environment: they are not promoted"
+    return Outcome(result="skipped", message=message, warnings=tuple(warnings))
 
 
 def _run_steps(run: Run, steps: Sequence[Step], *, one_each: bool) -> list[Outcome]:
@@ -218,47 +199,54 @@ def _decide(run: Run, step: Step, batch: _Batch) -> Intent | Outcome:
     """Compare the environments at the tip; the files of all steps are read together, once a tip."""
     tip = run.tip
     tip.read(batch.sites(tip))
-    candidate = _candidate(tip, step, batch)
-    if candidate.tag is None:
-        return step.outcome("skipped", candidate.awaited)
-    tag, files = candidate.tag, tip.files(step.target)
-    if not files:
-        message = f"{step.environment} has no marker for {step.application}: add one there if it belongs there"
-        run.note(f"warning: {message}")
-        return step.outcome("skipped", message, tag)
-    request = Request(kind=PROMOTION, application=step.application, tag=tag, environment=step.environment)
-    name = tip.config.layout.marker_name(step.application, step.environment)
-    edits = markers.set_tag(files, group=name.group, app=name.app, tag=tag).edits
-    pulls: dict[str, Sequence[PullRequest]] = {}
-    if edits and not step.forced and (reason := _not_due(run, step, batch, candidate, pulls)):
-        return step.outcome("skipped", reason, tag)
-    return setting_tag(tip, request, files, partial(_veto, run, step, request), pulls)
-
-
-def _candidate(tip: Tip, step: Step, batch: _Batch) -> due.Candidate:
-    """Return the tag to promote."""
     sources = step.sources(tip)
+    absent = awaited_sources(tip, step)
+    if len(absent) == len(sources) == 1:
+        return step.skipped(f"{sources[0].environment} has no tag marker for {step.application} (any more)")
+    target_files = tip.files(step.target)
+    gaps = [*absent, *([] if target_files else [step.target])]
+    if gaps:
+        return step.skipped("; ".join(map(no_marker, gaps)), warnings=[marker_to_add(tip, site) for site in gaps])
     tags = {site.environment: tip.tag(site) for site in sources}
-    if len(sources) == 1 and not tags[sources[0].environment]:
-        return due.Candidate(awaited=f"{sources[0].environment} has no tag marker for {step.application} (any more)")
-    requirements = tip.config.way(step.application).requirements(step.environment)
+    candidates = _candidates(tip, step, batch, tags)
+    if not candidates:
+        return step.skipped(due.awaited(tags))
+    pulls: dict[str, Sequence[PullRequest]] = {}
+    name = tip.config.layout.marker_name(step.application, step.environment)
+    reasons: list[str] = []
+    for candidate in candidates:
+        edits = markers.set_tag(target_files, group=name.group, app=name.app, tag=candidate.tag).edits
+        # A tag set by hand in one source holds back that source alone.
+        if step.forced or not edits or not (reason := _not_due(run, step, batch, candidate, pulls)):
+            request = Request(
+                kind=PROMOTION, application=step.application, tag=candidate.tag, environment=step.environment
+            )
+            return setting_tag(tip, request, target_files, partial(_veto, run, step, request), pulls)
+        reasons.append(reason)
+    return step.skipped(reasons[0], candidates[0].tag)
 
-    def commits_since(tag: Tag) -> int:
-        sites = [site for site in sources if deployments.same_tag(tags[site.environment], tag)]
-        timelines = tip.timelines(dict.fromkeys(sites, tag), [], batch.sites(tip))
-        lengths = (deployments.deployment(timelines[site], tag) for site in sites)
+
+def _candidates(tip: Tip, step: Step, batch: _Batch, tags: Mapping[str, Tag | None]) -> list[due.Candidate]:
+    """Return the tags that may be promoted, the one that arrived last first."""
+
+    def age(candidate: due.Candidate) -> int:
+        sites = [Site(step.application, name) for name in candidate.sources]
+        timelines = tip.timelines(dict.fromkeys(sites, candidate.tag), [], batch.sites(tip))
+        lengths = (deployments.deployment(timelines[site], candidate.tag) for site in sites)
         return min((len(found.points) for found in lengths if found), default=0)
 
-    return due.candidate(requirements, tags, commits_since)
+    requirements = tip.config.way(step.application).requirements(step.environment)
+    return due.candidates(requirements, tags, age)
 
 
 def _not_due(
     run: Run, step: Step, batch: _Batch, candidate: due.Candidate, asked: dict[str, Sequence[PullRequest]]
 ) -> str:
     """Return why the promotion is not due, "" if it is; the pull requests asked for are kept in `asked`, by branch."""
-    tip, tag = run.tip, candidate.tag or NO_TAG
-    sources = [Site(step.application, name) for name in candidate.sources]
-    timelines = tip.timelines(dict.fromkeys(sources, tag), [step.target], batch.sites(tip))
+    tip, tag = run.tip, candidate.tag
+    sources = step.sources(tip)
+    having = [Site(step.application, name) for name in candidate.sources]
+    timelines = tip.timelines(dict.fromkeys(having, tag), [step.target, *sources], batch.sites(tip))
     pauses = list(_LATE)
     pull_requests: dict[str, Sequence[PullRequest]] = {}
     while True:
@@ -269,6 +257,7 @@ def _not_due(
                 target_name=step.environment,
                 target=timelines[step.target],
                 sources={site.environment: timelines[site] for site in sources},
+                requirements=tip.config.way(step.application).requirements(step.environment),
                 retry=step.command,
                 pull_requests=pull_requests,
             )
@@ -300,57 +289,10 @@ def _veto(
     proposed = branch.proposal.environments if branch else ()
     if current is not None and (busy := [name for name in earlier if name in proposed]):
         message = f"pull request #{current.number} into {busy[0]} has the branch {current.head}: it comes first"
-        return replace(step.outcome("skipped", message, request.tag), pull_request=current)
+        return replace(step.skipped(message, request.tag), pull_request=current)
     if not step.forced and (declined := due.declined(request, pulls)):
         message = (
             f"pull request #{declined.number} for it was closed without merging; to propose it again: {step.command}"
         )
         return replace(step.outcome("declined", message, request.tag), pull_request=declined)
     return None
-
-
-def _heal(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
-    """Rebuild open promotions into the first environment that conflict with or lag behind the tip: no other run does.
-
-    The body is a hint for which to look at; what is rebuilt is what the branch's tree proposes.
-    """
-    outcomes: list[Outcome] = []
-    pulls = run.forge.open_promotions()
-    candidates = list(_entry_promotions(run.tip, pulls))
-    run.tip.fetch_branches(pull.head for pull, _ in candidates)
-    for pull, request in candidates:
-        try:
-            branch = read_branch(run, pull.head, request.application)
-            if branch is None or not _needs_rebuild(run, pull, branch, request.environment):
-                continue
-            rebuilt = replace(request, tag=branch.proposal.tag or NO_TAG, built_at=read_time(branch.proposal.built_at))
-            outcomes.append(deliver(run, partial(_rebuild, run.tip, rebuilt)))
-        except PromotionError as error:
-            outcomes.append(
-                Outcome.failed(error, group=request.group, app=request.app, environment=request.environment)
-            )
-    return outcomes + heal(run, pulls, find_kustomize)
-
-
-def _entry_promotions(tip: Tip, pulls: Iterable[PullRequest]) -> Iterable[tuple[PullRequest, Request]]:
-    for pull in pulls:
-        hint = read_metadata(pull.body)
-        if hint is None or not (is_name(hint.group) and is_name(hint.app)):
-            continue
-        application = Application(hint.group, hint.app)
-        if hint.env == tip.config.way(application).entry.name:
-            yield pull, Request(kind=PROMOTION, application=application, environment=hint.env)
-
-
-def _needs_rebuild(run: Run, pull: PullRequest, branch: Branch, environment: str) -> bool:
-    proposal = branch.proposal
-    # A feature's branch has another owner, whatever its body says: its tag is for no promotion.
-    if proposal.environments != (environment,) or proposal.tag is None or proposal.other_owner:
-        return False
-    if branch.base_sha == run.tip.sha:
-        return False
-    return bool(run.tip.repository.conflicts(run.tip.sha, branch.sha)) or run.forge.head_state(pull).outdated
-
-
-def _rebuild(tip: Tip, request: Request) -> Intent:
-    return setting_tag(tip, request, tip.files(Site(request.application, request.environment)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.deployments import Deployment, TagAt, deployment, same_tag
+from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application
@@ -17,11 +18,11 @@ PullRequests = Sequence[PullRequest]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that decides whether the tag of some sources is due in a target.
+    """All that decides whether a tag is due in a target.
 
-    `sources` and `target` are timelines of the same history. `pull_requests` are those of the application's promotion
-    branch, by the environment they are for; one that is absent was not asked for. `retry` is the command that forces
-    the promotion.
+    `sources` and `target` are timelines of the same history; one source of each of the `requirements` must have the tag
+    (empty: all sources). `pull_requests` are those of the application's promotion branch, by the environment they are
+    for; one that is absent was not asked for. `retry` is the command that forces the promotion.
     """
 
     application: Application
@@ -29,8 +30,20 @@ class Facts:
     target_name: str
     target: Sequence[TagAt]
     sources: Mapping[str, Sequence[TagAt]]
+    requirements: Requirements = ()
     retry: str
     pull_requests: Mapping[str, PullRequests] = field(default_factory=dict)
+
+    @property
+    def having(self) -> Mapping[str, Sequence[TagAt]]:
+        """The sources that have the tag now."""
+        return {name: points for name, points in self.sources.items() if points and same_tag(points[0].tag, self.tag)}
+
+    @property
+    def groups(self) -> list[tuple[str, ...]]:
+        """The sources that have the tag, by requirement."""
+        requirements = self.requirements or [(source,) for source in self.sources]
+        return [tuple(source for source in group if source in self.having) for group in requirements]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,36 +62,65 @@ class Due:
 def due(facts: Facts) -> Due:
     """Return whether the promotion is due (docs/concepts.md, When a promotion is due).
 
-    The tag must have come to each source by a promotion, and the target must not have had it or changed since.
+    Of each requirement the tag must have come to one source by a promotion, and the target must not have had it or
+    changed since.
     """
+    if reason := _left_or_newer(facts):
+        return Due(reason=reason)
+    lengths = {source: _length(points, facts.tag) for source, points in facts.having.items()}
+    # It could be promoted since one source of each requirement has it.
+    last = min((max(group, key=lambda source: lengths[source]) for group in facts.groups), key=lambda s: lengths[s])
+    override = overridden_since(facts.having[last], facts.target, facts.tag)
+    if override is not None:
+        if facts.target_name not in facts.pull_requests:
+            return Due(ask=facts.target_name)
+        if all(pull.merge_sha != override.sha for pull in facts.pull_requests[facts.target_name]):
+            return Due(
+                reason=f"{_described(override)} changed it in {facts.target_name} after {facts.tag.name} came to "
+                f"{last}: {facts.retry}"
+            )
+    return next((answer for group in facts.groups if (answer := _provenance(facts, group)) is not None), Due())
+
+
+def _left_or_newer(facts: Facts) -> str:
+    """Return why the target must not go back to the tag by itself, "" if nothing speaks against it."""
     tag, target = facts.tag, facts.target_name
-    for source, points in facts.sources.items():
+    for points in facts.having.values():
         if earlier := had_and_left(points, facts.target, tag):
-            return Due(
-                reason=f"{target} had {tag.name} at {earlier[:7]} and has moved on since; "
-                f"to go back to it: {facts.retry}"
-            )
-        override = overridden_since(points, facts.target, tag)
-        if override is None:
-            continue
-        if target not in facts.pull_requests:
-            return Due(ask=target)
-        if all(pull.merge_sha != override.sha for pull in facts.pull_requests[target]):
-            return Due(
-                reason=f"{_described(override)} changed it in {target} after {tag.name} came to {source}: {facts.retry}"
-            )
+            return f"{target} had {tag.name} at {earlier[:7]} and has moved on since; to go back to it: {facts.retry}"
+    current = facts.target[0].tag if facts.target else None
+    if current is None or same_tag(current, tag):
+        return ""
+    newest = min(_length(points, tag) for points in facts.having.values())
     for source, points in facts.sources.items():
+        found = deployment(points, current) if source not in facts.having else None
+        if found and len(points) - len(found.before) < newest:
+            return f"{target} has {current.name}, which came to {source} after {tag.name}: {facts.retry}"
+    return ""
+
+
+def _provenance(facts: Facts, group: Sequence[str]) -> Due | None:
+    """Return None if a source of one requirement has the tag by a promotion, else why not, or what to ask for."""
+    problems: dict[str, str] = {}
+    for source in group:
         if source not in facts.pull_requests:
             return Due(ask=source)
-        pulls = facts.pull_requests[source]
-        problem = provenance_problem(deployment(points, tag), pulls, application=facts.application, environment=source)
-        if problem is not None:
-            return Due(
-                reason=f"not promoting {tag.name} automatically: {problem}; to promote it anyway, run: {facts.retry}",
-                ask=source if shown_late(pulls, environment=source, tag=tag) else "",
-                again=True,
-            )
-    return Due()
+        problem = provenance_problem(
+            deployment(facts.sources[source], facts.tag),
+            facts.pull_requests[source],
+            application=facts.application,
+            environment=source,
+        )
+        if problem is None:
+            return None
+        problems[source] = problem
+    late = (s for s in problems if shown_late(facts.pull_requests[s], environment=s, tag=facts.tag))
+    return Due(
+        reason=f"not promoting {facts.tag.name} automatically: {next(iter(problems.values()))}; to promote it anyway, "
+        f"run: {facts.retry}",
+        ask=next(late, ""),
+        again=True,
+    )
 
 
 def _described(commit: Commit) -> str:
@@ -181,27 +223,30 @@ def proposes(pull: PullRequest, *, environment: str, tag: Tag) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A tag that satisfies the requirements of a target; `sources` have it. `awaited` is why there is none."""
+    """A tag that satisfies the requirements of a target; `sources` have it."""
 
-    tag: Tag | None = None
-    sources: tuple[str, ...] = ()
-    awaited: str = ""
+    tag: Tag
+    sources: tuple[str, ...]
 
 
-def candidate(
-    requirements: Sequence[Sequence[str]], tags: Mapping[str, Tag | None], newest_first: Callable[[Tag], int]
-) -> Candidate:
-    """Return the tag that one source of each requirement has; of several the one that arrived last.
+def candidates(
+    requirements: Requirements, tags: Mapping[str, Tag | None], age: Callable[[Candidate], int]
+) -> list[Candidate]:
+    """Return the tags that one source of each requirement has, the one that arrived last first.
 
-    `tags` are those of the sources now, `newest_first` says how many commits ago a tag arrived.
+    `tags` are those of the sources now, `age` says how many commits ago a tag arrived.
     """
-    fitting: dict[Tag, tuple[str, ...]] = {}
-    for tag in dict.fromkeys(tag for tag in tags.values() if tag):
+    fitting: list[Candidate] = []
+    # A tag with its digest stands for the same tag without one.
+    for tag in sorted((tag for tag in tags.values() if tag), key=lambda tag: not tag.digest):
         having = tuple(source for source, other in tags.items() if same_tag(other, tag))
-        if all(any(source in having for source in group) for group in requirements):
-            fitting[tag] = having
-    if fitting:
-        tag = min(fitting, key=newest_first)
-        return Candidate(tag=tag, sources=fitting[tag])
+        is_known = any(candidate.sources == having for candidate in fitting)
+        if not is_known and all(any(source in having for source in group) for group in requirements):
+            fitting.append(Candidate(tag=tag, sources=having))
+    return sorted(fitting, key=age) if len(fitting) > 1 else fitting
+
+
+def awaited(tags: Mapping[str, Tag | None]) -> str:
+    """Return what a target waits for while no tag of its sources satisfies its requirements."""
     shown = ", ".join(f"{source} has {tag.name if tag else 'no tag'}" for source, tag in tags.items())
-    return Candidate(awaited=f"its sources do not have one tag yet: {shown}")
+    return f"its sources do not have one tag yet: {shown}" if len(tags) > 1 else shown

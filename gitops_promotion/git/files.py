@@ -61,6 +61,16 @@ class Files:
         matches = result.stdout.decode(errors="surrogateescape").split("\0")[:-1]
         return sorted(path for path in (match.partition(":")[2] for match in matches) if is_manifest(path))
 
+    def has_files(self, commit: str, paths: Sequence[str]) -> bool:
+        """Return True if a commit has a file with content that git's pathspecs match."""
+        result = self._private.runner.run(
+            ["grep", "-q", "-a", "-F", "-e", "", full_sha(commit), "--", *paths],
+            {**self._private.environ, "GIT_LITERAL_PATHSPECS": "0"},
+        )
+        if result.status > 1:
+            raise GitError(f"git grep failed: {first_line(result.stderr)}")
+        return result.status == 0
+
     def read(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of files of a commit or tree; paths of folders, and of nothing, are left out."""
         if self._objects.kind(commit) not in ("commit", "tree"):

@@ -191,6 +191,10 @@ class Repository:
         """
         return self._files.unreadable(commit, pathspecs)
 
+    def has_files(self, commit: str, paths: Sequence[str]) -> bool:
+        """Return True if a commit has a file with content that git's pathspecs match."""
+        return self._files.has_files(commit, paths)
+
     def read(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of files of a commit or tree; paths of folders, and of nothing, are left out."""
         return self._files.read(commit, paths)

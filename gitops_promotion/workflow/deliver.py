@@ -95,7 +95,9 @@ def _propose(run: Run, intent: Intent) -> Outcome:
     tip = run.tip
     plan = intent.plan(tip.sha)
     request = plan.request
-    if request.kind is PROMOTION and (others := tip.sharing_branch(Site(request.application, request.environment))):
+    if request.kind is PROMOTION and (
+        others := tip.marked.sharing_branch(Site(request.application, request.environment))
+    ):
         raise UsageError(
             f"{request.application} and {others[0]} would share a branch: rename one of them, or give branchTemplate "
             "in the configuration another separator, such as promote/{group}/{app}"

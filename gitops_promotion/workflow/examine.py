@@ -111,7 +111,7 @@ def _checked(tip: Tip, examination: Examination) -> Examination:
         warnings += map(str, tip.config.warnings if examination.questions else ())
         return replace(examination, warnings=tuple(warnings))
     remarks = tuple(Reason(evidence=f"{warning}; nothing to wait for") for warning in warnings)
-    if tip.has_config and (text := tip.nothing_found()):
+    if tip.has_config and (text := tip.marked.nothing_found()):
         # A configuration that finds nothing must not turn a required check green, but its repair must be able to merge.
         if examination.unclaimed:
             raise ManifestError.at(tip.config_file, 0, text)

@@ -46,7 +46,7 @@ def propose_feature(
         request = Request(kind=FEATURE, application=application, tag=tag, environment=environment, feature=feature)
         if settings.feature_overwrite:
             site = Site(application, environment)
-            return setting_tag(run.tip, request, run.tip.files(site) or run.tip.files_around(site))
+            return setting_tag(run.tip, request, run.tip.files(site) or run.tip.marked.around(site))
         if not settings.feature_label_selector:
             raise UsageError(
                 f"{application} has neither featureLabelSelector nor featureOverwrite: true in {run.tip.config_file}: "
@@ -164,7 +164,7 @@ def _set_probe_tag(
 ) -> Mapping[str, bytes]:
     """Return the edits to these files that set the application's markers to `probe.TAG`."""
     site = Site(request.application, request.environment)
-    marked = {path: files[path] for path in run.tip.files(site) or run.tip.files_around(site) if path in files}
+    marked = {path: files[path] for path in run.tip.files(site) or run.tip.marked.around(site) if path in files}
     location = f"{builder.folder.path} on {run.tip.base}"
     name = run.tip.config.layout.marker_name(request.application, request.environment)
     return markers.set_tag(marked, group=name.group, app=name.app, tag=probe.TAG, location=location, pin=False).edits

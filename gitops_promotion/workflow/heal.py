@@ -1,30 +1,85 @@
-"""Rebuilds open features that no longer fit the default branch: two features of one environment edit the same line."""
+"""Rebuilds open promotions into the first environment, and features, that no longer fit the default branch.
 
-from collections.abc import Iterable
+`promote` proposes promotions into later environments again, but nothing else rebuilds these. Two features of one
+environment edit the same line.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 from gitops_promotion.core import branch_names
-from gitops_promotion.core.commits import read_trailers
+from gitops_promotion.core.commits import read_time, read_trailers
 from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.core.model import Outcome
-from gitops_promotion.core.names import Application
-from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.model import Outcome, Request
+from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.pull_request_text import read_metadata
+from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import PromotionError, UsageError
-from gitops_promotion.workflow.branch import read_branch
+from gitops_promotion.workflow.branch import Branch, read_branch
 from gitops_promotion.workflow.build import KustomizeFinder, feature_environment
+from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.features import propose_feature, propose_removal
 from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.tip import Site, Tip
 
 
-def heal(run: Run, pulls: Iterable[PullRequest], find_kustomize: KustomizeFinder) -> list[Outcome]:
-    """Return the outcomes of rebuilding the features among these pull requests that conflict or lag behind.
+def heal(run: Run, pulls: Sequence[PullRequest], find_kustomize: KustomizeFinder) -> list[Outcome]:
+    """Return the outcomes of rebuilding those of these pull requests that conflict with or lag behind the tip.
 
-    The trailers of a branch's newest commit say which feature it proposes. A branch with other commits is left
-    untouched. An error of one feature is its failed outcome.
+    A branch with commits of people is left untouched. An error of one of them is its failed outcome.
     """
+    return [*_heal_promotions(run, pulls), *_heal_features(run, pulls, find_kustomize)]
+
+
+def _heal_promotions(run: Run, pulls: Iterable[PullRequest]) -> Iterator[Outcome]:
+    """Yield the outcomes of the promotions into the first environment.
+
+    The body is a hint for which to look at; what is rebuilt is what the branch's tree proposes.
+    """
+    promotions = list(_entry_promotions(run.tip, pulls))
+    run.tip.fetch_branches(pull.head for pull, _ in promotions)
+    for pull, request in promotions:
+        try:
+            branch = read_branch(run, pull.head, request.application)
+            if branch is None or not _is_outdated_promotion(run, pull, branch, request.environment):
+                continue
+            rebuilt = replace(request, tag=branch.proposal.tag or NO_TAG, built_at=read_time(branch.proposal.built_at))
+            yield deliver(run, partial(_promotion_again, run.tip, rebuilt))
+        except PromotionError as error:
+            yield Outcome.failed(error, group=request.group, app=request.app, environment=request.environment)
+
+
+def _entry_promotions(tip: Tip, pulls: Iterable[PullRequest]) -> Iterator[tuple[PullRequest, Request]]:
+    for pull in pulls:
+        hint = read_metadata(pull.body)
+        if hint is None or not (is_name(hint.group) and is_name(hint.app)):
+            continue
+        application = Application(hint.group, hint.app)
+        if hint.env == tip.config.way(application).entry.name:
+            yield pull, Request(kind=PROMOTION, application=application, environment=hint.env)
+
+
+def _is_outdated_promotion(run: Run, pull: PullRequest, branch: Branch, environment: str) -> bool:
+    proposal = branch.proposal
+    # A feature's branch has another owner, whatever its body says: its tag is for no promotion.
+    if proposal.environments != (environment,) or proposal.tag is None or proposal.other_owner:
+        return False
+    if branch.base_sha == run.tip.sha:
+        return False
+    return bool(run.tip.repository.conflicts(run.tip.sha, branch.sha)) or run.forge.head_state(pull).outdated
+
+
+def _promotion_again(tip: Tip, request: Request) -> Intent:
+    return setting_tag(tip, request, tip.files(Site(request.application, request.environment)))
+
+
+def _heal_features(run: Run, pulls: Iterable[PullRequest], find_kustomize: KustomizeFinder) -> Iterator[Outcome]:
+    """Yield the outcomes of the features; the trailers of a branch's newest commit say which one it proposes."""
     features = [pull for pull in pulls if pull.head.startswith(branch_names.FEATURES)]
     run.tip.fetch_branches(pull.head for pull in features)
-    outcomes: list[Outcome] = []
     for pull in features:
         sha = run.tip.branch(pull.head)
         trailers = read_trailers(run.tip.repository.message(sha)) if sha else {}
@@ -32,22 +87,16 @@ def heal(run: Run, pulls: Iterable[PullRequest], find_kustomize: KustomizeFinder
         application = Application(group, name)
         feature = trailers.get("Feature", "")
         try:
-            if _needs_rebuild(run, pull, application, feature):
-                tag = trailers.get("Tag", "")
-                outcomes.append(_rebuild(run, application, feature, tag, find_kustomize))
+            if _is_outdated_feature(run, pull, application, feature):
+                yield _feature_again(run, application, feature, trailers.get("Tag", ""), find_kustomize)
         except PromotionError as error:
-            outcomes.append(
-                Outcome.failed(
-                    error,
-                    group=application.group,
-                    app=application.name,
-                    environment=feature_environment(run.tip.config),
-                )
-            )
-    return outcomes
+            environment = feature_environment(run.tip.config)
+            yield Outcome.failed(error, group=application.group, app=application.name, environment=environment)
 
 
-def _rebuild(run: Run, application: Application, feature: str, tag: str, find_kustomize: KustomizeFinder) -> Outcome:
+def _feature_again(
+    run: Run, application: Application, feature: str, tag: str, find_kustomize: KustomizeFinder
+) -> Outcome:
     """Propose the feature again; its removal, if the branch proposes no tag."""
     name = clean(feature)
     if not tag:
@@ -56,7 +105,7 @@ def _rebuild(run: Run, application: Application, feature: str, tag: str, find_ku
     return propose_feature(run, application, tag=parsed_tag, feature=name, find_kustomize=find_kustomize)
 
 
-def _needs_rebuild(run: Run, pull: PullRequest, application: Application, feature: str) -> bool:
+def _is_outdated_feature(run: Run, pull: PullRequest, application: Application, feature: str) -> bool:
     """Return True if the branch is ours alone, proposes this feature, and conflicts with or lags behind the tip."""
     try:
         if run.tip.config.feature_branch(application, feature) != pull.head:

@@ -76,7 +76,7 @@ def _check_contexts(tip: Tip, application: Application, source: str) -> None:
         group, environment = collision.group, collision.environment
         # Without a key of its own, an environment has patterns that were accepted always.
         is_own = any(health.contexts_of(config.environment(name)) for name in (source, environment))
-        if tip.has_group(group, environment) if group else is_own:
+        if tip.marked.has_group(group, environment) if group else is_own:
             whose = f"of {group} in {environment}" if group else f"of all groups in {environment}"
             raise ConfigError.at(
                 tip.config_file,
@@ -86,7 +86,7 @@ def _check_contexts(tip: Tip, application: Application, source: str) -> None:
                 "*/{group}/{env}",
             )
     if any("{app}" in template for patterns in templates.values() for template in patterns):
-        sites = ((site.application, site.environment) for site in tip.sites())
+        sites = ((site.application, site.environment) for site in tip.marked.sites())
         for other, environment in status_contexts.shared(templates, application, source, sites):
             raise ConfigError.at(
                 tip.config_file,

@@ -112,14 +112,32 @@ def test_b28_without_a_usable_range_everything_is_compared(shop: "Shop") -> None
     assert "comparing all applications" in run.stderr
 
 
-def test_an_environment_that_never_had_the_application_is_skipped_with_a_warning(shop: "Shop") -> None:
+@pytest.mark.parametrize("form", ["push", "shell", "azure", "all"])
+def test_an_environment_without_a_marker_is_skipped_with_the_folder_and_the_marker_to_add(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     shop.edit({"webshop/qa/webui.yaml": None})
     before = shop.remote.sha("main")
     shop.new("1.4.2")
-    shop.push_event(before)
-    run = shop.run("promote")
-    assert run.results == ["skipped"]
-    assert "warning: qa has no marker for webshop/webui" in run.stderr
+    if form == "push":
+        shop.push_event(before)
+    if form == "azure":
+        monkeypatch.setenv("TF_BUILD", "True")
+    skipped = shop.run("promote", *(["--all"] if form == "all" else [])).outcomes[0]
+    assert (skipped["result"], skipped["environment"]) == ("skipped", "qa")
+    assert skipped["message"] == "qa has no marker of webshop/webui"
+    assert skipped["warnings"] == [
+        'no "$imagepolicy" marker of webshop:webui in webshop/qa on main: put # {"$imagepolicy": "webshop:webui:tag"} '
+        "behind the tag to set (found no marker of any application); or leave qa out of "
+        "groups.webshop.applications.webui.environments in gitops-promotion.yaml"
+    ]
+
+
+def test_forcing_a_promotion_into_an_environment_without_a_marker_is_an_error_with_the_same_text(shop: "Shop") -> None:
+    shop.edit({"webshop/qa/webui.yaml": None})
+    skipped = shop.run("promote").outcomes[0]
+    forced = shop.run("promote", "--app", "webui", "--env", "qa", code=2).only
+    assert (forced["result"], forced["message"]) == ("failed", f"{skipped['message']}; {skipped['warnings'][0]}")
 
 
 def test_the_last_environment_has_nothing_after_it(shop: "Shop") -> None:

@@ -7,6 +7,7 @@ import pytest
 from gitops_promotion.core import due
 from gitops_promotion.core.commits import Commit, FileChange
 from gitops_promotion.core.deployments import TagAt, deployment, same_tag, timeline
+from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import PullRequest, PullRequestState
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.layout import MarkerName
@@ -236,26 +237,101 @@ def test_trailers_count_only_for_this_application_and_this_environment(promotion
 
 
 ALL, ANY = (("a",), ("b",)), (("a", "b"),)
+PINNED = Tag("2", HEX)
 
 
 @pytest.mark.parametrize(
-    ("requirements", "tags", "tag", "sources"),
+    ("requirements", "tags", "expected"),
     [
-        ((("a",),), {"a": T}, T, ("a",)),
-        (ALL, {"a": T, "b": T}, T, ("a", "b")),
-        (ALL, {"a": T, "b": OLD}, None, ()),
-        (ALL, {"a": T, "b": None}, None, ()),
-        (ANY, {"a": T, "b": T}, T, ("a", "b")),
-        (ANY, {"a": T, "b": None}, T, ("a",)),
-        (ANY, {"a": OLD, "b": T}, T, ("b",)),
-        (ANY, {"a": T, "b": OLD}, T, ("a",)),
-        (ANY, {"a": None, "b": None}, None, ()),
+        ((("a",),), {"a": T}, [(T, ("a",))]),
+        (ALL, {"a": T, "b": T}, [(T, ("a", "b"))]),
+        (ALL, {"a": T, "b": OLD}, []),
+        (ALL, {"a": T, "b": None}, []),
+        (ANY, {"a": T, "b": T}, [(T, ("a", "b"))]),
+        (ANY, {"a": T, "b": None}, [(T, ("a",))]),
+        (ANY, {"a": OLD, "b": T}, [(T, ("b",)), (OLD, ("a",))]),
+        (ANY, {"a": T, "b": OLD}, [(T, ("a",)), (OLD, ("b",))]),
+        (ANY, {"a": None, "b": None}, []),
+        (ALL, {"a": T, "b": PINNED}, [(PINNED, ("a", "b"))]),
+        ((("a", "b"), ("c",)), {"a": OLD, "b": T, "c": T}, [(T, ("b", "c"))]),
     ],
 )
-def test_the_tag_to_promote_is_that_of_the_sources_that_count(
-    requirements: tuple[tuple[str, ...], ...], tags: dict[str, Tag | None], tag: Tag | None, sources: tuple[str, ...]
+def test_the_tags_to_promote_are_those_of_the_sources_that_count_the_newest_arrival_first(
+    requirements: Requirements, tags: dict[str, Tag | None], expected: list[tuple[Tag, tuple[str, ...]]]
 ) -> None:
-    arrived = {T: 1, OLD: 5}
-    candidate = due.candidate(requirements, tags, lambda tag: arrived[tag])
-    assert (candidate.tag, candidate.sources) == (tag, sources)
-    assert bool(candidate.awaited) is (tag is None)
+    ages = {"2": 1, "1": 5}
+    found = due.candidates(requirements, tags, lambda candidate: ages[candidate.tag.name])
+    assert [(candidate.tag, candidate.sources) for candidate in found] == expected
+
+
+def test_a_target_without_a_candidate_names_what_it_awaits() -> None:
+    assert due.awaited({"us": T, "eu": OLD}) == "its sources do not have one tag yet: us has 2, eu has 1"
+    assert due.awaited({"us": T, "eu": None}) == "its sources do not have one tag yet: us has 2, eu has no tag"
+    assert due.awaited({"dev": None}) == "dev has no tag"
+
+
+def timeline_of(*tags: Tag | None) -> list[TagAt]:
+    return target(*tags)
+
+
+def graph(
+    requirements: Requirements, points: list[TagAt], sources: dict[str, list[TagAt]], **pulls: list[PullRequest]
+) -> due.Facts:
+    return due.Facts(
+        application=Application("g", "a"),
+        tag=T,
+        target_name="prod",
+        target=points,
+        sources=sources,
+        requirements=requirements,
+        retry=RETRY,
+        pull_requests=pulls,
+    )
+
+
+EARLY = timeline_of(T, T, T, OLD, OLD)  # since c2
+LATE = timeline_of(T, OLD, OLD, OLD, OLD)  # since c4
+NINE, EIGHT = Tag("9"), Tag("8")
+
+
+def test_of_any_sources_one_with_the_tag_by_a_promotion_suffices() -> None:
+    sources = {"a": EARLY, "b": LATE}
+    by_hand = graph(ANY, NEVER, sources, a=[], b=[pull(merge_sha="c4", env="b")])
+    assert due.due(by_hand) == due.Due()
+    neither = due.due(graph(ANY, NEVER, sources, a=[], b=[]))
+    assert "put it into a, and is not a promotion" in neither.reason
+    assert due.due(graph(ANY, NEVER, sources, a=[])).ask == "b", "the other one may do"
+
+
+def test_of_all_sources_each_must_have_the_tag_by_a_promotion() -> None:
+    sources = {"a": EARLY, "b": LATE}
+    promoted = {"a": [pull(merge_sha="c2", env="a")], "b": [pull(merge_sha="c4", env="b")]}
+    assert due.due(graph(ALL, NEVER, sources, **promoted)) == due.Due()
+    assert "put it into b" in due.due(graph(ALL, NEVER, sources, a=promoted["a"], b=[])).reason
+
+
+def test_a_hotfix_counts_from_when_the_tag_could_be_promoted() -> None:
+    sources = {"a": EARLY, "b": LATE}
+    promoted = {"a": [pull(merge_sha="c2", env="a")], "b": [pull(merge_sha="c4", env="b")], "prod": []}
+    hotfix = target(NINE, NINE, OLD, OLD, OLD)  # at c3, between the two arrivals
+    assert due.due(graph(ALL, hotfix, sources, **promoted)).reason == "", "all have it since c4 alone"
+    assert "c3" in due.due(graph(ANY, hotfix, sources, **promoted)).reason, "it could be promoted since c2"
+
+
+def test_a_tag_that_the_target_had_and_left_since_any_source_has_it_is_not_due() -> None:
+    rolled_back = target(OLD, OLD, T, OLD, OLD)
+    answer = due.due(graph(ALL, rolled_back, {"a": EARLY, "b": LATE}))
+    assert "prod had 2 at c2 and has moved on since" in answer.reason
+
+
+def test_a_source_that_lags_behind_does_not_bring_an_older_tag_back() -> None:
+    # b got 9 after a had got 2, and the target has 9 by a promotion: a is out of date, whatever b has now.
+    current = target(NINE, OLD, OLD, OLD, OLD)
+    for now_in_b in (NINE, EIGHT):
+        lagging = {"a": EARLY, "b": timeline_of(now_in_b, NINE, OLD, OLD, OLD)}
+        answer = due.due(graph(ANY, current, lagging, a=[pull(merge_sha="c2", env="a")], prod=[pull(merge_sha="c4")]))
+        assert "prod has 9, which came to b after 2" in answer.reason
+    # The other way round 2 is the newer one.
+    newer = {"a": EARLY, "b": timeline_of(EIGHT, EIGHT, EIGHT, NINE, OLD)}
+    facts = graph(ANY, current, newer, a=[pull(merge_sha="c2", env="a")], prod=[pull(merge_sha="c4")])
+    assert due.due(facts) == due.Due()
