@@ -89,7 +89,7 @@ def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
     if not outcomes:
         return [replace(_nothing(tip, comparison, pulls), warnings=warnings)]
     if warnings:
-        outcomes.append(Outcome(result="skipped", message="markers that belong to no promotion", warnings=warnings))
+        outcomes.append(Outcome(result="skipped", message="parts of the layout are not promoted", warnings=warnings))
     return outcomes
 
 
