@@ -1,8 +1,10 @@
 """Answers of hostile and broken servers: every request ends, in time and in memory."""
 
 import gzip
+import io
 import socket
 import threading
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +14,15 @@ import pytest
 import requests
 
 from gitops_promotion.errors import ProviderError
-from gitops_promotion.providers.http import BoundedAdapter, branch_name, checked, items, retry_after, until_reset
+from gitops_promotion.providers.http import (
+    BoundedAdapter,
+    branch_name,
+    checked,
+    items,
+    read_bounded,
+    retry_after,
+    until_reset,
+)
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECONDS = 0.2
@@ -206,3 +216,25 @@ def test_a_connection_serves_many_requests() -> None:
         server.shutdown()
     assert len(ports) == 3
     assert len(set(ports)) == 1
+
+
+@pytest.mark.parametrize(("name", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_a_bomb_is_never_inflated_beyond_the_limit(name: str, pack: Callable[[bytes], bytes]) -> None:
+    packed = pack(bytes(20_000_000))
+    assert len(packed) < 65536
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProviderError, match="has more than 97 KiB"):
+            read_bounded(Raw(packed), name, 100_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+class Raw(io.BytesIO):
+    """The body of an answer as urllib3 gives it."""
+
+    def read(self, size: int | None = -1, *, decode_content: bool = False) -> bytes:
+        assert not decode_content
+        return super().read(size)
