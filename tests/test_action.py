@@ -29,13 +29,13 @@ NO_OPTIONS = {"action", "token"}
 TOKEN = "ghs_" + "s3cr3t" * 6
 
 
-def as_action_yml_says(*, where: Path, path: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+def run_action(*, folder: Path, path: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
     """Start what the runner starts in the container, with this interpreter for the image's."""
     (separator, python, *args) = ACTION["runs"]["args"]
     assert (separator, Path(python).name) == ("--", "python")
     return subprocess.run(
         [sys.executable, *args],
-        cwd=where,
+        cwd=folder,
         env=dict(os.environ) | {"PATH": path + os.environ["PATH"]} | environ,
         capture_output=True,
         text=True,
@@ -43,10 +43,10 @@ def as_action_yml_says(*, where: Path, path: str = "", **environ: str) -> subpro
     )
 
 
-def inputs(**given: str) -> dict[str, str]:
-    """What the runner sets: every input, the ones not given empty."""
-    values = dict.fromkeys(ACTION["inputs"], "") | {name.replace("_", "-"): text for name, text in given.items()}
-    return {f"INPUT_{name.upper()}": text for name, text in values.items()}
+def inputs(**values: str) -> dict[str, str]:
+    """Return the variables of a runner: every input, absent ones empty."""
+    every = dict.fromkeys(ACTION["inputs"], "") | {name.replace("_", "-"): text for name, text in values.items()}
+    return {f"INPUT_{name.upper()}": text for name, text in every.items()}
 
 
 def test_the_inputs_are_the_options_of_the_verbs() -> None:
@@ -54,17 +54,17 @@ def test_the_inputs_are_the_options_of_the_verbs() -> None:
     assert set(ACTION["inputs"]) == options | NO_OPTIONS
 
 
-def test_every_option_that_is_no_input_has_a_reason_and_exists() -> None:
-    found = {
+def test_every_option_that_is_no_input_exists_and_has_a_reason() -> None:
+    names = {
         max(option.opts, key=len).removeprefix("--")
         for verb in VERBS
         for option in cli.command(verb).params
         if option.name not in (None, *action.options(verb))
     }
-    assert set(action.NO_INPUTS) - {"help"} <= found
+    assert set(action.NO_INPUTS) - {"help"} <= names
 
 
-def test_no_input_has_a_default_of_its_own_so_the_command_lines_hold() -> None:
+def test_inputs_have_the_defaults_of_the_command_line() -> None:
     assert [name for name, value in ACTION["inputs"].items() if "default" in value] == []
     assert {name for name, value in ACTION["inputs"].items() if value["required"]} == NO_OPTIONS
 
@@ -84,12 +84,12 @@ def test_the_inputs_of_the_go_tools_action_are_still_there() -> None:
     assert {"action", "token", "group", "app", "tag", "feature"} <= set(ACTION["inputs"])
 
 
-def test_the_outputs_are_those_that_are_written() -> None:
+def test_the_documented_outputs_are_the_real_ones() -> None:
     assert list(ACTION["outputs"]) == list(outputs([], limit=10))
 
 
 @pytest.mark.parametrize(
-    ("given", "line"),
+    ("values", "line"),
     [
         ({"action": "new", "group": "g", "app": "a", "tag": "1"}, ["new", "--app=a", "--group=g", "--tag=1"]),
         ({"action": "new", "group": "", "dry-run": ""}, ["new"]),
@@ -102,19 +102,19 @@ def test_the_outputs_are_those_that_are_written() -> None:
         ({"action": "status", "output": "json", "token": TOKEN}, ["status"]),
     ],
 )
-def test_inputs_become_options(given: dict[str, str], line: list[str]) -> None:
-    assert action.arguments(given) == line
+def test_inputs_become_options(values: dict[str, str], line: list[str]) -> None:
+    assert action.arguments(values) == line
 
 
 @pytest.mark.parametrize("verb", ["promote", "status"])
-def test_what_the_go_tool_passed_over_does_not_force_a_promotion(verb: str) -> None:
-    given = {"action": verb, "group": "g", "app": "a", "tag": "1", "feature": "f"}
-    assert action.arguments(given) == [verb]
-    assert "--feature=f" not in action.arguments({**given, "action": "new"})
+def test_inputs_that_the_go_tool_ignored_do_not_force_a_promotion(verb: str) -> None:
+    values = {"action": verb, "group": "g", "app": "a", "tag": "1", "feature": "f"}
+    assert action.arguments(values) == [verb]
+    assert "--feature=f" not in action.arguments({**values, "action": "new"})
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("values", "text"),
     [
         ({"action": "promote", "pr": "3"}, "--pr"),
         ({"action": "promote", "all": "yes"}, "--all"),
@@ -125,33 +125,33 @@ def test_what_the_go_tool_passed_over_does_not_force_a_promotion(verb: str) -> N
         ({"action": "x" * 100_000}, "x'...: give one of new, promote, status"),
     ],
 )
-def test_what_a_verb_cannot_use_is_a_usage_error(tmp_path: Path, given: dict[str, str], said: str) -> None:
-    run = as_action_yml_says(where=tmp_path, **inputs(**given))
+def test_an_input_that_no_verb_takes_is_a_usage_error(tmp_path: Path, values: dict[str, str], text: str) -> None:
+    run = run_action(folder=tmp_path, **inputs(**values))
     assert (run.returncode, run.stdout) == (2, "")
-    assert said in run.stderr
+    assert text in run.stderr
     assert len(run.stderr) < 1000
 
 
 def test_the_action_promotes_and_later_steps_get_its_outputs(
     remote: "Remote", checkout: "Checkout", tmp_path: Path
 ) -> None:
-    written = tmp_path / "outputs"
-    run = as_action_yml_says(
-        where=checkout.path,
+    outputs_file = tmp_path / "outputs"
+    run = run_action(
+        folder=checkout.path,
         GITHUB_ACTIONS="true",
-        GITHUB_OUTPUT=str(written),
+        GITHUB_OUTPUT=str(outputs_file),
         **inputs(action="new", group="webshop", app="webui", tag="1.5.0", provider="local"),
     )
     assert run.returncode == 0, run.stderr
     assert "1.5.0" in remote.show("webshop/dev/webui.yaml", "main")
-    names = re.findall(r"^(\w+)<<", written.read_text(encoding="utf-8"), re.MULTILINE)
+    names = re.findall(r"^(\w+)<<", outputs_file.read_text(encoding="utf-8"), re.MULTILINE)
     assert names == list(ACTION["outputs"])
 
 
 @pytest.mark.parametrize("tag", ["$(touch pwned)", "`touch pwned`", "1; touch pwned", "1\n::set-output name=tag::2"])
 def test_no_shell_reads_an_input(checkout: "Checkout", tag: str) -> None:
-    run = as_action_yml_says(
-        where=checkout.path,
+    run = run_action(
+        folder=checkout.path,
         GITHUB_ACTIONS="true",
         **inputs(action="new", group="webshop", app="webui", tag=tag, provider="local"),
     )
@@ -164,8 +164,8 @@ def test_no_shell_reads_an_input(checkout: "Checkout", tag: str) -> None:
 def test_nothing_is_imported_from_the_workspace(checkout: "Checkout", tmp_path: Path, module: str) -> None:
     marker = tmp_path / "imported"
     (checkout.path / f"{module}.py").write_text(f"open({str(marker)!r}, 'w')\nraise SystemExit(99)\n")
-    run = as_action_yml_says(
-        where=checkout.path,
+    run = run_action(
+        folder=checkout.path,
         PYTHONPATH=str(checkout.path),
         **inputs(action="new", group="webshop", app="webui", tag="1.5.0", provider="local"),
     )
@@ -184,8 +184,8 @@ def test_the_token_reaches_no_argument_and_no_second_variable(checkout: "Checkou
         f'printf "<%s>" "$GITOPS_PROMOTION_TOKEN" >{token}\nexec {real} "$@"\n'
     )
     wrapper.chmod(0o755)
-    run = as_action_yml_says(
-        where=checkout.path,
+    run = run_action(
+        folder=checkout.path,
         path=f"{wrapper.parent}:",
         **inputs(
             action="new", token=f"{TOKEN}\n", group="webshop", app="webui", tag="1.5", provider="local", verbose="true"
@@ -197,7 +197,7 @@ def test_the_token_reaches_no_argument_and_no_second_variable(checkout: "Checkou
     assert token.read_text() == f"<{TOKEN}>"
 
 
-def test_the_action_starts_what_the_image_has() -> None:
+def test_the_action_starts_a_program_of_the_image() -> None:
     runs = ACTION["runs"]
     assert (runs["using"], runs["entrypoint"]) == ("docker", "/usr/bin/tini")
     folder = str(Path(runs["args"][1]).parents[1])
@@ -275,15 +275,15 @@ def test_the_image_has_every_dependency_of_the_package_in_a_version_that_it_acce
         assert dependency.specifier.contains(versions[canonicalize_name(dependency.name)], prereleases=True), dependency
 
 
-def test_the_image_is_given_all_that_the_package_is_made_of() -> None:
+def test_the_image_is_built_from_the_files_of_the_package() -> None:
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert let_in == {"gitops_promotion", "pyproject.toml", "requirements", "README.md", "LICENSE"}
 
 
-def test_a_release_finds_the_line_that_it_names_its_image_in() -> None:
-    (wanted,) = re.findall(r"s\|\^(.*?)\$\|", RELEASE)
+def test_a_release_finds_the_line_for_its_image() -> None:
+    (pattern,) = re.findall(r"s\|\^(.*?)\$\|", RELEASE)
     lines = (ROOT / "action.yml").read_text(encoding="utf-8").splitlines()
-    assert lines.count(wanted) == 1
+    assert lines.count(pattern) == 1
 
 
 def test_the_release_names_every_action_by_its_commit() -> None:

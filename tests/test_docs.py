@@ -11,7 +11,7 @@ from typing import Any, get_args
 import click
 import pytest
 
-from gitops_promotion import cli, errors
+from gitops_promotion import cli, errors, render
 from gitops_promotion.core.forge import CommitStatus, Details, PullRequest, PullRequests, Review
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Plan, Report, Request, Result
@@ -213,6 +213,13 @@ def test_every_key_of_the_document_is_told_and_no_other() -> None:
     outcome = Outcome(result="planned", message="", pull_request=PULL, plan=PLAN)
     document = json.loads(json_v1.report(Report(outcomes=(outcome,))))
     assert sorted(documented()) == sorted({*document, *keys(document["outcomes"][0])})
+
+
+def test_every_output_format_and_the_version_of_the_document_are_told() -> None:
+    row = re.search(r"^\| `-o`, `--output` \| (.*) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert row
+    assert re.findall(r"`([a-z]+)`", row[1]) == list(render.FORMATS)
+    assert f"| `version` | integer | the version of this document: {json_v1.VERSION} |" in EXIT_CODES
 
 
 def test_every_key_that_local_show_adds_is_told_and_no_other(now: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a CI system is given of the outcomes: outputs, summary and annotations, whatever the outcomes say."""
+"""The formats of the output, and the outputs, summary and annotations for a CI system, with hostile texts too."""
 
 import json
 import re
@@ -62,7 +62,7 @@ HOSTILE = [
 ]
 
 
-def shown(output: str, *outcomes: Outcome, colour: bool = False) -> str:
+def report(output: str, *outcomes: Outcome, colour: bool = False) -> str:
     """The report of these outcomes in a format."""
     return render.rendering(output, "report")(Report(outcomes=outcomes), colour=colour)
 
@@ -75,8 +75,8 @@ def cells(row: str) -> list[str]:
 
 
 def test_outputs_are_the_first_outcomes_values_and_all_as_json() -> None:
-    found = outputs([OPENED, REFUSED], limit=10_000)
-    assert list(found) == [
+    values = outputs([OPENED, REFUSED], limit=10_000)
+    assert list(values) == [
         "result",
         "message",
         "group",
@@ -91,18 +91,18 @@ def test_outputs_are_the_first_outcomes_values_and_all_as_json() -> None:
         "pull_request_url",
         "outcomes",
     ]
-    assert (found["result"], found["tag"], found["previous_tag"]) == ("opened", OPENED.tag, "1.4.1")
-    assert (found["pull_request_number"], found["pull_request_url"]) == ("12", PULL.url)
-    document = json.loads(shown("json", OPENED, REFUSED))["outcomes"]
-    assert json.loads(found["outcomes"]) == [
+    assert (values["result"], values["tag"], values["previous_tag"]) == ("opened", OPENED.tag, "1.4.1")
+    assert (values["pull_request_number"], values["pull_request_url"]) == ("12", PULL.url)
+    document = json.loads(report("json", OPENED, REFUSED))["outcomes"]
+    assert json.loads(values["outcomes"]) == [
         {key: value for key, value in outcome.items() if key not in ("plan", "diff")} for outcome in document
     ]
-    assert "\n" not in found["outcomes"]
+    assert "\n" not in values["outcomes"]
 
 
 def test_outputs_without_a_pull_request_or_an_outcome_are_empty() -> None:
-    found = outputs([REFUSED], limit=10_000)
-    assert (found["pull_request_number"], found["pull_request_url"], found["tag"]) == ("", "", "")
+    values = outputs([REFUSED], limit=10_000)
+    assert (values["pull_request_number"], values["pull_request_url"], values["tag"]) == ("", "", "")
     assert outputs([], limit=10)["outcomes"] == "[]"
     assert set(outputs([], limit=10).values()) == {"", "[]"}
 
@@ -111,20 +111,20 @@ def test_outputs_and_summary_stay_below_the_runners_limits() -> None:
     many = [replace(OPENED, message="x" * 1000)] * 1000
     text = outputs(many, limit=30_000)["outcomes"]
     assert 27_000 < len(text) <= 30_000
-    kept = len(json.loads(text))
-    assert 0 < kept < 1000
+    count = len(json.loads(text))
+    assert 0 < count < 1000
     text = summary(many, verb="promote")
     assert SUMMARY_LIMIT - 3000 < len(text) <= SUMMARY_LIMIT + 100
     rows = text.count("| opened |")
     assert text.endswith(f"\nand {1000 - rows} more\n\n")
 
 
-def test_the_list_of_outcomes_has_its_limit_to_the_letter() -> None:
-    whole = len(outputs([REFUSED, REFUSED], limit=10_000)["outcomes"])
-    for limit, kept in ((whole, 2), (whole - 1, 1)):
-        found = outputs([REFUSED, REFUSED], limit=limit)["outcomes"]
-        assert len(found) <= limit
-        assert len(json.loads(found)) == kept
+def test_the_list_of_outcomes_may_be_as_long_as_its_limit() -> None:
+    length = len(outputs([REFUSED, REFUSED], limit=10_000)["outcomes"])
+    for limit, count in ((length, 2), (length - 1, 1)):
+        values = outputs([REFUSED, REFUSED], limit=limit)["outcomes"]
+        assert len(values) <= limit
+        assert len(json.loads(values)) == count
 
 
 def test_the_summary_is_a_table() -> None:
@@ -149,7 +149,7 @@ def test_the_summary_is_a_table() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_nothing_from_outside_is_markup_in_the_summary(text: str) -> None:
+def test_text_from_outside_is_no_markup_in_the_summary(text: str) -> None:
     outcome = replace(
         OPENED, message=text, reasons=(text,), warnings=(text,), tag=text, environment=text, app=text, previous_tag=text
     )
@@ -158,9 +158,9 @@ def test_nothing_from_outside_is_markup_in_the_summary(text: str) -> None:
     row = lines[4]
     assert row.isprintable()
     assert len(cells(row)) == 6
-    # Whatever is left once all code spans are gone is ours.
-    rest = re.sub(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", "", row)
-    assert re.fullmatch(r"\| opened \|  \|  →  \|  \| \[#12\]\(https[^ ]+/pull/12\) \| (<br>)* \|", rest), rest
+    # Without the code spans, only the text of the program remains.
+    own_text = re.sub(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", "", row)
+    assert re.fullmatch(r"\| opened \|  \|  →  \|  \| \[#12\]\(https[^ ]+/pull/12\) \| (<br>)* \|", own_text), own_text
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_only_a_plain_url_becomes_a_link(url: str) -> None:
         ("declined", "notice"),
     ],
 )
-def test_what_people_should_see_is_annotated(result: Result, level: str) -> None:
+def test_results_that_need_attention_are_annotated(result: Result, level: str) -> None:
     outcome = replace(OPENED, result=result)
     ((shown_level, title, text, fault),) = annotations([outcome])
     assert (shown_level, fault) == (level, None)
@@ -201,7 +201,7 @@ def test_what_people_should_see_is_annotated(result: Result, level: str) -> None
 
 
 @pytest.mark.parametrize("result", ["unchanged", "skipped", "passed", "planned"])
-def test_what_is_ordinary_is_not_annotated_but_its_warnings_are(result: Result) -> None:
+def test_ordinary_results_have_annotations_for_their_warnings_only(result: Result) -> None:
     outcome = replace(OPENED, result=result)
     assert annotations([outcome]) == []
     assert [(level, text) for level, _, text, _ in annotations([replace(outcome, warnings=("odd",))])] == [
@@ -209,16 +209,16 @@ def test_what_is_ordinary_is_not_annotated_but_its_warnings_are(result: Result) 
     ]
 
 
-def test_runners_show_ten_annotations_of_a_level_and_the_last_says_what_is_left_out() -> None:
+def test_a_level_has_ten_annotations_and_the_last_counts_the_others() -> None:
     many = [replace(OPENED, warnings=("odd",))] * 12 + [replace(REFUSED, warnings=())] * 10
-    found = annotations(many)
-    assert [level for level, _, _, _ in found] == ["error"] * 10 + ["warning"] * 10 + ["notice"] * 10
-    for number, left in ((19, True), (29, True), (9, False)):
-        assert (found[number][2] == "3 more are in the run's summary and in its log") is left
+    limited = annotations(many)
+    assert [level for level, _, _, _ in limited] == ["error"] * 10 + ["warning"] * 10 + ["notice"] * 10
+    for number, is_count in ((19, True), (29, True), (9, False)):
+        assert (limited[number][2] == "3 more are in the run's summary and in its log") is is_count
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_an_annotation_has_no_control_characters_but_our_line_ends(text: str) -> None:
+def test_an_annotation_has_no_control_characters_except_line_breaks(text: str) -> None:
     outcome = replace(REFUSED, message=text, reasons=(text, "second"), warnings=(text,), environment=text)
     for _, title, lines, _ in annotations([outcome]):
         assert title.isprintable()
@@ -226,8 +226,8 @@ def test_an_annotation_has_no_control_characters_but_our_line_ends(text: str) ->
 
 
 @pytest.mark.parametrize("text", ["##[set-output name=result]passed", "##vso[task.setvariable variable=x]y", "####["])
-def test_json_says_what_a_runner_would_obey_in_another_way(text: str) -> None:
-    document = shown("json", replace(REFUSED, message=text))
+def test_json_escapes_the_commands_of_runners(text: str) -> None:
+    document = report("json", replace(REFUSED, message=text))
     assert "##" not in document
     assert json.loads(document)["outcomes"][0]["message"] == text
     handed = outputs([replace(REFUSED, message=text)], limit=10_000)["outcomes"]
@@ -235,11 +235,11 @@ def test_json_says_what_a_runner_would_obey_in_another_way(text: str) -> None:
     assert json.loads(handed)[0]["message"] == text
 
 
-def test_where_a_feature_is_reached_stands_in_the_text_and_in_the_outputs() -> None:
-    reached = replace(OPENED, feature_url="https://pr-1.web.example.com")
-    assert "\n           at https://pr-1.web.example.com\n" in shown("human", reached)
-    assert outputs([reached], limit=10_000)["feature_url"] == "https://pr-1.web.example.com"
-    assert "at " not in shown("human", OPENED).splitlines()[1]
+def test_the_address_of_a_feature_is_in_the_text_and_in_the_outputs() -> None:
+    feature = replace(OPENED, feature_url="https://pr-1.web.example.com")
+    assert "\n           at https://pr-1.web.example.com\n" in report("human", feature)
+    assert outputs([feature], limit=10_000)["feature_url"] == "https://pr-1.web.example.com"
+    assert "at " not in report("human", OPENED).splitlines()[1]
 
 
 # The table of formats
@@ -273,11 +273,11 @@ def test_every_entry_of_the_table_renders_its_view(name: str, view: render.View)
 
 
 def test_colour_is_for_results_alone() -> None:
-    text = shown("human", replace(OPENED, message="\x1b[31mred"), REFUSED, colour=True)
+    text = report("human", replace(OPENED, message="\x1b[31mred"), REFUSED, colour=True)
     assert re.findall("\x1b.*?m", text) == ["\x1b[32m", "\x1b[0m", "\x1b[31m", "\x1b[0m"]
-    assert "\x1b" not in shown("human", OPENED, REFUSED)
+    assert "\x1b" not in report("human", OPENED, REFUSED)
     assert "\ufffd[31mred" in text
-    assert "\ufffd[31m" in shown("human", replace(OPENED, message="\ufffd[31mred"), colour=True)
+    assert "\ufffd[31m" in report("human", replace(OPENED, message="\ufffd[31mred"), colour=True)
 
 
 # Faults of files

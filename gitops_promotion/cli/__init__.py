@@ -38,8 +38,9 @@ VERBS = {
 
 def command(verb: str) -> click.Command:
     """Return the click command of a verb in VERBS."""
-    found: click.Command = import_module(f"{__name__}.verbs.{VERBS[verb].module}").command
-    return found
+    module = import_module(f"{__name__}.verbs.{VERBS[verb].module}")
+    verb_command: click.Command = module.command
+    return verb_command
 
 
 class _Verbs(click.Group):
@@ -105,6 +106,6 @@ def _log(text: str, problem: str) -> None:
 
     log = terminal()
     log.note(text.rstrip("\n"))
-    shown = "\n".join(map(untrusted.terminal, log.without_commands(problem).split("\n")))
-    if line := ci.runner(os.environ).annotation("error", "gitops-promotion: failed", shown):
+    lines = "\n".join(map(untrusted.terminal, log.without_commands(problem).split("\n")))
+    if line := ci.runner(os.environ).annotation("error", "gitops-promotion: failed", lines):
         log.command(line, always=True)

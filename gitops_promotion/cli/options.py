@@ -48,7 +48,7 @@ def output(view: render.View) -> Decorator:
 
 
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, with the diff, and change nothing.")
-where = several(
+connection = several(
     click.option("--sourcedir", default=".", metavar="DIR", help="The checkout of the GitOps repository [default: .]."),
     click.option(
         "--provider",
@@ -146,8 +146,8 @@ def shorten(text: str, values: Iterable[object]) -> str:
         if len(value) <= untrusted.VALUE_LIMIT:
             break
         short = untrusted.line(value, untrusted.VALUE_LIMIT)
-        for written in (value, str(PurePath(value)), repr(value)[1:-1], ascii(value)[1:-1]):
-            text = text.replace(written, short)
+        for spelling in (value, str(PurePath(value)), repr(value)[1:-1], ascii(value)[1:-1]):
+            text = text.replace(spelling, short)
     return text
 
 

@@ -58,23 +58,23 @@ def _run(
     try:
         options.check(values)
         with terminal.capturing_logs(), _storage_errors():
-            shown = function(terminal, **values)
+            result = function(terminal, **values)
     except PromotionError as error:
-        shown, view = Report(outcomes=(_failed(error, values, terminal.mask),)), "report"
-        terminal.error(shown.outcomes[0].message)
+        result, view = Report(outcomes=(_failed(error, values, terminal.mask),)), "report"
+        terminal.error(result.outcomes[0].message)
         if render.FORMATS[output].reports_errors:
-            terminal.result(render.rendering(output, view)(shown, colour=False))
+            terminal.result(render.rendering(output, view)(result, colour=False))
     else:
         terminal.clear()
         if view is None:
             return
         if view == "report":
-            shown = Report(outcomes=tuple(shown))
-        terminal.result(render.rendering(output, view)(shown, colour=terminal.has_colour))
-        _log_failures(terminal, shown)
-    if isinstance(shown, Report):
-        _tell_runner(terminal, click.get_current_context().command.name or "", shown.outcomes)
-        sys.exit(shown.exit_code)
+            result = Report(outcomes=tuple(result))
+        terminal.result(render.rendering(output, view)(result, colour=terminal.has_colour))
+        _log_failures(terminal, result)
+    if isinstance(result, Report):
+        _tell_runner(terminal, click.get_current_context().command.name or "", result.outcomes)
+        sys.exit(result.exit_code)
 
 
 @contextmanager
@@ -106,11 +106,11 @@ def _failed(error: PromotionError, values: Mapping[str, object], mask: Callable[
     return replace(Outcome.failed(error, **names), message=safe(error))
 
 
-def _log_failures(terminal: Terminal, shown: object) -> None:
+def _log_failures(terminal: Terminal, result: object) -> None:
     from gitops_promotion.core.model import Report
     from gitops_promotion.render.common import subject
 
-    for outcome in shown.outcomes if isinstance(shown, Report) else ():
+    for outcome in result.outcomes if isinstance(result, Report) else ():
         if outcome.result == "failed":
             terminal.error(f"{subject(outcome)}: {outcome.message}".removeprefix(": "))
 
@@ -153,7 +153,7 @@ def kustomize_finder() -> "Callable[[], Kustomize]":
 def open_run_at(
     terminal: Terminal, *, sourcedir: str, provider: str, token: str, api_url: str, dry_run: bool = False
 ) -> "AbstractContextManager[Run]":
-    """Return the run of the options in `options.where`, for a `with` statement."""
+    """Return the run of the options in `options.connection`, for a `with` statement."""
     from gitops_promotion.workflow.run import open_run
 
     return open_run(

@@ -246,9 +246,9 @@ def git(*args: str, quiet: bool = False) -> str:
         "GIT_PAGER": "cat",
     }
     try:
-        done = subprocess.run(["git", *args], env=environ, capture_output=True, text=True, check=False)
+        process = subprocess.run(["git", *args], env=environ, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise GitError("git is not installed: install git 2.39 or newer") from None
-    if done.returncode and not quiet:
-        raise GitError(f"git {args[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout
+    if process.returncode and not quiet:
+        raise GitError(f"git {args[0]} failed: {process.stderr.strip() or process.stdout.strip()}")
+    return process.stdout

@@ -52,5 +52,5 @@ def formats(view: View) -> tuple[str, ...]:
 def rendering(name: str, view: View) -> Rendering:
     """Return the function that renders a view in a format of `formats(view)`."""
     module, function = FORMATS[name].renderings[view].split(".")
-    found: Rendering = getattr(import_module(f"{__name__}.{module}"), function)
-    return found
+    renders: Rendering = getattr(import_module(f"{__name__}.{module}"), function)
+    return renders

@@ -41,14 +41,14 @@ def annotations(outcomes: Sequence[Outcome]) -> list[Annotation]:
     """
     every = [annotation for outcome in outcomes for annotation in _annotations(outcome)]
     levels: tuple[Level, ...] = ("error", "warning", "notice")
-    return [shown for level in levels for shown in _limited([each for each in every if each.level == level])]
+    by_level = ([annotation for annotation in every if annotation.level == level] for level in levels)
+    return [annotation for group in by_level for annotation in _limited(group)]
 
 
 def _annotations(outcome: Outcome) -> Iterator[Annotation]:
     about = subject(outcome)
-    title = untrusted.terminal(f"{outcome.result}: {about}" if about else f"gitops-promotion: {outcome.result}")[
-        :_TITLE_LIMIT
-    ]
+    title = f"{outcome.result}: {about}" if about else f"gitops-promotion: {outcome.result}"
+    title = untrusted.terminal(title)[:_TITLE_LIMIT]
     level = _LEVELS.get(outcome.result)
     if level and outcome.faults:
         for fault in outcome.faults:
@@ -67,6 +67,6 @@ def _annotations(outcome: Outcome) -> Iterator[Annotation]:
 def _limited(annotations: list[Annotation]) -> list[Annotation]:
     if len(annotations) <= LIMIT:
         return annotations
-    shown = annotations[: LIMIT - 1]
-    text = f"{len(annotations) - len(shown)} more are in the run's summary and in its log"
-    return [*shown, Annotation(annotations[0].level, "gitops-promotion", text)]
+    first = annotations[: LIMIT - 1]
+    text = f"{len(annotations) - len(first)} more are in the run's summary and in its log"
+    return [*first, Annotation(annotations[0].level, "gitops-promotion", text)]

@@ -61,15 +61,15 @@ def _printable_lines(text: str) -> str:
     return "\n".join(untrusted.terminal(line) for line in text.split("\n"))
 
 
-def pull_requests(listed: PullRequests, *, colour: bool = False) -> str:
+def pull_requests(pulls: PullRequests, *, colour: bool = False) -> str:
     """Return the table of `local list`."""
     del colour
-    if not listed.pull_requests:
+    if not pulls.pull_requests:
         return "no pull requests\n"
     rows = [("NUMBER", "STATE", "AUTO-MERGE", "BRANCH", "TITLE")]
     rows += [
         (f"#{pull.number}", pull.state, "armed" if pull.auto_merge else "off", pull.head, pull.title)
-        for pull in listed.pull_requests
+        for pull in pulls.pull_requests
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = ("  ".join((*(map(str.ljust, row, widths)), row[4])) for row in rows)

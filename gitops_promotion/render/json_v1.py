@@ -21,10 +21,10 @@ def report(report: Report, *, colour: bool = False) -> str:
     return _document(outcomes=[outcome_fields(outcome) for outcome in report.outcomes])
 
 
-def pull_requests(listed: PullRequests, *, colour: bool = False) -> str:
+def pull_requests(pulls: PullRequests, *, colour: bool = False) -> str:
     """Return the document of `local list`, with the list `pull_requests`."""
     del colour
-    return _document(pull_requests=[pull_request_fields(pull) for pull in listed.pull_requests])
+    return _document(pull_requests=[pull_request_fields(pull) for pull in pulls.pull_requests])
 
 
 def pull_request(details: Details, *, colour: bool = False) -> str:

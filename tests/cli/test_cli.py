@@ -20,13 +20,13 @@ VERBS = ["new", "promote", "status", "set-tag", "demo", "local list", "local sho
 
 def run(capsys: pytest.CaptureFixture[str], *args: str, code: int = 0) -> tuple[str, str]:
     capsys.readouterr()
-    found: object = 0
+    exit_code: object = 0
     try:
         cli.main(list(args))
-    except SystemExit as ended:
-        found = ended.code or 0
+    except SystemExit as error:
+        exit_code = error.code or 0
     printed = capsys.readouterr()
-    assert found == code, printed.out + printed.err
+    assert exit_code == code, printed.out + printed.err
     return printed.out, printed.err
 
 
@@ -59,7 +59,9 @@ def test_a_folder_that_is_no_repository_is_exit_5(tmp_path: Path, capsys: pytest
     assert "--sourcedir" in err
 
 
-def test_human_text_says_what_became_of_what(checkout: "Checkout", capsys: pytest.CaptureFixture[str]) -> None:
+def test_human_text_has_the_result_and_the_application(
+    checkout: "Checkout", capsys: pytest.CaptureFixture[str]
+) -> None:
     out, err = run(capsys, "new", "--group=webshop", "--app=webui", "--tag=1.4.2", "--sourcedir", str(checkout.path))
     assert out.splitlines()[0] == "merged     webshop/webui 1.0.0 -> 1.4.2 in dev: pull request #1 merged"
     assert "provider local (the remote is a path)" in err
@@ -70,7 +72,7 @@ def test_human_text_says_what_became_of_what(checkout: "Checkout", capsys: pytes
     assert err == ""
 
 
-def test_json_is_one_document_also_for_errors(checkout: "Checkout", capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_document_for_errors_too(checkout: "Checkout", capsys: pytest.CaptureFixture[str]) -> None:
     args = ("new", "--group=webshop", "--app=nope", "--tag=1", "--sourcedir", str(checkout.path), "-o", "json")
     out, err = run(capsys, *args, code=2)
     document = json.loads(out)
@@ -80,20 +82,20 @@ def test_json_is_one_document_also_for_errors(checkout: "Checkout", capsys: pyte
     assert [document["outcomes"][0][key] for key in ("group", "app", "tag")] == ["webshop", "nope", "1"]
 
 
-def test_list_and_show_have_json_too(checkout: "Checkout", capsys: pytest.CaptureFixture[str]) -> None:
-    where = ("--sourcedir", str(checkout.path))
-    run(capsys, "new", "--group=webshop", "--app=webui", "--tag=1.4.2", *where)
-    run(capsys, "promote", *where)
-    listed = json.loads(run(capsys, "local", "list", *where, "-o", "json")[0])
-    assert [pull["number"] for pull in listed["pull_requests"]] == [2]
-    everything = json.loads(run(capsys, "local", "list", "--all", *where, "-o", "json")[0])
-    assert [pull["state"] for pull in everything["pull_requests"]] == ["open", "merged"]
-    shown = json.loads(run(capsys, "local", "show", "2", *where, "-o", "json")[0])["pull_request"]
-    assert shown["gated"] is True
-    assert "+  image: ghcr.io/webshop/webui:1.4.2" in shown["diff"]
-    table = run(capsys, "local", "list", *where)[0]
+def test_local_list_and_local_show_have_json_too(checkout: "Checkout", capsys: pytest.CaptureFixture[str]) -> None:
+    at_checkout = ("--sourcedir", str(checkout.path))
+    run(capsys, "new", "--group=webshop", "--app=webui", "--tag=1.4.2", *at_checkout)
+    run(capsys, "promote", *at_checkout)
+    open_list = json.loads(run(capsys, "local", "list", *at_checkout, "-o", "json")[0])
+    assert [pull["number"] for pull in open_list["pull_requests"]] == [2]
+    full_list = json.loads(run(capsys, "local", "list", "--all", *at_checkout, "-o", "json")[0])
+    assert [pull["state"] for pull in full_list["pull_requests"]] == ["open", "merged"]
+    details = json.loads(run(capsys, "local", "show", "2", *at_checkout, "-o", "json")[0])["pull_request"]
+    assert details["gated"] is True
+    assert "+  image: ghcr.io/webshop/webui:1.4.2" in details["diff"]
+    table = run(capsys, "local", "list", *at_checkout)[0]
     assert table.splitlines()[0].split() == ["NUMBER", "STATE", "AUTO-MERGE", "BRANCH", "TITLE"]
-    run(capsys, "local", "show", "99", *where, code=6)
+    run(capsys, "local", "show", "99", *at_checkout, code=6)
 
 
 def test_a_remote_that_cannot_be_reached_is_exit_5(
@@ -105,12 +107,12 @@ def test_a_remote_that_cannot_be_reached_is_exit_5(
     assert "forge.invalid" in err
 
 
-def test_a_token_is_masked_wherever_it_would_show(
+def test_the_log_and_the_result_mask_a_token(
     remote: "Remote", checkout: "Checkout", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "tok-3n")
-    where = ("--sourcedir", str(checkout.path), "--verbose")
-    out, err = run(capsys, "new", "--group=webshop", "--app=tok-3n", "--tag=1", *where, code=2)
+    at_checkout = ("--sourcedir", str(checkout.path), "--verbose")
+    out, err = run(capsys, "new", "--group=webshop", "--app=tok-3n", "--tag=1", *at_checkout, code=2)
     assert "tok-3n" not in out + err
     assert "***" in err
 
@@ -124,7 +126,7 @@ def test_colour_only_on_a_terminal_and_never_with_no_color(
     assert "\x1b[32m" in run(capsys, *args)[0]
 
 
-def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_turns_colours_off(monkeypatch: pytest.MonkeyPatch) -> None:
     from gitops_promotion.terminal import Terminal
 
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
@@ -135,39 +137,39 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_python_m_runs_the_command_line(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "gitops_promotion"]
-    done = subprocess.run([*program, "promote", "--sourcedir", str(tmp_path)], capture_output=True, text=True)
-    assert (done.returncode, done.stderr.count("error: ")) == (5, 1), done.stderr
+    process = subprocess.run([*program, "promote", "--sourcedir", str(tmp_path)], capture_output=True, text=True)
+    assert (process.returncode, process.stderr.count("error: ")) == (5, 1), process.stderr
     helped = subprocess.run([*program, "--help"], capture_output=True, text=True)
     assert "Move container images" in helped.stdout
 
 
-def test_help_imports_click_alone() -> None:
+def test_help_imports_only_click() -> None:
     script = (
         "import sys\nfrom gitops_promotion import cli\n"
         "try: cli.main(['--help'])\nexcept SystemExit: pass\n"
         "bad = {'git', 'github', 'azure', 'msrest', 'ruamel', 'tenacity', 'requests'} & set(sys.modules)\n"
         "sys.exit(f'imported: {bad}' if bad else 0)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_while_waiting_is_exit_130_and_leaves_nothing_behind(
-    sent: signal.Signals,
+    number: signal.Signals,
     checkout: "Checkout",
     environ: dict[str, str],
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    where = ("--sourcedir", str(checkout.path))
-    run(capsys, "new", "--group=webshop", "--app=webui", "--tag=1.4.2", *where)
-    run(capsys, "promote", *where)
+    at_checkout = ("--sourcedir", str(checkout.path))
+    run(capsys, "new", "--group=webshop", "--app=webui", "--tag=1.4.2", *at_checkout)
+    run(capsys, "promote", *at_checkout)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     program = [sys.executable, "-c", "from gitops_promotion.cli import main; main()"]
     waiting = subprocess.Popen(
-        [*program, "status", "--pr", "2", "--timeout", "60s", *where],
+        [*program, "status", "--pr", "2", "--timeout", "60s", *at_checkout],
         env=environ | {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"},
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -180,7 +182,7 @@ def test_an_interrupt_while_waiting_is_exit_130_and_leaves_nothing_behind(
         if line.startswith("waiting, "):
             break
     assert list(temporary.iterdir())
-    waiting.send_signal(sent)
+    waiting.send_signal(number)
     try:
         _, err = waiting.communicate(timeout=30)
     finally:
@@ -191,11 +193,11 @@ def test_an_interrupt_while_waiting_is_exit_130_and_leaves_nothing_behind(
     assert "Traceback" not in err
 
 
-def test_a_reader_that_goes_away_is_no_traceback(checkout: "Checkout", environ: dict[str, str]) -> None:
+def test_a_closed_pipe_gives_no_traceback(checkout: "Checkout", environ: dict[str, str]) -> None:
     program = [sys.executable, "-c", "from gitops_promotion.cli import main; main()"]
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(
+    process = subprocess.run(
         [*program, "promote", "--sourcedir", str(checkout.path)],
         env=environ | {"PATH": os.environ["PATH"]},
         stdout=writer,
@@ -203,4 +205,4 @@ def test_a_reader_that_goes_away_is_no_traceback(checkout: "Checkout", environ: 
         text=True,
     )
     os.close(writer)
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in process.stderr

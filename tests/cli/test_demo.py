@@ -13,15 +13,15 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: str, code: int = 0) -> str:
-    """Everything that a command line prints."""
+    """Return the output of a command line, stdout and stderr."""
     capsys.readouterr()
-    ended: object = 0
+    exit_code: object = 0
     try:
         cli.main(list(args))
     except SystemExit as error:
-        ended = error.code or 0
+        exit_code = error.code or 0
     printed = capsys.readouterr()
-    assert ended == code, printed.out + printed.err
+    assert exit_code == code, printed.out + printed.err
     return printed.out + printed.err
 
 

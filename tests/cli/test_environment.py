@@ -23,12 +23,12 @@ NEW = ("new", "--group=webshop", "--app=webui", "--tag=1.4.2")
 
 
 def run(capsys: pytest.CaptureFixture[str], checkout: "Checkout", *args: str) -> tuple[int, str]:
-    """The exit code of a command line, and everything that it printed."""
+    """Return the exit code and the output of a command line, stdout and stderr."""
     capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as raised:
         cli.main([*args, "--sourcedir", str(checkout.path)])
     printed = capsys.readouterr()
-    return int(ended.value.code or 0), printed.out + printed.err
+    return int(raised.value.code or 0), printed.out + printed.err
 
 
 # Bytes that are no text: Python holds them as half surrogates, which most encodings refuse.
@@ -118,9 +118,9 @@ def test_a_demo_without_room_is_exit_5_and_one_line(
         raise FULL
 
     monkeypatch.setattr("tempfile.mkdtemp", full)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as raised:
         cli.main(["demo"])
-    assert (ended.value.code, capsys.readouterr().err.count("\n")) == (5, 1)
+    assert (raised.value.code, capsys.readouterr().err.count("\n")) == (5, 1)
 
 
 @pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, 5), (errno.EDQUOT, 5), (errno.EIO, 1)])
@@ -135,8 +135,8 @@ def test_a_disk_that_fills_up_later_is_exit_5_and_any_other_error_a_bug(
         raise OSError(number, os.strerror(number), "a/file")
 
     monkeypatch.setattr("gitops_promotion.commands.promote.promote", broken)
-    ended, text = run(capsys, checkout, "promote")
-    assert (ended, "Traceback" in text) == (code, code == 1)
+    exit_code, text = run(capsys, checkout, "promote")
+    assert (exit_code, "Traceback" in text) == (code, code == 1)
     if code == 5:
         problem = f"cannot write a/file ({os.strerror(number)})"
         assert text == f"error: {problem}: free space there, or set TMPDIR to another folder\n"

@@ -44,22 +44,22 @@ WITH_VALUES = {
 def line(words: tuple[str, ...], command: click.Command, param: click.Parameter, value: str) -> list[str]:
     """A command line that is complete but for the value of one parameter."""
     options, arguments = [], []
-    for other in command.params:
-        text = value if other is param else VALUES.get(other.name or "", "")
-        if isinstance(other, click.Argument):
+    for parameter in command.params:
+        text = value if parameter is param else VALUES.get(parameter.name or "", "")
+        if isinstance(parameter, click.Argument):
             arguments += [text] if text else []
-        elif other is param or text:
-            options.append(f"{max(other.opts, key=len)}={text}")
+        elif parameter is param or text:
+            options.append(f"{max(parameter.opts, key=len)}={text}")
     return [*words, *options, *arguments]
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str]:
-    """The exit code of a command line, and everything that it printed."""
+    """Return the exit code and the output of a command line, stdout and stderr."""
     capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as raised:
         cli.main(list(args))
     printed = capsys.readouterr()
-    return int(ended.value.code or 0), printed.out + printed.err
+    return int(raised.value.code or 0), printed.out + printed.err
 
 
 # Given twice
@@ -99,9 +99,7 @@ def test_a_message_shows_the_beginning_of_a_long_value_only(
 
 
 @pytest.mark.parametrize("args", [("promote", "--" + "x" * 100_000), ("x" * 100_000,), ("promote", "x" * 100_000)])
-def test_a_long_word_that_is_no_option_is_shortened_too(
-    args: tuple[str, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_long_argument_is_shortened_too(args: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     code, text = run(capsys, *args)
     assert (code, len(text) < 1000) == (2, True)
 
@@ -115,8 +113,8 @@ def test_bytes_that_are_not_utf_8_are_a_usage_error_that_names_the_option(
     code, text = run(capsys, *line(words, command, param, "a\udcff"))
     assert "Traceback" not in text
     assert code == (5 if name == "sourcedir" else 2)
-    written = max(param.opts, key=len) if isinstance(param, click.Option) else param.human_readable_name
-    assert written in text or "\\udcff" in text
+    name_on_the_line = max(param.opts, key=len) if isinstance(param, click.Option) else param.human_readable_name
+    assert name_on_the_line in text or "\\udcff" in text
 
 
 def test_a_token_in_the_environment_that_is_not_utf_8_is_a_usage_error(
@@ -171,7 +169,7 @@ def test_a_time_of_a_build_has_a_zone(value: str | None, time: datetime | None) 
         ("9999-12-31T23:59:59-23:59", "is in the future"),
     ],
 )
-def test_a_time_of_a_build_that_would_mislead_is_refused(value: str, words: str) -> None:
+def test_a_time_of_a_build_without_a_zone_or_in_the_future_is_refused(value: str, words: str) -> None:
     with pytest.raises(click.BadParameter) as raised:
         build_time(value, NOW)
     assert str(raised.value).startswith(f"{value!r} {words}")

@@ -35,10 +35,10 @@ def step(
         for name in ("output", "summary"):
             (tmp_path / name).write_text("")
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as raised:
             cli.main([*args, "--sourcedir", str(checkout.path)])
         printed = capsys.readouterr()
-        assert (ended.value.code or 0) == code, printed.out + printed.err
+        assert (raised.value.code or 0) == code, printed.out + printed.err
         return printed.out, printed.err
 
     return run
@@ -47,12 +47,12 @@ def step(
 def outputs(tmp_path: Path) -> dict[str, str]:
     """The outputs of the last step, whose values are lines here."""
     lines = iter((tmp_path / "output").read_text().splitlines())
-    found = {}
+    values = {}
     for line in lines:
         name, delimiter = line.split("<<")
         value = list(iter(lambda: next(lines), delimiter))
-        found[name] = "\n".join(value)
-    return found
+        values[name] = "\n".join(value)
+    return values
 
 
 def commands(text: str, runner: str = "github") -> list[str]:
@@ -65,12 +65,12 @@ def commands(text: str, runner: str = "github") -> list[str]:
 
 def test_a_step_gets_outputs_a_summary_and_an_annotation(step: Callable[..., Any], tmp_path: Path) -> None:
     out, err = step(*NEW)
-    found = outputs(tmp_path)
-    assert (found["result"], found["group"], found["app"]) == ("merged", "webshop", "webui")
-    assert (found["environment"], found["tag"], found["previous_tag"]) == ("dev", "1.4.2", "1.0.0")
-    assert (found["branch"], found["pull_request_number"]) == ("promote/webshop-webui", "1")
-    assert len(found["sha"]) == 40
-    assert [outcome["result"] for outcome in json.loads(found["outcomes"])] == ["merged"]
+    values = outputs(tmp_path)
+    assert (values["result"], values["group"], values["app"]) == ("merged", "webshop", "webui")
+    assert (values["environment"], values["tag"], values["previous_tag"]) == ("dev", "1.4.2", "1.0.0")
+    assert (values["branch"], values["pull_request_number"]) == ("promote/webshop-webui", "1")
+    assert len(values["sha"]) == 40
+    assert [outcome["result"] for outcome in json.loads(values["outcomes"])] == ["merged"]
     summary = (tmp_path / "summary").read_text()
     assert summary.startswith("### gitops-promotion new\n")
     assert "| merged | `webshop/webui` | `1.0.0` → `1.4.2` | `dev` | #1 |" in summary
@@ -90,18 +90,18 @@ def test_an_error_is_annotated_and_has_outputs_too(step: Callable[..., Any], tmp
     _, err = step("new", "--group=webshop", "--app=nope", "--tag=1", "--quiet", code=2)
     (line,) = commands(err)
     assert line.startswith("::error title=failed%3A webshop/nope 1::")
-    found = outputs(tmp_path)
-    assert found["result"] == "failed"
-    assert "nope" in found["message"]
-    assert json.loads(found["outcomes"])[0]["exit_code"] == 2
+    values = outputs(tmp_path)
+    assert values["result"] == "failed"
+    assert "nope" in values["message"]
+    assert json.loads(values["outcomes"])[0]["exit_code"] == 2
     assert "| failed |" in (tmp_path / "summary").read_text()
 
 
 def test_an_error_in_a_file_is_annotated_at_its_line(step: Callable[..., Any], remote: "Remote") -> None:
     remote.commit({"gitops-promotion.yaml": "environments:\n  - {name: dev, auto: true}\nprflow: nope\nodd: 1\n"})
     lines = commands(step("promote", code=2)[1])
-    where = "::error file=gitops-promotion.yaml,line={},title=gitops-promotion%3A failed::gitops-promotion.yaml:{}: "
-    assert [line.startswith(where.format(n, n)) for n, line in zip((3, 4), lines, strict=True)] == [True, True], lines
+    start = "::error file=gitops-promotion.yaml,line={},title=gitops-promotion%3A failed::gitops-promotion.yaml:{}: "
+    assert [line.startswith(start.format(n, n)) for n, line in zip((3, 4), lines, strict=True)] == [True, True], lines
 
 
 def test_a_files_name_gives_the_runner_no_command(step: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,21 +116,19 @@ def test_a_files_name_gives_the_runner_no_command(step: Callable[..., Any], monk
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "text"),
     [
         (("promote", "--nope"), "No such option"),
         (("status", "--timeout=5"), "Invalid value for '--timeout': "),
         (("status", "--pr=x\n::notice::y"), "Invalid value for '--pr': "),
     ],
 )
-def test_a_command_line_that_is_not_understood_is_annotated(
-    args: tuple[str, ...], said: str, step: Callable[..., Any]
-) -> None:
+def test_an_invalid_command_line_is_annotated(args: tuple[str, ...], text: str, step: Callable[..., Any]) -> None:
     (line,) = commands(step(*args, code=2)[1])
-    assert line.startswith(f"::error title=gitops-promotion%3A failed::{said}")
+    assert line.startswith(f"::error title=gitops-promotion%3A failed::{text}")
 
 
-def test_quiet_leaves_the_notices_out(step: Callable[..., Any]) -> None:
+def test_quiet_runs_have_no_notices(step: Callable[..., Any]) -> None:
     assert step(*NEW, "--quiet")[1] == ""
 
 
@@ -143,7 +141,7 @@ def test_a_shell_gets_no_files_and_no_commands(
     assert (tmp_path / "output").read_text() == (tmp_path / "summary").read_text() == ""
 
 
-def test_files_of_the_runner_that_are_not_mounted_do_not_undo_the_work(
+def test_a_missing_file_of_the_runner_is_a_warning(
     step: Callable[..., Any], remote: "Remote", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", "/nowhere/output")
@@ -159,9 +157,9 @@ def test_the_token_is_in_no_output_summary_or_annotation(
     monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "tok-3n")
     for app, code in (("tok-3n", 2), ("webui", 0)):
         out, err = step("new", "--group=webshop", f"--app={app}", "--tag=tok-3n", code=code)
-        written = (tmp_path / "output").read_text() + (tmp_path / "summary").read_text()
-        assert "tok-3n" not in out + err + written
-        assert "***" in written
+        files = (tmp_path / "output").read_text() + (tmp_path / "summary").read_text()
+        assert "tok-3n" not in out + err + files
+        assert "***" in files
 
 
 # What a runner would obey
@@ -193,8 +191,8 @@ def test_no_option_can_give_the_runner_a_command(text: str, step: Callable[..., 
         ("promote", f"--provider={text}"),
         ("promote", f"--env={text}", "--app=webui"),
     ):
-        for more in ((), ("--output=json",)):
-            out, err = step(*args, *more, code=2)
+        for output in ((), ("--output=json",)):
+            out, err = step(*args, *output, code=2)
             assert [line for line in commands(out + "\n" + err) if not line.startswith("::error title=")] == []
             assert len(commands(err)) <= 1
 
@@ -203,8 +201,8 @@ def test_no_option_can_give_the_runner_a_command(text: str, step: Callable[..., 
 def test_no_manifest_can_give_the_runner_a_command(text: str, step: Callable[..., Any], remote: "Remote") -> None:
     manifest = remote.show("webshop/dev/webui.yaml", "main").replace("spec:\n", f"x: |\n  y\n{' ' * 2}{text}\nspec:\n")
     remote.commit({"webshop/dev/webui.yaml": manifest})
-    for more in ((), ("--output=json",), ("--verbose",)):
-        out, err = step(*NEW, "--dry-run", *more)
+    for output in ((), ("--output=json",), ("--verbose",)):
+        out, err = step(*NEW, "--dry-run", *output)
         assert "passed" in out
         assert commands(out + err) == []
 
@@ -222,9 +220,9 @@ def test_nothing_a_terminal_prints_is_a_command_in_ci(
     terminal.progress((text,), 5)
     printed = capsys.readouterr()
     assert commands(printed.out + printed.err, runner.NAME) == []
-    own = runner.annotation("error", "title", "text")
-    terminal.command(own, always=True)
-    assert commands(capsys.readouterr().err, runner.NAME) == [own]
+    line = runner.annotation("error", "title", "text")
+    terminal.command(line, always=True)
+    assert commands(capsys.readouterr().err, runner.NAME) == [line]
 
 
 def test_a_shell_sees_every_text_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -245,7 +243,7 @@ def test_a_bug_with_a_hostile_message_gives_the_runner_no_command(
     assert line.startswith("::error title=gitops-promotion%3A failed::this is a bug in gitops-promotion: please report")
 
 
-def test_what_a_provider_logs_is_masked_and_no_command(
+def test_log_records_of_a_provider_are_masked_and_are_no_commands(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import logging
@@ -258,22 +256,22 @@ def test_what_a_provider_logs_is_masked_and_no_command(
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "command"),
     [
         ({"GITHUB_ACTIONS": "true"}, "::add-mask::tok-3n%25\n"),
         ({"TF_BUILD": "True"}, "##vso[task.setsecret]tok-3n%AZP25\n"),
         ({}, ""),
     ],
 )
-def test_a_secret_made_at_run_time_is_told_to_the_runner_and_shown_to_nobody_else(
-    environ: dict[str, str], told: str, capsys: pytest.CaptureFixture[str]
+def test_the_runner_masks_a_secret_that_the_run_made(
+    environ: dict[str, str], command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runner = ci.runner(environ)
     terminal = Terminal(obeys=runner.OBEYS, conceal=runner.conceal)
     terminal.add_secret("tok-3n%", is_new=True)
     terminal.add_secret("given", is_new=False)
     terminal.note("it is tok-3n% and given")
-    assert capsys.readouterr().err == f"{told}it is *** and ***\n"
+    assert capsys.readouterr().err == f"{command}it is *** and ***\n"
 
 
 def test_a_secret_is_masked_in_all_its_spellings_and_so_is_any_signed_token(
@@ -286,9 +284,9 @@ def test_a_secret_is_masked_in_all_its_spellings_and_so_is_any_signed_token(
     token = ".".join(urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
     for text in (secret, quote(secret, safe=""), json.dumps(secret), basic, token):
         terminal.note(f"<{text}>")
-        shown = capsys.readouterr().err
-        assert "***" in shown
-        assert text[8:-4] not in shown
+        log = capsys.readouterr().err
+        assert "***" in log
+        assert text[8:-4] not in log
 
 
 # What the event asks for
@@ -298,13 +296,13 @@ def dispatch(**values: object) -> dict[str, object]:
     return {"action": "built", "client_payload": values}
 
 
-def test_new_takes_from_a_dispatch_what_is_not_given(step: Callable[..., Any], tmp_path: Path) -> None:
+def test_new_takes_missing_options_from_a_dispatch(step: Callable[..., Any], tmp_path: Path) -> None:
     payload = dispatch(group="webshop", app="webui", tag="1.4.2")
     step("new", event="repository_dispatch", payload=payload)
     assert (outputs(tmp_path)["result"], outputs(tmp_path)["tag"]) == ("merged", "1.4.2")
     step("new", "--tag=1.4.3", event="repository_dispatch", payload=payload)
     assert outputs(tmp_path)["tag"] == "1.4.3"
-    # What is given wins, unread: and an empty one counts as absent.
+    # An option wins over the event, whose value is not read then. An empty option counts as absent.
     step(*NEW, event="repository_dispatch", payload=dispatch(tag=5))
     assert outputs(tmp_path)["tag"] == "1.4.2"
     inputs = {"inputs": {"group": "webshop", "app": "webui", "tag": "1.4.4"}}
@@ -323,7 +321,7 @@ def test_new_takes_from_a_dispatch_what_is_not_given(step: Callable[..., Any], t
         ([], "is not a JSON object"),
     ],
 )
-def test_a_dispatch_that_says_too_little_or_too_much_is_one_clear_error(
+def test_a_dispatch_with_missing_or_invalid_values_is_one_error(
     payload: object, words: str, step: Callable[..., Any]
 ) -> None:
     _, err = step("new", event="repository_dispatch", payload=payload, code=2)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NEW = ("new", "--group=webshop", "--app=webui", "--tag=1.4.2")
 COMMAND = re.compile(r"##vso\[(\S+?)(?: (.*?))?\](.*)")
-WHAT_WE_SAY = {"task.setvariable", "task.logissue", "task.uploadsummary"}
+OWN_COMMANDS = {"task.setvariable", "task.logissue", "task.uploadsummary"}
 
 
 @pytest.fixture
@@ -43,14 +43,14 @@ def step(
         "SYSTEM_TEAMPROJECT": "Web Shop",
     }
 
-    def run(*args: str, code: int = 0, **more: str) -> tuple[str, str]:
-        for name, text in (variables | more).items():
+    def run(*args: str, code: int = 0, **changes: str) -> tuple[str, str]:
+        for name, text in (variables | changes).items():
             monkeypatch.setenv(name, text)
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as raised:
             cli.main([*args, "--sourcedir", str(agents.path)])
         printed = capsys.readouterr()
-        assert (ended.value.code or 0) == code, printed.out + printed.err
+        assert (raised.value.code or 0) == code, printed.out + printed.err
         return printed.out, printed.err
 
     return run
@@ -58,8 +58,8 @@ def step(
 
 def commands(text: str) -> list[tuple[str, str, str]]:
     """What an agent obeys, wherever in a line it stands."""
-    found = (COMMAND.search(line) for line in re.split(r"[\r\n]", text))
-    return [(each[1], each[2] or "", each[3]) for each in found if each]
+    matches = (COMMAND.search(line) for line in re.split(r"[\r\n]", text))
+    return [(match[1], match[2] or "", match[3]) for match in matches if match]
 
 
 def variables(text: str) -> dict[str, str]:
@@ -75,10 +75,10 @@ def test_a_step_sets_outputs_for_its_own_job_and_for_others_and_uploads_a_summar
 ) -> None:
     out, err = step(*NEW, "--quiet")
     assert "##" not in out
-    found = variables(err)
+    values = variables(err)
     for name, value in {"result": "merged", "tag": "1.4.2", "previous_tag": "1.0.0", "environment": "dev"}.items():
-        assert found[f"{name};isOutput=true"] == found[f"gitops_promotion_{name}"] == value
-    (outcome,) = json.loads(found["gitops_promotion_outcomes"].replace("%5D", "]"))
+        assert values[f"{name};isOutput=true"] == values[f"gitops_promotion_{name}"] == value
+    (outcome,) = json.loads(values["gitops_promotion_outcomes"].replace("%5D", "]"))
     assert outcome["app"] == "webui"
     ((_, _, path),) = [command for command in commands(err) if command[0] == "task.uploadsummary"]
     assert Path(path).parent == tmp_path / "temp"
@@ -102,7 +102,7 @@ def test_an_error_in_a_file_is_an_issue_at_its_line(step: Callable[..., Any], re
     assert text.startswith("gitops-promotion: failed: gitops-promotion.yaml:3: ")
 
 
-def test_promote_after_a_merge_compares_all_for_the_agent_knows_no_range(
+def test_promote_after_a_merge_compares_all_applications_without_a_range(
     step: Callable[..., Any], remote: "Remote"
 ) -> None:
     step(*NEW)
@@ -110,7 +110,7 @@ def test_promote_after_a_merge_compares_all_for_the_agent_knows_no_range(
     assert out.startswith("opened     webshop/webui 1.0.0 -> 1.4.2 in qa")
 
 
-def test_b20_status_in_a_pull_requests_build_judges_the_head_and_not_the_agents_merge(
+def test_b20_status_in_the_build_of_a_pull_request_judges_its_head(
     step: Callable[..., Any], remote: "Remote", agents: "Checkout"
 ) -> None:
     step(*NEW)
@@ -152,20 +152,20 @@ def test_no_option_can_give_the_agent_a_command(text: str, step: Callable[..., A
     ):
         out, err = step(*args, code=2)
         assert "##" not in out
-        assert {name for name, _, _ in commands(err)} <= WHAT_WE_SAY
-        ours = [line for line in err.split("\n") if line.startswith("##vso[task.")]
-        assert err.count("##") == len(ours), "in an output it would become a command where a later step prints it"
+        assert {name for name, _, _ in commands(err)} <= OWN_COMMANDS
+        lines = [line for line in err.split("\n") if line.startswith("##vso[task.")]
+        assert err.count("##") == len(lines), "in an output it would become a command where a later step prints it"
 
 
 @pytest.mark.parametrize("name", ["tag", "Build.BuildNumber", "my-tag"])
-def test_a_variable_that_the_pipeline_does_not_have_is_named(name: str, step: Callable[..., Any]) -> None:
+def test_an_undefined_variable_is_named(name: str, step: Callable[..., Any]) -> None:
     for tag in (f"$({name})", f"1.4.$({name})"):
         _, err = step("new", "--group=webshop", "--app=webui", f"--tag={tag}", code=2)
         assert f"error: --tag contains '$({name})', a variable that the pipeline does not define: define it, or" in err
     assert variables(err)["result;isOutput=true"] == "failed"
 
 
-def test_a_token_that_is_a_variable_the_pipeline_does_not_have_is_not_sent_anywhere(
+def test_a_token_that_is_an_undefined_variable_is_not_sent(
     step: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "$(PROMOTION_TOKEN)")
@@ -176,7 +176,7 @@ def test_a_token_that_is_a_variable_the_pipeline_does_not_have_is_not_sent_anywh
     )
 
 
-def test_what_people_write_for_people_may_look_like_a_variable(step: Callable[..., Any]) -> None:
+def test_a_description_may_contain_a_variable(step: Callable[..., Any]) -> None:
     step("local", "set-status", "main", "kustomization/webshop-dev", "success", "--description", "ran $(make)")
 
 

@@ -20,8 +20,8 @@ def command(_: Terminal, folder: Path | None) -> None:
     def exit_code(args: list[str]) -> int:
         try:
             root.main(args, standalone_mode=False)
-        except SystemExit as ended:
-            return int(ended.code or 0)
+        except SystemExit as error:
+            return int(error.code or 0)
         return 0
 
     demo(folder, verb=exit_code, write=click.echo)

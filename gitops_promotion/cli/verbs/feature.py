@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 @options.application
 @click.option("--tag", required=True, help="The image tag to show, optionally with its digest: TAG@sha256:...")
 @options.feature
-@options.where
+@options.connection
 @options.dry_run
 @run.verb()
-def command(terminal: Terminal, group: str, app: str, tag: str, name: str, **where: Any) -> "list[Outcome]":
+def command(terminal: Terminal, group: str, app: str, tag: str, name: str, **connection: Any) -> "list[Outcome]":
     """Show an unmerged change in the first environment, in a copy of the application; it is never promoted."""
     from gitops_promotion.commands.feature import feature
 
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         return feature(verb_run, group=group, app=app, tag=tag, name=name, find_kustomize=run.kustomize_finder())

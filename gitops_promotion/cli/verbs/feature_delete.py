@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 @click.command("feature-delete", cls=options.Command)
 @options.application
 @options.feature
-@options.where
+@options.connection
 @options.dry_run
 @run.verb()
-def command(terminal: Terminal, group: str, app: str, name: str, **where: Any) -> "list[Outcome]":
+def command(terminal: Terminal, group: str, app: str, name: str, **connection: Any) -> "list[Outcome]":
     """Remove a feature's copy; if its pull request is not merged, close that."""
     from gitops_promotion.commands.feature_delete import feature_delete
 
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         return feature_delete(verb_run, group=group, app=app, name=name, find_kustomize=run.kustomize_finder())

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     default="7d",
     help="Age at which an unchanged copy counts as stale [default: 7d].",
 )
-@options.where
+@options.connection
 @options.dry_run
 @run.verb()
-def command(terminal: Terminal, max_age: float | None, **where: Any) -> "list[Outcome]":
+def command(terminal: Terminal, max_age: float | None, **connection: Any) -> "list[Outcome]":
     """Remove all copies that did not change for some time, in one pull request."""
     from datetime import UTC, datetime
 
     from gitops_promotion.commands.feature_stale import DEFAULT_MAX_AGE, feature_stale
 
     age = DEFAULT_MAX_AGE if max_age is None else max_age
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         return feature_stale(verb_run, max_age=age, now=datetime.now(UTC), find_kustomize=run.kustomize_finder())

@@ -26,49 +26,49 @@ _number = click.argument("number", type=click.IntRange(min=1))
 
 @command.command("list")
 @click.option("--all", "everything", is_flag=True, help="Include merged and closed ones.")
-@options.where
+@options.connection
 @run.verb("pull_requests")
-def list_(terminal: Terminal, everything: bool, **where: Any) -> "PullRequests":
+def list_(terminal: Terminal, everything: bool, **connection: Any) -> "PullRequests":
     """List the open pull requests."""
     from gitops_promotion.commands.local import list_pull_requests
 
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         return list_pull_requests(verb_run, everything=everything)
 
 
 @command.command("show")
 @_number
-@options.where
+@options.connection
 @run.verb("pull_request")
-def show_(terminal: Terminal, number: int, **where: Any) -> "Details":
+def show_(terminal: Terminal, number: int, **connection: Any) -> "Details":
     """Show a pull request in full: its changes, statuses and reviews."""
     from gitops_promotion.commands.local import show
 
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         return show(verb_run, number)
 
 
 @command.command("merge")
 @_number
-@options.where
+@options.connection
 @run.verb()
-def merge_(terminal: Terminal, number: int, **where: Any) -> "list[Outcome]":
+def merge_(terminal: Terminal, number: int, **connection: Any) -> "list[Outcome]":
     """Merge a pull request; this approves a promotion that waits for a person."""
     from gitops_promotion.commands.local import merge
 
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         return [merge(verb_run, number)]
 
 
 @command.command("close")
 @_number
-@options.where
+@options.connection
 @run.verb()
-def close_(terminal: Terminal, number: int, **where: Any) -> "list[Outcome]":
+def close_(terminal: Terminal, number: int, **connection: Any) -> "list[Outcome]":
     """Close a pull request without merging; this declines its promotion for good."""
     from gitops_promotion.commands.local import close
 
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         return [close(verb_run, number)]
 
 
@@ -76,15 +76,15 @@ def close_(terminal: Terminal, number: int, **where: Any) -> "list[Outcome]":
 @_number
 @click.argument("verdict", type=click.Choice(["approved", "changes-requested"]))
 @click.option("--comment", default="", help="The reason.")
-@options.where
+@options.connection
 @run.verb()
 def review_(
-    terminal: Terminal, number: int, verdict: Literal["approved", "changes-requested"], comment: str, **where: Any
+    terminal: Terminal, number: int, verdict: Literal["approved", "changes-requested"], comment: str, **connection: Any
 ) -> "list[Outcome]":
     """Review a pull request at its current head."""
     from gitops_promotion.commands.local import review
 
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         return [review(verb_run, number, verdict=verdict, comment=comment)]
 
 
@@ -93,13 +93,13 @@ def review_(
 @click.argument("context")
 @click.argument("state", type=click.Choice(["success", "failure", "pending"]))
 @click.option("--description", default="", help="The text of the status, such as 'health check failed'.")
-@options.where
+@options.connection
 @run.verb()
 def set_status_(
-    terminal: Terminal, commit: str, context: str, state: "StatusState", description: str, **where: Any
+    terminal: Terminal, commit: str, context: str, state: "StatusState", description: str, **connection: Any
 ) -> "list[Outcome]":
     """Report a status on COMMIT (an id or a branch) as Flux does, with a CONTEXT such as kustomization/webshop-dev."""
     from gitops_promotion.commands.local import set_status
 
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         return [set_status(verb_run, commit, context=context, state=state, description=description)]

@@ -34,11 +34,11 @@ def _now() -> "datetime":
     metavar="TIME",
     help="When the image was built, such as 2026-01-31T12:00:00Z; an older build than the last is skipped.",
 )
-@options.where
+@options.connection
 @options.dry_run
 @run.verb()
 def command(
-    terminal: Terminal, group: str, app: str, tag: str, built_at: "datetime | None", **where: Any
+    terminal: Terminal, group: str, app: str, tag: str, built_at: "datetime | None", **connection: Any
 ) -> "list[Outcome]":
     """Set a tag in the first environment.
 
@@ -48,7 +48,7 @@ def command(
     from gitops_promotion.commands.new import new
 
     names = _or_of_the_event(group=group, app=app, tag=tag)
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         return new(verb_run, built_at=built_at, **names)
 
 

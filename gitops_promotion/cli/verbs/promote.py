@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 @click.option("--group", default="", help="With --app and --env: force this one promotion.")
 @click.option("--app", default="", help="With --env: force this one promotion.")
 @click.option("--env", "environment", default="", help="With --app: the environment to promote into.")
-@options.where
+@options.connection
 @options.dry_run
 @run.verb()
 def command(
-    terminal: Terminal, everything: bool, group: str, app: str, environment: str, **where: Any
+    terminal: Terminal, everything: bool, group: str, app: str, environment: str, **connection: Any
 ) -> "list[Outcome]":
     """Propose tags that arrived in one environment for the next."""
     from gitops_promotion.commands.promote import promote
 
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         return promote(
             verb_run,
             find_kustomize=run.kustomize_finder(),

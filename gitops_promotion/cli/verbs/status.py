@@ -38,11 +38,11 @@ _INTERVAL = 5.0
     is_flag=True,
     help="Do not wait: check every open promotion once and publish the verdicts as commit statuses.",
 )
-@options.where
+@options.connection
 @options.dry_run
 @run.verb()
 def command(
-    terminal: Terminal, pr: int | None, timeout: float | None, interval: float | None, publish: bool, **where: Any
+    terminal: Terminal, pr: int | None, timeout: float | None, interval: float | None, publish: bool, **connection: Any
 ) -> "list[Outcome]":
     """Hold a pull request until the environment before is healthy."""
     from gitops_promotion.commands.publish import publish as publish_verdicts
@@ -50,7 +50,7 @@ def command(
 
     if publish and timeout is not None:
         raise UsageError("--publish checks once and does not wait: leave out --timeout")
-    with run.open_run_at(terminal, **where) as verb_run:
+    with run.open_run_at(terminal, **connection) as verb_run:
         if publish:
             return publish_verdicts(verb_run, pr=pr)
         return status(
