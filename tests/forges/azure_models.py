@@ -8,6 +8,11 @@ from gitops_promotion.providers.azure_devops import api
 def load() -> tuple[ModuleType, ModuleType, ModuleType, ModuleType]:
     """Return what every service shares, and the models of Git, locations and policies."""
     api._sdk()
+    from msrest.universal_http.requests import ClientRetryPolicy
+
+    # Every client searches this list a thousand times when it is made, which is most of the time of a test.
+    ClientRetryPolicy.safe_codes = frozenset(ClientRetryPolicy.safe_codes)  # type: ignore[assignment]
+
     from azure.devops import _models
     from azure.devops.v7_0.git import models as git
     from azure.devops.v7_1.location import models as location

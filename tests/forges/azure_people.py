@@ -213,7 +213,7 @@ class HostedRepo:
         self.git.git("fast-import", "--quiet", stdin="".join(stream))
         with self._acting("eve") as world:
             for number, name in enumerate(names):
-                pull = rules.open_pull(self.repo, head=name, base="main", title=name, body="", author="eve")
+                pull = rules.add_pull(self.repo, head=name, base="main", title=name, body="", author="eve")
                 if number < closed:
                     pull.status, pull.closed_by, pull.closed_at = "abandoned", "eve", world.clock.tick()
         # As a server does from time to time: hundreds of small files are slow to read.

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -31,12 +32,19 @@ class App:
         return self.id + 1000
 
 
-def make_app(world: World, slug: str, *, permissions: Mapping[str, str], repositories: frozenset[str]) -> App:
+@cache
+def _keys(slug: str) -> tuple[str, str]:
+    """Return the private and the public key of the App of this name: the making of one takes a tenth of a second."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()
+
+
+def make_app(world: World, slug: str, *, permissions: Mapping[str, str], repositories: frozenset[str]) -> App:
+    private_key, public_key = _keys(slug)
     number = world.apps.setdefault(slug, len(world.apps) + 1)
     owner = min(repositories).partition("/")[0]
     app = App(
@@ -45,8 +53,8 @@ def make_app(world: World, slug: str, *, permissions: Mapping[str, str], reposit
         owner=owner,
         permissions=permissions,
         repositories=repositories,
-        private_key=private.decode(),
-        public_key=public.decode(),
+        private_key=private_key,
+        public_key=public_key,
     )
     world.installed[number] = app
     return app

@@ -1,5 +1,6 @@
 """The git half of a forge: a bare repository with the merges that a forge makes."""
 
+import itertools
 import os
 import subprocess
 from collections.abc import Mapping
@@ -34,7 +35,9 @@ CONFIG = {
     "receive.hideRefs": "refs/pull/",
     "gc.auto": "0",
     "receive.autogc": "false",
+    # Objects that are files of their own are read without a process.
     "receive.unpackLimit": "10000",
+    "fastimport.unpackLimit": "10000",
 }
 
 GITHUB_REFUSAL = "error: GH006: Protected branch update failed for $1."
@@ -119,11 +122,14 @@ class Repository(Remote):
 
     def _find_changes(self, base: str, head: str) -> list[Change]:
         start = self.objects.merge_base(base, head) or self.git("merge-base", base, head)
-        raw = self.git("diff-tree", "-r", "-z", "--no-renames", start, head).split("\0")
-        numbers = self.git("diff-tree", "-r", "-z", "--no-renames", "--numstat", start, head).split("\0")
-        counts = {path: (added, removed) for added, removed, path in (line.split("\t", 2) for line in numbers if line)}
+        listed = self.git("diff-tree", "-r", "-z", "--no-renames", "--raw", "--numstat", start, head).split("\0")
+        # First mode, ids and status of each path, path by path, then its numbers.
+        pairs = zip(listed[::2], listed[1::2], strict=False)
+        raw = list(itertools.takewhile(lambda pair: pair[0].startswith(":"), pairs))
+        numbers = (line.split("\t", 2) for line in listed[2 * len(raw) :] if line)
+        counts = {path: (added, removed) for added, removed, path in numbers}
         found = []
-        for fields, path in zip(raw[::2], raw[1::2], strict=False):
+        for fields, path in raw:
             _, _, old, new, letter = fields.split()
             added, removed = (0 if count == "-" else int(count) for count in counts[path])
             status: Literal["added", "removed", "modified"] = "modified"

@@ -109,18 +109,7 @@ class AzureStage:
             sha, local = self._merge_refs[trigger.number], f"refs/remotes/pull/{trigger.number}/merge"
         elif trigger.kind == "push":
             sha = trigger.sha
-        path.mkdir()
-        checkout = Checkout(path=path, environ=self.base)
-        checkout.git("init", "--quiet")
-        with (path / ".git" / "config").open("a") as config:
-            config.write(
-                f'[remote "origin"]\n\turl = {self.hosted.url}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n'
-            )
-        # From the files, since what is under test is none of this.
-        origin = self.hosted.git.path.as_uri()
-        checkout.git("fetch", "--quiet", "--no-tags", "--depth=1", origin, f"+{sha}:{local}")
-        checkout.git("checkout", "--quiet", "--force", "--detach", local)
-        return checkout
+        return self.hosted.git.check_out(path, self.base, sha, local, url=self.hosted.url, branch="")
 
     def environ(self, trigger: Trigger, folder: Path, *, reads: bool) -> Mapping[str, str]:  # noqa: ARG002  one token
         reasons = {

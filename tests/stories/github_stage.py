@@ -124,19 +124,8 @@ class GitHubStage:
             local = f"refs/remotes/pull/{trigger.number}/merge"
         elif trigger.kind in ("push", "merge_group"):
             sha, ref, local = trigger.sha, f"refs/heads/{trigger.branch}", f"refs/remotes/origin/{trigger.branch}"
-        path.mkdir()
-        checkout = Checkout(path=path, environ=self.base)
-        checkout.git("init", "--quiet")
-        with (path / ".git" / "config").open("a") as config:
-            config.write(
-                f'[remote "origin"]\n\turl = {self.hosted.url}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n'
-            )
-        # From the files, since what is under test is none of this.
-        origin = self.hosted.git.path.as_uri()
-        checkout.git("fetch", "--quiet", "--no-tags", "--depth=1", origin, f"+{sha}:{local}")
-        branch = () if ref.startswith("refs/pull/") else ("-B", ref.removeprefix("refs/heads/"))
-        checkout.git("checkout", "--quiet", "--force", *branch, local)
-        return checkout
+        branch = "" if ref.startswith("refs/pull/") else ref.removeprefix("refs/heads/")
+        return self.hosted.git.check_out(path, self.base, sha, local, url=self.hosted.url, branch=branch)
 
     def environ(self, trigger: Trigger, folder: Path, *, reads: bool) -> Mapping[str, str]:
         name, payload = trigger.event.name, payload_of(trigger.event, self.server)

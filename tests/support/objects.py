@@ -122,6 +122,16 @@ class Objects:
             os.rename(draft, path)
         return sha
 
+    def copy(self, sha: str, target: "Objects") -> None:
+        """Store a commit, and all that is in its tree, in another repository."""
+        kind, content = self.read(sha)
+        target.write(kind, content)
+        if kind == "commit":
+            self.copy(self.commit(sha).tree, target)
+        elif kind == "tree":
+            for _, entry in self.entries(sha).values():
+                self.copy(entry, target)
+
     # -- trees
 
     def entries(self, tree: str) -> dict[bytes, Entry]:
@@ -144,6 +154,15 @@ class Objects:
                 return None
             entry = self.entries(entry[1]).get(name)
         return entry
+
+    def modes(self, tree: str, prefix: str = "") -> Iterator[tuple[str, str]]:
+        """Yield path and mode of everything in a tree that is no folder."""
+        for name, (mode, sha) in self.entries(tree).items():
+            path = prefix + os.fsdecode(name)
+            if mode == FOLDER:
+                yield from self.modes(sha, f"{path}/")
+            else:
+                yield path, mode.decode()
 
     def edit(self, tree: str | None, files: Mapping[str, str | bytes | None]) -> str:
         """Return the tree with these files written in this order; None deletes a file or folder."""

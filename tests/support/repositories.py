@@ -84,8 +84,8 @@ class Checkout:
 
     def files(self, revision: str = "HEAD") -> dict[str, str]:
         """Return all paths of a commit with their modes."""
-        listed = self.git("ls-tree", "-r", "-z", revision).split("\0")
-        return {path: entry.split()[0] for entry, _, path in (line.partition("\t") for line in listed) if path}
+        objects = self.objects
+        return dict(objects.modes(objects.commit(self.sha(revision)).tree))
 
     def snapshot(self) -> dict[str, tuple[int, int, bytes]]:
         """Return mode, time of change and content of everything in the folder, git's own files included."""
@@ -130,7 +130,7 @@ class Remote(Checkout):
         cls, path: Path, environ: Mapping[str, str], *, branch: str = "main", options: tuple[str, ...] = ()
     ) -> Self:
         """Make a bare repository without a commit; `options` are those of `git init`."""
-        _new(branch, options).write(path)
+        _new(branch, options, bare=True).write(path)
         return cls(path=path, environ=environ)
 
     @property
@@ -148,6 +148,29 @@ class Remote(Checkout):
             _clones[key] = Snapshot.take(target).replace(self.url, _ORIGIN)
         else:
             _clones[key].replace(_ORIGIN, self.url).write(target)
+        return checkout
+
+    def check_out(
+        self, path: Path, environ: Mapping[str, str], sha: str, ref: str, *, url: str, branch: str
+    ) -> Checkout:
+        """Make what the checkout step of a forge makes: one commit without history, fetched to `ref` from `url`.
+
+        `branch` is the one that is checked out, "" for none. There is no index: nothing under test reads one.
+        """
+        _new("main", (), bare=False).write(path)
+        checkout = Checkout(path=path, environ=environ)
+        folder = checkout.folder
+        with (folder / "config").open("a") as config:
+            config.write(f'[remote "origin"]\n\turl = {url}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n')
+        self.objects.copy(sha, checkout.objects)
+        (folder / "shallow").write_text(f"{sha}\n")
+        refs.change(folder, ref, sha)
+        if branch:
+            refs.change(folder, f"refs/heads/{branch}", sha)
+        (folder / "HEAD").write_text(f"ref: refs/heads/{branch}\n" if branch else f"{sha}\n")
+        for name in self.files(sha):
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_text(self.show(name, sha))
         return checkout
 
     def _state(self) -> tuple[object, ...]:
@@ -168,9 +191,10 @@ class Remote(Checkout):
 
 
 @cache
-def _new(branch: str, options: tuple[str, ...]) -> Snapshot:
+def _new(branch: str, options: tuple[str, ...], *, bare: bool) -> Snapshot:
     with TemporaryDirectory() as folder:
-        command = ["git", "init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}", *options, folder]
+        kind = ["--bare"] if bare else []
+        command = ["git", "init", "--quiet", *kind, "--template=", f"--initial-branch={branch}", *options, folder]
         environ = {"PATH": os.environ["PATH"], "HOME": folder, "GIT_CONFIG_NOSYSTEM": "1"}
         # Tests read refs from files.
         environ["GIT_DEFAULT_REF_FORMAT"] = "files"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -100,6 +101,22 @@ def test_a_ref_changes_only_if_it_is_as_expected_and_not_locked(history: Remote)
     assert refs.change(history.path, "refs/heads/main", p, main)
     assert refs.change(history.path, "refs/heads/a/b", p, None)
     assert (history.git("rev-parse", "main"), history.git("rev-parse", "a/b")) == (p, p)
+
+
+@pytest.mark.parametrize("branch", ["", "topic/a"])
+def test_a_checkout_of_one_commit_is_one_to_git_too(history: Remote, branch: str, tmp_path: Path) -> None:
+    tip, ref = history.sha("p"), "refs/remotes/origin/p"
+    checkout = history.check_out(
+        tmp_path / "work", history.environ, tip, ref, url="https://forge.test/x", branch=branch
+    )
+    assert checkout.git("fsck", "--strict", "--no-dangling") == ""
+    assert checkout.git("log", "--all", "--format=%H") == tip
+    assert checkout.git("rev-parse", "--is-shallow-repository") == "true"
+    assert checkout.git("remote", "get-url", "origin") == "https://forge.test/x"
+    assert checkout.git("branch", "--show-current") == branch
+    assert checkout.sha() == checkout.sha(ref) == tip
+    checkout.git("read-tree", "HEAD")
+    assert checkout.git("status", "--porcelain") == ""
 
 
 @pytest.mark.parametrize("options", [(), ("--depth=1",), ("--bare",)])
