@@ -272,6 +272,13 @@ def test_every_entry_of_the_table_renders_its_view(name: str, view: render.View)
         assert "12" in text
 
 
+def test_a_view_has_only_the_formats_that_can_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert render.formats("report") == ("human", "json")
+    monkeypatch.setattr(render, "FORMATS", {**render.FORMATS, "csv": render.Format({"pull_requests": "csv.table"})})
+    assert render.formats("report") == ("human", "json")
+    assert render.formats("pull_requests") == ("human", "json", "csv")
+
+
 def test_colour_is_for_results_alone() -> None:
     text = report("human", replace(OPENED, message="\x1b[31mred"), REFUSED, colour=True)
     assert re.findall("\x1b.*?m", text) == ["\x1b[32m", "\x1b[0m", "\x1b[31m", "\x1b[0m"]

@@ -47,7 +47,7 @@ def output(view: render.View) -> Decorator:
     )
 
 
-dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, with the diff, and change nothing.")
+dry_run = click.option("--dry-run", is_flag=True, help="Show the plan with its diff, and change nothing.")
 connection = several(
     click.option("--sourcedir", default=".", metavar="DIR", help="The checkout of the GitOps repository [default: .]."),
     click.option(
@@ -77,7 +77,7 @@ feature = click.option(
     "--feature",
     "name",
     required=True,
-    help="The feature's name, such as a branch's or pr-123; other characters than letters, digits and - are replaced.",
+    help="The feature's name, such as pr-123; only its letters, digits and dashes are kept, in lower case.",
 )
 
 

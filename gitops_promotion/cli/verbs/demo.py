@@ -12,7 +12,10 @@ from gitops_promotion.terminal import Terminal
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @run.verb(None)
 def command(_: Terminal, folder: Path | None) -> None:
-    """Build a small webshop with its remote in FOLDER (default: a temporary one), and promote as far as prod."""
+    """Promote in a small webshop, without a server.
+
+    The webshop and its remote are in FOLDER (default: a temporary one). The demo stops before prod.
+    """
     from gitops_promotion.commands.demo import demo
 
     root = click.get_current_context().find_root().command

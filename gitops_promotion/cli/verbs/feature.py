@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @options.dry_run
 @run.verb()
 def command(terminal: Terminal, group: str, app: str, tag: str, name: str, **connection: Any) -> "list[Outcome]":
-    """Show an unmerged change in the first environment, in a copy of the application; it is never promoted."""
+    """Show an unmerged change in the first environment.
+
+    It runs in a copy of the application, which is never promoted.
+    """
     from gitops_promotion.commands.feature import feature
 
     with run.open_run_at(terminal, **connection) as verb_run:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @options.dry_run
 @run.verb()
 def command(terminal: Terminal, group: str, app: str, name: str, **connection: Any) -> "list[Outcome]":
-    """Remove a feature's copy; if its pull request is not merged, close that."""
+    """Remove a feature's copy.
+
+    If the pull request of the copy is not merged yet, it is closed.
+    """
     from gitops_promotion.commands.feature_delete import feature_delete
 
     with run.open_run_at(terminal, **connection) as verb_run:

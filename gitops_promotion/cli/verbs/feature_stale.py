@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 @options.dry_run
 @run.verb()
 def command(terminal: Terminal, max_age: float | None, **connection: Any) -> "list[Outcome]":
-    """Remove all copies that did not change for some time, in one pull request."""
+    """Remove all copies that are unchanged for some time.
+
+    One pull request removes all of them.
+    """
     from datetime import UTC, datetime
 
     from gitops_promotion.commands.feature_stale import DEFAULT_MAX_AGE, feature_stale

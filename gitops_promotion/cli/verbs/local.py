@@ -18,7 +18,10 @@ class _Verbs(click.Group):
 
 @click.group("local", cls=_Verbs)
 def command() -> None:
-    """Play forge and Flux where the remote is plain git; pull requests and statuses are refs in the remote."""
+    """Act as forge and Flux on plain git.
+
+    Pull requests, reviews and statuses are refs of the remote.
+    """
 
 
 _number = click.argument("number", type=click.IntRange(min=1))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     "--all",
     "everything",
     is_flag=True,
-    help="Compare all applications, whatever the event says; this repairs lost events.",
+    help="Compare all applications, without an event; this makes up for lost events.",
 )
 @click.option("--group", default="", help="With --app and --env: force this one promotion.")
 @click.option("--app", default="", help="With --env: force this one promotion.")
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def command(
     terminal: Terminal, everything: bool, group: str, app: str, environment: str, **connection: Any
 ) -> "list[Outcome]":
-    """Propose tags that arrived in one environment for the next."""
+    """Propose new tags of each environment for the next."""
     from gitops_promotion.commands.promote import promote
 
     with run.open_run_at(terminal, **connection) as verb_run:

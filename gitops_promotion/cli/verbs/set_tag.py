@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def command(
     _: Terminal, group: str, app: str, tag: str, image: str, dry_run: bool, paths: tuple[Path, ...]
 ) -> "list[Outcome]":
-    """Set a tag in files or folders of the working tree (default: .), without git or forge."""
+    """Set a tag in files of the working tree.
+
+    Each PATH is a file or a folder (default: .). No git and no forge is needed.
+    """
     from gitops_promotion.commands.set_tag import set_tag
 
     return [set_tag(paths or (Path(),), group=group, app=app, tag=tag, image=image, dry_run=dry_run)]

@@ -44,7 +44,10 @@ _INTERVAL = 5.0
 def command(
     terminal: Terminal, pr: int | None, timeout: float | None, interval: float | None, publish: bool, **connection: Any
 ) -> "list[Outcome]":
-    """Hold a pull request until the environment before is healthy."""
+    """Check whether a pull request may merge.
+
+    The check waits until the tag is healthy in the environments that it comes from.
+    """
     from gitops_promotion.commands.publish import publish as publish_verdicts
     from gitops_promotion.commands.status import status
 
