@@ -103,7 +103,7 @@ def push_error(
     kind, way_out = _refusal("\n".join([*causes, words]), updates)
     if kind == "other" and all(_RACE.search(cause) for cause in causes):
         return _lost(url, [result.ref for result in rejected], words)
-    refusals = "; ".join(f"{result.ref} {result.reason}" for result in rejected)
+    refusals = "; ".join(f"{result.ref} {result.reason.removeprefix('[remote rejected] ')}" for result in rejected)
     return RefusedPushError(f"{url} refused {refusals}{words and f': {words}'}; {way_out}", kind=kind)
 
 
