@@ -151,7 +151,7 @@ def _groups(questions: Iterable[bytes]) -> Iterator[list[bytes]]:
 
 
 def _modes(process: Dialogue, base: str, edits: Mapping[str, bytes | None]) -> dict[str, bytes]:
-    """Return the mode of each file in `base`, b"" for a new one. Raises GitError for what is no file."""
+    """Return the mode of each file in `base`, b"" for a new one. Raises GitError for an entry that is not a file."""
     modes: dict[str, bytes] = {}
 
     def mode(path: str) -> bytes:

@@ -1,7 +1,7 @@
 """Running git: one command at a time, or in a dialogue.
 
-A git process has exactly the environment it is given: what this program's own environment holds beside, such as a
-token, does not reach it.
+A git process gets the given environment and nothing else: a token in the environment of this program does not reach
+it.
 """
 
 import re
