@@ -9,7 +9,9 @@ from typing import get_args
 import pytest
 
 from gitops_promotion import render
+from gitops_promotion.core.config import parse
 from gitops_promotion.core.forge import Details, PullRequest, PullRequests
+from gitops_promotion.core.graph import draw
 from gitops_promotion.core.model import Outcome, Report, Result
 from gitops_promotion.errors import ConfigError, Fault, ManifestError
 from gitops_promotion.render.annotations import annotations
@@ -256,6 +258,7 @@ VIEWS: dict[render.View, object] = {
         statuses=(),
         reviews=(),
     ),
+    "graph": draw(parse("environments: [{name: env12}]", "c.yaml"), {}, {}),
 }
 
 

@@ -17,7 +17,7 @@ from gitops_promotion.terminal import Terminal
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from gitops_promotion.core.model import Outcome
+    from gitops_promotion.core.model import Flawed, Outcome
     from gitops_promotion.kustomize import Kustomize
     from gitops_promotion.workflow.run import Run
 
@@ -53,7 +53,7 @@ def _run(
 ) -> None:
     import click
 
-    from gitops_promotion.core.model import Report
+    from gitops_promotion.core.model import Flawed, Report
 
     try:
         options.check(values)
@@ -74,6 +74,9 @@ def _run(
         _log_failures(terminal, result)
     if isinstance(result, Report):
         _tell_runner(terminal, click.get_current_context().command.name or "", result.outcomes)
+        sys.exit(result.exit_code)
+    if isinstance(result, Flawed):
+        _log_flaws(terminal, result)
         sys.exit(result.exit_code)
 
 
@@ -113,6 +116,13 @@ def _log_failures(terminal: Terminal, result: object) -> None:
     for outcome in result.outcomes if isinstance(result, Report) else ():
         if outcome.result == "failed":
             terminal.error(f"{subject(outcome)}: {outcome.message}".removeprefix(": "))
+
+
+def _log_flaws(terminal: Terminal, view: "Flawed") -> None:
+    for warning in view.warnings:
+        terminal.note(f"warning: {warning}")
+    for error in view.errors:
+        terminal.error(error)
 
 
 def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -> None:

@@ -82,8 +82,10 @@ def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
         raise ManifestError.at(tip.config_file, 0, text)
     # Read now: the promotions may move the tip.
     warnings = tuple(layout_warnings(tip))
-    broken = [Outcome.failed(error) for error in tip.marked.broken()]
-    outcomes = broken + _run_steps(run, comparison.steps, one_each=tip.config.prflow == "per-app")
+    broken = tip.marked.broken()
+    outcomes = _run_steps(run, comparison.steps, one_each=tip.config.prflow == "per-app")
+    reported = {fault.path for outcome in outcomes for fault in outcome.faults}
+    outcomes += [Outcome.failed(error) for error in broken if not {f.path for f in error.faults} & reported]
     pulls = [] if run.dry_run else run.forge.open_promotions()
     outcomes += heal(run, pulls, find_kustomize) if pulls else []
     if not outcomes:

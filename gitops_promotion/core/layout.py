@@ -88,6 +88,10 @@ class Layout:
         """Return the path patterns of an environment with its name put in."""
         return tuple(fill(pattern, env=environment) for pattern in self.patterns(environment))
 
+    def filled_marker(self, environment: str) -> str:
+        """Return the form of an environment's markers with its name put in."""
+        return fill(self.marker_form(environment), env=environment)
+
     def forms_in(self, path: str, environment: str) -> list[str]:
         """Return the forms of an environment's markers in one file, with the names that the path gives."""
         form = self.marker_form(environment)

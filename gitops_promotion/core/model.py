@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.forge import PullRequest
@@ -199,3 +199,20 @@ class Report:
         """The exit code of the run: of several, the one that a person must act on first (docs/exit-codes.md)."""
         codes = {outcome.exit_code for outcome in self.outcomes}
         return next((code for code in (1, 6, 5, 2, 3, 4) if code in codes), 0)
+
+
+@runtime_checkable
+class Flawed(Protocol):
+    """A view that is shown as far as it can be, such as a graph: what is wrong with it, and the exit code."""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """The errors, one line each."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The warnings, one line each."""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the run."""

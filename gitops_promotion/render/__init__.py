@@ -1,8 +1,8 @@
 """What a verb returns -> text, and what a CI runner gets of it. The modules return strings and write nothing.
 
-A view is what a verb returns: the report of its outcomes, a list of pull requests, one pull request. FORMATS is the
-only table of output formats: `--output`, the documentation's test and the program itself read it. A new format is a
-module and a row; a new view is a module and an entry in the row of each format that can show it.
+A view is what a verb returns: the report of its outcomes, a list of pull requests, one pull request, a graph. FORMATS
+is the only table of output formats: `--output`, the documentation's test and the program itself read it. A new format
+is a module and a row; a new view is a module and an entry in the row of each format that can show it.
 
 The modules are imported when they are needed, so that `--help` reads the table without them.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Literal, NamedTuple, Protocol
 
-View = Literal["report", "pull_requests", "pull_request"]
+View = Literal["report", "pull_requests", "pull_request", "graph"]
 
 
 class Rendering(Protocol):
@@ -34,12 +34,23 @@ class Format(NamedTuple):
 
 FORMATS: Mapping[str, Format] = {
     "human": Format(
-        {"report": "human.report", "pull_requests": "human.pull_requests", "pull_request": "human.pull_request"}
+        {
+            "report": "human.report",
+            "pull_requests": "human.pull_requests",
+            "pull_request": "human.pull_request",
+            "graph": "human.graph",
+        }
     ),
     "json": Format(
-        {"report": "json_v1.report", "pull_requests": "json_v1.pull_requests", "pull_request": "json_v1.pull_request"},
+        {
+            "report": "json_v1.report",
+            "pull_requests": "json_v1.pull_requests",
+            "pull_request": "json_v1.pull_request",
+            "graph": "json_v1.graph",
+        },
         reports_errors=True,
     ),
+    "mermaid": Format({"graph": "mermaid.graph"}),
 }
 DEFAULT = "human"
 

@@ -1,12 +1,17 @@
 """`--output human`: a few lines for people, coloured on a terminal."""
 
+from collections.abc import Sequence
+
 from gitops_promotion.core import untrusted
+from gitops_promotion.core.environments import described
 from gitops_promotion.core.forge import Details, PullRequests
+from gitops_promotion.core.graph import Graph, Node
 from gitops_promotion.core.model import Outcome, Plan, Report
 from gitops_promotion.render.common import subject
 
 _GREEN, _YELLOW, _RED = 32, 33, 31
 _COLOURS = {"refused": _RED, "timed-out": _RED, "failed": _RED, "skipped": _YELLOW, "declined": _YELLOW}
+_SHOWN = 5
 _WIDTH = max(map(len, ("unchanged", "timed-out")))
 
 
@@ -92,3 +97,29 @@ def pull_request(details: Details, *, colour: bool = False) -> str:
     ]
     head = "\n".join(untrusted.terminal(line) for line in lines)
     return f"{head}\n\n{_printable_lines(pull.body)}\n\n{_printable_lines(details.diff)}".rstrip("\n") + "\n"
+
+
+def graph(graph: Graph, *, colour: bool = False) -> str:
+    """Return the text of `graph`: the order, then each environment with what its patterns find."""
+    del colour
+    return "\n\n".join([graph.pipeline, *map(_environment, graph.environments)]) + "\n"
+
+
+def _environment(node: Node) -> str:
+    order = f"after {described(node.requirements)}" if node.requirements else "the entry"
+    fields = {
+        "path": ", ".join(node.patterns),
+        "marker": ", ".join(node.markers),
+        "files": _listed(node.files),
+        "applications": _listed([str(application) for application in node.applications]),
+        "next": ", ".join(node.targets) or "none",
+    }
+    lines = [f"{node.name}: {order}, {'merges by itself' if node.auto else 'a person merges'}"]
+    lines += [f"  {name.ljust(max(map(len, fields)))}  {value}" for name, value in fields.items()]
+    return "\n".join(map(untrusted.terminal, lines))
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """Return how many texts there are, and the first of them."""
+    shown = [*texts[:_SHOWN], *([f"{len(texts) - _SHOWN} more"] if len(texts) > _SHOWN else [])]
+    return f"{len(texts)} ({', '.join(shown)})" if texts else "none"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitops_promotion.core.forge import Details, PullRequest, PullRequests
+from gitops_promotion.core.graph import Graph
 from gitops_promotion.core.model import Outcome, Plan, Report
 from gitops_promotion.render.common import without_commands
 
@@ -42,6 +43,26 @@ def pull_request(details: Details, *, colour: bool = False) -> str:
             "diff": details.diff,
         }
     )
+
+
+def graph(graph: Graph, *, colour: bool = False) -> str:
+    """Return the document of `graph`, with the list `environments`."""
+    del colour
+    environments = [
+        {
+            "name": node.name,
+            "auto": node.auto,
+            "sources": list(node.sources),
+            "require": node.require,
+            "targets": list(node.targets),
+            "patterns": list(node.patterns),
+            "markers": list(node.markers),
+            "files": list(node.files),
+            "applications": [str(application) for application in node.applications],
+        }
+        for node in graph.environments
+    ]
+    return _document(entry=graph.entry, environments=environments)
 
 
 def _document(**content: Any) -> str:

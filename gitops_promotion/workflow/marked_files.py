@@ -99,7 +99,7 @@ class MarkedFiles:
                 name = layout.marker_name(site.application, site.environment)
                 if layout.holds(path, site.application, site.environment) and mentions(content, name.group, name.app):
                     lines.setdefault(name, 1)
-            if not lines and layout.in_reach(path):
+            if layout.in_reach(path):
                 self._broken[path] = error
             return lines
         places = [(m.line, MarkerName(m.group, m.app)) for m in scanned.markers]
@@ -187,7 +187,7 @@ class MarkedFiles:
         return sorted(self._strays)
 
     def broken(self) -> list[ManifestError]:
-        """Return the errors of environments' files that cannot be read and name no application; reads all."""
+        """Return the errors of the environments' files that cannot be read; all marked files are read."""
         self.read_all()
         return [error for _, error in sorted(self._broken.items())]
 

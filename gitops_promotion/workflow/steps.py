@@ -1,6 +1,7 @@
 """The promotions that the tip suggests: applications that differ between environments, and markers that are absent."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gitops_promotion.core import markers, strays
@@ -119,9 +120,26 @@ def marker_to_add(tip: Tip, site: Site) -> str:
     return f"{error}; or leave {site.environment} out of {key} in {tip.config_file}"
 
 
+def marker_warnings(tip: Tip) -> list[str]:
+    """Return the markers that applications lack in environments to which they would be promoted."""
+    gaps: dict[Site, None] = {}
+    for application in tip.applications():
+        for sources, name in tip.config.way(application).steps():
+            step = Step(application=application, environment=name)
+            with suppress(ManifestError):
+                if any(tip.files(Site(application, source)) for source in sources):
+                    gaps |= dict.fromkeys(
+                        [*awaited_sources(tip, step), *([] if tip.files(step.target) else [step.target])]
+                    )
+    return _shortened([f"{no_marker(site)}: {marker_to_add(tip, site)}" for site in gaps])
+
+
 def layout_warnings(tip: Tip) -> list[str]:
     """Return what the layout of the tip leaves out; every marked file is read."""
-    warnings = list(_layout_warnings(tip))
+    return _shortened(list(_layout_warnings(tip)))
+
+
+def _shortened(warnings: list[str]) -> list[str]:
     if len(warnings) > _MAX_WARNINGS:
         warnings[_MAX_WARNINGS - 1 :] = [f"{len(warnings) - _MAX_WARNINGS + 1} more warnings of this kind"]
     return warnings
