@@ -102,9 +102,11 @@ def test_the_two_commands_stand_below_their_marks_each_on_one_line() -> None:
     }
 
 
-def test_the_transcript_of_the_demo_is_what_the_demo_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_prints_the_transcript_and_can_be_continued(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cli.main(["demo", str(tmp_path / "demo")])
-    said = capsys.readouterr().out.replace(str(tmp_path), "/tmp")  # noqa: S108  the reader's folder, nothing is written
+    printed = capsys.readouterr().out.replace(str(tmp_path), "/tmp")  # noqa: S108  the reader's folder, nothing is written
     block = re.search(
         r"<!-- demo-transcript -->\n```console\n(.*?)```\n<!-- /demo-transcript -->",
         README.read_text(encoding="utf-8"),
@@ -116,7 +118,14 @@ def test_the_transcript_of_the_demo_is_what_the_demo_prints(tmp_path: Path, caps
         text = re.sub(r"\b[0-9a-f]{40}\b|(?<!/)\b(?=[a-f]*[0-9])[0-9a-f]{7}\b", "<commit>", text)
         return [re.sub(r"[0-9a-f]{7}\.\.[0-9a-f]{7}", "<blobs>", line).rstrip() for line in text.splitlines()]
 
-    assert steady(block[1]) == steady(said)
+    assert steady(block[1]) == steady(printed)
+    monkeypatch.chdir(tmp_path / "demo" / "webshop")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["local", "merge", "3"])
+    assert (ended.value.code, capsys.readouterr().out.split()[0]) == (0, "merged")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["demo", str(tmp_path / "demo")])
+    assert (ended.value.code, "exists and is not empty" in capsys.readouterr().err) == (2, True)
 
 
 def kinds(error: type[errors.PromotionError] = errors.PromotionError) -> Iterator[type[errors.PromotionError]]:

@@ -26,11 +26,11 @@ _NEXT_STEPS = (
     ),
     (r"usage: git|unknown (?:option|switch)|is not a git command", "git 2.39 or newer is needed, update git"),
     (r"unrelated histories", "rebase the branch on the default branch"),
-    (r"bad object|unable to read|missing|corrupt", "the repository is damaged or incomplete, clone it anew"),
+    (r"bad object|unable to read|missing|corrupt", "the repository is damaged or incomplete, clone it again"),
 )
 _WORDS_LIMIT = 500
 
-LOCAL_STEP = "run again, and clone the repository anew if that does not help"
+LOCAL_STEP = "run again, and clone the repository again if that does not help"
 """The next step for an unknown failure of a command that does not reach the remote."""
 
 

@@ -82,8 +82,8 @@ def _own_settings(checkout: Checkout) -> dict[str, str]:
 def _lay_out(checkout: Checkout, folder: Path, object_format: str) -> bool:
     """Write the repository's own files; returns whether its history is complete.
 
-    Of a partial clone no object is borrowed: the server would not send what the clone left out. All that is needed is
-    fetched instead.
+    No object of a partial clone is borrowed: the server would not send the objects that the clone left out. Fetching
+    brings them instead.
     """
     settings = _own_settings(checkout)
     partial = "extensions.partialclone" in settings or any(

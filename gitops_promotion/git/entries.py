@@ -18,7 +18,7 @@ class Entry:
 
     @property
     def kind(self) -> EntryKind | Literal["folder"]:
-        """What the entry is, by its mode."""
+        """The kind of the entry, by its mode."""
         return "folder" if self.mode == "40000" else KINDS.get(self.mode, "file")
 
 

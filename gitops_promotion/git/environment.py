@@ -30,13 +30,14 @@ NO_PROMPT = {
     "GIT_TRACE2_ENV_VARS": "none",
 }
 
-_LOCAL = re.compile(r"PATH|HOME|TMPDIR|TEMP|TMP|(?:LD|DYLD)_LIBRARY_PATH|GIT_EXEC_PATH|GIT_TRACE\w*")
+_LOCAL = re.compile(r"PATH|HOME|TMPDIR|TEMP|TMP|(?:LD|DYLD)_LIBRARY_PATH|DEVELOPER_DIR|GIT_EXEC_PATH|GIT_TRACE\w*")
 _DISCOVERY = re.compile(
     rf"{_LOCAL.pattern}|XDG_CONFIG_HOME|USER|LOGNAME|GIT_DISCOVERY_ACROSS_FILESYSTEM|GIT_CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM"
     r"|COUNT|PARAMETERS|(?:KEY|VALUE)_\d+)"
 )
-# What reaches the remote may run ssh, a credential helper or a proxy command, each with variables of its own: all that
-# are not git's are passed on, but for private keys. Settings of the caller (GIT_CONFIG_COUNT) come by `as_environment`.
+# A command that reaches the remote may run ssh, a credential helper or a proxy command, each with its own variables. So
+# all variables that are not git's are passed on, except for private keys. Settings of the caller (GIT_CONFIG_COUNT) are
+# passed by `as_environment`.
 _TRANSPORT = re.compile(
     r"(?!GIT_).*|GIT_(?:SSH\w*|ASKPASS|PROXY_\w+|SSL_\w+|HTTP_\w+|CURL_\w+|TRACE\w*|ALLOW_PROTOCOL|PROTOCOL_FROM_USER"
     r"|EXEC_PATH|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM))",

@@ -13,7 +13,7 @@ from gitops_promotion.git.objects import Objects
 from gitops_promotion.git.remote import Remote
 
 DEPTH = 100
-"""Commits of history that are fetched into a shallow repository at first: what a gate looks at, and some more."""
+"""Commits of history that are fetched into a shallow repository at first; a gate needs fewer in most cases."""
 
 _EVERYTHING = 0x7FFFFFFF  # git's own "infinite depth"; unlike --unshallow no error where nothing is missing
 
@@ -84,7 +84,7 @@ class Fetched:
         return result.stdout.decode().split()
 
     def settle(self, first: str, second: str) -> None:
-        """Fetch history until no cut can change what two commits have in common.
+        """Fetch history until no cut can change the common history of two commits.
 
         A cut matters only between a commit and the common history, where it could hide a newer merge base: a pull
         request of more than DEPTH commits would be compared with the wrong one.

@@ -37,7 +37,7 @@ class Files:
         return self._grep(commit, expression[1:], specs)
 
     def unreadable(self, commit: str, pathspecs: Sequence[str]) -> dict[str, str]:
-        """Return the manifests that are no regular files, and what each is instead, such as `a symbolic link`.
+        """Return the manifests that are not regular files, with the kind of each, such as `a symbolic link`.
 
         A folder that is a link or a submodule stands for the manifests in it.
         """

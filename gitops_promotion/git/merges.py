@@ -30,7 +30,7 @@ class Merges:
         return tree, paths
 
     def is_plain(self, sha: str, base: str, head: str) -> bool:
-        """Return True if the files of a merge commit are exactly what git makes of its parents, with nothing added."""
+        """Return True if the files of a merge commit are those that git merges from its parents, with nothing added."""
         tree, paths = self.merge(base, head)
         return not paths and [tree] == self._private.lines("rev-parse", "--verify", f"{full_sha(sha)}^{{tree}}")
 
@@ -40,7 +40,7 @@ class Merges:
         return read_changes(self._private.git("diff-tree", *options, full_sha(old), full_sha(new)))
 
     def diff_from_base(self, base: str, head: str) -> tuple[str, list[FileChange]]:
-        """Return the merge base of two commits, and what `head` changed since.
+        """Return the merge base of two commits, and the changes of `head` since then.
 
         Of several merge bases the changes since any count. Raises GitError if the two have no common history.
         """

@@ -101,28 +101,39 @@ class Objects:
         process = Dialogue(self._private.runner, arguments, self._private.environ)
         try:
             modes = _modes(process, base, edits)
-        except GitError:
-            process.stop()
+            sha = process.end(_commit_stream(parents, edits, modes, message, signature))
+        except BaseException:
+            process.terminate()
             raise
-        text = message.encode(errors="surrogateescape")
-        lines = [b"commit refs/promotion/commit\nmark :1\n"]
-        lines += [f"{role} {line}\n".encode() for role, line in signature.lines]
-        lines += [b"data %d\n%s\nfrom %s\n" % (len(text), text, base.encode())]
-        lines += [f"merge {full_sha(parent)}\n".encode() for parent in parents[1:]]
-        for path, content in edits.items():
-            if content is None:
-                lines += [b"D %s\n" % quote(path)]
-            else:
-                mode = modes[path] or b"100644"
-                lines += [b"M %s inline %s\ndata %d\n%s\n" % (mode, quote(path), len(content), content)]
-        lines += [b"\nget-mark :1\ndone\n"]
-        return process.end(b"".join(lines)).decode().strip()
+        return sha.decode().strip()
 
     def commit_tree(self, tree: str, parents: Sequence[str], message: str, signature: Signature) -> str:
         """Make a commit of a tree, and return it."""
         arguments = ["commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-"]
         text = message.encode(errors="surrogateescape")
         return self._private.git(*arguments, stdin=text, variables=signature.variables).decode().strip()
+
+
+def _commit_stream(
+    parents: Sequence[str],
+    edits: Mapping[str, bytes | None],
+    modes: Mapping[str, bytes],
+    message: str,
+    signature: Signature,
+) -> bytes:
+    """Return the commands of fast-import that make a commit and print its id."""
+    text = message.encode(errors="surrogateescape")
+    lines = [b"commit refs/promotion/commit\nmark :1\n"]
+    lines += [f"{role} {line}\n".encode() for role, line in signature.lines]
+    lines += [b"data %d\n%s\n" % (len(text), text)]
+    lines += [f"{'merge' if index else 'from'} {full_sha(parent)}\n".encode() for index, parent in enumerate(parents)]
+    for path, content in edits.items():
+        if content is None:
+            lines += [b"D %s\n" % quote(path)]
+        else:
+            mode = modes[path] or b"100644"
+            lines += [b"M %s inline %s\ndata %d\n%s\n" % (mode, quote(path), len(content), content)]
+    return b"".join([*lines, b"\nget-mark :1\ndone\n"])
 
 
 def _groups(questions: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -140,7 +151,7 @@ def _groups(questions: Iterable[bytes]) -> Iterator[list[bytes]]:
 
 
 def _modes(process: Dialogue, base: str, edits: Mapping[str, bytes | None]) -> dict[str, bytes]:
-    """Return the mode of each file in `base`, b"" for a new one. Raises GitError for what is no file."""
+    """Return the mode of each file in `base`, b"" for a new one. Raises GitError for an entry that is not a file."""
     modes: dict[str, bytes] = {}
 
     def mode(path: str) -> bytes:

@@ -1,7 +1,7 @@
 """Running git: one command at a time, or in a dialogue.
 
-A git process has exactly the environment it is given: what this program's own environment holds beside, such as a
-token, does not reach it.
+A git process gets the given environment and nothing else: a token in the environment of this program does not reach
+it.
 """
 
 import re
@@ -17,6 +17,8 @@ from gitops_promotion.core.untrusted import lines
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import LOCAL_STEP, advice
 
+_GRACE = 5.0
+"""Seconds that git has to end when it is asked to."""
 _NO_GIT = "git was not found: install git 2.39 or newer and put it on the PATH"
 
 
@@ -56,7 +58,7 @@ class Runner:
         try:
             stdout, stderr = process.communicate(stdin)
         except BaseException:
-            _kill(process)
+            _terminate(process)
             raise
         return Result(status=process.returncode, stdout=stdout, stderr=self.mask(stderr))
 
@@ -112,6 +114,10 @@ class Dialogue:
         if self._process.poll() is None:
             self._process.communicate()
 
+    def terminate(self) -> None:
+        """End git at once."""
+        _terminate(self._process)
+
     def _fail(self, stderr: bytes | None = None) -> NoReturn:
         if stderr is None:
             stderr = self._process.communicate()[1]
@@ -119,6 +125,13 @@ class Dialogue:
         raise GitError(f"git {self._command} failed: {reason}")
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.communicate()
+def _terminate(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    # git deletes its lock files and temporary files at this signal.
+    process.terminate()
+    try:
+        process.communicate(timeout=_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()

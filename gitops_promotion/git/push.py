@@ -45,7 +45,7 @@ _REFUSALS: tuple[tuple[RefusalKind, re.Pattern[str], str], ...] = (
         re.compile(r"[Pp]rotected branch|rule violations|TF401027|TF402455|currently checked out"),
         "allow this identity to push to this branch",
     ),
-    ("hook", re.compile(r"hook declined"), "ask an administrator of the server what its hook expects"),
+    ("hook", re.compile(r"hook declined"), "ask an administrator of the server for the rules of its hook"),
 )
 _OTHER_WAY_OUT = "ask who may push there"
 
@@ -81,7 +81,7 @@ def push_error(
 ) -> GitError | None:
     """Return the error of a push, None where all refs were changed or git names no ref that was not.
 
-    LeaseLostError: a ref is not what was expected, or it was up to date, which means that another writer did the same.
+    LeaseLostError: a ref is not at the expected commit, or is up to date, which means that another writer did the same.
     RefusedPushError: the server refuses the push, and would refuse it again.
     """
     if status == 0 and all(result.flag != "=" for result in results):
@@ -103,7 +103,7 @@ def push_error(
     kind, way_out = _refusal("\n".join([*causes, words]), updates)
     if kind == "other" and all(_RACE.search(cause) for cause in causes):
         return _lost(url, [result.ref for result in rejected], words)
-    refusals = "; ".join(f"{result.ref} {result.reason}" for result in rejected)
+    refusals = "; ".join(f"{result.ref} {result.reason.removeprefix('[remote rejected] ')}" for result in rejected)
     return RefusedPushError(f"{url} refused {refusals}{words and f': {words}'}; {way_out}", kind=kind)
 
 

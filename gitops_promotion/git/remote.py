@@ -169,7 +169,7 @@ class Remote:
 
 
 def _handed_over(settings: Sequence[Setting], remote: str) -> list[tuple[str, str]]:
-    """Return what reaching the remote needs of the repository's configuration, by the private remote's name.
+    """Return the settings of the repository that reaching the remote needs, with the private remote's name.
 
     The caller's `git -c` and GIT_CONFIG_* come after it, as they do in git.
     """

@@ -159,7 +159,7 @@ class Repository:
     def push(self, updates: Sequence[RefUpdate], *, unchanged: Mapping[str, str] = MappingProxyType({})) -> None:
         """Change all refs or none, and only while the `unchanged` refs are at these commits.
 
-        Raises LeaseLostError if a ref is not what was expected, or is up to date already, which means that another
+        Raises LeaseLostError if a ref is not at the expected commit, or is up to date, which means that another
         writer did the same (docs/facts/forges.md); RefusedPushError if the server does not allow the push. git leaves
         a ref that is up to date out of the push: several updates that belong together need contents that no other
         writer can make (a nonce).
@@ -185,7 +185,7 @@ class Repository:
         return self._files.grep(commit, names, paths)
 
     def unreadable_manifests(self, commit: str, pathspecs: Sequence[str]) -> dict[str, str]:
-        """Return the manifests that are no regular files, and what each is instead, such as `a symbolic link`.
+        """Return the manifests that are not regular files, with the kind of each, such as `a symbolic link`.
 
         `pathspecs` begin with `:(glob)`.
         """
@@ -241,7 +241,7 @@ class Repository:
         return self._merges.diff(old, new)
 
     def diff_from_merge_base(self, base: str, head: str) -> tuple[str, list[FileChange]]:
-        """Return the merge base of two commits and what `head` changed since.
+        """Return the merge base of two commits, and the changes of `head` since then.
 
         Of several merge bases the changes since any count, so that a criss-cross history hides none. Raises GitError
         if the two have no common history.
@@ -262,7 +262,7 @@ class Repository:
         return self._merges.merge(base, head)[1]
 
     def is_plain_merge(self, sha: str, base: str, head: str) -> bool:
-        """Return True if the files of a merge commit are exactly what git makes of its parents, with nothing added."""
+        """Return True if the files of a merge commit are those that git merges from its parents, with nothing added."""
         return self._merges.is_plain(sha, base, head)
 
     # -- new objects

@@ -1,47 +1,40 @@
-"""The demo, and the README's examples of features in its repository."""
+"""The README's examples of features in the repository of the demo; tests/test_docs.py runs the demo itself."""
 
 import re
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gitops_promotion import cli
 from gitops_promotion.commands.demo import files
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Remote
+
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
-def run(capsys: pytest.CaptureFixture[str], *args: str, code: int = 0) -> str:
-    """Return the output of a command line, stdout and stderr."""
-    capsys.readouterr()
-    exit_code: object = 0
-    try:
-        cli.main(list(args))
-    except SystemExit as error:
-        exit_code = error.code or 0
-    printed = capsys.readouterr()
-    assert exit_code == code, printed.out + printed.err
-    return printed.out + printed.err
-
-
-@pytest.mark.kustomize(check=True)
-def test_the_demo_stops_before_prod_and_its_repository_takes_every_verb(
-    kustomize: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.kustomize
+def test_the_repository_of_the_demo_takes_the_feature_verbs(
+    kustomize: str,
+    make_remote: "Callable[..., Remote]",
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    text = run(capsys, "demo", str(tmp_path / "demo"))
-    assert "exit code 4" in text, "the check is seen waiting"
-    assert "waits for a person" in text
-    assert "#3      open" in text
-    monkeypatch.chdir(tmp_path / "demo" / "webshop")
-    assert "merged" in run(capsys, "local", "merge", "3")
-    assert "planned" in run(capsys, "new", "--group=webshop", "--app=cart", "--tag=2.1.0", "--dry-run")
-    examples = re.findall(r"^gitops-promotion (feature.*)$", README, re.MULTILINE)
-    results = [run(capsys, *shlex.split(example)).splitlines()[0] for example in examples]
+    monkeypatch.chdir(make_remote(files()).clone().path)
+    results = []
+    for example in re.findall(r"^gitops-promotion (feature.*)$", README, re.MULTILINE):
+        with pytest.raises(SystemExit) as raised:
+            cli.main(shlex.split(example))
+        printed = capsys.readouterr()
+        assert raised.value.code == 0, printed.err
+        results.append(printed.out.split()[0])
     # feature, feature --dry-run, feature-delete, feature-stale twice
-    expected = ["merged", "unchanged", "merged", "unchanged", "unchanged"]
-    assert [result.split()[0] for result in results] == expected, results
-    assert "exists and is not empty" in run(capsys, "demo", str(tmp_path / "demo"), code=2)
+    assert results == ["merged", "unchanged", "merged", "unchanged", "unchanged"]
 
 
 def test_the_repository_of_the_demo_builds_without_a_network() -> None:

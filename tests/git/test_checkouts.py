@@ -6,9 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 
@@ -16,6 +18,7 @@ from gitops_promotion.core.commits import RefUpdate, Store
 from gitops_promotion.errors import GitError
 from gitops_promotion.git import Repository
 from gitops_promotion.git.advice import advice
+from gitops_promotion.git.process import Dialogue, Runner
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
@@ -536,6 +539,31 @@ def test_a_killed_reader_is_one_error_and_is_started_again(checkout: "Checkout",
     with pytest.raises(GitError, match="git cat-file failed"):
         repository.has(checkout.sha())
     assert repository.has(checkout.sha())
+
+
+@pytest.mark.parametrize("method", ["communicate", "ask"])
+def test_an_interrupt_leaves_no_process(
+    method: str, checkout: "Checkout", open_repository: "Open", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = open_repository(checkout.path)
+    started: list[subprocess.Popen[bytes]] = []
+    start = Runner.start
+
+    def remember(self: Runner, arguments: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        started.append(start(self, arguments, environ))
+        if method == "communicate":
+            wait = started[-1].communicate
+            monkeypatch.setattr(
+                started[-1], "communicate", Mock(side_effect=chain([KeyboardInterrupt], repeat(DEFAULT)), wraps=wait)
+            )
+        return started[-1]
+
+    monkeypatch.setattr(Runner, "start", remember)
+    if method == "ask":
+        monkeypatch.setattr(Dialogue, "ask", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        repository.commit(checkout.sha(), {"a": b"1"}, "Change\n") if method == "ask" else repository.refs()
+    assert [process.wait(10) for process in started] == [-signal.SIGTERM]
 
 
 def test_without_git_the_error_says_to_install_it(tmp_path: Path) -> None:
