@@ -3,6 +3,7 @@
 Only click is imported before a verb runs, so that `--help` is fast.
 """
 
+import errno
 import io
 import os
 import signal
@@ -10,9 +11,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn, TextIO
 
 import click
+
+from gitops_promotion.errors import StorageError
 
 
 class Verb(NamedTuple):
@@ -60,8 +63,11 @@ def cli() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit with one of the codes of docs/exit-codes.md."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper, or pytest's
+    for name in ("stdout", "stderr"):
+        # A stream that the shell closed (`>&-`) is None, and the next file that is opened would get its number.
+        stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  until the end
+        stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, stream)
     with suppress(ValueError):  # only the main thread may
         # A runner that cancels a job sends SIGTERM: end as by Ctrl-C, without leaving files or processes behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -80,15 +86,32 @@ def main(args: Sequence[str] | None = None) -> None:
         )
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of stdout has gone: point it elsewhere, or Python complains again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            _report_bug()
+        _discard(sys.stdout)
+        try:
+            click.echo(f"error: cannot write the output ({error.strerror}): free space there", err=True)
+        except OSError:
+            _discard(sys.stderr)
+        sys.exit(StorageError.exit_code)
     except Exception:  # noqa: BLE001  a bug: the traceback is what a report needs
-        import traceback
+        _report_bug()
 
-        bug = "this is a bug in gitops-promotion: please report it with the lines above"
-        _log(f"{traceback.format_exc()}error: {bug}", bug)
-        sys.exit(1)
+
+def _report_bug() -> NoReturn:
+    import traceback
+
+    bug = "this is a bug in gitops-promotion: please report it with the lines above"
+    _log(f"{traceback.format_exc()}error: {bug}", bug)
+    sys.exit(1)
+
+
+def _discard(stream: TextIO) -> None:
+    # Python writes what is left in a stream at exit, and would report the error again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _shortened(args: Sequence[str] | None, *messages: str) -> list[str]:

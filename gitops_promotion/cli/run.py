@@ -89,7 +89,7 @@ def _storage_errors() -> Iterator[None]:
         # tempfile raises ENOENT if it can write to no folder, and names in the text those that it tried.
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) and "temporary directory" not in str(error.strerror):
             raise
-        files = error.filename or "temporary files"
+        files = error.filename or "temporary files or the output"
         raise StorageError(
             f"cannot write {files} ({error.strerror}): free space there, or set TMPDIR to another folder"
         ) from None

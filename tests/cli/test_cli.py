@@ -193,6 +193,29 @@ def test_an_interrupt_while_waiting_is_exit_130_and_leaves_nothing_behind(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("redirection", "code", "lines"),
+    [
+        (">/dev/full", 5, ["error: cannot write the output (No space left on device): free space there"]),
+        (">/dev/full 2>&1", 5, []),
+        (">&-", 0, []),
+        ("2>&-", 0, ["unchanged  nothing to promote: in dev -> qa -> prod no application differs from the one before"]),
+    ],
+)
+def test_an_output_that_takes_nothing_gives_no_traceback(
+    redirection: str, code: int, lines: list[str], checkout: "Checkout", environ: dict[str, str]
+) -> None:
+    program = f'exec "{sys.executable}" -m gitops_promotion promote --quiet {redirection}'
+    process = subprocess.run(
+        ["sh", "-c", program],
+        cwd=checkout.path,
+        env=environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert (process.returncode, (process.stdout + process.stderr).splitlines()) == (code, lines)
+
+
 def test_a_closed_pipe_gives_no_traceback(checkout: "Checkout", environ: dict[str, str]) -> None:
     program = [sys.executable, "-c", "from gitops_promotion.cli import main; main()"]
     reader, writer = os.pipe()
