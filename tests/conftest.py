@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.kustomizations import program
+from tests.support import examples
 from tests.support.forks import Forks
 from tests.support.repositories import NOW, Checkout, Remote
 
@@ -71,8 +72,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure() -> None:
-    """Keep temporary folders in memory where there is room: they are a quarter of the time of tests with git."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples properties are tried with, and a place for temporary folders.
+
+    They are kept in memory where there is room: they are a quarter of the time of tests with git.
+    """
+    examples.choose(thorough=config.getoption("--thorough"))
     if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK | os.X_OK):
         return
     found = os.statvfs(MEMORY)

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_promotion.core.config import KEYS, ApplicationSettings, Config, parse
@@ -14,6 +14,7 @@ from gitops_promotion.core.environments import Environment, Pipeline
 from gitops_promotion.core.layout import Layout, MarkerName
 from gitops_promotion.core.names import Application, check_application
 from gitops_promotion.errors import ConfigError, UsageError
+from tests.support.examples import examples
 
 ENVIRONMENTS = "environments: [{name: dev, auto: true}, {name: qa}, {name: prod}]\n"
 FILE = "gitops-promotion.yaml"
@@ -342,7 +343,7 @@ def test_an_anchor_set_twice_is_no_warning() -> None:
     assert parse("x-a: &a 1\nx-b: &a dev\nenvironments: [{name: *a}]\n", FILE).pipeline.entry.name == "dev"
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(
     st.one_of(
         st.text(alphabet="abx-{}[]:,&*!|>'\"#%@`?\n\t \\~<=0\ufeff\u2028\x85é", max_size=60),
@@ -520,7 +521,7 @@ def test_b32_names_that_make_a_bad_ref_only_together_are_refused() -> None:
         config.branch(Application("a" * 100, "b" * 100), "c" * 100)
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,5}", fullmatch=True), min_size=3, max_size=3))
 def test_b32_git_takes_every_branch_that_is_made(names: list[str]) -> None:
     config = parse("environments: [{name: dev}]\nprflow: per-env\nbranchTemplate: 'p/{env}/{group}.{app}'", FILE)
@@ -558,7 +559,7 @@ def test_b32_the_applications_that_share_a_branch_are_found(
     assert len(collisions) == len(others)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(
     st.sampled_from(["{group}-{app}-{env}", "{env}-{app}-{group}", "{group}.{env}-{app}", "{env}/{group}-{app}"]),
     st.lists(st.from_regex(r"[ab](?:-?[ab]){0,3}", fullmatch=True), min_size=4, max_size=4),

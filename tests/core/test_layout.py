@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_promotion.core.config import parse
@@ -15,6 +15,7 @@ from gitops_promotion.core.layout import MARKER, PATH, Claim, Layout, MarkerName
 from gitops_promotion.core.markers import is_manifest
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import UsageError
+from tests.support.examples import examples
 
 SHOP_WEB = MarkerName("shop", "web")
 
@@ -210,7 +211,7 @@ def patterns(draw: st.DrawFn) -> str:
     return "/".join([*segments, last])
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(patterns())
 def test_git_finds_the_files_that_the_pattern_names(repository: tuple[Path, list[str]], pattern: str) -> None:
     folder, paths = repository

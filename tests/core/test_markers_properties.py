@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -11,8 +11,9 @@ from gitops_promotion.core.markers.edit import only_tags_differ, read_tag, set_t
 from gitops_promotion.core.markers.scan import Scan, scan
 from gitops_promotion.core.tags import ImageReference, Tag
 from gitops_promotion.errors import ManifestError
+from tests.support.examples import examples
 
-FEW = settings(deadline=None, max_examples=150)
+FEW = examples(150)
 
 tags = st.one_of(
     st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,12}", fullmatch=True),
@@ -168,7 +169,7 @@ LONGER = ["%YAML 1.1\n", "%TAG ! x\n", ' # {"$imagepolicy": "g:a:tag"}\n', ' # {
 PIECES = [*INDICATORS, *BREAKS, *LONGER, "\\u0041", "\\U00110000"]
 
 
-@settings(deadline=None, max_examples=400)
+@examples(400)
 @given(st.lists(st.sampled_from(PIECES), max_size=25))
 def test_anything_like_yaml_is_read_or_refused_and_only_its_tags_change(pieces: list[str]) -> None:
     content = b'k: v1 # {"$imagepolicy": "g:a:tag"}\n' + "".join(pieces).encode()

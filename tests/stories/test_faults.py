@@ -1,7 +1,7 @@
 """The forge fails at each request of each verb: a second run ends the same, nothing is doubled and nothing lost.
 
 A request of the API may meet faults that pass, one that goes on after its effect until patience ends, or one that is
-final; git's requests fail too. Each run in trouble has an application of its own, so that one repository serves them
+final; git's requests fail too. Each faulty run has an application of its own, so that one repository serves them
 all. With --thorough, as in .ci/run, each request meets every fault; else each meets one kind, taken in turns.
 """
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 LASTING = (faults.server_error(503, done=True), faults.reset(done=True), faults.truncated())
 BROKEN = (faults.reset(done=True), faults.server_error(502), faults.reset())
-"""What befalls git: an answer that does not come though a push has arrived; a request that is not let in; no answer."""
+"""Faults of git: an answer that is lost after a push has arrived; a request that is refused; no answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
-    """What befalls one run: these faults at its requests from `number` on."""
+class FaultyRun:
+    """The faults of one run, at its requests from `number` on."""
 
     kind: Literal["api", "git"]
     number: int
@@ -37,20 +37,20 @@ class Trouble:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ordeal:
-    """All the trouble that there shall be."""
+class FaultPlan:
+    """Which faults a verb meets: each at each request if `thorough`, else one kind at each."""
 
     thorough: bool
 
-    def troubles(self, story: "Story", run: Run, git: int) -> Iterator[Trouble]:
-        """Yield everything that shall befall a verb that asks as much of API and git as this run did."""
+    def faulty_runs(self, story: "Story", run: Run, git: int) -> Iterator[FaultyRun]:
+        """Yield the faulty runs of a verb that sends as many requests to API and git as this run did."""
         passing, refusing = tuple(story.stage.passing), story.stage.refusing
         for number in range(1, len(run.requests) + 1):
             singly = [(fault,) for fault in passing] if self.thorough else []
             kinds = [
-                [Trouble(kind="api", number=number, faults=few, passes=True) for few in (passing, *singly)],
-                [Trouble(kind="api", number=number, faults=(fault,) * ATTEMPTS) for fault in LASTING],
-                [Trouble(kind="api", number=number, faults=(fault,)) for fault in refusing],
+                [FaultyRun(kind="api", number=number, faults=few, passes=True) for few in (passing, *singly)],
+                [FaultyRun(kind="api", number=number, faults=(fault,) * ATTEMPTS) for fault in LASTING],
+                [FaultyRun(kind="api", number=number, faults=(fault,)) for fault in refusing],
             ]
             if self.thorough:
                 yield from itertools.chain.from_iterable(kinds)
@@ -59,19 +59,19 @@ class Ordeal:
                 yield kind[number // len(kinds) % len(kind)]
         if self.thorough:
             for number, fault in itertools.product(range(1, git + 1), BROKEN):
-                yield Trouble(kind="git", number=number, faults=(fault,))
+                yield FaultyRun(kind="git", number=number, faults=(fault,))
         else:
-            yield Trouble(kind="git", number=git, faults=BROKEN[:1])
+            yield FaultyRun(kind="git", number=git, faults=BROKEN[:1])
 
 
-def hit(story: "Story", trouble: Trouble, trigger: Trigger, *words: str) -> int:
-    """Run a verb in trouble; afterwards there is none any more. Returns its exit code."""
-    for offset, fault in enumerate(trouble.faults):
-        story.stage.faults.add(fault, kind=trouble.kind, number=trouble.number + offset)
+def hit(story: "Story", faulty: FaultyRun, trigger: Trigger, *words: str) -> int:
+    """Run a verb with these faults, and remove what is left of them. Returns its exit code."""
+    for offset, fault in enumerate(faulty.faults):
+        story.stage.faults.add(fault, kind=faulty.kind, number=faulty.number + offset)
     run = story.run(trigger, *words, again=True)
     story.stage.faults.clear()
-    assert not trouble.passes or run.code == 0, (trouble, run.printed)
-    assert run.code in (0, 5, 6), (trouble, run.printed)
+    assert not faulty.passes or run.code == 0, (faulty, run.printed)
+    assert run.code in (0, 5, 6), (faulty, run.printed)
     return run.code
 
 
@@ -80,7 +80,7 @@ def git_requests(story: "Story") -> int:
 
 
 def measured(story: "Story", trigger: Trigger, *words: str) -> tuple[Run, int]:
-    """Run a verb without trouble; returns it and how often git asked."""
+    """Run a verb without faults; returns it and the number of requests of git."""
     before = git_requests(story)
     run = story.run(trigger, *words)
     assert run.code == 0, run.printed
@@ -105,21 +105,21 @@ def one_each(story: "Story", apps: list[str], environment: str) -> dict[str, Pul
     return found
 
 
-def propose(story: "Story", ordeal: Ordeal, names: Sequence[str]) -> list[str]:
-    """`new` in all its troubles; returns the applications that it was run for."""
+def propose(story: "Story", plan: FaultPlan, names: Sequence[str]) -> list[str]:
+    """Run `new` with all its faults; returns the applications that it was run for."""
     run, git = measured(story, dispatched(story, names[0]), "new")
-    troubles = list(ordeal.troubles(story, run, git))
+    faulty_runs = list(plan.faulty_runs(story, run, git))
     # `promote` asks somewhat more than `new`: it needs more of them.
-    used = names[: len(troubles) + 1 + (len(troubles) // 2 if ordeal.thorough else 2)]
-    for app, trouble in itertools.zip_longest(used[1:], troubles):
+    used = names[: len(faulty_runs) + 1 + (len(faulty_runs) // 2 if plan.thorough else 2)]
+    for app, faulty in itertools.zip_longest(used[1:], faulty_runs):
         trigger = dispatched(story, app)
-        if trouble is None or hit(story, trouble, trigger, "new"):
+        if faulty is None or hit(story, faulty, trigger, "new"):
             assert story.run(trigger, "new", again=True).code == 0
     return list(used)
 
 
-def promote(story: "Story", ordeal: Ordeal, apps: Sequence[str], pushes: Sequence[Trigger]) -> None:
-    """`promote` in all its troubles, each for one application; one healing run is the second of them all."""
+def promote(story: "Story", plan: FaultPlan, apps: Sequence[str], pushes: Sequence[Trigger]) -> None:
+    """Run `promote` with all its faults, each for one application; one healing run is the second run of all of them."""
 
     def words(app: str) -> tuple[str, ...]:
         # Where no range is told it would look at all of them each time.
@@ -127,31 +127,31 @@ def promote(story: "Story", ordeal: Ordeal, apps: Sequence[str], pushes: Sequenc
         return ("promote",) if told else ("promote", "--group", "webshop", "--app", app, "--env", "qa")
 
     run, git = measured(story, pushes[0], *words(apps[0]))
-    troubles = list(ordeal.troubles(story, run, git))
-    assert len(troubles) < len(apps)
-    for trouble, app, push in zip(troubles, apps[1:], pushes[1:], strict=False):
-        hit(story, trouble, push, *words(app))
+    faulty_runs = list(plan.faulty_runs(story, run, git))
+    assert len(faulty_runs) < len(apps)
+    for faulty, app, push in zip(faulty_runs, apps[1:], pushes[1:], strict=False):
+        hit(story, faulty, push, *words(app))
     assert story.run(story.stage.schedule(), "promote", "--all").code == 0
 
 
-def check(story: "Story", ordeal: Ordeal, opened: Sequence[Trigger]) -> None:
-    """`status` in all its troubles."""
+def check(story: "Story", plan: FaultPlan, opened: Sequence[Trigger]) -> None:
+    """Run `status` with all its faults."""
     run, git = measured(story, opened[0], "status")
-    troubles = list(ordeal.troubles(story, run, git))
-    assert len(troubles) < len(opened)
-    for trouble, trigger in zip(troubles, opened[1:], strict=False):
-        if hit(story, trouble, trigger, "status"):
+    faulty_runs = list(plan.faulty_runs(story, run, git))
+    assert len(faulty_runs) < len(opened)
+    for faulty, trigger in zip(faulty_runs, opened[1:], strict=False):
+        if hit(story, faulty, trigger, "status"):
             assert story.run(trigger, "status", again=True).results == ["passed"]
 
 
-def publish(story: "Story", ordeal: Ordeal, pulls: Sequence[Pull]) -> None:
-    """`status --publish` in all its troubles, each for one pull request; one run for all is the second of them."""
+def publish(story: "Story", plan: FaultPlan, pulls: Sequence[Pull]) -> None:
+    """Run `status --publish` with all its faults, each for one pull request; the second run is one for all of them."""
     words = ("status", "--publish", "--pr")
     run, git = measured(story, story.stage.schedule(), *words, str(pulls[0].number))
-    troubles = list(ordeal.troubles(story, run, git))
-    assert len(troubles) < len(pulls)
-    for trouble, pull in zip(troubles, pulls[1:], strict=False):
-        hit(story, trouble, story.stage.schedule(), *words, str(pull.number))
+    faulty_runs = list(plan.faulty_runs(story, run, git))
+    assert len(faulty_runs) < len(pulls)
+    for faulty, pull in zip(faulty_runs, pulls[1:], strict=False):
+        hit(story, faulty, story.stage.schedule(), *words, str(pull.number))
     assert story.look().code == 0
     for pull in pulls:
         assert story.stage.verdicts(pull.sha)[0][0] == "success"
@@ -165,24 +165,24 @@ def pass_checks(story: "Story", pulls: Iterable[Pull]) -> None:
 
 
 def test_b27_whatever_fails_a_second_run_ends_the_same(story: "Story", pytestconfig: pytest.Config) -> None:
-    ordeal = Ordeal(thorough=pytestconfig.getoption("--thorough"))
+    plan = FaultPlan(thorough=pytestconfig.getoption("--thorough"))
     for cluster in story.clusters:
         cluster.silent = True
-    names = [f"app{number}" for number in range(200 if ordeal.thorough else 25)]
+    names = [f"app{number}" for number in range(200 if plan.thorough else 25)]
     story.add(*names)
-    apps = propose(story, ordeal, names)
+    apps = propose(story, plan, names)
     pass_checks(story, one_each(story, apps, "dev").values())
     pushes = [trigger for trigger in story.stage.triggers() if trigger.kind == "push" and trigger.branch == "main"]
     assert len(pushes) == len(apps)
-    promote(story, ordeal, apps, pushes)
+    promote(story, plan, apps, pushes)
     one_each(story, apps, "qa")
     story.report(story.clusters[0])
-    check(story, ordeal, [trigger for trigger in story.stage.triggers() if trigger.kind == "pull_request"])
+    check(story, plan, [trigger for trigger in story.stage.triggers() if trigger.kind == "pull_request"])
     pass_checks(story, [pull for pull in story.stage.pulls() if pull.state == "open"])
     story.report(story.clusters[1])
     assert story.run(story.stage.schedule(), "promote", "--all").code == 0
     prod = [pull for pull in story.stage.pulls() if pull.state == "open"]
     assert sorted(pull.branch for pull in prod) == sorted(f"promote/webshop-{app}" for app in apps)
     assert not any(pull.armed for pull in prod)
-    publish(story, ordeal, prod)
+    publish(story, plan, prod)
     assert {story.tags(app) for app in apps} == {("2.0.0", "2.0.0", "1.0.0")}

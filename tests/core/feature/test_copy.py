@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_promotion.core.feature.copy import Copy, CopyRequest, Transformations, make_copy
@@ -15,6 +15,7 @@ from gitops_promotion.core.feature.manifests import Id, Object, Plain, Value, pa
 from gitops_promotion.core.feature.selection import select
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError, PromotionError
+from tests.support.examples import examples
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 LABELS = "labels: {app: web}"
@@ -173,7 +174,7 @@ def places(value: Value) -> Iterator[tuple[Value, Any]]:
             yield from places(child)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.data())
 def test_any_value_anywhere_in_an_object_gives_a_copy_or_a_promotion_error(data: st.DataObject) -> None:
     target = data.draw(st.sampled_from(objects_of_environments())).editable()

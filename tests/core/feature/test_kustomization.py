@@ -1,13 +1,14 @@
 """Entries are added to a kustomization and removed again; every other byte stays (B35)."""
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from gitops_promotion.core.feature import kustomization
 from gitops_promotion.core.feature.kustomization import Image
 from gitops_promotion.errors import ManifestError
+from tests.support.examples import examples
 
 IMAGE = Image(name="web-f/ghcr.io/x/web", new_name="ghcr.io/x/web", new_tag="1.0")
 PATH = "apps/dev/kustomization.yaml"
@@ -80,7 +81,7 @@ images = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(lines, images, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.booleans())
 @example(["- a"], [], "\n", False, True)
 def test_any_kustomization_is_restored(

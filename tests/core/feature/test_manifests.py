@@ -1,12 +1,13 @@
 """Objects of kustomize's output are written as files that every YAML parser reads as the same objects."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from gitops_promotion.core.feature.manifests import Object, Plain, Value, parse, text, write
 from gitops_promotion.errors import KustomizeError
+from tests.support.examples import examples
 
 HEAD = b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n"
 strings = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30) | st.sampled_from(
@@ -38,14 +39,14 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(values)
 def test_a_written_value_is_read_as_the_same_value(value: Value) -> None:
     content = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "data": value}
     assert [obj.content for obj in parse(write(content))] == [content]
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(strings)
 def test_another_parser_reads_the_same_string(value: str) -> None:
     assert YAML(typ="safe", pure=True).load(write({"a": value}).decode()) == {"a": value}

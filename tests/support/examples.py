@@ -1,0 +1,18 @@
+"""How many examples a property is tried with: with --thorough as many as it says, else a fifth of them."""
+
+from hypothesis import settings
+
+settings.register_profile("all", max_examples=100, deadline=None)
+settings.register_profile("few", max_examples=20, deadline=None)
+
+
+def choose(*, thorough: bool) -> None:
+    """Decide it for this run, before the tests are imported."""
+    settings.load_profile("all" if thorough else "few")
+
+
+def examples(count: int) -> settings:
+    """Try `count` examples, however long one takes."""
+    profile = settings.default
+    assert profile
+    return settings(max_examples=count * profile.max_examples // 100)
