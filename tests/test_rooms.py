@@ -27,6 +27,7 @@ FLOORS = {
     "action": 6,
 }
 SDKS = {
+    "git": "gitops_promotion.git.process",
     "github": "gitops_promotion.providers.github.api",
     "azure": "gitops_promotion.providers.azure_devops.api",
     "msrest": "gitops_promotion.providers.azure_devops.api",
@@ -173,6 +174,8 @@ def test_the_package_itself_imports_nothing() -> None:
         ("core.gate", "print('x')"),
         ("git", "from gitops_promotion.ci import CIContext"),
         ("git", "import github"),
+        ("git", "import git"),
+        ("git.remote", "from git import Repo"),
         ("git.remote", "from gitops_promotion.ci import CIContext"),
         ("ci", "from gitops_promotion import render"),
         ("render", "from gitops_promotion.providers import Provider"),
@@ -186,7 +189,9 @@ def test_the_package_itself_imports_nothing() -> None:
         ("providers", "from gitops_promotion.providers import local"),
         ("providers.http", "from gitops_promotion.providers.github import api"),
         ("providers.github", "import azure.devops.connection"),
+        ("providers.local", "import git"),
         ("commands.new", "from gitops_promotion.cli import main"),
+        ("commands.new", "from git import Repo"),
         ("cli", "import github"),
         ("extra", "from gitops_promotion.core import model"),
     ],
@@ -207,7 +212,7 @@ def test_a_break_of_the_rule_is_found(module: str, source: str) -> None:
             "core.gate",
             "from urllib.parse import quote\nfrom pathlib import PurePosixPath\nfrom ruamel.yaml import YAML",
         ),
-        ("git.process", "import os\nimport subprocess\nfrom gitops_promotion.core.model import Refs"),
+        ("git.process", "import os\nimport git\nfrom gitops_promotion.core.model import Refs"),
         ("git.remote", "from gitops_promotion.git.process import Runner\nfrom .checkout import Setting"),
         ("providers", "from gitops_promotion.core import model\nfrom importlib.metadata import entry_points"),
         (

@@ -8,13 +8,14 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple, NoReturn, TextIO
 
 import click
 
+from gitops_promotion.cli import environment
 from gitops_promotion.errors import StorageError
 
 
@@ -71,14 +72,19 @@ def main(args: Sequence[str] | None = None) -> None:
     with suppress(ValueError):  # only the main thread may
         # A runner that cancels a job sends SIGTERM: end as by Ctrl-C, without leaving files or processes behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with environment.secrets_hidden() as variables:
+        _run(args, variables)
+
+
+def _run(args: Sequence[str] | None, variables: Mapping[str, str]) -> None:
     try:
-        cli.main(args, standalone_mode=False)
+        cli.main(args, standalone_mode=False, obj=variables)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
         text = io.StringIO()
         error.show(text)
-        _log(*_shortened(args, text.getvalue(), error.format_message()))
+        _log(variables, *_shortened(args, text.getvalue(), error.format_message()))
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo(
@@ -90,7 +96,7 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            _report_bug()
+            _report_bug(variables)
         _discard(sys.stdout)
         try:
             click.echo(f"error: cannot write the output ({error.strerror}): free space there", err=True)
@@ -98,14 +104,14 @@ def main(args: Sequence[str] | None = None) -> None:
             _discard(sys.stderr)
         sys.exit(StorageError.exit_code)
     except Exception:  # noqa: BLE001  a bug: the traceback is what a report needs
-        _report_bug()
+        _report_bug(variables)
 
 
-def _report_bug() -> NoReturn:
+def _report_bug(variables: Mapping[str, str]) -> NoReturn:
     import traceback
 
     bug = "this is a bug in gitops-promotion: please report it with the lines above"
-    _log(f"{traceback.format_exc()}error: {bug}", bug)
+    _log(variables, f"{traceback.format_exc()}error: {bug}", bug)
     sys.exit(1)
 
 
@@ -122,14 +128,14 @@ def _shortened(args: Sequence[str] | None, *messages: str) -> list[str]:
     return [shorten(message, values) for message in messages]
 
 
-def _log(text: str, problem: str) -> None:
+def _log(variables: Mapping[str, str], text: str, problem: str) -> None:
     """Log a problem that no verb could, and show it on the page of a CI system's run."""
     from gitops_promotion import ci
     from gitops_promotion.cli.run import terminal
     from gitops_promotion.core import untrusted
 
-    log = terminal()
+    log = terminal(variables)
     log.note(text.rstrip("\n"))
     lines = "\n".join(map(untrusted.terminal, log.without_commands(problem).split("\n")))
-    if line := ci.runner(os.environ).annotation("error", "gitops-promotion: failed", lines):
+    if line := ci.runner(variables).annotation("error", "gitops-promotion: failed", lines):
         log.command(line, always=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitops_promotion import render
+from gitops_promotion.cli import environment
 from gitops_promotion.errors import PromotionError, UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ connection = several(
     ),
     click.option(
         "--token",
+        cls=environment.Option,
         default="",
         envvar="GITOPS_PROMOTION_TOKEN",
         # A secret that was pasted or read from a file often ends with a line break.

@@ -2,7 +2,6 @@
 
 import errno
 import functools
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitops_promotion import render
-from gitops_promotion.cli import options
+from gitops_promotion.cli import environment, options
 from gitops_promotion.errors import Fault, PromotionError, StorageError
 from gitops_promotion.terminal import Terminal
 
@@ -33,18 +32,22 @@ def verb(view: render.View | None = "report") -> options.Decorator:
         def run(*, output: str = render.DEFAULT, verbose: bool = False, quiet: bool = False, **values: Any) -> None:
             # A macro is not a secret, and the error names it.
             token = options.MACRO.sub("", values.get("token", ""))
-            _run(function, view, output, terminal(verbose=verbose, quiet=quiet, secrets=(token,)), values)
+            variables = environment.variables()
+            log = terminal(variables, verbose=verbose, quiet=quiet, secrets=(token,))
+            _run(function, view, output, log, values)
 
         return options.output(view)(run) if view else run
 
     return decorate
 
 
-def terminal(*, verbose: bool = False, quiet: bool = False, secrets: tuple[str, ...] = ()) -> Terminal:
-    """Return the terminal of this run, which knows the CI system that reads it."""
+def terminal(
+    variables: Mapping[str, str], *, verbose: bool = False, quiet: bool = False, secrets: tuple[str, ...] = ()
+) -> Terminal:
+    """Return the terminal of a run with these variables, which knows the CI system that reads it."""
     from gitops_promotion import ci
 
-    runner = ci.runner(os.environ)
+    runner = ci.runner(variables)
     return Terminal(verbose=verbose, quiet=quiet, obeys=runner.OBEYS, conceal=runner.conceal, secrets=secrets)
 
 
@@ -134,14 +137,15 @@ def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -
     from gitops_promotion.render.markdown import summary
     from gitops_promotion.render.outputs import outputs
 
-    runner = ci.runner(os.environ)
+    variables = environment.variables()
+    runner = ci.runner(variables)
     for level, title, text, fault in annotations(outcomes):
         place = fault and Fault(terminal.without_commands(fault.path), fault.line, "")
         if line := runner.annotation(level, terminal.without_commands(title), terminal.without_commands(text), place):
             terminal.command(line, always=level == "error")
     values = outputs(outcomes, limit=runner.OUTPUT_LIMIT)
     published = runner.publish(
-        os.environ,
+        variables,
         # A later step may print a value, which must not become a command there either.
         outputs={name: terminal.without_commands(value) for name, value in values.items()},
         summary=terminal.mask(summary(outcomes, verb=verb)),
@@ -157,7 +161,8 @@ def kustomize_finder() -> "Callable[[], Kustomize]":
     """Return a function that finds kustomize, and looks for it on the first call only."""
     from gitops_promotion.kustomize import Kustomize
 
-    return functools.cache(lambda: Kustomize.find(os.environ))
+    variables = environment.variables()
+    return functools.cache(lambda: Kustomize.find(variables))
 
 
 def open_run_at(
@@ -172,6 +177,6 @@ def open_run_at(
         token=token,
         api_url=api_url,
         dry_run=dry_run,
-        environ=os.environ,
+        environ=environment.variables(),
         terminal=terminal,
     )

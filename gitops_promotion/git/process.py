@@ -1,25 +1,37 @@
 """Running git: one command at a time, or in a dialogue.
 
-A git process gets the given environment and nothing else: a token in the environment of this program does not reach
-it.
+A git process gets the given environment and nothing else. GitPython adds the variables of this program, so they are
+unset again (docs/decisions/0002-private-object-store.md).
 """
 
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
-from typing import NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from gitops_promotion.core.authorization import masked
 from gitops_promotion.core.untrusted import lines
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import LOCAL_STEP, advice
 
+if TYPE_CHECKING:
+    from git.cmd import Git
+
 _GRACE = 5.0
 """Seconds that git has to end when it is asked to."""
 _NO_GIT = "git was not found: install git 2.39 or newer and put it on the PATH"
+# GitPython sets these for each command (`Git.execute` in git/cmd.py).
+_ADDED_BY_GITPYTHON = ("LANGUAGE", "LC_ALL")
+# The path of `env` in the first line of many scripts; the given PATH need not have it.
+_ENV = "/usr/bin/env"
+# The exit codes of `env` for a program that it cannot start, and its words then.
+_NOT_STARTED = (126, 127)
+_NOT_STARTED_REASON = re.compile(rb"\A\S*env: .*: (.+)\n\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +51,16 @@ class Runner:
         self.count = 0
         self.secrets: list[str] = []
 
-    def start(self, arguments: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def start(self, arguments: Sequence[str], environ: Mapping[str, str]) -> "Git.AutoInterrupt":
         """Start a command with this environment and no other variable. Raises GitError if git does not start."""
         self.count += 1
-        try:
-            command = ["git", "-C", str(self.folder), *arguments]
-            return subprocess.Popen(command, env=dict(environ), stdin=PIPE, stdout=PIPE, stderr=PIPE)
-        except FileNotFoundError as error:
-            raise GitError(_NO_GIT) from error
-        except OSError as error:
-            raise GitError(
-                f"git cannot be started ({error.strerror}): check the program `git` and run again"
-            ) from error
+        program = shutil.which("git", path=environ.get("PATH", os.defpath))
+        if program is None:
+            raise GitError(_NO_GIT)
+        # Names alone are in the arguments, which other users of the machine can read. `env` refuses an empty name.
+        added = {*os.environ, *_ADDED_BY_GITPYTHON} - {*environ, ""}
+        command = [_ENV, *(f"-u{name}" for name in sorted(added)), program, "-C", str(self.folder), *arguments]
+        return _start(command, environ)
 
     def run(self, arguments: Sequence[str], environ: Mapping[str, str], stdin: bytes = b"") -> Result:
         """Run a command to its end, whatever its status is. Raises GitError if git does not start."""
@@ -60,6 +70,8 @@ class Runner:
         except BaseException:
             _terminate(process)
             raise
+        if process.returncode in _NOT_STARTED and (reason := _NOT_STARTED_REASON.search(stderr)):
+            raise _start_error(self.mask(reason[1]))
         return Result(status=process.returncode, stdout=stdout, stderr=self.mask(stderr))
 
     def mask(self, stderr: bytes) -> str:
@@ -75,10 +87,8 @@ class Dialogue:
         self._runner = runner
         self._command = arguments[0]
         self._process = runner.start(arguments, environ)
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise AssertionError
-        self._stdin, self._stdout = stdin, stdout
+        self._stdin: IO[bytes] = self._process.stdin
+        self._stdout: IO[bytes] = self._process.stdout
 
     def ask(self, question: bytes) -> bytes:
         """Send one question and return the first line of its answer. Raises GitError if git has ended."""
@@ -104,6 +114,7 @@ class Dialogue:
 
     def end(self, questions: bytes = b"") -> bytes:
         """Send the last questions, let git end and return its remaining output. Raises GitError if it failed."""
+        stdout: bytes
         stdout, stderr = self._process.communicate(questions)
         if self._process.returncode:
             self._fail(stderr)
@@ -125,7 +136,26 @@ class Dialogue:
         raise GitError(f"git {self._command} failed: {reason}")
 
 
-def _terminate(process: subprocess.Popen[bytes]) -> None:
+def _start(command: Sequence[str], environ: Mapping[str, str]) -> "Git.AutoInterrupt":
+    try:
+        # GitPython is slow to import, and runs `git version` then.
+        from git.cmd import Git
+        from git.exc import GitCommandNotFound
+    except ImportError as error:
+        raise _start_error(str(error).partition("\n")[0]) from error
+    try:
+        return Git().execute(command, env=environ, istream=PIPE, as_process=True)
+    except GitCommandNotFound as error:
+        raise _start_error(f"{_ENV} is missing") from error
+    except OSError as error:
+        raise _start_error(error.strerror) from error
+
+
+def _start_error(reason: str | None) -> GitError:
+    return GitError(f"git cannot be started ({reason}): check the program `git` and run again")
+
+
+def _terminate(process: "Git.AutoInterrupt") -> None:
     if process.poll() is not None:
         return
     # git deletes its lock files and temporary files at this signal.

@@ -1,7 +1,11 @@
-"""What the environment may hold: bytes that are no text, and no room for temporary files."""
+"""What the environment may hold: secrets, bytes that are no text, and no room for temporary files."""
 
 import errno
 import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +33,78 @@ def run(capsys: pytest.CaptureFixture[str], checkout: "Checkout", *args: str) ->
         cli.main([*args, "--sourcedir", str(checkout.path)])
     printed = capsys.readouterr()
     return int(raised.value.code or 0), printed.out + printed.err
+
+
+# Secrets: child processes inherit `os.environ`, and libraries pass it on.
+
+KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n"
+FOR_THE_REMOTE = {
+    "GITOPS_PROMOTION_TOKEN": "secret-1",
+    "GITHUB_TOKEN": "secret-2",
+    "AZURE_DEVOPS_EXT_PAT": "secret-3",
+    "SYSTEM_ACCESSTOKEN": "secret-4",
+    "ANOTHER_FORGES_PASSWORD": "secret-5",
+}
+SECRETS = FOR_THE_REMOTE | {
+    "GITHUB_APP_PRIVATE_KEY": "secret-6",
+    "OF_ANOTHER_TOOL": KEY,
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "http.https://forge.invalid.extraHeader",
+    "GIT_CONFIG_VALUE_0": "Authorization: Basic secret-7",
+}
+
+
+def test_git_and_the_import_of_its_library_get_no_secret(
+    checkout: "Checkout", environ: dict[str, str], tmp_path: Path
+) -> None:
+    records = tmp_path / "records"
+    git = tmp_path / "programs" / "git"
+    for folder in (records, git.parent):
+        folder.mkdir()
+    git.write_text(
+        f"#!/bin/sh\n{{ printf '%s\\0' \"$*\"; cat /proc/$$/environ; }} >{records}/$$\n"
+        f'exec {shutil.which("git", path=environ["PATH"])} "$@"\n'
+    )
+    git.chmod(0o755)
+    variables = environ | SECRETS | {"PATH": f"{git.parent}{os.pathsep}{environ['PATH']}"}
+    program = [sys.executable, "-m", "gitops_promotion", *NEW, "--sourcedir", str(checkout.path)]
+    result = subprocess.run(program, env=variables, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+    commands = [path.read_text().partition("\0")[::2] for path in records.iterdir()]
+    assert [text for arguments, text in commands if arguments == "version"]
+    of_settings = SECRETS["GIT_CONFIG_VALUE_0"]
+    for arguments, text in commands:
+        secrets = {value for value in SECRETS.values() if f"={value}\0" in text and value != "1"}
+        if any(f" {verb} " in f" {arguments} " for verb in ("fetch", "push", "ls-remote")):
+            assert secrets <= {*FOR_THE_REMOTE.values(), SECRETS["GIT_CONFIG_KEY_0"], of_settings}, arguments
+        elif " config --list " in arguments:  # it reads the settings of the variables
+            assert secrets == {SECRETS["GIT_CONFIG_KEY_0"], of_settings}, arguments
+        else:
+            assert secrets == set(), arguments
+
+
+def test_secrets_are_out_of_the_process_during_a_run_and_back_afterwards(
+    checkout: "Checkout", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (SECRETS | RUNNER | {"HTTPS_PROXY": "http://proxy.invalid"}).items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    variables_in_run: list[dict[str, str]] = []
+
+    def broken(*_: object, **__: object) -> None:
+        variables_in_run.append(dict(os.environ))
+        raise AssertionError
+
+    monkeypatch.setattr("gitops_promotion.commands.promote.promote", broken)
+    code, _ = run(capsys, checkout, "promote")
+    assert code == 1
+    assert variables_in_run[0].keys() & {*SECRETS, "GIT_CONFIG_NOSYSTEM"} == set()
+    assert (
+        variables_in_run[0].items()
+        >= (RUNNER | {name: before[name] for name in ("HTTPS_PROXY", "PATH", "HOME")}).items()
+    )
+    assert dict(os.environ) == before
 
 
 # Bytes that are no text: Python holds them as half surrogates, which most encodings refuse.

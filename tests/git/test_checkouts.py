@@ -21,6 +21,8 @@ from gitops_promotion.git.advice import advice
 from gitops_promotion.git.process import Dialogue, Runner
 
 if TYPE_CHECKING:
+    from git.cmd import Git
+
     from tests.conftest import Checkout, Remote
 
     Open = Callable[..., Repository]
@@ -549,14 +551,16 @@ def test_an_interrupt_leaves_no_process(
     started: list[subprocess.Popen[bytes]] = []
     start = Runner.start
 
-    def remember(self: Runner, arguments: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        started.append(start(self, arguments, environ))
+    def remember(self: Runner, arguments: Sequence[str], environ: Mapping[str, str]) -> "Git.AutoInterrupt":
+        process = start(self, arguments, environ)
+        assert process.proc
+        started.append(process.proc)
         if method == "communicate":
-            wait = started[-1].communicate
+            wait = process.proc.communicate
             monkeypatch.setattr(
-                started[-1], "communicate", Mock(side_effect=chain([KeyboardInterrupt], repeat(DEFAULT)), wraps=wait)
+                process.proc, "communicate", Mock(side_effect=chain([KeyboardInterrupt], repeat(DEFAULT)), wraps=wait)
             )
-        return started[-1]
+        return process
 
     monkeypatch.setattr(Runner, "start", remember)
     if method == "ask":

@@ -18,11 +18,11 @@ def command(_: Terminal, folder: Path | None) -> None:
     """
     from gitops_promotion.commands.demo import demo
 
-    root = click.get_current_context().find_root().command
+    root = click.get_current_context().find_root()
 
     def exit_code(args: list[str]) -> int:
         try:
-            root.main(args, standalone_mode=False)
+            root.command.main(args, standalone_mode=False, obj=root.obj)
         except SystemExit as error:
             return int(error.code or 0)
         return 0

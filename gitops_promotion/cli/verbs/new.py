@@ -1,12 +1,11 @@
 """`gitops-promotion new`."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import environment, options, run
 from gitops_promotion.errors import UsageError
 from gitops_promotion.terminal import Terminal
 
@@ -58,8 +57,9 @@ def _or_of_the_event(**values: str) -> dict[str, str]:
 
     if all(values.values()):
         return values
-    runner = ci.runner(os.environ)
-    event = runner.inputs(os.environ, lambda path: Path(path).read_text(encoding="utf-8"))
+    variables = environment.variables()
+    runner = ci.runner(variables)
+    event = runner.inputs(variables, lambda path: Path(path).read_text(encoding="utf-8"))
     values = {name: value or event.get(name, "") for name, value in values.items()}
     if missing := [f"--{name}" for name, value in values.items() if not value]:
         them = "it" if len(missing) == 1 else "them"

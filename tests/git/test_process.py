@@ -1,0 +1,54 @@
+"""Starting git: the environment of the process, and a git that does not start."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gitops_promotion.errors import GitError
+from gitops_promotion.git.process import Runner
+
+ROOT = Path(__file__).parents[2]
+
+
+def write_git(folder: Path, script: str) -> str:
+    """Write a program `git`, and return its folder."""
+    program = folder / "git"
+    program.write_text(script)
+    program.chmod(0o755)
+    return str(folder)
+
+
+def test_git_gets_the_given_variables_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SOME_TOKEN", "LC_ALL", "LANGUAGE", "GIT_DIR", "-u", "BASH_FUNC_f%%", "two\nlines", "odd\udcff"):
+        monkeypatch.setenv(name, "of the program")
+    path = write_git(tmp_path, "#!/bin/sh\n/bin/cat /proc/$$/environ\nexit\n")
+    for variables in ({"PATH": path}, {"PATH": path, "LC_ALL": "C.UTF-8", "HOME": "/home", "A": "1\n2", "EMPTY": ""}):
+        environ = Runner(tmp_path).run(["version"], variables).stdout.decode()
+        assert dict(line.split("=", 1) for line in environ.split("\0")[:-1]) == variables
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [("#!/nonexistent/sh\n", "No such file or directory"), ("#!/\n", "Permission denied")],
+)
+def test_a_git_that_cannot_be_started_is_one_error(script: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(GitError) as caught:
+        Runner(tmp_path).run(["version"], {"PATH": write_git(tmp_path, script)})
+    assert str(caught.value) == f"git cannot be started ({reason}): check the program `git` and run again"
+
+
+def test_a_git_without_a_version_is_one_error(tmp_path: Path) -> None:
+    program = (
+        "import os; from pathlib import Path\n"
+        "from gitops_promotion.errors import GitError\nfrom gitops_promotion.git import Repository\n"
+        "try:\n Repository.open(Path('.'), environ=os.environ)\nexcept GitError as error: print(error)"
+    )
+    path = write_git(tmp_path, "#!/bin/sh\necho 'fatal: broken' >&2\nexit 1\n")
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env={"PATH": path}, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.startswith("git cannot be started (")
+    assert result.stdout.endswith("): check the program `git` and run again\n")
+    assert result.stdout.count("\n") == 1
