@@ -98,7 +98,15 @@ class StorageError(PromotionError):
 
 
 class LeaseLostError(GitError):
-    """A remote ref changed since it was read: the push changed nothing. Read the remote and decide again."""
+    """The remote changed since it was read, and nothing was done. Read the remote and decide again (core/races.py).
+
+    `fact` is the text without its next step.
+    """
+
+    def __init__(self, fact: str, *, next_step: str = "run again") -> None:
+        """Make the text of the fact and the next step, which matters where nobody decides again."""
+        super().__init__(f"{fact}: {next_step}")
+        self.fact = fact
 
 
 RefusalKind = Literal["force", "delete", "ref-in-the-way", "hook", "protected", "quota", "other"]
@@ -118,13 +126,17 @@ class RefusedPushError(GitError):
 
 
 class RefGoneError(LeaseLostError):
-    """A remote ref was deleted since it was listed. Read the remote and decide again."""
+    """A remote ref was deleted since it was listed."""
 
 
 class ProviderError(PromotionError):
     """The forge refused a request, or its response cannot be used."""
 
     exit_code = 6
+
+
+class OutdatedError(ProviderError, LeaseLostError):
+    """The forge refuses what was right for an earlier state: a pull request was merged, a branch deleted."""
 
 
 class AuthError(ProviderError):

@@ -41,7 +41,10 @@ def merge(run: Run, number: int) -> Outcome:
     merge_result = forge.merge(forge.pull_request(number))
     pull_request = forge.pull_request(number)
     if merge_result.state != "merged":
-        return _outcome("refused", merge_result.reason, pull_request)
+        next_step = ": look at it and run this again" if pull_request.state == "open" else ""
+        return _outcome(
+            "refused", f"{merge_result.reason}{next_step if merge_result.state == 'moved' else ''}", pull_request
+        )
     note = f", though {merge_result.reason}" if merge_result.reason else ""
     return _outcome("merged", f"pull request #{number} merged into {pull_request.base}{note}", pull_request)
 

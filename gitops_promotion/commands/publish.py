@@ -15,7 +15,15 @@ from gitops_promotion.errors import GitError, ManifestError, PromotionError, Usa
 from gitops_promotion.providers import Provider
 from gitops_promotion.workflow.examine import Examination, Subject, examine, find_subject
 from gitops_promotion.workflow.judge import judge
-from gitops_promotion.workflow.publishing import disarm_refused, hold_for_a_person, outcome_of, run_status, superseded
+from gitops_promotion.workflow.publishing import (
+    disarm_refused,
+    ended,
+    hold_for_a_person,
+    outcome_of,
+    run_status,
+    superseded,
+)
+from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 
@@ -105,35 +113,46 @@ class _Statuses:
 
 
 def _look_once(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
-    """Return the outcome of judging one head and publishing its verdict."""
-    if (outcome := superseded(run, subject)) is not None:
-        return replace(outcome, result="skipped", pull_request=subject.pull_request)
+    """Return the outcome of judging one head and publishing its verdict; a race is no failure."""
+
+    def look(attempt: int) -> Outcome:
+        pull = subject.pull_request
+        if attempt and pull is not None and (outcome := ended(subject, run.forge.pull_request(pull.number))):
+            return outcome
+        if (outcome := superseded(run, subject)) is not None:
+            return replace(outcome, result="skipped", pull_request=pull)
+        return _publish_verdict(run, subject, statuses)
+
     try:
-        try:
-            examination = examine(run, subject)
-            verdict = _verdict(run, examination, statuses)
-        except ManifestError as error:
-            # The head itself is at fault, and without a verdict on it nobody would see why it does not merge.
-            refusal = Verdict(decision="refuse", reasons=(Reason(evidence=str(error)),))
-            _publish_if_new(run, subject, run_status(run, refusal), statuses)
-            return _failed(subject, error)
-        if examination.refusals:
-            disarm_refused(run, subject)
-        status = run_status(run, verdict)
-        if status.state == "success" and not run.dry_run:
-            is_new = not statuses.has(subject.sha, status)
-            hold_for_a_person(run, subject.pull_request, examination.questions, look_again=is_new)
-        result = _publish_if_new(run, subject, status, statuses)
-        question = examination.questions[0] if examination.questions else None
-        verb = {"unchanged": "still", "planned": "would publish"}.get(result, "published")
-        outcome = replace(
-            outcome_of(subject, question, result, verdict.texts, warnings=(*examination.warnings, *verdict.warnings)),
-            message=f"{verb} {status.state}: {verdict.texts[0]}",
-            pull_request=subject.pull_request,
-        )
-        return _merged(run, outcome) if status.state == "success" and not run.dry_run else outcome
+        return repeat_after_races(run, look)
     except PromotionError as error:
         return _failed(subject, error)
+
+
+def _publish_verdict(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
+    try:
+        examination = examine(run, subject)
+        verdict = _verdict(run, examination, statuses)
+    except ManifestError as error:
+        # The head itself is at fault, and without a verdict on it nobody would see why it does not merge.
+        refusal = Verdict(decision="refuse", reasons=(Reason(evidence=str(error)),))
+        _publish_if_new(run, subject, run_status(run, refusal), statuses)
+        return _failed(subject, error)
+    if examination.refusals:
+        disarm_refused(run, subject)
+    status = run_status(run, verdict)
+    if status.state == "success" and not run.dry_run:
+        is_new = not statuses.has(subject.sha, status)
+        hold_for_a_person(run, subject.pull_request, examination.questions, look_again=is_new)
+    result = _publish_if_new(run, subject, status, statuses)
+    question = examination.questions[0] if examination.questions else None
+    verb = {"unchanged": "still", "planned": "would publish"}.get(result, "published")
+    outcome = replace(
+        outcome_of(subject, question, result, verdict.texts, warnings=(*examination.warnings, *verdict.warnings)),
+        message=f"{verb} {status.state}: {verdict.texts[0]}",
+        pull_request=subject.pull_request,
+    )
+    return _merged(run, outcome) if status.state == "success" and not run.dry_run else outcome
 
 
 def _verdict(run: Run, examination: Examination, statuses: _Statuses) -> Verdict:

@@ -11,11 +11,13 @@ from gitops_promotion.workflow.examine import Examination, Subject, examine, fin
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.publishing import (
     disarm_refused,
+    ended,
     hold_for_a_person,
     outcome_of,
     publish_where_needed,
     superseded,
 )
+from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
 
 LONGEST_INTERVAL = 60.0
@@ -38,14 +40,13 @@ def status(
     configuration's). Raises UsageError, ConfigError, ManifestError, GitError, ProviderError.
     """
     subject = find_subject(run, pr)
-    pull = subject.pull_request
-    if pull is not None and pull.state != "open":
-        return [replace(outcome_of(subject, None, "skipped", (f"#{pull.number} is {pull.state}",)), pull_request=pull)]
-    if (outcome := superseded(run, subject)) is not None:
+    if (outcome := ended(subject, subject.pull_request)) is not None:
         return [outcome]
-    examination = examine(run, subject)
+    examination = repeat_after_races(run, lambda _: superseded(run, subject) or examine(run, subject))
+    if isinstance(examination, Outcome):
+        return [examination]
     if examination.refusals:
-        disarm_refused(run, subject)
+        repeat_after_races(run, lambda _: disarm_refused(run, subject))
         texts = tuple(map(str, examination.refusals))
         question = next(iter(examination.questions), None)
         outcome = outcome_of(subject, question, "refused", texts, warnings=examination.warnings)
@@ -85,9 +86,7 @@ def _wait(
         warnings = (*examination.warnings, *verdict.warnings)
         if verdict.decision == "pass":
             if run.publishes and not run.dry_run:
-                pulls = run.forge.pull_requests(head=subject.branch)
-                current = due.open_for(pulls, run.tip.base)
-                hold_for_a_person(run, current, examination.questions, look_again=False)
+                repeat_after_races(run, lambda _: _hold_for_a_person(run, subject, examination.questions))
             return _passed(run, subject, outcome_of(subject, question, "passed", verdict.texts, warnings=warnings))
         if verdict.decision == "refuse":
             outcome = outcome_of(subject, question, "refused", verdict.texts, warnings=warnings)
@@ -99,6 +98,11 @@ def _wait(
         progress(verdict.texts, left)
         run.clock.sleep(min(interval, left))
         interval = min(interval * _GROWTH, max(interval, LONGEST_INTERVAL))
+
+
+def _hold_for_a_person(run: Run, subject: Subject, questions: tuple[Question, ...]) -> None:
+    current = due.open_for(run.forge.pull_requests(head=subject.branch), run.tip.base)
+    hold_for_a_person(run, current, questions, look_again=False)
 
 
 def _judge(run: Run, questions: tuple[Question, ...], *, expired: bool) -> Verdict:

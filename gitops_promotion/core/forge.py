@@ -13,7 +13,10 @@ OWN_CONTEXT = "gitops-promotion"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """The desired content of a pull request. `gated`: it must not merge before this tool's own check has passed."""
+    """The desired content of a pull request. `gated`: it must not merge before this tool's own check has passed.
+
+    `base_sha` is the commit of the base that the head was made from, "" if it is not known.
+    """
 
     head: str
     head_sha: str
@@ -21,6 +24,7 @@ class Draft:
     title: str
     body: str
     gated: bool
+    base_sha: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

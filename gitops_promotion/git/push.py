@@ -120,4 +120,4 @@ def _refusal(text: str, updates: Sequence[RefUpdate]) -> tuple[RefusalKind, str]
 
 def _lost(url: str, refs: Sequence[str], words: str) -> LeaseLostError:
     # The lock file of a killed git looks like a race each time: the words of the remote name the file.
-    return LeaseLostError(f"{', '.join(refs)} at {url} moved since it was read{words and f' ({words})'}: run again")
+    return LeaseLostError(f"{', '.join(refs)} at {url} moved since it was read{words and f' ({words})'}")

@@ -10,7 +10,7 @@ from gitops_promotion.core.authorization import authorization, spellings
 from gitops_promotion.core.commits import Refs, RefUpdate
 from gitops_promotion.errors import AuthError, GitError, RefGoneError
 from gitops_promotion.git.address import NO_HELPER, Address, Rules
-from gitops_promotion.git.advice import advice, remote_words
+from gitops_promotion.git.advice import advice, first_line, remote_words
 from gitops_promotion.git.checkout import Setting
 from gitops_promotion.git.environment import NO_PROMPT, SAFE, as_environment
 from gitops_promotion.git.formats import SHA, full_ref
@@ -96,8 +96,9 @@ class Remote:
         lines = "".join(f"{refspec}\n" for refspec in refspecs)
         result = self._run("fetch", [*options, "--stdin", _REMOTE], os.fsencode(lines))
         if result.status:
-            error = self._failure("fetch", result.stderr)
-            raise RefGoneError(str(error)) if isinstance(error, GitError) and _GONE.search(result.stderr) else error
+            if _GONE.search(result.stderr) and not _AUTH.search(result.stderr):
+                raise RefGoneError(f"{self.url} has a ref no longer that it had before ({first_line(result.stderr)})")
+            raise self._failure("fetch", result.stderr)
 
     def push(self, updates: Sequence[RefUpdate], unchanged: Mapping[str, str]) -> None:
         """Change all refs or none. Raises LeaseLostError or RefusedPushError (Repository.push)."""

@@ -15,19 +15,18 @@ from gitops_promotion.core.forge import AutoMerge, Draft, HeadState, PullRequest
 from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
-from gitops_promotion.errors import ForeignCommitsError, GitError, LeaseLostError, RefusedPushError, UsageError
+from gitops_promotion.core.races import require_off
+from gitops_promotion.errors import (
+    ForeignCommitsError,
+    OutdatedError,
+    RefusedPushError,
+    UsageError,
+)
 from gitops_promotion.workflow.branch import Branch, branch_changes, read_branch
 from gitops_promotion.workflow.judge import judge
+from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site, Tip
-
-ATTEMPTS = 20
-"""How often a run decides anew because somebody else changed the remote."""
-
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 8.0
-_GROWTH = 1.7
-
 
 Veto = Callable[[Sequence[PullRequest], Branch | None], Outcome | None]
 """A verb's objection to its own plan, given the pull requests of the branch and the branch."""
@@ -68,27 +67,16 @@ def setting_tag(
 
 
 def deliver(run: Run, decide: Callable[[], Intent | Outcome]) -> Outcome:
-    """Return the outcome of the intent, decided anew whenever the remote has changed in between.
+    """Return the outcome of the intent, decided again whenever another writer has changed the remote.
 
-    The pauses between attempts grow and are random, so that runs at the same time do not meet again. Raises GitError,
-    ProviderError, ManifestError, UsageError, ForeignCommitsError.
+    Raises GitError, ProviderError, ManifestError, UsageError, ForeignCommitsError.
     """
-    pause = _FIRST_PAUSE
-    for attempt in range(ATTEMPTS):
-        try:
-            intent = decide()
-            return intent if isinstance(intent, Outcome) else _propose(run, intent)
-        except LeaseLostError as error:
-            if attempt == ATTEMPTS - 1:
-                raise GitError(
-                    f"the remote changed {ATTEMPTS} times in a row during this run: {error}; run it again"
-                ) from error
-            run.note(f"{error}; trying again")
-        if attempt:
-            run.clock.sleep(pause * (0.5 + run.clock.random()))
-            pause = min(pause * _GROWTH, _LONGEST_PAUSE)
-        run.tip.refresh()
-    raise AssertionError
+
+    def decide_and_propose(_attempt: int) -> Outcome:
+        intent = decide()
+        return intent if isinstance(intent, Outcome) else _propose(run, intent)
+
+    return repeat_after_races(run, decide_and_propose)
 
 
 def _propose(run: Run, intent: Intent) -> Outcome:
@@ -129,6 +117,7 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         title=untrusted.cut(plan.title, run.facts.title_limit),
         body=plan.body,
         gated=plan.gated,
+        base_sha=plan.base_sha,
     )
     if current is None or not kept or not _shows(current, draft):
         result: Result = "opened" if current is None else "updated"
@@ -284,12 +273,8 @@ def _verdict(run: Run, request: Request) -> Verdict:
 
 
 def disarm(run: Run, pull_request: PullRequest) -> None:
-    """Disable auto-merge. Raises LeaseLostError if the pull request is gone, so that the run decides anew."""
-    auto_merge = run.forge.set_auto_merge(pull_request, enabled=False)
-    if auto_merge.state != "off":
-        raise LeaseLostError(
-            f"could not disable auto-merge of pull request #{pull_request.number}: {auto_merge.reason}"
-        )
+    """Disable auto-merge. Raises OutdatedError if the pull request is not open any more, ProviderError."""
+    require_off(run.forge.set_auto_merge(pull_request, enabled=False))
 
 
 def _shows(current: PullRequest, draft: Draft) -> bool:
@@ -313,11 +298,19 @@ def _arm(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
     # Where a published verdict merges, a killed run may have left an armed pull request with a success: merge it now.
     if pull_request.auto_merge and not run.forge.publishes:
         return AutoMerge(state="armed")
-    auto_merge = run.forge.set_auto_merge(pull_request, enabled=True)
-    if auto_merge.state == "clean":
-        auto_merge = _merge_clean(run, plan, pull_request)
+    auto_merge = _unless_outdated(run, run.forge.set_auto_merge(pull_request, enabled=True))
+    return _merge_clean(run, plan, pull_request) if auto_merge.state == "clean" else auto_merge
+
+
+def _unless_outdated(run: Run, auto_merge: AutoMerge) -> AutoMerge:
+    """Return the forge's answer. Raises OutdatedError if it is about an earlier state.
+
+    A refusal is, where the base has moved: the pull request may conflict with what came in.
+    """
     if auto_merge.state == "moved":
-        raise LeaseLostError(auto_merge.reason)
+        raise OutdatedError(auto_merge.reason)
+    if auto_merge.state == "refused" and run.tip.has_moved():
+        raise OutdatedError(f"{run.tip.base} has moved since it was read ({auto_merge.reason})")
     return auto_merge
 
 
@@ -331,7 +324,7 @@ def _merge_clean(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
                 reason=f"{'; '.join(verdict.texts)}; and no branch rule of {plan.base} would hold it: make "
                 "`gitops-promotion status` a required check, or run this again once the gate passes",
             )
-    return run.forge.merge(pull_request)
+    return _unless_outdated(run, run.forge.merge(pull_request))
 
 
 def _report(plan: Plan, result: Result, head_sha: str, pull_request: PullRequest, auto_merge: AutoMerge) -> Outcome:

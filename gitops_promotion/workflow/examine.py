@@ -14,7 +14,7 @@ from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.markers import is_manifest
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import GitError, ManifestError, UsageError
+from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, UsageError
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site, Tip
@@ -85,16 +85,16 @@ def examine(run: Run, subject: Subject) -> Examination:
     """Return the questions of all environments whose marked tags the head changes, and at least a remark without any.
 
     What counts is what merging it would change at the tip. Raises ManifestError for a head whose markers cannot be
-    followed, or which changes tags while no environment has a marker; GitError.
+    followed, or which changes tags while no environment has a marker; GitError; LeaseLostError after a race.
     """
     tip, repository = run.tip, run.tip.repository
     if tip.refs.branch(subject.branch) == subject.sha:
         tip.fetch_branches([subject.branch])
     if not repository.fetch_commit(subject.sha):
-        raise GitError(
-            f"the commit {subject.sha[:7]} of {subject.branch} cannot be fetched (was the branch rewritten?): run "
-            "again on the new head"
-        )
+        problem = f"the commit {subject.sha[:7]} of {subject.branch} cannot be fetched (was the branch rewritten?)"
+        if tip.refs.branch(subject.branch) == subject.sha:
+            raise LeaseLostError(problem)
+        raise GitError(f"{problem}: run again on the new head")
     # The head of a merge queue's group answers for all commits that are not on the default branch yet: the verdict is
     # the commit's, and anybody may open a pull request with it.
     merged = repository.merge_result(tip.sha, subject.sha)

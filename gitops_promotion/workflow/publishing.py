@@ -29,6 +29,13 @@ def outcome_of(
     )
 
 
+def ended(subject: Subject, pull: PullRequest | None) -> Outcome | None:
+    """Return the outcome of a pull request that is not open any more, None if it is open or there is none."""
+    if pull is None or pull.state == "open":
+        return None
+    return replace(outcome_of(subject, None, "skipped", (f"#{pull.number} is {pull.state}",)), pull_request=pull)
+
+
 def superseded(run: Run, subject: Subject) -> Outcome | None:
     """Return the outcome of a head that is not its branch's any more, None if it still is."""
     sha = run.tip.refs.branch(subject.branch)

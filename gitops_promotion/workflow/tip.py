@@ -22,6 +22,8 @@ CONFIG_FILE = "gitops-promotion.yaml"
 
 # First guess, second guess, everything: the commit that brought a tag is mostly a recent one.
 _HISTORY_STEPS = (200, 2000, 1_000_000)
+# How often the remote is read before a default branch that is never there is an error.
+_REFRESHES = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +47,17 @@ class Tip:
 
     def refresh(self) -> None:
         """Read the remote again; forgets everything of an older tip. Raises GitError."""
+        for attempt in range(_REFRESHES):
+            try:
+                self._read_remote()
+            except RefGoneError:
+                # The default branch was renamed between the list of the branches and the fetch.
+                if attempt == _REFRESHES - 1:
+                    raise
+            else:
+                return
+
+    def _read_remote(self) -> None:
         self.refs = self.repository.refs("refs/heads/*")
         self.base = self.refs.default_branch
         if not self.base or self.refs.branch(self.base) is None:
@@ -61,6 +74,11 @@ class Tip:
             self._config = None
             self._marked = None
             self._history = {}
+
+    def has_moved(self) -> bool:
+        """Return True if the default branch of the remote is not at `sha` any more. Raises GitError."""
+        ref = f"refs/heads/{self.base}"
+        return self.repository.refs(ref).shas.get(ref) != self.sha
 
     # -- the configuration
 

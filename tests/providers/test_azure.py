@@ -359,7 +359,7 @@ class TestMerging:
         assert arm(azdo_forge, opened).state == "clean"
         azdo_forge.push(HEAD, {"unseen.txt": "1\n"})
         answer = azdo_forge.provider.merge(opened)
-        assert answer.state == "refused"
+        assert answer.state == "moved"
         assert "moved from" in answer.reason
         assert azdo_forge.provider.pull_request(opened.number).state == "open"
 

@@ -59,20 +59,20 @@ def status(name: str, state: str, genre: str | None = None, at: int = 0, **more:
         ({"merge_status": "queued"}, None),
         ({"merge_status": None}, None),
         ({"status": "completed"}, "merged"),
-        ({"status": "completed", "last_merge_source_commit": git.GitCommitRef(commit_id=OTHER)}, "refused"),
-        ({"status": "abandoned"}, "refused"),
+        ({"status": "completed", "last_merge_source_commit": git.GitCommitRef(commit_id=OTHER)}, "moved"),
+        ({"status": "abandoned"}, "moved"),
         ({"is_draft": True}, "refused"),
         ({"merge_status": "conflicts"}, "refused"),
         ({"merge_status": "rejectedByPolicy"}, "refused"),
         ({"merge_status": "failure", "merge_failure_message": "a\nb"}, "refused"),
-        ({"last_merge_source_commit": git.GitCommitRef(commit_id=OTHER)}, "refused"),
+        ({"last_merge_source_commit": git.GitCommitRef(commit_id=OTHER)}, "moved"),
     ],
 )
 def test_the_states_in_which_a_pull_request_can_be_armed(more: dict[str, Any], state: str | None) -> None:
     found = answers.refusal_for(answers.read_merge_state(pull(**more)), PULL)
     assert (found and found.state) == state
     assert isinstance(found, AutoMerge | None)
-    if found and found.state == "refused":
+    if found and found.state in ("refused", "moved"):
         assert found.reason
         assert found.reason.isprintable()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitops_promotion.core.forge import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, HeadState, PullRequest
-from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError, TransientError, UsageError
+from gitops_promotion.errors import AuthError, LeaseLostError, OutdatedError, ProviderError, TransientError, UsageError
 from gitops_promotion.providers.http import ANSWER_LIMIT, ATTEMPTS, PATIENCE
 from tests.forges import faults
 
@@ -171,10 +171,36 @@ class TestOpening:
         with pytest.raises(LeaseLostError, match="run again"):
             github_forge.provider.open_pull_request(draft(github_forge, sha))
 
-    def test_nothing_to_merge_is_told_as_such(self, github_forge: "GitHubForge") -> None:
+    def test_a_branch_that_was_merged_meanwhile_is_a_race(self, github_forge: "GitHubForge") -> None:
         github_forge.hosted.git.git("branch", HEAD, "main")
-        with pytest.raises(ProviderError, match=f"{HEAD} has nothing that main lacks"):
+        with pytest.raises(OutdatedError, match=f"No commits between main and {HEAD}.*: run again"):
             github_forge.provider.open_pull_request(draft(github_forge))
+
+    @pytest.mark.parametrize(
+        "reason",
+        [
+            "not all refs are readable",
+            "Head sha can't be blank, Base sha can't be blank, Head ref must be a branch",
+            "head_sha missing_field",
+            "head invalid",
+            "base invalid",
+            f"A pull request already exists for acme:{HEAD}.",
+        ],
+    )
+    def test_what_github_says_of_branches_and_pull_requests_that_are_gone_is_a_race(
+        self, github_forge: "GitHubForge", reason: str
+    ) -> None:
+        sha = github_forge.push(HEAD, {"a.txt": "1\n"})
+        github_forge.server.faults.add(faults.refusal(422, reason), method="POST", path="/pulls$")
+        with pytest.raises(OutdatedError, match="GitHub opens no pull request"):
+            github_forge.provider.open_pull_request(draft(github_forge, sha))
+
+    def test_any_other_refusal_to_open_is_an_error_at_once(self, github_forge: "GitHubForge") -> None:
+        sha = github_forge.push(HEAD, {"a.txt": "1\n"})
+        github_forge.server.faults.add(faults.refusal(422, "title is too long"), method="POST", path="/pulls$")
+        with pytest.raises(ProviderError, match=r"title is too long.*: correct that there") as caught:
+            github_forge.provider.open_pull_request(draft(github_forge, sha))
+        assert not isinstance(caught.value, LeaseLostError)
 
     @pytest.mark.parametrize(
         "fault", [faults.server_error(502, done=True), faults.reset(done=True), faults.truncated(), faults.malformed()]
@@ -313,7 +339,7 @@ class TestMerging:
         opened = propose(github_forge)
         github_forge.push(HEAD, {"unseen.txt": "1\n"})
         answer = github_forge.provider.merge(opened)
-        assert answer.state == "refused"
+        assert answer.state == "moved"
         assert "moved from" in answer.reason
         assert github_forge.provider.pull_request(opened.number).state == "open"
 

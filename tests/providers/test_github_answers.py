@@ -72,14 +72,6 @@ def test_a_merge_queue_takes_a_clean_pull_request() -> None:
         (replace(BLOCKED, draft=True, status="DRAFT"), "#7 is a draft: mark it as ready"),
         (replace(BLOCKED, status="DIRTY"), "#7 conflicts with main: `gitops-promotion promote --all` rebuilds it"),
         (replace(BLOCKED, status="UNKNOWN", conflicts=True), "#7 conflicts with main"),
-        (replace(BLOCKED, state="CLOSED", status="UNKNOWN"), "#7 is closed already: open a new one"),
-        (replace(BLOCKED, state="MERGED", head_sha="b" * 40), "#7 is merged already: open a new one"),
-        (
-            replace(BLOCKED, head_sha="b" * 40),
-            f"moved from {'a' * 40} to {'b' * 40}, and auto-merge of pull request #7 was asked for the old commit",
-        ),
-        # Clean, but not what was looked at.
-        (replace(BLOCKED, status="CLEAN", head_sha="b" * 40), "moved from"),
         (replace(BLOCKED, status="CLEAN", draft=True), "is a draft"),
     ],
 )
@@ -88,6 +80,24 @@ def test_a_refusal_has_the_reason_and_the_next_step(state: MergeState, reason: s
     result = refusal_for(state, PULL, refusal)
     assert result is not None
     assert result.state == "refused"
+    assert reason in result.reason
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (replace(BLOCKED, state="CLOSED", status="UNKNOWN"), "#7 is closed already"),
+        (replace(BLOCKED, state="MERGED", head_sha="b" * 40), "#7 is merged already"),
+        (replace(BLOCKED, head_sha="b" * 40), f"#7 moved from {'a' * 40} to {'b' * 40}"),
+        (replace(BLOCKED, status="CLEAN", head_sha="b" * 40), "moved from"),
+        (replace(BLOCKED, draft=True, head_sha="b" * 40), "moved from"),
+    ],
+)
+@pytest.mark.parametrize("refusal", ["", "Pull request Pull request is in some status"])
+def test_a_pull_request_that_changed_since_it_was_read_is_a_race(state: MergeState, reason: str, refusal: str) -> None:
+    result = refusal_for(state, PULL, refusal)
+    assert result is not None
+    assert result.state == "moved"
     assert reason in result.reason
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitops_promotion.core.forge import CommitStatus
+from gitops_promotion.core.races import ATTEMPTS
 from gitops_promotion.errors import GitError, LeaseLostError, ProviderError
 from gitops_promotion.providers.local import provider as local
-from gitops_promotion.providers.local.ledger import RACES
 from gitops_promotion.providers.local.records import ROOT
 from tests.providers.local_hands import HEAD, PASSED, Interposed, draft, index_of, overwrite, propose, records
 
@@ -175,9 +175,9 @@ class TestRaces:
 
         store = Interposed(local_forge.writers.repository, before=rival)
         answer = local_forge.writers.make("Bob", store=store).merge(opened)
-        assert (answer.state, answer.reason) == ("refused", "pull request #1 is closed already")
+        assert (answer.state, answer.reason) == ("moved", "pull request #1 is closed already")
 
-    @pytest.mark.parametrize(("branch", "state"), [("main", "merged"), (HEAD, "refused")])
+    @pytest.mark.parametrize(("branch", "state"), [("main", "merged"), (HEAD, "moved")])
     def test_a_branch_rewritten_between_listing_and_fetching_is_read_again(
         self, local_forge: "LocalForge", branch: str, state: str
     ) -> None:
@@ -204,11 +204,13 @@ class TestRaces:
             local_forge.push("main", {"rival.txt": f"{push}\n"})
 
         store = Interposed(local_forge.writers.repository, before=rival)
-        with pytest.raises(ProviderError, match=rf"lost {RACES} races for the remote in a row; run this again"):
+        lost = rf"changed the remote {ATTEMPTS} times in a row .refs/heads/main at .*: run this again"
+        with pytest.raises(ProviderError, match=lost):
             local_forge.writers.make("Bob", store=store).merge(opened)
-        assert store.pushes == RACES
-        assert len(set(local_forge.writers.slept)) > RACES / 2
-        assert all(0 <= seconds <= 1 for seconds in local_forge.writers.slept)
+        assert store.pushes == ATTEMPTS
+        slept = local_forge.writers.slept
+        assert len(set(slept)) == ATTEMPTS - 1
+        assert slept[0] < 0.2 < 4 < max(slept) <= 12
 
     def test_a_failure_without_another_writer_is_not_repeated(self, local_forge: "LocalForge") -> None:
         def fail(_: int) -> None:

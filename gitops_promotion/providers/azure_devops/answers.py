@@ -107,12 +107,10 @@ def refusal_for(state: MergeState, pull_request: PullRequest) -> AutoMerge | Non
     if state.state == "completed" and state.head_sha == pull_request.head_sha:
         return AutoMerge(state="merged")
     if state.state != "active":
-        return refused(f"{name} is {state.state} already: open a new one")
+        return AutoMerge(state="moved", reason=f"{name} is {state.state} already")
     if state.head_sha != pull_request.head_sha:
-        return refused(
-            f"{pull_request.head} moved from {pull_request.head_sha} to {state.head_sha}, and auto-merge of {name} "
-            "was asked for the old commit only: review the new commits and run this again"
-        )
+        reason = f"{pull_request.head} of {name} moved from {pull_request.head_sha} to {state.head_sha}"
+        return AutoMerge(state="moved", reason=reason)
     if state.draft:
         return refused(f"{name} is a draft: publish it and run this again")
     if state.trial == "conflicts":

@@ -15,6 +15,9 @@ from gitops_promotion.providers.azure_devops.endpoints import Endpoints
 from gitops_promotion.providers.azure_devops.policies import MERGE_STRATEGY, Policy, read_policies
 from gitops_promotion.providers.http import PAUSES, RefusedError
 
+_STALE = "GitPullRequestStaleException"
+"""The kind of the refusal to complete a pull request whose source branch was pushed to."""
+
 
 class Completion:
     """Completes pull requests of one repository; `method` is the configuration's mergeMethod."""
@@ -102,7 +105,7 @@ class Completion:
         except RefusedError as error:
             refusal, after = error.reason, read_merge_state(self._endpoints.pull(pull_request.number))
         if after.state != "active":
-            return AutoMerge(state="refused", reason=f"{name} is {after.state} already: open a new one")
+            return AutoMerge(state="moved", reason=f"{name} is {after.state} already")
         if after.armed:
             reason = f", Azure DevOps says {refusal!r}" if refusal else ""
             return AutoMerge(state="refused", reason=f"{name} stays armed{reason}: disarm it by hand")
@@ -125,13 +128,14 @@ class Completion:
             self._options[pull_request.number] = options
         if self._is_held.get(pull_request.number):
             return self._set(pull_request, self._options[pull_request.number])
-        refusal = ""
+        refusal, is_stale = "", False
         try:
             data = self._endpoints.complete(
                 pull_request.number, pull_request.head_sha, self._options[pull_request.number]
             )
         except RefusedError as error:
-            refusal, data = error.reason, self._endpoints.pull(pull_request.number)
+            refusal, is_stale = error.reason, error.kind == _STALE
+            data = self._endpoints.pull(pull_request.number)
         state = read_merge_state(data)
         for pause in PAUSES:
             if refusal or state.state != "active" or state.trial not in ("succeeded", *UNSETTLED):
@@ -141,6 +145,8 @@ class Completion:
             state = read_merge_state(self._endpoints.pull(pull_request.number))
         if (result := refusal_for(state, pull_request)) is not None:
             return result
+        if is_stale:
+            return AutoMerge(state="moved", reason=f"{name} was not merged, Azure DevOps says {refusal!r}")
         if refusal:
             return AutoMerge(
                 state="refused", reason=f"{name} was not merged, Azure DevOps says {refusal!r}: merge it by hand"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from gitops_promotion.core.due import open_for
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
 from gitops_promotion.core.pull_request_text import read_metadata
-from gitops_promotion.errors import LeaseLostError, ProviderError
+from gitops_promotion.core.races import require_off
+from gitops_promotion.errors import OutdatedError, ProviderError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.azure_devops.address import Address
 from gitops_promotion.providers.azure_devops.answers import (
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 
 NEWEST = 100
 """Pull requests of one branch that are looked at."""
+
+# The kind, and the number in the text, of two refusals to open a pull request (docs/facts/forges.md#pull-requests).
+_EXISTS = "GitPullRequestExistsException"
+_NO_BRANCH = "TF401398"
 
 _MISSING_CREDENTIALS = (
     "Azure DevOps wants a token: give one as GITOPS_PROMOTION_TOKEN, AZURE_DEVOPS_EXT_PAT or SYSTEM_ACCESSTOKEN (these "
@@ -224,7 +229,7 @@ class AzureDevOps:
     def open_pull_request(self, draft: Draft) -> PullRequest:
         """Create or update the one open pull request from `draft.head`.
 
-        None comes out armed for an older head. Raises LeaseLostError if Azure DevOps does not show it at
+        None comes out armed for an older head. Raises OutdatedError if Azure DevOps does not show it at
         `draft.head_sha`.
         """
         open_one = open_for(self._open.get(draft.head, ()), draft.base)
@@ -235,8 +240,7 @@ class AzureDevOps:
         pull_request = self._at(self._own(data), draft.head_sha)
         self._open[draft.head] = [pull_request]
         if pull_request.auto_merge and self._completion.armed_for(pull_request.number) != draft.head_sha:
-            if self.set_auto_merge(pull_request, enabled=False).state != "off":
-                raise LeaseLostError(f"pull request #{pull_request.number} was merged or closed meanwhile")
+            require_off(self.set_auto_merge(pull_request, enabled=False))
             return replace(pull_request, auto_merge=False)
         return pull_request
 
@@ -251,20 +255,18 @@ class AzureDevOps:
             )
         except RefusedError as error:
             # A refusal without a kind may be that one too.
-            may_exist = error.kind in ("GitPullRequestExistsException", "")
+            may_exist = error.kind in (_EXISTS, "")
             for item in self._endpoints.pulls(status="active", head=draft.head) if may_exist else ():
                 pull = self._read(item)
                 if pull is not None and (pull.head, pull.base) == (draft.head, draft.base):
                     data = self._updated(pull.number, pull.base, draft)
                     if data is not None:
                         return data
-            is_missing = "TF401398" in error.reason
-            step = (
-                f"the remote lacks {draft.head!r} or {draft.base!r}, run again" if is_missing else "correct that there"
-            )
-            raise ProviderError(
-                f"Azure DevOps opens no pull request from {draft.head} in {self._address.name} ({error.reason}): {step}"
-            ) from error
+            problem = f"Azure DevOps opens no pull request from {draft.head} in {self._address.name} ({error.reason})"
+            # A branch was deleted or renamed; or the one that exists is not open any more.
+            if _NO_BRANCH in error.reason or error.kind == _EXISTS:
+                raise OutdatedError(problem) from error
+            raise ProviderError(f"{problem}: correct that there") from error
 
     def _updated(self, number: int, base: str, draft: Draft) -> Any:
         """Rewrite an open one; None if it is no longer open."""
@@ -295,9 +297,7 @@ class AzureDevOps:
                 break
             self._sleep(pause)
             pull_request = self._own(self._endpoints.pull(pull_request.number))
-        raise LeaseLostError(
-            f"pull request #{pull_request.number} is at {pull_request.head_sha}, not at {head_sha}: run again"
-        )
+        raise OutdatedError(f"pull request #{pull_request.number} is at {pull_request.head_sha}, not at {head_sha}")
 
     def close_pull_request(self, pull_request: PullRequest) -> PullRequest:
         """Abandon it; its branch stays. Raises ProviderError if it is completed."""
@@ -308,7 +308,8 @@ class AzureDevOps:
             if closed.state == "open":
                 raise
         if closed.state == "merged":
-            raise ProviderError(f"pull request #{closed.number} is merged already: revert {closed.merge_sha} instead")
+            next_step = f"revert {closed.merge_sha} instead"
+            raise OutdatedError(f"pull request #{closed.number} is merged already", next_step=next_step)
         self._open.pop(closed.head, None)
         return closed
 

@@ -170,12 +170,10 @@ def refusal_for(state: MergeState, pull_request: PullRequest, refusal: str) -> A
     if state.state == "MERGED" and state.head_sha == pull_request.head_sha:
         return AutoMerge(state="merged")
     if state.state != "OPEN":
-        return refused(f"{name} is {state.state.lower()} already: open a new one")
+        return AutoMerge(state="moved", reason=f"{name} is {state.state.lower()} already")
     if state.head_sha != pull_request.head_sha:
-        return refused(
-            f"{pull_request.head} moved from {pull_request.head_sha} to {state.head_sha}, and "
-            f"auto-merge of {name} was asked for the old commit only: review the new commits and run this again"
-        )
+        reason = f"{pull_request.head} of {name} moved from {pull_request.head_sha} to {state.head_sha}"
+        return AutoMerge(state="moved", reason=reason)
     if state.draft:
         return refused(f"{name} is a draft: mark it as ready for review and run this again")
     if state.status == "DIRTY" or state.conflicts:

@@ -20,6 +20,8 @@ from gitops_promotion.providers.github.api import Api
 from gitops_promotion.providers.http import PAUSES, RefusedError
 
 _TRIES = 3
+# GitHub refuses a merge while another one moves the base, and after a push (docs/facts/forges.md#races).
+_MODIFIED = re.compile(r"branch was modified|merge already in progress", re.IGNORECASE)
 _log = logging.getLogger(__name__)
 
 
@@ -69,7 +71,10 @@ class Merges:
         """Put a pull request that is ready into the merge queue."""
         payload = {"pullRequestId": self.ids[pull_request.number], "expectedHeadOid": pull_request.head_sha}
         refusal = self._mutate("enqueuePullRequest", payload)
-        if refusal and not self._settled_state(pull_request).queued:
+        if refusal and not (state := self._settled_state(pull_request)).queued:
+            result = refusal_for(state, pull_request, refusal)
+            if result is not None and result.state in ("merged", "moved"):
+                return result
             return AutoMerge(state="refused", reason=f"GitHub's merge queue says {refusal!r}: run this again")
         return AutoMerge(state="armed", reason=f"pull request #{pull_request.number} is in the merge queue")
 
@@ -84,7 +89,7 @@ class Merges:
         state = self._state(pull_request.number)
         name = f"pull request #{pull_request.number}"
         if state.state != "OPEN":
-            return AutoMerge(state="refused", reason=f"{name} is {state.state.lower()} already: open a new one")
+            return AutoMerge(state="moved", reason=f"{name} is {state.state.lower()} already")
         if state.queued:
             refusal = self._mutate("dequeuePullRequest", {"id": state.id})
         elif not state.armed:
@@ -119,12 +124,16 @@ class Merges:
                 refusal = error.reason
             else:
                 return AutoMerge(state="merged")
-            if not re.search(r"base branch was modified", refusal, re.IGNORECASE):
+            if not _MODIFIED.search(refusal):
                 break
             self._sleep(pause)
         result = refusal_for(self._state(pull_request.number), pull_request, refusal)
         if result is not None and result.state != "clean":
             return result
+        if _MODIFIED.search(refusal):
+            return AutoMerge(
+                state="moved", reason=f"pull request #{pull_request.number} was not merged, GitHub says {refusal!r}"
+            )
         return AutoMerge(
             state="refused",
             reason=f"pull request #{pull_request.number} was not merged, GitHub says {refusal!r}: merge it by hand",

@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.due import open_for
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
-from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError
+from gitops_promotion.core.races import require_off
+from gitops_promotion.errors import AuthError, OutdatedError, ProviderError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.github import queries
 from gitops_promotion.providers.github.address import Address
@@ -35,6 +36,14 @@ COMMITS = 100
 """Commits in one request for statuses."""
 DESCRIPTION_LIMIT = 140
 """Characters of a status's description."""
+
+# The branch was merged or deleted since it was pushed, or is not shown yet; the base was renamed; or the pull request
+# that exists is not open any more (docs/facts/forges.md#races).
+_OUTDATED = re.compile(
+    r"no commits between|not all refs are readable|already exists"
+    r"|\b(?:head|base)(?:_sha)?\b.*(?:invalid|missing_field|can't be blank|must be a branch)",
+    re.IGNORECASE,
+)
 
 _MISSING_CREDENTIALS = (
     "GitHub wants a token: give one as GITOPS_PROMOTION_TOKEN or GITHUB_TOKEN (it goes to its own server only), or an "
@@ -136,7 +145,7 @@ class GitHub:
     def open_pull_request(self, draft: Draft) -> PullRequest:
         """Create or update the one open pull request from `draft.head`.
 
-        None comes out armed for an older head. Raises LeaseLostError if GitHub does not show it at `draft.head_sha`.
+        None comes out armed for an older head. Raises OutdatedError if GitHub does not show it at `draft.head_sha`.
         """
         open_one = open_for(self._open.get(draft.head, ()), draft.base)
         data = self._updated(open_one.number, draft) if open_one else None
@@ -145,8 +154,7 @@ class GitHub:
         pull_request = self._at(self._own(data), draft.head_sha)
         self._open[draft.head] = [pull_request]
         if pull_request.auto_merge and self._merges.armed_for.get(pull_request.number) != draft.head_sha:
-            if self.set_auto_merge(pull_request, enabled=False).state != "off":
-                raise LeaseLostError(f"pull request #{pull_request.number} was merged or closed meanwhile")
+            require_off(self.set_auto_merge(pull_request, enabled=False))
             return self.pull_request(pull_request.number)
         return pull_request
 
@@ -165,17 +173,12 @@ class GitHub:
             raise self._cannot_open(error, draft) from error
 
     def _cannot_open(self, error: RefusedError, draft: Draft) -> ProviderError:
-        advice = (
-            (r"no commits between", f"{draft.head} has nothing that {draft.base} lacks, run again"),
-            (r"not all refs are readable|head\b.*invalid", f"the remote has no branch {draft.head!r}, run again"),
-            (r"base\b.*invalid", f"the remote has no branch {draft.base!r}, check its default branch"),
-            (r"not found", "give the token the permissions contents: write and pull-requests: write"),
-        )
-        steps = (step for pattern, step in advice if re.search(pattern, error.reason, re.IGNORECASE))
-        return ProviderError(
-            f"GitHub opens no pull request from {draft.head} in {self._address.repository} ({error.reason}): "
-            f"{next(steps, 'correct that there')}"
-        )
+        problem = f"GitHub opens no pull request from {draft.head} in {self._address.repository} ({error.reason})"
+        if error.status == 422 and _OUTDATED.search(error.reason):
+            return OutdatedError(problem)
+        if re.search(r"not found", error.reason, re.IGNORECASE):
+            return ProviderError(f"{problem}: give the token the permissions contents: write and pull-requests: write")
+        return ProviderError(f"{problem}: correct that there")
 
     def _updated(self, number: int, draft: Draft) -> Any:
         """Rewrite an open one; None if it is no longer open."""
@@ -198,9 +201,7 @@ class GitHub:
             pull_request = self.pull_request(pull_request.number)
         if pull_request.head_sha == head_sha:
             return pull_request
-        raise LeaseLostError(
-            f"pull request #{pull_request.number} is at {pull_request.head_sha}, not at {head_sha}: run again"
-        )
+        raise OutdatedError(f"pull request #{pull_request.number} is at {pull_request.head_sha}, not at {head_sha}")
 
     def close_pull_request(self, pull_request: PullRequest) -> PullRequest:
         """Close it unmerged; its branch stays. Raises ProviderError if it is merged."""
@@ -213,7 +214,8 @@ class GitHub:
             if closed.state == "open":
                 raise
         if closed.state == "merged":
-            raise ProviderError(f"pull request #{closed.number} is merged already: revert {closed.merge_sha} instead")
+            next_step = f"revert {closed.merge_sha} instead"
+            raise OutdatedError(f"pull request #{closed.number} is merged already", next_step=next_step)
         self._open.pop(closed.head, None)
         return closed
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from gitops_promotion.core.commits import Refs, RefUpdate, Store
 from gitops_promotion.core.forge import CommitStatus
+from gitops_promotion.core.races import ATTEMPTS, pause
 from gitops_promotion.errors import GitError, LeaseLostError, ProviderError
 from gitops_promotion.providers.local.records import (
     LIMIT,
@@ -30,9 +31,6 @@ from gitops_promotion.providers.local.records import (
     pull_ref,
     statuses_ref,
 )
-
-RACES = 30
-"""How often a change is tried again because another writer was faster; each round has a winner."""
 
 READ_AHEAD = 100
 """Records that are fetched before they are asked for; a fetch of one takes as long as a fetch of this many."""
@@ -63,30 +61,29 @@ class Ledger:
         self._merges: dict[tuple[str, str], str | None] = {}
 
     def transact(self, decide: Callable[[Refs], Decision[T]]) -> T:
-        """Read the refs, decide, push; where another writer was faster, read and decide again.
+        """Read the refs, decide, push; where another writer was faster, read and decide again after a pause.
 
-        Raises ProviderError after RACES rounds.
+        Raises ProviderError after ATTEMPTS decisions.
         """
-        race: GitError | None = None
-        for attempt in range(RACES):
+        fact = ""
+        for attempt in range(ATTEMPTS):
             refs = self._store.refs("refs/heads/*", f"{ROOT}/*")
             try:
                 updates, result = decide(refs)
                 if updates:
                     self._store.push(updates)
             except LeaseLostError as error:
-                race = error
+                fact = error.fact
             except GitError as error:
                 # A ref that was deleted under a fetch is a lost race too; where nothing moved, the failure is real.
                 if self._store.refs("refs/heads/*", f"{ROOT}/*") == refs:
                     raise
-                race = error
+                fact = str(error)
             else:
                 return result
-            # Spread, so that the same writers do not meet again.
-            spread = zlib.crc32(self._nonce().encode()) / 2**32
-            self._sleep(min(1.0, 0.05 * (attempt + 1)) * spread)
-        raise ProviderError(f"lost {RACES} races for the remote in a row; run this again") from race
+            if attempt < ATTEMPTS - 1:
+                self._sleep(pause(attempt, zlib.crc32(self._nonce().encode()) / 2**32))
+        raise ProviderError(f"other writers changed the remote {ATTEMPTS} times in a row ({fact}): run this again")
 
     def read(self, refs: Refs, names: Iterable[str]) -> dict[str, tuple[str, bytes | None]]:
         """Return object id and content of those refs that exist; the content is None for an object that is no blob."""

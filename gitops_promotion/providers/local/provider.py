@@ -26,7 +26,7 @@ from gitops_promotion.core.forge import (
     PullRequest,
     Review,
 )
-from gitops_promotion.errors import LeaseLostError, ProviderError, RefGoneError, RefusedPushError, UsageError
+from gitops_promotion.errors import OutdatedError, ProviderError, RefusedPushError, UsageError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.local.forge import FORGE
 from gitops_promotion.providers.local.ledger import Decision, Ledger
@@ -94,33 +94,43 @@ class Local:
     def open_pull_request(self, draft: Draft) -> PullRequest:
         """Create or update the one open pull request from `draft.head`.
 
-        A change of the head, the base or the gate disarms it. Raises LeaseLostError if the
-        branch is not at `draft.head_sha` any more, since the draft describes that commit; RefGoneError if one of its
-        branches is deleted.
+        A change of the head, the base or the gate disarms it. Raises OutdatedError if one of its branches is deleted,
+        or the head is not at `draft.head_sha` any more, since the draft describes that commit; also if the base has
+        all its changes, which another run merged: then the branch is deleted.
         """
 
-        def decide(refs: Refs) -> Decision[PullRequest | LeaseLostError]:
+        def decide(refs: Refs) -> Decision[PullRequest | OutdatedError]:
             for branch in (draft.head, draft.base):
                 if refs.branch(branch) is None:
-                    message = (
-                        f"the remote has no branch {branch!r} to make a pull request of: push it and run this again"
-                    )
-                    return (), RefGoneError(message)
+                    return (), OutdatedError(f"the remote has no branch {branch!r} any more for a pull request")
             if refs.branch(draft.head) != draft.head_sha:
-                message = f"branch {draft.head!r} moved before its pull request was opened: run this again"
-                return (), LeaseLostError(message)
+                return (), OutdatedError(f"the branch {draft.head!r} moved before its pull request was opened")
             numbers, index = self._ledger.numbers(refs, draft.head)
             # Only the newest can be open: a number is added to the index when the others are closed.
             newest = [record for record in self._ledger.records(refs, numbers[:1]) if record.head == draft.head]
             if newest and newest[0].state == "open":
                 return self._rewritten(refs, newest[0], draft)
+            if self._brings_nothing(refs, draft):
+                reason = f"{draft.base} already has the changes of {draft.head}"
+                return self._without_branch(refs, draft.head, draft.head_sha), OutdatedError(reason)
             updates, opened = self._created(refs, draft, numbers, index)
             return [*updates, *self._ledger.record_merges(newest)], opened
 
-        pull_request = self._ledger.transact(decide)
-        if isinstance(pull_request, LeaseLostError):
-            raise pull_request
-        return pull_request
+        return _unless_outdated(self._transact_merge(decide))
+
+    def _brings_nothing(self, refs: Refs, draft: Draft) -> bool:
+        """Return True if the base has moved since the head was made from it, and a merge would change nothing."""
+        base = refs.branch(draft.base)
+        if not base or not draft.base_sha or base == draft.base_sha:
+            return False
+        self._store.fetch(f"refs/heads/{draft.base}", f"refs/heads/{draft.head}")
+        return self._store.merge(base, draft.head_sha, "").sha == base
+
+    def _without_branch(self, refs: Refs, branch: str, sha: str) -> list[RefUpdate]:
+        """Return the update that deletes a branch; none for the default branch, and where no deletion is allowed."""
+        if branch == refs.default_branch or not self._allows_deletions:
+            return []
+        return [RefUpdate(ref=f"refs/heads/{branch}", new=None, expected=sha)]
 
     def _rewritten(self, refs: Refs, record: Record, draft: Draft) -> Decision[PullRequest]:
         stays_armed = record.armed and (record.base, record.gated) == (draft.base, draft.gated)
@@ -168,18 +178,17 @@ class Local:
     def close_pull_request(self, pull_request: PullRequest) -> PullRequest:
         """Close it unmerged; its branch stays. Raises ProviderError if it is merged."""
 
-        def decide(refs: Refs) -> Decision[PullRequest]:
+        def decide(refs: Refs) -> Decision[PullRequest | OutdatedError]:
             record = self._ledger.record(refs, pull_request.number)
             if record.state == "merged":
-                raise ProviderError(
-                    f"pull request #{record.number} is merged already: revert {record.merge_sha} instead"
-                )
+                next_step = f"revert {record.merge_sha} instead"
+                return (), OutdatedError(f"pull request #{record.number} is merged already", next_step=next_step)
             closed = replace(record, state="closed", armed_for=None)
             return (
                 [self._ledger.save(closed)] if record.state == "open" or record.inferred else []
             ), closed.pull_request()
 
-        return self._ledger.transact(decide)
+        return _unless_outdated(self._ledger.transact(decide))
 
     def set_auto_merge(self, pull_request: PullRequest, enabled: bool) -> AutoMerge:
         """Arm it for exactly `pull_request.head_sha`, or disarm it; merges it if nothing holds it."""
@@ -191,9 +200,8 @@ class Local:
                 return self._ledger.record_merges([record]), AutoMerge(state="merged")
             if record.state != "open":
                 # No gate refused: the caller had an older state, and decides again.
-                reason = f"{name} is {record.state} already: open a new one"
                 return self._ledger.record_merges([record]), AutoMerge(
-                    state="moved" if enabled else "refused", reason=reason
+                    state="moved", reason=f"{name} is {record.state} already"
                 )
             if not enabled:
                 disarmed = replace(record, armed_for=None)
@@ -236,10 +244,10 @@ class Local:
             name = f"pull request #{record.number}"
             if record.state != "open":
                 return self._ledger.record_merges([record]), AutoMerge(
-                    state="refused", reason=f"{name} is {record.state} already"
+                    state="moved", reason=f"{name} is {record.state} already"
                 )
             if record.head_sha != pull_request.head_sha:
-                return (), AutoMerge(state="refused", reason=_moved(record, pull_request.head_sha))
+                return (), AutoMerge(state="moved", reason=_moved(record, pull_request.head_sha))
             note = ""
             if record.gated and not self._passed(refs, record.head_sha):
                 note = f"its check {OWN_CONTEXT!r} had not passed on {record.head_sha}"
@@ -257,8 +265,9 @@ class Local:
         if before is None:
             reason = f"{name} goes into {record.base!r}, which the remote no longer has: close it"
             return (), AutoMerge(state="refused", reason=reason)
-        updates = []
-        after: str | None = before
+        updates: list[RefUpdate] = []
+        notes: list[str] = []
+        after = before
         # A branch without a commit of its own has nothing to merge: only the record changes.
         if before != record.head_sha:
             # If one moved since it was listed, its lease is lost below, or its old commit cannot be fetched.
@@ -271,15 +280,18 @@ class Local:
                     f"or merge {record.base} into {record.head} by hand"
                 )
                 return (), AutoMerge(state="refused", reason=reason)
-            after = merge.sha
-            updates.append(RefUpdate(ref=base, new=after, expected=before))
-        stays = ""
-        if record.head != refs.default_branch and self._allows_deletions:
-            updates.append(RefUpdate(ref=head, new=None, expected=record.head_sha))
-        elif record.head != refs.default_branch:
-            stays = f"the branch {record.head} stays, since the server allows no deletions"
+            if merge.sha == before:
+                # No commit of the base merged it, and the newest one may be of something else.
+                after = record.head_sha
+                notes.append(f"{record.base} already had its changes")
+            else:
+                after = merge.sha
+                updates.append(RefUpdate(ref=base, new=after, expected=before))
+        updates += self._without_branch(refs, record.head, record.head_sha)
+        if record.head != refs.default_branch and not self._allows_deletions:
+            notes.append(f"the branch {record.head} stays, since the server allows no deletions")
         updates.append(self._ledger.save(replace(record, state="merged", merge_sha=after, armed_for=None)))
-        return updates, AutoMerge(state="merged", reason=stays)
+        return updates, AutoMerge(state="merged", reason="; ".join(notes))
 
     def head_state(self, pull_request: PullRequest) -> HeadState:
         """Return whether the published verdict blocks it: a plain git server demands nothing else."""
@@ -371,11 +383,15 @@ class Local:
         return self._ledger.transact(decide)
 
 
-def _moved(record: Record, old_sha: str) -> str:
-    return (
-        f"{record.head} moved from {old_sha} to {record.head_sha}, and auto-merge of pull request #{record.number} was "
-        "asked for the old commit only: review the new commits and run this again"
-    )
+def _unless_outdated(result: PullRequest | OutdatedError) -> PullRequest:
+    # A decision that raises a lost race itself would be made again by the ledger, with the same draft.
+    if isinstance(result, OutdatedError):
+        raise result
+    return result
+
+
+def _moved(record: Record, sha: str) -> str:
+    return f"{record.head} of pull request #{record.number} moved from {sha} to {record.head_sha}"
 
 
 def _message(record: Record) -> str:

@@ -1,0 +1,45 @@
+"""The pauses after lost races, and the meaning of an answer to disarming."""
+
+import pytest
+
+from gitops_promotion.core.forge import AutoMerge
+from gitops_promotion.core.races import ATTEMPTS, pause, require_off
+from gitops_promotion.errors import LeaseLostError, OutdatedError, ProviderError
+
+
+def test_pauses_grow_to_some_seconds() -> None:
+    pauses = [pause(attempt, 0.5) for attempt in range(ATTEMPTS)]
+    assert pauses == sorted(pauses)
+    assert pauses[0] == pytest.approx(0.1)
+    assert pauses[-1] == 8
+    assert 60 < sum(pauses) < 120
+
+
+def test_a_random_number_spreads_a_pause_by_half_of_it() -> None:
+    assert pause(3, 0.0) == pytest.approx(pause(3, 0.5) / 2)
+    assert pause(3, 1.0) == pytest.approx(pause(3, 0.5) * 1.5)
+
+
+def test_a_pull_request_that_is_off_needs_nothing() -> None:
+    require_off(AutoMerge(state="off"))
+
+
+def test_a_pull_request_that_is_not_open_any_more_is_a_race() -> None:
+    with pytest.raises(OutdatedError, match=r"^#7 is merged already: run again$"):
+        require_off(AutoMerge(state="moved", reason="#7 is merged already"))
+
+
+def test_a_pull_request_that_stays_armed_is_an_error_at_once() -> None:
+    with pytest.raises(ProviderError, match="#7 stays armed: disarm it by hand") as caught:
+        require_off(AutoMerge(state="refused", reason="#7 stays armed: disarm it by hand"))
+    assert not isinstance(caught.value, LeaseLostError)
+
+
+def test_an_outdated_answer_is_a_lost_race_with_the_exit_code_of_a_forge() -> None:
+    error = OutdatedError("#7 is merged already", next_step="revert it instead")
+    assert isinstance(error, LeaseLostError)
+    assert (error.exit_code, error.fact, str(error)) == (
+        6,
+        "#7 is merged already",
+        "#7 is merged already: revert it instead",
+    )
