@@ -94,7 +94,10 @@ class RefUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """A merge that was tried: `sha` is the commit, or None and `conflicts` names the paths in the way."""
+    """A merge that was tried: `sha` is the commit, the base itself if the merge would change no file.
+
+    With conflicts `sha` is None, and `conflicts` names the paths.
+    """
 
     sha: str | None
     conflicts: tuple[str, ...] = ()
@@ -116,7 +119,7 @@ class Store(Protocol):
         """Store a blob here and return its object id; only a push makes it known to others."""
 
     def merge(self, base: str, head: str, message: str) -> Merge:
-        """Make a merge commit of two commits that were fetched, or name the conflicts."""
+        """Make a merge commit of two commits that were fetched; none if it would change no file or conflicts."""
 
     def brought_by(self, tip: str, head: str) -> str | None:
         """Return the first-parent commit of `tip` that brought `head` in, `head` itself where it is one of them."""

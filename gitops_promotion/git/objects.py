@@ -80,6 +80,11 @@ class Objects:
         [(kind, content)] = self._ask("contents", [full_sha(commit)])
         return content.partition(b"\n\n")[2].decode(errors="surrogateescape") if kind == "commit" else ""
 
+    def tree(self, commit: str) -> str:
+        """Return the tree of a commit that is here."""
+        [content] = self.read([full_sha(commit)], "commit")
+        return content.partition(b"\n")[0].decode().removeprefix("tree ")
+
     def write_blob(self, content: bytes) -> str:
         """Store a blob as a loose object, for which no process is needed, and return its object id."""
         data = b"blob %d\0%s" % (len(content), content)

@@ -284,10 +284,12 @@ class Repository:
         return self._objects.commit(parents, edits, message, self._signature())
 
     def merge(self, base: str, head: str, message: str) -> Merge:
-        """Make a merge commit with `base` as its first parent, or name the conflicts."""
+        """Make a merge commit with `base` as its first parent; none if it would change no file or conflicts."""
         tree, paths = self._merges.merge(base, head)
         if paths:
             return Merge(sha=None, conflicts=paths)
+        if tree == self._objects.tree(base):
+            return Merge(sha=base)
         return Merge(sha=self._objects.commit_tree(tree, (base, head), message, self._signature()))
 
     def write_blob(self, content: bytes) -> str:
