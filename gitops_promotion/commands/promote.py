@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gitops_promotion.core import deployments, due, markers, strays
-from gitops_promotion.core.changes import changed_tags
+from gitops_promotion.core.changed_tags import changed_tags
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.markers import is_manifest

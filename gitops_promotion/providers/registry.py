@@ -23,9 +23,9 @@ TOKENS = "gitops_promotion.tokens"
 
 # Known without their metadata too, which an older editable install lacks.
 _BUILT_IN = {
-    "azdo": "gitops_promotion.providers.azure_devops.forge:FORGE",
-    "github": "gitops_promotion.providers.github.forge:FORGE",
-    "local": "gitops_promotion.providers.local.forge:FORGE",
+    "azdo": "gitops_promotion.providers.azure_devops.facts:FORGE",
+    "github": "gitops_promotion.providers.github.facts:FORGE",
+    "local": "gitops_promotion.providers.local.facts:FORGE",
 }
 
 _log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_promotion.core import branches
-from gitops_promotion.core.branches import Proposal
+from gitops_promotion.core import branch_contents
+from gitops_promotion.core.branch_contents import Proposal
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.names import Application
 from gitops_promotion.workflow.run import Run
@@ -37,10 +37,10 @@ def read_branch(run: Run, name: str, application: Application, feature: str = ""
         for commit in commits
         if run.facts.is_update(commit) and tip.repository.is_plain_merge(commit.sha, *commit.parents)
     }
-    proposal = branches.read_proposal(
+    proposal = branch_contents.read_proposal(
         commits, blobs, head, merges, config=tip.config, application=application, feature=feature
     )
-    parents = branches.effective(commits)[-1].parents if commits else ()
+    parents = branch_contents.effective(commits)[-1].parents if commits else ()
     return Branch(sha=sha, base_sha=parents[0] if parents else sha, proposal=proposal, head=head)
 
 

@@ -8,7 +8,7 @@ the pushed head. A run killed anywhere in between leaves nothing armed by accide
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gitops_promotion.core import branches, diff, due, untrusted
+from gitops_promotion.core import branch_contents, diff, due, untrusted
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.core.forge import AutoMerge, Draft, HeadState, PullRequest, StatusState
@@ -212,9 +212,9 @@ def _stop_at_work_of_others(run: Run, plan: Plan, branch: Branch, current: PullR
 def _is_worth_keeping(run: Run, plan: Plan, branch: Branch, current: PullRequest | None) -> bool:
     """Return True if the branch still proposes the plan and can be merged: then its reviews and checks stay valid."""
     tip = run.tip
-    if not branches.same_edits(plan, branch.proposal, branch.head, tip.config):
+    if not branch_contents.same_edits(plan, branch.proposal, branch.head, tip.config):
         return False
-    if not branches.changes_only(plan, *branch_changes(tip, branch.sha), tip.config):
+    if not branch_contents.changes_only(plan, *branch_changes(tip, branch.sha), tip.config):
         return False
     at_tip = branch.base_sha == tip.sha
     if not at_tip and tip.repository.conflicts(tip.sha, branch.sha):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_promotion.core import markers, strays
-from gitops_promotion.core.branches import beyond_tags
+from gitops_promotion.core.branch_contents import beyond_tags
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import PullRequest

@@ -6,7 +6,7 @@ from functools import partial
 
 from gitops_promotion.core import due, markers
 from gitops_promotion.core import plan as planning
-from gitops_promotion.core.branches import edits_digest
+from gitops_promotion.core.branch_contents import edits_digest
 from gitops_promotion.core.config import ApplicationSettings, Config
 from gitops_promotion.core.feature import probe
 from gitops_promotion.core.feature.copy import Copy, CopyRequest, make_copy

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gitops_promotion.core import config as configuration
 from gitops_promotion.core import deployments
-from gitops_promotion.core.changes import changed_tags
+from gitops_promotion.core.changed_tags import changed_tags
 from gitops_promotion.core.commits import Commit, Refs
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.deployments import TagAt

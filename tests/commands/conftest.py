@@ -247,8 +247,8 @@ def make_shop(
 @pytest.fixture
 def like_github(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let plain git have the merge queue and the "Update branch" commits of GitHub."""
-    from gitops_promotion.providers.github.forge import FORGE
-    from gitops_promotion.providers.local import forge
+    from gitops_promotion.providers.github.facts import FORGE
+    from gitops_promotion.providers.local import facts
 
-    facts = dataclasses.replace(forge.FORGE, queue_prefix=FORGE.queue_prefix, is_update=FORGE.is_update)
-    monkeypatch.setattr(forge, "FORGE", facts)
+    forge = dataclasses.replace(facts.FORGE, queue_prefix=FORGE.queue_prefix, is_update=FORGE.is_update)
+    monkeypatch.setattr(facts, "FORGE", forge)

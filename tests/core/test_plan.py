@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from gitops_promotion.core import branches, plan
+from gitops_promotion.core import branch_contents, plan
+from gitops_promotion.core.branch_contents import Proposal
 from gitops_promotion.core.commits import Commit, FileChange
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.environments import Environment, Pipeline
@@ -28,7 +29,7 @@ REQUEST = Request(
 
 
 def make(edits: Mapping[str, bytes | None] = EDITS, request: Request = REQUEST) -> Plan:
-    message = commit_message(request, edits_digest=branches.edits_digest(edits))
+    message = commit_message(request, edits_digest=branch_contents.edits_digest(edits))
     return plan.of_edits(request, CONFIG, edits, base="main", base_sha="0" * 40, message=message)
 
 
@@ -50,9 +51,11 @@ def committed(made: Plan, contents: Mapping[str, bytes | None] = EDITS) -> tuple
     return entry, blobs | {"old": b"old\n"}
 
 
-def read(entry: Commit, blobs: Mapping[str, bytes], *, feature: str = "pr-7", app: str = "webui") -> branches.Proposal:
+def read(
+    entry: Commit, blobs: Mapping[str, bytes], *, feature: str = "pr-7", app: str = "webui"
+) -> branch_contents.Proposal:
     head = {change.path: blobs[change.new] for change in entry.changes if change.new}
-    return branches.read_proposal(
+    return branch_contents.read_proposal(
         [entry], blobs, head, config=CONFIG, application=Application("webshop", app), feature=feature
     )
 
@@ -61,7 +64,7 @@ def test_a_commit_of_edits_is_ours_as_long_as_it_holds_them() -> None:
     made = make()
     proposal = read(*committed(made))
     assert (proposal.foreign, proposal.other_owner, proposal.environments) == ((), "", ("dev",))
-    assert branches.same_edits(made, proposal, {PATH: b"kind: Deployment\n"}, CONFIG)
+    assert branch_contents.same_edits(made, proposal, {PATH: b"kind: Deployment\n"}, CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -81,8 +84,8 @@ def test_an_amended_commit_is_its_authors(contents: Mapping[str, bytes | None]) 
 
 def test_edits_that_are_no_longer_wanted_are_not_kept() -> None:
     old, new = make(), make({**EDITS, PATH: b"kind: StatefulSet\n"})
-    assert not branches.same_edits(new, read(*committed(old)), {PATH: b"kind: Deployment\n"}, CONFIG)
-    assert not branches.same_edits(
+    assert not branch_contents.same_edits(new, read(*committed(old)), {PATH: b"kind: Deployment\n"}, CONFIG)
+    assert not branch_contents.same_edits(
         old, read(*committed(old)), {PATH: b"kind: Deployment\n", "webshop/dev/old.yaml": b""}, CONFIG
     )
 
@@ -117,7 +120,7 @@ def test_a_removal_says_what_it_removes() -> None:
     assert stale == f"Remove stale features from environment dev\n\nEnvironment: dev\nEdits: {'f' * 32}\n"
 
 
-def promoted(new: bytes, *, more: dict[str, bytes] | None = None) -> tuple[Plan, branches.Proposal, dict[str, bytes]]:
+def promoted(new: bytes, *, more: dict[str, bytes] | None = None) -> tuple[Plan, Proposal, dict[str, bytes]]:
     """A promotion of webui in dev, the proposal that its branch holds, and the files at the branch's head."""
     old = b'tag: 1 # {"$imagepolicy": "webshop:webui:tag"}\n'
     request = Request(kind=PROMOTION, application=WEBUI, tag=Tag("2"), environment="dev")
@@ -133,24 +136,24 @@ def promoted(new: bytes, *, more: dict[str, bytes] | None = None) -> tuple[Plan,
         changes=(change,),
     )
     head = {"webshop/dev/w.yaml": new}
-    return made, branches.read_proposal([commit], blobs, head, config=CONFIG, application=WEBUI), head
+    return made, branch_contents.read_proposal([commit], blobs, head, config=CONFIG, application=WEBUI), head
 
 
 def test_a_branch_that_proposes_the_same_tag_is_the_same_wherever_its_base_is() -> None:
     made, proposal, head = promoted(b'tag: 2 # {"$imagepolicy": "webshop:webui:tag"}\n')
-    assert branches.same_edits(made, proposal, head, CONFIG)
+    assert branch_contents.same_edits(made, proposal, head, CONFIG)
     # The file has changed on the default branch meanwhile, and the branch does not have that change yet.
     other = {path: b"replicas: 3\n" + content for path, content in head.items()}
-    assert branches.same_edits(made, proposal, other, CONFIG)
+    assert branch_contents.same_edits(made, proposal, other, CONFIG)
     newer = {path: content.replace(b"2", b"3", 1) for path, content in head.items()}
-    assert not branches.same_edits(made, proposal, newer, CONFIG)
-    assert not branches.same_edits(made, proposal, {}, CONFIG), "the file is gone"
+    assert not branch_contents.same_edits(made, proposal, newer, CONFIG)
+    assert not branch_contents.same_edits(made, proposal, {}, CONFIG), "the file is gone"
 
 
 def test_a_branch_of_other_files_is_not_the_same() -> None:
     made, proposal, head = promoted(b'tag: 2 # {"$imagepolicy": "webshop:webui:tag"}\n')
     elsewhere = replace(proposal, paths=proposal.paths | {"webshop/dev/more.yaml"})
-    assert not branches.same_edits(made, elsewhere, head, CONFIG)
+    assert not branch_contents.same_edits(made, elsewhere, head, CONFIG)
 
 
 def test_changes_beyond_tags_are_named_whoever_made_them() -> None:
@@ -159,7 +162,7 @@ def test_changes_beyond_tags_are_named_whoever_made_them() -> None:
     path = "webshop/dev/w.yaml"
 
     def beyond(change: FileChange) -> list[str]:
-        return branches.beyond_tags(WEBUI, [change], blobs, CONFIG)
+        return branch_contents.beyond_tags(WEBUI, [change], blobs, CONFIG)
 
     assert beyond(FileChange(path=path, old="old", new="tag")) == []
     assert beyond(FileChange(path=path, old="old", new="more")) == [path]

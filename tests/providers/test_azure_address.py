@@ -8,7 +8,7 @@ import pytest
 from gitops_promotion.errors import UsageError
 from gitops_promotion.providers import TokenQuery
 from gitops_promotion.providers.azure_devops.address import Address
-from gitops_promotion.providers.azure_devops.forge import token
+from gitops_promotion.providers.azure_devops.facts import token
 from gitops_promotion.providers.choose import choose, find_token
 
 CLOUD = "https://dev.azure.com/acme"

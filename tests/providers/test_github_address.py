@@ -10,7 +10,7 @@ from gitops_promotion.errors import UsageError
 from gitops_promotion.providers import TokenQuery
 from gitops_promotion.providers.choose import find_token
 from gitops_promotion.providers.github.address import Address
-from gitops_promotion.providers.github.forge import token
+from gitops_promotion.providers.github.facts import token
 
 ACTIONS = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_API_URL": "https://api.github.com"}
 GHES = {"GITHUB_SERVER_URL": "https://ghe.corp.test", "GITHUB_API_URL": "https://ghe.corp.test/api/v3"}

@@ -13,7 +13,7 @@ import pytest
 from gitops_promotion import cli
 from gitops_promotion.errors import AuthError
 from gitops_promotion.providers import TokenQuery
-from gitops_promotion.providers.github.forge import token
+from gitops_promotion.providers.github.facts import token
 from tests.conftest import Checkout
 from tests.forges import faults
 

@@ -144,7 +144,7 @@ def token(query):
 
 PLUG_IN = """
 from gitops_promotion.providers.facts import Forge
-from gitops_promotion.providers.local.forge import connect
+from gitops_promotion.providers.local.facts import connect
 FORGE = Forge(
     name="forgejo",
     connect=connect,

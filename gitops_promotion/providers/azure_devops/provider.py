@@ -34,7 +34,7 @@ from gitops_promotion.providers.azure_devops.answers import (
 from gitops_promotion.providers.azure_devops.api import Api
 from gitops_promotion.providers.azure_devops.completion import Completion
 from gitops_promotion.providers.azure_devops.endpoints import Endpoints
-from gitops_promotion.providers.azure_devops.forge import FORGE
+from gitops_promotion.providers.azure_devops.facts import FORGE
 from gitops_promotion.providers.azure_devops.policies import REBASING
 from gitops_promotion.providers.azure_devops.statuses import Statuses
 from gitops_promotion.providers.http import PAUSES, RefusedError, full_sha, required_token

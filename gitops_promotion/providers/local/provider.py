@@ -28,7 +28,7 @@ from gitops_promotion.core.forge import (
 )
 from gitops_promotion.errors import OutdatedError, ProviderError, RefusedPushError, UsageError
 from gitops_promotion.providers import Connection
-from gitops_promotion.providers.local.forge import FORGE
+from gitops_promotion.providers.local.facts import FORGE
 from gitops_promotion.providers.local.ledger import Decision, Ledger
 from gitops_promotion.providers.local.records import SHA, Record, all_numbers, index_ref, statuses_ref
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from gitops_promotion.core import markers
-from gitops_promotion.core.changes import changed_tags
+from gitops_promotion.core.changed_tags import changed_tags
 from gitops_promotion.core.commits import Commit, FileChange, read_trailers
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.kinds import PROMOTION

@@ -1,6 +1,6 @@
 """Which applications' tags a diff changes."""
 
-from gitops_promotion.core.changes import TagChanges, changed_tags
+from gitops_promotion.core.changed_tags import TagChanges, changed_tags
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.layout import Layout, MarkerName
