@@ -99,6 +99,26 @@ def _ascii(token: str) -> str:
     return token
 
 
+def _tokens(
+    token: str, provider: str, api_url: str, environ: Mapping[str, str], clock: Clock, terminal: Log
+) -> Callable[[str], str]:
+    """Return what gives the token for a remote's URL now: the option's, else the environment's."""
+
+    @cache
+    def finder(url: str) -> Callable[[], str]:
+        query = TokenQuery(url=url, api_url=api_url, environ=environ, now=clock.now, sleep=clock.sleep)
+        return find_token(query, option=provider)
+
+    def token_for(url: str) -> str:
+        if token:
+            return _ascii(token)
+        environment_token = _ascii(finder(url)())
+        terminal.add_secret(environment_token, is_new=environment_token not in environ.values())
+        return environment_token
+
+    return token_for
+
+
 @contextmanager
 def open_run(
     sourcedir: Path,
@@ -117,18 +137,7 @@ def open_run(
     clock = system_clock()
     runner = ci.runner(environ)
     context = runner.context(environ, lambda path: Path(path).read_text(encoding="utf-8"))
-
-    @cache
-    def finder(url: str) -> Callable[[], str]:
-        query = TokenQuery(url=url, api_url=api_url, environ=environ, now=clock.now, sleep=clock.sleep)
-        return find_token(query, option=provider)
-
-    def token_for(url: str) -> str:
-        if token:
-            return _ascii(token)
-        found_token = _ascii(finder(url)())
-        terminal.add_secret(found_token, is_new=found_token not in environ.values())
-        return found_token
+    token_for = _tokens(token, provider, api_url, environ, clock, terminal)
 
     def git_user_for(url: str) -> str:
         return git_user(url, option=provider, environ=environ)
