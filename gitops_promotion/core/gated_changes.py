@@ -7,17 +7,21 @@ to another could hide a change, so it is an error, and so is an image that goes 
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gitops_promotion.core.commits import LFS_POINTER, FileChange
 from gitops_promotion.core.layout import Claim, Layout, MarkerName
 from gitops_promotion.core.markers import Marker, is_manifest, scan
 from gitops_promotion.core.markers.parts import UnfitValueError, Value
-from gitops_promotion.core.markers.places import StablePlace, read_values
+from gitops_promotion.core.markers.places import StablePlace, Values, read_values
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import ManifestError
+
+# Values are looked for in files of any name up to this size, in manifests of any size.
+_OTHER_FILES = 1 << 20
 
 Effect = Literal["tag", "name", "unmarked", "removed"]
 """What happens to a marked value: its tag changes, only its image name does, its tag changes as its marker goes, or the
@@ -67,7 +71,7 @@ class _File:
     """One side of a changed file: its markers of versions, and all its values by stable place."""
 
     marked: tuple[_Marked, ...] = ()
-    texts: Mapping[StablePlace, str]
+    values: Values = field(default_factory=Values)
 
 
 def gated_changes(
@@ -79,11 +83,14 @@ def gated_changes(
     ManifestError, naming file and line, for a manifest that no longer parses, for a marked file that becomes something
     else than a file, and for a marker or an image whose change could not be followed.
     """
-    before = {c.path: _read(c.path, c.old_file, blobs, strict=False) for c in changes if is_manifest(c.path)}
-    after = {c.path: _read(c.path, c.new_file, blobs, strict=True) for c in changes if is_manifest(c.path)}
+    before: dict[str, _File] = {}
+    after: dict[str, _File] = {}
+    for change in changes:
+        if is_manifest(change.path):
+            before[change.path], after[change.path] = _read(change, blobs)
     gone = {path: list(_gone(before[path], after[path])) for path in before}
     arrived = {path: list(_gone(after[path], before[path])) for path in before}
-    _forget_moved_files(changes, gone, arrived)
+    _forget_moved_files(changes, gone, arrived, layout)
     lost = [
         _Lost(marked=marked, path=path, claim=claim)
         for path, markers in gone.items()
@@ -91,9 +98,15 @@ def gated_changes(
         for claim in layout.claims(path, marked.name)
         if claim.environment in gated
     ]
-    _check_kinds(changes, blobs, lost)
+    removed = [marker for marker in lost if marker.marked.place not in after[marker.path].values.texts]
+    _check_kinds(changes, blobs, lost, removed, layout)
+    _check_readable(lost, after)
+    for path in before:
+        marked = (*before[path].marked, *after[path].marked)
+        if any(c.environment in gated for name in {m.name for m in marked} for c in layout.claims(path, name)):
+            _check_keys(path, before[path], after[path])
     _check_moves(lost, arrived, layout)
-    _check_images(changes, blobs, [m for m in lost if m.marked.place not in after[m.path].texts], after)
+    _check_images(changes, blobs, removed, after)
     gated_changes: dict[GatedChange, None] = {}
     unclaimed: dict[Stray, None] = {}
     for path in sorted(before):
@@ -106,22 +119,28 @@ def gated_changes(
     return GatedChanges(changes=tuple(gated_changes), unclaimed=tuple(unclaimed))
 
 
-def _read(path: str, blob: str | None, blobs: Mapping[str, bytes], *, strict: bool) -> _File:
-    if blob is None:
-        return _File(texts={})
-    content = blobs[blob]
+def _read(change: FileChange, blobs: Mapping[str, bytes]) -> tuple[_File, _File]:
+    """Return both sides of a changed manifest; without a marker on either side nothing of it is read."""
+    sides = [(blobs[blob] if blob else None) for blob in (change.old_file, change.new_file)]
+    after = _markers(change.path, sides[1])
     try:
-        markers = [marker for marker in scan(content, path).markers if marker.part.has_version]
+        before = _markers(change.path, sides[0])
     except ManifestError:
-        if strict:
-            raise
         # A manifest that did not parse before counts as empty: whatever it says now is a change.
-        return _File(texts={})
-    if not markers and b"imagepolicy" not in content and len(content) > 1 << 20:
-        return _File(texts={})
-    values = read_values(content, path)
+        before, sides[0] = [], None
+    if not before and not after:
+        return _File(), _File()
+    return _file(change.path, sides[0], before), _file(change.path, sides[1], after)
+
+
+def _markers(path: str, content: bytes | None) -> list[Marker]:
+    return [marker for marker in scan(content, path).markers if marker.part.has_version] if content else []
+
+
+def _file(path: str, content: bytes | None, markers: Sequence[Marker]) -> _File:
+    values = read_values(content, path) if content else Values()
     marked = [_Marked(marker=m, place=values.stable.get(m.place, (path, *map(str, m.place)))) for m in markers]
-    return _File(marked=tuple(marked), texts=values.texts)
+    return _File(marked=tuple(marked), values=values)
 
 
 def _gone(one: _File, other: _File) -> Iterator[_Marked]:
@@ -131,12 +150,18 @@ def _gone(one: _File, other: _File) -> Iterator[_Marked]:
 
 
 def _forget_moved_files(
-    changes: Sequence[FileChange], gone: dict[str, list[_Marked]], arrived: dict[str, list[_Marked]]
+    changes: Sequence[FileChange],
+    gone: dict[str, list[_Marked]],
+    arrived: dict[str, list[_Marked]],
+    layout: Layout,
 ) -> None:
-    """Leave out files that only have a new name in the same folder: nothing in them has changed."""
+    """Leave out files that only have a new name in the same folder and the same environment: nothing has changed."""
     added = {(c.new_file or "", _folder(c.path)): c.path for c in changes if c.old is None and c.new_file}
     for change in changes:
-        if change.new is None and (target := added.get((change.old_file or "", _folder(change.path)))):
+        if change.new is not None or not (target := added.get((change.old_file or "", _folder(change.path)))):
+            continue
+        names = {marked.name for marked in gone.get(change.path, ())}
+        if all(layout.claims(change.path, name) == layout.claims(target, name) for name in names):
             gone[change.path] = []
             arrived[target] = []
 
@@ -158,8 +183,17 @@ class _Lost:
         return ManifestError.at(self.path, self.marked.marker.line, text)
 
 
-def _check_kinds(changes: Sequence[FileChange], blobs: Mapping[str, bytes], lost: Sequence[_Lost]) -> None:
-    """Raise for a marked file, or a folder with one, that becomes a link, a submodule or a pointer to a large file."""
+def _check_kinds(
+    changes: Sequence[FileChange],
+    blobs: Mapping[str, bytes],
+    lost: Sequence[_Lost],
+    removed: Sequence[_Lost],
+    layout: Layout,
+) -> None:
+    """Raise for a marked file, or a folder with one, that becomes a link, a submodule or a pointer to a large file.
+
+    Also for one that is removed while such an entry comes to its environment.
+    """
     for change in changes:
         kind = {"symlink": "a symbolic link", "submodule": "a submodule"}.get(change.new_kind if change.new else "", "")
         if change.new_file and blobs.get(change.new_file, b"").startswith(LFS_POINTER):
@@ -167,6 +201,29 @@ def _check_kinds(changes: Sequence[FileChange], blobs: Mapping[str, bytes], lost
         for lost_marker in lost if kind else ():
             if lost_marker.path == change.path or lost_marker.path.startswith(f"{change.path}/"):
                 raise lost_marker.error(f"goes as {change.path} becomes {kind}", "keep manifests as files")
+        environments = layout.in_reach(change.path) if kind and removed else ()
+        for lost_marker in removed:
+            if lost_marker.claim.environment in environments:
+                raise lost_marker.error(f"goes as {change.path} comes, {kind}", "keep manifests as files")
+
+
+def _check_readable(lost: Sequence[_Lost], after: Mapping[str, _File]) -> None:
+    """Raise for a marked file that becomes one whose values cannot be followed."""
+    for lost_marker in lost:
+        if not after[lost_marker.path].values.readable:
+            raise lost_marker.error(
+                "goes as the file becomes one that cannot be read", "write it as YAML in UTF-8, of at most 16 MiB"
+            )
+
+
+def _check_keys(path: str, before: _File, after: _File) -> None:
+    """Raise for a key that comes to stand twice in one mapping, and for a marked value that is there twice."""
+    new = {place: line for place, line in after.values.repeated.items() if place not in before.values.repeated}
+    new |= {marked.place: marked.marker.line for marked in after.marked if marked.place in after.values.ambiguous}
+    if new:
+        place, line = next(iter(new.items()))
+        problem = f"the key {quoted(place[-1])} is there twice, and readers differ in which one counts: remove one"
+        raise ManifestError.at(path, line, problem)
 
 
 def _check_moves(lost: Sequence[_Lost], arrived: Mapping[str, Sequence[_Marked]], layout: Layout) -> None:
@@ -185,34 +242,45 @@ def _check_moves(lost: Sequence[_Lost], arrived: Mapping[str, Sequence[_Marked]]
 
 
 def _check_images(
-    changes: Sequence[FileChange], blobs: Mapping[str, bytes], lost: Sequence[_Lost], after: Mapping[str, _File]
+    changes: Sequence[FileChange], blobs: Mapping[str, bytes], removed: Sequence[_Lost], after: Mapping[str, _File]
 ) -> None:
     """Raise for an image whose marked value goes while another changed file has it, unmarked, with another tag."""
-    for lost_marker in lost:
+    texts = _unmarked_texts(changes, blobs, after) if removed else {}
+    for lost_marker in removed:
         marker = lost_marker.marked.marker
         content = _content(marker, marker.value)
-        for path, reference in (
-            _unmarked_references(changes, blobs, after, content[0]) if content and content[0] else ()
-        ):
-            if reference != marker.value:
-                raise lost_marker.error(
-                    f"is removed while its image goes on in {path} as {reference[:200]!r}",
-                    "remove the marker in one pull request, and change the tag in another",
-                )
-
-
-def _unmarked_references(
-    changes: Sequence[FileChange], blobs: Mapping[str, bytes], after: Mapping[str, _File], image: str
-) -> Iterator[tuple[str, str]]:
-    pattern = re.compile(rb"(?<![\w./-])" + re.escape(image.encode()) + rb"[:@][^\s\"'#,]+")
-    for change in changes:
-        if change.new_file is None:
+        if not content or not content[0]:
             continue
-        marked = {m.marker.value for m in after[change.path].marked} if change.path in after else set()
-        for match in pattern.finditer(blobs.get(change.new_file, b"")):
-            reference = match[0].decode(errors="replace")
-            if reference not in marked:
-                yield change.path, reference
+        pattern = re.compile(r"(?<![\w./-])" + re.escape(content[0]) + r"[:@][^\s\"'#,]+")
+        for path, text in texts.items():
+            for match in pattern.finditer(text):
+                if not marker.value.endswith(match[0]):
+                    raise lost_marker.error(
+                        f"is removed while its image goes on in {path} as {quoted(match[0], 200)}",
+                        "remove the marker in one pull request, and change the tag in another",
+                    )
+
+
+def _unmarked_texts(
+    changes: Sequence[FileChange], blobs: Mapping[str, bytes], after: Mapping[str, _File]
+) -> Mapping[str, str]:
+    """Return the text of each changed file and, by lines, its values; marked values are left out of both."""
+    texts = {}
+    for change in changes:
+        if change.new_file is None or change.new_file not in blobs:
+            continue
+        content = blobs[change.new_file]
+        marked = after[change.path].marked if change.path in after else ()
+        pieces, start = [], 0
+        for marker in sorted((m.marker for m in marked), key=lambda marker: marker.start):
+            pieces.append(content[start : marker.start])
+            start = marker.end
+        places = {m.place for m in marked}
+        # Escapes hide an image in the text alone, and text that is not YAML has no values.
+        read = read_values(content, change.path) if change.path in after or len(content) < _OTHER_FILES else Values()
+        values = (text for place, text in read.texts.items() if place not in places)
+        texts[change.path] = "\n".join([b" ".join([*pieces, content[start:]]).decode(errors="replace"), *values])
+    return texts
 
 
 _Difference = tuple[Marker, Effect, Tag | None, tuple[str, ...]]
@@ -227,15 +295,22 @@ def _differences(
         old = old_markers.get(marked.identity)
         if old is not None and old.value != marked.marker.value:
             yield _difference(marked.marker, old.value, marked.marker.value)
+    for marked in before.marked:
+        # An alias of a marked value, or a merge of its mapping, may give way to a value of its own.
+        for place in before.values.twins.get(marked.place, ()):
+            text = after.values.texts.get(place)
+            if text is not None and text not in (marked.marker.value, after.values.texts.get(marked.place)):
+                marker, effect, tag, unseen = _difference(marked.marker, marked.marker.value, text)
+                yield marker, "unmarked" if effect == "tag" else effect, tag, unseen
     for marked in gone:
-        text = after.texts.get(marked.place)
+        text = after.values.texts.get(marked.place)
         if text is None:
             yield marked.marker, "removed", None, ()
         elif text != marked.marker.value:
             marker, effect, tag, unseen = _difference(marked.marker, marked.marker.value, text)
             yield marker, "unmarked" if effect == "tag" else effect, tag, unseen
     for marked in arrived:
-        text = before.texts.get(marked.place)
+        text = before.values.texts.get(marked.place)
         if text != marked.marker.value:
             yield _difference(marked.marker, text or "", marked.marker.value)
 

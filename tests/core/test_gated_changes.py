@@ -17,7 +17,9 @@ PROD = "shop/prod/web.yaml"
 Files = Mapping[str, str | bytes]
 
 
-def compare(before: Files, after: Files, kinds: Mapping[str, EntryKind] | None = None) -> GatedChanges:
+def compare(
+    before: Files, after: Files, kinds: Mapping[str, EntryKind] | None = None, layout: Layout = LAYOUT
+) -> GatedChanges:
     """Return the gated changes between two sets of files; `kinds` are those of entries after that are no files."""
     blobs: dict[str, bytes] = {}
 
@@ -39,7 +41,7 @@ def compare(before: Files, after: Files, kinds: Mapping[str, EntryKind] | None =
         for path in sorted(before.keys() | after.keys())
         if before.get(path) != after.get(path)
     ]
-    return gated_changes(changes, blobs, LAYOUT, ["qa", "prod"])
+    return gated_changes(changes, blobs, layout, ["qa", "prod"])
 
 
 def effects(before: Files, after: Files) -> list[tuple[str, str, str, str]]:
@@ -155,6 +157,48 @@ TAG = [("shop/web", "prod", "tag", "")]
             id="a merge key in place of the value",
         ),
         pytest.param(
+            {PROD: f"y:\n  tag: '1' {marker('shop:web:tag')}\n"},
+            {PROD: "a: &a {tag: '2'}\nb: &b {<<: *a}\ny:\n  <<: *b\n"},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="a merge of a merge in place of the value",
+        ),
+        pytest.param(
+            {PROD: f"x: &web web:1 {marker()}\nimage: *web\n"},
+            {PROD: f"x: &web web:1 {marker()}\nimage: web:2\n"},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="a value of its own in place of the alias of the value",
+        ),
+        pytest.param(
+            {PROD: f"x: &web web:1 {marker()}\nimage: *web\n"},
+            {PROD: f"x: &web web:1 {marker()}\ny: &web web:2\nimage: *web\n"},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="the anchor of the alias is set again",
+        ),
+        pytest.param(
+            {PROD: f"x: &x\n  image: web:1 {marker()}\ny:\n  <<: *x\n"},
+            {PROD: f"x: &x\n  image: web:1 {marker()}\ny:\n  <<: *x\n  image: web:2\n"},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="a value of its own beside the merge key",
+        ),
+        pytest.param(
+            {PROD: f"x: &web web:1 {marker()}\nimage: *web\n"},
+            {PROD: f"x: &web web:2 {marker()}\nimage: *web\n"},
+            TAG,
+            id="the value changes with its alias",
+        ),
+        pytest.param(
+            {PROD: f"tag: v1 {marker('shop:web:tag')}\n"},
+            {PROD: "tag: v2\n" + "# long\n" * 200_000},
+            [("shop/web", "prod", "unmarked", "v2")],
+            id="the file becomes large",
+        ),
+        pytest.param(
+            {PROD: f"tag: v1 {marker('shop:web:tag')}\ntag: v1 {marker('shop:web:tag')}\n"},
+            {PROD: f"tag: v2 {marker('shop:web:tag')}\ntag: v2 {marker('shop:web:tag')}\n"},
+            TAG,
+            id="a key that is there twice has one value",
+        ),
+        pytest.param(
             WEB,
             {PROD: deployment("web |-\n            ghcr.io/acme/web:2")},
             [("shop/web", "prod", "unmarked", "2")],
@@ -247,6 +291,42 @@ def test_effects(before: Files, after: Files, expected: list[tuple[str, str, str
             "goes on in",
             id="the container gets another name",
         ),
+        pytest.param(
+            WEB,
+            {PROD: deployment('other "ghcr.io/acme/we\\x62:2"')},
+            "goes on in shop/prod/web.yaml as 'ghcr.io/acme/web:2'",
+            id="the image goes on behind an escape",
+        ),
+        pytest.param(
+            {PROD: f"images:\n- image: web:1 {marker()}\n"},
+            {PROD: f"images:\n- image: web:2\n- name: '#0'\n  image: web:1 {marker()}\n"},
+            "moves to",
+            id="to an item that is named like the number of the first",
+        ),
+        pytest.param(
+            {PROD: f"kind: List\nitems:\n- kind: A\n  metadata: {{name: web}}\n  image: web:1 {marker()}\n"},
+            {
+                PROD: f"kind: List\nitems:\n- kind: B\n  image: web:1 {marker()}\n"
+                "- kind: A\n  metadata: {name: web}\n  image: web:2\n"
+            },
+            "moves to",
+            id="to another object of a list of objects",
+        ),
+        pytest.param(
+            WEB, {PROD: deployment("web ghcr.io/acme/web:2").encode("utf-16")}, "cannot be read", id="UTF-16 hides it"
+        ),
+        pytest.param(
+            {PROD: f"tag: v1 {marker('shop:web:tag')}\n"},
+            {PROD: b"tag: v2 # \xff\n"},
+            "cannot be read",
+            id="a byte that is not UTF-8 hides it",
+        ),
+        pytest.param(
+            {PROD: f"tag: v1 {marker('shop:web:tag')}\n"},
+            {PROD: "tag: v2\nx: " + "[" * 150 + "]" * 150 + "\n"},
+            "cannot be read",
+            id="deep collections hide it",
+        ),
     ],
 )
 def test_a_marker_that_cannot_be_followed_is_an_error(before: Files, after: Files, words: str) -> None:
@@ -272,6 +352,42 @@ def test_a_marked_file_that_becomes_something_else_is_an_error(
     assert words in str(error.value)
 
 
+def test_a_marked_file_that_goes_as_a_link_comes_to_its_environment_is_an_error() -> None:
+    with pytest.raises(ManifestError, match=r"shop/prod/new\.yaml comes, a symbolic link, past the gate of prod"):
+        compare(WEB, {"shop/prod/new.yaml": "../dev/web.yaml"}, {"shop/prod/new.yaml": "symlink"})
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(WEB[PROD] + "          image: ghcr.io/acme/web:2\n", id="the marked key"),
+        pytest.param(WEB[PROD] + '          "image": ghcr.io/acme/web:2\n', id="in quotes"),
+        pytest.param(WEB[PROD] + "          ? image\n          : ghcr.io/acme/web:2\n", id="an explicit key"),
+        pytest.param(WEB[PROD] + "      containers:\n        - {name: x, image: x}\n", id="a key above it"),
+        pytest.param(
+            deployment(f"web {V1}\n          name: x", "x ghcr.io/acme/web:2\n          name: web"), id="the name"
+        ),
+    ],
+)
+def test_a_key_that_comes_to_be_there_twice_is_an_error(after: str) -> None:
+    with pytest.raises(ManifestError, match=r"^shop/prod/web\.yaml:1\d: the key '\w+' is there twice"):
+        compare(WEB, {PROD: after})
+
+
+def test_a_key_that_was_there_twice_must_have_one_value() -> None:
+    before = f"image: web:1 {marker()}\nimage: web:1\n"
+    assert effects({PROD: before}, {PROD: before + "x: y\n"}) == []
+    with pytest.raises(ManifestError, match=r"^shop/prod/web\.yaml:1: the key 'image' is there twice"):
+        compare({PROD: before}, {PROD: before.replace("image: web:1\n", "image: web:2\n")})
+
+
+def test_a_new_name_of_a_file_is_a_change_if_it_brings_the_file_to_another_environment() -> None:
+    layout = Layout(environments=ENVIRONMENTS, path="shop/*-{env}.yaml")
+    text = f"image: web:2 {marker()}\n"
+    changes = compare({"shop/web-dev.yaml": text}, {"shop/web-prod.yaml": text}, layout=layout).changes
+    assert [(change.claim.environment, change.effect) for change in changes] == [("dev", "removed"), ("prod", "tag")]
+
+
 def test_an_environment_without_gates_accepts_every_change() -> None:
     dev = {path.replace("prod", "dev"): content for path, content in WEB.items()}
     after = {"shop/dev/web.YAML": deployment("web ghcr.io/acme/web:2")}
@@ -294,7 +410,15 @@ def test_another_image_name_is_a_difference_that_no_gate_can_judge() -> None:
     assert (change.effect, change.unseen) == ("tag", ("the image name ghcr.io/acme/web -> ghcr.io/acme/evil",))
 
 
-def test_aliases_that_expand_to_too_much_are_an_error() -> None:
-    laughs = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+@pytest.mark.parametrize(
+    "laughs",
+    [
+        "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)),
+        "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i}\n  <<: [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)),
+        f"a: &a [{'x, ' * 500}]\nb: [{'*a, ' * 500}]\n",
+    ],
+    ids=["lists of lists", "merges of merges", "long lists of values"],
+)
+def test_aliases_that_expand_to_too_much_are_an_error(laughs: str) -> None:
     with pytest.raises(ManifestError, match="expand to too much data"):
         compare(WEB, {PROD: WEB[PROD] + "---\n" + laughs})

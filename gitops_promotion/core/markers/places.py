@@ -1,11 +1,12 @@
 """The values of a file by places that stay the same when other objects or list items come and go.
 
-A document is known by its kind, namespace and name, an item of a list by its `name`, as Kubernetes and kustomize know
-them; by their number where they have none, or share it with another. Aliases and merge keys are followed.
+A document and an item of a `kind: List` are known by their kind, namespace and name, an item of another list by its
+`name`, as Kubernetes and kustomize know them; by their number where they have none, or share it with another. Aliases
+and merge keys are followed.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import yaml
@@ -22,6 +23,7 @@ from yaml.events import (
 )
 
 from gitops_promotion.core.markers.scalars import Place
+from gitops_promotion.core.markers.scan import MAX_MIB
 from gitops_promotion.errors import ManifestError
 
 StablePlace = tuple[str, ...]
@@ -35,10 +37,20 @@ _MERGE = "<<"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """The scalars of one file: `texts` by stable place, and the stable place of each place."""
+    """The scalars of one file: `texts` by stable place, and the stable place of each place.
+
+    `twins` are all places of a scalar that stands at several, by an alias or a merge key. `repeated` are the keys that
+    stand twice in one mapping, with the line of the second: readers of YAML differ in which of the two counts.
+    `ambiguous` are the places that have several values by such keys; `texts` has the first.
+    `readable` is False for a text that is not UTF-8 or not YAML, too large or nested too deeply: it has no scalars.
+    """
 
     texts: Mapping[StablePlace, str] = field(default_factory=dict)
     stable: Mapping[Place, StablePlace] = field(default_factory=dict)
+    twins: Mapping[StablePlace, Sequence[StablePlace]] = field(default_factory=dict)
+    repeated: Mapping[StablePlace, int] = field(default_factory=dict)
+    ambiguous: Set[StablePlace] = frozenset()
+    readable: bool = True
 
 
 @dataclass(slots=True)
@@ -48,6 +60,7 @@ class _Node:
     text: str | None = None
     children: list[tuple[str, "_Node"]] = field(default_factory=list)
     is_mapping: bool = False
+    line: int = 0
 
     def child(self, key: str) -> "_Node | None":
         return next((node for name, node in self.children if name == key), None)
@@ -59,26 +72,97 @@ class _Node:
         return (node.text or "") if node else ""
 
 
-def read_values(content: bytes, path: str) -> Values:
-    """Return the scalars of a file; none of a text that is not YAML or UTF-8.
+class _TooDeepError(Exception):
+    """Collections are nested too deeply to be followed."""
 
-    Raises ManifestError where aliases expand to too much data.
-    """
+
+@dataclass(slots=True)
+class _Walk:
+    """What a walk over the nodes of a file has found, and the number of nodes that it may still visit."""
+
+    visits: int
+    has_aliases: bool
+    texts: dict[StablePlace, str] = field(default_factory=dict)
+    stable: dict[Place, StablePlace] = field(default_factory=dict)
+    places: dict[int, list[StablePlace]] = field(default_factory=dict)
+    repeated: dict[StablePlace, int] = field(default_factory=dict)
+    ambiguous: set[StablePlace] = field(default_factory=set)
+
+    def visit(self, node: _Node, place: Place, stable: StablePlace) -> None:
+        self.visits -= 1
+        if self.visits < 0:
+            return
+        if node.text is not None:
+            if self.texts.setdefault(stable, node.text) != node.text:
+                self.ambiguous.add(stable)
+            self.stable.setdefault(place, stable)
+            if self.has_aliases:
+                self.places.setdefault(id(node), []).append(stable)
+            return
+        if len(place.path) >= _DEPTH:
+            raise _TooDeepError
+        if node.is_mapping:
+            children = self._with_merged(node)
+            elements: Sequence[str] = [key for key, _ in children]
+            for key, line in _repeated(node):
+                self.repeated.setdefault((*stable, key), line)
+        else:
+            children = node.children
+            elements = _unique([_item_name(child) for _, child in children])
+        for number, ((key, child), element) in enumerate(zip(children, elements, strict=True)):
+            step: str | int = key if node.is_mapping else number
+            self.visit(child, Place(place.document, (*place.path, step)), (*stable, element))
+
+    def _with_merged(self, node: _Node, depth: int = 0) -> list[tuple[str, _Node]]:
+        """Return a mapping's children, and those of the mappings that it merges where it has no key of that name."""
+        keys = {key for key, _ in node.children}
+        if _MERGE not in keys:
+            return node.children
+        children = list(node.children)
+        for key, merged in node.children:
+            if key != _MERGE or depth >= _DEPTH:
+                continue
+            for source in [merged] if merged.is_mapping else [child for _, child in merged.children]:
+                self.visits -= 1 + len(source.children)
+                if self.visits < 0:
+                    break
+                inherited = self._with_merged(source, depth + 1)
+                children += [(name, child) for name, child in inherited if name not in keys]
+                keys |= {name for name, _ in inherited}
+        return children
+
+
+def read_values(content: bytes, path: str) -> Values:
+    """Return the scalars of a file. Raises ManifestError where aliases expand to too much data."""
+    if len(content) > MAX_MIB << 20:
+        return Values(readable=False)
     try:
-        documents = list(_documents(content.removeprefix(_BOM).decode()))
-    except (UnicodeDecodeError, YAMLError):
-        return Values()
-    visits = iter(range(_VISITS))
-    names = _unique([_document_name(document) for document in documents])
-    texts: dict[StablePlace, str] = {}
-    stable: dict[Place, StablePlace] = {}
-    for number, (document, name) in enumerate(zip(documents, names, strict=True)):
-        for place, stable_place, text in _scalars(document, (), (name,), visits):
-            texts.setdefault(stable_place, text)
-            stable.setdefault(Place(number, place), stable_place)
-    if next(visits, None) is None:
+        # Nodes are known by their identity, so all of them must live until the walk is over.
+        documents, size = _documents(content.removeprefix(_BOM).decode())
+        walk = _Walk(visits=size + _VISITS, has_aliases=b"*" in content)
+        names = _unique([_document_name(document) for document in documents])
+        for number, (document, name) in enumerate(zip(documents, names, strict=True)):
+            walk.visit(document, Place(number, ()), (name,))
+    except (UnicodeDecodeError, YAMLError, _TooDeepError):
+        return Values(readable=False)
+    if walk.visits < 0:
         raise ManifestError.at(path, 1, "its aliases expand to too much data: write the repeated parts out")
-    return Values(texts=texts, stable=stable)
+    twins = {place: places for places in walk.places.values() if len(places) > 1 for place in places}
+    return Values(texts=walk.texts, stable=walk.stable, twins=twins, repeated=walk.repeated, ambiguous=walk.ambiguous)
+
+
+def _repeated(mapping: _Node) -> Iterator[tuple[str, int]]:
+    """Yield each key that stands in a mapping again, with the line of its value; a collection as a key has no name."""
+    if len(mapping.children) > 1:
+        keys: set[str] = set()
+        for key, child in mapping.children:
+            if key and key in keys:
+                yield key, child.line
+            keys.add(key)
+
+
+def _item_name(item: _Node) -> str:
+    return (item.scalar("name") or _document_name(item)) if item.is_mapping else ""
 
 
 def _document_name(document: _Node) -> str:
@@ -91,45 +175,18 @@ def _document_name(document: _Node) -> str:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Return the names, or the numbers of those that are empty or not unique."""
+    """Return the names, or the numbers of those that are empty or not unique, or look like a number."""
     counts = Counter(names)
-    return [name if name and counts[name] == 1 else f"#{number}" for number, name in enumerate(names)]
+    return [
+        name if name and not name.startswith("#") and counts[name] == 1 else f"#{number}"
+        for number, name in enumerate(names)
+    ]
 
 
-def _scalars(
-    node: _Node, path: tuple[str | int, ...], stable: StablePlace, visits: Iterator[int]
-) -> Iterator[tuple[tuple[str | int, ...], StablePlace, str]]:
-    """Yield the scalars below a node; each visit takes one of `visits`, and no more than there are."""
-    if node.text is not None:
-        yield path, stable, node.text
-        return
-    if len(path) >= _DEPTH or next(visits, None) is None:
-        return
-    children = _with_merged(node) if node.is_mapping else node.children
-    elements: Sequence[str] = [key for key, _ in children]
-    if not node.is_mapping:
-        elements = _unique([child.scalar("name") if child.is_mapping else "" for _, child in children])
-    for number, ((key, child), element) in enumerate(zip(children, elements, strict=True)):
-        step: str | int = key if node.is_mapping else number
-        yield from _scalars(child, (*path, step), (*stable, element), visits)
-
-
-def _with_merged(node: _Node) -> list[tuple[str, _Node]]:
-    """Return a mapping's children, and those of the mappings that it merges where it has no key of that name."""
-    children = list(node.children)
-    keys = {key for key, _ in children}
-    for key, merged in node.children:
-        if key != _MERGE:
-            continue
-        sources = [merged] if merged.is_mapping else [child for _, child in merged.children]
-        for source in sources:
-            children += [(name, child) for name, child in source.children if name not in keys]
-            keys |= {name for name, _ in source.children}
-    return children
-
-
-def _documents(text: str) -> Iterator[_Node]:
-    """Yield the documents of a text; anchors may be set again, and unknown aliases are empty."""
+def _documents(text: str) -> tuple[list[_Node], int]:
+    """Return the documents of a text, and its number of nodes; anchors may be set again, unknown aliases are empty."""
+    documents: list[_Node] = []
+    size = 0
     stack: list[_Node] = []
     keys: list[str | None] = []
     anchors: dict[str, _Node] = {}
@@ -148,6 +205,7 @@ def _documents(text: str) -> Iterator[_Node]:
             keys[-1] = None
 
     for event in yaml.parse(text, Loader=yaml.CBaseLoader):
+        size += isinstance(event, NodeEvent)
         if isinstance(event, AliasEvent):
             add(anchors.get(event.anchor, _Node(text="")))
         elif isinstance(event, NodeEvent):
@@ -162,12 +220,13 @@ def _documents(text: str) -> Iterator[_Node]:
             stack.pop()
             keys.pop()
         elif isinstance(event, DocumentEndEvent):
-            yield root or _Node(text="")
+            documents.append(root or _Node(text=""))
             root, anchors = None, {}
+    return documents, size
 
 
 def _node(event: Event) -> _Node:
+    line = event.start_mark.line + 1
     if isinstance(event, ScalarEvent):
-        return _Node(text=event.value)
-
-    return _Node(is_mapping=isinstance(event, MappingStartEvent))
+        return _Node(text=event.value, line=line)
+    return _Node(is_mapping=isinstance(event, MappingStartEvent), line=line)

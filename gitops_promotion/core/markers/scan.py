@@ -12,7 +12,8 @@ from gitops_promotion.core.markers.spelling import Spelling
 from gitops_promotion.errors import ManifestError
 
 _BOM = b"\xef\xbb\xbf"
-_MAX_MIB = 16
+MAX_MIB = 16
+"""The largest manifest that is parsed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +80,8 @@ def scan(content: bytes, path: str) -> Scan:
     """
     if not spelling.may_hold_markers(content):
         return Scan()
-    if len(content) > _MAX_MIB << 20:
-        raise ManifestError.at(path, 1, f"larger than {_MAX_MIB} MiB: move the marked values to a file of their own")
+    if len(content) > MAX_MIB << 20:
+        raise ManifestError.at(path, 1, f"larger than {MAX_MIB} MiB: move the marked values to a file of their own")
     body = content.removeprefix(_BOM)
     try:
         text = body.decode()
