@@ -87,7 +87,7 @@ def test_a_closed_promotion_is_no_newer_build(shop: "Shop", config: Callable[...
 def test_a_broken_chain_is_said(shop: "Shop") -> None:
     shop.edit({"webshop/qa/webui.yaml": None})
     shop.new("1.4.2")
-    skipped = shop.run("promote", "--all").only
+    skipped = shop.run("promote", "--all").outcomes[0]
     assert (skipped["result"], skipped["environment"]) == ("skipped", "qa")
     assert "no marker" in skipped["message"]
 
