@@ -206,11 +206,12 @@ def _decide(run: Run, step: Step, batch: _Batch) -> Intent | Outcome:
     if len(absent) == len(sources) == 1:
         return step.skipped(f"{sources[0].environment} has no tag marker for {step.application} (any more)")
     target_files = tip.files(step.target)
-    gaps = [*absent, *([] if target_files else [step.target])]
-    if gaps:
-        return step.skipped("; ".join(map(no_marker, gaps)), warnings=[marker_to_add(tip, site) for site in gaps])
     tags = {site.environment: tip.tag(site) for site in sources}
     candidates = _candidates(tip, step, batch, tags)
+    if gaps := [*absent, *([] if target_files else [step.target])]:
+        tag = candidates[0].tag if candidates else None
+        warnings = [marker_to_add(tip, site) for site in gaps]
+        return step.skipped("; ".join(map(no_marker, gaps)), tag, warnings=warnings)
     if not candidates:
         return step.skipped(due.awaited(tags))
     pulls: dict[str, Sequence[PullRequest]] = {}

@@ -164,7 +164,10 @@ class Pipeline:
     def __str__(self) -> str:
         if all(self.sources(target) == (name,) for name, target in pairwise(self.names)):
             return " -> ".join(self.names)
-        return ", ".join(f"{described(self._requirements[target])} -> {target}" for _, target in self.steps())
+        targets: dict[Requirements, list[str]] = {}
+        for _, target in self.steps():
+            targets.setdefault(self._requirements[target], []).append(target)
+        return "; ".join(f"{described(group)} -> {', '.join(names)}" for group, names in targets.items())
 
     @property
     def fault(self) -> str:

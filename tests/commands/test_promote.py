@@ -125,7 +125,7 @@ def test_an_environment_without_a_marker_is_skipped_with_the_folder_and_the_mark
         monkeypatch.setenv("TF_BUILD", "True")
     skipped = shop.run("promote", *(["--all"] if form == "all" else [])).outcomes[0]
     assert (skipped["result"], skipped["environment"]) == ("skipped", "qa")
-    assert skipped["message"] == "qa has no marker of webshop/webui"
+    assert (skipped["message"], skipped["tag"]) == ("qa has no marker of webshop/webui", "1.4.2")
     assert skipped["warnings"] == [
         'no "$imagepolicy" marker of webshop:webui in webshop/qa on main: put # {"$imagepolicy": "webshop:webui:tag"} '
         "behind the tag to set (found no marker of any application); or leave qa out of "

@@ -71,7 +71,7 @@ def test_an_unknown_environment_is_an_error_that_lists_the_names() -> None:
         (LIST, "dev -> qa -> prod"),
         (pipeline(dev=None), "dev"),
         (pipeline(prod=(("dev",),), dev=()), "dev -> prod"),
-        (FAN, "dev -> eu, dev -> us, eu and us -> prod, eu or us -> archive"),
+        (FAN, "dev -> eu, us; eu and us -> prod; eu or us -> archive"),
     ],
 )
 def test_a_pipeline_is_shown_as_arrows(graph: Pipeline, text: str) -> None:

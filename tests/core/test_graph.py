@@ -95,9 +95,7 @@ def test_every_line_of_a_flowchart_is_a_node_or_an_arrow_whatever_the_names(name
 
 def test_the_text_shows_the_order_and_what_is_found() -> None:
     text = shown("human", graph())
-    assert text.startswith(
-        "dev -> eu, dev -> us, eu and us -> end, eu or us -> archive\n\ndev: the entry, merges by itself\n"
-    )
+    assert text.startswith("dev -> eu, us; eu and us -> end; eu or us -> archive\n\ndev: the entry, merges by itself\n")
     assert (
         "us: after dev, a person merges\n"
         "  path          us\n"
