@@ -138,8 +138,9 @@ def _publish_verdict(run: Run, subject: Subject, statuses: _Statuses) -> Outcome
         refusal = Verdict(decision="refuse", reasons=(Reason(evidence=str(error)),))
         _publish_if_new(run, subject, run_status(run, refusal), statuses)
         return _failed(subject, error)
+    warnings = (*examination.warnings, *verdict.warnings)
     if examination.refusals:
-        disarm_refused(run, subject)
+        warnings += disarm_refused(run, subject)
     status = run_status(run, verdict)
     if status.state == "success" and not run.dry_run:
         is_new = not statuses.has(subject.sha, status)
@@ -148,7 +149,7 @@ def _publish_verdict(run: Run, subject: Subject, statuses: _Statuses) -> Outcome
     question = examination.questions[0] if examination.questions else None
     verb = {"unchanged": "still", "planned": "would publish"}.get(result, "published")
     outcome = replace(
-        outcome_of(subject, question, result, verdict.texts, warnings=(*examination.warnings, *verdict.warnings)),
+        outcome_of(subject, question, result, verdict.texts, warnings=warnings),
         message=f"{verb} {status.state}: {verdict.texts[0]}",
         pull_request=subject.pull_request,
     )

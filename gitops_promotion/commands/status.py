@@ -46,10 +46,10 @@ def status(
     if isinstance(examination, Outcome):
         return [examination]
     if examination.refusals:
-        repeat_after_races(run, lambda _: disarm_refused(run, subject))
+        warnings = (*examination.warnings, *repeat_after_races(run, lambda _: disarm_refused(run, subject)))
         texts = tuple(map(str, examination.refusals))
         question = next(iter(examination.questions), None)
-        outcome = outcome_of(subject, question, "refused", texts, warnings=examination.warnings)
+        outcome = outcome_of(subject, question, "refused", texts, warnings=warnings)
         return [publish_where_needed(run, subject, outcome)]
     if not examination.questions:
         texts = tuple(map(str, examination.remarks))

@@ -1,6 +1,6 @@
 """What a head changes, and the questions that the gates must answer before it may merge: read from trees alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_promotion.core import markers, strays
@@ -12,6 +12,7 @@ from gitops_promotion.core.gated_changes import GatedChange, gated_changes
 from gitops_promotion.core.gates import Question, Reason
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.markers import is_manifest
+from gitops_promotion.core.names import Application
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, UsageError
@@ -125,7 +126,7 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
     blobs = tip.blobs(oid for change in manifests for oid in (change.old_file, change.new_file))
     # A change without markers needs no configuration, so that the first pull request can add it.
     if not any(b"imagepolicy" in blobs[oid] for c in manifests for oid in (c.old_file, c.new_file) if oid):
-        return Examination()
+        return Examination(refusals=tuple(_foreign_work(run, subject, (), changes)))
     blobs = tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
     config = tip.config
     gated = [name for name in config.pipeline.names if config.gates(name)]
@@ -151,20 +152,32 @@ def _foreign_work(
     run: Run, subject: Subject, claims: Sequence[Claim], changes: Sequence[FileChange]
 ) -> Iterator[Reason]:
     """Yield the reasons why a promotion branch is not this tool's alone: what others add to it has no gate."""
-    config = run.tip.config
-    owners = {c.application for c in claims if config.branch(c.application, c.environment) == subject.branch}
-    if subject.foreign or not owners or run.tip.refs.branch(subject.branch) != subject.sha:
+    tip = run.tip
+    if subject.foreign or not tip.has_config or not subject.branch.startswith(tip.config.branch_prefixes[0]):
+        return
+    owner = _owner(tip, subject.branch, claims)
+    if owner is None or tip.refs.branch(subject.branch) != subject.sha:
         return
     ways = "remove it from the branch, or delete the branch and run `gitops-promotion promote --all`"
-    application = min(owners)
-    branch = read_branch(run, subject.branch, application)
+    branch = read_branch(run, subject.branch, owner)
     for commit in branch.proposal.foreign if branch else ():
         text = f"{subject.branch} has the commit {commit.sha[:7]} of {commit.author_email}, which is not this tool's"
         yield Reason(evidence=text, missing=ways)
-    blobs = run.tip.blobs(())
-    if paths := beyond_tags(application, changes, blobs, config):
-        text = f"{subject.branch} changes more than the tags of {application}: {', '.join(paths[:3])}"
+    blobs = tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
+    if paths := beyond_tags(owner, changes, blobs, tip.config):
+        text = f"{subject.branch} changes more than the tags of {owner}: {', '.join(paths[:3])}"
         yield Reason(evidence=text, missing=ways)
+
+
+def _owner(tip: Tip, branch: str, claims: Sequence[Claim]) -> Application | None:
+    """Return the application that a promotion branch belongs to, also if none of its tags is changed any more."""
+    changed = {claim.application for claim in claims}
+    return min(_owners(tip, branch, changed) or _owners(tip, branch, tip.applications()), default=None)
+
+
+def _owners(tip: Tip, branch: str, applications: Iterable[Application]) -> list[Application]:
+    names, config = tip.config.pipeline.names, tip.config
+    return [application for application in applications if branch in {config.branch(application, n) for n in names}]
 
 
 def _questions(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from gitops_promotion.core.forge import CommitStatus, PullRequest
 from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
 from gitops_promotion.core.model import Outcome, Result
+from gitops_promotion.errors import LeaseLostError, ProviderError
 from gitops_promotion.workflow.deliver import disarm
 from gitops_promotion.workflow.examine import Subject
 from gitops_promotion.workflow.run import Run
@@ -66,13 +67,24 @@ def run_status(run: Run, verdict: Verdict) -> CommitStatus:
     return own_status(verdict, url=run.context.run_url, shorten=run.facts.status_text)
 
 
-def disarm_refused(run: Run, subject: Subject) -> None:
-    """Disable auto-merge of the pull requests of a branch that must not merge."""
-    if run.dry_run:
-        return
-    for pull in run.forge.pull_requests(head=subject.branch):
-        if pull.state == "open" and pull.auto_merge:
-            disarm(run, pull)
+def disarm_refused(run: Run, subject: Subject) -> tuple[str, ...]:
+    """Disable auto-merge of the pull requests of a branch that must not merge; returns warnings where that fails.
+
+    The refusal alone stops the merge, and a check often has a token that may not write.
+    """
+    warnings: list[str] = []
+    pulls = () if run.dry_run else run.forge.pull_requests(head=subject.branch)
+    for pull in pulls:
+        try:
+            # The list of Azure DevOps does not say which are armed.
+            current = pull if pull.auto_merge or pull.state != "open" else run.forge.pull_request(pull.number)
+            if current.state == "open" and current.auto_merge:
+                disarm(run, current)
+        except LeaseLostError:
+            raise
+        except ProviderError as error:
+            warnings.append(f"auto-merge of pull request #{pull.number} could not be disabled: {error}")
+    return tuple(warnings)
 
 
 def hold_for_a_person(run: Run, pull: PullRequest | None, questions: Sequence[Question], *, look_again: bool) -> None:

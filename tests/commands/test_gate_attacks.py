@@ -1,9 +1,14 @@
 """Ways past the gate that were tried, through the real command line on real git: each must be judged as what it is."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.errors import AuthError
+from gitops_promotion.providers.local.provider import Local
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Run, Shop
@@ -154,6 +159,51 @@ def test_a_commit_of_somebody_else_that_changes_the_tag_alone_is_named_and_refus
     assert sha[:7] in refused["message"]
     assert "ann@example.org" in refused["message"]
     assert "delete the branch" in refused["message"]
+
+
+@pytest.mark.parametrize("verb", [("status", "--pr", "2", "--timeout", "0"), ("status", "--publish")])
+@pytest.mark.parametrize(
+    ("path", "text"), [("webshop/qa/evil.yaml", "hostPID: true\n"), ("webshop/dev/cart.yaml", "cart 6.6.6")]
+)
+def test_a_promotion_branch_that_takes_its_tag_back_is_refused_for_what_else_it_has(
+    armed: "Shop", manifest: Callable[..., str], verb: tuple[str, ...], path: str, text: str
+) -> None:
+    text = manifest(*text.split()) if text.startswith("cart") else text
+    armed.edit({"webshop/qa/webui.yaml": manifest("webui", "1.0.0"), path: text}, branch=BRANCH)
+    run = armed.run(*verb, code=None)
+    [outcome] = [outcome for outcome in run.outcomes if outcome["branch"] == BRANCH]
+    assert outcome["result"] in ("refused", "updated")
+    assert f"changes more than the tags of webshop/webui: {path}" in " ".join(outcome["reasons"])
+    assert "published success" not in outcome["message"]
+
+
+def test_a_branch_with_the_prefix_of_promotions_that_belongs_to_no_application_is_a_person_s(shop: "Shop") -> None:
+    shop.edit({"README.md": "# Note\n"}, branch="promote/more-readme")
+    assert check(shop, "promote/more-readme", 0).only["result"] == "passed"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_refusal_stays_one_where_the_token_may_not_disarm(
+    armed: "Shop", monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    hostile(armed, author=PREDECESSOR)
+
+    def armed_ones(self: Local, *, head: str) -> list[PullRequest]:
+        return [dataclasses.replace(pull, auto_merge=listed) for pull in list_pull_requests(self, head=head)]
+
+    def armed_one(self: Local, number: int) -> PullRequest:
+        return dataclasses.replace(read_pull_request(self, number), auto_merge=True)
+
+    def set_auto_merge(*_: object, **__: object) -> None:
+        raise AuthError("the token may not write pull requests")
+
+    list_pull_requests, read_pull_request = Local.pull_requests, Local.pull_request
+    monkeypatch.setattr(Local, "pull_requests", armed_ones)
+    monkeypatch.setattr(Local, "pull_request", armed_one)
+    monkeypatch.setattr(Local, "set_auto_merge", set_auto_merge)
+    refused = armed.check(2, code=3).only
+    [warning] = refused["warnings"]
+    assert warning == "auto-merge of pull request #2 could not be disabled: the token may not write pull requests"
 
 
 @pytest.mark.parametrize("author", [PREDECESSOR, "CI <ci@example.org>"])
