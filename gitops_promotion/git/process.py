@@ -1,14 +1,15 @@
 """Running git: one command at a time, or in a dialogue.
 
-A git process gets the given environment and nothing else. GitPython adds the variables of this program, so they are
-unset again (docs/decisions/0002-private-object-store.md).
+A git process gets the given environment and nothing else. GitPython adds the variables of this program, so it has no
+others while git starts (docs/decisions/0002-private-object-store.md).
 """
 
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
@@ -57,10 +58,9 @@ class Runner:
         program = shutil.which("git", path=environ.get("PATH", os.defpath))
         if program is None:
             raise GitError(_NO_GIT)
-        # Names alone are in the arguments, which other users of the machine can read. `env` refuses an empty name.
-        added = {*os.environ, *_ADDED_BY_GITPYTHON} - {*environ, ""}
-        command = [_ENV, *(f"-u{name}" for name in sorted(added)), program, "-C", str(self.folder), *arguments]
-        return _start(command, environ)
+        added = [name for name in _ADDED_BY_GITPYTHON if name not in environ]
+        unset = [_ENV, *(f"-u{name}" for name in added)] if added else []
+        return _start([*unset, program, "-C", str(self.folder), *arguments], environ)
 
     def run(self, arguments: Sequence[str], environ: Mapping[str, str], stdin: bytes = b"") -> Result:
         """Run a command to its end, whatever its status is. Raises GitError if git does not start."""
@@ -144,11 +144,32 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> "Git.AutoInter
     except ImportError as error:
         raise _start_error(str(error).partition("\n")[0]) from error
     try:
-        return Git().execute(command, env=environ, istream=PIPE, as_process=True)
+        with _environment(environ):
+            return Git().execute(command, env=environ, istream=PIPE, as_process=True)
     except GitCommandNotFound as error:
-        raise _start_error(f"{_ENV} is missing") from error
+        cause = error.__cause__
+        raise _start_error(cause.strerror if isinstance(cause, OSError) else f"{command[0]} is missing") from error
     except OSError as error:
         raise _start_error(error.strerror) from error
+
+
+@contextmanager
+def _environment(environ: Mapping[str, str]) -> Iterator[None]:
+    """Let this program have these variables alone while it starts another, which inherits them (`Git.execute`).
+
+    Unsetting the others by `env` would be one more process for each command.
+    """
+    saved = dict(os.environ)
+    try:
+        _replace_environment(environ)
+        yield
+    finally:
+        _replace_environment(saved)
+
+
+def _replace_environment(environ: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
 
 
 def _start_error(reason: str | None) -> GitError:
