@@ -97,7 +97,8 @@ class Remote:
         result = self._run("fetch", [*options, "--stdin", _REMOTE], os.fsencode(lines))
         if result.status:
             if _GONE.search(result.stderr) and not _AUTH.search(result.stderr):
-                raise RefGoneError(f"{self.url} no longer has a ref that it listed before ({first_line(result.stderr)})")
+                reason = first_line(result.stderr)
+                raise RefGoneError(f"{self.url} no longer has a ref that it listed before ({reason})")
             raise self._failure("fetch", result.stderr)
 
     def push(self, updates: Sequence[RefUpdate], unchanged: Mapping[str, str]) -> None:
