@@ -22,6 +22,7 @@ _MANIFESTS = ("*.yaml", "*.yml", "Kustomization")
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _TOKEN = re.compile(r"\{(group|app|env|file)\}|\*\*/|\*")
 _ANY_FILE = "{file}"
+_WILDCARDS = 3
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -200,6 +201,9 @@ def path_problem(text: str) -> str:
         return f"it must not have empty, '.', '..' or '.git' parts, nor a backslash; write it as {PATH}"
     if any("**" in part and part != "**" for part in segments):
         return "`**` must be a segment of its own, such as components/**/{env}"
+    # Each wildcard multiplies the ways in which a path can be read, and a pull request chooses the paths.
+    if segments.count("**") > _WILDCARDS or any(part != "**" and part.count("*") > _WILDCARDS for part in segments):
+        return f"it must not have more than {_WILDCARDS} `**`, nor more than {_WILDCARDS} `*` in one segment"
     return ""
 
 

@@ -100,6 +100,8 @@ def test_a_fan_out_is_accepted_with_a_branch_for_each_environment() -> None:
         ("path: ../dev", "'..'"),
         ("path: 'apps\\dev'", "nor a backslash"),
         ("path: a**b", "`**` must be a segment of its own"),
+        ("path: x/**/a/**/b/**/c/**/d", "it must not have more than 3 `**`"),
+        ("path: a/*-*-*-*/b", "nor more than 3 `*` in one segment"),
         ("path: 'apps/{cluster}'", "{cluster} is not a placeholder, accepted are {group}, {app}, {env}"),
         ("path: 'apps/{env'", "a brace has no partner"),
         ("path: []", "environments[0].path is an empty list"),
