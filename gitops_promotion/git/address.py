@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from gitops_promotion.core.authorization import authorization
+from gitops_promotion.core.authorization import authorization, masked
 from gitops_promotion.errors import GitError
 
 _WEB = re.compile(r"https?://")
+# Shorter values of a query are no tokens, and stand in other text too.
+_SECRET = 8
+_PASSWORD = re.compile(r"[A-Za-z0-9+.-]+://[^/@:]*:([^/@]+)@")
 # git runs it with the shell; {number} tells the variables of several addresses apart.
 _HELPER = (
     '!f() {{ test "$1" = get && printf "username=%s\\npassword=%s\\n" "$GITOPS_PROMOTION_USER_{number}" '
@@ -35,7 +38,7 @@ class Address:
     user: str = ""
     password: str = ""
     secrets: tuple[str, ...] = ()
-    """The password in all its forms."""
+    """The password in all its forms, and the values of a query."""
 
     @classmethod
     def parse(cls, address: str, keys: Iterable[str] = ()) -> Self:
@@ -45,7 +48,9 @@ class Address:
         is for addresses with this user only.
         """
         if not _WEB.match(address):
-            return cls(text=address)
+            # git gives the address of another kind to ssh as it is; a password in it must not be shown.
+            password = match[1] if (match := _PASSWORD.match(address)) else ""
+            return cls(text=address, secrets=(password, unquote(password)) if password else ())
         try:
             parts = urlsplit(address)
         except ValueError as error:
@@ -58,8 +63,10 @@ class Address:
         if user and not password and any(f"//{userinfo}@" in key for key in keys):
             host = parts.netloc
         header = authorization(password, user=user).partition(" ")[2]
-        secrets = (raw_password, password, header) if password else ()
-        return cls(text=parts._replace(netloc=host).geturl(), user=user, password=password, secrets=secrets)
+        secrets = [raw_password, password, header] if password else []
+        for value in (pair.partition("=")[2] for pair in parts.query.split("&")):
+            secrets += [value, unquote(value)] if len(value) >= _SECRET else []
+        return cls(text=parts._replace(netloc=host).geturl(), user=user, password=password, secrets=tuple(secrets))
 
     @property
     def web(self) -> bool:
@@ -75,9 +82,10 @@ class Address:
         """Return the address for messages: without a user, and a relative path made absolute."""
         if self.web:
             parts = urlsplit(self.text)
-            return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+            query = "..." if parts.query else ""
+            return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query).geturl()
         local = "://" not in self.text and ":" not in self.text.partition("/")[0]
-        return str((root / self.text).resolve()) if local else self.text
+        return str((root / self.text).resolve()) if local else masked(self.text, self.secrets)
 
     def with_credentials(self, number: int) -> tuple[Settings, dict[str, str]]:
         """Return the settings and variables that give the server the address's own user and password.

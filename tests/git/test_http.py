@@ -373,6 +373,17 @@ def test_a_password_in_the_address_is_hidden_and_a_token_replaces_it(
     assert all(headers == [basic(f"ci:{TOKEN}")] for headers in forge.seen)
 
 
+@pytest.mark.parametrize("url", ["ssh://ci:pass%25word@127.0.0.1:1/x", "http://127.0.0.1:1/x?token=pass%25word"])
+def test_no_message_shows_a_password_or_a_query_of_any_address(
+    checkout: "Checkout", open_repository: "Open", url: str
+) -> None:
+    checkout.git("remote", "set-url", "origin", url)
+    repository = open_repository(checkout.path, environ={**checkout.environ, "GIT_SSH_COMMAND": "false"})
+    with pytest.raises(GitError) as caught:
+        repository.refs()
+    assert "pass" not in str(caught.value) + repository.url
+
+
 def test_a_redirect_is_not_followed_with_the_token(
     checkout: "Checkout", start_forge: "StartForge", open_repository: "Open"
 ) -> None:
