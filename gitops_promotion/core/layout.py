@@ -72,8 +72,9 @@ class Layout:
         """Return the error that several environments claim one marker, with the keys to change."""
         environments = dict.fromkeys(claim.environment for claim in claims)
         owners = [f"{e} ({self.path_key(e)}, {self.marker_key(e)})" for e in environments]
+        quantity = "both" if len(owners) == 2 else "all"
         return (
-            f"{' and '.join(owners)} all claim the marker {name}: make the path or the marker of one of them in "
+            f"{' and '.join(owners)} {quantity} claim the marker {name}: make the path or the marker of one of them in "
             f"{config_file} more specific"
         )
 

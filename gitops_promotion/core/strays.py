@@ -85,7 +85,8 @@ def nothing_found(layout: Layout, strays: Sequence[Stray]) -> str:
 
 def suggested_place(layout: Layout, environment: str, strays: Sequence[Stray]) -> str:
     """Return the markers that an environment without any may be meant to have, and the key; "" if there are none."""
-    for stray in strays[:_SAMPLE]:
+    elsewhere = [stray for stray in strays if environment not in layout.in_reach(stray.path)]
+    for stray in elsewhere[:_SAMPLE]:
         for suggestion in _paths(layout, stray):
             if any(claim.environment == environment for claim in suggestion.layout.claims(stray.path, stray.name)):
                 return f'{stray.at} has the marker {stray.name}: set {suggestion.key}, such as "{suggestion.value}"'

@@ -153,9 +153,11 @@ def _layout_warnings(tip: Tip) -> Iterator[str]:
         if name not in environments:
             patterns = " or ".join(layout.filled_patterns(name))
             exists = tip.repository.has_files(tip.sha, layout.pathspecs(None, [name]))
-            problem = "no marker of any application" if exists else f"no file: nothing matches {patterns}"
             advice = strays.suggested_place(layout, name, all_strays) or f"correct {layout.path_key(name)}"
-            yield f"{name} has {problem}: {'add the markers of ' + patterns + ', or ' if exists else ''}{advice}"
+            if exists:
+                yield f"{name} has no marker of any application: add markers in {patterns}, or {advice}"
+            else:
+                yield f"{name} has no file: nothing matches {patterns}: {advice}"
     for stray in all_strays:
         if text := strays.mismatch(layout, stray):
             yield text

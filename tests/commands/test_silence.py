@@ -68,6 +68,24 @@ def test_an_environment_whose_folder_does_not_exist_is_named(shop: "Shop", confi
     assert "stage has no file: nothing matches {group}/stage: correct pathTemplate" in warnings_of(outcomes)
 
 
+def test_an_environment_without_any_marker_is_named(shop: "Shop") -> None:
+    shop.edit({"webshop/prod/webui.yaml": "kind: Deployment\n"})
+    assert "prod has no marker of any application: add markers in {group}/prod, or correct pathTemplate" in warnings_of(
+        promote(shop)
+    )
+
+
+def test_a_new_tag_goes_to_the_first_environment_of_an_applications_own_way(shop: "Shop") -> None:
+    more = "groups: {webshop: {applications: {webui: {environments: [qa, prod]}}}}\n"
+    shop.edit(
+        {"gitops-promotion.yaml": f"environments: [{{name: dev}}, {{name: qa, auto: true}}, {{name: prod}}]\n{more}"}
+    )
+    assert (shop.new("2").only["environment"], shop.tags()) == ("qa", ("1.0.0", "2", "1.0.0"))
+    shop.run("promote")
+    shop.flux("qa")
+    assert shop.check(2).results == ["passed"]
+
+
 def test_an_environment_that_is_called_otherwise_in_the_tree_is_found(shop: "Shop") -> None:
     text = shop.remote.show("webshop/prod/webui.yaml", "main")
     shop.edit({"webshop/production/webui.yaml": text, "webshop/prod/webui.yaml": None})
@@ -204,7 +222,7 @@ def test_two_environments_that_claim_one_marker_are_an_error_of_that_application
     )
     text = (
         "shared/cart.yaml:3: dev (environments[0].path, markerTemplate) and qa (environments[1].path, markerTemplate) "
-        "all claim the marker webshop:cart: make the path or the marker of one of them in gitops-promotion.yaml more "
+        "both claim the marker webshop:cart: make the path or the marker of one of them in gitops-promotion.yaml more "
         "specific"
     )
     assert shop.new("2", app="cart", code=2).only["message"] == text

@@ -120,7 +120,7 @@ def test_a_marker_that_two_environments_claim_names_both_and_their_keys() -> Non
     claims = both.claims("apps/x.yaml", SHOP_WEB)
     assert [c.environment for c in claims] == ["dev", "prod"]
     assert both.conflict(SHOP_WEB, claims, "c.yaml") == (
-        "dev (environments[0].path, markerTemplate) and prod (environments[1].path, markerTemplate) all claim the "
+        "dev (environments[0].path, markerTemplate) and prod (environments[1].path, markerTemplate) both claim the "
         "marker shop:web: make the path or the marker of one of them in c.yaml more specific"
     )
 

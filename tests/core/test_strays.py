@@ -95,3 +95,4 @@ def test_an_environment_without_files_is_told_the_markers_it_may_mean() -> None:
         == 'shop/production/web.yaml:4 has the marker shop:web: set environments[2].path, such as "shop/production"'
     )
     assert suggested_place(layout(), "qa", [stray("shop/production/web.yaml")]) == ""
+    assert suggested_place(layout(), "prod", [stray("shop/prod/web.yaml", "sohp:web")]) == "", "the path is right"

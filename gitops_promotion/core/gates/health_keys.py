@@ -121,7 +121,8 @@ def mixed_up_contexts(contexts: Mapping[str, Sequence[str]], own: Mapping[str, S
             if not (own.get(name) or own.get(other)):
                 continue
             patterns = [text for text in contexts[name] if not has_open_name(text)]
-            if pattern := mixed_up(patterns, name, contexts[other], other):
+            others = [text for text in contexts[other] if not (own.get(other) and has_open_name(text))]
+            if pattern := mixed_up(patterns, name, others, other):
                 problems[name] = (
                     f"{name} and {other} have statuses of the same name, {pattern!r}: give each a statusContext of its "
                     f"own (environments[{number}], environments[{other_number}]), such as {_CONTEXT_EXAMPLE} and "
