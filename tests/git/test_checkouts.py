@@ -570,15 +570,15 @@ def test_an_interrupt_leaves_no_process(
     assert [process.wait(10) for process in started] == [-signal.SIGTERM]
 
 
-def test_without_git_the_error_says_to_install_it(tmp_path: Path) -> None:
+def test_without_git_the_error_says_to_install_it(tmp_path: Path, checkout: "Checkout") -> None:
     program = (
         "from pathlib import Path; import gitops_promotion.errors as e; from gitops_promotion.git import Repository\n"
         "try:\n Repository.open(Path('.'), environ={'PATH': '/nonexistent'})\nexcept e.GitError as x: print(x)"
     )
     found = subprocess.run(
         [sys.executable, "-c", program],
-        env={"PATH": str(tmp_path)},
-        cwd=ROOT,
+        env={"PATH": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        cwd=checkout.path,
         capture_output=True,
         text=True,
         check=True,

@@ -3,11 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.process import Runner
+
+if TYPE_CHECKING:
+    from tests.conftest import Checkout
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +43,7 @@ def test_a_git_that_cannot_be_started_is_one_error(script: str, reason: str, tmp
     assert str(caught.value) == f"git cannot be started ({reason}): check the program `git` and run again"
 
 
-def test_a_git_without_a_version_is_one_error(tmp_path: Path) -> None:
+def test_a_git_without_a_version_is_one_error(tmp_path: Path, checkout: "Checkout") -> None:
     program = (
         "import os; from pathlib import Path\n"
         "from gitops_promotion.errors import GitError\nfrom gitops_promotion.git import Repository\n"
@@ -47,7 +51,12 @@ def test_a_git_without_a_version_is_one_error(tmp_path: Path) -> None:
     )
     path = write_git(tmp_path, "#!/bin/sh\necho 'fatal: broken' >&2\nexit 1\n")
     result = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env={"PATH": path}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        cwd=checkout.path,
+        env={"PATH": path, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert result.stdout.startswith("git cannot be started (")
     assert result.stdout.endswith("): check the program `git` and run again\n")
