@@ -113,6 +113,8 @@ def gated_changes(
         for marker, effect, tag, unseen in _differences(before[path], after[path], gone[path], arrived[path]):
             name = MarkerName(marker.group, marker.app)
             claims = layout.claims(path, name)
+            if effect in ("tag", "name") and (conflict := layout.conflict(name, claims)):
+                raise ManifestError.at(path, marker.line, conflict)
             gated_changes |= dict.fromkeys(GatedChange(claim, effect, tag, unseen) for claim in claims)
             if not claims:
                 unclaimed[Stray(path, marker.line, name)] = None

@@ -18,6 +18,7 @@ from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, UsageError
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.steps import left_out
 from gitops_promotion.workflow.tip import Site, Tip
 
 _NO_TAG_CHANGED = Reason(evidence="no marked tag is changed: a manual change, nothing to wait for")
@@ -107,11 +108,12 @@ def examine(run: Run, subject: Subject) -> Examination:
 
 def _checked(tip: Tip, examination: Examination) -> Examination:
     """Return the examination with warnings about markers that no environment has. Raises ManifestError."""
-    warnings = [strays.unclaimed(tip.config.layout, stray) for stray in examination.unclaimed]
+    unclaimed = [strays.unclaimed(tip.config.layout, stray) for stray in examination.unclaimed]
+    warnings = [*examination.warnings, *unclaimed]
     if examination.questions or examination.remarks:
         warnings += map(str, tip.config.warnings if examination.questions else ())
         return replace(examination, warnings=tuple(warnings))
-    remarks = tuple(Reason(evidence=f"{warning}; nothing to wait for") for warning in warnings)
+    remarks = tuple(Reason(evidence=f"{text}; nothing to wait for") for text in unclaimed)
     if tip.has_config and (text := tip.marked.nothing_found()):
         # A configuration that finds nothing must not turn a required check green, but its repair must be able to merge.
         if examination.unclaimed:
@@ -145,7 +147,14 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
         questions += new_questions
         remarks += [Reason(evidence=f"{text}: {remark}")] if remark else []
     refusals = tuple(_foreign_work(run, subject, [change.claim for change in found.changes], changes))
-    return Examination(questions=tuple(questions), remarks=tuple(remarks), refusals=refusals, unclaimed=found.unclaimed)
+    sites = [Site(claim.application, claim.environment) for claim in by_claim]
+    return Examination(
+        questions=tuple(questions),
+        remarks=tuple(remarks),
+        refusals=refusals,
+        unclaimed=found.unclaimed,
+        warnings=tuple(left_out(site) for site in sites if site.environment not in config.way(site.application).names),
+    )
 
 
 def _foreign_work(

@@ -35,7 +35,6 @@ class MarkedFiles:
     repository: Repository
     sha: str
     config: Config
-    config_file: str
 
     _files: dict[Site, dict[str, bytes]] = field(init=False, default_factory=dict)
     _conflicts: dict[Application, ManifestError] = field(init=False, default_factory=dict)
@@ -111,11 +110,11 @@ class MarkedFiles:
     def _claim(self, path: str, content: bytes, name: MarkerName, line: int) -> None:
         layout = self.config.layout
         claims = layout.claims(path, name)
+        conflict = layout.conflict(name, claims)
         for claim in claims:
             self._files.setdefault(Site(claim.application, claim.environment), {})[path] = content
-            if len(claims) > 1:
-                error = ManifestError.at(path, line, layout.conflict(name, claims, self.config_file))
-                self._conflicts.setdefault(claim.application, error)
+            if conflict:
+                self._conflicts.setdefault(claim.application, ManifestError.at(path, line, conflict))
         if not claims:
             self._strays.add(Stray(path, line, name))
 

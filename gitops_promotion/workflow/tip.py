@@ -113,9 +113,7 @@ class Tip:
     def marked(self) -> MarkedFiles:
         """The marked files of the tip. Raises ConfigError."""
         if self._marked is None:
-            self._marked = MarkedFiles(
-                repository=self.repository, sha=self.sha, config=self.config, config_file=self.config_file
-            )
+            self._marked = MarkedFiles(repository=self.repository, sha=self.sha, config=self.config)
         return self._marked
 
     def read(self, sites: Iterable[Site]) -> None:

@@ -168,6 +168,12 @@ def test_markers_in_an_environment_that_an_application_leaves_out_are_named(shop
         "not managed"
     )
     assert promote(shop)[0]["warnings"] == [text]
+    changed = shop.remote.show("webshop/qa/webui.yaml", "main").replace("1.0.0", "3")
+    shop.edit({"webshop/qa/webui.yaml": changed}, branch="by-hand")
+    shop.checkout.git("fetch", "--quiet", "origin")
+    shop.checkout.git("checkout", "--quiet", "by-hand")
+    passed = shop.run("status", "--timeout", "0").only
+    assert (passed["result"], passed["warnings"]) == ("passed", [text])
     before = shop.remote.sha("main")
     shop.edit({"webshop/qa/webui.yaml": shop.remote.show("webshop/qa/webui.yaml", "main").replace("1.0.0", "2")})
     shop.push_event(before)
@@ -222,11 +228,27 @@ def test_two_environments_that_claim_one_marker_are_an_error_of_that_application
     )
     text = (
         "shared/cart.yaml:3: dev (environments[0].path, markerTemplate) and qa (environments[1].path, markerTemplate) "
-        "both claim the marker webshop:cart: make the path or the marker of one of them in gitops-promotion.yaml more "
-        "specific"
+        "both claim the marker webshop:cart: make the path or the marker of one of them more specific"
     )
     assert shop.new("2", app="cart", code=2).only["message"] == text
     assert shop.new("2").results == ["merged"]
     outcomes = promote(shop, code=2)
     assert {(o["app"], o["result"]) for o in outcomes} == {("cart", "failed"), ("webui", "opened")}
     assert text in [outcome["message"] for outcome in outcomes]
+
+
+def test_a_pull_request_that_adds_a_marker_for_two_environments_fails_its_check(
+    shop: "Shop", manifest: Callable[..., str]
+) -> None:
+    shop.edit(
+        {
+            "gitops-promotion.yaml": (
+                "environments:\n- {name: dev, path: [webshop/dev, shared]}\n- {name: qa, path: [webshop/qa, shared]}\n"
+            )
+        }
+    )
+    shop.edit({"shared/cart.yaml": manifest("cart", "1")}, branch="by-hand")
+    shop.checkout.git("fetch", "--quiet", "origin")
+    shop.checkout.git("checkout", "--quiet", "by-hand")
+    failed = shop.run("status", "--timeout", "0", code=2).only
+    assert failed["message"].startswith("shared/cart.yaml:3: dev (environments[0].path, markerTemplate) and qa (")

@@ -111,6 +111,13 @@ def test_each_environment_may_have_patterns_and_markers_of_its_own() -> None:
     assert claim(own, "shop/stages/prod/a.yaml") == "shop/web@prod"
     assert claim(own, "stages/prod/a.yaml") == ""
     assert own.patterns("dev") == ("{group}/stages/dev", "stages/dev")
+    for held in (
+        own.holds_group("shop/stages/dev/a.yaml", "shop", "dev"),
+        own.holds_group("stages/dev/a.yaml", "x", "dev"),
+    ):
+        assert held
+    assert not own.holds_group("shop/stages/dev/a.yaml", "blog", "dev")
+    assert own.holds("stages/dev/a.yaml", Application("f", "web"), "dev")
     assert (own.path_key("dev"), own.marker_key("dev")) == ("environments[0].path", "environments[0].marker")
     assert (own.path_key("prod"), own.marker_key("prod")) == ("environments[1].path", "markerTemplate")
 
@@ -119,15 +126,16 @@ def test_a_marker_that_two_environments_claim_names_both_and_their_keys() -> Non
     both = layout(Environment(name="dev", paths=("apps",)), Environment(name="prod", paths=("apps/**",)))
     claims = both.claims("apps/x.yaml", SHOP_WEB)
     assert [c.environment for c in claims] == ["dev", "prod"]
-    assert both.conflict(SHOP_WEB, claims, "c.yaml") == (
+    assert both.conflict(SHOP_WEB, claims) == (
         "dev (environments[0].path, markerTemplate) and prod (environments[1].path, markerTemplate) both claim the "
-        "marker shop:web: make the path or the marker of one of them in c.yaml more specific"
+        "marker shop:web: make the path or the marker of one of them more specific"
     )
 
 
 def test_two_patterns_of_one_environment_are_no_conflict() -> None:
     own = layout(Environment(name="dev", paths=("apps", "apps/**/x.yaml", "apps/*")))
     assert claim(own, "apps/a/x.yaml") == "shop/web@dev"
+    assert own.conflict(SHOP_WEB, own.claims("apps/a/x.yaml", SHOP_WEB)) == ""
 
 
 @pytest.mark.parametrize(("group", "app"), [("..", "web"), ("a..b", "web"), ("shop", "x.lock")])
