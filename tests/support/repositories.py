@@ -62,6 +62,8 @@ class Checkout:
         sha = self._find(revision)
         if sha and (sha != revision or self.objects.has(sha)):
             return True
+        if revision.startswith("refs/") and _REF.fullmatch(revision):
+            return False
         command = ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{object}}"]
         return subprocess.run(command, cwd=self.path, env=dict(self.environ), capture_output=True).returncode == 0
 
