@@ -8,14 +8,15 @@ ATTEMPTS = 20
 
 _FIRST = 0.1
 _GROWTH = 1.7
-_LONGEST = 8.0
+_LONGEST = 20.0
 
 
 def pause(attempt: int, random: float) -> float:
     """Return the seconds to wait after the lost race of number `attempt`, which counts from 0.
 
-    Pauses grow, and `random`, from 0 to 1, spreads them, so that the same writers do not meet again. The longest is 12
-    seconds; those of ATTEMPTS races are 130 seconds at most.
+    Pauses grow, so that a hundred writers at once are spread over the time that they need one after another; `random`,
+    from 0 to 1, keeps the same ones from meeting again. The longest is 30 seconds, and those of ATTEMPTS together
+    are some five minutes at most.
     """
     return min(_FIRST * _GROWTH**attempt, _LONGEST) * (0.5 + random)
 

@@ -32,7 +32,8 @@ Veto = Callable[[Sequence[PullRequest], Branch | None], Outcome | None]
 """A verb's objection to its own plan, given the pull requests of the branch and the branch."""
 
 
-def _no_veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Outcome | None:
+def no_veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Outcome | None:
+    """Object to nothing."""
     return None
 
 
@@ -47,7 +48,7 @@ class Intent:
 
     plan: Callable[[str], Plan]
     files: Mapping[str, bytes]
-    veto: Veto = _no_veto
+    veto: Veto = no_veto
     pulls: Mapping[str, Sequence[PullRequest]] = field(default_factory=dict)
 
 
@@ -55,7 +56,7 @@ def setting_tag(
     tip: Tip,
     request: Request,
     files: Mapping[str, bytes],
-    veto: Veto = _no_veto,
+    veto: Veto = no_veto,
     pulls: Mapping[str, Sequence[PullRequest]] | None = None,
 ) -> Intent:
     """Return the intent to set the request's tag in `files`, the marked files of its environment at the tip."""

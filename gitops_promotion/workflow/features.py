@@ -20,7 +20,7 @@ from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder, feature_environment, feature_folder
-from gitops_promotion.workflow.deliver import Intent, deliver, disarm, setting_tag
+from gitops_promotion.workflow.deliver import Intent, Veto, deliver, disarm, no_veto, setting_tag
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 
@@ -29,7 +29,13 @@ _MAX_OBJECTS = 20
 
 
 def propose_feature(
-    run: Run, application: Application, *, tag: Tag, feature: str, find_kustomize: KustomizeFinder
+    run: Run,
+    application: Application,
+    *,
+    tag: Tag,
+    feature: str,
+    find_kustomize: KustomizeFinder,
+    veto: Veto = no_veto,
 ) -> Outcome:
     """Return the outcome of proposing a feature of an application for the first environment.
 
@@ -46,7 +52,7 @@ def propose_feature(
         request = Request(kind=FEATURE, application=application, tag=tag, environment=environment, feature=feature)
         if settings.feature_overwrite:
             site = Site(application, environment)
-            return setting_tag(run.tip, request, run.tip.files(site) or run.tip.marked.around(site))
+            return setting_tag(run.tip, request, run.tip.files(site) or run.tip.marked.around(site), veto)
         if not settings.feature_label_selector:
             raise UsageError(
                 f"{application} has neither featureLabelSelector nor featureOverwrite: true in {run.tip.config_file}: "
@@ -61,13 +67,15 @@ def propose_feature(
         builder = EnvironmentBuilder.of(run, application, find_kustomize)
         edits, copy = prove_copy(builder, copy_request, partial(_set_probe_tag, run, request, builder))
         notes[:] = copy.notes
-        return Intent(plan=partial(_copy_plan, run, request, edits, copy), files=builder.folder.files)
+        return Intent(plan=partial(_copy_plan, run, request, edits, copy), files=builder.folder.files, veto=veto)
 
     outcome = deliver(run, decide)
     return replace(outcome, reasons=(*outcome.reasons, *notes))
 
 
-def propose_removal(run: Run, application: Application, *, feature: str, find_kustomize: KustomizeFinder) -> Outcome:
+def propose_removal(
+    run: Run, application: Application, *, feature: str, find_kustomize: KustomizeFinder, veto: Veto = no_veto
+) -> Outcome:
     """Return the outcome of proposing to remove a feature's copy from the first environment.
 
     The removal uses the feature's own branch, so the newest of the two proposals replaces the other. If the copy was
@@ -88,7 +96,7 @@ def propose_removal(run: Run, application: Application, *, feature: str, find_ku
             return _withdraw(run, request)
         edits = builder.folder.without([copy.subfolder for copy in copies])
         builder.check_removal(edits, [feature])
-        return Intent(plan=partial(removal_plan, run, request, edits, ()), files=builder.folder.files)
+        return Intent(plan=partial(removal_plan, run, request, edits, ()), files=builder.folder.files, veto=veto)
 
     return deliver(run, decide)
 

@@ -5,7 +5,7 @@ environment edit the same line.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gitops_promotion.core import branch_names
@@ -22,6 +22,7 @@ from gitops_promotion.workflow.branch import Branch, read_branch
 from gitops_promotion.workflow.build import KustomizeFinder, feature_environment
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.features import propose_feature, propose_removal
+from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site, Tip
 
@@ -43,13 +44,19 @@ def _heal_promotions(run: Run, pulls: Iterable[PullRequest]) -> Iterator[Outcome
     run.tip.fetch_branches(pull.head for pull, _ in promotions)
     for pull, request in promotions:
         try:
-            branch = read_branch(run, pull.head, request.application)
-            if branch is None or not _is_outdated_promotion(run, pull, branch, request.environment):
-                continue
-            rebuilt = replace(request, tag=branch.proposal.tag or NO_TAG, built_at=read_time(branch.proposal.built_at))
-            yield deliver(run, partial(_promotion_again, run.tip, rebuilt))
+            rebuilt = repeat_after_races(run, partial(_outdated_promotion, run, pull, request))
+            if rebuilt is not None:
+                yield deliver(run, partial(_promotion_again, run, rebuilt))
         except PromotionError as error:
             yield Outcome.failed(error, group=request.group, app=request.app, environment=request.environment)
+
+
+def _outdated_promotion(run: Run, pull: PullRequest, request: Request, _attempt: int) -> Request | None:
+    """Return the request to propose again, with the branch's tag; None if the branch is as it should be."""
+    branch = read_branch(run, pull.head, request.application)
+    if branch is None or not _is_outdated_promotion(run, pull, branch, request.environment):
+        return None
+    return replace(request, tag=branch.proposal.tag or NO_TAG, built_at=read_time(branch.proposal.built_at))
 
 
 def _entry_promotions(tip: Tip, pulls: Iterable[PullRequest]) -> Iterator[tuple[PullRequest, Request]]:
@@ -72,41 +79,72 @@ def _is_outdated_promotion(run: Run, pull: PullRequest, branch: Branch, environm
     return bool(run.tip.repository.conflicts(run.tip.sha, branch.sha)) or run.forge.head_state(pull).outdated
 
 
-def _promotion_again(tip: Tip, request: Request) -> Intent:
-    return setting_tag(tip, request, tip.files(Site(request.application, request.environment)))
+def _promotion_again(run: Run, request: Request) -> Intent:
+    def veto(_pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | None:
+        if branch is not None and branch.proposal.tag == request.tag:
+            return None
+        return Outcome.of(request, "skipped", f"another run has changed the promotion of {request.tag.name} meanwhile")
+
+    return setting_tag(run.tip, request, run.tip.files(Site(request.application, request.environment)), veto)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ProposedFeature:
+    """The feature that a branch proposes by the trailers of its newest commit; no tag is a removal."""
+
+    application: Application
+    feature: str = ""
+    tag: str = ""
 
 
 def _heal_features(run: Run, pulls: Iterable[PullRequest], find_kustomize: KustomizeFinder) -> Iterator[Outcome]:
-    """Yield the outcomes of the features; the trailers of a branch's newest commit say which one it proposes."""
+    """Yield the outcomes of the features."""
     features = [pull for pull in pulls if pull.head.startswith(branch_names.FEATURES)]
     run.tip.fetch_branches(pull.head for pull in features)
     for pull in features:
-        sha = run.tip.branch(pull.head)
-        trailers = read_trailers(run.tip.repository.message(sha)) if sha else {}
-        group, _, name = trailers.get("Promotion", "").partition("/")
-        application = Application(group, name)
-        feature = trailers.get("Feature", "")
+        proposed = _ProposedFeature(application=Application("", ""))
         try:
-            if _is_outdated_feature(run, pull, application, feature):
-                yield _feature_again(run, application, feature, trailers.get("Tag", ""), find_kustomize)
+            proposed = repeat_after_races(run, partial(_proposed_feature, run, pull))
+            if repeat_after_races(run, partial(_is_outdated_feature, run, pull, proposed)):
+                yield _feature_again(run, pull, proposed, find_kustomize)
         except PromotionError as error:
-            environment = feature_environment(run.tip.config)
+            application, environment = proposed.application, feature_environment(run.tip.config)
             yield Outcome.failed(error, group=application.group, app=application.name, environment=environment)
 
 
-def _feature_again(
-    run: Run, application: Application, feature: str, tag: str, find_kustomize: KustomizeFinder
-) -> Outcome:
+def _proposed_feature(run: Run, pull: PullRequest, _attempt: int = 0) -> _ProposedFeature:
+    sha = run.tip.branch(pull.head)
+    trailers = read_trailers(run.tip.repository.message(sha)) if sha else {}
+    group, _, name = trailers.get("Promotion", "").partition("/")
+    feature, tag = trailers.get("Feature", ""), trailers.get("Tag", "")
+    return _ProposedFeature(application=Application(group, name), feature=feature, tag=tag)
+
+
+def _feature_again(run: Run, pull: PullRequest, proposed: _ProposedFeature, find_kustomize: KustomizeFinder) -> Outcome:
     """Propose the feature again; its removal, if the branch proposes no tag."""
-    name = clean(feature)
-    if not tag:
-        return propose_removal(run, application, feature=name, find_kustomize=find_kustomize)
-    parsed_tag = Tag.parse(tag)
-    return propose_feature(run, application, tag=parsed_tag, feature=name, find_kustomize=find_kustomize)
+
+    def veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Outcome | None:
+        if _proposed_feature(run, pull) == proposed:
+            return None
+        application, environment = proposed.application, feature_environment(run.tip.config)
+        return Outcome(
+            result="skipped",
+            message=f"another run has changed {pull.head} meanwhile",
+            group=application.group,
+            app=application.name,
+            environment=environment,
+        )
+
+    application, feature = proposed.application, clean(proposed.feature)
+    if not proposed.tag:
+        return propose_removal(run, application, feature=feature, find_kustomize=find_kustomize, veto=veto)
+    tag = Tag.parse(proposed.tag)
+    return propose_feature(run, application, tag=tag, feature=feature, find_kustomize=find_kustomize, veto=veto)
 
 
-def _is_outdated_feature(run: Run, pull: PullRequest, application: Application, feature: str) -> bool:
+def _is_outdated_feature(run: Run, pull: PullRequest, proposed: _ProposedFeature, _attempt: int) -> bool:
     """Return True if the branch is ours alone, proposes this feature, and conflicts with or lags behind the tip."""
+    application, feature = proposed.application, proposed.feature
     try:
         if run.tip.config.feature_branch(application, feature) != pull.head:
             return False

@@ -1,7 +1,7 @@
 """The tip of the default branch as it was last read: configuration, marked files, branches and history."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitops_promotion.core import config as configuration
 from gitops_promotion.core import deployments
@@ -12,7 +12,7 @@ from gitops_promotion.core.deployments import TagAt
 from gitops_promotion.core.markers import is_manifest, read_tag
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import ConfigError, GitError, RefGoneError
+from gitops_promotion.errors import ConfigError, GitError, LeaseLostError, RefGoneError
 from gitops_promotion.git import Identity, Repository
 from gitops_promotion.workflow.marked_files import MarkedFiles, Site
 
@@ -70,6 +70,7 @@ class Tip:
         self._heads = {}
         if self.refs.shas[ref] != sha:
             self.sha = self.repository.fetch(ref)[ref]
+            self.refs = replace(self.refs, shas={**self.refs.shas, ref: self.sha})
         if self.sha != sha:
             self._config = None
             self._marked = None
@@ -154,9 +155,16 @@ class Tip:
                 return
 
     def branch(self, name: str) -> str | None:
-        """Return a branch's commit, fetched; None if the remote has no such branch."""
+        """Return a branch's commit, fetched; None if the remote has no such branch.
+
+        Raises LeaseLostError if it moved since the branches were listed: it may have been rebuilt on a newer tip, whose
+        commits would look like those of people on it.
+        """
         self.fetch_branches([name])
-        return self._heads.get(name)
+        sha = self._heads.get(name)
+        if sha != self.refs.branch(name) or self.refs.branch(self.base) != self.sha:
+            raise LeaseLostError(f"{name} or {self.base} of {self.repository.url} moved while they were read")
+        return sha
 
     def blobs(self, oids: Iterable[str | None]) -> Mapping[str, bytes]:
         """Return the contents of these objects and of all read before; None is ignored."""

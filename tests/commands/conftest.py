@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pytest
 
 from gitops_promotion import cli
+from tests.commands.scenes import Stage
 from tests.support import refs
 from tests.support.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
+    from tests.support.forks import Forks
 
 
 T = TypeVar("T")
@@ -242,6 +244,13 @@ def make_shop(
         return Shop(remote, remote.clone(f"{remote.path.stem}-checkout"), monkeypatch, capsys, tmp_path, results)
 
     return make
+
+
+@pytest.fixture
+def stage(remote: "Remote", checkout: "Checkout", forks: "Forks", tmp_path: Path) -> Stage:
+    """The webshop at 1.0.0 everywhere, for verbs that are processes of their own."""
+    program = forks.write_program(tmp_path / "disturbed", "tests.commands.disturbed:main")
+    return Stage(remote=remote, checkout=checkout.path, program=program, start=Snapshot.take(remote.path))
 
 
 @pytest.fixture

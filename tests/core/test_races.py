@@ -11,8 +11,8 @@ def test_pauses_grow_to_some_seconds() -> None:
     pauses = [pause(attempt, 0.5) for attempt in range(ATTEMPTS)]
     assert pauses == sorted(pauses)
     assert pauses[0] == pytest.approx(0.1)
-    assert pauses[-1] == 8
-    assert 60 < sum(pauses) < 120
+    assert pauses[-1] == 20
+    assert 120 < sum(pauses[:-1]) < 240
 
 
 def test_a_random_number_spreads_a_pause_by_half_of_it() -> None:

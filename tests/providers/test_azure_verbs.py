@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitops_promotion import cli
+from gitops_promotion.git import Repository
+from gitops_promotion.providers.azure_devops.provider import AzureDevOps
 from tests.conftest import Checkout
 from tests.forges import faults
 from tests.forges.azure_state import Strategy
 from tests.stories.azure_stage import AzureStage
 from tests.stories.stage import tag_in
+from tests.support.meanwhile import before
 
 if TYPE_CHECKING:
     from tests.providers.conftest import AzureForge
@@ -100,6 +103,45 @@ def gated(job: Job) -> Job:
     """The same, with our verdict required on main."""
     job.forge.require_gate()
     return job
+
+
+class TestRaces:
+    @pytest.mark.parametrize(
+        ("owner", "method"),
+        [
+            (Repository, "push"),
+            (AzureDevOps, "open_pull_request"),
+            (AzureDevOps, "set_auto_merge"),
+            (AzureDevOps, "merge"),
+        ],
+    )
+    def test_two_identical_runs_open_one_pull_request(
+        self, owner: type, method: str, job: Job, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rival = ("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2", "--token", job.forge.server.token)
+        before(monkeypatch, owner, method, lambda: job.run(*rival))
+        assert job.new("1.4.2")["result"] in ("unchanged", "merged")
+        [pull] = job.forge.hosted.pulls()
+        assert pull.status == "completed"
+        assert job.forge.hosted.git.git("rev-list", "--count", "--first-parent", "main") == "2"
+
+    def test_a_pull_request_abandoned_by_a_person_meanwhile_is_declined(
+        self, gated: Job, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gated.new("1.4.2")
+        gated.pass_checks()
+        before(monkeypatch, AzureDevOps, "set_auto_merge", lambda: gated.forge.hosted.abandon(2))
+        [outcome] = gated.run("promote", "--all")
+        assert outcome["result"] == "declined"
+
+    def test_a_conflict_with_what_has_just_come_in_is_built_again(
+        self, job: Job, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        by_hand = 'image: webui:1.0.1 # {"$imagepolicy": "webshop:webui"}\n'
+        path = "webshop/dev/webui.yaml"
+        before(monkeypatch, AzureDevOps, "set_auto_merge", lambda: job.forge.push("main", {path: by_hand}))
+        assert job.new("1.4.2")["result"] == "merged"
+        assert job.tag("dev") == "1.4.2"
 
 
 class TestBudgets:

@@ -12,10 +12,13 @@ import pytest
 
 from gitops_promotion import cli
 from gitops_promotion.errors import AuthError
+from gitops_promotion.git import Repository
 from gitops_promotion.providers import TokenQuery
 from gitops_promotion.providers.github.facts import token
+from gitops_promotion.providers.github.provider import GitHub
 from tests.conftest import Checkout
 from tests.forges import faults
+from tests.support.meanwhile import before
 
 if TYPE_CHECKING:
     from tests.providers.conftest import GitHubForge
@@ -261,6 +264,61 @@ class TestOutdated:
         assert (healed["result"], healed["environment"]) == ("updated", "dev")
         actions.pass_checks()
         assert actions.tag("dev") == "1.4.2"
+
+
+class TestRaces:
+    @pytest.mark.parametrize(
+        ("owner", "method"),
+        [
+            (Repository, "push"),
+            (GitHub, "open_pull_request"),
+            (GitHub, "set_auto_merge"),
+            (GitHub, "merge"),
+        ],
+    )
+    def test_two_identical_runs_open_one_pull_request(
+        self, owner: type, method: str, actions: Actions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rival = ("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2", "--token", actions.forge.server.token)
+        before(monkeypatch, owner, method, lambda: actions.run(*rival))
+        assert actions.new("1.4.2")["result"] in ("unchanged", "merged")
+        [pull] = actions.forge.hosted.pulls()
+        assert pull.merged_at
+        assert actions.forge.hosted.git.git("rev-list", "--count", "--first-parent", "main") == "2"
+
+    def test_a_pull_request_closed_by_a_person_meanwhile_is_declined(
+        self, gated: Actions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gated.new("1.4.2")
+        gated.pass_checks()
+        before(monkeypatch, GitHub, "set_auto_merge", lambda: gated.forge.hosted.close(2))
+        [outcome] = gated.run("promote", "--all")
+        assert outcome["result"] == "declined"
+
+    def test_a_conflict_with_what_has_just_come_in_is_built_again(
+        self, actions: Actions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        by_hand = 'image: webui:1.0.1 # {"$imagepolicy": "webshop:webui"}\n'
+        path = "webshop/dev/webui.yaml"
+        before(monkeypatch, GitHub, "set_auto_merge", lambda: actions.forge.push("main", {path: by_hand}))
+        assert actions.new("1.4.2")["result"] == "merged"
+        assert actions.tag("dev") == "1.4.2"
+
+    @pytest.mark.parametrize(
+        ("words", "result"),
+        [(("status", "--publish"), "skipped"), (("status", "--pr", "2", "--timeout", "0"), "refused")],
+    )
+    def test_a_refused_pull_request_that_a_person_closes_meanwhile_is_no_failure(
+        self, words: tuple[str, ...], result: str, actions: Actions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        actions.forge.hosted.protect("main", checks=["other"])
+        actions.new("1.4.2")
+        actions.forge.hosted.post_status(actions.forge.hosted.pull(1).head_sha, "other", "success", by="ci")
+        actions.run("promote", "--all")
+        actions.forge.push(BRANCH, {"webshop/qa/secret.yaml": "kind: Secret\n"})
+        before(monkeypatch, GitHub, "set_auto_merge", lambda: actions.forge.hosted.close(2))
+        [outcome] = actions.run(*words, code=None)
+        assert outcome["result"] == result
 
 
 class TestFailures:

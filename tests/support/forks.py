@@ -79,6 +79,8 @@ def serve(path: str) -> None:
     for module in pkgutil.walk_packages(gitops_promotion.__path__, "gitops_promotion."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    # The package imports it when the first git starts.
+    importlib.import_module("git.cmd")
     signal.signal(signal.SIGCHLD, _reap)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)

@@ -32,6 +32,9 @@ from gitops_promotion.providers.local.records import (
     statuses_ref,
 )
 
+MOST_CHOICES = 128
+"""How many numbers a writer chooses from at most, after several lost races; those left out stay unused."""
+
 READ_AHEAD = 100
 """Records that are fetched before they are asked for; a fetch of one takes as long as a fetch of this many."""
 
@@ -58,6 +61,7 @@ class Ledger:
         self._nonce = nonce
         # Blobs never change: while `status` polls, each is fetched once.
         self._blobs: dict[str, bytes] = {}
+        self._races = 0
         self._merges: dict[tuple[str, str], str | None] = {}
 
     def transact(self, decide: Callable[[Refs], Decision[T]]) -> T:
@@ -67,6 +71,7 @@ class Ledger:
         """
         fact = ""
         for attempt in range(ATTEMPTS):
+            self._races = attempt
             refs = self._store.refs("refs/heads/*", f"{ROOT}/*")
             try:
                 updates, result = decide(refs)
@@ -82,7 +87,7 @@ class Ledger:
             else:
                 return result
             if attempt < ATTEMPTS - 1:
-                self._sleep(pause(attempt, zlib.crc32(self._nonce().encode()) / 2**32))
+                self._sleep(pause(attempt, self._random()))
         raise ProviderError(f"other writers changed the remote {ATTEMPTS} times in a row ({fact}): run this again")
 
     def read(self, refs: Refs, names: Iterable[str]) -> dict[str, tuple[str, bytes | None]]:
@@ -209,10 +214,22 @@ class Ledger:
         # The highest is nearly always a pull request; the other records are read only if it is not.
         for numbers in (used[:1], used[1:]):
             for record in self._stored(refs, numbers, lenient=True):
-                number = next(number for number in itertools.count(record.number + 1) if number not in used)
+                number = self._unused(record.number + 1, used)
                 if is_number(number):
                     return number
-        return next(number for number in itertools.count(1) if number not in used)
+        return self._unused(1, used)
+
+    def _unused(self, start: int, used: Sequence[int]) -> int:
+        """Return the first number from `start` on that is not used; after several lost races, one of the first few.
+
+        A hundred writers that all took the first one would need a hundred rounds.
+        """
+        numbers = (number for number in itertools.count(start) if number not in used)
+        choices = min(2 ** max(0, self._races - 2), MOST_CHOICES)
+        return next(itertools.islice(numbers, int(self._random() * choices), None))
+
+    def _random(self) -> float:
+        return zlib.crc32(self._nonce().encode()) / 2**32
 
     def record_merges(self, records: Iterable[Record]) -> list[RefUpdate]:
         """Return the updates that record the merges that people made by hand."""

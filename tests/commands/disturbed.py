@@ -1,0 +1,55 @@
+"""A verb, as a process of its own that is disturbed before or after one of its git commands.
+
+Its arguments are MOMENT, NUMBER, then those of the command line. MOMENT is `before` or `after` the git command of that
+number, which counts from 1; `never` disturbs nothing. At that moment the process is killed, or, with the command of
+another program in the variable RIVAL, that program runs to its end. The last line on stderr has the number of git
+commands.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+from gitops_promotion import cli
+from gitops_promotion.git.process import Dialogue, Runner
+
+
+def main() -> None:
+    moment, number, *words = sys.argv[1:]
+    rival = json.loads(os.environ.pop("RIVAL", "[]"))
+    count = 0
+    start, run, open_dialogue = Runner.start, Runner.run, Dialogue.__init__
+
+    def disturb(now: str) -> None:
+        if (now, str(count)) != (moment, number):
+            return
+        if not rival:
+            os.kill(os.getpid(), signal.SIGKILL)
+        done = subprocess.run(rival, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def counted_start(self: Runner, *arguments: Any) -> Any:
+        nonlocal count
+        count += 1
+        disturb("before")
+        return start(self, *arguments)
+
+    def counted_run(self: Runner, *arguments: Any) -> Any:
+        result = run(self, *arguments)
+        disturb("after")
+        return result
+
+    def counted_dialogue(self: Dialogue, *arguments: Any) -> None:
+        open_dialogue(self, *arguments)
+        disturb("after")
+
+    runner: Any = Runner
+    dialogue: Any = Dialogue
+    runner.start, runner.run, dialogue.__init__ = counted_start, counted_run, counted_dialogue
+    try:
+        cli.main(words)
+    finally:
+        print(count, file=sys.stderr)

@@ -1,0 +1,204 @@
+"""What verbs do on plain git, scene by scene: each begins where another one ended, and is played once a worker.
+
+Tests disturb the verb of a scene and compare the remote with that of the undisturbed scene.
+"""
+
+import json
+import shutil
+import signal
+import subprocess
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import gitops_promotion
+from tests.support.refs import read_refs
+from tests.support.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from tests.conftest import Remote
+
+T = TypeVar("T")
+
+NEW = ("new", "--group", "webshop", "--app", "webui", "--tag")
+PULLS = "refs/gitops-promotion/pulls/"
+STATUSES = "refs/gitops-promotion/statuses/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A remote with a checkout, in which verbs run as processes of their own; `start` is the remote at first."""
+
+    remote: "Remote"
+    checkout: Path
+    program: Path
+    start: Snapshot
+
+    def command(self, words: Sequence[str], moment: str = "never", number: int = 0) -> list[str]:
+        """Return the command of a verb that is disturbed at a moment."""
+        return [str(self.program), moment, str(number), *words, "--sourcedir", str(self.checkout)]
+
+    def run(
+        self, words: Sequence[str], moment: str = "never", number: int = 0, *, rival: Sequence[str] = ()
+    ) -> int | None:
+        """Run a verb and return how many git commands it started; None if it was killed."""
+        environ = self._environ | ({"RIVAL": json.dumps(self.command(rival))} if rival else {})
+        command = self.command(words, moment, number)
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        if done.returncode == -signal.SIGKILL:
+            return None
+        assert done.returncode == 0, f"{words} {moment} {number}: {done.stdout}{done.stderr}"
+        return int(done.stderr.split()[-1])
+
+    def run_at_once(self, *verbs: Sequence[str]) -> list[str]:
+        """Run verbs at the same time, and return what each said on stderr."""
+        runs = [
+            subprocess.Popen(
+                self.command(words), env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            for words in verbs
+        ]
+        texts = []
+        for words, run in zip(verbs, runs, strict=True):
+            stdout, stderr = run.communicate()
+            assert run.returncode == 0, f"{words}: {stdout}{stderr}"
+            texts.append(stderr)
+        return texts
+
+    @property
+    def _environ(self) -> dict[str, str]:
+        # What a killed run leaves behind is its temporary folder.
+        return dict(self.remote.environ) | {"TMPDIR": str(self.remote.path.parent)}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Make the remote what it was."""
+        shutil.rmtree(self.remote.path)
+        snapshot.write(self.remote.path)
+
+    def heal(self, environment: str) -> None:
+        """Report an environment healthy at the tip of main, as Flux does."""
+        sha = self.remote.sha("main")
+        status = {"context": f"kustomization/webshop-{environment}/2fb0a5b0", "state": "success", "description": ""}
+        status |= {"url": "", "author": "flux", "created_at": "2026-01-01T00:00:00+00:00"}
+        record = json.dumps({"version": 1, "nonce": "n", "sha": sha, "statuses": [status]})
+        (path := self.remote.path / f"{STATUSES}{sha}").parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.remote.objects.write("blob", record.encode()) + "\n")
+
+    def state(self) -> dict[str, Any]:
+        """Return all that matters: the trees of the branches, and the pull requests without their ids and times."""
+        objects, refs = self.remote.objects, read_refs(self.remote.path)
+
+        def record(ref: str) -> Any:
+            return json.loads(objects.read(refs[ref])[1]) if ref in refs else {"statuses": []}
+
+        def verdict(sha: str) -> str:
+            statuses = record(STATUSES + sha)["statuses"]
+            return next((str(each["state"]) for each in statuses if each["context"] == "gitops-promotion"), "")
+
+        pulls = [record(ref) for ref in refs if ref.startswith(PULLS)]
+        trees = [objects.commit(sha).tree for sha in self._first_parents()]
+        return {
+            "branches": {name: objects.commit(sha).tree for name, sha in self.remote.branches().items()},
+            "commits of main": len(trees),
+            "empty merges": sum(one == other for one, other in pairwise(trees)),
+            "pulls": [
+                {key: pull[key] for key in ("number", "head", "title", "state")}
+                | {"armed": bool(pull["armed_for"]), "verdict": verdict(pull["head_sha"])}
+                for pull in sorted(pulls, key=lambda pull: int(pull["number"]))
+            ],
+        }
+
+    def _first_parents(self) -> Iterator[str]:
+        sha = self.remote.sha("main")
+        while True:
+            yield sha
+            parents = self.remote.objects.commit(sha).parents
+            if not parents:
+                return
+            sha = parents[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One verb. It begins at the end of the scene `after`, "" for the webshop at 1.0.0, once `prepare` is done."""
+
+    words: tuple[str, ...]
+    after: str = ""
+    prepare: Callable[[Stage], object] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """A scene that was played undisturbed: the remote before and after, and how many git commands it took."""
+
+    words: tuple[str, ...]
+    before: Snapshot
+    after: Snapshot
+    state: Mapping[str, Any]
+    commands: int
+
+
+def _by_hand(stage: Stage) -> None:
+    config = "environments:\n  - {name: dev, auto: false}\n  - {name: qa, auto: true}\n  - {name: prod, auto: false}\n"
+    stage.remote.commit({"gitops-promotion.yaml": config})
+
+
+def _conflict(stage: Stage) -> None:
+    text = stage.remote.show("webshop/dev/webui.yaml", "main").replace("1.0.0", "1.4.1")
+    stage.remote.commit({"webshop/dev/webui.yaml": text})
+
+
+SCENES = {
+    "new": Scene(words=(*NEW, "1.4.2")),
+    "promote": Scene(words=("promote",), after="new"),
+    "status": Scene(
+        words=("status", "--pr", "2", "--timeout", "0"), after="promote", prepare=lambda stage: stage.heal("dev")
+    ),
+    "publish": Scene(words=("status", "--publish"), after="promote", prepare=lambda stage: stage.heal("dev")),
+    "promote all": Scene(words=("promote", "--all"), after="publish"),
+    "new takes over": Scene(words=(*NEW, "1.4.3"), after="promote all"),
+    "new takes over what is armed": Scene(words=(*NEW, "1.4.3"), after="promote"),
+    "new by hand": Scene(words=(*NEW, "1.4.2"), prepare=_by_hand),
+    "promote all heals": Scene(words=("promote", "--all"), after="new by hand", prepare=_conflict),
+}
+
+_played: dict[str, Played] = {}
+
+
+def play(stage: Stage, name: str) -> Played:
+    """Return the undisturbed scene, whatever the remote is now; played for the first time, it is left at its end."""
+    if name not in _played:
+        scene = SCENES[name]
+        stage.restore(play(stage, scene.after).after if scene.after else stage.start)
+        scene.prepare(stage)
+        before = Snapshot.take(stage.remote.path)
+        commands = stage.run(scene.words)
+        assert commands
+        after = Snapshot.take(stage.remote.path)
+        _played[name] = Played(words=scene.words, before=before, after=after, state=stage.state(), commands=commands)
+    return _played[name]
+
+
+def moments(commands: int) -> list[tuple[str, int]]:
+    """Return the moments before and after each of so many git commands."""
+    return [(moment, number) for number in range(1, commands + 1) for moment in ("before", "after")]
+
+
+def chosen(count: int, points: Sequence[T], salt: str) -> list[T]:
+    """Return `count` of these points; which ones changes with the code of the package, and with nothing else."""
+    turn = zlib.crc32(salt.encode(), _code())
+    step = max(1, len(points) // count)
+    return [points[(turn + number * step) % len(points)] for number in range(count)]
+
+
+@cache
+def _code() -> int:
+    """Return a checksum of the package's code."""
+    checksum = 0
+    for path in sorted(Path(gitops_promotion.__file__).parent.rglob("*.py")):
+        checksum = zlib.crc32(path.read_bytes(), checksum)
+    return checksum

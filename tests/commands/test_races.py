@@ -1,0 +1,128 @@
+"""Another run or a person changes the remote at one place of a run: it decides again, and its outcome is of the end."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gitops_promotion.core.races import ATTEMPTS
+from gitops_promotion.git import Repository
+from gitops_promotion.providers.local.provider import Local
+from tests.support.meanwhile import before
+
+if TYPE_CHECKING:
+    from tests.commands.conftest import Shop
+
+BRANCH = "promote/webshop-webui"
+
+
+def conflict(shop: "Shop", environment: str, manifest: Callable[..., str]) -> None:
+    """Set another tag by hand, in the line that a promotion changes."""
+    shop.edit({f"webshop/{environment}/webui.yaml": manifest("webui", "1.0.1")})
+
+
+@pytest.mark.parametrize("method", ["push", "fetch", "commit"])
+def test_two_identical_runs_open_one_pull_request(method: str, shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
+    before(monkeypatch, Repository, method, lambda: shop.new("1.4.2"))
+    assert shop.new("1.4.2").results == ["unchanged"]
+    listed = shop.remote.git("for-each-ref", "--format=%(refname)", "refs/gitops-promotion/pulls/")
+    assert listed == "refs/gitops-promotion/pulls/1"
+    assert shop.remote.git("rev-list", "--count", "--first-parent", "main") == "2"
+
+
+@pytest.mark.parametrize("author", ["Dev", "Other"])
+@pytest.mark.parametrize("method", ["open_pull_request", "set_auto_merge"])
+def test_two_identical_runs_that_have_both_pushed_open_one_pull_request(
+    method: str, author: str, shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_AUTHOR_NAME", author)
+
+    def rival() -> None:
+        monkeypatch.setenv("GIT_AUTHOR_NAME", "Dev")
+        shop.new("1.4.2")
+
+    before(monkeypatch, Local, method, rival)
+    assert shop.new("1.4.2").results in (["unchanged"], ["merged"])
+    listed = shop.remote.git("for-each-ref", "--format=%(refname)", "refs/gitops-promotion/pulls/")
+    assert listed == "refs/gitops-promotion/pulls/1"
+    assert shop.remote.git("rev-list", "--count", "--first-parent", "main") == "2"
+    assert list(shop.remote.branches()) == ["main"]
+
+
+def test_a_push_that_a_whole_run_of_a_rival_gets_into_opens_no_second_pull_request(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Repository.push
+
+    def without_the_base(self: Repository, updates: Any, **_: Any) -> None:
+        # The remote is listed at the start of a push, and the rival comes after that.
+        real(self, updates)
+
+    monkeypatch.setattr(Repository, "push", without_the_base)
+    before(monkeypatch, Repository, "push", lambda: shop.new("1.4.2"))
+    assert shop.new("1.4.2").results == ["unchanged"]
+    listed = shop.remote.git("for-each-ref", "--format=%(refname)", "refs/gitops-promotion/pulls/")
+    assert listed == "refs/gitops-promotion/pulls/1"
+    assert list(shop.remote.branches()) == ["main"]
+
+
+def test_a_merge_that_conflicts_with_what_has_just_come_in_is_built_again(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, manifest: Callable[..., str]
+) -> None:
+    before(monkeypatch, Local, "set_auto_merge", lambda: conflict(shop, "dev", manifest))
+    assert shop.new("1.4.2").results == ["merged"]
+    assert shop.tag("dev") == "1.4.2"
+
+
+def test_a_pull_request_that_a_person_closes_meanwhile_is_declined(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.new("1.4.2")
+    before(monkeypatch, Local, "set_auto_merge", lambda: shop.local("close", "2"))
+    assert shop.run("promote").results == ["declined"]
+
+
+def test_a_branch_that_is_rebuilt_on_a_newer_tip_is_no_work_of_others(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, config: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False))})
+    shop.new("1.4.2")
+
+    def rebuild() -> None:
+        shop.edit({"webshop/dev/other.yaml": "kind: ConfigMap\n"})
+        shop.new("1.4.3")
+
+    # The tip is read, the branch not yet.
+    before(monkeypatch, Repository, "grep", rebuild)
+    assert shop.new("1.4.4").results == ["updated"]
+    assert ":1.4.4 " in shop.remote.show("webshop/dev/webui.yaml", BRANCH)
+
+
+def test_a_promotion_that_a_newer_build_has_taken_over_is_not_rebuilt_with_the_older_tag(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, config: Callable[..., str], manifest: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False))})
+    shop.new("1.4.2")
+    conflict(shop, "dev", manifest)
+    before(monkeypatch, Repository, "push", lambda: shop.new("1.4.3"))
+    skipped = shop.run("promote", "--all").outcomes[-1]
+    assert skipped["result"] == "skipped"
+    assert skipped["message"] == "another run has changed the promotion of 1.4.2 meanwhile"
+    assert ":1.4.3 " in shop.remote.show("webshop/dev/webui.yaml", BRANCH)
+
+
+def test_races_without_end_are_an_error_after_growing_pauses(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("gitops_promotion.workflow.run.time.sleep", slept.append)
+    real = Repository.push
+
+    def late(self: Repository, *arguments: Any, **options: Any) -> None:
+        shop.edit({"README.md": f"# {len(slept)}\n"})
+        real(self, *arguments, **options)
+
+    monkeypatch.setattr(Repository, "push", late)
+    failed = shop.new("1.4.2", code=5)
+    assert f"other writers changed the remote {ATTEMPTS} times in a row during this run" in failed.stderr
+    assert len(slept) == ATTEMPTS - 1
+    assert slept[0] < 0.2 < 10 < max(slept) <= 30
+    assert "refs/heads/main" in failed.stderr

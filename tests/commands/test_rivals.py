@@ -1,0 +1,101 @@
+"""Runs at the same time: a whole run of a rival between two git commands of a verb, and many runs at once.
+
+A race is no failure: each run ends by itself with exit code 0. With --thorough the rival comes before each git command,
+and the crowds are large.
+"""
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.commands.scenes import NEW, Played, Stage, chosen, play
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Pair = tuple[str, tuple[str, ...]]
+"""A scene, and the verb that is run in the middle of it."""
+
+SAME: list[Pair] = [
+    # Two identical runs end like one.
+    ("new", (*NEW, "1.4.2")),
+    ("new by hand", (*NEW, "1.4.2")),
+    ("new takes over what is armed", (*NEW, "1.4.3")),
+    ("promote", ("promote",)),
+    ("promote all", ("promote", "--all")),
+    ("promote all heals", ("promote", "--all")),
+    ("status", ("status", "--publish")),
+    ("publish", ("status", "--publish")),
+]
+OTHER: list[Pair] = [
+    ("new", (*NEW, "1.4.9")),
+    ("new takes over", ("promote", "--all")),
+    ("new takes over what is armed", ("status", "--publish")),
+    ("promote", (*NEW, "1.4.9")),
+    ("promote all heals", (*NEW, "1.4.9")),
+    ("status", (*NEW, "1.4.9")),
+    ("publish", ("promote", "--all")),
+]
+
+
+def interrupt(
+    stage: Stage, pairs: "Sequence[Pair]", count: int, *, thorough: bool
+) -> "Iterator[tuple[Played, dict[str, Any], str]]":
+    """Yield scene, end and place: a rival came before each git command of each verb, or before one of `count` verbs."""
+    for name, rival in pairs if thorough else chosen(count, pairs, "rivals"):
+        scene = play(stage, name)
+        numbers = range(1, scene.commands + 1)
+        for number in numbers if thorough else chosen(1, numbers, name):
+            stage.restore(scene.before)
+            assert stage.run(scene.words, "before", number, rival=rival)
+            yield scene, stage.state(), f"{name}: `{' '.join(rival)}` came before git command {number}"
+
+
+def test_two_runs_for_the_same_end_like_one(stage: Stage, pytestconfig: pytest.Config) -> None:
+    for scene, state, place in interrupt(stage, SAME, 3, thorough=pytestconfig.getoption("--thorough")):
+        assert state == scene.state, place
+
+
+def test_no_run_fails_because_of_another(stage: Stage, pytestconfig: pytest.Config) -> None:
+    for _, state, place in interrupt(stage, OTHER, 3, thorough=pytestconfig.getoption("--thorough")):
+        assert state["empty merges"] == 0, place
+        open_heads = [pull["head"] for pull in state["pulls"] if pull["state"] == "open"]
+        assert len(open_heads) == len(set(open_heads)), place
+
+
+def apps(stage: Stage, count: int) -> list[str]:
+    names = [f"app{number}" for number in range(count)]
+    text = 'image: ghcr.io/webshop/{0}:1.0.0 # {{"$imagepolicy": "webshop:{0}"}}\n'
+    files = itertools.product(("dev", "qa", "prod"), names)
+    stage.remote.commit({f"webshop/{environment}/{name}.yaml": text.format(name) for environment, name in files})
+    return names
+
+
+@pytest.fixture
+def crowd(pytestconfig: pytest.Config) -> int:
+    return 20 if pytestconfig.getoption("--thorough") else 4
+
+
+def test_many_builds_of_one_application_at_once_all_arrive(stage: Stage, crowd: int) -> None:
+    stage.run_at_once(*[(*NEW, f"1.4.{number}") for number in range(crowd)])
+    state = stage.state()
+    assert [pull["state"] for pull in state["pulls"]] == ["merged"] * crowd
+    assert (state["commits of main"], state["empty merges"]) == (1 + crowd, 0)
+    assert list(state["branches"]) == ["main"]
+
+
+def test_the_same_build_announced_many_times_at_once_is_one_pull_request(stage: Stage, crowd: int) -> None:
+    stage.run_at_once(*[(*NEW, "1.4.2")] * crowd)
+    state, alone = stage.state(), play(stage, "new").state
+    assert [(pull["number"], pull["state"]) for pull in state["pulls"]] == [(1, "merged")]
+    assert {key: state[key] for key in state if key != "pulls"} == {key: alone[key] for key in alone if key != "pulls"}
+
+
+def test_many_applications_at_once_need_one_run_each(stage: Stage, pytestconfig: pytest.Config) -> None:
+    names = apps(stage, 100 if pytestconfig.getoption("--thorough") else 4)
+    stage.run_at_once(*[("new", "--group", "webshop", "--app", name, "--tag", "2.0.0") for name in names])
+    state = stage.state()
+    assert [pull["state"] for pull in state["pulls"]] == ["merged"] * len(names)
+    assert state["empty merges"] == 0
+    assert all(":2.0.0 #" in stage.remote.show(f"webshop/dev/{name}.yaml", "main") for name in names)
