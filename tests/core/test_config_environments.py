@@ -4,8 +4,10 @@ import pytest
 
 from gitops_promotion.core.config import parse
 from gitops_promotion.core.environments import Environment
+from gitops_promotion.core.gates.health import Health
 from gitops_promotion.core.gates.health_keys import Clusters
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.status_contexts import DEFAULT
 from gitops_promotion.errors import ConfigError, Fault
 
 FILE = "gitops-promotion.yaml"
@@ -180,6 +182,14 @@ def test_the_application_is_a_placeholder_of_every_status_context() -> None:
     config = parse(environments("name: dev", more=more), FILE)
     assert config.warnings == ()
     assert config.context_templates == {"dev": ("cd/{group}-{app}-{env}",)}
+
+
+def test_the_gate_looks_for_the_statuses_of_each_environment() -> None:
+    config = parse(environments("name: dev, statusContext: x", "name: qa, requiredContexts: [e2e]", "name: prod"), FILE)
+    [gate] = config.gates("prod")
+    assert isinstance(gate, Health)
+    assert gate.contexts == {"dev": ("x",), "qa": DEFAULT, "prod": DEFAULT}
+    assert config.gates("dev") == ()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """When a promotion is due, on values alone."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -65,6 +66,7 @@ def test_the_merge_commit_of_our_pull_request_is_the_evidence() -> None:
     assert why(points, [pull(merge_sha="c2")]) is None
     assert "not a promotion by this tool" in str(why(points, [pull(merge_sha="c0")]))
     assert "not a promotion by this tool" in str(why(points, [pull(state="open")]))
+    assert "not a promotion by this tool" in str(why(points, [pull(state="closed", merge_sha="c2")]))
 
 
 def test_a_rebase_merge_of_several_commits_counts_by_the_trailers_of_the_one_that_brought_the_tag() -> None:
@@ -335,3 +337,10 @@ def test_a_source_that_lags_behind_does_not_bring_an_older_tag_back() -> None:
     newer = {"a": EARLY, "b": timeline_of(EIGHT, EIGHT, EIGHT, NINE, OLD)}
     facts = graph(ANY, current, newer, a=[pull(merge_sha="c2", env="a")], prod=[pull(merge_sha="c4")])
     assert due.due(facts) == due.Due()
+
+
+def test_a_tag_is_as_new_as_its_last_arrival() -> None:
+    # 9 came to c between the arrivals of 2 in a and in b.
+    sources = {"a": EARLY, "b": LATE, "c": timeline_of(EIGHT, NINE, OLD, OLD, OLD)}
+    facts = graph((("a", "b", "c"),), target(NINE, NINE, OLD, OLD, OLD), sources, a=[pull(merge_sha="c2", env="a")])
+    assert due.due(replace(facts, pull_requests={**facts.pull_requests, "prod": [pull(merge_sha="c3")]})) == due.Due()

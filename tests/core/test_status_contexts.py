@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from gitops_promotion.core import status_contexts
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.status_contexts import Collision, belongs, has_open_name, is_named, mixed_up, overlap, shared
+from gitops_promotion.core.status_contexts import (
+    Collision,
+    belongs,
+    has_open_name,
+    is_named,
+    mixed_up,
+    open_name_problem,
+    overlap,
+    shared,
+)
 
 WEB = Application("shop", "web")
 DEFAULT = status_contexts.DEFAULT
@@ -156,3 +165,10 @@ def test_applications_are_told_apart_whatever_the_border_between_their_names() -
 )
 def test_a_required_status_is_named_literally(context: str, genre: str, name: str, expected: bool) -> None:
     assert is_named(context, name, genre=genre) is expected
+
+
+@pytest.mark.parametrize(
+    ("template", "advice"), [("*", "*/{group}-{env}"), ("*/*", "*/{group}-{env}"), ("*/*/*", "*/{group}-{env}/*")]
+)
+def test_the_advice_for_an_open_name_has_as_many_parts_as_flux_posts(template: str, advice: str) -> None:
+    assert open_name_problem(template).endswith(f"such as {advice}")

@@ -64,6 +64,12 @@ def test_an_environment_with_a_key_of_its_own_is_advised_to_change_that_key() ->
     assert text.endswith('set environments[0].marker, such as "shop:{app}"'), text
 
 
+def test_the_form_of_markers_is_advised_for_the_environment_whose_file_it_is() -> None:
+    own = Environment(name="prod", paths=("clusters/prod",), marker="other:{app}")
+    text = nothing_found(layout(DEV, own), [stray("clusters/prod/web.yaml")])
+    assert text.endswith('set environments[1].marker, such as "shop:{app}"'), text
+
+
 def test_the_advice_is_the_one_that_most_markers_fit() -> None:
     odd = stray("odd/qa.yaml", "odd:one")
     text = nothing_found(layout(), [odd, *(stray(f"clusters/{env}/shop/web.yaml") for env in ("dev", "qa", "prod"))])
@@ -96,3 +102,5 @@ def test_an_environment_without_files_is_told_the_markers_it_may_mean() -> None:
     )
     assert suggested_place(layout(), "qa", [stray("shop/production/web.yaml")]) == ""
     assert suggested_place(layout(), "prod", [stray("shop/prod/web.yaml", "sohp:web")]) == "", "the path is right"
+    flux = layout(marker="flux-system:{app}")
+    assert suggested_place(flux, "prod", [stray("shop/production/web.yaml")]) == "", "the marker would not fit"

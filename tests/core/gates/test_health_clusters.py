@@ -137,6 +137,12 @@ def test_a_required_status_must_be_there_and_green(statuses: str, decision: str)
         )
 
 
+def test_a_failure_without_suspects_names_none() -> None:
+    assert judge(posted("a-")).texts == (
+        "status gate of dev: shop/web 2 failed: kustomization/shop-dev/a on new says 'failure'",
+    )
+
+
 def test_a_required_status_does_not_replace_those_of_the_environment() -> None:
     assert judge(posted("e2e+", ""), required=("e2e",)).decision == "wait"
     assert judge(posted("e2e+", "") + posted("a-"), required=("e2e",)).decision == "refuse"
