@@ -566,7 +566,10 @@ def test_an_interrupt_leaves_no_process(
     if method == "ask":
         monkeypatch.setattr(Dialogue, "ask", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        repository.commit(checkout.sha(), {"a": b"1"}, "Change\n") if method == "ask" else repository.refs()
+        if method == "ask":
+            repository.commit(checkout.sha(), {"a": b"1"}, "Change\n")
+        else:  # This git waits for its input, so it does not end by itself before the signal.
+            Runner(checkout.path).run(["hash-object", "--stdin"], dict(os.environ), b"1")
     assert [process.wait(10) for process in started] == [-signal.SIGTERM]
 
 
