@@ -38,6 +38,9 @@ _PROPERTIES = re.compile(rf"(?:[ \t{_BREAKS}]|#[^{_BREAKS}]*|[&!][^ \t{_BREAKS}]
 _HASH = re.compile(rf"""(?:(?<=[ \t,\[\]{{}}"'{_BREAKS}])|\A)#""")
 _BLOCK_HEADER_COMMENT = re.compile(r"[|>][0-9+-]*[ \t]+(#.*)", re.DOTALL)
 _DEPTH = 500
+_TOO_DEEP = "collections are nested too deeply"
+# Since 0.2.6 libyaml refuses the 1001st open collection itself, and it reads ahead: it may do so before _DEPTH counts.
+_TOO_DEEP_IN_LIBYAML = "exceeded maximum nesting depth"
 _BLOCK = "a block scalar carries no marker: write the value on the line of its key"
 _BEHIND = "put it behind the value, on the line where the value ends"
 _NULLS = ("~", "null", "Null", "NULL")
@@ -206,6 +209,8 @@ def _not_yaml(error: YAMLError, text: str, path: str) -> ManifestError:
         problem = str(error.problem or error.context)
         if problem == "found character that cannot start any token" and last < len(text):
             problem = f"found character {text[last]!r} that cannot start any token"
+        elif problem == _TOO_DEEP_IN_LIBYAML:
+            problem = _TOO_DEEP
     elif isinstance(error, ReaderError):
         first = last = len(text.encode()[: error.position].decode(errors="ignore"))
         problem = f"the character U+{ord(text[first]):04X} is not allowed" if first < len(text) else str(error.reason)
@@ -320,7 +325,7 @@ def _positions(text: str, keep: Callable[[str, str], bool]) -> Iterator[_Positio
             element: str | int = ""
             if parent:
                 if parent.depth == _DEPTH:
-                    raise MarkedYAMLError(problem="collections are nested too deeply", problem_mark=event.start_mark)
+                    raise MarkedYAMLError(problem=_TOO_DEEP, problem_mark=event.start_mark)
                 parent.add(event)
                 element = parent.last_element
             parent = _Collection(parent, element, is_mapping=kind is MappingStartEvent)
