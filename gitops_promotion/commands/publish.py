@@ -1,9 +1,9 @@
 """`status --publish`: looks once at all open promotions and publishes the verdicts as commit statuses."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from gitops_promotion.core import gates
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, PullRequest
@@ -12,9 +12,9 @@ from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.core.names import Application, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import GitError, ManifestError, PromotionError, UsageError
-from gitops_promotion.providers import Provider
 from gitops_promotion.workflow.examine import Examination, Subject, examine, find_subject
 from gitops_promotion.workflow.judge import judge
+from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.publishing import (
     disarm_refused,
     ended,
@@ -50,8 +50,8 @@ def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
     with suppress(GitError):
         run.tip.fetch_branches(subject.branch for subject in subjects if not subject.foreign)
     _read_ahead(run, [subject.pull_request for subject in subjects if subject.pull_request])
-    statuses = _Statuses(forge=run.forge, heads=tuple(subject.sha for subject in subjects))
-    return [_look_once(run, subject, statuses) for subject in subjects]
+    lookups = run.lookups(heads=tuple(subject.sha for subject in subjects))
+    return [_look_once(run, subject, lookups) for subject in subjects]
 
 
 def _subjects(run: Run) -> list[Subject]:
@@ -86,33 +86,18 @@ def _read_ahead(run: Run, pulls: Sequence[PullRequest]) -> None:
         run.tip.read(sites)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Statuses:
-    """The statuses of commits, each asked for once; the first request brings those of the heads along."""
+def _is_published(lookups: Lookups, sha: str, verdict: CommitStatus) -> bool:
+    """Return True if a head's newest verdict is this one, whichever commits it names as evidence.
 
-    forge: Provider
-    heads: tuple[str, ...]
-    by_sha: dict[str, Sequence[CommitStatus]] = field(default_factory=dict)
-
-    def __call__(self, shas: Sequence[str]) -> Mapping[str, Sequence[CommitStatus]]:
-        missing = [sha for sha in dict.fromkeys((*shas, *self.heads)) if sha not in self.by_sha]
-        if missing:
-            statuses = self.forge.statuses(missing)
-            self.by_sha.update((sha, statuses.get(sha, ())) for sha in missing)
-        return self.by_sha
-
-    def has(self, sha: str, verdict: CommitStatus) -> bool:
-        """Return True if a head's newest verdict is this one, whichever commits it names as evidence.
-
-        Those change with every commit of the default branch, and a head takes 1,000 statuses of one context.
-        """
-        newest = next((status for status in self((sha,))[sha] if status.is_own), None)
-        if newest is None or newest.state != verdict.state:
-            return False
-        return _IDS.sub("", newest.description) == _IDS.sub("", verdict.description)
+    Those change with every commit of the default branch, and a head takes 1,000 statuses of one context.
+    """
+    newest = lookups.own_status(sha)
+    if newest is None or newest.state != verdict.state:
+        return False
+    return _IDS.sub("", newest.description) == _IDS.sub("", verdict.description)
 
 
-def _look_once(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
+def _look_once(run: Run, subject: Subject, lookups: Lookups) -> Outcome:
     """Return the outcome of judging one head and publishing its verdict; a race is no failure."""
 
     def look(attempt: int) -> Outcome:
@@ -121,7 +106,7 @@ def _look_once(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
             return outcome
         if (outcome := superseded(run, subject)) is not None:
             return replace(outcome, result="skipped", pull_request=pull)
-        return _publish_verdict(run, subject, statuses)
+        return _publish_verdict(run, subject, lookups)
 
     try:
         return repeat_after_races(run, look)
@@ -129,23 +114,23 @@ def _look_once(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
         return _failed(subject, error)
 
 
-def _publish_verdict(run: Run, subject: Subject, statuses: _Statuses) -> Outcome:
+def _publish_verdict(run: Run, subject: Subject, lookups: Lookups) -> Outcome:
     try:
         examination = examine(run, subject)
-        verdict = _verdict(run, examination, statuses)
+        verdict = _verdict(run, examination, lookups)
     except ManifestError as error:
         # The head itself is at fault, and without a verdict on it nobody would see why it does not merge.
         refusal = Verdict(decision="refuse", reasons=(Reason(evidence=str(error)),))
-        _publish_if_new(run, subject, run_status(run, refusal), statuses)
+        _publish_if_new(run, subject, run_status(run, refusal), lookups)
         return _failed(subject, error)
     warnings = (*examination.warnings, *verdict.warnings)
     if examination.refusals:
         warnings += disarm_refused(run, subject)
     status = run_status(run, verdict)
     if status.state == "success" and not run.dry_run:
-        is_new = not statuses.has(subject.sha, status)
+        is_new = not _is_published(lookups, subject.sha, status)
         hold_for_a_person(run, subject.pull_request, examination.questions, look_again=is_new)
-    result = _publish_if_new(run, subject, status, statuses)
+    result = _publish_if_new(run, subject, status, lookups)
     question = examination.questions[0] if examination.questions else None
     verb = {"unchanged": "still", "planned": "would publish"}.get(result, "published")
     outcome = replace(
@@ -156,21 +141,21 @@ def _publish_verdict(run: Run, subject: Subject, statuses: _Statuses) -> Outcome
     return _merged(run, outcome) if status.state == "success" and not run.dry_run else outcome
 
 
-def _verdict(run: Run, examination: Examination, statuses: _Statuses) -> Verdict:
+def _verdict(run: Run, examination: Examination, lookups: Lookups) -> Verdict:
     if examination.refusals:
         return Verdict(decision="refuse", reasons=examination.refusals)
     if not examination.questions:
         return Verdict(decision="pass", reasons=examination.remarks)
-    return gates.strictest([judge(run.tip, statuses, q, expired=False) for q in examination.questions])
+    return gates.strictest([judge(run.tip, lookups, q) for q in examination.questions])
 
 
-def _publish_if_new(run: Run, subject: Subject, status: CommitStatus, statuses: _Statuses) -> Result:
-    if statuses.has(subject.sha, status):
+def _publish_if_new(run: Run, subject: Subject, status: CommitStatus, lookups: Lookups) -> Result:
+    if _is_published(lookups, subject.sha, status):
         return "unchanged"
     if run.dry_run:
         return "planned"
     run.forge.set_status(subject.sha, status)
-    statuses.by_sha[subject.sha] = (status,)
+    lookups.remember(subject.sha, status)
     return "updated"
 
 

@@ -106,8 +106,8 @@ def _hold_for_a_person(run: Run, subject: Subject, questions: tuple[Question, ..
 
 
 def _judge(run: Run, questions: tuple[Question, ...], *, expired: bool) -> Verdict:
-    verdicts = [judge(run.tip, run.forge.statuses, question, expired=expired) for question in questions]
-    return gates.strictest(verdicts)
+    lookups = run.lookups()
+    return gates.strictest([judge(run.tip, lookups, question, expired=expired) for question in questions])
 
 
 def _passed(run: Run, subject: Subject, outcome: Outcome) -> Outcome:

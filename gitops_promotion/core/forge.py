@@ -99,13 +99,20 @@ class CommitStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """The effective review of one person. It counts for the commit `sha` alone."""
+    """The effective review of one person, on the commit `sha` ("" where the forge does not know it).
+
+    `edited_at` is when its text was changed afterwards. `groups` are those whose seat it takes, where the forge itself
+    decides that (Azure DevOps).
+    """
 
     author: str
     verdict: Literal["approved", "changes-requested"]
     sha: str
     comment: str = ""
     at: datetime | None = None
+    is_bot: bool = False
+    edited_at: datetime | None = None
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -270,7 +270,7 @@ def _verdict(run: Run, request: Request) -> Verdict:
         environment=request.environment,
         requirements=requirements,
     )
-    return judge(run.tip, run.forge.statuses, question, expired=False)
+    return judge(run.tip, run.lookups(), question)
 
 
 def disarm(run: Run, pull_request: PullRequest) -> None:

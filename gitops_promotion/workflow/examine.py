@@ -206,7 +206,7 @@ def _questions(
     tip.read(Site(application, name) for name in (*way.before(environment), environment))
     having = [name for name in way.before(environment) if tip.files(Site(application, name))]
     requirements = way.way([*having, environment]).requirements(environment)
-    if not requirements:
+    if not requirements and all(gate.judges_sources for gate in tip.config.gates(environment)):
         return [], "no earlier environment has it, nothing to wait for"
     tags = [change.tag for change in changes if change.effect == "unmarked" and change.tag]
     if "tag" in effects and (tag := _merged_tag(tip, merge, claim)):

@@ -1,6 +1,7 @@
 """The verdict on a pull request now: gathers the evidence that the configured gates need, and asks them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from gitops_promotion.core import deployments, gates, status_contexts
 from gitops_promotion.core.forge import CommitStatus
@@ -8,27 +9,33 @@ from gitops_promotion.core.gates import Evidence, Question, Verdict, health
 from gitops_promotion.core.gates.health import Health
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import ConfigError
+from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.tip import Site, Tip
 
-StatusReader = Callable[[Sequence[str]], Mapping[str, Sequence[CommitStatus]]]
-"""Returns the statuses of commits, such as `Provider.statuses`."""
 
-
-def judge(tip: Tip, read_statuses: StatusReader, question: Question, *, expired: bool) -> Verdict:
+def judge(tip: Tip, lookups: Lookups, question: Question, *, expired: bool = False) -> Verdict:
     """Return the verdict of all gates of the question's environment at the tip.
 
-    Costs one request to the forge, or what `read_statuses` costs. Raises GitError, ProviderError, ConfigError.
+    Costs what `lookups` has not asked the forge yet. Raises GitError, ProviderError, ConfigError.
     """
     configured = tip.config.gates(question.environment)
-    return gates.judge(configured, question, _evidence(tip, read_statuses, question, configured, expired=expired))
-
-
-def _evidence(
-    tip: Tip, read_statuses: StatusReader, question: Question, configured: Sequence[gates.Gate], *, expired: bool
-) -> Evidence:
     needs = frozenset[gates.Need]().union(*(gate.needs for gate in configured))
-    if not needs or not question.sources:
-        return Evidence(expired=expired)
+    evidence = Evidence(now=lookups.now, expired=expired)
+    if needs & {"deployments", "statuses"} and question.sources:
+        evidence = _with_deployments(evidence, tip, lookups, question, configured, read="statuses" in needs)
+    return gates.judge(configured, question, evidence)
+
+
+def _with_deployments(
+    evidence: Evidence,
+    tip: Tip,
+    lookups: Lookups,
+    question: Question,
+    configured: Sequence[gates.Gate],
+    *,
+    read: bool,
+) -> Evidence:
+    """Return the evidence with where the tag is in the sources, and with the statuses there if `read`."""
     for source in question.sources:
         _check_contexts(tip, question.application, source)
     sites = {source: Site(question.application, source) for source in question.sources}
@@ -37,8 +44,9 @@ def _evidence(
     timelines = tip.timelines(tags, [], sites.values(), before=health.CANDIDATES)
     found = {source: deployments.deployment(timelines[site], question.tag) for source, site in sites.items()}
     shas = dict.fromkeys(sha for deployed in found.values() if deployed for sha in health.commits_to_query(deployed))
-    statuses = read_statuses(list(shas)) if shas and "statuses" in needs else {}
-    return Evidence(
+    statuses = lookups.statuses(list(shas)) if shas and read else {}
+    return replace(
+        evidence,
         deployments=found,
         statuses=statuses,
         suspects={
@@ -48,7 +56,6 @@ def _evidence(
             for source, deployed in found.items()
             if deployed
         },
-        expired=expired,
     )
 
 

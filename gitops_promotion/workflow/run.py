@@ -18,6 +18,7 @@ from gitops_promotion.git import Repository
 from gitops_promotion.providers import Connection, Provider, TokenQuery, registry
 from gitops_promotion.providers.choose import choose, find_token, git_user
 from gitops_promotion.providers.facts import Forge
+from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.tip import Tip
 
 
@@ -85,6 +86,10 @@ class Run:
         if self._forge is None:
             self._forge = self.connect(self.facts, self.tip.config)
         return self._forge
+
+    def lookups(self, *, heads: tuple[str, ...] = ()) -> Lookups:
+        """Return what asks the forge for one look, now; `heads` are commits whose statuses will be needed too."""
+        return Lookups(forge=self.forge, now=self.clock.now(), heads=heads)
 
     @property
     def publishes(self) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from gitops_promotion.core import branch_names, status_contexts
 from gitops_promotion.core.branch_names import BRANCHES, Flow
@@ -24,9 +24,8 @@ from gitops_promotion.core.config.values import (
     slug_problem,
 )
 from gitops_promotion.core.environments import Environment, Pipeline
-from gitops_promotion.core.gates import Common, Gate
+from gitops_promotion.core.gates import Common, Gate, table
 from gitops_promotion.core.gates.health import contexts_of
-from gitops_promotion.core.gates.table import make_gates
 from gitops_promotion.core.layout import MARKER, PATH, Layout, marker_problem, path_problem
 from gitops_promotion.core.names import Application, check_name, is_name
 from gitops_promotion.core.untrusted import quoted
@@ -50,11 +49,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "failFast",
         "mergeMethod",
         "commitAuthor",
+        *table.TOP_KEYS,
     ),
     "environments[]": section.KEYS,
     "groups.<group>": ("applications",),
     "groups.<group>.applications.<application>": ("featureOverwrite", "featureLabelSelector", "environments"),
     "commitAuthor": ("name", "email"),
+    **table.MAPPINGS,
 }
 """Every key, by the mapping that it belongs to; all other keys except `x-...` are errors."""
 
@@ -77,7 +78,8 @@ class Config:
 
     `warnings` name lines of the file. `provider` and `merge_method` are "" and `commit_author` (name, e-mail) is None
     if the file does not give them. Without `status_authors` (logins) the statuses of everybody count; check runs count
-    only from the apps in `check_run_apps`.
+    only from the apps in `check_run_apps`. `gate_settings` are the keys of gates at the top level, by the names of
+    `core/gates/table.py`.
     """
 
     pipeline: Pipeline
@@ -93,6 +95,7 @@ class Config:
     fail_fast: bool = False
     merge_method: MergeMethod = ""
     commit_author: tuple[str, str] | None = None
+    gate_settings: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Fault, ...] = ()
 
     def environment(self, name: str) -> Environment:
@@ -113,9 +116,17 @@ class Config:
         """Return the gates of an environment. Raises UsageError."""
         self.environment(environment)
         common = Common(
-            status_contexts=self.status_contexts, status_authors=self.status_authors, fail_fast=self.fail_fast
+            status_contexts=self.status_contexts,
+            status_authors=self.status_authors,
+            fail_fast=self.fail_fast,
+            settings=self.gate_settings,
         )
-        return make_gates(environment, self.pipeline, common)
+        return table.make_gates(environment, self.pipeline, common)
+
+    def is_gated(self, application: Application, environment: str) -> bool:
+        """Return True if a gate has a say on an application in an environment."""
+        has_sources = bool(self.way(application).sources(environment))
+        return has_sources or not all(gate.judges_sources for gate in self.gates(environment))
 
     def branch(self, application: Application, environment: str) -> str:
         """Return the promotion branch, without `refs/heads/`. Raises UsageError.
@@ -178,6 +189,10 @@ def parse(source: bytes | str, file: str) -> Config:
     environments = section.read_environments(document, top.get("environments"), root.line, contexts)
     if environments and flow == "per-app":
         section.check_fan_out(document, top["environments"], environments)
+    gate_settings = table.read_top(document, top)
+    table.check(
+        document, document.items(top.get("environments"), "environments", section.EXAMPLE), environments, gate_settings
+    )
     marker = document.checked(top.get("markerTemplate"), "markerTemplate", marker_problem, MARKER)
     config = Config(
         pipeline=Pipeline(environments=environments),
@@ -208,6 +223,7 @@ def parse(source: bytes | str, file: str) -> Config:
         fail_fast=document.boolean(top.get("failFast"), "failFast"),
         merge_method=_merge_method(document, top.get("mergeMethod")),
         commit_author=_commit_author(document, top.get("commitAuthor")),
+        gate_settings=gate_settings,
     )
     document.finish()
     return replace(config, warnings=document.warnings)

@@ -13,8 +13,10 @@ from gitops_promotion.core.layout import PATH, marker_problem, path_problem
 KEYS = ("name", "auto", "after", "path", "marker", *table.KEYS)
 """The keys of one environment."""
 
+EXAMPLE = "[{name: dev, auto: true}, {name: prod}]"
+"""A list of environments, for messages."""
+
 _MAX_ENVIRONMENTS = 200
-_EXAMPLE = "[{name: dev, auto: true}, {name: prod}]"
 
 
 def read_environments(
@@ -24,12 +26,12 @@ def read_environments(
 
     `contexts` are the patterns of statuses of those that have none of their own.
     """
-    items = document.items(entry, "environments", _EXAMPLE)
+    items = document.items(entry, "environments", EXAMPLE)
     if entry and len(items) > _MAX_ENVIRONMENTS:
         document.fail(entry.line, f"environments has {len(items)} entries, at most {_MAX_ENVIRONMENTS} are accepted")
         items = items[:_MAX_ENVIRONMENTS]
     if entry is None or is_empty(entry.node) or entry.node.value == []:
-        document.fail(entry.line if entry else line, f"environments is missing or empty, write it as {_EXAMPLE}")
+        document.fail(entry.line if entry else line, f"environments is missing or empty, write it as {EXAMPLE}")
     environments: list[Environment] = []
     lines: dict[str, int] = {}
     for number, item in enumerate(items):

@@ -6,8 +6,8 @@ A gate is a policy with a pure `judge`: from a question and the evidence it need
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal, Protocol
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.deployments import Deployment
@@ -90,14 +90,18 @@ class Question:
         return tuple(dict.fromkeys(source for group in self.requirements for source in group))
 
 
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The facts of one question; a gate finds those filled in that it needs.
 
     `deployments` and `suspects` (applications whose tags changed since the environment was last green) are by source,
-    `statuses` by commit. `expired`: the time to wait is over.
+    `statuses` by commit. `expired`: the time to wait is over. `now` is the moment that is judged.
     """
 
+    now: datetime = _NO_TIME
     deployments: Mapping[str, Deployment | None] = field(default_factory=dict)
     statuses: Mapping[str, Sequence[CommitStatus]] = field(default_factory=dict)
     suspects: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -120,11 +124,12 @@ def own_status(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """The keys of the configuration's top level that gates share."""
+    """The keys of the configuration's top level that gates share; `settings` are those of one gate, by its row."""
 
     status_contexts: tuple[str, ...]
     status_authors: tuple[str, ...] = ()
     fail_fast: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Gate(Protocol):
@@ -133,6 +138,14 @@ class Gate(Protocol):
     @property
     def needs(self) -> frozenset[Need]:
         """The evidence that `judge` looks at."""
+
+    @property
+    def judges_sources(self) -> bool:
+        """True where it judges the sources alone: without a source it has nothing to say."""
+
+    @property
+    def stops_arming(self) -> bool:
+        """True where auto-merge must be off until it passes; else the pull request's check holds the merge."""
 
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
         """Return the gate's verdict."""

@@ -73,6 +73,8 @@ class Health:
     authors: tuple[str, ...] = ()
     fail_fast: bool = False
     needs: frozenset[Need] = frozenset({"deployments", "statuses"})
+    judges_sources: bool = True
+    stops_arming: bool = False
 
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
         """Return whether the tag is healthy in one source of each requirement."""

@@ -1,14 +1,14 @@
 """The gates that a configuration can have, one row each.
 
-A row has the keys of its gate below `environments[]`, reads them, and makes the gate of an environment from them. A new
-gate is a file of this package and a row (CONTRIBUTING.md, A gate).
+A row has the keys of its gate, reads them, and makes the gate of an environment from them. A new gate is a file of this
+package and a row (CONTRIBUTING.md, A gate).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gitops_promotion.core.environments import Pipeline
+from gitops_promotion.core.environments import Environment, Pipeline
 from gitops_promotion.core.gates import Common, Gate, health, health_keys
 
 if TYPE_CHECKING:
@@ -17,18 +17,40 @@ if TYPE_CHECKING:
 Reader = Callable[["Document", Mapping[str, "Entry"], str], Any]
 """Reads a gate's keys of one environment, None without any: the document, the entries, and its name in messages."""
 
+TopReader = Callable[["Document", Mapping[str, "Entry"]], Any]
+"""Reads a gate's keys at the top level, None without any: the document and the entries."""
+
+Checker = Callable[["Document", "Entry", Environment, Any], None]
+"""Reports what is wrong with an environment's settings of a gate, given those of the top level: its entry is first."""
+
 Maker = Callable[[str, Pipeline, Mapping[str, Any], Common], Gate | None]
 """Makes the gate of an environment from the settings of all environments; None where it has none."""
 
 
+def _reads_nothing(_document: "Document", _fields: Mapping[str, "Entry"]) -> None:
+    return None
+
+
+def _accepts_all(_document: "Document", _item: "Entry", _environment: Environment, _top: Any) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One gate: its name in `Environment.settings`, its keys, and how they become a gate."""
+    """One gate: its name in `Environment.settings` and `Common.settings`, its keys, and how they become a gate.
+
+    `keys` are those below `environments[]`, `top_keys` those of the top level, and `mappings` has the keys of each
+    mapping below them, by its path.
+    """
 
     name: str
     keys: tuple[str, ...]
     read: Reader
     make: Maker
+    top_keys: tuple[str, ...] = ()
+    read_top: TopReader = _reads_nothing
+    check: Checker = _accepts_all
+    mappings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 GATES: tuple[Row, ...] = (Row(name="health", keys=health_keys.KEYS, read=health_keys.read, make=health.make),)
@@ -36,11 +58,32 @@ GATES: tuple[Row, ...] = (Row(name="health", keys=health_keys.KEYS, read=health_
 KEYS = tuple(key for row in GATES for key in row.keys)
 """The keys of all gates, below `environments[]`."""
 
+TOP_KEYS = tuple(key for row in GATES for key in row.top_keys)
+"""The keys of all gates at the top level."""
+
+MAPPINGS = {path: keys for row in GATES for path, keys in row.mappings.items()}
+"""The keys of the mappings below those keys, by path."""
+
 
 def read_settings(document: "Document", fields: Mapping[str, "Entry"], where: str) -> tuple[tuple[str, Any], ...]:
     """Return the settings of the gates that an environment has keys of, by the names of the rows."""
     settings = ((row.name, row.read(document, fields, where)) for row in GATES)
     return tuple((name, value) for name, value in settings if value is not None)
+
+
+def read_top(document: "Document", top: Mapping[str, "Entry"]) -> Mapping[str, Any]:
+    """Return the settings of the gates that have keys at the top level, by the names of the rows."""
+    settings = {row.name: row.read_top(document, top) for row in GATES}
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def check(
+    document: "Document", items: Sequence["Entry"], environments: Sequence[Environment], settings: Mapping[str, Any]
+) -> None:
+    """Report the settings of environments that do not fit those of the top level."""
+    for item, environment in zip(items, environments, strict=False):
+        for row in GATES:
+            row.check(document, item, environment, settings.get(row.name))
 
 
 def make_gates(environment: str, pipeline: Pipeline, common: Common) -> tuple[Gate, ...]:

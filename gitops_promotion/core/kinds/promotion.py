@@ -36,8 +36,8 @@ class Promotion:
         return notes
 
     def is_gated(self, request: Request, config: Config) -> bool:
-        """Return True for every environment that has sources."""
-        return bool(config.way(request.application).sources(request.environment))
+        """Return True where a gate has a say."""
+        return config.is_gated(request.application, request.environment)
 
 
 PROMOTION = Promotion()

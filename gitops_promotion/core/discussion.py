@@ -1,0 +1,62 @@
+"""What people do on a pull request: reviews, comments, and the events of its life."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from gitops_promotion.core.forge import Review
+
+EventKind = Literal[
+    "opened", "pushed", "approved", "rejected", "withdrawn", "closed", "reopened", "merged", "branch-deleted"
+]
+"""What happened to a pull request; `withdrawn` is a review that was dismissed or reset."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who acts on the forge; `name` identifies them there, and is "" for a deleted account."""
+
+    name: str
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event in the life of a pull request; `by` is None where the forge does not say who caused it."""
+
+    kind: EventKind
+    at: datetime | None
+    by: Person | None = None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """A comment that this tool wrote: its id on the forge, and its text."""
+
+    id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discussion:
+    """All that was said and done on one pull request.
+
+    `reviews` has the effective review of each person. `comments` are those of this tool's identity that begin with the
+    tool's marker, oldest first: the first one counts. `events` are in the order of time; `partial` says that the forge
+    has older ones that were not read.
+    """
+
+    author: Person
+    reviews: tuple[Review, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    events: tuple[Event, ...] = ()
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Who is in a group, as the forge says; `problem` says why that cannot be read, and the permission to add."""
+
+    members: frozenset[str] = frozenset()
+    problem: str = ""
