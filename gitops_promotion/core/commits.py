@@ -39,7 +39,10 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One commit of a log with what it changed; `complete` is False where a shallow clone hides its parents."""
+    """One commit of a log with what it changed; `complete` is False where a shallow clone hides its parents.
+
+    `author` is a name, `committed_at` None where it was not read. Both are what the machine of the commit said.
+    """
 
     sha: str
     parents: tuple[str, ...]
@@ -48,11 +51,23 @@ class Commit:
     message: str
     changes: tuple[FileChange, ...]
     complete: bool = True
+    author: str = ""
+    committed_at: datetime | None = None
 
     @property
     def trailers(self) -> dict[str, str]:
         """The `Key: value` lines of the message's last paragraph."""
         return read_trailers(self.message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitHeader:
+    """What a commit says of itself, without what it changed; `author` is a name."""
+
+    parents: tuple[str, ...]
+    author: str
+    author_email: str
+    message: str
 
 
 def read_time(text: str) -> datetime | None:

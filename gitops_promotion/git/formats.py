@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
-from gitops_promotion.core.commits import Commit, EntryKind, FileChange
+from gitops_promotion.core.commits import Commit, CommitHeader, EntryKind, FileChange
 from gitops_promotion.core.markers.spelling import MANIFEST_PATTERNS, is_manifest
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import GitError
 
-LOG_FORMAT = "%H%x00%P%x00%ae%x00%ce%x00%B%x00"
+LOG_FORMAT = "%H%x00%P%x00%ae%x00%ce%x00%an%x00%ct%x00%B%x00"
 KINDS: Mapping[str, EntryKind] = {"120000": "symlink", "160000": "submodule"}
 """Kinds of entry by git's mode; all other modes are files."""
 GLOB = ":(glob)"
@@ -22,7 +23,7 @@ def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Commit]:
     fields = iter(raw.split("\0"))
     sha = next(fields)
     while sha:
-        parents, author_email, committer_email, message, _ = (next(fields) for _ in range(5))
+        parents, author_email, committer_email, author, seconds, message, _ = (next(fields) for _ in range(7))
         changes = []
         following = next(fields, "")
         while following.startswith((":", "\n:")):
@@ -37,8 +38,32 @@ def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Commit]:
             message=message,
             changes=tuple(changes) if complete else (),
             complete=complete,
+            author=author,
+            committed_at=read_seconds(seconds),
         )
         sha = following
+
+
+def read_commit(content: bytes) -> CommitHeader:
+    """Read a commit object, also one with fields that are not known here."""
+    head, _, message = content.decode(errors="surrogateescape").partition("\n\n")
+    lines = head.split("\n")
+    author = next((line.removeprefix("author ") for line in lines if line.startswith("author ")), "")
+    name, _, rest = author.partition(" <")
+    return CommitHeader(
+        parents=tuple(line.removeprefix("parent ") for line in lines if line.startswith("parent ")),
+        author=name,
+        author_email=rest.partition(">")[0],
+        message=message,
+    )
+
+
+def read_seconds(text: str) -> datetime | None:
+    """Return the time that git prints as seconds since 1970, None for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(int(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def read_change(raw: str, path: str) -> FileChange:

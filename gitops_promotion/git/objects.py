@@ -6,9 +6,10 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from gitops_promotion.core.commits import CommitHeader
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.borrowed import PrivateRepository, temporary_files
-from gitops_promotion.git.formats import SHA, check_path, full_sha, quote
+from gitops_promotion.git.formats import SHA, check_path, full_sha, quote, read_commit
 from gitops_promotion.git.identity import Signature
 from gitops_promotion.git.process import Dialogue
 
@@ -77,8 +78,14 @@ class Objects:
 
     def message(self, commit: str) -> str:
         """Return a commit's message; "" if the commit is not here."""
-        [(kind, content)] = self._ask("contents", [full_sha(commit)])
-        return content.partition(b"\n\n")[2].decode(errors="surrogateescape") if kind == "commit" else ""
+        header = self.headers([commit]).get(commit)
+        return header.message if header else ""
+
+    def headers(self, commits: Sequence[str]) -> dict[str, CommitHeader]:
+        """Return parents, author and message of those of these commits that are here."""
+        names = [full_sha(commit) for commit in commits]
+        answers = zip(names, self._ask("contents", names), strict=True)
+        return {name: read_commit(content) for name, (kind, content) in answers if kind == "commit"}
 
     def tree(self, commit: str) -> str:
         """Return the tree of a commit that is here."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from gitops_promotion.core.commits import Commit, FileChange, Merge, Refs, RefUpdate
+from gitops_promotion.core.commits import Commit, CommitHeader, FileChange, Merge, Refs, RefUpdate
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.checkout import Checkout
@@ -175,6 +175,10 @@ class Repository:
     def message(self, commit: str) -> str:
         """Return a commit's message; "" if the commit is not here."""
         return self._objects.message(commit)
+
+    def headers(self, commits: Sequence[str]) -> dict[str, CommitHeader]:
+        """Return parents, author and message of those of these commits that are here, read in one go."""
+        return self._objects.headers(commits)
 
     def grep(self, commit: str, names: Sequence[str], paths: Sequence[str] = ()) -> list[str]:
         """Return the manifests, links left out, with a line that may hold a marker of these names.

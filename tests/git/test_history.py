@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitops_promotion.core.commits import CommitHeader
 from gitops_promotion.errors import GitError
+from tests.support.repositories import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +56,24 @@ def test_b38_history_has_every_first_parent_commit_newest_first_with_the_root(
     assert all(entry.complete for entry in entries)
     assert entries[2].trailers == {"Tag": "1"}
     assert (entries[2].author_email, entries[2].committer_email) == ("a@example.com", "a@example.com")
+    assert (entries[2].author, entries[2].committed_at) == ("A B", NOW)
     assert entries[2].changes[0].new == remote.sha(f"{change}:{DEV}")
+
+
+def test_headers_of_commits_are_read_in_one_go_and_absent_ones_are_left_out(
+    remote: "Remote", open_repository: "Open"
+) -> None:
+    root = remote.sha("main")
+    change = remote.commit({DEV: "1\n"}, "Change\n\nTag: 1\n", author="A B <a@example.com>")
+    repository = open_repository(remote.clone().path)
+    fetch(repository, "main")
+    before = repository.commands
+    headers = repository.headers([change, "f" * 40, root])
+    assert repository.commands - before <= 1
+    assert list(headers) == [change, root]
+    expected = CommitHeader(parents=(root,), author="A B", author_email="a@example.com", message="Change\n\nTag: 1\n")
+    assert headers[change] == expected
+    assert headers[root].parents == ()
 
 
 def test_b38_history_follows_parents_and_not_times(remote: "Remote", open_repository: "Open") -> None:
