@@ -4,17 +4,21 @@ import json
 import logging
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gitops_promotion.core.commits import Refs, RefUpdate
 from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.core.races import ATTEMPTS
 from gitops_promotion.errors import GitError, LeaseLostError, ProviderError
 from gitops_promotion.providers.local import provider as local
-from gitops_promotion.providers.local.records import ROOT
+from gitops_promotion.providers.local.ledger import Decision, Ledger
+from gitops_promotion.providers.local.records import ROOT, pull_ref
 from tests.providers.local_hands import HEAD, PASSED, Interposed, draft, index_of, overwrite, propose, records
+from tests.providers.no_store import NoStore
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
@@ -59,7 +63,9 @@ class TestManyWriters:
                 local_forge.push(head, {f"{head}.txt": "1\n"})
         reports = run(work)
         numbers = [number for report in reports.values() for number in report.values()]
-        assert sorted(numbers) == list(range(1, 21))
+        # A writer that lost several races leaves numbers out, but not one that some pull request has.
+        assert sorted(numbers, reverse=True) == [pull.number for pull in local_forge.provider.every_pull_request()]
+        assert len(numbers) == len(set(numbers)) == 20
         for name, report in reports.items():
             for head, number in report.items():
                 found = local_forge.provider.pull_request(number)
@@ -82,6 +88,48 @@ class TestManyWriters:
         assert len(local_forge.provider.every_pull_request()) == 3
         for pull in opened:
             assert {review.author for review in local_forge.provider.reviews(pull.number)} == {"ann", "bob", "eve"}
+
+
+class TestNumbers:
+    # The checksum of the first nonce is near the lowest, and that of the second near the highest.
+    @pytest.mark.parametrize(("nonce", "fourth_to_sixth", "highest"), [("665", [1, 1, 1], 1), ("1670", [2, 4, 8], 128)])
+    def test_are_taken_in_order_until_three_races_are_lost(
+        self, nonce: str, fourth_to_sixth: list[int], highest: int
+    ) -> None:
+        chosen: list[int] = []
+
+        def decide(refs: Refs) -> Decision[None]:
+            chosen.append(ledger.free_number(refs))
+            return [RefUpdate(ref=pull_ref(chosen[-1]), new="0" * 40, expected=None)], None
+
+        ledger = Ledger(
+            Losing(), now=lambda: datetime(2026, 3, 1, 12, tzinfo=UTC), sleep=lambda _: None, nonce=lambda: nonce
+        )
+        with pytest.raises(ProviderError, match="20 times in a row"):
+            ledger.transact(decide)
+        assert chosen[:3] == [1, 1, 1]
+        assert (chosen[3:6], max(chosen)) == (fourth_to_sixth, highest)
+
+    def test_a_push_whose_answer_is_lost_uses_one_number(self, local_forge: "LocalForge") -> None:
+        sha = local_forge.push(HEAD, {"mine.txt": "1\n"})
+
+        def lose_answer(push: int) -> None:
+            if push == 1:
+                raise GitError("git push failed: the remote end hung up unexpectedly")
+
+        store = Interposed(local_forge.writers.repository, after=lose_answer)
+        assert local_forge.writers.make("Bob", store=store).open_pull_request(draft(HEAD, sha)).number == 1
+        assert [pull.number for pull in local_forge.provider.every_pull_request()] == [1]
+
+
+class Losing(NoStore):
+    """An empty remote, where another writer is always faster."""
+
+    def refs(self, *_patterns: str) -> Refs:
+        return Refs(default_branch="main", shas={})
+
+    def push(self, _updates: object) -> None:
+        raise LeaseLostError("moved")
 
 
 class TestRaces:
