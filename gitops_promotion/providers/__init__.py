@@ -7,7 +7,11 @@ from typing import Literal, Protocol, runtime_checkable
 
 from gitops_promotion.core.branch_names import FEATURES, REMOVALS
 from gitops_promotion.core.commits import Store
+from gitops_promotion.core.discussion import Comment, Discussion, People, Person
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Details, Draft, HeadState, PullRequest, Review
+
+Opinion = Literal["approved", "changes-requested"]
+"""The opinion of a review."""
 
 
 class Provider(Protocol):
@@ -56,6 +60,33 @@ class Provider(Protocol):
 
     def reviews(self, number: int) -> list[Review]:
         """Return the effective review of each person, with its commit."""
+
+    def discussions(self, numbers: Sequence[int]) -> dict[int, Discussion]:
+        """Return the reviews, this tool's comments and the events of pull requests, in as few requests as possible."""
+
+    def members(self, group: str) -> People:
+        """Return the members of a group of the forge, or the problem that keeps this token from reading them."""
+
+    def pushers(self, pull_request: PullRequest) -> People:
+        """Return who pushed to the branch of a pull request, or the problem that keeps this token from reading that."""
+
+    def identity(self) -> Person:
+        """Return who this token belongs to."""
+
+    def add_review(self, pull_request: PullRequest, verdict: Opinion, comment: str) -> None:
+        """Review `pull_request.head_sha` as the owner of the token. Raises ProviderError with the forge's reason."""
+
+    def write_comment(self, pull_request: PullRequest, body: str, written: Sequence[Comment]) -> None:
+        """Make this tool's one comment say `body`: edit the oldest of those it has written, and delete the others.
+
+        No request where nothing changes. Raises ProviderError that names a missing permission.
+        """
+
+    def requires_status(self, pull_request: PullRequest, context: str) -> bool:
+        """Return True if the forge merges the pull request only after a success of the commit status `context`."""
+
+    def add_reviewer(self, pull_request: PullRequest, name: str) -> str:
+        """Ask a person or a group of the forge for a review; returns why that was refused, "" if it was not."""
 
 
 @runtime_checkable

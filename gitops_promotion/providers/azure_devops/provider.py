@@ -38,6 +38,7 @@ from gitops_promotion.providers.azure_devops.facts import FORGE
 from gitops_promotion.providers.azure_devops.policies import REBASING
 from gitops_promotion.providers.azure_devops.statuses import Statuses
 from gitops_promotion.providers.http import PAUSES, RefusedError, full_sha, required_token
+from gitops_promotion.providers.without_people import WithoutPeople
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,7 +62,7 @@ def connect(connection: Connection) -> "AzureDevOps":
     return AzureDevOps(address, connection)
 
 
-class AzureDevOps:
+class AzureDevOps(WithoutPeople):
     """A repository on Azure DevOps; see the module."""
 
     publishes = False

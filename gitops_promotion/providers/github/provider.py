@@ -31,6 +31,7 @@ from gitops_promotion.providers.github.answers import (
 from gitops_promotion.providers.github.api import PAGE, Api, Given
 from gitops_promotion.providers.github.merging import Merges
 from gitops_promotion.providers.http import PAGES, PAUSES, RefusedError, full_sha, required_token
+from gitops_promotion.providers.without_people import WithoutPeople
 
 COMMITS = 100
 """Commits in one request for statuses."""
@@ -57,7 +58,7 @@ def connect(connection: Connection) -> "GitHub":
     return GitHub(address, connection)
 
 
-class GitHub:
+class GitHub(WithoutPeople):
     """A repository on GitHub; see the module."""
 
     publishes = False

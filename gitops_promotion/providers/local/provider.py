@@ -31,6 +31,7 @@ from gitops_promotion.providers import Connection
 from gitops_promotion.providers.local.facts import FORGE
 from gitops_promotion.providers.local.ledger import Decision, Ledger
 from gitops_promotion.providers.local.records import SHA, Record, all_numbers, index_ref, statuses_ref
+from gitops_promotion.providers.without_people import WithoutPeople
 
 NEWEST = 200
 """Statuses of a commit, reviews of a pull request and pull requests of a branch that are stored."""
@@ -44,7 +45,7 @@ def connect(connection: Connection) -> "Local":
     return Local(connection)
 
 
-class Local:
+class Local(WithoutPeople):
     """A forge made of refs: a `Provider`, and `Playable`, for it has no pages of its own."""
 
     publishes = True
