@@ -1,5 +1,7 @@
 """The part of a provider for forges of which the people's side is not read yet."""
 
+# ruff: noqa: ARG002  the names of the arguments are those of the protocol
+
 from collections.abc import Sequence
 from typing import Literal
 
