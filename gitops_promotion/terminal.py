@@ -59,9 +59,9 @@ class Terminal:
         text = self.mask(text)
         return self._obeys.sub(r"\g<0> ", text) if self._obeys else text
 
-    def result(self, text: str) -> None:
-        """Print to stdout."""
-        click.echo(self.without_commands(text), nl=False, color=True)
+    def result(self, text: str, *, has_commands: bool = False) -> None:
+        """Print to stdout; with `has_commands` the CI system shall obey those in the text."""
+        click.echo(self.mask(text) if has_commands else self.without_commands(text), nl=False, color=True)
 
     def note(self, text: str) -> None:
         """Log a text, unless the run is quiet."""

@@ -34,6 +34,7 @@ VERBS = {
     "feature-delete": Verb("feature_delete"),
     "feature-stale": Verb("feature_stale"),
     "graph": Verb("graph", in_action=False),
+    "validate": Verb("validate", in_action=False),
     "set-tag": Verb("set_tag", in_action=False),
     "local": Verb("local", in_action=False),
     "demo": Verb("demo", in_action=False),

@@ -37,11 +37,20 @@ def several(*options: Decorator) -> Decorator:
     return decorate
 
 
-def output(view: render.View) -> Decorator:
-    """Return the options for what is printed; `--output` has the formats that can show the view."""
+def output(view: render.View, *names: str) -> Decorator:
+    """Return the options for what is printed; `--output` has the formats that can show the view.
+
+    `names` are more names of that option.
+    """
     return several(
         click.option(
-            "-o", "--output", type=click.Choice(render.formats(view)), default=render.DEFAULT, help="Output format."
+            *names,
+            "-o",
+            "--output",
+            "output",
+            type=click.Choice(render.formats(view)),
+            default=render.DEFAULT,
+            help="Output format.",
         ),
         click.option("-v", "--verbose", is_flag=True, help="Also print the number of git commands."),
         click.option("-q", "--quiet", is_flag=True, help="Print only errors to stderr."),
@@ -49,8 +58,11 @@ def output(view: render.View) -> Decorator:
 
 
 dry_run = click.option("--dry-run", is_flag=True, help="Show the plan with its diff, and change nothing.")
+sourcedir = click.option(
+    "--sourcedir", default=".", metavar="DIR", help="The checkout of the GitOps repository [default: .]."
+)
 connection = several(
-    click.option("--sourcedir", default=".", metavar="DIR", help="The checkout of the GitOps repository [default: .]."),
+    sourcedir,
     click.option(
         "--provider",
         default="",

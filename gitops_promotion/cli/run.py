@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from gitops_promotion.workflow.run import Run
 
 
-def verb(view: render.View | None = "report") -> options.Decorator:
+def verb(view: render.View | None = "report", *, output: Sequence[str] = ()) -> options.Decorator:
     """Return a decorator that gives a verb its terminal, shows the view that it returns, and ends with the exit code.
 
-    For a report the verb returns the outcomes. A verb with the view None prints by itself.
+    For a report the verb returns the outcomes. A verb with the view None prints by itself. `output` are more names of
+    the option `--output`.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., None]:
@@ -36,7 +37,7 @@ def verb(view: render.View | None = "report") -> options.Decorator:
             log = terminal(variables, verbose=verbose, quiet=quiet, secrets=(token,))
             _run(function, view, output, log, values)
 
-        return options.output(view)(run) if view else run
+        return options.output(view, *output)(run) if view else run
 
     return decorate
 
@@ -56,7 +57,7 @@ def _run(
 ) -> None:
     import click
 
-    from gitops_promotion.core.model import Flawed, Report
+    from gitops_promotion.core.model import Flawed, Judged, Report
 
     try:
         options.check(values)
@@ -73,13 +74,15 @@ def _run(
             return
         if view == "report":
             result = Report(outcomes=tuple(result))
-        terminal.result(render.rendering(output, view)(result, colour=terminal.has_colour))
+        text = render.rendering(output, view)(result, colour=terminal.has_colour)
+        terminal.result(text, has_commands=render.FORMATS[output].has_commands)
         _log_failures(terminal, result)
     if isinstance(result, Report):
         _tell_runner(terminal, click.get_current_context().command.name or "", result.outcomes)
         sys.exit(result.exit_code)
     if isinstance(result, Flawed):
         _log_flaws(terminal, result)
+    if isinstance(result, Judged):
         sys.exit(result.exit_code)
 
 

@@ -202,6 +202,15 @@ class Report:
 
 
 @runtime_checkable
+class Judged(Protocol):
+    """A view that decides on the exit code of its run."""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the run."""
+
+
+@runtime_checkable
 class Flawed(Protocol):
     """A view that is shown as far as it can be, such as a graph: what is wrong with it, and the exit code."""
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 from gitops_promotion.core.branch_names import fill
 from gitops_promotion.core.layout import MARKER, Layout, MarkerName, marker_problem, path_problem
@@ -29,6 +30,17 @@ class Stray:
         return f"{self.path}:{self.line}"
 
 
+class Advice(NamedTuple):
+    """A problem, and the step that solves it."""
+
+    problem: str
+    step: str
+
+    def __str__(self) -> str:
+        """Return both as the text of an error."""
+        return f"{self.problem}: {self.step}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Suggestion:
     """A key, a value for it, and the layout that the configuration would have with it."""
@@ -40,16 +52,22 @@ class _Suggestion:
 
 def mismatch(layout: Layout, stray: Stray) -> str:
     """Return why a marker in a file of an environment does not belong to it, "" if the file is of no environment."""
+    advice = mismatch_advice(layout, stray)
+    return f"{stray.at}: {advice}" if advice else ""
+
+
+def mismatch_advice(layout: Layout, stray: Stray) -> Advice | None:
+    """Return why a marker in a file of an environment does not belong to it, None if the file is of no environment."""
     environments = layout.in_reach(stray.path)
     if not environments:
-        return ""
+        return None
     forms = dict.fromkeys(
         f"{form} ({environment})" for environment in environments for form in layout.forms_in(stray.path, environment)
     )
     keys = dict.fromkeys(layout.marker_key(environment) for environment in environments)
-    return (
-        f"{stray.at}: the marker {stray.name} belongs to no environment: markers in this file are "
-        f"{' or '.join(forms)}: correct the marker, or {' or '.join(keys)}"
+    return Advice(
+        f"the marker {stray.name} belongs to no environment: markers in this file are {' or '.join(forms)}",
+        f"correct the marker, or {' or '.join(keys)}",
     )
 
 
@@ -63,6 +81,11 @@ def unclaimed(layout: Layout, stray: Stray) -> str:
 
 def nothing_found(layout: Layout, strays: Sequence[Stray]) -> str:
     """Return the error that no environment has a marker: the patterns, where markers are, and the key to change."""
+    return str(nothing_found_advice(layout, strays))
+
+
+def nothing_found_advice(layout: Layout, strays: Sequence[Stray]) -> Advice:
+    """Return that no environment has a marker: the patterns and where markers are, and the key to change."""
     patterns = dict.fromkeys(
         f"{environment.name} in {' or '.join(layout.filled_patterns(environment.name))}"
         for environment in layout.environments
@@ -72,14 +95,11 @@ def nothing_found(layout: Layout, strays: Sequence[Stray]) -> str:
         places.append(f"{len(strays) - _SHOWN} more")
     suggestion = _best_suggestion(layout, strays)
     keys = dict.fromkeys(layout.path_key(environment.name) for environment in layout.environments)
-    advice = (
+    return Advice(
+        f"no environment has a marker: the patterns are {', '.join(patterns)}; markers are in {', '.join(places)}",
         f'set {suggestion.key}, such as "{suggestion.value}"'
         if suggestion
-        else f"correct {' or '.join(keys)}, or the names of the environments"
-    )
-    return (
-        f"no environment has a marker: the patterns are {', '.join(patterns)}; markers are in {', '.join(places)}: "
-        f"{advice}"
+        else f"correct {' or '.join(keys)}, or the names of the environments",
     )
 
 

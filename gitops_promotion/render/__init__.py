@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Literal, NamedTuple, Protocol
 
-View = Literal["report", "pull_requests", "pull_request", "graph"]
+View = Literal["report", "pull_requests", "pull_request", "graph", "findings"]
 
 
 class Rendering(Protocol):
@@ -25,11 +25,13 @@ class Format(NamedTuple):
     """A row of FORMATS.
 
     `renderings` has the name of a module and a function of this package for each view. `reports_errors` is true if a
-    run that ends with an error prints its report too; errors are on stderr in any case.
+    run that ends with an error prints its report too; errors are on stderr in any case. `has_commands`: the text has
+    commands that a CI runner shall obey, and foreign text in it is escaped.
     """
 
     renderings: Mapping[View, str]
     reports_errors: bool = False
+    has_commands: bool = False
 
 
 FORMATS: Mapping[str, Format] = {
@@ -39,6 +41,7 @@ FORMATS: Mapping[str, Format] = {
             "pull_requests": "human.pull_requests",
             "pull_request": "human.pull_request",
             "graph": "human.graph",
+            "findings": "findings.human",
         }
     ),
     "json": Format(
@@ -47,10 +50,13 @@ FORMATS: Mapping[str, Format] = {
             "pull_requests": "json_v1.pull_requests",
             "pull_request": "json_v1.pull_request",
             "graph": "json_v1.graph",
+            "findings": "findings.json_v1",
         },
         reports_errors=True,
     ),
     "mermaid": Format({"graph": "mermaid.graph"}),
+    "sarif": Format({"findings": "findings.sarif"}),
+    "github": Format({"findings": "findings.github"}, has_commands=True),
 }
 DEFAULT = "human"
 

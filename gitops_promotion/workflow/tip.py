@@ -18,7 +18,7 @@ from gitops_promotion.workflow.marked_files import MarkedFiles, Site
 
 __all__ = ["CONFIG_FILE", "Site", "Tip"]
 
-CONFIG_FILE = "gitops-promotion.yaml"
+CONFIG_FILE = configuration.FILE
 
 # First guess, second guess, everything: the commit that brought a tag is mostly a recent one.
 _HISTORY_STEPS = (200, 2000, 1_000_000)

@@ -31,6 +31,9 @@ from gitops_promotion.core.names import Application, check_name, is_name
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import Fault, UsageError
 
+FILE = "gitops-promotion.yaml"
+"""The name of the configuration in the root of the repository."""
+
 MergeMethod = Literal["merge", "squash", "rebase", ""]
 
 KEYS: Mapping[str, tuple[str, ...]] = {

@@ -1,6 +1,14 @@
 """Markers: the comments that say which scalars are an application's, and how their values change."""
 
-from gitops_promotion.core.markers.edit import Edited, applications, missing, only_tags_differ, read_tag, set_tag
+from gitops_promotion.core.markers.edit import (
+    Edited,
+    applications,
+    missing,
+    only_tags_differ,
+    read_tag,
+    set_tag,
+    unfit,
+)
 from gitops_promotion.core.markers.scalars import Place
 from gitops_promotion.core.markers.scan import Marker, Misplaced, Scan, scan
 from gitops_promotion.core.markers.spelling import is_manifest, line_words, mentions
@@ -20,4 +28,5 @@ __all__ = [
     "read_tag",
     "scan",
     "set_tag",
+    "unfit",
 ]

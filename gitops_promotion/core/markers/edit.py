@@ -206,6 +206,25 @@ def _checked_tag(marker: Marker) -> Tag:
     return tag
 
 
+def unfit(marker: Marker) -> tuple[str, str] | None:
+    """Return the problem with a marked value and the step that solves it, None if its marker can read it."""
+    value = quoted(marker.value, _SHOWN)
+    try:
+        marker.part.read(marker.marked)
+    except UnfitValueError as error:
+        problem, _, step = str(error).partition(": ")
+        if error.suffix is not None:
+            step = f"write {marker_comment(marker.group, marker.app, error.suffix)}"
+        return f"{value} {problem}", step
+    if marker.part.has_version:
+        try:
+            _checked_tag(marker)
+        except ManifestError:
+            noun = "image tag" if marker.part.has_tag else "digest"
+            return f"{value} holds no {noun} that can be read", "correct it"
+    return None
+
+
 def _updated(marker: Marker, content: Content, tag: Tag, image: str) -> str:
     try:
         return content.updated(tag, image)

@@ -127,7 +127,7 @@ def _whole_image(value: Value) -> Content:
         return Content(sets=frozenset({"name", "tag", "digest"}))
     if is_digest(value.text):
         raise UnfitValueError("is a digest, but its marker names the whole image", suffix="digest")
-    if _is_range(value.text):
+    if is_range(value.text):
         raise UnfitValueError("is a version, but its marker names the whole image", suffix="tag")
     reference = _reference(value.text)
     is_word = not reference.tag and "/" not in reference.name
@@ -156,7 +156,7 @@ def _tag(value: Value) -> Content:
         return _content(prefix, reference, "tag", "digest")
     if value.key in _NAME_KEYS or value.key in _CHART_KEYS:
         raise UnfitValueError(f"is a name by its key {value.key!r}: put the marker behind the tag")
-    if name and not is_tag(name) and not _is_range(name):
+    if name and not is_tag(name) and not is_range(name):
         raise UnfitValueError("is no tag: write the present tag alone, or take the marker out")
     if at and not is_digest(digest):
         raise UnfitValueError("has no digest behind the '@': write tag@sha256:<digest>, or the tag alone")
@@ -199,7 +199,8 @@ def _behind_assignment(value: Value) -> tuple[str, Value]:
     return prefix, Value(text=text, key=last_word.lower())
 
 
-def _is_range(text: str) -> bool:
+def is_range(text: str) -> bool:
+    """Return True for a version, or a range of versions such as `>=1.0.0 <2.0.0`, that Helm and Flux take."""
     return len(text) <= _MAX_RANGE and bool(re.search(r"[0-9*]", text) and _RANGE.fullmatch(text))
 
 

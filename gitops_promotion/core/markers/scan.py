@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gitops_promotion.core.markers import spelling
 from gitops_promotion.core.markers.parts import Part, Value, is_digest_entry
@@ -51,13 +51,17 @@ class Marker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misplaced:
-    """A marker that names an application but can set nothing; `reason` says why, and what to do."""
+    """A marker that names an application but can set nothing; `reason` says why, and what to do.
+
+    `kind`: its place is wrong, or its spelling.
+    """
 
     group: str
     app: str
     path: str
     line: int
     reason: str
+    kind: Literal["place", "spelling"] = "place"
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: the marker of {self.group}:{self.app} has no effect: {self.reason}"
@@ -98,7 +102,14 @@ def scan(content: bytes, path: str) -> Scan:
         reason = spelled.problem or comment.reason
         if comment.scalar is None or reason:
             misplaced.append(
-                Misplaced(group=spelled.group, app=spelled.app, path=path, line=comment.line, reason=reason)
+                Misplaced(
+                    group=spelled.group,
+                    app=spelled.app,
+                    path=path,
+                    line=comment.line,
+                    reason=reason,
+                    kind="spelling" if spelled.problem else "place",
+                )
             )
         else:
             live.append(_MarkedScalar(spelled, comment.line, comment.scalar))

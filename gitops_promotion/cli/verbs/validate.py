@@ -1,0 +1,28 @@
+"""`gitops-promotion validate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitops_promotion.cli import environment, options, run
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gitops_promotion.core.checks import Findings
+
+
+@click.command("validate", cls=options.Command)
+@click.option("--strict", is_flag=True, help="End with 2 for warnings too.")
+@options.sourcedir
+@run.verb("findings", output=("--format",))
+def command(_: Terminal, strict: bool, sourcedir: str) -> "Findings":
+    """Check the configuration and the markers of the working tree.
+
+    No remote is read, so it fits a pre-commit hook. Each finding has a code: docs/checks.md describes them.
+    """
+    from gitops_promotion import ci
+    from gitops_promotion.commands.validate import validate
+
+    variables = environment.variables()
+    return validate(Path(sourcedir), environ=variables, trust=bool(ci.runner(variables).NAME), strict=strict)

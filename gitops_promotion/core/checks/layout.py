@@ -1,0 +1,133 @@
+"""Checks of the tree against the configuration: environments, and the markers that they find or miss."""
+
+from collections.abc import Iterator, Sequence
+
+from gitops_promotion.core import strays
+from gitops_promotion.core.checks.finding import Problem
+from gitops_promotion.core.checks.tree import Tree
+from gitops_promotion.core.config import Config
+from gitops_promotion.core.environments import Pipeline
+from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.markers.spelling import marker_comment
+from gitops_promotion.core.names import Application
+
+
+def nothing_found(tree: Tree) -> Iterator[Problem]:
+    """Yield that no environment has a marker, though the tree has some."""
+    if tree.config and not tree.owned and tree.strays:
+        advice = strays.nothing_found_advice(tree.config.layout, tree.strays)
+        line = tree.config_lines.of_key("environments")
+        yield Problem(path=tree.config_file, line=line, message=advice.problem, fix=advice.step)
+
+
+def nothing_in_environment(tree: Tree) -> Iterator[Problem]:
+    """Yield the environments without a marker, where others have some."""
+    if not tree.config or not tree.owned:
+        return
+    layout = tree.config.layout
+    found = {claim.environment for claim in tree.owned}
+    for name in tree.config.pipeline.names:
+        if name in found:
+            continue
+        patterns = " or ".join(layout.filled_patterns(name))
+        has_files = any(name in layout.in_reach(path) for path in tree.contents)
+        advice = strays.suggested_place(layout, name, tree.strays) or f"correct {layout.path_key(name)}"
+        yield Problem(
+            path=tree.config_file,
+            line=tree.config_lines.of_environment(name),
+            message=f"{name} has no marker of any application in {patterns}"
+            if has_files
+            else f"{name} has no file: nothing matches {patterns}",
+            fix=f"add markers there, or {advice}" if has_files else advice,
+        )
+
+
+def missing_markers(tree: Tree) -> Iterator[Problem]:
+    """Yield the applications that have no marker in an environment of their way."""
+    if not tree.config:
+        return
+    found = {claim.environment for claim in tree.owned}
+    for application in tree.applications:
+        way = tree.config.way(application)
+        present = [name for name in way.names if tree.has(application, name)]
+        for name in _gaps(way, present):
+            if name in found:  # An environment without any marker is one finding, not one for each application.
+                yield _missing_marker(tree, tree.config, application, name, present[0])
+
+
+def _gaps(way: Pipeline, present: Sequence[str]) -> Iterator[str]:
+    """Yield the environments without a marker that a promotion from or into those with one needs."""
+    for name in way.names:
+        awaited_by = [target for target in way.targets(name) if target in present]
+        needed = any(
+            group for target in awaited_by for group in way.requirements(target) if not set(group) & set(present)
+        )
+        has_sibling = any(set(way.sources(target)) & set(present) for target in awaited_by)
+        is_target = any(source in present for source in way.sources(name))
+        if name not in present and (is_target or (needed and has_sibling)):
+            yield name
+
+
+def _missing_marker(tree: Tree, config: Config, application: Application, environment: str, source: str) -> Problem:
+    layout = config.layout
+    marker = tree.owned[Claim(application, source)].markers[0]
+    name = layout.marker_name(application, environment)
+    key = f"groups.{application.group}.applications.{application.name}.environments"
+    return Problem(
+        path=marker.path,
+        line=marker.line,
+        message=f"{environment} has no marker of {application}, so its tags do not go there",
+        fix=f"put {marker_comment(name.group, name.app, 'tag')} behind its tag in "
+        f"{layout.where(application, environment)}, or leave {environment} out of {key}",
+    )
+
+
+def claimed_twice(tree: Tree) -> Iterator[Problem]:
+    """Yield the markers that belong to several environments."""
+    for marker, conflict in tree.conflicts:
+        yield Problem(
+            path=marker.path,
+            line=marker.line,
+            message=conflict.rpartition(": ")[0],
+            fix=conflict.rpartition(": ")[2],
+        )
+
+
+def misfits(tree: Tree) -> Iterator[Problem]:
+    """Yield the markers in an environment's file that do not fit there, such as one of another environment."""
+    for stray in tree.strays if tree.config and tree.owned else ():
+        assert tree.config  # noqa: S101  the loop has no turn without it
+        if advice := strays.mismatch_advice(tree.config.layout, stray):
+            yield Problem(path=stray.path, line=stray.line, message=advice.problem, fix=advice.step)
+
+
+def outside(tree: Tree) -> Iterator[Problem]:
+    """Yield the markers in files that belong to no environment."""
+    for stray in tree.strays if tree.config and tree.owned else ():
+        assert tree.config  # noqa: S101  the loop has no turn without it
+        layout = tree.config.layout
+        if layout.in_reach(stray.path):
+            continue
+        keys = dict.fromkeys(layout.path_key(environment.name) for environment in layout.environments)
+        yield Problem(
+            path=stray.path,
+            line=stray.line,
+            message=f"the marker {stray.name} is in a file of no environment, so no promotion changes its tag",
+            fix=f"move it to an environment's file, remove it, or correct {' or '.join(keys)}",
+        )
+
+
+def left_out(tree: Tree) -> Iterator[Problem]:
+    """Yield the markers in environments that their application leaves out."""
+    for claim, owned in tree.owned.items() if tree.config else ():
+        assert tree.config  # noqa: S101  the loop has no turn without it
+        application = claim.application
+        if claim.environment in tree.config.way(application).names:
+            continue
+        key = f"groups.{application.group}.applications.{application.name}.environments"
+        yield Problem(
+            path=owned.markers[0].path,
+            line=owned.markers[0].line,
+            message=f"{key} leaves {claim.environment} out, so the markers of {application} there are not managed",
+            fix="remove the marker, or add the environment to that key",
+        )

@@ -1,0 +1,55 @@
+"""The formats of findings: nothing in a path or a message becomes a command, markup or a line of its own."""
+
+import json
+
+import pytest
+
+from gitops_promotion.core.checks import Finding, Findings
+from gitops_promotion.render import findings as formats
+
+PATH = "a,b:c%\n::error::x/\udc80 \x1b[31m.yaml"
+
+
+def of(path: str = PATH, message: str = "first\n::stop-commands::x ##vso[task] 100%", level: str = "error") -> Findings:
+    finding = Finding(
+        code="GP201",
+        level="error" if level == "error" else "warning",
+        path=path,
+        line=3,
+        message=message,
+        fix="write it",
+    )
+    return Findings(findings=(finding,), files=1)
+
+
+def test_human_text_is_two_printable_lines_a_finding_and_a_sum() -> None:
+    text = formats.human(of())
+    assert len(text.splitlines()) == 3
+    assert text.replace("\n", "").isprintable()
+    assert text.endswith("1 YAML files: 1 error\n")
+    assert "\x1b[31merror\x1b[0m GP201" in formats.human(of(), colour=True)
+    assert "\x1b[33mwarning\x1b[0m GP201" in formats.human(of(level="warning"), colour=True)
+
+
+def test_an_annotation_is_one_line_with_an_escaped_path() -> None:
+    [line] = formats.github(of()).splitlines()
+    assert line.startswith("::error file=a%2Cb%3Ac%25\ufffd%3A%3Aerror%3A%3Ax/")
+    assert "##" not in line
+    assert line.endswith("100%25: write it")
+
+
+@pytest.mark.parametrize("render", [formats.json_v1, formats.sarif])
+def test_documents_are_json_without_a_command_in_them(render: "object") -> None:
+    assert callable(render)
+    text = render(of())
+    assert "##" not in text
+    json.loads(text)
+
+
+def test_sarif_names_the_rule_the_level_and_a_uri() -> None:
+    [run] = json.loads(formats.sarif(of()))["runs"]
+    [result] = run["results"]
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "GP201"
+    assert result["level"] == "error"
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == "a%2Cb%3Ac%25%0A%3A%3Aerror%3A%3Ax/%80%20%1B%5B31m.yaml"
