@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from gitops_promotion import render
+from gitops_promotion.core.checks import Finding, Findings
 from gitops_promotion.core.config import parse
 from gitops_promotion.core.forge import Details, PullRequest, PullRequests
 from gitops_promotion.core.graph import draw
@@ -259,6 +260,9 @@ VIEWS: dict[render.View, object] = {
         reviews=(),
     ),
     "graph": draw(parse("environments: [{name: env12}]", "c.yaml"), {}, {}),
+    "findings": Findings(
+        findings=(Finding(code="GP001", level="error", path="a.yaml", line=12, message="it is missing", fix="add it"),)
+    ),
 }
 
 
