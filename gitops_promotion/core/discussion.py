@@ -6,6 +6,10 @@ from typing import Literal
 
 from gitops_promotion.core.forge import Review
 
+MARKER = "<!-- gitops-promotion: verdict -->"
+"""The first line of this tool's comment on a pull request. Anybody can write it: only together with the author it tells
+this tool's comments from others."""
+
 EventKind = Literal[
     "opened", "pushed", "approved", "rejected", "withdrawn", "closed", "reopened", "merged", "branch-deleted"
 ]
