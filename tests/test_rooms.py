@@ -56,6 +56,7 @@ PURE = {
     "posixpath.join",
     "posixpath.normpath",
     "re",
+    "statistics",
     "string",
     "textwrap",
     "types",

@@ -33,6 +33,7 @@ VERBS = {
     "feature": Verb("feature"),
     "feature-delete": Verb("feature_delete"),
     "feature-stale": Verb("feature_stale"),
+    "history": Verb("history", in_action=False),
     "graph": Verb("graph", in_action=False),
     "validate": Verb("validate", in_action=False),
     "set-tag": Verb("set_tag", in_action=False),

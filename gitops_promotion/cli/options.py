@@ -87,6 +87,11 @@ application = several(
     click.option("--group", required=True, help="The group, the first part of its markers."),
     click.option("--app", required=True, help="The application, the second part of its markers."),
 )
+scope = several(
+    click.option("--group", default="", help="Only applications of this group."),
+    click.option("--app", default="", help="Only this application."),
+    click.option("--env", "environment", default="", help="Only this environment."),
+)
 feature = click.option(
     "--feature",
     "name",
@@ -147,6 +152,35 @@ def build_time(value: str | None, now: "datetime") -> "datetime | None":
         raise click.BadParameter(
             f"{value!r} is in the future, now is {now.isoformat(timespec='seconds')}: correct the time or the clock"
         )
+    return time
+
+
+def past_time(name: str, value: str | None, now: "datetime") -> "datetime | None":
+    """Return the time that an option names: a duration before now, a date in UTC, or a time with an offset.
+
+    None for an empty value. Raises UsageError.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from gitops_promotion.core import untrusted
+    from gitops_promotion.core.config.values import duration
+
+    if not value:
+        return None
+    example = "write it as 90d, 2026-01-31 or 2026-01-31T12:00:00Z"
+    if not re.match(r"\d{4}-", value):
+        try:
+            return now - timedelta(seconds=duration(value))
+        except UsageError:
+            raise UsageError(f"{name} {untrusted.quoted(value)} is no time: {example} (at most 366d)") from None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        raise UsageError(f"{name} {untrusted.quoted(value)} is no time: {example}") from None
+    if time.tzinfo is None and "T" not in value and " " not in value:
+        time = time.replace(tzinfo=UTC)
+    if time.tzinfo is None:
+        raise UsageError(f"{name} {untrusted.quoted(value)} has no time zone: {example}")
     return time
 
 

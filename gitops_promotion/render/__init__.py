@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Literal, NamedTuple, Protocol
 
-View = Literal["report", "pull_requests", "pull_request", "graph", "findings"]
+View = Literal["report", "pull_requests", "pull_request", "graph", "findings", "history"]
 
 
 class Rendering(Protocol):
@@ -42,6 +42,7 @@ FORMATS: Mapping[str, Format] = {
             "pull_request": "human.pull_request",
             "graph": "human.graph",
             "findings": "findings.human",
+            "history": "history.human",
         }
     ),
     "json": Format(
@@ -51,9 +52,11 @@ FORMATS: Mapping[str, Format] = {
             "pull_request": "json_v1.pull_request",
             "graph": "json_v1.graph",
             "findings": "findings.json_v1",
+            "history": "history.json_v1",
         },
         reports_errors=True,
     ),
+    "csv": Format({"history": "history.csv_table"}),
     "mermaid": Format({"graph": "mermaid.graph"}),
     "sarif": Format({"findings": "findings.sarif"}),
     "github": Format({"findings": "findings.github"}, has_commands=True),

@@ -18,6 +18,19 @@ def short_tag(tag: str) -> str:
     return f"{name}@{digest[:7]}" if at else name
 
 
+def duration(seconds: float) -> str:
+    """Return a duration in its two largest units, such as `2d 3h` or `45m`; less than a minute is in seconds."""
+    left = round(seconds)
+    parts: list[str] = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count or parts:
+            parts.append(f"{count}{unit}" if count else "")
+        if len(parts) == 2:
+            break
+    return " ".join(filter(None, parts)) or "0s"
+
+
 def explanation(outcome: Outcome) -> list[str]:
     """Return the lines of the message, and the reasons that differ from it."""
     lines = [*outcome.message.split("\n"), *(reason for reason in outcome.reasons if reason != outcome.message)]

@@ -19,13 +19,13 @@ VERSION = 1
 def report(report: Report, *, colour: bool = False) -> str:
     """Return the document with the list `outcomes`."""
     del colour
-    return _document(outcomes=[outcome_fields(outcome) for outcome in report.outcomes])
+    return document(outcomes=[outcome_fields(outcome) for outcome in report.outcomes])
 
 
 def pull_requests(pulls: PullRequests, *, colour: bool = False) -> str:
     """Return the document of `local list`, with the list `pull_requests`."""
     del colour
-    return _document(pull_requests=[pull_request_fields(pull) for pull in pulls.pull_requests])
+    return document(pull_requests=[pull_request_fields(pull) for pull in pulls.pull_requests])
 
 
 def pull_request(details: Details, *, colour: bool = False) -> str:
@@ -33,7 +33,7 @@ def pull_request(details: Details, *, colour: bool = False) -> str:
     del colour
     statuses = [{"context": s.context, "state": s.state, "description": s.description} for s in details.statuses]
     reviews = [{"author": r.author, "verdict": r.verdict, "sha": r.sha, "comment": r.comment} for r in details.reviews]
-    return _document(
+    return document(
         pull_request={
             **pull_request_fields(details.pull_request),
             "body": details.pull_request.body,
@@ -62,10 +62,11 @@ def graph(graph: Graph, *, colour: bool = False) -> str:
         }
         for node in graph.environments
     ]
-    return _document(entry=graph.entry, environments=environments)
+    return document(entry=graph.entry, environments=environments)
 
 
-def _document(**content: Any) -> str:
+def document(**content: Any) -> str:
+    """Return a document of this version with these keys."""
     return without_commands(json.dumps({"version": VERSION, **content}, indent=2)) + "\n"
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from gitops_promotion.core import config as configuration
 from gitops_promotion.core import deployments
 from gitops_promotion.core.changed_tags import changed_tags
-from gitops_promotion.core.commits import Commit, Refs
+from gitops_promotion.core.commits import Commit, CommitHeader, Refs
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.deployments import TagAt
 from gitops_promotion.core.markers import is_manifest, read_tag
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.origins import head_to_read
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError, GitError, LeaseLostError, RefGoneError
 from gitops_promotion.git import Identity, Repository
@@ -22,6 +23,10 @@ CONFIG_FILE = configuration.FILE
 
 # First guess, second guess, everything: the commit that brought a tag is mostly a recent one.
 _HISTORY_STEPS = (200, 2000, 1_000_000)
+# Commits that are fetched into a shallow clone to look at its past: enough for the arrival of most tags.
+_SHALLOW_PAST = 2000
+# How many "Update branch" merges are followed to the promotion below them.
+_UPDATES = 4
 # How often the remote is read before a default branch that is never there is an error.
 _REFRESHES = 3
 
@@ -196,6 +201,27 @@ class Tip:
             if len(commits) < limit:
                 break
         return timelines
+
+    def past(self, scope: Iterable[Site]) -> list[Commit]:
+        """Return the whole first-parent history with its changes to these sites, newest first, contents at hand.
+
+        A shallow clone gets some more of it; the last commit is not `complete` where it still ends too early.
+        """
+        pathspecs = tuple(sorted(self.marked.pathspecs(scope)))
+        if self.repository.shallow:
+            self._deepen(_SHALLOW_PAST)
+        return self._commits(pathspecs, _HISTORY_STEPS[-1])
+
+    def heads(self, commits: Iterable[Commit]) -> dict[str, CommitHeader]:
+        """Return the head that each of these merge commits brought, by the merge commit, as far as it is here."""
+        wanted = {commit.sha: commit.parents[1] for commit in commits if len(commit.parents) > 1}
+        heads: dict[str, CommitHeader] = {}
+        for _ in range(_UPDATES):
+            headers = self.repository.headers(list(dict.fromkeys(wanted.values()))) if wanted else {}
+            heads |= {sha: headers[head] for sha, head in wanted.items() if head in headers}
+            behind = {sha: head_to_read(headers[head]) for sha, head in wanted.items() if head in headers}
+            wanted = {sha: head for sha, head in behind.items() if head}
+        return heads
 
     def _commits(self, pathspecs: tuple[str, ...], limit: int) -> list[Commit]:
         """Return the first-parent history with its changes to these paths, contents at hand."""

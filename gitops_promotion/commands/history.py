@@ -1,0 +1,82 @@
+"""`history`: who promoted what, when and by which pull request, and how often, fast and safely that goes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gitops_promotion.core.history import History
+from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.metrics import Health, Metrics, measure, read_health
+from gitops_promotion.core.status_contexts import fill
+from gitops_promotion.workflow.past import Past, Scope, answer, limited, read_past, with_people
+from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.tip import Tip
+
+DEFAULT_WINDOW = timedelta(days=90)
+"""The time that metrics are of without --since."""
+
+# Commits whose statuses are asked for: on Azure DevOps each is a request.
+_COMMITS = 100
+
+
+def history(run: Run, scope: Scope, *, since: datetime | None) -> History:
+    """Return the events of a scope, newest first, with the people that the forge knows.
+
+    Raises UsageError for an unknown name, ConfigError, GitError.
+    """
+    return with_people(run, limited(read_past(run.tip, scope).history, scope=scope, since=since))
+
+
+def metrics(run: Run, scope: Scope, *, since: datetime | None) -> Metrics:
+    """Return the metrics of a scope. Raises UsageError for an unknown name, ConfigError, GitError.
+
+    Where the forge answers, the statuses of the newest commits say when a tag was green.
+    """
+    tip = run.tip
+    past = read_past(tip, scope)
+    now = run.clock.now()
+    start = since or now - DEFAULT_WINDOW
+    claims = {event.claim for event in past.history.events}
+    left_out = list(past.history.left_out)
+    health = _health(run, past, start, now, left_out)
+    return measure(
+        replace(past.history, left_out=tuple(left_out)),
+        since=start,
+        until=now,
+        sources=_sources(tip, claims),
+        health=health,
+        only=[claim for claim in claims if scope.has(claim)],
+    )
+
+
+def _health(run: Run, past: Past, since: datetime, now: datetime, left_out: list[str]) -> Health:
+    config = run.tip.config
+    recent = [commit.sha for commit in past.commits if commit.committed_at and commit.committed_at >= since]
+    if not any(event.sha in recent for event in past.history.events):
+        return Health()
+    topic = "when tags were green, so that their arrival stands for it"
+    statuses = answer(run, left_out, topic, lambda forge: forge.statuses(recent[:_COMMITS]))
+    if statuses is None:
+        return Health()
+    if not any(statuses.values()):
+        left_out.append(f"{topic}: no commit has a status")
+    elif len(recent) > _COMMITS:
+        left_out.append(f"{topic}: before the newest {_COMMITS} commits")
+    return read_health(
+        past.history.events,
+        [commit.sha for commit in past.commits],
+        statuses,
+        patterns=lambda claim: fill(
+            config.context_templates.get(claim.environment, ()), claim.application, claim.environment
+        ),
+        late=now - timedelta(seconds=config.status_timeout),
+    )
+
+
+def _sources(tip: Tip, claims: set[Claim]) -> Mapping[Claim, Sequence[str]]:
+    config = tip.config
+    return {
+        claim: way.sources(claim.environment)
+        for claim in claims
+        if claim.environment in (way := config.way(claim.application)).names
+    }

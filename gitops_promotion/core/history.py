@@ -1,0 +1,295 @@
+"""What happened to the tags: one event for each application, environment and commit of the default branch.
+
+Tags are read from the trees, so an event is there whoever made the change, and with this tool, the Go tool or by hand.
+Only its kind and the people come from messages (`core/origins.py`).
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from gitops_promotion.core import markers
+from gitops_promotion.core.commits import Commit, CommitHeader, read_time
+from gitops_promotion.core.deployments import same_tag
+from gitops_promotion.core.discussion import Discussion
+from gitops_promotion.core.layout import Claim, Layout, MarkerName
+from gitops_promotion.core.markers import is_manifest, scan
+from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.origins import Origin, read_origin
+from gitops_promotion.core.tags import Tag
+from gitops_promotion.errors import ManifestError
+
+Kind = Literal["promotion", "rollback", "override", "manual", "feature"]
+
+_NAME = re.compile(rb'"\$imagepolicy"\s*:\s*"([A-Za-z0-9._-]+):([A-Za-z0-9._-]+)')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One change of the tag of an application in an environment; texts are "" where nothing is known.
+
+    `time` is what the machine that made the commit said; the order of events is that of the commits. `feature` is the
+    name of a copy that was added or removed. `built_at` is when the image was built.
+    """
+
+    time: datetime | None
+    application: Application
+    environment: str
+    kind: Kind
+    previous_tag: str = ""
+    tag: str = ""
+    pull_request: int | None = None
+    sha: str = ""
+    by: str = ""
+    approved_by: tuple[str, ...] = ()
+    overridden_by: str = ""
+    reason: str = ""
+    feature: str = ""
+    built_at: datetime | None = None
+
+    @property
+    def claim(self) -> Claim:
+        """The application and the environment."""
+        return Claim(self.application, self.environment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Events, newest first. They are complete from the time `since` on; None where the history has no commit.
+
+    `left_out` has one sentence for each thing that is not known. `cut_off`: the history ends because the clone is
+    shallow.
+    """
+
+    events: tuple[Event, ...]
+    since: datetime | None = None
+    cut_off: bool = False
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagChange:
+    """A commit after which an application has another tag in an environment; None: no marker, or markers disagree."""
+
+    commit: Commit
+    claim: Claim
+    previous: Tag | None
+    tag: Tag | None
+
+
+Files = Mapping[str, bytes]
+
+
+def tag_changes(
+    commits: Sequence[Commit],
+    tip: Mapping[Claim, Files],
+    blobs: Mapping[str, bytes],
+    layout: Layout,
+    *,
+    only: Callable[[Claim], bool] = lambda _: True,
+) -> list[TagChange]:
+    """Return the changes of tags in a first-parent history, newest first, of all applications at once.
+
+    `tip` has the marked files of each application and environment at the newest commit, `blobs` the contents of all
+    manifests that the commits change. `only` says which applications and environments are of interest.
+    """
+    reader = _TreeReader(files={claim: dict(files) for claim, files in tip.items()}, layout=layout)
+    changes: list[TagChange] = []
+    for commit in commits:
+        tags = _tags_before_and_after(reader, commit, blobs, only)
+        changes += [
+            TagChange(commit=commit, claim=claim, previous=previous, tag=tag)
+            for claim, (previous, tag) in sorted(tags.items())
+            if previous != tag
+        ]
+    return changes
+
+
+@dataclass(slots=True, kw_only=True)
+class _TreeReader:
+    """The marked files as they were after one commit, and what was read in them."""
+
+    files: dict[Claim, dict[str, bytes]]
+    layout: Layout
+    _names: dict[bytes, frozenset[MarkerName]] = field(default_factory=dict)
+    _claims: dict[tuple[str, MarkerName], tuple[Claim, ...]] = field(default_factory=dict)
+    _tags: dict[tuple[MarkerName, tuple[tuple[str, bytes], ...]], Tag | None] = field(default_factory=dict)
+
+    def claims(self, path: str, content: bytes) -> Iterator[Claim]:
+        """Yield the applications and environments that have a marker in a file."""
+        if content not in self._names:
+            self._names[content] = _names_in(content, path)
+        for name in self._names[content]:
+            if (path, name) not in self._claims:
+                self._claims[path, name] = self.layout.claims(path, name)
+            yield from self._claims[path, name]
+
+    def tag(self, claim: Claim) -> Tag | None:
+        """Return the tag now, None where there is none or it cannot be read."""
+        files = self.files.get(claim, {})
+        name = self.layout.marker_name(claim.application, claim.environment)
+        key = (name, tuple(sorted(files.items())))
+        if key not in self._tags:
+            try:
+                self._tags[key] = markers.read_tag(files, name.group, name.app)
+            except ManifestError:
+                self._tags[key] = None
+        return self._tags[key]
+
+
+def _tags_before_and_after(
+    reader: _TreeReader, commit: Commit, blobs: Mapping[str, bytes], only: Callable[[Claim], bool]
+) -> dict[Claim, tuple[Tag | None, Tag | None]]:
+    """Take a commit's changes back in the reader, and return the tags before and after it of what they concern."""
+    after: dict[Claim, Tag | None] = {}
+    for change in commit.changes:
+        if not is_manifest(change.path):
+            continue
+        old, new = (blobs[oid] if oid else b"" for oid in (change.old_file, change.new_file))
+        had = {claim for claim in reader.claims(change.path, old) if only(claim)}
+        for claim in had | {claim for claim in reader.claims(change.path, new) if only(claim)}:
+            if claim not in after:
+                after[claim] = reader.tag(claim)
+            files = reader.files.setdefault(claim, {})
+            files.pop(change.path, None)
+            if claim in had:
+                files[change.path] = old
+    return {claim: (reader.tag(claim), tag) for claim, tag in after.items()}
+
+
+def _names_in(content: bytes, path: str) -> frozenset[MarkerName]:
+    """Return the names of the markers of a file; more than there are does no harm, fewer would lose a change."""
+    if b"\\u" in content:
+        # JSON may escape any letter of a name.
+        try:
+            return frozenset(MarkerName(marker.group, marker.app) for marker in scan(content, path).markers)
+        except ManifestError:
+            pass
+    return frozenset(MarkerName(match[1].decode(), match[2].decode()) for match in _NAME.finditer(content))
+
+
+def events(
+    commits: Sequence[Commit],
+    changes: Sequence[TagChange],
+    merged: Mapping[str, CommitHeader],
+    *,
+    prefixes: Sequence[str],
+    only: Callable[[Claim], bool] = lambda _: True,
+) -> list[Event]:
+    """Return the events of a first-parent history, newest first.
+
+    `merged` has the head that each merge commit brought, by the merge commit. `prefixes` are the beginnings of this
+    tool's branches. A copy of an application for a feature has no marker: its events come from trailers.
+    """
+    by_commit: dict[str, list[TagChange]] = {}
+    for change in changes:
+        by_commit.setdefault(change.commit.sha, []).append(change)
+    found: list[Event] = []
+    rollbacks: set[tuple[str, Claim]] = set()
+    for commit in commits:
+        origin = read_origin(commit, merged.get(commit.sha))
+        of_commit = [_event(change, origin, prefixes) for change in by_commit.get(commit.sha, ())]
+        found += of_commit
+        if origin.is_rollback:
+            rollbacks |= {(event.sha, event.claim) for event in of_commit if event.kind == "promotion"}
+        if not of_commit and (feature := _feature_event(commit, origin)) and only(feature.claim):
+            found.append(feature)
+    return _with_rollbacks(found, rollbacks)
+
+
+def _with_rollbacks(events: Sequence[Event], rollbacks: Set[tuple[str, Claim]]) -> list[Event]:
+    """Return the events, of which those in `rollbacks` are rollbacks if their tag was there before.
+
+    A commit that only calls itself one brings a tag like any other.
+    """
+    returns = returning(events)
+    return [
+        replace(event, kind="rollback") if (event.sha, event.claim) in rollbacks & returns else event
+        for event in events
+    ]
+
+
+def returning(events: Sequence[Event]) -> set[tuple[str, Claim]]:
+    """Return the events, newest first, whose tag the application had in the environment at an earlier time.
+
+    An event is named by its commit and what it concerns.
+    """
+    earlier: dict[Claim, list[Tag]] = {}
+    found: set[tuple[str, Claim]] = set()
+    for event in reversed(events):
+        if event.kind == "feature":
+            continue
+        tags = earlier.setdefault(event.claim, [])
+        previous, tag = parsed(event.previous_tag), parsed(event.tag)
+        if previous and not any(same_tag(previous, other) for other in tags):
+            tags.append(previous)
+        if tag and not same_tag(previous, tag) and any(same_tag(tag, other) for other in tags):
+            found.add((event.sha, event.claim))
+    return found
+
+
+def parsed(text: str) -> Tag | None:
+    """Return the tag that an event has as text, None for no text."""
+    # A marked value may be a range of versions, which is no tag that `Tag.parse` takes.
+    name, _, digest = text.partition("@")
+    return Tag(name, digest) if text else None
+
+
+def _event(change: TagChange, origin: Origin, prefixes: Sequence[str]) -> Event:
+    commit, claim = change.commit, change.claim
+    is_own = origin.is_promotion(claim.application, claim.environment, prefixes)
+    trailers = origin.trailers if is_own else {}
+    overridden_by = trailers.get("Override-By", "")
+    kind: Kind = "override" if overridden_by else "promotion" if is_own else "manual"
+    return Event(
+        time=commit.committed_at,
+        application=claim.application,
+        environment=claim.environment,
+        kind=kind,
+        previous_tag=str(change.previous) if change.previous else "",
+        tag=str(change.tag) if change.tag else "",
+        pull_request=origin.number,
+        sha=commit.sha,
+        by=trailers.get("Triggered-By") or commit.author,
+        overridden_by=overridden_by,
+        reason=trailers.get("Reason") or trailers.get("Override-Reason", ""),
+        built_at=read_time(trailers.get("Built-At", "")),
+    )
+
+
+def _feature_event(commit: Commit, origin: Origin) -> Event | None:
+    if origin.application is None or not origin.feature or not is_name(origin.environment):
+        return None
+    return Event(
+        time=commit.committed_at,
+        application=origin.application,
+        environment=origin.environment,
+        kind="feature",
+        tag="" if origin.removal else origin.tag,
+        pull_request=origin.number,
+        sha=commit.sha,
+        by=origin.trailers.get("Triggered-By") or commit.author,
+        feature=origin.feature,
+    )
+
+
+def with_people(events: Sequence[Event], discussions: Mapping[int, Discussion]) -> tuple[Event, ...]:
+    """Return the events with those who approved and merged, by the number of the pull request.
+
+    A program that merged, such as auto-merge, leaves the person whom the commit names.
+    """
+    return tuple(
+        _with_people(event, discussion)
+        if event.pull_request and (discussion := discussions.get(event.pull_request))
+        else event
+        for event in events
+    )
+
+
+def _with_people(event: Event, discussion: Discussion) -> Event:
+    merges = [act.by for act in discussion.events if act.kind == "merged" and act.by and not act.by.is_bot]
+    approvals = [review.author for review in discussion.reviews if review.verdict == "approved"]
+    merged_by = merges[-1].name if merges else ""
+    return replace(event, by=merged_by or event.by, approved_by=tuple(dict.fromkeys(approvals)))

@@ -1,0 +1,152 @@
+"""The past of the default branch: what happened to the tags, and who acted, as far as git and the forge know it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from gitops_promotion.core import history as core_history
+from gitops_promotion.core.commits import Commit
+from gitops_promotion.core.history import Event, History, TagChange
+from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.names import Application
+from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, ProviderError, UsageError
+from gitops_promotion.providers import Provider
+from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.tip import Site, Tip
+
+T = TypeVar("T")
+
+PULL_REQUESTS = 100
+"""Pull requests whose people are asked for, the newest ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a person wants to see; "" for everything."""
+
+    group: str = ""
+    app: str = ""
+    environment: str = ""
+
+    def has(self, claim: Claim) -> bool:
+        """Return True if an application in an environment is meant."""
+        return self.has_application(claim.application) and self.environment in ("", claim.environment)
+
+    def has_application(self, application: Application) -> bool:
+        """Return True if an application is meant in any environment."""
+        return self.group in ("", application.group) and self.app in ("", application.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """The first-parent commits, the changes of tags that they made, and the events; all newest first."""
+
+    commits: Sequence[Commit]
+    changes: Sequence[TagChange]
+    history: History
+
+
+def read_past(tip: Tip, scope: Scope, *, also: Callable[[Application], bool] = lambda _: False) -> Past:
+    """Return the past of the applications of a scope, in all environments; one git log, whatever their number.
+
+    Raises UsageError for a group, an application or an environment that does not exist, ConfigError, GitError.
+    """
+    if scope.environment:
+        tip.config.environment(scope.environment)
+
+    def is_meant(claim: Claim) -> bool:
+        return scope.has_application(claim.application) or also(claim.application)
+
+    files: dict[Claim, Mapping[str, bytes]] = {}
+    for site in tip.marked.sites():
+        claim = Claim(site.application, site.environment)
+        if is_meant(claim):
+            try:
+                files[claim] = tip.files(site)
+            except ManifestError:
+                files[claim] = {}
+    commits = tip.past(_sites(tip, scope, files))
+    changes = core_history.tag_changes(commits, files, tip.blobs(()), tip.config.layout, only=is_meant)
+    events = core_history.events(
+        commits, changes, tip.heads(commits), prefixes=tip.config.branch_prefixes[:1], only=is_meant
+    )
+    if (scope.group or scope.app) and not files and not events:
+        raise _unknown(tip, scope)
+    return Past(commits=commits, changes=changes, history=_history(commits, events))
+
+
+def _sites(tip: Tip, scope: Scope, files: Iterable[Claim]) -> list[Site]:
+    """Return the sites whose files the history is read of; those of a removed application have no file any more."""
+    names = tip.config.pipeline.names
+    applications = {claim.application for claim in files}
+    if scope.group and scope.app:
+        applications.add(Application(scope.group, scope.app))
+    if applications and scope.app:
+        return [Site(application, name) for application in sorted(applications) for name in names]
+    return [Site(site.application, site.environment) for site in tip.marked.sites()]
+
+
+def _history(commits: Sequence[Commit], events: Sequence[Event]) -> History:
+    oldest = commits[-1] if commits else None
+    cut_off = oldest is not None and not oldest.complete
+    since = oldest.committed_at if oldest else None
+    left_out = []
+    if cut_off and since:
+        left_out.append(
+            f"what happened before {since.isoformat()}: the clone is shallow; check out with full history "
+            "(fetch-depth: 0)"
+        )
+    return History(events=tuple(events), since=since, cut_off=cut_off, left_out=tuple(left_out))
+
+
+def with_people(run: Run, history: History) -> History:
+    """Return the history with those who approved and merged, as far as the forge answers."""
+    numbers = list(dict.fromkeys(event.pull_request for event in history.events if event.pull_request))
+    if not numbers:
+        return history
+    left_out = list(history.left_out)
+    topic = "who approved and merged"
+    discussions = answer(run, left_out, topic, lambda forge: forge.discussions(numbers[:PULL_REQUESTS]))
+    if discussions is not None and len(numbers) > PULL_REQUESTS:
+        left_out.append(f"{topic}: before the newest {PULL_REQUESTS} pull requests; narrow it with --app or --since")
+    events = core_history.with_people(history.events, discussions or {})
+    return replace(history, events=events, left_out=tuple(left_out))
+
+
+def answer(run: Run, left_out: list[str], topic: str, ask: Callable[[Provider], T]) -> T | None:
+    """Return the answer of the forge; without one None, and the reason is added to what is left out."""
+    try:
+        return ask(run.forge)
+    except LeaseLostError:
+        raise
+    except (ProviderError, UsageError, GitError) as error:
+        left_out.append(f"{topic}: {error}")
+        return None
+
+
+def _unknown(tip: Tip, scope: Scope) -> UsageError:
+    applications = tip.applications()
+    groups = sorted({application.group for application in applications})
+    if scope.group and scope.group not in groups:
+        return UsageError(f"no application of a group {scope.group!r} has a marker: use one of {_listed(groups)}")
+    wanted = f"{scope.group}/{scope.app}" if scope.group else scope.app
+    names = [str(application) for application in applications if scope.group in ("", application.group)]
+    return UsageError(f"no application {wanted!r} has a marker: use one of {_listed(names)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = 20
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return (", ".join(names[:shown]) or "none, since the tree has no marker") + more
+
+
+def limited(history: History, *, scope: Scope, since: datetime | None) -> History:
+    """Return the events of a scope from a time on."""
+    events = tuple(
+        event
+        for event in history.events
+        if scope.has(event.claim) and (since is None or (event.time is not None and event.time >= since))
+    )
+    starts = [time for time in (since, history.since) if time is not None]
+    return replace(history, events=events, since=max(starts, default=None))
