@@ -45,7 +45,8 @@ def here(environ: Mapping[str, str]) -> bool:
 def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
     """Return the subject of the run. Raises UsageError."""
     del read  # no event file
-    return replace(_build_context(environ), actor=_actor(environ))
+    by_hand = _value(environ, "BUILD_REASON").lower() == "manual"
+    return replace(_build_context(environ), actor=_actor(environ), dispatched=by_hand)
 
 
 def _actor(environ: Mapping[str, str]) -> str:

@@ -26,7 +26,8 @@ class CIContext:
     a merge group, both or neither. `foreign`: the pull request comes from another repository, and this tool
     leaves its branches alone (B25). `status_context` names the commit status that arrived. `actor` is the person who
     started this run, as the runner names them: a login on GitHub, a mail address (else a name) on Azure
-    Pipelines; "" for a bot, for a schedule and where the runner names no person.
+    Pipelines; "" for a bot, for a schedule and where the runner names no person. `dispatched`: a person started or
+    repeated this run on purpose, so it is theirs; a push or a merge that starts a run is none of it.
     """
 
     runner: str = ""
@@ -40,6 +41,7 @@ class CIContext:
     run_url: str = ""
     status_context: str = ""
     actor: str = ""
+    dispatched: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,9 @@ def here(environ: Mapping[str, str]) -> bool:
 
 def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext:
     """Return the subject of the run. Raises UsageError."""
-    return replace(_event_context(environ, read), actor=_actor(environ))
+    is_dispatch = environ.get("GITHUB_EVENT_NAME", "") in _DISPATCHES
+    is_repeated = environ.get("GITHUB_RUN_ATTEMPT", "1") not in ("", "1")
+    return replace(_event_context(environ, read), actor=_actor(environ), dispatched=is_dispatch or is_repeated)
 
 
 def _actor(environ: Mapping[str, str]) -> str:

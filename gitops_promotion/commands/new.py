@@ -1,6 +1,7 @@
 """`new`: set a freshly built tag in the first environment."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from gitops_promotion.core.commits import read_time, read_trailers
@@ -8,19 +9,24 @@ from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
 from gitops_promotion.core.names import check_application
+from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
+from gitops_promotion.workflow import origin
 from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 
 
-def new(run: Run, *, group: str, app: str, tag: str, built_at: datetime | None = None) -> list[Outcome]:
+def new(
+    run: Run, *, group: str, app: str, tag: str, built_at: datetime | None = None, again: bool = False
+) -> list[Outcome]:
     """Return the outcome of proposing `tag` for the first environment.
 
     With `built_at` a run whose image is older than that of the open or the last promotion is skipped; without it the
-    last run wins. Raises UsageError, ConfigError, ManifestError, ForeignCommitsError, GitError, ProviderError.
+    last run wins. A tag that a person declined there is proposed only with `again`. Raises UsageError, ConfigError,
+    ManifestError, ForeignCommitsError, GitError, ProviderError.
     """
     parsed_tag = Tag.parse(tag)
     application = check_application(group, app)
@@ -35,12 +41,18 @@ def new(run: Run, *, group: str, app: str, tag: str, built_at: datetime | None =
                 raise ManifestError.at(run.tip.config_file, 0, text)
             files = run.tip.marked.around(site)
 
-        def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | None:
-            newer = _newer_build(run, request, pulls, branch)
-            if not newer:
-                return None
-            built = built_at.isoformat() if built_at else ""
-            return Outcome.of(request, "skipped", f"built at {built}, but {newer} is of a newer build")
+        def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | Origin | None:
+            if newer := _newer_build(run, request, pulls, branch):
+                built = built_at.isoformat() if built_at else ""
+                return Outcome.of(request, "skipped", f"built at {built}, but {newer} is of a newer build")
+            decline = origin.find_decline(run, request, pulls)
+            if decline is None:
+                return origin.starter(run)
+            if again:
+                return origin.again(run, origin.starter(run))
+            command = f"gitops-promotion new --group {group} --app {app} --tag {parsed_tag} --again"
+            message = f"{decline}; to propose it again: {command}"
+            return replace(Outcome.of(request, "declined", message), pull_request=decline.pull_request)
 
         return setting_tag(run.tip, request, files, veto)
 

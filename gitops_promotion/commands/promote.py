@@ -11,10 +11,12 @@ from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.markers import is_manifest
 from gitops_promotion.core.model import Outcome, Request
 from gitops_promotion.core.names import Application, check_application, check_name
+from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError, UsageError
+from gitops_promotion.workflow import origin
 from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
@@ -224,7 +226,7 @@ def _decide(run: Run, step: Step, batch: _Batch) -> Intent | Outcome:
             request = Request(
                 kind=PROMOTION, application=step.application, tag=candidate.tag, environment=step.environment
             )
-            return setting_tag(tip, request, target_files, partial(_veto, run, step, request), pulls)
+            return setting_tag(tip, request, target_files, partial(_veto, run, step, request, batch), pulls)
         reasons.append(reason)
     return step.skipped(reasons[0], candidates[0].tag)
 
@@ -284,18 +286,32 @@ def _not_due(
 
 
 def _veto(
-    run: Run, step: Step, request: Request, pulls: Sequence[PullRequest], branch: Branch | None
-) -> Outcome | None:
-    """Leave an open promotion into an earlier environment, and a decline, as they are."""
+    run: Run, step: Step, request: Request, batch: _Batch, pulls: Sequence[PullRequest], branch: Branch | None
+) -> Outcome | Origin:
+    """Leave an open promotion into an earlier environment, and a decline, as they are; else name who is behind it."""
     earlier = run.tip.config.way(step.application).before(step.environment)
     current = due.open_for(pulls, run.tip.base)
     proposed = branch.proposal.environments if branch else ()
     if current is not None and (busy := [name for name in earlier if name in proposed]):
         message = f"pull request #{current.number} into {busy[0]} has the branch {current.head}: it comes first"
         return replace(step.skipped(message, request.tag), pull_request=current)
-    if not step.forced and (declined := due.declined(request, pulls)):
-        message = (
-            f"pull request #{declined.number} for it was closed without merging; to propose it again: {step.command}"
-        )
-        return replace(step.outcome("declined", message, request.tag), pull_request=declined)
-    return None
+    decline = origin.find_decline(run, request, pulls)
+    if decline is None or step.forced:
+        people = _origin(run, step, request.tag, batch, pulls)
+        return origin.again(run, people) if decline else people
+    message = f"{decline}; to propose it again: {step.command}"
+    return replace(step.outcome("declined", message, request.tag), pull_request=decline.pull_request)
+
+
+def _origin(run: Run, step: Step, tag: Tag, batch: _Batch, pulls: Sequence[PullRequest]) -> Origin:
+    """Return who started the tag on its way, and who dispatched this run; empty where no approval asks for them."""
+    tip = run.tip
+    if not tip.config.has_approvals:
+        return Origin()
+    sites = [site for site in step.sources(tip) if tip.tag(site) == tag]
+    timelines = tip.timelines(dict.fromkeys(sites, tag), [], batch.sites(tip))
+    deployed = {site.environment: deployments.deployment(timelines[site], tag) for site in sites}
+    arrivals = [(name, found.arrival) for name, found in deployed.items() if found and found.arrival]
+    people = origin.of_arrivals(run, step.application, arrivals, pulls)
+    by_a_person = run.context.dispatched or not run.context.runner
+    return people.with_starter(run.person) if by_a_person else people

@@ -11,6 +11,7 @@ from gitops_promotion.core.config import Config
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Plan
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.origin import UNKNOWN, Origin
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
@@ -33,6 +34,7 @@ class Proposal:
     tag: Tag | None = None
     paths: frozenset[str] = frozenset()
     built_at: str = ""
+    origin: Origin = UNKNOWN
 
 
 def read_proposal(
@@ -68,6 +70,7 @@ def read_proposal(
         tag=_proposed_tag(head, environments, application, config),
         paths=frozenset(change.path for change in changes),
         built_at=next((at for commit in own if (at := commit.trailers.get("Built-At"))), ""),
+        origin=next((Origin.read(commit.trailers) for commit in own if "Promotion" in commit.trailers), Origin()),
     )
 
 

@@ -7,7 +7,6 @@ from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.deployments import Deployment, TagAt, deployment, same_tag
 from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.tags import Tag
@@ -199,15 +198,6 @@ def overridden_since(source: Sequence[TagAt], target: Sequence[TagAt], tag: Tag)
 def _length(points: Sequence[TagAt], tag: Tag) -> int:
     """Return for how many of the newest points the tag has been there."""
     return next((i for i, point in enumerate(points) if not same_tag(point.tag, tag)), len(points))
-
-
-def declined(request: Request, pulls: PullRequests) -> PullRequest | None:
-    """Return the newest pull request for this very promotion if a person closed it without merging.
-
-    This trusts the body's metadata, which can only hold a promotion back, never let one pass.
-    """
-    newest = next((p for p in pulls if proposes(p, environment=request.environment, tag=request.tag)), None)
-    return newest if newest is not None and newest.state == "closed" else None
 
 
 def proposes(pull: PullRequest, *, environment: str, tag: Tag) -> bool:

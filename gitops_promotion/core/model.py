@@ -8,6 +8,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.origin import UNKNOWN, Origin
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import Fault, PromotionError
 
@@ -54,7 +55,7 @@ class Request:
     """The wish that `environment` gets `tag` of an application.
 
     `feature` names a temporary version of the application, "" for the application itself. A request that removes
-    copies has no tag, and no application where it concerns several.
+    copies has no tag, and no application where it concerns several. `origin` has the people behind it.
     """
 
     kind: Kind
@@ -63,6 +64,7 @@ class Request:
     tag: Tag = NO_TAG
     feature: str = ""
     built_at: datetime | None = None
+    origin: Origin = UNKNOWN
 
     @property
     def group(self) -> str:

@@ -1,10 +1,13 @@
 """From a request and the files of its environment to a plan: all that carrying it out would change."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from gitops_promotion.core import markers
+from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.model import Plan, Request
+from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.pull_request_text import body, commit_message, title
 
 
@@ -27,6 +30,14 @@ def set_tag(request: Request, config: Config, files: Mapping[str, bytes], *, bas
         previous_tag=edited.previous,
         warnings=edited.warnings,
     )
+
+
+def with_origin(plan: Plan, origin: Origin) -> Plan:
+    """Return the plan with the people behind it in the message of its commit."""
+    request = replace(plan.request, origin=origin)
+    digest = read_trailers(plan.message).get("Edits", "")
+    message = commit_message(request, previous_tag=plan.previous_tag, edits_digest=digest)
+    return replace(plan, request=request, message=message)
 
 
 def of_edits(

@@ -15,6 +15,7 @@ from gitops_promotion.core.forge import AutoMerge, Draft, HeadState, PullRequest
 from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
+from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.races import require_off
 from gitops_promotion.errors import (
     ForeignCommitsError,
@@ -28,8 +29,11 @@ from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site, Tip
 
-Veto = Callable[[Sequence[PullRequest], Branch | None], Outcome | None]
-"""A verb's objection to its own plan, given the pull requests of the branch and the branch."""
+Veto = Callable[[Sequence[PullRequest], Branch | None], Outcome | Origin | None]
+"""A verb's ruling on its own plan, given the pull requests of the branch and the branch.
+
+The outcome that ends the run, or the people to record with the promotion; None for neither.
+"""
 
 
 def no_veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Outcome | None:
@@ -101,15 +105,20 @@ def _propose(run: Run, intent: Intent) -> Outcome:
     branch = read_branch(run, plan.branch, request.application, request.feature)
     if branch is not None:
         _stop_at_work_of_others(run, plan, branch, current)
-    if (vetoed := intent.veto(pulls, branch)) is not None:
-        return vetoed
+    ruling = intent.veto(pulls, branch)
+    if isinstance(ruling, Outcome):
+        return ruling
+    origin = _origin(plan, branch, ruling or Origin())
 
-    kept = branch is not None and _is_worth_keeping(run, plan, branch, current)
+    # What is proposed again gets a new head: the opinions on the old one do not count.
+    is_again = ruling is not None and bool(ruling.again_by)
+    kept = branch is not None and not is_again and _is_worth_keeping(run, plan, branch, current)
     if branch is not None and kept:
         # The body names the base that the branch really has, or each run would edit it.
         plan = intent.plan(branch.base_sha)
         head_sha = branch.sha
     else:
+        plan = planning.with_origin(plan, origin) if request.kind is PROMOTION else plan
         head_sha = _push(run, plan, branch, pulls)
     draft = Draft(
         head=plan.branch,
@@ -131,6 +140,15 @@ def _propose(run: Run, intent: Intent) -> Outcome:
     if auto_merge.state == "merged":
         pull_request = run.forge.pull_request(pull_request.number)
     return _report(plan, result, head_sha, pull_request, auto_merge)
+
+
+def _origin(plan: Plan, branch: Branch | None, origin: Origin) -> Origin:
+    """Return the people behind the plan, with those of the branch if it proposes the same."""
+    request = plan.request
+    proposal = branch.proposal if branch else None
+    if proposal is None or proposal.tag != request.tag or request.environment not in proposal.environments:
+        return origin
+    return origin.joined(proposal.origin)
 
 
 def _push(run: Run, plan: Plan, branch: Branch | None, pulls: Sequence[PullRequest]) -> str:

@@ -87,6 +87,12 @@ class Run:
             self._forge = self.connect(self.facts, self.tip.config)
         return self._forge
 
+    @property
+    def person(self) -> str:
+        """Who runs this: the person that the runner names, git's user.name in a shell; "" for no person."""
+        name = self.context.actor if self.context.runner else self.tip.repository.author
+        return "" if name.endswith("[bot]") else name
+
     def lookups(self, *, heads: tuple[str, ...] = ()) -> Lookups:
         """Return what asks the forge for one look, now; `heads` are commits whose statuses will be needed too."""
         return Lookups(forge=self.forge, now=self.clock.now(), heads=heads)

@@ -140,7 +140,7 @@ def test_a_run_url_needs_all_its_parts() -> None:
 def test_a_run_that_a_person_starts_on_a_pull_requests_merge_knows_its_number_only() -> None:
     environ = {**AZURE, "BUILD_REASON": "Manual", "BUILD_SOURCEBRANCH": "refs/pull/5/merge"}
     assert azure.context(environ, nothing_is_read) == CIContext(
-        runner="azure", event="manual", pull_request=5, run_url=AZURE_URL
+        runner="azure", event="manual", pull_request=5, run_url=AZURE_URL, dispatched=True
     )
     with pytest.raises(UsageError, match=r"^BUILD_SOURCEBRANCH is '0'"):
         azure.context({**environ, "BUILD_SOURCEBRANCH": "refs/pull/0/merge"}, nothing_is_read)

@@ -93,6 +93,22 @@ def test_an_older_build_is_skipped_whether_the_newer_is_open_or_merged(
     assert shop.new("1.4.4").results == ["updated"], "without --built-at the last run wins"
 
 
+def test_a_tag_that_a_person_declined_is_proposed_again_on_purpose_only(
+    shop: "Shop", config: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False))})
+    first = shop.new("1.4.2").only
+    shop.local("close", str(first["pull_request"]["number"]))
+    declined = shop.new("1.4.2").only
+    assert (declined["result"], declined["pull_request"]["number"]) == ("declined", first["pull_request"]["number"])
+    assert declined["message"].endswith("new --group webshop --app webui --tag 1.4.2 --again")
+    again = shop.new("1.4.2", "--again").only
+    assert (again["result"], again["sha"] == first["sha"]) == ("opened", False)
+    assert "\nAgain-By: Dev\n" in shop.remote.git("log", "-1", "--format=%B", again["sha"])
+    assert shop.new("1.4.2").results == ["unchanged"]
+    assert shop.new("1.4.3").results == ["updated"]
+
+
 def test_b2_no_marker_is_an_error_that_lists_the_ones_there_and_the_nearest_name(shop: "Shop") -> None:
     before = shop.remote.git("for-each-ref")
     run = shop.run("new", "--group", "webshop", "--app", "webiu", "--tag", "1", code=2)

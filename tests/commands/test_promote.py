@@ -156,7 +156,9 @@ def test_closing_declines_and_the_decline_sticks_until_forced(shop: "Shop") -> N
     assert "#2" in declined["message"]
     assert declined["pull_request"]["number"] == 2
     assert shop.run("promote").results == ["declined"]
-    assert shop.run("promote", "--app", "webui", "--env", "qa").results == ["opened"]
+    forced = shop.run("promote", "--app", "webui", "--env", "qa")
+    assert forced.results == ["opened"]
+    assert "\nAgain-By: Dev\nAgain-At: 20" in shop.remote.git("log", "-1", "--format=%B", forced.only["sha"])
 
 
 def test_a_declined_tag_does_not_hold_back_the_next(shop: "Shop") -> None:

@@ -10,9 +10,7 @@ from gitops_promotion.core.commits import Commit, FileChange
 from gitops_promotion.core.deployments import TagAt, deployment, same_tag, timeline
 from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import PullRequest, PullRequestState
-from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.layout import MarkerName
-from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
 
@@ -108,16 +106,6 @@ def test_a_tag_the_target_had_since_and_left_is_found() -> None:
     assert due.had_and_left(source, long_ago, T) == ""
     assert due.had_and_left(source, [], T) == ""
     assert due.had_and_left(source, source, T) == "", "it still has it: nothing was rolled back"
-
-
-def test_a_no_sticks_to_this_environment_and_tag_until_a_newer_pull_request() -> None:
-    request = Request(kind=PROMOTION, application=Application("g", "a"), tag=T, environment="dev")
-    closed = pull(5, "closed")
-    assert due.declined(request, [closed]) == closed
-    assert due.declined(request, [pull(6, "open"), closed]) is None
-    assert due.declined(request, [pull(5, "closed", tag="1")]) is None
-    assert due.declined(request, [pull(5, "closed", env="qa")]) is None
-    assert due.declined(request, [pull(5, "closed", kind="feature")]) is None
 
 
 def test_a_digest_only_one_side_has_does_not_make_two_versions() -> None:

@@ -33,11 +33,12 @@ def _now() -> "datetime":
     metavar="TIME",
     help="When the image was built, such as 2026-01-31T12:00:00Z; an older build than the last is skipped.",
 )
+@click.option("--again", is_flag=True, help="Propose the tag although a person declined it.")
 @options.connection
 @options.dry_run
 @run.verb()
 def command(
-    terminal: Terminal, group: str, app: str, tag: str, built_at: "datetime | None", **connection: Any
+    terminal: Terminal, group: str, app: str, tag: str, built_at: "datetime | None", again: bool, **connection: Any
 ) -> "list[Outcome]":
     """Set a tag in the first environment.
 
@@ -48,7 +49,7 @@ def command(
 
     names = _or_of_the_event(group=group, app=app, tag=tag)
     with run.open_run_at(terminal, **connection) as verb_run:
-        return new(verb_run, built_at=built_at, **names)
+        return new(verb_run, built_at=built_at, again=again, **names)
 
 
 def _or_of_the_event(**values: str) -> dict[str, str]:

@@ -126,6 +126,11 @@ class Config:
         )
         return table.make_gates(environment, self.pipeline, common)
 
+    @property
+    def has_approvals(self) -> bool:
+        """True if people have to approve promotions into some environment."""
+        return any(environment.setting("approvals") for environment in self.pipeline.environments)
+
     def is_gated(self, application: Application, environment: str) -> bool:
         """Return True if a gate has a say on an application in an environment."""
         has_sources = bool(self.way(application).sources(environment))

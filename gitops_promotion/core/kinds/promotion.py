@@ -22,8 +22,8 @@ class Promotion:
         return f"Promote {request.application} version {request.tag.name} to environment {request.environment}"
 
     def trailers(self, request: Request) -> Mapping[str, str]:
-        """Return the time at which the image was built, where it is known."""
-        return {"Built-At": request.built_at.isoformat() if request.built_at else ""}
+        """Return the time at which the image was built and the people behind the promotion, where they are known."""
+        return {"Built-At": request.built_at.isoformat() if request.built_at else "", **request.origin.trailers}
 
     def notes(self, request: Request, config: Config) -> list[str]:
         """Say what the promotion waits for and who can act."""
