@@ -63,6 +63,7 @@ PURE = {
     "typing",
     "unicodedata",
     "urllib.parse",
+    "zoneinfo",  # the time zone database is a table, as that of unicodedata
 }
 PURE_THIRD_PARTIES = {"ruamel", "yaml"}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}

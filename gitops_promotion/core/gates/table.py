@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gitops_promotion.core.environments import Environment, Pipeline
-from gitops_promotion.core.gates import Common, Gate, health, health_keys
+from gitops_promotion.core.gates import Common, Gate, calendar_keys, freezes, health, health_keys, windows
 
 if TYPE_CHECKING:
     from gitops_promotion.core.config.document import Document, Entry
@@ -53,7 +53,25 @@ class Row:
     mappings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-GATES: tuple[Row, ...] = (Row(name="health", keys=health_keys.KEYS, read=health_keys.read, make=health.make),)
+GATES: tuple[Row, ...] = (
+    Row(name="health", keys=health_keys.KEYS, read=health_keys.read, make=health.make),
+    Row(
+        name="windows",
+        keys=("windows",),
+        read=calendar_keys.read_windows,
+        make=windows.make,
+        mappings={"environments[].windows[]": calendar_keys.WINDOW_KEYS},
+    ),
+    Row(
+        name="freezes",
+        keys=("freezes",),
+        read=calendar_keys.read_environment_freezes,
+        make=freezes.make,
+        top_keys=("freezes",),
+        read_top=calendar_keys.read_top_freezes,
+        mappings={"freezes[]": calendar_keys.FREEZE_KEYS},
+    ),
+)
 
 KEYS = tuple(key for row in GATES for key in row.keys)
 """The keys of all gates, below `environments[]`."""
