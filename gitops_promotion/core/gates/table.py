@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gitops_promotion.core.environments import Environment, Pipeline
-from gitops_promotion.core.gates import Common, Gate, calendar_keys, freezes, health, health_keys, windows
+from gitops_promotion.core.gates import (
+    Common,
+    Gate,
+    approvals,
+    approvals_keys,
+    calendar_keys,
+    freezes,
+    health,
+    health_keys,
+    windows,
+)
 
 if TYPE_CHECKING:
     from gitops_promotion.core.config.document import Document, Entry
@@ -55,6 +65,16 @@ class Row:
 
 GATES: tuple[Row, ...] = (
     Row(name="health", keys=health_keys.KEYS, read=health_keys.read, make=health.make),
+    Row(
+        name="approvals",
+        keys=approvals_keys.KEYS,
+        read=approvals_keys.read,
+        make=approvals.make,
+        top_keys=approvals_keys.TOP_KEYS,
+        read_top=approvals_keys.read_top,
+        check=approvals_keys.check,
+        mappings=approvals_keys.MAPPINGS,
+    ),
     Row(
         name="windows",
         keys=("windows",),
