@@ -50,13 +50,15 @@ class Row:
     """One gate: its name in `Environment.settings` and `Common.settings`, its keys, and how they become a gate.
 
     `keys` are those below `environments[]`, `top_keys` those of the top level, and `mappings` has the keys of each
-    mapping below them, by its path.
+    mapping below them, by its path. `published`: its verdict changes by what people do or by the clock, so it must be
+    published as a commit status, for a check that has run once cannot show it.
     """
 
     name: str
     keys: tuple[str, ...]
     read: Reader
     make: Maker
+    published: bool = False
     top_keys: tuple[str, ...] = ()
     read_top: TopReader = _reads_nothing
     check: Checker = _accepts_all
@@ -124,11 +126,18 @@ def check(
             row.check(document, item, environment, settings.get(row.name))
 
 
+def must_publish(pipeline: Pipeline, common: Common) -> bool:
+    """Return True if an environment has a gate whose verdict must be published."""
+    published = [row for row in GATES if row.published]
+    return any(_make(row, name, pipeline, common) for row in published for name in pipeline.names)
+
+
 def make_gates(environment: str, pipeline: Pipeline, common: Common) -> tuple[Gate, ...]:
     """Return the gates of an environment."""
-    gates = []
-    for row in GATES:
-        settings = {known.name: known.setting(row.name) for known in pipeline.environments}
-        if (gate := row.make(environment, pipeline, settings, common)) is not None:
-            gates.append(gate)
-    return tuple(gates)
+    gates = (_make(row, environment, pipeline, common) for row in GATES)
+    return tuple(gate for gate in gates if gate is not None)
+
+
+def _make(row: Row, environment: str, pipeline: Pipeline, common: Common) -> Gate | None:
+    settings = {known.name: known.setting(row.name) for known in pipeline.environments}
+    return row.make(environment, pipeline, settings, common)
