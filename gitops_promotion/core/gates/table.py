@@ -69,6 +69,7 @@ GATES: tuple[Row, ...] = (
     Row(name="health", keys=health_keys.KEYS, read=health_keys.read, make=health.make),
     Row(
         name="approvals",
+        published=True,
         keys=approvals_keys.KEYS,
         read=approvals_keys.read,
         make=approvals.make,
@@ -79,6 +80,7 @@ GATES: tuple[Row, ...] = (
     ),
     Row(
         name="windows",
+        published=True,
         keys=("windows",),
         read=calendar_keys.read_windows,
         make=windows.make,
@@ -86,6 +88,7 @@ GATES: tuple[Row, ...] = (
     ),
     Row(
         name="freezes",
+        published=True,
         keys=("freezes",),
         read=calendar_keys.read_environment_freezes,
         make=freezes.make,
