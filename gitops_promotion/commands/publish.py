@@ -33,7 +33,10 @@ def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
     with suppress(GitError):
         run.tip.fetch_branches(subject.branch for subject in subjects if not subject.foreign)
     _read_ahead(run, [subject.pull_request for subject in subjects if subject.pull_request])
-    lookups = run.lookups(heads=tuple(subject.sha for subject in subjects))
+    lookups = run.lookups(
+        heads=tuple(subject.sha for subject in subjects),
+        numbers=tuple(subject.number for subject in subjects if subject.number is not None),
+    )
     return [look(run, subject, lookups).outcome for subject in subjects]
 
 

@@ -72,6 +72,11 @@ class CommitHeader:
     author_email: str
     message: str
 
+    @property
+    def trailers(self) -> dict[str, str]:
+        """The `Key: value` lines of the message's last paragraph."""
+        return read_trailers(self.message)
+
 
 def read_time(text: str) -> datetime | None:
     """Return a trailer's time, None if it is none or has no time zone."""
