@@ -14,7 +14,8 @@ not have.
 
 For every forge: `server` (HTTP, the log), `faults`, `repository` (git). Azure DevOps' own: `azure_state` (what it
 knows), `azure_rules` (policies, merges, what follows by itself), `azure_rest` (endpoints and resource locations),
-`azure_pulls` (those about pull requests), `azure_shapes` and `azure_models` (replies, checked against the client's
+`azure_pulls` and `azure_threads` (those about pull requests), `azure_notes` (the threads that it opens itself),
+`azure_shapes` and `azure_models` (replies, checked against the client's
 models), `azure_people` (hands), `azure_errors` (what it says when it says no).
 """
 
@@ -149,6 +150,8 @@ class AzureDevOps:
     def _turn(self, acting: Token) -> Iterator[World]:
         """Let one act at a time, after what was pushed before it and with all that follows from it."""
         with self._lock:
+            if acting.name:
+                self.world.people.add(acting.name)
             self._sync_all(acting)
             yield self.world
             self._sync_all(acting)

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from tests.forges import azure_notes as notes
 from tests.forges import azure_rules as rules
 from tests.forges.azure_state import (
+    Comment,
     Options,
     Policy,
     PolicyKind,
@@ -15,8 +17,8 @@ from tests.forges.azure_state import (
     State,
     Status,
     Strategy,
+    Thread,
     Token,
-    Vote,
     World,
 )
 from tests.forges.repository import Repository
@@ -112,9 +114,12 @@ class HostedRepo:
             pull.draft = pull.draft if draft is None else draft
 
     def abandon(self, number: int, *, by: str = "ann") -> None:
-        with self._acting(by) as world:
-            pull = self.repo.pull(number)
-            pull.status, pull.closed_by, pull.closed_at, pull.auto_by = "abandoned", by, world.clock.tick(), ""
+        with self._acting(by):
+            rules.abandon(self.repo, self.repo.pull(number), by)
+
+    def reactivate(self, number: int, *, by: str = "ann") -> None:
+        with self._acting(by):
+            rules.reactivate(self.repo, self.repo.pull(number), by)
 
     def complete(
         self, number: int, strategy: Strategy = "noFastForward", *, by: str = "bob", delete_source: bool = False
@@ -134,10 +139,25 @@ class HostedRepo:
             rules.arm(self.repo, pull, by)
 
     def vote(self, number: int, by: str, vote: int) -> None:
-        with self._acting(by) as world:
+        with self._acting(by):
+            notes.voted(self.repo, self.repo.pull(number), by, vote)
+
+    def add_reviewer(self, number: int, name: str) -> None:
+        """Ask a person or a group for a vote, in the browser."""
+        with self._acting("ann") as world:
             pull = self.repo.pull(number)
-            pull.votes[by] = vote
-            pull.said.append(Vote(by=by, vote=vote, at=world.clock.tick(), thread=world.new_id()))
+            (pull.groups if name in world.groups else pull.votes)[name] = 0
+
+    def comment(self, number: int, text: str, *, by: str, properties: Mapping[str, str] | None = None) -> None:
+        """Write a comment; whoever uses the API may give its thread any properties."""
+        with self._acting(by) as world:
+            at = world.clock.tick()
+            comment = Comment(id=1, by=by, text=text, at=at, kind="system" if properties else "text")
+            values = {key: {"$type": "System.String", "$value": value} for key, value in (properties or {}).items()}
+            thread = Thread(
+                id=world.new_id(), at=at, comments=[comment], properties=values, people=(by,), status="active"
+            )
+            self.repo.pull(number).threads.append(thread)
 
     def finish_build(self, number: int, definition: int, *, passed: bool) -> None:
         """Have the pipeline of a build policy end."""
@@ -218,6 +238,12 @@ class HostedRepo:
                     pull.status, pull.closed_by, pull.closed_at = "abandoned", "eve", world.clock.tick()
         # As a server does from time to time: hundreds of small files are slow to read.
         self.git.git("pack-refs", "--all")
+
+    def make_group(self, name: str, *members: str) -> None:
+        """Make a group, called `[PROJECT]\\NAME`."""
+        with self._acting("") as world:
+            world.groups[name] = set(members)
+            world.people |= {member for member in members if not member.startswith("[")}
 
     def _acting(self, name: str) -> AbstractContextManager[World]:
         return self.turn(Token(secret="", name=name))

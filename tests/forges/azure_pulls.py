@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from tests.forges import azure_rules as rules
-from tests.forges.azure_shapes import Shapes, page, time
+from tests.forges.azure_shapes import Shapes, page
 from tests.forges.azure_state import (
     NOBODY,
     Options,
@@ -133,8 +133,7 @@ def update_pull(call: Call) -> Any:
     if options := body.get("completionOptions"):
         pull.options = read_options(options)
     if body.get("status") == "abandoned":
-        pull.status, pull.closed_by, pull.closed_at = "abandoned", call.token.name, call.world.clock.tick()
-        pull.auto_by = ""
+        rules.abandon(call.repo, pull, call.token.name)
     elif body.get("status") == "completed":
         complete(call, pull)
     elif who := body.get("autoCompleteSetBy", {}).get("id"):
@@ -203,24 +202,6 @@ def query_pulls(call: Call) -> Any:
                     found.setdefault(sha, []).append(call.shapes.pull(call.repo, pull, listed=True))
         results.append(found)
     return {"queries": call.body["queries"], "results": results}
-
-
-def list_threads(call: Call) -> Any:
-    return page([call.shapes.vote_thread(vote) for vote in call.pull.said])
-
-
-def list_iterations(call: Call) -> Any:
-    return page(
-        [
-            {
-                "id": each.id,
-                "sourceRefCommit": call.shapes.commit(each.sha),
-                "createdDate": time(each.at),
-                "updatedDate": time(each.at),
-            }
-            for each in call.pull.iterations
-        ]
-    )
 
 
 def make_status(call: Call, iteration: int | None = None) -> Status:

@@ -15,19 +15,23 @@ from tests.forges.azure_pulls import (
     Call,
     create_pull,
     get_pull,
-    list_iterations,
     list_pulls,
-    list_threads,
     make_status,
     post_pull_status,
     query_pulls,
     update_pull,
 )
 from tests.forges.azure_shapes import page
-from tests.forges.azure_state import (
-    RefusedError,
-    Status,
-    guid,
+from tests.forges.azure_state import RefusedError, Status, guid
+from tests.forges.azure_threads import (
+    create_thread,
+    delete_comment,
+    edit_comment,
+    list_iterations,
+    list_pushes,
+    list_threads,
+    put_reviewer,
+    read_identities,
 )
 
 PROJECT = "{project}/_apis/{area}"
@@ -50,7 +54,7 @@ class Endpoint:
     def path(self) -> "re.Pattern[str]":
         filled = self.template.replace("{area}", self.area).replace("{resource}", self.resource)
         # What ends a route may be left out.
-        optional = re.sub(r"/\{(pullRequestId|areaId)\}$", r"(?:/(?P<\1>[^/]+))?", filled)
+        optional = re.sub(r"/\{(pullRequestId|areaId|pushId|identityId)\}$", r"(?:/(?P<\1>[^/]+))?", filled)
         return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", optional), re.IGNORECASE)
 
     @property
@@ -160,7 +164,7 @@ def list_evaluations(call: Call) -> Any:
 
 
 def connection_data(call: Call) -> Any:
-    me = {"id": guid("identity", call.token.name), "providerDisplayName": call.token.name, "isActive": True}
+    me = call.shapes.account(call.token.name)
     return {"authenticatedUser": me, "authorizedUser": me, "instanceId": guid("instance", "azure")}
 
 
@@ -209,7 +213,38 @@ ENDPOINTS = (
         area="git",
         resource="threads",
         template=f"{PULL}/{{resource}}",
-        methods={"GET": (list_threads, "[GitPullRequestCommentThread]")},
+        methods={
+            "GET": (list_threads, "[GitPullRequestCommentThread]"),
+            "POST": (create_thread, "GitPullRequestCommentThread"),
+        },
+    ),
+    Endpoint(
+        id="965a3ec7-5ed8-455a-bdcb-835a5ea7fe7b",
+        area="git",
+        resource="comments",
+        template=f"{PULL}/threads/{{threadId}}/{{resource}}/{{commentId}}",
+        methods={"PATCH": (edit_comment, "Comment"), "DELETE": (delete_comment, "")},
+    ),
+    Endpoint(
+        id="4b6702c7-aa35-4b89-9c96-b9abf6d3e540",
+        area="git",
+        resource="reviewers",
+        template=f"{PULL}/{{resource}}/{{reviewerId}}",
+        methods={"PUT": (put_reviewer, "IdentityRefWithVote")},
+    ),
+    Endpoint(
+        id="ea98d07b-3c87-4971-8ede-a613694ffb55",
+        area="git",
+        resource="pushes",
+        template=f"{REPOSITORY}/{{resource}}/{{pushId}}",
+        methods={"GET": (list_pushes, "[GitPush]")},
+    ),
+    Endpoint(
+        id="28010c54-d0c0-4c89-a5b0-1c9e188b9fb7",
+        area="IMS",
+        resource="Identities",
+        template="_apis/{resource}/{identityId}",
+        methods={"GET": (read_identities, "[Identity]")},
     ),
     Endpoint(
         id="d43911ee-6958-46b0-a42b-8445b8a0d004",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from tests.forges import azure_notes as notes
 from tests.forges.azure_state import Evaluation, Event, Iteration, Options, Policy, Pull, RefusedError, Repo, Strategy
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def complete(repo: Repo, pull: Pull, options: Options, by: str) -> bool:
     pull.queued_at = repo.world.clock.tick()
     repo.remember(pull)
     pull.status, pull.closed_at, pull.closed_by = "completed", repo.world.clock.tick(), by
+    notes.state_changed(repo, pull, by)
     pull.brought = repo.git.brought(old, new)
     pull.options = options
     # After a rebase it is not known to be more than the trial's (docs/facts/forges.md#pull-requests).
@@ -95,6 +97,17 @@ def _merged(repo: Repo, pull: Pull, options: Options, base: str, by: str) -> str
     if strategy == "rebase" or rebased is None:
         return rebased
     return repo.git.merge("merge", base, rebased, message=message, author=author, when=when)
+
+
+def abandon(repo: Repo, pull: Pull, by: str) -> None:
+    pull.status, pull.closed_by, pull.closed_at, pull.auto_by = "abandoned", by, repo.world.clock.tick(), ""
+    notes.state_changed(repo, pull, by)
+
+
+def reactivate(repo: Repo, pull: Pull, by: str) -> None:
+    check_rivals(repo, head=pull.head_ref, base=pull.base_ref, fork=pull.fork, but=pull)
+    pull.status, pull.closed_by, pull.closed_at = "active", "", None
+    notes.state_changed(repo, pull, by)
 
 
 def arm(repo: Repo, pull: Pull, by: str) -> None:
@@ -139,11 +152,12 @@ def sync(repo: Repo, by: str) -> None:
 def _pushed(repo: Repo, pull: Pull, head: str, by: str) -> None:
     pull.head_sha = head
     at = repo.world.clock.tick()
-    pull.iterations.append(Iteration(id=len(pull.iterations) + 1, sha=head, at=at))
+    pull.iterations.append(Iteration(id=len(pull.iterations) + 1, sha=head, at=at, by=by))
+    notes.pushed(repo, pull, by)
     pull.unsettled, pull.unevaluated = repo.world.unsettled_reads, repo.world.unevaluated_reads
     pull.builds.clear()
     if any(policy.kind == "reviewers" and policy.resets for policy in repo.policies_of(pull.base_ref)):
-        pull.votes = dict.fromkeys(pull.votes, 0)
+        notes.reset(repo, pull, by)
     announce(repo, pull, by)
 
 
@@ -188,7 +202,7 @@ def add_pull(repo: Repo, *, head: str, base: str, title: str, body: str, author:
         base_ref=base,
         base_sha=repo.tips[base],
         created_at=at,
-        iterations=[Iteration(id=1, sha=repo.tips[head], at=at)],
+        iterations=[Iteration(id=1, sha=repo.tips[head], at=at, by=author)],
         unsettled=repo.world.unsettled_reads,
         unevaluated=repo.world.unevaluated_reads,
     )

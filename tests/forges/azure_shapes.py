@@ -1,6 +1,6 @@
 """Azure DevOps' replies: field by field what the client's own models have, so that none is of our invention."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -8,7 +8,19 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.forges import azure_models
-from tests.forges.azure_state import POLICY_TYPES, Evaluation, Options, Policy, Pull, Repo, Status, Vote, guid
+from tests.forges.azure_state import (
+    POLICY_TYPES,
+    SERVICE,
+    Comment,
+    Evaluation,
+    Options,
+    Policy,
+    Pull,
+    Repo,
+    Status,
+    Thread,
+    guid,
+)
 
 LIST_LIMIT = 400
 """docs: Pull Requests - Get Pull Requests."""
@@ -18,6 +30,13 @@ def time(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
+def descriptor_kind(name: str) -> str:
+    """The first part of a descriptor: of a build service, of Azure DevOps itself, of a group, or of a person."""
+    if name.startswith("["):
+        return "vssgp"
+    return "svc" if name.startswith("Build\\") else "s2s" if name == SERVICE else "aad"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shapes:
     """`collection` is the URL of the organisation or collection."""
@@ -25,8 +44,34 @@ class Shapes:
     collection: str
 
     def identity(self, name: str) -> dict[str, Any]:
-        shown = {"displayName": name.title(), "uniqueName": name, "id": guid("identity", name)}
+        shown: dict[str, Any] = {"displayName": name.title(), "uniqueName": name, "id": guid("identity", name)}
+        shown |= {"descriptor": f"{descriptor_kind(name)}.{shown['id']}"}
+        if name.startswith("["):
+            unique_name = f"vstfs:///Classification/TeamProject/{guid('project', name)}{name[name.rindex(chr(92)) :]}"
+            shown |= {"displayName": name, "uniqueName": unique_name, "isContainer": True}
         return shown | {"url": f"{self.collection}/_apis/Identities/{shown['id']}"}
+
+    def account(self, name: str, members: Iterable[str] | None = None) -> dict[str, Any]:
+        """docs: Identities - Read Identities."""
+        kinds = {"svc": "Microsoft.TeamFoundation.ServiceIdentity", "vssgp": "Microsoft.TeamFoundation.Identity"}
+        kind = kinds.get(descriptor_kind(name), "Microsoft.IdentityModel.Claims.ClaimsIdentity")
+        shown: dict[str, Any] = {
+            "id": guid("identity", name),
+            "descriptor": f"{kind};{guid('identity', name)}",
+            "subjectDescriptor": f"{descriptor_kind(name)}.{guid('identity', name)}",
+            "providerDisplayName": name if name.startswith("[") else name.title(),
+            "isActive": True,
+            "isContainer": name.startswith("["),
+            "properties": {
+                "Account": {
+                    "$type": "System.String",
+                    "$value": name.rpartition("\\")[2] if name.startswith("[") else name,
+                }
+            },
+        }
+        if members is not None:
+            shown["memberIds"] = [guid("identity", member) for member in sorted(members)]
+        return shown
 
     def repository(self, repo: Repo) -> dict[str, Any]:
         return {
@@ -55,7 +100,10 @@ class Shapes:
             "isDraft": pull.draft,
             "lastMergeSourceCommit": self.commit(pull.head_sha),
             "lastMergeTargetCommit": self.commit(pull.base_sha),
-            "reviewers": [self._reviewer(name, vote) for name, vote in pull.votes.items()],
+            "reviewers": [
+                *(self.reviewer(name, vote, pull.voted_for.get(name, ())) for name, vote in pull.votes.items()),
+                *(self.reviewer(name, vote) for name, vote in pull.groups.items()),
+            ],
             "url": f"{self.collection}/_apis/git/repositories/{repo.id}/pullRequests/{pull.number}",
             "supportsIterations": True,
         }
@@ -92,8 +140,11 @@ class Shapes:
             shown["transitionWorkItems"] = options.transition_work_items
         return shown
 
-    def _reviewer(self, name: str, vote: int) -> dict[str, Any]:
-        return self.identity(name) | {"vote": vote, "isRequired": False, "hasDeclined": False, "isFlagged": False}
+    def reviewer(self, name: str, vote: int, voted_for: Iterable[str] = ()) -> dict[str, Any]:
+        """docs: Pull Request Reviewers; `votedFor` is left out where it would be empty."""
+        shown = self.identity(name) | {"vote": vote, "isRequired": False, "hasDeclined": False, "isFlagged": False}
+        groups = [self.identity(group) | {"vote": vote} for group in voted_for]
+        return shown | ({"votedFor": groups} if groups else {})
 
     def commit(self, sha: str) -> dict[str, Any]:
         return {"commitId": sha, "url": f"{self.collection}/_apis/git/commits/{sha}"}
@@ -154,30 +205,30 @@ class Shapes:
             "startedDate": time(pull.created_at),
         }
 
-    def vote_thread(self, vote: Vote) -> dict[str, Any]:
-        """docs: Pull Request Threads - List: what Azure DevOps opens for each vote."""
-
-        def value(kind: str, text: str) -> dict[str, str]:
-            return {"$type": f"System.{kind}", "$value": text}
-
-        comment = {
-            "id": 1,
-            "author": self.identity(vote.by),
-            "content": f"{vote.by.title()} voted {vote.vote}",
-            "commentType": "system",
+    def thread(self, thread: Thread) -> dict[str, Any]:
+        """docs: Pull Request Threads - List; a thread of the server itself has no status."""
+        shown: dict[str, Any] = {
+            "id": thread.id,
+            "publishedDate": time(thread.at),
+            "lastUpdatedDate": time(max(comment.at for comment in thread.comments)),
+            "comments": [self.comment(comment) for comment in thread.comments],
+            "properties": thread.properties,
+            "identities": {str(key): self.identity(name) for key, name in enumerate(thread.people, 1)} or None,
+            "isDeleted": thread.deleted,
         }
-        return {
-            "id": vote.thread,
-            "publishedDate": time(vote.at),
-            "lastUpdatedDate": time(vote.at),
-            "comments": [comment],
-            "properties": {
-                "CodeReviewThreadType": value("String", "VoteUpdate"),
-                "CodeReviewVotedByIdentity": value("String", "1"),
-                "CodeReviewVoteResult": value("String", str(vote.vote)),
-            },
-            "identities": {"1": self.identity(vote.by)},
+        return shown | ({} if thread.status is None else {"status": thread.status})
+
+    def comment(self, comment: Comment) -> dict[str, Any]:
+        """docs: Pull Request Thread Comments; a deleted one keeps everything but its content."""
+        shown: dict[str, Any] = {
+            "id": comment.id,
+            "parentCommentId": 0,
+            "author": self.identity(comment.by),
+            "publishedDate": time(comment.at),
+            "lastUpdatedDate": time(comment.at),
+            "commentType": comment.kind,
         }
+        return shown | ({"isDeleted": True} if comment.deleted else {"content": comment.text})
 
 
 def page(items: list[Any]) -> dict[str, Any]:
@@ -196,7 +247,7 @@ def _models() -> Mapping[str, Any]:
 
 def wrong(value: object, kind: str) -> Iterator[str]:
     """Say what a reply has that the client's model of it has not; `kind` as msrest writes it: `[GitRef]`, `{str}`."""
-    if kind[:1] in "[{":
+    if kind and kind[0] in "[{":
         inner = kind[1:-1]
         items = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else None
         if items is None or isinstance(value, list) != (kind[0] == "["):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from tests.forges.github_state import Clock
 from tests.forges.repository import Repository
@@ -24,6 +24,9 @@ POLICY_TYPES = {
 }
 """Ids and names of policy types (docs: Policy - Types - List)."""
 NOBODY = "00000000-0000-0000-0000-000000000000"
+SERVICE = "Microsoft.VisualStudio.Services.TFS"
+SERVICE_ID = "00000002-0000-8888-8000-000000000000"
+"""The account under which Azure DevOps writes of pushes, as public clients record its answers."""
 
 
 class RefusedError(Exception):
@@ -79,14 +82,30 @@ class Policy:
     strategies: tuple[Strategy, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Vote:
-    """What somebody once said; `thread` is the one that Azure DevOps opened for it."""
-
+@dataclass(kw_only=True)
+class Comment:
+    id: int
     by: str
-    vote: int
+    text: str
     at: datetime
-    thread: int
+    kind: str = "text"
+    deleted: bool = False
+
+
+@dataclass(kw_only=True)
+class Thread:
+    """`properties` as the server sends them; `people` are those that they refer to, the first one as `1`."""
+
+    id: int
+    at: datetime
+    comments: list[Comment]
+    properties: dict[str, Any] = field(default_factory=dict)
+    people: tuple[str, ...] = ()
+    status: str | None = None
+
+    @property
+    def deleted(self) -> bool:
+        return all(comment.deleted for comment in self.comments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +113,7 @@ class Iteration:
     id: int
     sha: str
     at: datetime
+    by: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +133,7 @@ class Pull:
 
     `trial` is the commit of the last trial merge, `brought` what completing it brought into the base, `unsettled` how
     many requests will not know yet whether it can be merged, `unevaluated` how many will not show its policies.
+    `groups` are reviewers with the vote of a member; `voted_for` are those of whom a person was a member when voting.
     """
 
     number: int
@@ -135,7 +156,9 @@ class Pull:
     auto_by: str = ""
     options: Options = field(default_factory=Options)
     votes: dict[str, int] = field(default_factory=dict)
-    said: list[Vote] = field(default_factory=list)
+    groups: dict[str, int] = field(default_factory=dict)
+    voted_for: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    threads: list[Thread] = field(default_factory=list)
     iterations: list[Iteration] = field(default_factory=list)
     statuses: list[Status] = field(default_factory=list)
     builds: dict[int, bool] = field(default_factory=dict)
@@ -168,6 +191,8 @@ class World:
 
     clock: Clock = field(default_factory=Clock)
     tokens: dict[str, Token] = field(default_factory=dict)
+    groups: dict[str, set[str]] = field(default_factory=dict)
+    people: set[str] = field(default_factory=set)
     repos: "dict[str, Repo]" = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     unsettled_reads: int = 0
@@ -180,6 +205,10 @@ class World:
     def new_id(self) -> int:
         self.ids += 1
         return self.ids
+
+    def names(self) -> set[str]:
+        """Everybody that the directory knows."""
+        return {*self.people, *self.groups, *(token.name for token in self.tokens.values())}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -241,4 +270,6 @@ class Repo:
 
 def guid(kind: str, name: str) -> str:
     """The id of anything that has a name: always the same."""
+    if name == SERVICE:
+        return SERVICE_ID
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{kind}:{name}"))

@@ -461,7 +461,7 @@ class TestReviews:
     def test_a_vote_without_its_thread_has_no_commit(self, swift: "AzureForge") -> None:
         opened = propose(swift)
         swift.review(opened.number, "approved", by="bob")
-        swift.hosted.pull(opened.number).said.clear()
+        swift.hosted.pull(opened.number).threads.clear()
         [review] = swift.provider.reviews(opened.number)
         assert (review.author, review.verdict, review.sha, review.at) == ("bob", "approved", "", None)
 
