@@ -9,7 +9,7 @@ import pytest
 
 from gitops_promotion.core.forge import AutoMerge, HeadState, PullRequest
 from gitops_promotion.errors import ProviderError
-from gitops_promotion.providers.azure_devops import answers, policies
+from gitops_promotion.providers.azure_devops import answers, discussions, policies
 from gitops_promotion.providers.azure_devops.answers import fit
 from tests.forges import azure_models
 
@@ -266,8 +266,8 @@ def test_texts_are_cut_as_the_server_counts_them(text: str, limit: int, fits: st
 @pytest.mark.parametrize("wrong", [5, "x", True, {"a": 1}, [5], ["x", None]])
 def test_a_list_of_the_wrong_type_is_an_error_of_the_forge_or_an_empty_list(wrong: Any) -> None:
     for read in (
-        lambda: answers.read_reviews(pull(reviewers=wrong), [], []),
-        lambda: answers.has_votes(pull(reviewers=wrong)),
+        lambda: discussions.read_reviews(pull(reviewers=wrong), [], []),
+        lambda: discussions.has_votes(pull(reviewers=wrong)),
         lambda: answers.read_merges(SimpleNamespace(results=wrong)),
         lambda: answers.read_merges(SimpleNamespace(results=[{SHA: wrong}])),
         lambda: answers.read_statuses(answers.items(wrong)),
@@ -276,12 +276,6 @@ def test_a_list_of_the_wrong_type_is_an_error_of_the_forge_or_an_empty_list(wron
     ):
         with suppress(ProviderError):
             read()
-
-
-@pytest.mark.parametrize("vote", ["10", None, [], True, 10.5])
-def test_a_vote_of_the_wrong_type_is_at_most_an_approval(vote: Any) -> None:
-    reviews = answers.read_reviews(pull(reviewers=[git.IdentityRefWithVote(id="1", vote=vote)]), [], [])
-    assert [review.verdict for review in reviews] in ([], ["approved"])
 
 
 def test_a_head_that_is_no_commit_is_an_error() -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
@@ -59,6 +59,18 @@ class Address:
     def in_cloud(self) -> bool:
         """True on Microsoft's own hosts."""
         return is_cloud(self.host)
+
+    @property
+    def directory(self) -> Self:
+        """The same with the collection of the server that knows people and groups.
+
+        https://learn.microsoft.com/rest/api/azure/devops/ims/identities/read-identities
+        """
+        site = re.fullmatch(r"https://(?:dev\.azure\.com/(.+)|([a-z0-9-]+)\.visualstudio\.com)", self.collection)
+        if site is None:
+            return self
+        address = f"https://vssps.{CLOUD}/{site[1]}" if site[1] else f"https://{site[2]}.vssps{OLD_CLOUD}"
+        return replace(self, collection=address)
 
     def page(self, number: int) -> str:
         """Return the address of a pull request's page."""

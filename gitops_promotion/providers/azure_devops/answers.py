@@ -4,14 +4,13 @@ Answers are the client's models: objects with None in the fields that the server
 missing or of another type.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from gitops_promotion.core import untrusted
-from gitops_promotion.core.forge import AutoMerge, CommitStatus, PullRequest, Review, StatusState
+from gitops_promotion.core.forge import AutoMerge, CommitStatus, PullRequest, StatusState
 from gitops_promotion.providers.http import branch_name, checked, is_full_sha, text_or_empty, zoned
 from gitops_promotion.providers.http import items as list_items
 
@@ -23,6 +22,8 @@ LIST_LIMIT = 400
 
 https://learn.microsoft.com/rest/api/azure/devops/git/pull-requests/get-pull-requests
 """
+FULL = 100
+"""Items of a page behind which there may be a next one: a server may give fewer than it is asked for."""
 UNSETTLED = ("queued", "notSet", "")
 """States of a trial merge that is still to come."""
 
@@ -144,7 +145,7 @@ def read_strategy(data: object) -> str:
     return text(getattr(data, "completion_options", None), "merge_strategy")
 
 
-# -- pull requests and reviews
+# -- pull requests
 
 
 def read_pull_request(data: object, url: str) -> PullRequest | None:
@@ -187,73 +188,18 @@ def fit(value: str, limit: int) -> str:
 
 def find_iteration(iterations: Sequence[object], sha: str) -> int | None:
     """Return the newest iteration of a pull request with this commit as its head, None if there is none."""
-    ids = [_id(iteration) for iteration in iterations if _pushed_sha(iteration) == sha]
+    ids = [_id(iteration) for iteration in iterations if pushed_sha(iteration) == sha]
     return max(ids, default=None)
 
 
-def _pushed_sha(iteration: object) -> str:
+def pushed_sha(iteration: object) -> str:
+    """Return the head that an iteration brought, "" if the answer does not say."""
     return text(getattr(iteration, "source_ref_commit", None), "commit_id")
 
 
 def _id(data: object) -> int:
     value = getattr(data, "id", None)
     return value if isinstance(value, int) else 0
-
-
-def read_reviews(data: object, threads: Sequence[object], iterations: Sequence[object]) -> list[Review]:
-    """Return the votes of people, newest first, each with the commit that was the head when it was given.
-
-    A vote itself has no time and no commit: the thread that Azure DevOps opens for it has the time, and the iteration
-    of that time has the commit. A vote without such a thread belongs to no commit.
-    https://learn.microsoft.com/rest/api/azure/devops/git/pull-request-threads/list
-    """
-    times = _vote_times(threads)
-    pushes = sorted(
-        (pushed, _pushed_sha(iteration))
-        for iteration in iterations
-        if (pushed := time(iteration, "created_date")) is not None
-    )
-    reviews = []
-    for reviewer in items(getattr(data, "reviewers", None)):
-        vote = getattr(reviewer, "vote", None)
-        # A group has the vote of one of its members, who is in the list too.
-        if not isinstance(vote, int) or not vote or getattr(reviewer, "is_container", False):
-            continue
-        verdict: Literal["approved", "changes-requested"] = "approved" if vote > 0 else "changes-requested"
-        at = times.get((text(reviewer, "id"), vote))
-        sha = next((sha for pushed, sha in reversed(pushes) if at is not None and pushed <= at), "")
-        reviews.append(Review(author=user_name(reviewer), verdict=verdict, sha=sha, at=at))
-    return sorted(reviews, key=lambda review: review.at or _EPOCH, reverse=True)
-
-
-def has_votes(data: object) -> bool:
-    """Return True if anybody has voted on a pull request."""
-    return any(getattr(reviewer, "vote", None) for reviewer in items(getattr(data, "reviewers", None)))
-
-
-def _vote_times(threads: Sequence[object]) -> dict[tuple[str, int], datetime]:
-    """Return the last time of each vote of each person, by the person's id and the vote."""
-    times: dict[tuple[str, int], datetime] = {}
-    for thread in threads:
-        properties = getattr(thread, "properties", None)
-        at = time(thread, "published_date")
-        if not isinstance(properties, dict) or _property(properties, "CodeReviewThreadType") != "VoteUpdate" or not at:
-            continue
-        identities = getattr(thread, "identities", None)
-        voter = (identities if isinstance(identities, dict) else {}).get(
-            _property(properties, "CodeReviewVotedByIdentity")
-        )
-        vote = _property(properties, "CodeReviewVoteResult")
-        if re.fullmatch(r"-?[0-9]{1,3}", vote):
-            key = text(voter, "id"), int(vote)
-            times[key] = max(at, times.get(key, _EPOCH))
-    return times
-
-
-def _property(properties: Mapping[str, Any], name: str) -> str:
-    value = properties.get(name)
-    value = value.get("$value") if isinstance(value, dict) else value
-    return str(value) if isinstance(value, str | int) else ""
 
 
 def read_merges(data: object) -> dict[str, set[int]]:

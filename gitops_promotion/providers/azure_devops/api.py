@@ -58,6 +58,7 @@ def _sdk() -> SimpleNamespace:
             from azure.devops.client import Client
             from azure.devops.released.git.git_client import GitClient
             from azure.devops.v7_0.git import models
+            from azure.devops.v7_1.identity.identity_client import IdentityClient
             from azure.devops.v7_1.location.location_client import LocationClient
             from azure.devops.v7_1.policy.policy_client import PolicyClient
             from msrest.exceptions import ClientException
@@ -70,6 +71,7 @@ def _sdk() -> SimpleNamespace:
         cached.file_name = ""
     return SimpleNamespace(
         git=GitClient,
+        identity=IdentityClient,
         location=LocationClient,
         policy=PolicyClient,
         models=models,
@@ -175,7 +177,7 @@ class Api:
         """The headers of the last answer, by their names in lower case."""
         return self._signed.headers
 
-    def client(self, kind: Literal["git", "location", "policy"]) -> Any:
+    def client(self, kind: Literal["git", "identity", "location", "policy"]) -> Any:
         """Make one of the clients."""
         client = getattr(self._sdk, kind)(self._address.collection, self._signed)
         client.config.add_user_agent("gitops-promotion")

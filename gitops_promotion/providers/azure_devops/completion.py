@@ -32,7 +32,6 @@ class Completion:
         self._is_held: dict[int, bool] = {}
         self._armed_for: dict[int, str] = {}
         self._states: dict[int, MergeState] = {}
-        self._own_id = ""
 
     def remember(self, number: int, state: MergeState) -> None:
         """Keep a state that an answer has just shown, for the next question about it."""
@@ -77,7 +76,9 @@ class Completion:
         """Set auto-complete, and check that it is for the head that was meant."""
         name = f"pull request #{pull_request.number}"
         try:
-            after = read_merge_state(self._endpoints.auto_complete(pull_request.number, self._identity(), options))
+            after = read_merge_state(
+                self._endpoints.auto_complete(pull_request.number, self._endpoints.own_id(), options)
+            )
         except RefusedError as error:
             return refusal_for(self._settled_state(pull_request), pull_request) or AutoMerge(
                 state="refused",
@@ -158,6 +159,14 @@ class Completion:
         state = self._states.get(pull_request.number) or read_merge_state(self._endpoints.pull(pull_request.number))
         return policy_rules.head_state(self._evaluated(pull_request, state) or ())
 
+    def requires_status(self, pull_request: PullRequest, context: str) -> bool:
+        """Return True if a policy holds the pull request until a success of this status is on its newest push."""
+        state = self._states.get(pull_request.number) or read_merge_state(self._endpoints.pull(pull_request.number))
+        policies = self._evaluated(pull_request, state)
+        if policies is None:
+            policies = self._policies_of(pull_request.base, state)
+        return any(policy.requires_status(context) for policy in policies)
+
     def _settled_state(self, pull_request: PullRequest) -> MergeState:
         """Return the merge state once the trial merge of the newest push is done, after a bounded time."""
         state = read_merge_state(self._endpoints.pull(pull_request.number))
@@ -210,7 +219,3 @@ class Completion:
         methods = policy_rules.allowed_methods([policy for policy in policies if policy.type == MERGE_STRATEGY])
         step = f"set mergeMethod in the configuration to {' or '.join(methods)}" if methods else "allow one there"
         return f"the policy of {base} does not allow to merge by {self._method or 'any method'}: {step}"
-
-    def _identity(self) -> str:
-        self._own_id = self._own_id or self._endpoints.own_id()
-        return self._own_id

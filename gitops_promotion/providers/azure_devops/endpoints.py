@@ -5,7 +5,7 @@ from typing import Any
 
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.azure_devops.address import Address
-from gitops_promotion.providers.azure_devops.answers import HEADS, field, text
+from gitops_promotion.providers.azure_devops.answers import FULL, HEADS, field, text
 from gitops_promotion.providers.azure_devops.api import Api
 from gitops_promotion.providers.http import PAGES
 
@@ -13,8 +13,6 @@ PAGE = 1000
 """Items of a page: the most that Azure DevOps gives of pull requests and statuses."""
 BATCH = 100
 """Commits of one request."""
-FULL = 100
-"""Items of a page behind which there may be a next one: a server may give fewer than it is asked for."""
 
 
 class Endpoints:
@@ -22,6 +20,7 @@ class Endpoints:
 
     def __init__(self, api: Api, address: Address) -> None:
         self._api = api
+        self._me: Any = None
         self._address = address
         self._git = api.client("git")
         self._policy = api.client("policy")
@@ -99,6 +98,37 @@ class Endpoints:
     def iterations(self, number: int) -> list[Any]:
         """Return the pushes to a pull request."""
         return self._api.listed(self._call(self._git.get_pull_request_iterations, pull_request_id=number))
+
+    def pushes(self, branch: str) -> list[Any]:
+        """Return the newest pushes to a branch with the refs that they changed, newest first."""
+        criteria = self._api.models.GitPushSearchCriteria(ref_name=f"{HEADS}{branch}", include_ref_updates=True)
+        return self._api.listed(self._call(self._git.get_pushes, search_criteria=criteria, top=PAGE))
+
+    def vote(self, number: int, identity: str, vote: int) -> Any:
+        """Make an identity a reviewer of a pull request; only one's own vote may be another than 0."""
+        payload = self._api.models.IdentityRefWithVote(id=identity, vote=vote)
+        return self._call(
+            self._git.create_pull_request_reviewer, reviewer=payload, pull_request_id=number, reviewer_id=identity
+        )
+
+    def comment(self, number: int, content: str) -> Any:
+        """Write a comment that asks nobody for anything: in a thread of its own, which is closed."""
+        models = self._api.models
+        payload = models.GitPullRequestCommentThread(
+            comments=[models.Comment(parent_comment_id=0, content=content, comment_type="text")], status="closed"
+        )
+        return self._call(self._git.create_thread, comment_thread=payload, pull_request_id=number)
+
+    def edit_comment(self, number: int, thread: int, comment: int, content: str) -> Any:
+        """Change the text of one's own comment."""
+        payload = self._api.models.Comment(content=content)
+        return self._call(
+            self._git.update_comment, comment=payload, pull_request_id=number, thread_id=thread, comment_id=comment
+        )
+
+    def delete_comment(self, number: int, thread: int, comment: int) -> None:
+        """Delete one's own comment; its thread is gone with its last one."""
+        self._call(self._git.delete_comment, pull_request_id=number, thread_id=thread, comment_id=comment)
 
     # -- branches and commits
 
@@ -194,7 +224,32 @@ class Endpoints:
                 return records
         raise ProviderError(f"{self._address.name} shows no end of the policies of {branch}: run again")
 
+    def me(self) -> Any:
+        """Return the identity that the token belongs to, asked for once."""
+        if self._me is None:
+            data = self._api.send(self._api.client("location").get_connection_data)
+            self._me = getattr(data, "authenticated_user", None)
+        return self._me
+
     def own_id(self) -> str:
         """Return the id of the identity that the token belongs to."""
-        data = self._api.send(self._api.client("location").get_connection_data)
-        return field(getattr(data, "authenticated_user", None), str, "id")
+        return field(self.me(), str, "id")
+
+
+class Directory:
+    """The requests about people and groups, which Azure DevOps Services answers on a host of its own."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def named(self, name: str, *, with_members: bool = False) -> list[Any]:
+        """Return the identities that a name finds, of groups also the ids of their direct members if asked for."""
+        membership = "Direct" if with_members else "None"
+        return self._read(search_filter="General", filter_value=name, query_membership=membership)
+
+    def by_ids(self, ids: Sequence[str]) -> list[Any]:
+        """Return the identities of these ids; those that the server does not know are left out."""
+        return [identity for identity in self._read(identity_ids=",".join(ids)) if identity is not None]
+
+    def _read(self, **options: str) -> list[Any]:
+        return self._api.listed(self._api.send(self._api.client("identity").read_identities, **options))

@@ -66,8 +66,21 @@ class Policy:
     @property
     def is_own_check(self) -> bool:
         """True if it requires this tool's own verdict."""
-        has_name = self.settings.get("statusName") == OWN_CONTEXT and not self.settings.get("statusGenre")
-        return self.type == STATUS and has_name
+        return self._is_about(OWN_CONTEXT)
+
+    def _is_about(self, context: str) -> bool:
+        """Return True for a policy about the status of this name, with its genre before a slash if it has one."""
+        genre, name = (str(self.settings.get(key) or "") for key in ("statusGenre", "statusName"))
+        return self.type == STATUS and (f"{genre}/{name}" if genre else name) == context
+
+    def requires_status(self, context: str) -> bool:
+        """Return True if a pull request to which it applies merges only after a success of this status.
+
+        Not so where it applies only once somebody has posted the status, or takes one of an older push.
+        """
+        is_conditional = self.settings.get("policyApplicability") not in (None, 0, "default", "apply")
+        outlives_pushes = self.settings.get("invalidateOnSourceUpdate") is False
+        return self.is_check and self._is_about(context) and not is_conditional and not outlives_pushes
 
     @property
     def outlives_pushes(self) -> bool:

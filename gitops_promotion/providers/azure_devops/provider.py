@@ -2,7 +2,7 @@
 
 The official client signs and sends (api.py); the requests are in endpoints.py, one a method, so that they can be
 counted; answers.py reads the answers, and checks each like any other input. completion.py arms and completes,
-statuses.py reads and posts statuses.
+statuses.py reads and posts statuses, people.py reads and writes what people do.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gitops_promotion.core.due import open_for
-from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
+from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.races import require_off
 from gitops_promotion.errors import OutdatedError, ProviderError
@@ -20,25 +20,23 @@ from gitops_promotion.providers.azure_devops.answers import (
     HEADS,
     field,
     fit,
-    has_votes,
     is_completing,
     is_cut,
     read_merge_state,
     read_merges,
     read_pull_request,
-    read_reviews,
     read_strategy,
     text,
     time,
 )
 from gitops_promotion.providers.azure_devops.api import Api
 from gitops_promotion.providers.azure_devops.completion import Completion
-from gitops_promotion.providers.azure_devops.endpoints import Endpoints
+from gitops_promotion.providers.azure_devops.endpoints import Directory, Endpoints
 from gitops_promotion.providers.azure_devops.facts import FORGE
+from gitops_promotion.providers.azure_devops.people import PeopleSide
 from gitops_promotion.providers.azure_devops.policies import REBASING
 from gitops_promotion.providers.azure_devops.statuses import Statuses
 from gitops_promotion.providers.http import PAUSES, RefusedError, full_sha, required_token
-from gitops_promotion.providers.without_people import WithoutPeople
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,20 +60,22 @@ def connect(connection: Connection) -> "AzureDevOps":
     return AzureDevOps(address, connection)
 
 
-class AzureDevOps(WithoutPeople):
+class AzureDevOps(PeopleSide):
     """A repository on Azure DevOps; see the module."""
 
     publishes = False
 
     def __init__(self, address: Address, connection: Connection) -> None:
-        self._address = address
         self._sleep = connection.sleep
         token = required_token(connection, _MISSING_CREDENTIALS)
-        api = Api(address, token, now=connection.now, sleep=connection.sleep)
-        self._endpoints = Endpoints(api, address)
+        api, directory = (
+            Api(server, token, now=connection.now, sleep=connection.sleep) for server in (address, address.directory)
+        )
+        endpoints = Endpoints(api, address)
+        completion = Completion(endpoints, method=connection.merge_method, sleep=connection.sleep)
+        super().__init__(address, endpoints, Directory(directory), completion)
         self._prefixes = connection.branch_prefixes
-        self._completion = Completion(self._endpoints, method=connection.merge_method, sleep=connection.sleep)
-        self._statuses = Statuses(self._endpoints, sleep=connection.sleep)
+        self._statuses = Statuses(endpoints, sleep=connection.sleep)
         # By branch, commit or number, from earlier answers; each entry saves a request.
         self._open: dict[str, list[PullRequest]] = {}
         self._heads: dict[str, set[int]] = {}
@@ -97,17 +97,6 @@ class AzureDevOps(WithoutPeople):
         if pull.state == "merged":
             return replace(pull, merge_sha=self._merge_sha(pull, data))
         return self._as_branch(pull, data, self._tips([pull]))
-
-    def _pull(self, number: int) -> Any:
-        try:
-            return self._endpoints.pull(number)
-        except RefusedError as error:
-            if error.status != 404:
-                raise
-            raise ProviderError(
-                f"there is no pull request #{number} in {self._address.name}, or the token may not read it: check the "
-                "number and the scope Code (Read)"
-            ) from error
 
     def pull_requests(self, *, head: str) -> list[PullRequest]:
         """Return the newest hundred from the branch `head`, open and closed, newest first.
@@ -206,7 +195,9 @@ class AzureDevOps(WithoutPeople):
         if pull.state != "open" or (pull.head not in tips and is_completing(data)):
             return pull
         if pull.head not in tips:
+            self._branchless.add(pull.number)
             return replace(pull, state="closed")
+        self._branchless.discard(pull.number)
         self._heads.setdefault(tips[pull.head], set()).add(pull.number)
         return replace(pull, head_sha=tips[pull.head])
 
@@ -336,7 +327,7 @@ class AzureDevOps(WithoutPeople):
         """Return the obstacles of an open pull request that only a new head removes."""
         return self._completion.head_state(pull_request)
 
-    # -- statuses and reviews
+    # -- statuses
 
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
         """Return the newest status per genre and name of each commit; an unknown commit has none.
@@ -362,10 +353,3 @@ class AzureDevOps(WithoutPeople):
             for data in self._endpoints.pulls(status="active"):
                 self._read(data)
         return sorted(self._heads.setdefault(sha, set()))
-
-    def reviews(self, number: int) -> list[Review]:
-        """Return the vote of each person that counts now, newest first, with the commit it was given on."""
-        data = self._pull(number)
-        if not has_votes(data):
-            return []
-        return read_reviews(data, self._endpoints.threads(number), self._endpoints.iterations(number))
