@@ -18,8 +18,9 @@ import pytest
 
 from tests.kustomizations import program
 from tests.support import examples
+from tests.support import transport as transport_
 from tests.support.forks import Forks
-from tests.support.repositories import NOW, Checkout, Remote
+from tests.support.repositories import GITCONFIG, NOW, Checkout, Remote
 
 if TYPE_CHECKING:
     from gitops_promotion.git import Repository
@@ -56,6 +57,10 @@ _numbers = itertools.count()
 MEMORY = "/dev/shm"  # noqa: S108  looked at first: it may be small, missing or without the right to run programs
 ENOUGH = 2 << 30
 """Bytes: what all tests write is a third of it."""
+
+
+WITHOUT_PROCESSES = ("cli", "commands", "providers", "workflow")
+"""The rooms of which the tests need no git for what goes to a plain remote: it is the git room's own."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -111,15 +116,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     # `mktemp` would look through the folders of all tests before.
     home = tmp_path_factory.getbasetemp() / f"home-{next(_numbers)}"
     home.mkdir()
-    (home / ".gitconfig").write_text(
-        "[user]\n\tname = Dev\n\temail = dev@example.com\n"
-        '[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[protocol "file"]\n\tallow = always\n'
-        # Only for speed: no sample hooks to copy, no tidying up after each push, no waiting for the disk.
-        "[init]\n\ttemplateDir =\n[receive]\n\tautogc = false\n[core]\n\tfsync = none\n"
-        "[maintenance]\n\tauto = false\n[gc]\n\tauto = 0\n[pack]\n\tthreads = 1\n"
-        # So that tests can read refs and objects from files.
-        "[init]\n\tdefaultRefFormat = files\n[receive]\n\tunpackLimit = 10000\n"
-    )
+    (home / ".gitconfig").write_text(GITCONFIG)
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG", "VIRTUAL_ENV") if name in os.environ}
     wanted = kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
     for name in set(os.environ) - set(wanted) - {"PYTEST_CURRENT_TEST"}:
@@ -128,6 +125,13 @@ def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     for name, value in wanted.items():
         monkeypatch.setenv(name, value)
     return wanted
+
+
+@pytest.fixture(autouse=True)
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the processes of a plain transport, but for tests of that and with --thorough."""
+    if request.path.parent.name in WITHOUT_PROCESSES and not request.config.getoption("--thorough"):
+        transport_.use(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -247,10 +247,11 @@ def make_shop(
 
 
 @pytest.fixture
-def stage(remote: "Remote", checkout: "Checkout", forks: "Forks", tmp_path: Path) -> Stage:
+def stage(remote: "Remote", checkout: "Checkout", forks: "Forks", tmp_path: Path, pytestconfig: pytest.Config) -> Stage:
     """The webshop at 1.0.0 everywhere, for verbs that are processes of their own."""
     program = forks.write_program(tmp_path / "disturbed", "tests.commands.disturbed:main")
-    return Stage(remote=remote, checkout=checkout.path, program=program, start=Snapshot.take(remote.path))
+    start, thorough = Snapshot.take(remote.path), pytestconfig.getoption("--thorough")
+    return Stage(remote=remote, checkout=checkout.path, program=program, start=start, git=thorough)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 Its arguments are MOMENT, NUMBER, then those of the command line. MOMENT is `before` or `after` the git command of that
 number, which counts from 1; `never` disturbs nothing. At that moment the process is killed, or, with the command of
 another program in the variable RIVAL, that program runs to its end. The last line on stderr has the number of git
-commands.
+commands. Without the variable WITH_GIT what goes to a plain remote is no process.
 """
 
 import json
@@ -13,13 +13,18 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from gitops_promotion import cli
 from gitops_promotion.git.process import Dialogue, Runner
+from tests.support import transport
 
 
 def main() -> None:
     moment, number, *words = sys.argv[1:]
     rival = json.loads(os.environ.pop("RIVAL", "[]"))
+    if not os.environ.pop("WITH_GIT", ""):
+        transport.use(pytest.MonkeyPatch())
     count = 0
     start, run, open_dialogue = Runner.start, Runner.run, Dialogue.__init__
 

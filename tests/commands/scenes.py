@@ -31,12 +31,16 @@ STATUSES = "refs/gitops-promotion/statuses/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A remote with a checkout, in which verbs run as processes of their own; `start` is the remote at first."""
+    """A remote with a checkout, in which verbs run as processes of their own; `start` is the remote at first.
+
+    With `git` they also reach the remote by git alone (tests/support/transport.py).
+    """
 
     remote: "Remote"
     checkout: Path
     program: Path
     start: Snapshot
+    git: bool = False
 
     def command(self, words: Sequence[str], moment: str = "never", number: int = 0) -> list[str]:
         """Return the command of a verb that is disturbed at a moment."""
@@ -72,7 +76,8 @@ class Stage:
     @property
     def _environ(self) -> dict[str, str]:
         # What a killed run leaves behind is its temporary folder.
-        return dict(self.remote.environ) | {"TMPDIR": str(self.remote.path.parent)}
+        environ = dict(self.remote.environ) | {"TMPDIR": str(self.remote.path.parent)}
+        return environ | ({"WITH_GIT": "yes"} if self.git else {})
 
     def restore(self, snapshot: Snapshot) -> None:
         """Make the remote what it was."""

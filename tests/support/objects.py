@@ -83,15 +83,16 @@ class Objects:
 
     def has(self, sha: str) -> bool:
         """Return whether an object is a file of its own here."""
-        return os.path.exists(self._path(sha))
+        return os.path.exists(self.path(sha))
 
-    def _path(self, sha: str) -> str:
+    def path(self, sha: str) -> str:
+        """Return the file of an object."""
         return f"{self._folder}/objects/{sha[:2]}/{sha[2:]}"
 
     def read(self, sha: str) -> tuple[str, bytes]:
         """Return kind and content of an object."""
         try:
-            with open(self._path(sha), "rb") as file:
+            with open(self.path(sha), "rb") as file:
                 header, _, content = zlib.decompress(file.read()).partition(b"\0")
         except FileNotFoundError:
             return self._read_packed(sha)
@@ -111,7 +112,7 @@ class Objects:
         """Store an object and return its id."""
         data = b"%s %d\0%s" % (kind.encode(), len(content), content)
         sha = self._hash(data, usedforsecurity=False).hexdigest()
-        path = self._path(sha)
+        path = self.path(sha)
         if not os.path.exists(path):
             with suppress(FileExistsError):
                 os.mkdir(os.path.dirname(path))

@@ -8,8 +8,11 @@ from types import EllipsisType
 _SYMBOLIC = "ref: "
 
 
-def read_refs(folder: Path, prefix: str = "refs/") -> dict[str, str]:
-    """Return the object id of each ref below a prefix that ends with a slash, sorted by name."""
+def read_refs(folder: Path, prefix: str = "refs/", *, symbolic: bool = True) -> dict[str, str]:
+    """Return the object id of each ref below a prefix that ends with a slash, sorted by name.
+
+    Symbolic refs are left out; without `symbolic` they are a ValueError.
+    """
     found = {name: sha for name, sha in _packed(folder).items() if name.startswith(prefix)}
     start = len(str(folder)) + 1
     for where, _, names in os.walk(folder / prefix):
@@ -18,6 +21,8 @@ def read_refs(folder: Path, prefix: str = "refs/") -> dict[str, str]:
             # A push at the same time makes and deletes files here.
             with suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
                 text = file.read().strip()
+                if not symbolic and text.startswith(_SYMBOLIC):
+                    raise ValueError(f"{path} is symbolic")
                 if not name.endswith(".lock") and text and not text.startswith(_SYMBOLIC):
                     found[path[start:]] = text
     return dict(sorted(found.items()))

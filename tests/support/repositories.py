@@ -17,6 +17,17 @@ from tests.support.snapshots import Snapshot
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
+GITCONFIG = (
+    "[user]\n\tname = Dev\n\temail = dev@example.com\n"
+    '[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[protocol "file"]\n\tallow = always\n'
+    # Only for speed: no sample hooks to copy, no tidying up after each push, no waiting for the disk.
+    "[init]\n\ttemplateDir =\n[receive]\n\tautogc = false\n[core]\n\tfsync = none\n"
+    "[maintenance]\n\tauto = false\n[gc]\n\tauto = 0\n[pack]\n\tthreads = 1\n"
+    # So that tests can read refs and objects from files.
+    "[init]\n\tdefaultRefFormat = files\n[receive]\n\tunpackLimit = 10000\n"
+)
+"""The settings of the person who runs the tests."""
+
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*")
 """Names that no `^`, `~`, `:` or `@` makes an expression of."""
@@ -190,6 +201,11 @@ class Remote(Checkout):
         """Return all refs below refs/heads/ with their commits."""
         found = refs.read_refs(self.folder, "refs/heads/")
         return {name.removeprefix("refs/heads/"): sha for name, sha in found.items()}
+
+
+def plain_config() -> bytes:
+    """Return the configuration of a bare repository to which nothing was added."""
+    return _new("main", (), bare=True).files["config"][1]
 
 
 @cache

@@ -1,0 +1,183 @@
+"""What goes to a plain remote without git ends as git ends it, and what is not plain goes to git."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gitops_promotion.core.commits import RefUpdate
+from gitops_promotion.errors import GitError
+from gitops_promotion.git import process
+from tests.support import refs, transport
+from tests.support.repositories import Checkout, Remote
+
+if TYPE_CHECKING:
+    from gitops_promotion.git import Repository
+
+Open = Callable[..., "Repository"]
+HEADS = ("refs/heads/main", "refs/heads/p", "refs/heads/q/1", "refs/own/1")
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands that git itself answered, of those that reach the remote, while some are answered without it."""
+    commands: list[str] = []
+    git = process._start
+
+    def start(command: Sequence[str], environ: Any) -> Any:
+        commands.append(command[3])
+        return git(command, environ)
+
+    monkeypatch.setattr(process, "_start", start)
+    transport.use(monkeypatch)
+    return commands
+
+
+def of_remote(commands: Sequence[str]) -> list[str]:
+    return [command for command in commands if command in ("ls-remote", "fetch", "push")]
+
+
+def objects(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder / "objects")) for path in folder.glob("objects/??/*")}
+
+
+def act(repository: "Repository", dice: Random) -> list[object]:
+    """Do some thirty things by dice, and return all that was seen."""
+    seen: list[object] = []
+    for number in range(30):
+        known = repository.refs("refs/*").shas
+        seen += [known, repository.refs(dice.choice(("main", "refs/heads/*", "own/*"))), repository.refs()]
+        got = repository.fetch(*dice.sample(sorted(known), dice.randint(1, len(known))))
+        seen.append(got)
+        commits = [sha for sha in got.values() if repository.has(sha)]
+        ref, other = dice.sample(HEADS, 2)
+        new = None
+        if ref == HEADS[0] or dice.random() < 0.7:
+            files = {f"f{dice.randint(0, 5)}": b"%d\n" % number}
+            new = repository.commit(dice.choice(commits or [known[HEADS[0]]]), files, f"Change {number}")
+        elif ref == HEADS[3]:
+            new = repository.write_blob(b"%d" % number)
+        update = RefUpdate(ref=ref, new=new, expected=known.get(ref))
+        unchanged = {other: known[other]} if other in known and dice.random() < 0.3 else {}
+        try:
+            repository.push([update], unchanged=unchanged)
+        except GitError as error:
+            seen.append(type(error))
+    return seen
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_plain_ends_as_with_git(
+    make_remote: Callable[..., Remote], open_repository: "Open", started: list[str], tmp_path: Path, seed: int
+) -> None:
+    one = make_remote({"f0": "0\n"}, name="one.git")
+    shutil.copytree(one.path, tmp_path / "two.git")
+    two = Remote(path=tmp_path / "two.git", environ=one.environ)
+    dice = Random(seed)  # noqa: S311  the same numbers every time
+    state = dice.getstate()
+    without = act(open_repository(one.clone("first").path), dice)
+    plain = len(of_remote(started))
+    # Only deletions of what is not there are refused.
+    assert set(of_remote(started)) <= {"push"}
+    assert plain < 10
+    dice.setstate(state)
+    two.git("config", "test.plain", "no")
+    assert without == act(open_repository(two.clone("second").path), dice)
+    assert len(of_remote(started)) >= plain + 150
+    assert refs.read_refs(one.path) == refs.read_refs(two.path)
+    assert objects(one.path) == objects(two.path)
+    assert one.git("fsck", "--strict", "--no-dangling") == ""
+
+
+@pytest.fixture
+def repository(remote: Remote, open_repository: "Open") -> "Repository":
+    remote.commit({"new": "1\n"}, branch="p", start="main")
+    return open_repository(remote.clone().path)
+
+
+def test_a_fetch_gets_no_more_than_it_asked_for(remote: Remote, repository: "Repository", started: list[str]) -> None:
+    sha, other = remote.commit({"a": "1\n"}), remote.commit({"b": "1\n"}, branch="p")
+    assert repository.fetch("refs/heads/main") == {"refs/heads/main": sha}
+    assert (repository.has(sha), repository.has(other)) == (True, False)
+    assert repository.fetch_commit(other)
+    assert of_remote(started) == []
+
+
+CHANGES: dict[str, Callable[[Remote], object]] = {
+    "a hook": lambda remote: (remote.path / "hooks").mkdir(),
+    "a setting of the server": lambda remote: remote.git("config", "receive.denyDeletes", "true"),
+    "a setting of the person": lambda remote: remote.git("config", "--global", "push.default", "current"),
+    "packed refs": lambda remote: remote.git("pack-refs", "--all"),
+    "a pack": lambda remote: remote.git("repack", "-a", "-d"),
+    "a symbolic ref": lambda remote: remote.git("symbolic-ref", "refs/heads/s", "refs/heads/main"),
+    "no default branch": lambda remote: remote.git("symbolic-ref", "HEAD", "refs/heads/none"),
+    "borrowed objects": lambda remote: (remote.path / "objects/info/alternates").write_text("/nowhere\n"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_remote_that_is_not_plain_is_left_to_git(
+    remote: Remote, repository: "Repository", started: list[str], change: str
+) -> None:
+    CHANGES[change](remote)
+    repository.refs("p")
+    assert of_remote(started) == ["ls-remote"]
+
+
+PUSHES: dict[str, Callable[[dict[str, str]], RefUpdate]] = {
+    "another has moved it": lambda shas: RefUpdate(ref="refs/heads/p", new=shas["main"], expected=shas["main"]),
+    "it is there already": lambda shas: RefUpdate(ref="refs/heads/p", new=shas["main"], expected=None),
+    "it is not there": lambda shas: RefUpdate(ref="refs/heads/x", new=None, expected=shas["main"]),
+    "a file in the way": lambda shas: RefUpdate(ref="refs/heads/p/x", new=shas["main"], expected=None),
+    "the default branch": lambda shas: RefUpdate(ref="refs/heads/main", new=None, expected=shas["main"]),
+    "a lock": lambda shas: RefUpdate(ref="refs/heads/locked", new=shas["main"], expected=None),
+}
+
+
+@pytest.mark.parametrize("push", PUSHES)
+def test_a_push_that_git_refuses_is_left_to_git(
+    remote: Remote, repository: "Repository", started: list[str], push: str
+) -> None:
+    (remote.path / "refs/heads/locked.lock").touch()
+    before = remote.branches()
+    with pytest.raises(GitError):
+        repository.push([PUSHES[push](before)])
+    assert of_remote(started) == ["push"]
+    assert remote.branches() == before
+
+
+def test_all_refs_of_a_push_change_or_none(remote: Remote, repository: "Repository", started: list[str]) -> None:
+    before = remote.branches()
+    lock = remote.path / "refs/heads/p.lock"
+    lock.touch()
+    updates = [
+        RefUpdate(ref="refs/heads/new", new=before["main"], expected=None),
+        RefUpdate(ref="refs/heads/p", new=before["main"], expected=before["p"]),
+    ]
+    with pytest.raises(GitError):
+        repository.push(updates)
+    assert remote.branches() == before
+    lock.unlink()
+    started.clear()
+    repository.push(updates)
+    assert remote.branches() == {"main": before["main"], "new": before["main"], "p": before["main"]}
+    assert of_remote(started) == []
+
+
+def test_another_git_on_the_path_is_the_one_that_is_started(
+    remote: Remote,
+    checkout: Checkout,
+    environ: dict[str, str],
+    open_repository: "Open",
+    tmp_path: Path,
+    started: list[str],
+) -> None:
+    program = tmp_path / "git"
+    program.write_text(f'#!/bin/sh\nexec {shutil.which("git")} "$@"\n')
+    program.chmod(0o755)
+    repository = open_repository(checkout.path, environ={**environ, "PATH": f"{tmp_path}:{environ['PATH']}"})
+    assert repository.refs("main").shas == {"refs/heads/main": remote.sha("main")}
+    assert of_remote(started) == ["ls-remote"]
