@@ -3,10 +3,17 @@
 import marshal
 import os
 import shlex
+import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from gitops_promotion import kustomize
 from gitops_promotion.errors import KustomizeError
 from gitops_promotion.kustomize import Kustomize
 from tests.kustomizations import replay
@@ -45,6 +52,37 @@ def put_on_path(folder: Path, command: list[str]) -> None:
     script.chmod(0o755)
 
 
+def answer_here(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Give the answers of the program in this folder, which has recorded ones alone, without a process."""
+    script = str(folder / "kustomize")
+
+    def start(command: Sequence[str], *, cwd: Path, **options: Any) -> Any:
+        if command[0] != script:
+            return subprocess.Popen(command, cwd=cwd, **options)
+        return _Ended(command[1:], str(cwd))
+
+    patch.setattr(kustomize, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": start}))
+
+
+class _Ended:
+    """What `subprocess.Popen` would return for the program."""
+
+    def __init__(self, arguments: Sequence[str], folder: str) -> None:
+        self._answer: tuple[int, str, str] = 0, f"{VERSION}\n", ""
+        if arguments[0] != "version":
+            self._answer = replay.replay(_known(), folder, arguments[1], [*arguments[2:]])
+        self.returncode = self._answer[0]
+
+    def communicate(self, **_options: object) -> tuple[bytes, bytes]:
+        _, stdout, stderr = self._answer
+        return stdout.encode(), stderr.encode()
+
+
+@cache
+def _known() -> Any:
+    return replay.load()
+
+
 @cache
 def _answers() -> bytes:
-    return marshal.dumps(replay.load())
+    return marshal.dumps(_known())

@@ -74,30 +74,22 @@ def record(key: str, answer: "dict[str, Any]", documents: dict[str, str]) -> Non
         file.write(json.dumps(known, indent=0, sort_keys=True) + "\n")
 
 
-def replay(copy: str, arguments: list[str]) -> int:
-    """Give the recorded answer."""
-    root, folder = os.getcwd(), arguments[1]
-    known = _read(copy)
-    answer = known["builds"].get(question(root, folder, arguments[2:]))
+def replay(known: "Any", root: str, folder: str, options: list[str]) -> "tuple[int, str, str]":
+    """Return exit code, output and error of the recorded answer."""
+    key = question(root, folder, options)
+    answer = known["builds"].get(key)
     if answer is None:
-        return _unknown(root, folder, arguments)
+        name = os.path.relpath(folder, root)
+        return 97, "", f"no recorded answer {key} for {name}: record it (CONTRIBUTING.md)\n"
     if "error" in answer:
-        print(answer["error"].replace("{root}", root), file=sys.stderr)
-        return 1
-    print("---\n".join(known["documents"][each] for each in answer["documents"]), end="")
-    return 0
+        return 1, "", answer["error"].replace("{root}", root) + "\n"
+    return 0, "---\n".join(known["documents"][each] for each in answer["documents"]), ""
 
 
 def _read(copy: str) -> "Any":
     """Return what was recorded from a copy that is quick to read."""
     with open(copy, "rb") as file:
         return marshal.load(file)  # noqa: S302  written by the test
-
-
-def _unknown(root: str, folder: str, arguments: list[str]) -> int:
-    key, name = question(root, folder, arguments[2:]), os.path.relpath(folder, root)
-    print(f"no recorded answer {key} for {name}: record it (CONTRIBUTING.md)", file=sys.stderr)
-    return 97
 
 
 def compare(mode: str, copy: str, code: int, answered: str, arguments: list[str]) -> int:
@@ -115,9 +107,10 @@ def compare(mode: str, copy: str, code: int, answered: str, arguments: list[str]
     if mode == "record":
         record(key, found, documents)
     else:
-        answer = _read(copy)["builds"].get(key)
+        recorded = _read(copy)
+        answer = recorded["builds"].get(key)
         if answer is None:
-            return _unknown(root, folder, arguments)
+            return _printed(replay(recorded, root, folder, arguments[2:]))
         # Words of errors differ between versions; what comes out must not.
         if sorted(answer.get("documents", ["error"])) != sorted(found.get("documents", ["error"])):
             print(f"the real one does not answer {key} as recorded: record it anew (CONTRIBUTING.md)", file=sys.stderr)
@@ -127,8 +120,15 @@ def compare(mode: str, copy: str, code: int, answered: str, arguments: list[str]
     return code
 
 
+def _printed(answer: "tuple[int, str, str]") -> int:
+    code, stdout, stderr = answer
+    sys.stdout.write(stdout)
+    sys.stderr.write(stderr)
+    return code
+
+
 if __name__ == "__main__":
     mode, copy, *arguments = sys.argv[1:]
     if mode == "replay":
-        sys.exit(replay(copy, arguments))
+        sys.exit(_printed(replay(_read(copy), os.getcwd(), arguments[1], arguments[2:])))
     sys.exit(compare(mode, copy, int(arguments[0]), arguments[1], arguments[2:]))
