@@ -144,7 +144,7 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> "Git.AutoInter
     except ImportError as error:
         raise _start_error(str(error).partition("\n")[0]) from error
     try:
-        with _environment(environ):
+        with _without_others(environ):
             return Git().execute(command, env=environ, istream=PIPE, as_process=True)
     except GitCommandNotFound as error:
         cause = error.__cause__
@@ -154,22 +154,18 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> "Git.AutoInter
 
 
 @contextmanager
-def _environment(environ: Mapping[str, str]) -> Iterator[None]:
-    """Let this program have these variables alone while it starts another, which inherits them (`Git.execute`).
+def _without_others(environ: Mapping[str, str]) -> Iterator[None]:
+    """Let this program have no other variable than these while it starts another, which inherits them (`Git.execute`).
 
-    Unsetting the others by `env` would be one more process for each command.
+    Unsetting them by `env` would be one more process for each command.
     """
-    saved = dict(os.environ)
+    others = {name: value for name, value in os.environ.items() if name not in environ}
     try:
-        _replace_environment(environ)
+        for name in others:
+            del os.environ[name]
         yield
     finally:
-        _replace_environment(saved)
-
-
-def _replace_environment(environ: Mapping[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(environ)
+        os.environ.update(others)
 
 
 def _start_error(reason: str | None) -> GitError:
