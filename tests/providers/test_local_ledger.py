@@ -13,7 +13,7 @@ import pytest
 from gitops_promotion.core.commits import Refs, RefUpdate
 from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.core.races import ATTEMPTS
-from gitops_promotion.errors import GitError, LeaseLostError, ProviderError
+from gitops_promotion.errors import GitError, LeaseLostError, OutdatedError, ProviderError
 from gitops_promotion.providers.local import provider as local
 from gitops_promotion.providers.local.ledger import Decision, Ledger
 from gitops_promotion.providers.local.records import ROOT, pull_ref
@@ -189,6 +189,26 @@ class TestRaces:
         assert local_forge.writers.make("Bob", store=store).merge(opened).state == "merged"
         assert local_forge.remote.sha("main^1") == moved[0]
         assert local_forge.remote.sha("main^2") == opened.head_sha
+
+    def test_a_merge_that_is_seen_in_part_opens_no_second_pull_request(self, local_forge: "LocalForge") -> None:
+        repository = local_forge.writers.repository
+        opened = propose(local_forge, gated=False)
+        before = repository.refs("refs/*")
+        assert local_forge.provider.set_auto_merge(opened, enabled=True).state == "merged"
+        record = {pull_ref(1): repository.refs("refs/*").shas[pull_ref(1)]}
+        store = Interposed(repository, seen=[Refs(default_branch="main", shas={**before.shas, **record})])
+        with pytest.raises(OutdatedError, match="has no branch"):
+            local_forge.writers.make("Bob", store=store).open_pull_request(draft(HEAD, opened.head_sha))
+        assert [pull.number for pull in local_forge.provider.every_pull_request()] == [1]
+
+    def test_a_merge_that_the_base_lost_again_can_be_proposed_again(self, local_forge: "LocalForge") -> None:
+        base = local_forge.branches()["main"]
+        opened = propose(local_forge, gated=False)
+        assert local_forge.provider.set_auto_merge(opened, enabled=True).state == "merged"
+        local_forge.remote.git("update-ref", "refs/heads/main", base)
+        local_forge.remote.git("update-ref", f"refs/heads/{HEAD}", opened.head_sha)
+        assert local_forge.provider.open_pull_request(draft(HEAD, opened.head_sha)).number == 2
+        assert 5 < sum(local_forge.writers.slept) < 20
 
     def test_a_head_that_moves_meanwhile_is_not_merged(self, local_forge: "LocalForge") -> None:
         opened = propose(local_forge, gated=False)

@@ -35,6 +35,9 @@ from gitops_promotion.providers.local.records import (
 MOST_CHOICES = 128
 """How many numbers a writer chooses from at most, after several lost races; those left out stay unused."""
 
+PATIENCE = 8
+"""Decisions that wait for the rest of a merge, some ten seconds in all; then its base was reset."""
+
 READ_AHEAD = 100
 """Records that are fetched before they are asked for; a fetch of one takes as long as a fetch of this many."""
 
@@ -61,7 +64,7 @@ class Ledger:
         self._nonce = nonce
         # Blobs never change: while `status` polls, each is fetched once.
         self._blobs: dict[str, bytes] = {}
-        self._races = 0
+        self._races = self._waits = 0
         self._merges: dict[tuple[str, str], str | None] = {}
 
     def transact(self, decide: Callable[[Refs], Decision[T]]) -> T:
@@ -70,8 +73,9 @@ class Ledger:
         Raises ProviderError after ATTEMPTS decisions.
         """
         fact = ""
+        self._waits = 0
         for attempt in range(ATTEMPTS):
-            self._races = attempt
+            self._races = attempt - self._waits
             refs = self._store.refs("refs/heads/*", f"{ROOT}/*")
             try:
                 updates, result = decide(refs)
@@ -155,6 +159,20 @@ class Ledger:
         for record in self.records(refs, [number]):
             return record
         raise ProviderError(f"there is no pull request #{number}: 'gitops-promotion local list --all' lists every one")
+
+    def require_whole_merges(self, refs: Refs, records: Iterable[Record]) -> None:
+        """Raise LeaseLostError for a merge that the refs show in part, so that the decision is made again.
+
+        A server changes the refs of an atomic push one after another (docs/decisions/0003-local-provider.md): for a
+        moment the record is merged, and the base and the branch are as before. A base that was reset looks the same.
+        """
+        for record in records:
+            base, tip = refs.branch(record.base), refs.branch(record.head)
+            if record.state != "merged" or record.inferred or tip != record.head_sha or self._waits == PATIENCE:
+                continue
+            if base and not self._merge_of(base, tip):
+                self._waits += 1
+                raise LeaseLostError(f"{record.base} does not show the merge of pull request #{record.number} yet")
 
     def numbers(self, refs: Refs, head: str, *, lenient: bool = False) -> tuple[tuple[int, ...], str | None]:
         """Return the numbers of a branch's pull requests, newest first, and the object id of that index."""

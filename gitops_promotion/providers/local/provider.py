@@ -111,6 +111,7 @@ class Local(WithoutPeople):
             newest = [record for record in self._ledger.records(refs, numbers[:1]) if record.head == draft.head]
             if newest and newest[0].state == "open":
                 return self._rewritten(refs, newest[0], draft)
+            self._ledger.require_whole_merges(refs, newest)
             if self._brings_nothing(refs, draft):
                 reason = f"{draft.base} already has the changes of {draft.head}"
                 return self._without_branch(refs, draft.head, draft.head_sha), OutdatedError(reason)
