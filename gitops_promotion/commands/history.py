@@ -34,15 +34,15 @@ def metrics(run: Run, scope: Scope, *, since: datetime | None) -> Metrics:
     """
     tip = run.tip
     past = read_past(tip, scope)
-    now = run.clock.now()
-    start = since or now - DEFAULT_WINDOW
+    until = run.clock.now()
+    start = since or until - DEFAULT_WINDOW
     claims = {event.claim for event in past.history.events}
     left_out = list(past.history.left_out)
-    health = _health(run, past, start, now, left_out)
+    health = _health(run, past, start, until, left_out)
     return measure(
         replace(past.history, left_out=tuple(left_out)),
         since=start,
-        until=now,
+        until=until,
         sources=_sources(tip, claims),
         health=health,
         only=[claim for claim in claims if scope.has(claim)],

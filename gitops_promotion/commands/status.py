@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gitops_promotion.core import due, gates
+from gitops_promotion.core.forge import OWN_CONTEXT
 from gitops_promotion.core.gates import Question, Verdict
-from gitops_promotion.core.model import Outcome
+from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.errors import GitError, TransientError
 from gitops_promotion.workflow.examine import Examination, Subject, examine, find_subject
 from gitops_promotion.workflow.judge import judge
+from gitops_promotion.workflow.look import look
 from gitops_promotion.workflow.publishing import (
     disarm_refused,
     ended,
@@ -42,6 +44,8 @@ def status(
     subject = find_subject(run, pr)
     if (outcome := ended(subject, subject.pull_request)) is not None:
         return [outcome]
+    if run.tip.has_config and run.tip.config.must_publish:
+        return [_publish_once(run, subject)]
     examination = repeat_after_races(run, lambda _: superseded(run, subject) or examine(run, subject))
     if isinstance(examination, Outcome):
         return [examination]
@@ -98,6 +102,39 @@ def _wait(
         progress(verdict.texts, left)
         run.clock.sleep(min(interval, left))
         interval = min(interval * _GROWTH, max(interval, LONGEST_INTERVAL))
+
+
+def _publish_once(run: Run, subject: Subject) -> Outcome:
+    """Return the outcome of one look whose verdict is published: people and the clock change it after this run.
+
+    It is a success only if the head passes, or if the forge requires the published status: a required check that is
+    this very run must not open the gate by having looked.
+    """
+    lookups = run.lookups(heads=(subject.sha,))
+    found = look(run, subject, lookups)
+    outcome, verdict = found.outcome, found.verdict
+    if verdict is None or verdict.decision == "pass":
+        return outcome
+    if outcome.error is None and _is_required(run, subject):
+        return outcome
+    problem = f" (it could not be published: {outcome.error})" if outcome.error else ""
+    result: Result = "refused" if verdict.decision == "refuse" else "timed-out"
+    message = (
+        f"{verdict.texts[0]}{problem}; people or the clock change this verdict later: require the status {OWN_CONTEXT} "
+        "and run `gitops-promotion status --publish` (published.yml) instead of requiring this job"
+    )
+    return replace(outcome, result=result, message=message, reasons=verdict.texts, error=None)
+
+
+def _is_required(run: Run, subject: Subject) -> bool:
+    """Return True if the forge merges the pull request only after a success of the published status."""
+    pull = subject.pull_request
+    if pull is None:
+        number = subject.number
+        pull = run.forge.pull_request(number) if number else None
+    if pull is None:
+        pull = due.open_for(run.forge.pull_requests(head=subject.branch), run.tip.base)
+    return pull is not None and run.forge.requires_status(pull, OWN_CONTEXT)
 
 
 def _hold_for_a_person(run: Run, subject: Subject, questions: tuple[Question, ...]) -> None:

@@ -1,7 +1,7 @@
 """git's nouns: commits, what they change, refs, trailers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -17,7 +17,8 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 class FileChange:
     """One path of a diff; `old` and `new` are object ids, None where the path did not or does not exist.
 
-    The id of a submodule is a commit of another repository, and that of a symlink holds the path that it leads to.
+    The id of a submodule is a commit of another repository, and that of a symlink holds the path that it leads to. The
+    modes are git's, such as 100755, and "" where they were not read.
     """
 
     path: str
@@ -25,6 +26,8 @@ class FileChange:
     new: str | None
     old_kind: EntryKind = "file"
     new_kind: EntryKind = "file"
+    old_mode: str = field(default="", compare=False)
+    new_mode: str = field(default="", compare=False)
 
     @property
     def old_file(self) -> str | None:
@@ -68,6 +71,11 @@ class CommitHeader:
     author: str
     author_email: str
     message: str
+
+    @property
+    def trailers(self) -> dict[str, str]:
+        """The `Key: value` lines of the message's last paragraph."""
+        return read_trailers(self.message)
 
 
 def read_time(text: str) -> datetime | None:

@@ -148,13 +148,13 @@ def _tags_before_and_after(
         if not is_manifest(change.path):
             continue
         old, new = (blobs[oid] if oid else b"" for oid in (change.old_file, change.new_file))
-        had = {claim for claim in reader.claims(change.path, old) if only(claim)}
-        for claim in had | {claim for claim in reader.claims(change.path, new) if only(claim)}:
+        old_claims = {claim for claim in reader.claims(change.path, old) if only(claim)}
+        for claim in old_claims | {claim for claim in reader.claims(change.path, new) if only(claim)}:
             if claim not in after:
                 after[claim] = reader.tag(claim)
             files = reader.files.setdefault(claim, {})
             files.pop(change.path, None)
-            if claim in had:
+            if claim in old_claims:
                 files[change.path] = old
     return {claim: (reader.tag(claim), tag) for claim, tag in after.items()}
 
@@ -186,17 +186,17 @@ def events(
     by_commit: dict[str, list[TagChange]] = {}
     for change in changes:
         by_commit.setdefault(change.commit.sha, []).append(change)
-    found: list[Event] = []
+    all_events: list[Event] = []
     rollbacks: set[tuple[str, Claim]] = set()
     for commit in commits:
         origin = read_origin(commit, merged.get(commit.sha))
         of_commit = [_event(change, origin, prefixes) for change in by_commit.get(commit.sha, ())]
-        found += of_commit
+        all_events += of_commit
         if origin.is_rollback:
             rollbacks |= {(event.sha, event.claim) for event in of_commit if event.kind == "promotion"}
         if not of_commit and (feature := _feature_event(commit, origin)) and only(feature.claim):
-            found.append(feature)
-    return _with_rollbacks(found, rollbacks)
+            all_events.append(feature)
+    return _with_rollbacks(all_events, rollbacks)
 
 
 def _with_rollbacks(events: Sequence[Event], rollbacks: Set[tuple[str, Claim]]) -> list[Event]:
@@ -217,17 +217,17 @@ def returning(events: Sequence[Event]) -> set[tuple[str, Claim]]:
     An event is named by its commit and what it concerns.
     """
     earlier: dict[Claim, list[Tag]] = {}
-    found: set[tuple[str, Claim]] = set()
+    keys: set[tuple[str, Claim]] = set()
     for event in reversed(events):
         if event.kind == "feature":
             continue
         tags = earlier.setdefault(event.claim, [])
         previous, tag = parsed(event.previous_tag), parsed(event.tag)
-        if previous and not any(same_tag(previous, other) for other in tags):
+        if previous and not any(same_tag(previous, seen_tag) for seen_tag in tags):
             tags.append(previous)
-        if tag and not same_tag(previous, tag) and any(same_tag(tag, other) for other in tags):
-            found.add((event.sha, event.claim))
-    return found
+        if tag and not same_tag(previous, tag) and any(same_tag(tag, seen_tag) for seen_tag in tags):
+            keys.add((event.sha, event.claim))
+    return keys
 
 
 def parsed(text: str) -> Tag | None:

@@ -123,17 +123,17 @@ def _first_reports(
     shas: Sequence[str], statuses: Statuses, patterns: Sequence[str]
 ) -> dict[str, tuple[datetime | None, bool]]:
     """Return by context when it was green first, None for never, and whether it ever failed."""
-    found: dict[str, tuple[datetime | None, bool]] = {}
+    reports: dict[str, tuple[datetime | None, bool]] = {}
     for status in (status for sha in shas for status in statuses.get(sha, ())):
         if not belongs(status.context, patterns, genre=status.genre):
             continue
         key = status.full_context.casefold()
-        time, failed = found.get(key, (None, False))
+        time, failed = reports.get(key, (None, False))
         state = state_of(status)
         if state == "success" and status.created_at:
             time = min(time, status.created_at) if time else status.created_at
-        found[key] = time, failed or state == "failure"
-    return found
+        reports[key] = time, failed or state == "failure"
+    return reports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,13 +164,13 @@ def measure(
     """
     start = max(since, history.since) if history.since else since
     days = max((until - start).total_seconds() / 86400, 0.0)
-    wanted = None if only is None else set(only)
+    claims = None if only is None else set(only)
     deployments = [
         deployment
         for deployment in _deployments(history.events, sources, health or Health())
         if deployment.event.time is not None
         and start <= deployment.event.time <= until
-        and (wanted is None or deployment.event.claim in wanted)
+        and (claims is None or deployment.event.claim in claims)
     ]
     scopes: dict[tuple[str, str, str], list[_Deployment]] = {}
     for deployment in deployments:

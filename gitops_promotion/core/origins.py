@@ -74,7 +74,7 @@ def read_origin(commit: Commit, merged: CommitHeader | None) -> Origin:
     number = next((int(match[1]) for pattern in _NUMBERS if (match := pattern.search(subject))), None)
     branch = next((match[1] for pattern in _BRANCHES if (match := pattern.search(subject))), "")
     messages = [commit.message, *([merged.message] if merged else [])]
-    trailers = next((found for message in messages if "Promotion" in (found := promotion_trailers(message))), None)
+    trailers = next((pairs for message in messages if "Promotion" in (pairs := promotion_trailers(message))), None)
     if trailers is not None:
         return Origin(
             application=_application(trailers["Promotion"]),

@@ -75,6 +75,8 @@ def read_change(raw: str, path: str) -> FileChange:
         new=new if new.strip("0") else None,
         old_kind=KINDS.get(old_mode, "file"),
         new_kind=KINDS.get(new_mode, "file"),
+        old_mode=old_mode,
+        new_mode=new_mode,
     )
 
 

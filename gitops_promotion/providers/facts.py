@@ -29,6 +29,10 @@ def _claims_nothing(_host: str | None, _environ: Mapping[str, str]) -> bool:
     return False
 
 
+def _has_no_page(_url: str, _number: int) -> str:
+    return ""
+
+
 def _is_never_an_update(_commit: "Commit") -> bool:
     return False
 
@@ -55,5 +59,7 @@ class Forge:
     """Makes a text fit for the description of a commit status."""
     is_update: Callable[["Commit"], bool] = _is_never_an_update
     """Returns True for a merge of the base that the forge's "Update branch" makes, by its metadata alone."""
+    page: Callable[[str, int], str] = _has_no_page
+    """Returns the address of a pull request, from the remote's and its number; "" where that is not enough."""
     queue_prefix: str = ""
     """Start of the branches of a merge queue, before the name of the branch they go into; "" for no queues."""

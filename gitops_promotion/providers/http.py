@@ -54,6 +54,10 @@ class RefusedError(ProviderError):
         self.kind = kind
 
 
+class TooLargeError(ProviderError):
+    """An answer is larger than ANSWER_LIMIT: a request for less may be answered."""
+
+
 # -- requests
 
 
@@ -101,7 +105,7 @@ class BoundedAdapter(HTTPAdapter):
             raise requests.ConnectionError(error, request=request) from error
         except ProviderError as error:
             response.close()
-            raise ProviderError(f"the answer of {_site(request.url)} {error}") from None
+            raise type(error)(f"the answer of {_site(request.url)} {error}") from None
         # As `requests` does once it has read the body.
         response._content = body
         response._content_consumed = True
@@ -116,7 +120,7 @@ def _site(url: object) -> str:
 
 
 def read_bounded(raw: Any, encoding: str, limit: int) -> bytes:
-    """Return the body of an answer of urllib3. Raises ProviderError for one of more than `limit` bytes."""
+    """Return the body of an answer of urllib3. Raises TooLargeError for one of more than `limit` bytes."""
     body = bytearray()
     inflate = _inflater(encoding)
     while chunk := raw.read(_CHUNK, decode_content=False):
@@ -126,7 +130,7 @@ def read_bounded(raw: Any, encoding: str, limit: int) -> bytes:
         except zlib.error as error:
             raise HTTPError(f"the compressed answer is damaged ({error})") from error
         if len(body) > limit:
-            raise ProviderError(f"has more than {limit // 1024} KiB: check the remote's address and --api-url")
+            raise TooLargeError(f"has more than {limit // 1024} KiB: check the remote's address and --api-url")
     if inflate and body and not inflate.eof:
         raise HTTPError("the compressed answer ends early")
     return bytes(body)

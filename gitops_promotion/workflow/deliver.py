@@ -246,16 +246,16 @@ def _is_worth_keeping(run: Run, plan: Plan, branch: Branch, current: PullRequest
         head_state = run.forge.head_state(current)
     if head_state.outdated and not at_tip:
         return False
-    return not (plan.gated and head_state.failed and _would_pass_now(run, plan, head_state))
+    return not (plan.gated and head_state.failed and _would_pass_now(run, plan, current, head_state))
 
 
-def _would_pass_now(run: Run, plan: Plan, head_state: HeadState) -> bool:
+def _would_pass_now(run: Run, plan: Plan, current: PullRequest | None, head_state: HeadState) -> bool:
     """Return True if a check that failed on this head would pass on a new one, which alone runs it again.
 
     A check that may be another tool's is expected to fail again, unless it began before the environment was healthy:
     so a head is replaced once for each new status of Flux, not once an hour.
     """
-    verdict = _verdict(run, plan.request)
+    verdict = _verdict(run, plan.request, current)
     if verdict.decision != "pass" or head_state.failed_since is None:
         return verdict.decision == "pass"
     return verdict.newest_evidence is not None and verdict.newest_evidence > head_state.failed_since
@@ -273,20 +273,22 @@ def _take_back_success(run: Run, plan: Plan, pull_request: PullRequest) -> None:
         return
     if _published_state(run, pull_request.head_sha) != "success":
         return
-    verdict = _verdict(run, plan.request)
+    verdict = _verdict(run, plan.request, pull_request)
     if verdict.decision != "pass":
         pending = Verdict(decision="wait", reasons=(Reason(evidence=f"no longer: {verdict.texts[0]}"),))
         run.forge.set_status(pull_request.head_sha, own_status(pending, shorten=run.facts.status_text))
 
 
-def _verdict(run: Run, request: Request) -> Verdict:
-    """Return the verdict on a promotion now."""
+def _verdict(run: Run, request: Request, pull_request: PullRequest | None) -> Verdict:
+    """Return the verdict on a promotion now, by the opinions on its pull request."""
     requirements = run.tip.config.way(request.application).requirements(request.environment)
     question = Question(
         application=request.application,
         tag=request.tag,
         environment=request.environment,
         requirements=requirements,
+        head=pull_request.head_sha if pull_request else "",
+        pull_request=pull_request,
     )
     return judge(run.tip, run.lookups(), question)
 
@@ -336,7 +338,7 @@ def _unless_outdated(run: Run, auto_merge: AutoMerge) -> AutoMerge:
 def _merge_clean(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
     """Merge a pull request that nothing on the forge holds, but never past this tool's own gate."""
     if plan.gated:
-        verdict = _verdict(run, plan.request)
+        verdict = _verdict(run, plan.request, pull_request)
         if verdict.decision != "pass":
             return AutoMerge(
                 state="refused",

@@ -1,5 +1,6 @@
 """What a head changes, and the questions that the gates must answer before it may merge: read from trees alone."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -80,11 +81,62 @@ def find_subject(run: Run, number: int | None) -> Subject:
     head = sha or at_remote
     if head is None:
         raise UsageError(f"the runner names the branch {branch} but the remote has none of that name: give --pr NUMBER")
-    return Subject(branch=branch, sha=head, number=context.pull_request, foreign=context.foreign)
+    # Opinions are given on a pull request, and the event alone does not show all of it.
+    is_read = context.pull_request is not None and tip.has_config and tip.config.has_approvals
+    return Subject(
+        branch=branch,
+        sha=head,
+        number=context.pull_request,
+        pull_request=run.forge.pull_request(context.pull_request) if is_read and context.pull_request else None,
+        foreign=context.foreign,
+    )
 
 
 def examine(run: Run, subject: Subject) -> Examination:
     """Return the questions of all environments whose marked tags the head changes, and at least a remark without any.
+
+    For a group of a merge queue, questions of environments with approvals are those of its pull requests. Raises what
+    `examine_head` raises, and ProviderError.
+    """
+    examination = examine_head(run, subject)
+    numbers = _numbers_in_queue(run, subject) if any(_asks_people(run, q) for q in examination.questions) else []
+    if not numbers:
+        return examination
+    of_pulls: list[Question] = []
+    for number in numbers:
+        pull = run.forge.pull_request(number)
+        head = Subject(branch=pull.head, sha=pull.head_sha, number=number, pull_request=pull)
+        of_pulls += examine_head(run, head).questions
+    questions: dict[Question, None] = {}
+    for question in examination.questions:
+        asked = (question.application, question.environment, question.tag)
+        same = [q for q in of_pulls if (q.application, q.environment, q.tag) == asked]
+        questions |= dict.fromkeys(same if same and _asks_people(run, question) else [question])
+    return replace(examination, questions=tuple(questions))
+
+
+def _asks_people(run: Run, question: Question) -> bool:
+    return any("opinions" in gate.needs for gate in run.tip.config.gates(question.environment))
+
+
+def _numbers_in_queue(run: Run, subject: Subject) -> list[int]:
+    """Return the pull requests in a group of the merge queue; none for any other head.
+
+    A group's branch is `<prefix><base>/pr-<number>-<commit>`. It contains the groups in front of it, whose branches are
+    still there (https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-a-merge-queue).
+    """
+    tip, prefix = run.tip, run.facts.queue_prefix
+    if not prefix or subject.foreign:
+        return []
+    pattern = re.compile(rf"refs/heads/{re.escape(prefix + tip.base)}/pr-([1-9][0-9]{{0,17}})-[0-9a-f]+")
+    groups = {sha: int(match[1]) for ref, sha in tip.refs.shas.items() if (match := pattern.fullmatch(ref))}
+    if not pattern.fullmatch(f"refs/heads/{subject.branch}") or subject.sha not in groups:
+        return []
+    return [groups[commit.sha] for commit in tip.repository.commits(tip.sha, subject.sha) if commit.sha in groups]
+
+
+def examine_head(run: Run, subject: Subject) -> Examination:
+    """Return the questions of one head.
 
     What counts is what merging it would change at the tip. Raises ManifestError for a head whose markers cannot be
     followed, or which changes tags while no environment has a marker; GitError; LeaseLostError after a race.

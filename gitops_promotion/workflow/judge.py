@@ -6,9 +6,11 @@ from dataclasses import replace
 from gitops_promotion.core import deployments, gates, status_contexts
 from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.core.gates import Evidence, Question, Verdict, health
+from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.core.gates.health import Health
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import ConfigError
+from gitops_promotion.workflow import opinions
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.tip import Site, Tip
 
@@ -23,6 +25,9 @@ def judge(tip: Tip, lookups: Lookups, question: Question, *, expired: bool = Fal
     evidence = Evidence(now=lookups.now, expired=expired)
     if needs & {"deployments", "statuses"} and question.sources:
         evidence = _with_deployments(evidence, tip, lookups, question, configured, read="statuses" in needs)
+    for gate in configured:
+        if isinstance(gate, Approvals):
+            evidence = replace(evidence, opinions=opinions.gather(tip, lookups, question, gate))
     return gates.judge(configured, question, evidence)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gitops_promotion.core.forge import CommitStatus
+from gitops_promotion.core.discussion import Discussion, People, Person
+from gitops_promotion.core.forge import CommitStatus, PullRequest
 from gitops_promotion.providers import Provider
 
 
@@ -12,13 +13,19 @@ from gitops_promotion.providers import Provider
 class Lookups:
     """The answers of the forge to the questions of one look, which happens at `now`.
 
-    The first request for statuses brings those of `heads` along.
+    The first request for statuses brings those of `heads` along, the first one for a discussion those of the pull
+    requests `numbers`.
     """
 
     forge: Provider
     now: datetime
     heads: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
     _statuses: dict[str, Sequence[CommitStatus]] = field(init=False, default_factory=dict)
+    _discussions: dict[int, Discussion | None] = field(init=False, default_factory=dict)
+    _members: dict[str, People] = field(init=False, default_factory=dict)
+    _pushers: dict[tuple[int, str], People] = field(init=False, default_factory=dict)
+    _identity: list[Person] = field(init=False, default_factory=list)
 
     def statuses(self, shas: Sequence[str]) -> Mapping[str, Sequence[CommitStatus]]:
         """Return the newest status of each context of these commits, at least. Raises ProviderError."""
@@ -35,3 +42,33 @@ class Lookups:
     def remember(self, sha: str, verdict: CommitStatus) -> None:
         """Take note of a verdict that was published on a commit in this look."""
         self._statuses[sha] = (verdict,)
+
+    def discussion(self, number: int) -> Discussion | None:
+        """Return what was said and done on a pull request, None if the forge does not answer that.
+
+        Raises ProviderError.
+        """
+        if number not in self._discussions:
+            missing = [n for n in dict.fromkeys((number, *self.numbers)) if n not in self._discussions]
+            discussions = self.forge.discussions(missing)
+            self._discussions.update((n, discussions.get(n)) for n in missing)
+        return self._discussions[number]
+
+    def members(self, group: str) -> People:
+        """Return the members of a group of the forge. Raises ProviderError."""
+        if group not in self._members:
+            self._members[group] = self.forge.members(group)
+        return self._members[group]
+
+    def pushers(self, pull_request: PullRequest) -> People:
+        """Return who pushed to the branch of a pull request. Raises ProviderError."""
+        key = (pull_request.number, pull_request.head_sha)
+        if key not in self._pushers:
+            self._pushers[key] = self.forge.pushers(pull_request)
+        return self._pushers[key]
+
+    def identity(self) -> Person:
+        """Return who the token belongs to. Raises ProviderError."""
+        if not self._identity:
+            self._identity.append(self.forge.identity())
+        return self._identity[0]

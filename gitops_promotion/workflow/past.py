@@ -130,15 +130,15 @@ def _unknown(tip: Tip, scope: Scope) -> UsageError:
     groups = sorted({application.group for application in applications})
     if scope.group and scope.group not in groups:
         return UsageError(f"no application of a group {scope.group!r} has a marker: use one of {_listed(groups)}")
-    wanted = f"{scope.group}/{scope.app}" if scope.group else scope.app
+    name = f"{scope.group}/{scope.app}" if scope.group else scope.app
     names = [str(application) for application in applications if scope.group in ("", application.group)]
-    return UsageError(f"no application {wanted!r} has a marker: use one of {_listed(names)}")
+    return UsageError(f"no application {name!r} has a marker: use one of {_listed(names)}")
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = 20
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return (", ".join(names[:shown]) or "none, since the tree has no marker") + more
+    limit = 20
+    suffix = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return (", ".join(names[:limit]) or "none, since the tree has no marker") + suffix
 
 
 def limited(history: History, *, scope: Scope, since: datetime | None) -> History:

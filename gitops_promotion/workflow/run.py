@@ -93,9 +93,12 @@ class Run:
         name = self.context.actor if self.context.runner else self.tip.repository.author
         return "" if name.endswith("[bot]") else name
 
-    def lookups(self, *, heads: tuple[str, ...] = ()) -> Lookups:
-        """Return what asks the forge for one look, now; `heads` are commits whose statuses will be needed too."""
-        return Lookups(forge=self.forge, now=self.clock.now(), heads=heads)
+    def lookups(self, *, heads: tuple[str, ...] = (), numbers: tuple[int, ...] = ()) -> Lookups:
+        """Return what asks the forge for one look, now.
+
+        `heads` are commits whose statuses will be needed too, and `numbers` pull requests whose discussions will.
+        """
+        return Lookups(forge=self.forge, now=self.clock.now(), heads=heads, numbers=numbers)
 
     @property
     def publishes(self) -> bool:

@@ -214,13 +214,13 @@ class Tip:
 
     def heads(self, commits: Iterable[Commit]) -> dict[str, CommitHeader]:
         """Return the head that each of these merge commits brought, by the merge commit, as far as it is here."""
-        wanted = {commit.sha: commit.parents[1] for commit in commits if len(commit.parents) > 1}
+        pending = {commit.sha: commit.parents[1] for commit in commits if len(commit.parents) > 1}
         heads: dict[str, CommitHeader] = {}
         for _ in range(_UPDATES):
-            headers = self.repository.headers(list(dict.fromkeys(wanted.values()))) if wanted else {}
-            heads |= {sha: headers[head] for sha, head in wanted.items() if head in headers}
-            behind = {sha: head_to_read(headers[head]) for sha, head in wanted.items() if head in headers}
-            wanted = {sha: head for sha, head in behind.items() if head}
+            headers = self.repository.headers(list(dict.fromkeys(pending.values()))) if pending else {}
+            heads |= {sha: headers[head] for sha, head in pending.items() if head in headers}
+            behind = {sha: head_to_read(headers[head]) for sha, head in pending.items() if head in headers}
+            pending = {sha: head for sha, head in behind.items() if head}
         return heads
 
     def _commits(self, pathspecs: tuple[str, ...], limit: int) -> list[Commit]:

@@ -13,8 +13,8 @@ programs around it. Leaving the block fails the test if this server answered som
 
 For every forge: `server` (HTTP, the log), `faults`, `repository` (git). GitHub's own: `github_state` (what it knows),
 `github_rules` (when a merge may be), `github_acts` (what is done to it), `github_effects` (what follows by itself),
-`github_people` (hands), `github_rest` and `github_apps` (endpoints), `github_shapes` (replies), `github_graph` and
-`github_graphql`, `github_pages`, `github_schema` (checks against schemas/).
+`github_people` (hands), `github_rest`, `github_discussion` and `github_apps` (endpoints), `github_shapes` (replies),
+`github_graph`, `github_graphql` and `github_timeline`, `github_pages`, `github_schema` (checks against schemas/).
 """
 
 import secrets
@@ -28,6 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from tests.forges import github_discussion as github_discussion  # its endpoints
 from tests.forges import github_rest
 from tests.forges.faults import Faults, Kind, Request, Response, reply
 from tests.forges.git_http import serve_git
@@ -152,6 +153,10 @@ class GitHub:
         """Make an App and install it; it acts as `<slug>[bot]`."""
         wanted = PERMISSIONS if permissions is None else permissions
         return make_app(self.world, slug, permissions=wanted, repositories=frozenset(repositories))
+
+    def team(self, name: str, *members: str) -> None:
+        """Make a team, `organisation/team-name`, with its members."""
+        self.world.teams[name.casefold()] = list(members)
 
     @contextmanager
     def _turn(self, acting: Token) -> Iterator[World]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.forges import github_rules as rules
-from tests.forges.github_state import AutoMerge, Pull, QueueEntry, RefusedError, Repo, Status
+from tests.forges.github_state import AutoMerge, Pull, QueueEntry, RefusedError, Repo, Review, Status
 from tests.forges.repository import Method
 from tests.support import refs
 
@@ -18,7 +18,7 @@ HEAD_MOVED = "Head branch was modified. Review and try the merge again."
 class InvalidError(RefusedError):
     """422 with GitHub's list of errors."""
 
-    def __init__(self, errors: list[dict[str, str]], message: str = "Validation Failed") -> None:
+    def __init__(self, errors: list[dict[str, str]] | list[str], message: str = "Validation Failed") -> None:
         super().__init__(422, message)
         self.errors = errors
 
@@ -70,16 +70,28 @@ def reopen(repo: Repo, pull: Pull) -> None:
             "The pull request was merged." if pull.merged_at else "The branch is gone."
         )
         raise InvalidError([{"resource": "PullRequest", "code": "invalid", "field": "state", "message": text}])
+    if tip != pull.head_sha and not repo.git.is_ancestor(pull.head_sha, tip):
+        # As people report it (isaacs/github 361).
+        text = f"state cannot be changed. The {pull.head_ref} branch was force-pushed or recreated."
+        raise InvalidError([{"resource": "PullRequest", "code": "invalid", "field": "state", "message": text}])
     pull.open, pull.closed_at = True, None
+    repo.note(pull, "ReopenedEvent")
     repo.world.record("pull_request", repo, pull_event("reopened", pull))
 
 
 def close(repo: Repo, pull: Pull) -> None:
     """Close it unmerged."""
     pull.close(repo.world.clock.tick())
+    repo.note(pull, "ClosedEvent")
     if entry := rules.queue_entry(repo, pull):
         dequeue(repo, entry)
     repo.world.record("pull_request", repo, pull_event("closed", pull))
+
+
+def dismiss(repo: Repo, pull: Pull, review: Review) -> None:
+    """Take a review back in place: it keeps its time and its commit."""
+    repo.note(pull, "ReviewDismissedEvent", before=review.state, review=review)
+    review.state = "DISMISSED"
 
 
 def post_status(repo: Repo, sha: str, *, context: str, creator: str, **said: Any) -> Status:
@@ -239,15 +251,19 @@ def became_merged(repo: Repo, pull: Pull, sha: str, by: str, *, since: str, quie
     pull.merged_at, pull.merged_by, pull.merge_sha = at, by, sha
     pull.introduced = repo.git.brought(since, sha)
     pull.close(at)
+    repo.note(pull, "MergedEvent", by=by)
+    repo.note(pull, "ClosedEvent", by=by)
     repo.world.record("pull_request", repo, pull_event("closed", pull), by=by, quiet=quiet)
     if repo.settings.delete_branch_on_merge and pull.head_repo is repo:
         move(repo, pull.head_ref, None, pull.head_sha)
+        repo.note(pull, "HeadRefDeletedEvent", by=by)
 
 
 def move(repo: Repo, branch: str, new: str | None, expected: str | None) -> bool:
     """Change a branch as GitHub itself does, so that it is not taken for somebody's push."""
     if not repo.git.move(branch, new, expected):
         return False
+    repo.log("branch_deletion" if new is None else "pr_merge", branch, expected, new)
     if new is None:
         repo.tips.pop(branch, None)
     else:

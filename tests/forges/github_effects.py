@@ -2,7 +2,7 @@
 
 from tests.forges import github_acts as acts
 from tests.forges import github_rules as rules
-from tests.forges.github_state import AutoMerge, Protection, Pull, Queue, QueueEntry, Repo
+from tests.forges.github_state import ActivityKind, AutoMerge, Protection, Pull, Queue, QueueEntry, Repo
 
 
 def sync(repo: Repo) -> None:
@@ -15,12 +15,21 @@ def sync(repo: Repo) -> None:
     for branch in sorted(branch for branch in before | repo.tips if before.get(branch) != repo.tips.get(branch)):
         old, new = before.get(branch, "0" * 40), repo.tips.get(branch, "0" * 40)
         repo.world.record("push", repo, {"ref": f"refs/heads/{branch}", "before": old, "after": new})
+        repo.log("push" if branch in before and branch in repo.tips else _birth(repo, branch), branch, old, new)
         arrived[branch] = frozenset()
         if branch in before and branch in repo.tips:
             arrived[branch] = repo.git.brought(old, new)
     for pull in repo.open_pulls():
         _follow(repo, pull, arrived)
+    for pull in repo.pulls.values():
+        gone = pull.head_repo is repo and pull.head_ref in arrived and pull.head_ref not in repo.tips
+        if gone and pull.head_sha == before[pull.head_ref]:
+            repo.note(pull, "HeadRefDeletedEvent")
     settle(repo)
+
+
+def _birth(repo: Repo, branch: str) -> ActivityKind:
+    return "branch_creation" if branch in repo.tips else "branch_deletion"
 
 
 def _follow(repo: Repo, pull: Pull, arrived: dict[str, frozenset[str]]) -> None:
@@ -37,12 +46,14 @@ def _follow(repo: Repo, pull: Pull, arrived: dict[str, frozenset[str]]) -> None:
 
 
 def _pushed(repo: Repo, pull: Pull, head: str) -> None:
+    repo.note(pull, "Pushed", before=pull.head_sha, after=head)
     pull.head_sha, pull.base_sha, pull.updated_at = head, repo.tips[pull.base_ref], repo.world.clock.tick()
     pull.unsettled = repo.world.unknown_reads
     acts.take_head(repo, pull)
     rule = repo.protection(pull.base_ref)
     for review in pull.reviews if rule and rule.dismiss_stale else ():
-        review.state = "DISMISSED" if review.state == "APPROVED" else review.state
+        if review.state == "APPROVED":
+            acts.dismiss(repo, pull, review)
     if pull.head_repo is not repo:
         # Who may not write here cannot have changes merged that nobody looked at.
         pull.auto_merge = None

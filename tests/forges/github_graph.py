@@ -42,7 +42,8 @@ class Graph:
             "repository": lambda _, owner, name, **__: self.repository(self._find(owner, name)),
             "node": lambda _, **given: self.node(given["id"]),
             "nodes": lambda _, ids: [self.node(each) for each in ids],
-            "viewer": lambda _: self.actor(self.token.login) | {"__typename": "User", "email": "", "name": None},
+            # Always a User, whoever asks; unlike every other actor an App has its suffix here.
+            "viewer": lambda _: self.actor(self.token.login) | {"__typename": "User", "login": self.token.login},
             "rateLimit": {
                 "cost": 1,
                 "limit": 5000,
@@ -174,12 +175,16 @@ class Graph:
             "requiredApprovingReviewCount": rule.approvals,
         }
 
+    def someone(self, login: str) -> Node | None:
+        """An actor, None for a deleted account."""
+        return self.actor(login) if login else None
+
     def actor(self, login: str) -> Node:
         bot = login.endswith("[bot]")
         number = self.world.user_id(login)
         shown = login.removesuffix("[bot]")
         return {
-            "__typename": "Bot" if bot else "User",
+            "__typename": "Bot" if bot else "Mannequin" if login in self.world.imported else "User",
             "id": node_id("BOT" if bot else "U", number),
             "databaseId": number,
             # Unlike REST, GraphQL names a bot without the suffix.

@@ -12,6 +12,7 @@ from tests.forges.github_pages import connection
 from tests.forges.github_schema import graphql
 from tests.forges.github_shapes import Shapes, node_id, time
 from tests.forges.github_state import AutoMerge, Pull, RefusedError, Repo, Review, Token, World
+from tests.forges.github_timeline import comment_mutations, comment_node, timeline
 from tests.forges.repository import Method
 
 METHODS: dict[str, Method] = {"MERGE": "merge", "SQUASH": "squash", "REBASE": "rebase"}
@@ -69,6 +70,10 @@ class Pulls(Graph):
             found = [review for review in pull.reviews if states is None or review.state in states]
             return reviews("reviews", [each for each in found if author in (None, each.user)])(info, **rest)
 
+        def opinionated(info: object, **given: Any) -> Node:
+            found = [each for each in pull.opinions() if not given.get("writersOnly") or repo.may_write(each.user)]
+            return reviews("latestOpinionatedReviews", found)(info, **given)
+
         def commit_node(sha: str) -> Node:
             return {"id": node_id("PRC", repo.id, sha), "commit": lambda _: self.commit(repo, sha)}
 
@@ -81,7 +86,7 @@ class Pulls(Graph):
             "permalink": url,
             "title": pull.title,
             "body": pull.body or "",
-            "author": self.actor(pull.author),
+            "author": self.someone(pull.author),
             "state": pull_state(pull),
             "isDraft": pull.draft,
             "closed": not pull.open,
@@ -98,7 +103,9 @@ class Pulls(Graph):
             "reviewDecision": lambda _: rules.review_decision(repo, pull),
             "reviews": all_reviews,
             "latestReviews": reviews("latestReviews", latest),
-            "latestOpinionatedReviews": reviews("latestOpinionatedReviews", pull.opinions()),
+            "latestOpinionatedReviews": opinionated,
+            "comments": connection("comments", pull.comments, lambda comment: comment_node(self, repo, comment)),
+            "timelineItems": lambda info, **given: timeline(self, repo, pull, given.get("itemTypes"))(info, **given),
             "autoMergeRequest": lambda _: self._armed(repo, pull),
             "viewerCanEnableAutoMerge": pull.open and repo.settings.allow_auto_merge and rule is not None,
             "viewerCanDisableAutoMerge": pull.open and pull.auto_merge is not None,
@@ -125,8 +132,9 @@ class Pulls(Graph):
             "__typename": "PullRequestReview",
             "id": node_id("PRR", repo.id, review.id),
             "databaseId": review.id,
-            "author": self.actor(review.user),
+            "author": self.someone(review.user),
             "body": review.body,
+            "lastEditedAt": review.edited_at and time(review.edited_at),
             "state": review.state,
             "commit": lambda _: self.commit(repo, review.sha),
             "createdAt": time(review.submitted_at),
@@ -183,7 +191,7 @@ class Pulls(Graph):
 
             return resolve
 
-        return {name: run(change) for name, change in changes.items()}
+        return {name: run(change) for name, change in changes.items()} | comment_mutations(self)
 
     def _enable(self, repo: Repo, pull: Pull, wanted: Mapping[str, Any]) -> None:
         # Whoever may arm it, merges it.

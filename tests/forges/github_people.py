@@ -10,6 +10,7 @@ from tests.forges import github_rules as rules
 from tests.forges.github_state import (
     AutoMerge,
     CheckRun,
+    Comment,
     Opinion,
     Protection,
     Pull,
@@ -69,10 +70,16 @@ class Hosted:
         strict: bool = False,
         approvals: int = 0,
         dismiss_stale: bool = False,
+        ruleset: bool = False,
     ) -> None:
         """Protect branches (a pattern): pushes are refused, merges need the checks and approvals."""
         rule = Protection(
-            pattern=branch, checks=tuple(checks), strict=strict, approvals=approvals, dismiss_stale=dismiss_stale
+            pattern=branch,
+            checks=tuple(checks),
+            strict=strict,
+            approvals=approvals,
+            dismiss_stale=dismiss_stale,
+            ruleset=ruleset,
         )
         self.repo.protections[:] = [rule, *(each for each in self.repo.protections if each.pattern != branch)]
         self.git.protect({each.pattern for each in self.repo.protections})
@@ -203,6 +210,31 @@ class Hosted:
                 id=self.repo.world.new_id(), user=by, state=state, body=body, sha=pull.head_sha, submitted_at=at
             )
             pull.reviews.append(review)
+
+    def dismiss(self, number: int, user: str, *, by: str = "bob") -> None:
+        """Dismiss the last approval or objection of a person."""
+        with self._acting(by):
+            pull = self.repo.pull(number)
+            acts.dismiss(self.repo, pull, [review for review in pull.opinions() if review.user == user][-1])
+
+    def edit_review(self, number: int, user: str, body: str) -> None:
+        """Change the text of a person's last review, as they may afterwards."""
+        with self._acting(user) as world:
+            review = [review for review in self.repo.pull(number).reviews if review.user == user][-1]
+            review.body, review.edited_at = body, world.clock.tick()
+
+    def comment(self, number: int, body: str, *, by: str = "ann") -> None:
+        with self._acting(by) as world:
+            pull = self.repo.pull(number)
+            pull.comments.append(Comment(id=world.new_id(), user=by, body=body, created_at=world.clock.tick()))
+
+    def delete_account(self, login: str) -> None:
+        """What somebody wrote stays, and belongs to nobody."""
+        with self._acting(""):
+            for pull in self.repo.pulls.values():
+                pull.author = "" if pull.author == login else pull.author
+                for review in pull.reviews:
+                    review.user = "" if review.user == login else review.user
 
     def post_status(
         self,

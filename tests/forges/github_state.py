@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tests.forges.github_apps import App
 
 State = Literal["error", "failure", "pending", "success"]
+EventKind = Literal[
+    "ClosedEvent", "HeadRefDeletedEvent", "MergedEvent", "Pushed", "ReopenedEvent", "ReviewDismissedEvent"
+]
+ActivityKind = Literal["branch_creation", "branch_deletion", "pr_merge", "push"]
 Opinion = Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED"]
 
 
@@ -94,12 +98,55 @@ class CheckRun:
 
 @dataclass(kw_only=True)
 class Review:
+    """`user` is "" once the account is deleted."""
+
     id: int
     user: str
     state: Opinion
     body: str
     sha: str
     submitted_at: datetime
+    edited_at: datetime | None = None
+
+
+@dataclass(kw_only=True)
+class Comment:
+    id: int
+    user: str
+    body: str
+    created_at: datetime
+    edited_at: datetime | None = None
+    minimized: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """An entry of a pull request's timeline.
+
+    `Pushed` has the heads `before` and `after`, and is shown if the push was a forced one. A dismissal has its review
+    with the state `before`.
+    """
+
+    id: int
+    kind: EventKind
+    by: str
+    at: datetime
+    before: str = ""
+    after: str = ""
+    review: Review | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """What happened to a branch; whether a push was a forced one is worked out where it is asked for."""
+
+    id: int
+    kind: ActivityKind
+    branch: str
+    before: str
+    after: str
+    by: str
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,13 +163,14 @@ class AutoMerge:
 
 @dataclass(frozen=True, kw_only=True)
 class Protection:
-    """A rule of a branch; `pattern` as GitHub's (`main`, `release/*`)."""
+    """A rule of a branch; `pattern` as GitHub's (`main`, `release/*`). `ruleset`: of today's kind, not the classic."""
 
     pattern: str
     checks: tuple[str, ...] = ()
     strict: bool = False
     approvals: int = 0
     dismiss_stale: bool = False
+    ruleset: bool = False
 
 
 @dataclass(kw_only=True)
@@ -172,6 +220,10 @@ class Pull:
     introduced: frozenset[str] = frozenset()
     auto_merge: AutoMerge | None = None
     reviews: list[Review] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    timeline: list[Noted] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
     unsettled: int = 0
     shown: "Pull | None" = None
     late: int = 0
@@ -228,7 +280,7 @@ class Event:
 
 @dataclass(kw_only=True)
 class World:
-    """What all repositories share."""
+    """What all repositories share. `teams` are by `organisation/team`; `imported` accounts came from another server."""
 
     clock: Clock = field(default_factory=Clock)
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -236,6 +288,8 @@ class World:
     apps: dict[str, int] = field(default_factory=dict)
     installed: "dict[int, App]" = field(default_factory=dict)
     repos: "dict[str, Repo]" = field(default_factory=dict)
+    teams: dict[str, list[str]] = field(default_factory=dict)
+    imported: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
     unknown_reads: int = 0
     late_reads: int = 0
@@ -264,7 +318,10 @@ class World:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Repo:
-    """One repository with all that hangs on it."""
+    """One repository with all that hangs on it.
+
+    `writers` and `collaborators` are the logins, and `organisation/team` for teams, with that access; None: everybody.
+    """
 
     id: int
     world: World
@@ -283,12 +340,46 @@ class Repo:
     trees: dict[tuple[str, str], str | None] = field(default_factory=dict)
     known: dict[str, Commit] = field(default_factory=dict)
     created_at: datetime = field(default_factory=lambda: Clock().now)
+    activity: list[Activity] = field(default_factory=list)
+    writers: frozenset[str] | None = None
+    collaborators: frozenset[str] | None = None
     _settled: dict[int, int] = field(default_factory=dict)
     _served_late: dict[int, int] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:
         return f"{self.owner}/{self.name}"
+
+    @property
+    def acting(self) -> str:
+        """The login of whoever acts now, "" for nobody in particular."""
+        return self.world.acting.login if self.world.acting else ""
+
+    def note(
+        self,
+        pull: Pull,
+        kind: EventKind,
+        *,
+        before: str = "",
+        after: str = "",
+        review: Review | None = None,
+        by: str = "",
+    ) -> None:
+        """Add to a pull request's timeline."""
+        at, number = self.world.clock.now, self.world.new_id()
+        event = Noted(id=number, kind=kind, by=by or self.acting, at=at, before=before, after=after, review=review)
+        pull.timeline.append(event)
+
+    def log(self, kind: ActivityKind, branch: str, before: str | None, after: str | None) -> None:
+        """Add to the repository's activity."""
+        at, number, zeros = self.world.clock.now, self.world.new_id(), "0" * 40
+        activity = Activity(
+            id=number, kind=kind, branch=branch, before=before or zeros, after=after or zeros, by=self.acting, at=at
+        )
+        self.activity.append(activity)
+
+    def may_write(self, login: str) -> bool:
+        return self.writers is None or login in self.writers
 
     def protection(self, branch: str) -> Protection | None:
         return next((rule for rule in self.protections if fnmatchcase(branch, rule.pattern)), None)

@@ -38,7 +38,8 @@ class Forge(Protocol):
     """One provider under test.
 
     `push` commits files onto a branch, begun at `main` where it is new; `require_gate` demands this tool's own check
-    before anything merges into `main`, where the draft's own word for it is not enough.
+    before anything merges into `main`, where the draft's own word for it is not enough. `provider_of` is the provider
+    with the token of a person.
     """
 
     @property
@@ -51,6 +52,7 @@ class Forge(Protocol):
     def pass_gate(self, sha: str) -> None: ...
     def merge_by_hand(self, number: int) -> None: ...
     def review(self, number: int, verdict: Literal["approved", "changes-requested"], *, by: str) -> None: ...
+    def provider_of(self, person: str) -> Provider: ...
     def close_by_hand(self, number: int, *, by: str) -> None: ...
 
 
@@ -118,6 +120,9 @@ class LocalForge:
 
     def review(self, number: int, verdict: Literal["approved", "changes-requested"], *, by: str) -> None:
         self.writers.make(by).review(number, verdict, "")
+
+    def provider_of(self, person: str) -> Provider:
+        return self.writers.make(person)
 
     def close_by_hand(self, number: int, *, by: str) -> None:
         self.writers.make(by).close_pull_request(self.provider.pull_request(number))
@@ -189,6 +194,9 @@ class GitHubForge:
 
     def review(self, number: int, verdict: Literal["approved", "changes-requested"], *, by: str) -> None:
         self.hosted.review(number, by, "APPROVED" if verdict == "approved" else "CHANGES_REQUESTED")
+
+    def provider_of(self, person: str) -> Provider:
+        return self.connect(token=self.server.give_token(person))
 
     def close_by_hand(self, number: int, *, by: str) -> None:
         self.hosted.close(number, by=by)
@@ -266,6 +274,9 @@ class AzureForge:
 
     def review(self, number: int, verdict: Literal["approved", "changes-requested"], *, by: str) -> None:
         self.hosted.vote(number, by, 10 if verdict == "approved" else -5)
+
+    def provider_of(self, person: str) -> Provider:
+        return self.connect(token=self.server.give_token(person))
 
     def close_by_hand(self, number: int, *, by: str) -> None:
         self.hosted.abandon(number, by=by)

@@ -309,3 +309,19 @@ class TestRetrying:
         call = retrying(lambda _: None)
         for _ in range(3):
             assert call(Flaky(*(TransientError("502") for _ in range(ATTEMPTS - 1))), "well") == "well!"
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "page"),
+    [
+        ("github", "git@github.com:acme/shop.git", "https://github.com/acme/shop/pull/7"),
+        ("github", "https://ghes.example:8443/acme/shop", "https://ghes.example:8443/acme/shop/pull/7"),
+        ("github", "http://127.0.0.1:5000/acme/shop.git", "http://127.0.0.1:5000/acme/shop/pull/7"),
+        ("github", "https://github.com/acme", ""),
+        ("azdo", "https://dev.azure.com/acme/web/_git/shop", "https://dev.azure.com/acme/web/_git/shop/pullrequest/7"),
+        ("azdo", "https://dev.azure.com/acme", ""),
+        ("local", "/srv/shop.git", "gitops-promotion local show 7"),
+    ],
+)
+def test_the_page_of_a_pull_request_is_known_without_a_request(name: str, url: str, page: str) -> None:
+    assert forge(name).page(url, 7) == page

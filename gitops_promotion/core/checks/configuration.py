@@ -14,12 +14,16 @@ def missing(tree: Tree) -> Iterator[Problem]:
     """Yield that the configuration is missing, with a file that may be meant to be it."""
     if tree.config_file in tree.contents:
         return
-    near = difflib.get_close_matches(tree.config_file, tree.contents, n=1, cutoff=_NEAR)
+    names = [path for path in tree.contents if "/" not in path]
+    near = difflib.get_close_matches(tree.config_file, names, n=1, cutoff=_NEAR)
+    near = near or sorted(path for path in tree.contents if path.endswith(f"/{tree.config_file}"))
     yield Problem(
         path=near[0] if near else tree.config_file,
         line=1,
         message=f"the repository has no {tree.config_file} in its root, which names the environments",
-        fix=f"rename this file to {tree.config_file}" if near else "run `gitops-promotion init`",
+        fix=f"move this file to {tree.config_file} in the root"
+        if near
+        else "write one: docs/configuration.md has its keys",
     )
 
 

@@ -1,7 +1,7 @@
 """Checks of names that collide, and of gates that let too much through."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gitops_promotion.core import status_contexts
 from gitops_promotion.core.checks.finding import Problem
@@ -10,7 +10,7 @@ from gitops_promotion.core.config import Config
 from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.gates.health import contexts_of
 from gitops_promotion.core.gates.table import GATES
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.layout import Claim
 
 _PRODUCTION = re.compile(r"(?:.*[._-])?(?:prod|production|prd|live)(?:[._-].*)?", re.IGNORECASE)
 
@@ -40,39 +40,72 @@ def shared_statuses(tree: Tree) -> Iterator[Problem]:
     if not tree.config:
         return
     reported: set[frozenset[tuple[str, str]]] = set()
-    for claim in tree.owned:
-        source = claim.environment
-        if not tree.config.way(claim.application).names or not tree.config.pipeline.targets(source):
+    sources = [claim for claim in sorted(tree.owned) if tree.config.pipeline.targets(claim.environment)]
+    for own, other in [*_of_groups(tree, tree.config, sources), *_of_applications(tree, tree.config, sources)]:
+        pair = frozenset((own, other))
+        if pair in reported:
             continue
-        for group, environment in _with_equal_statuses(tree, tree.config, claim.application, source):
-            own = claim.application.group
-            pair = frozenset(((own, source), (group, environment)))
-            if pair in reported:
-                continue
-            reported.add(pair)
-            yield Problem(
-                path=tree.config_file,
-                line=tree.config_lines.of_environment(environment),
-                message=f"the statuses of {own} in {source} and of {group or 'all groups'} in {environment} have the "
-                "same name, so the status gate cannot tell them apart",
-                fix="rename one of the two, or set statusContext, such as */{group}/{env}",
-            )
+        reported.add(pair)
+        yield Problem(
+            path=tree.config_file,
+            line=tree.config_lines.of_environment(other[1]),
+            message=f"the statuses of {own[0]} in {own[1]} and of {other[0] or 'all groups'} in {other[1]} have the "
+            "same name, so the status gate cannot tell them apart",
+            fix="rename one of the two, or set statusContext, such as */{group}/{env}",
+        )
 
 
-def _with_equal_statuses(
-    tree: Tree, config: Config, application: Application, source: str
-) -> Iterator[tuple[str, str]]:
-    """Yield the groups ("": all) and environments whose statuses would speak for an application in an environment."""
+_Pair = tuple[tuple[str, str], tuple[str, str]]
+"""Two groups or applications, each with an environment."""
+
+
+def _of_groups(tree: Tree, config: Config, sources: Iterable[Claim]) -> Iterator[_Pair]:
+    """Yield groups whose statuses would speak for those of another, or of another environment ("": all groups)."""
     templates = config.context_templates
     groups = {(claim.application.group, claim.environment) for claim in tree.owned}
-    for collision in status_contexts.collisions(templates, application, source):
-        # Without a key of its own, an environment has patterns that were accepted always (workflow/judge.py).
-        is_own = any(contexts_of(config.environment(name)) for name in (source, collision.environment))
-        if (collision.group, collision.environment) in groups if collision.group else is_own:
-            yield collision.group, collision.environment
-    sites = ((claim.application, claim.environment) for claim in tree.owned)
-    for other, environment in status_contexts.shared(templates, application, source, sites):
-        yield str(other), environment
+    representatives = {(claim.application.group, claim.environment): claim for claim in sources}
+    for own, claim in representatives.items():
+        for collision in status_contexts.collisions(templates, claim.application, claim.environment):
+            # Without a key of its own, an environment has patterns that were accepted always (workflow/judge.py).
+            is_own = any(contexts_of(config.environment(name)) for name in (claim.environment, collision.environment))
+            other = (collision.group, collision.environment)
+            if other in groups if collision.group else is_own:
+                yield own, other
+
+
+def _of_applications(tree: Tree, config: Config, sources: Iterable[Claim]) -> Iterator[_Pair]:
+    """Yield applications whose statuses {app} does not tell apart."""
+    templates = config.context_templates
+    if not any("{app}" in template for patterns in templates.values() for template in patterns):
+        return
+    sites: dict[str, list[Claim]] = {}
+    for claim in tree.owned:
+        sites.setdefault(_bucket(templates, claim), []).append(claim)
+    for claim in sources:
+        alike = [(other.application, other.environment) for other in sites[_bucket(templates, claim)]]
+        for application, environment in status_contexts.shared(templates, claim.application, claim.environment, alike):
+            yield (str(claim.application), claim.environment), (str(application), environment)
+
+
+def _bucket(templates: Mapping[str, Sequence[str]], claim: Claim) -> str:
+    """Return a text that is the same for all applications and environments whose statuses may have one name.
+
+    Where each template has {app} in the same part and without a `*`, that part must be equal: only those need to be
+    compared with each other, which matters in trees with thousands of markers.
+    """
+    split = {name: [template.split("/") for template in patterns] for name, patterns in templates.items()}
+    positions = {
+        next((number for number, part in enumerate(parts) if "{app}" in part and "*" not in part), -1)
+        for patterns in split.values()
+        for parts in patterns
+    }
+    if len(positions) != 1 or -1 in positions:
+        return ""
+    [position] = positions
+    if any(len({parts[position] for parts in patterns}) > 1 for patterns in split.values()):
+        return ""
+    template = split[claim.environment][0][position]
+    return status_contexts.fill([template], claim.application, claim.environment)[0].casefold()
 
 
 def merges_by_itself(tree: Tree) -> Iterator[Problem]:

@@ -118,18 +118,26 @@ class Config:
     def gates(self, environment: str) -> tuple[Gate, ...]:
         """Return the gates of an environment. Raises UsageError."""
         self.environment(environment)
-        common = Common(
+        return table.make_gates(environment, self.pipeline, self._common)
+
+    @property
+    def _common(self) -> Common:
+        return Common(
             status_contexts=self.status_contexts,
             status_authors=self.status_authors,
             fail_fast=self.fail_fast,
             settings=self.gate_settings,
         )
-        return table.make_gates(environment, self.pipeline, common)
 
     @property
     def has_approvals(self) -> bool:
         """True if people have to approve promotions into some environment."""
         return any(environment.setting("approvals") for environment in self.pipeline.environments)
+
+    @property
+    def must_publish(self) -> bool:
+        """True if a gate's verdict changes by what people do or by the clock: a check that ran once cannot show it."""
+        return table.must_publish(self.pipeline, self._common)
 
     def is_gated(self, application: Application, environment: str) -> bool:
         """Return True if a gate has a say on an application in an environment."""

@@ -14,10 +14,11 @@ from gitops_promotion.core.deployments import Deployment
 from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, PullRequest, StatusState
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.opinions import Facts
 from gitops_promotion.core.tags import Tag
 
 Decision = Literal["pass", "wait", "refuse"]
-Need = Literal["deployments", "statuses"]
+Need = Literal["deployments", "statuses", "opinions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,8 @@ class Evidence:
     """The facts of one question; a gate finds those filled in that it needs.
 
     `deployments` and `suspects` (applications whose tags changed since the environment was last green) are by source,
-    `statuses` by commit. `expired`: the time to wait is over. `now` is the moment that is judged.
+    `statuses` by commit. `expired`: the time to wait is over. `now` is the moment that is judged. `opinions` are those
+    on the pull request.
     """
 
     now: datetime = _NO_TIME
@@ -106,6 +108,7 @@ class Evidence:
     statuses: Mapping[str, Sequence[CommitStatus]] = field(default_factory=dict)
     suspects: Mapping[str, Sequence[str]] = field(default_factory=dict)
     expired: bool = False
+    opinions: Facts | None = None
 
 
 _STATES: Mapping[Decision, StatusState] = {"pass": "success", "refuse": "failure", "wait": "pending"}

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gitops_promotion.core.environments import Environment, Pipeline
-from gitops_promotion.core.gates import Common, Gate, calendar_keys, freezes, health, health_keys, windows
+from gitops_promotion.core.gates import (
+    Common,
+    Gate,
+    approvals,
+    approvals_keys,
+    calendar_keys,
+    freezes,
+    health,
+    health_keys,
+    windows,
+)
 
 if TYPE_CHECKING:
     from gitops_promotion.core.config.document import Document, Entry
@@ -40,13 +50,15 @@ class Row:
     """One gate: its name in `Environment.settings` and `Common.settings`, its keys, and how they become a gate.
 
     `keys` are those below `environments[]`, `top_keys` those of the top level, and `mappings` has the keys of each
-    mapping below them, by its path.
+    mapping below them, by its path. `published`: its verdict changes by what people do or by the clock, so it must be
+    published as a commit status, for a check that has run once cannot show it.
     """
 
     name: str
     keys: tuple[str, ...]
     read: Reader
     make: Maker
+    published: bool = False
     top_keys: tuple[str, ...] = ()
     read_top: TopReader = _reads_nothing
     check: Checker = _accepts_all
@@ -56,7 +68,19 @@ class Row:
 GATES: tuple[Row, ...] = (
     Row(name="health", keys=health_keys.KEYS, read=health_keys.read, make=health.make),
     Row(
+        name="approvals",
+        published=True,
+        keys=approvals_keys.KEYS,
+        read=approvals_keys.read,
+        make=approvals.make,
+        top_keys=approvals_keys.TOP_KEYS,
+        read_top=approvals_keys.read_top,
+        check=approvals_keys.check,
+        mappings=approvals_keys.MAPPINGS,
+    ),
+    Row(
         name="windows",
+        published=True,
         keys=("windows",),
         read=calendar_keys.read_windows,
         make=windows.make,
@@ -64,6 +88,7 @@ GATES: tuple[Row, ...] = (
     ),
     Row(
         name="freezes",
+        published=True,
         keys=("freezes",),
         read=calendar_keys.read_environment_freezes,
         make=freezes.make,
@@ -104,11 +129,18 @@ def check(
             row.check(document, item, environment, settings.get(row.name))
 
 
+def must_publish(pipeline: Pipeline, common: Common) -> bool:
+    """Return True if an environment has a gate whose verdict must be published."""
+    published = [row for row in GATES if row.published]
+    return any(_make(row, name, pipeline, common) for row in published for name in pipeline.names)
+
+
 def make_gates(environment: str, pipeline: Pipeline, common: Common) -> tuple[Gate, ...]:
     """Return the gates of an environment."""
-    gates = []
-    for row in GATES:
-        settings = {known.name: known.setting(row.name) for known in pipeline.environments}
-        if (gate := row.make(environment, pipeline, settings, common)) is not None:
-            gates.append(gate)
-    return tuple(gates)
+    gates = (_make(row, environment, pipeline, common) for row in GATES)
+    return tuple(gate for gate in gates if gate is not None)
+
+
+def _make(row: Row, environment: str, pipeline: Pipeline, common: Common) -> Gate | None:
+    settings = {known.name: known.setting(row.name) for known in pipeline.environments}
+    return row.make(environment, pipeline, settings, common)

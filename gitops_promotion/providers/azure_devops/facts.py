@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from gitops_promotion.errors import UsageError
 from gitops_promotion.providers import Connection, Provider, TokenQuery
-from gitops_promotion.providers.azure_devops.address import is_cloud
+from gitops_promotion.providers.azure_devops.address import Address, is_cloud
 from gitops_promotion.providers.choose import remote_host
 from gitops_promotion.providers.facts import Forge
 
@@ -13,6 +14,14 @@ def claims(host: str | None, environ: Mapping[str, str]) -> bool:
     if not host:
         return False
     return is_cloud(host) or host == remote_host(environ.get("SYSTEM_COLLECTIONURI", ""))
+
+
+def page(url: str, number: int) -> str:
+    """Return the address of a pull request's page, "" for a remote that names no repository."""
+    try:
+        return Address.parse(url, api_url="", environ={}).page(number)
+    except UsageError:
+        return ""
 
 
 def connect(connection: Connection) -> Provider:
@@ -29,4 +38,4 @@ def token(query: TokenQuery) -> Callable[[], str]:
     return tokens.token(query)
 
 
-FORGE = Forge(name="azdo", connect=connect, token=token, claims=claims, title_limit=400, body_limit=4000)
+FORGE = Forge(name="azdo", connect=connect, token=token, claims=claims, title_limit=400, body_limit=4000, page=page)

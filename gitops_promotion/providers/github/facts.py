@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from gitops_promotion.core.commits import Commit
+from gitops_promotion.errors import UsageError
 from gitops_promotion.providers import Connection, Provider, TokenQuery
 from gitops_promotion.providers.choose import remote_host
 from gitops_promotion.providers.facts import Forge
+from gitops_promotion.providers.github.address import Address, split
 
 _UPDATE_COMMITTER = "noreply@github.com"
 
@@ -22,6 +24,16 @@ def is_update(commit: Commit) -> bool:
     """Return True for the commit of GitHub's "Update branch"; a conflict solved on its pages has the same metadata."""
     signed = commit.committer_email == _UPDATE_COMMITTER and commit.message.startswith("Merge branch ")
     return len(commit.parents) == 2 and signed
+
+
+def page(url: str, number: int) -> str:
+    """Return the address of a pull request's page, "" for a remote that names no repository."""
+    try:
+        address = Address.parse(url, api_url="", environ={})
+    except UsageError:
+        return ""
+    scheme, _, port, _ = split(url)
+    return f"{'http' if scheme == 'http' else 'https'}://{address.host}{port}/{address.repository}/pull/{number}"
 
 
 def connect(connection: Connection) -> Provider:
@@ -47,5 +59,6 @@ FORGE = Forge(
     title_limit=256,
     body_limit=65_536,
     is_update=is_update,
+    page=page,
     queue_prefix="gh-readonly-queue/",
 )

@@ -30,8 +30,8 @@ from gitops_promotion.providers.github.answers import (
 )
 from gitops_promotion.providers.github.api import PAGE, Api, Given
 from gitops_promotion.providers.github.merging import Merges
+from gitops_promotion.providers.github.people import WithPeople
 from gitops_promotion.providers.http import PAGES, PAUSES, RefusedError, full_sha, required_token
-from gitops_promotion.providers.without_people import WithoutPeople
 
 COMMITS = 100
 """Commits in one request for statuses."""
@@ -58,18 +58,15 @@ def connect(connection: Connection) -> "GitHub":
     return GitHub(address, connection)
 
 
-class GitHub(WithoutPeople):
+class GitHub(WithPeople):
     """A repository on GitHub; see the module."""
 
     publishes = False
 
     def __init__(self, address: Address, connection: Connection) -> None:
-        self._address = address
-        self._sleep = connection.sleep
-        self._path = f"/repos/{address.repository}"
         token = required_token(connection, _MISSING_CREDENTIALS)
-        self._api = Api(address, Given(token), now=connection.now, sleep=connection.sleep)
-        self._names = {"owner": address.owner, "name": address.name}
+        super().__init__(Api(address, Given(token), now=connection.now, sleep=connection.sleep), address)
+        self._sleep = connection.sleep
         self._prefixes = connection.branch_prefixes
         self._apps = frozenset(slug.casefold() for slug in connection.check_run_apps)
         self._merges = Merges(self._api, address, method=connection.merge_method, sleep=connection.sleep)

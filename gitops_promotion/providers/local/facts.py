@@ -18,4 +18,9 @@ def connect(connection: Connection) -> Provider:
     return provider.connect(connection)
 
 
-FORGE = Forge(name="local", connect=connect, claims=claims, title_limit=256)
+def page(_url: str, number: int) -> str:
+    """Return the command that shows a pull request, which stands in for its page."""
+    return f"gitops-promotion local show {number}"
+
+
+FORGE = Forge(name="local", connect=connect, claims=claims, title_limit=256, page=page)

@@ -148,6 +148,13 @@ MISSPELLED = (
     "# $imagepolicy: shop:web:tag",
 )
 BROKEN += [("GP201", {"shop/dev/api.yaml": f"tag: 1 {marker}\n"}, "shop/dev/api.yaml", 1) for marker in MISSPELLED]
+STORE: dict[str, str | None] = {
+    f"Store/{name}/web.yaml": image(marker='# {"$imagepolicy": "Store:web"}') for name in ("dev", "prod")
+}
+BROKEN += [
+    ("GP402", {"gitops-promotion.yaml": f"{CONFIG}statusContext: {contexts}\n", **STORE}, "gitops-promotion.yaml", 1)
+    for contexts in ("'*/{app}-{env}'", "['*/{app}-{env}', '*/{group}-{app}-{env}']")
+]
 BROKEN += [("GP201", {"other/notes.yml": f"# {marker}\n"}, "other/notes.yml", 1) for marker in MISSPELLED[:4]]
 
 

@@ -32,9 +32,12 @@ OPERATIONS = """
 GET /app
 GET /app/installations
 POST /app/installations/{installation_id}/access_tokens
+GET /orgs/{org}/teams/{team_slug}/members
 GET /rate_limit
 POST /repos/{owner}/{repo}/dispatches
 GET /repos/{owner}/{repo}
+GET /repos/{owner}/{repo}/activity
+GET /repos/{owner}/{repo}/branches/{branch}
 GET /repos/{owner}/{repo}/commits
 GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls
 GET /repos/{owner}/{repo}/commits/{ref}
@@ -44,6 +47,8 @@ GET /repos/{owner}/{repo}/commits/{ref}/statuses
 GET /repos/{owner}/{repo}/git/ref/{ref}
 DELETE /repos/{owner}/{repo}/git/refs/{ref}
 GET /repos/{owner}/{repo}/installation
+POST /repos/{owner}/{repo}/issues/{issue_number}/comments
+POST /repos/{owner}/{repo}/issues/{issue_number}/labels
 GET /repos/{owner}/{repo}/pulls
 POST /repos/{owner}/{repo}/pulls
 GET /repos/{owner}/{repo}/pulls/{pull_number}
@@ -52,8 +57,11 @@ GET /repos/{owner}/{repo}/pulls/{pull_number}/commits
 GET /repos/{owner}/{repo}/pulls/{pull_number}/files
 GET /repos/{owner}/{repo}/pulls/{pull_number}/merge
 PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge
+POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers
 GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews
+POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews
 PUT /repos/{owner}/{repo}/pulls/{pull_number}/update-branch
+GET /repos/{owner}/{repo}/rules/branches/{branch}
 POST /repos/{owner}/{repo}/statuses/{sha}
 GET /user
 """
@@ -78,8 +86,8 @@ UNUSED = {
 # An interface or object type that is not named here does not exist; enums and scalars come along by themselves.
 FIELDS = {
     "Query": "node nodes rateLimit repository viewer",
-    "Mutation": "closePullRequest dequeuePullRequest disablePullRequestAutoMerge enablePullRequestAutoMerge"
-    " enqueuePullRequest mergePullRequest updatePullRequestBranch",
+    "Mutation": "closePullRequest deleteIssueComment dequeuePullRequest disablePullRequestAutoMerge"
+    " enablePullRequestAutoMerge enqueuePullRequest mergePullRequest updateIssueComment updatePullRequestBranch",
     "Actor": "avatarUrl login resourcePath url",
     "App": "databaseId id name slug",
     "AutoMergeRequest": "authorEmail commitBody commitHeadline enabledAt enabledBy mergeMethod pullRequest",
@@ -92,17 +100,25 @@ FIELDS = {
     "CheckRunConnection": "nodes pageInfo totalCount",
     "CheckSuite": "app checkRuns conclusion databaseId id status",
     "CheckSuiteConnection": "nodes pageInfo totalCount",
+    "ClosedEvent": "actor createdAt id",
     "ClosePullRequestPayload": "clientMutationId pullRequest",
     "Commit": "abbreviatedOid associatedPullRequests author authoredDate checkSuites commitUrl committedDate committer"
     " history id message messageBody messageHeadline oid parents repository status statusCheckRollup url",
     "CommitConnection": "nodes pageInfo totalCount",
     "CommitHistoryConnection": "nodes pageInfo totalCount",
+    "DeleteIssueCommentPayload": "clientMutationId",
     "DequeuePullRequestPayload": "clientMutationId mergeQueueEntry",
     "DisablePullRequestAutoMergePayload": "actor clientMutationId pullRequest",
     "EnablePullRequestAutoMergePayload": "actor clientMutationId pullRequest",
     "EnqueuePullRequestPayload": "clientMutationId mergeQueueEntry",
     "GitActor": "date email name user",
     "GitObject": "abbreviatedOid commitUrl id oid repository",
+    "HeadRefDeletedEvent": "actor createdAt headRefName id",
+    "HeadRefForcePushedEvent": "actor afterCommit beforeCommit createdAt id",
+    "IssueComment": "author body createdAt id isMinimized lastEditedAt viewerDidAuthor",
+    "IssueCommentConnection": "nodes pageInfo totalCount",
+    "Mannequin": "avatarUrl databaseId id login resourcePath url",
+    "MergedEvent": "actor commit createdAt id mergeRefName",
     "MergePullRequestPayload": "actor clientMutationId pullRequest",
     "MergeQueue": "configuration entries id repository url",
     "MergeQueueConfiguration": "maximumEntriesToMerge mergeMethod mergingStrategy minimumEntriesToMerge",
@@ -110,31 +126,37 @@ FIELDS = {
     "MergeQueueEntryConnection": "nodes pageInfo totalCount",
     "Node": "id",
     "PageInfo": "endCursor hasNextPage hasPreviousPage startCursor",
-    "PullRequest": "author autoMergeRequest baseRef baseRefName baseRefOid body closed closedAt commits createdAt"
-    " databaseId headRef headRefName headRefOid headRepository headRepositoryOwner id isCrossRepository isDraft"
-    " isInMergeQueue isMergeQueueEnabled latestOpinionatedReviews latestReviews mergeCommit mergeQueue mergeQueueEntry"
-    " mergeStateStatus mergeable merged mergedAt mergedBy number permalink potentialMergeCommit repository"
-    " reviewDecision reviews state statusCheckRollup title updatedAt url viewerCanDisableAutoMerge"
-    " viewerCanEnableAutoMerge",
+    "PullRequest": "author autoMergeRequest baseRef baseRefName baseRefOid body closed closedAt comments commits"
+    " createdAt databaseId headRef headRefName headRefOid headRepository headRepositoryOwner id isCrossRepository"
+    " isDraft isInMergeQueue isMergeQueueEnabled latestOpinionatedReviews latestReviews mergeCommit mergeQueue"
+    " mergeQueueEntry mergeStateStatus mergeable merged mergedAt mergedBy number permalink potentialMergeCommit"
+    " repository reviewDecision reviews state statusCheckRollup timelineItems title updatedAt url"
+    " viewerCanDisableAutoMerge viewerCanEnableAutoMerge",
     "PullRequestCommit": "commit id",
     "PullRequestCommitConnection": "nodes pageInfo totalCount",
     "PullRequestConnection": "nodes pageInfo totalCount",
-    "PullRequestReview": "author body commit createdAt databaseId id state submittedAt url",
+    "PullRequestReview": "author body commit createdAt databaseId id lastEditedAt state submittedAt url",
     "PullRequestReviewConnection": "nodes pageInfo totalCount",
+    "PullRequestTimelineItems": "ClosedEvent HeadRefDeletedEvent HeadRefForcePushedEvent MergedEvent PullRequestReview"
+    " ReopenedEvent ReviewDismissedEvent",
+    "PullRequestTimelineItemsConnection": "nodes pageInfo totalCount",
     "RateLimit": "cost limit nodeCount remaining resetAt used",
     "Ref": "associatedPullRequests branchProtectionRule id name prefix target",
     "RefConnection": "nodes pageInfo totalCount",
     "Repository": "autoMergeAllowed branchProtectionRules databaseId defaultBranchRef deleteBranchOnMerge id isArchived"
     " isFork mergeCommitAllowed mergeQueue name nameWithOwner object owner pullRequest pullRequests rebaseMergeAllowed"
     " ref refs squashMergeAllowed url viewerDefaultMergeMethod viewerPermission",
+    "ReopenedEvent": "actor createdAt id",
     "RepositoryOwner": "avatarUrl id login resourcePath url",
     "RequirableByPullRequest": "isRequired",
     "RequiredStatusCheckDescription": "app context",
+    "ReviewDismissedEvent": "actor createdAt dismissalMessage id previousReviewState review",
     "Status": "commit context contexts id state",
     "StatusCheckRollup": "commit contexts id state",
     "StatusCheckRollupContext": "CheckRun StatusContext",
     "StatusCheckRollupContextConnection": "nodes pageInfo totalCount",
     "StatusContext": "avatarUrl commit context createdAt creator description id isRequired state targetUrl",
+    "UpdateIssueCommentPayload": "clientMutationId issueComment",
     "UpdatePullRequestBranchPayload": "clientMutationId pullRequest",
     "User": "avatarUrl databaseId email id login name resourcePath url",
 }

@@ -1,0 +1,382 @@
+"""The gate of approvals: the people who must agree before a promotion merges (docs/approvals.md)."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import chain
+
+from gitops_promotion.core import untrusted
+from gitops_promotion.core.discussion import Person
+from gitops_promotion.core.environments import Pipeline, Requirements
+from gitops_promotion.core.forge import Review
+from gitops_promotion.core.gates import Common, Decision, Evidence, Need, Question, Reason, Verdict, seats
+from gitops_promotion.core.gates.approvals_keys import ApprovalSettings, Strategy, is_of_forge
+from gitops_promotion.core.opinions import Facts, Opinion, Seats
+
+_SHOWN = 5
+"""Names, and opinions that do not count, that a reason shows."""
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+_FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+def make(
+    environment: str, _pipeline: Pipeline, settings: Mapping[str, ApprovalSettings | None], common: Common
+) -> "Approvals | None":
+    """Return the gate of an environment, None for one without `approvals`."""
+    own = settings.get(environment)
+    if own is None:
+        return None
+    known = common.settings.get("approvals") or {}
+    return Approvals(
+        environment=environment,
+        strategy=own.strategy,
+        quorum=own.quorum,
+        approvers=own.approvers,
+        groups={group: known.get(group, ()) for group in own.groups},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pool:
+    """People of whom one or more must agree; `problem` says why it cannot be read who they are."""
+
+    name: str
+    people: frozenset[str]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What the opinions on a pull request come to.
+
+    `approved_by` and `rejected_by` are the people whose opinion counts. `who` can still change the result, and
+    `eligible` are all whose opinion could count; a group of the forge that cannot be read stands for its members.
+    """
+
+    decision: Decision
+    seats: Seats
+    reasons: tuple[Reason, ...]
+    opinions: tuple[Opinion, ...] = ()
+    who: tuple[str, ...] = ()
+    eligible: tuple[str, ...] = ()
+
+    @property
+    def approved_by(self) -> tuple[str, ...]:
+        """The people whose approval counts."""
+        return tuple(o.author for o in self.opinions if o.counts and o.verdict == "approved")
+
+    @property
+    def rejected_by(self) -> tuple[str, ...]:
+        """The people whose rejection counts."""
+        return tuple(o.author for o in self.opinions if o.counts and o.verdict == "changes-requested")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """The policy of one environment. `groups` are the people by group; those of the forge's own are read from it."""
+
+    environment: str
+    strategy: Strategy
+    quorum: int = 0
+    approvers: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    needs: frozenset[Need] = frozenset({"opinions"})
+    judges_sources: bool = False
+    stops_arming: bool = False
+
+    @property
+    def forge_groups(self) -> tuple[str, ...]:
+        """The groups whose members only the forge knows."""
+        return tuple(group for group in self.groups if is_of_forge(group))
+
+    def judge(self, question: Question, evidence: Evidence) -> Verdict:
+        """Return whether enough people agree."""
+        counted = self.tally(question, evidence.opinions)
+        return Verdict(decision=counted.decision, reasons=counted.reasons)
+
+    def note(self, _requirements: Requirements) -> str:
+        """Return the sentence that says whose approval is needed."""
+        pools = [untrusted.code_span(name) for name in self.groups or self.approvers]
+        names, number = _listed(pools, "and"), self._needed
+        if self.strategy == "multi":
+            return f"It needs the approval of {'one person of each of ' if self.groups else ''}{names}."
+        if self.strategy == "four-eyes" and len(self.groups) > 1:
+            return f"It needs the approval of two people of the same group: {_listed(pools, 'or')}."
+        return f"It needs the approval of {number} {'person' if number == 1 else 'people'} of {names}."
+
+    @property
+    def _needed(self) -> int:
+        if self.strategy == "multi":
+            return len(self.groups or self.approvers)
+        return {"single": 1, "four-eyes": 2}.get(self.strategy, self.quorum)
+
+    def objection(self, facts: Facts, person: Person) -> str:
+        """Return why the opinion of a person cannot count, "" if it can."""
+        return self._bar(facts, person) or self._not_named(
+            facts, Review(author=person.name, verdict="approved", sha="")
+        )
+
+    def commits_to_compare(self, facts: Facts) -> tuple[str, ...]:
+        """Return the commits whose edits must be compared with the head's: those of opinions that could count."""
+        reviews = facts.discussion.reviews if facts.discussion else ()
+        shas = (
+            r.sha for r in reviews if r.sha and r.sha != facts.head_sha and not self._why_not(facts, r, edits=False)
+        )
+        return tuple(dict.fromkeys(shas))
+
+    def tally(self, question: Question, facts: Facts | None) -> Tally:
+        """Return what the opinions come to; without any facts nobody has agreed."""
+        gate = f"approvals of {self.environment}"
+        if facts is None or facts.discussion is None:
+            problem = facts.problem if facts else "the opinions were not read"
+            reason = Reason(gate=gate, evidence=f"0 of {self._needed} of {self._named}", missing=problem)
+            return Tally(decision="wait", seats=Seats(filled=0, needed=self._needed), reasons=(reason,))
+        opinions, unclear = [], []
+        for review in facts.discussion.reviews:
+            why = self._why_not(facts, review)
+            opinions.append(_opinion(review, why))
+            if why and review.verdict == "changes-requested" and self._is_unclear(facts, review):
+                unclear.append(opinions[-1])
+        counted = self._decided(gate, question, facts, opinions)
+        if counted.decision == "pass" and unclear:
+            counted = replace(counted, decision="wait", reasons=tuple(_unclear(gate, o) for o in unclear[:_SHOWN]))
+        elif counted.decision == "pass" and facts.pushers is not None and facts.pushers.problem:
+            seen = counted.reasons[0].evidence
+            missing = f"who pushed to the branch cannot be read: {untrusted.line(facts.pushers.problem)}"
+            counted = replace(counted, decision="wait", reasons=(Reason(gate=gate, evidence=seen, missing=missing),))
+        if counted.decision == "pass":
+            return counted
+        ignored = [o for o in counted.opinions if not o.counts and o not in unclear]
+        return replace(counted, reasons=(*counted.reasons, *_ignored(gate, ignored)))
+
+    # -- whose opinion counts
+
+    def _pools(self, facts: Facts) -> list[_Pool]:
+        """Return the people to choose from; for `multi` each is a seat."""
+        if not self.groups:
+            pools = [[name] for name in self.approvers] if self.strategy == "multi" else [list(self.approvers)]
+            return [_Pool(name=_listed(names, "and"), people=_folded(names)) for names in pools]
+        reviews = facts.discussion.reviews if facts.discussion else ()
+        pools_of_groups = []
+        for group, people in self.groups.items():
+            # Azure DevOps says with each vote whose seat it takes.
+            by_vote = [review.author for review in reviews if group.casefold() in _folded(review.groups)]
+            of_forge = facts.members.get(group)
+            problem = (of_forge.problem if of_forge else "they were not read") if is_of_forge(group) else ""
+            members = of_forge.members if of_forge else ()
+            pools_of_groups.append(_Pool(name=group, people=_folded([*people, *members, *by_vote]), problem=problem))
+        return pools_of_groups
+
+    @property
+    def _named(self) -> str:
+        names = [untrusted.line(name, untrusted.VALUE_LIMIT) for name in self.groups or self.approvers]
+        return _listed(names, "or" if self.strategy == "four-eyes" and self.groups else "and")
+
+    def _bar(self, facts: Facts, person: Person) -> str:
+        """Return why a person must not decide on this pull request, "" if nothing is known against it."""
+        name = person.name.casefold()
+        if not name:
+            return "the account is deleted"
+        if person.is_bot or name.endswith("[bot]"):
+            return "it is a bot"
+        if facts.discussion and name == facts.discussion.author.name.casefold():
+            return "this is who opened the pull request"
+        own = facts.own.name.casefold() if facts.own else ""
+        if facts.pushers and name != own and name in _folded(facts.pushers.members):
+            return "this is who pushed to the branch"
+        if name in _folded(facts.starters):
+            return "this is who started the promotion"
+        return ""
+
+    def _not_named(self, facts: Facts, review: Review) -> str:
+        pools = self._pools(facts)
+        if any(review.author.casefold() in pool.people for pool in pools):
+            return ""
+        if unreadable := [pool for pool in pools if pool.problem]:
+            return _unreadable(unreadable)
+        return f"not one of {self._named}"
+
+    def _why_not(self, facts: Facts, review: Review, *, edits: bool = True) -> str:
+        """Return why an opinion does not count, "" if it does; without `edits` the reviewed commit is not looked at."""
+        person = Person(name=review.author, is_bot=review.is_bot)
+        if why := self._bar(facts, person) or self._not_named(facts, review):
+            return why
+        if facts.since and (review.at is None or review.at < facts.since):
+            return f"it was given before the promotion was proposed again{_at(facts.since)}"
+        return _other_edits(facts, review.sha) if edits else ""
+
+    def _is_unclear(self, facts: Facts, review: Review) -> bool:
+        """Return True if nothing but an unreadable group keeps an opinion from counting."""
+        if self._bar(facts, Person(name=review.author, is_bot=review.is_bot)):
+            return False
+        pools = self._pools(facts)
+        is_named = any(review.author.casefold() in pool.people for pool in pools)
+        return not is_named and any(pool.problem for pool in pools) and not _other_edits(facts, review.sha)
+
+    # -- what they come to
+
+    def _decided(self, gate: str, question: Question, facts: Facts, opinions: Sequence[Opinion]) -> Tally:
+        if self.strategy == "single":
+            opinions = _first_alone(opinions)
+        counting = sorted((opinion for opinion in opinions if opinion.counts), key=_moment)
+        approving = [opinion for opinion in counting if opinion.verdict == "approved"]
+        rejecting = [opinion for opinion in counting if opinion.verdict != "approved"]
+        spelled = {name.casefold(): name for name in self._everybody(facts)}
+        free = {name for name in spelled if not self._bar(facts, Person(name=spelled[name]))}
+        pools = self._pools(facts)
+        unreadable = [pool for pool in pools if pool.problem]
+        filled = self._filled(pools, {opinion.author.casefold() for opinion in approving})
+        result = Tally(
+            decision="wait",
+            seats=Seats(filled=filled, needed=self._needed),
+            reasons=(),
+            opinions=tuple(opinions),
+            eligible=tuple(spelled[name] for name in spelled if name in free) + tuple(p.name for p in unreadable),
+        )
+        if rejecting:
+            rejecters = tuple(opinion.author for opinion in rejecting)
+            reasons = tuple(_rejection(gate, question, opinion) for opinion in rejecting)
+            return replace(result, decision="refuse", reasons=reasons, who=rejecters)
+        evidence = f"{result.seats} of {self._named}"
+        if approving:
+            evidence += f": {_listed([_name(o.author) + _at(o.at) for o in approving], '', limit=_SHOWN)}"
+        if filled >= self._needed:
+            return replace(result, decision="pass", reasons=(Reason(gate=gate, evidence=evidence),))
+        able = self._able(pools, {opinion.author.casefold() for opinion in approving}, free)
+        who = tuple(spelled[name] for name in spelled if name in able) + tuple(pool.name for pool in unreadable)
+        missing = self._missing(who, unreadable)
+        return replace(result, reasons=(Reason(gate=gate, evidence=evidence, missing=missing, who=who),), who=who)
+
+    def _everybody(self, facts: Facts) -> Iterable[str]:
+        """Return everybody who is named, as they are written, the forge's own spelling last."""
+        reviews = facts.discussion.reviews if facts.discussion else ()
+        members = [sorted(people.members) for people in facts.members.values()]
+        by_vote = [review.author for review in reviews if _folded(review.groups) & _folded(self.groups)]
+        return chain(self.approvers, *self.groups.values(), *members, by_vote)
+
+    def _filled(self, pools: Sequence[_Pool], approving: Collection[str]) -> int:
+        """Return how many of the needed seats these people fill."""
+        present = [pool.people & frozenset(approving) for pool in pools]
+        if self.strategy == "multi":
+            return sum(person is not None for person in seats.fill(present))
+        if self.strategy == "four-eyes":
+            return min(2, max((len(people) for people in present), default=0))
+        return min(self._needed, len(frozenset[str]().union(*present)))
+
+    def _able(self, pools: Sequence[_Pool], approving: set[str], free: Collection[str]) -> set[str]:
+        """Return the people whose approval would bring the promotion nearer to its merge."""
+        others = {name for name in free if name not in approving}
+        if self.strategy == "four-eyes":
+            able = [pool.people & others for pool in pools if len(pool.people & (others | approving)) > 1]
+            return set().union(*able)
+        filled = self._filled(pools, approving)
+        return {name for name in others if self._filled(pools, {*approving, name}) > filled}
+
+    def _missing(self, who: Sequence[str], unreadable: Sequence[_Pool]) -> str:
+        if unreadable:
+            return _unreadable(unreadable)
+        if not who:
+            return f"nobody else of {self._named} may approve it: name more people in approvals of {self.environment}"
+        return f"{_listed([_name(name) for name in who], 'or', limit=_SHOWN)} can approve it"
+
+
+def _folded(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.casefold() for name in names)
+
+
+def _name(text: str) -> str:
+    return untrusted.line(text, untrusted.VALUE_LIMIT) or "a deleted account"
+
+
+def _at(time: datetime | None) -> str:
+    return f" at {time.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if time else ""
+
+
+def _moment(opinion: Opinion) -> tuple[datetime, bool, str]:
+    """Return what opinions are ordered by: where no time is known, a rejection comes first."""
+    approved = opinion.verdict == "approved"
+    return opinion.at or (_LAST if approved else _FIRST), approved, opinion.author.casefold()
+
+
+def _first_alone(opinions: Sequence[Opinion]) -> list[Opinion]:
+    """Return the opinions with the first that counts as the only one."""
+    first = min((opinion for opinion in opinions if opinion.counts), key=_moment, default=None)
+    return [
+        replace(opinion, counts=False, why=f"{_name(first.author)} was first, and the first opinion decides")
+        if first and opinion.counts and opinion != first
+        else opinion
+        for opinion in opinions
+    ]
+
+
+def _opinion(review: Review, why: str) -> Opinion:
+    return Opinion(
+        author=review.author,
+        verdict=review.verdict,
+        at=review.at,
+        comment=review.comment,
+        counts=not why,
+        why=why,
+    )
+
+
+def _other_edits(facts: Facts, sha: str) -> str:
+    """Return why an opinion on a commit is not one on the head, "" if it is."""
+    if sha == facts.head_sha and sha:
+        return ""
+    if not sha:
+        return "the forge does not say on which commit it was given"
+    same = facts.edits.get(sha)
+    if same is None:
+        return f"it was given on {sha[:7]}, which cannot be fetched to compare its edits"
+    return "" if same else f"it was given on {sha[:7]}, which makes other edits"
+
+
+def _unreadable(pools: Sequence[_Pool]) -> str:
+    return "; ".join(
+        f"the members of {_name(pool.name)} cannot be read: {untrusted.line(pool.problem)}" for pool in pools
+    )
+
+
+def _verdict_noun(opinion: Opinion) -> str:
+    return "approval" if opinion.verdict == "approved" else "rejection"
+
+
+def _unclear(gate: str, opinion: Opinion) -> Reason:
+    evidence = f"{_name(opinion.author)} rejected it{_at(opinion.at)}, and whether that counts is not known"
+    return Reason(gate=gate, evidence=evidence, missing=opinion.why)
+
+
+def _rejection(gate: str, question: Question, opinion: Opinion) -> Reason:
+    comment = f": {untrusted.quoted(untrusted.line(opinion.comment))}" if opinion.comment.strip() else ""
+    if question.requirements:
+        again = f"`gitops-promotion promote --app {question.app} --env {question.environment}`"
+    else:
+        again = "`gitops-promotion new --again`"
+    name = _name(opinion.author)
+    return Reason(
+        gate=gate,
+        evidence=f"{name} rejected it{_at(opinion.at)}{comment}",
+        missing=f"{name} can change that review, or {again} proposes it again",
+        who=(opinion.author,),
+    )
+
+
+def _ignored(gate: str, opinions: Sequence[Opinion]) -> list[Reason]:
+    reasons = [
+        Reason(gate=gate, evidence=f"the {_verdict_noun(o)} of {_name(o.author)} does not count: {o.why}")
+        for o in opinions[:_SHOWN]
+    ]
+    if len(opinions) > _SHOWN:
+        reasons.append(Reason(gate=gate, evidence=f"{len(opinions) - _SHOWN} more opinions do not count"))
+    return reasons
+
+
+def _listed(names: Sequence[str], word: str, *, limit: int = 0) -> str:
+    """Return names as `a, b and c`, with another word or none; with a limit, how many more there are."""
+    if limit and len(names) > limit:
+        return f"{', '.join(names[:limit])} and {len(names) - limit} more"
+    if len(names) < 2 or not word:
+        return ", ".join(names)
+    return f"{', '.join(names[:-1])} {word} {names[-1]}"

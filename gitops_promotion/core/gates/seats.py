@@ -1,0 +1,27 @@
+"""Seats: one person takes one, also where that person could take several."""
+
+from collections.abc import Collection, Sequence
+
+
+def fill(seats: Sequence[Collection[str]]) -> tuple[str | None, ...]:
+    """Return who takes each seat, as many as possible; None for one that stays empty.
+
+    A seat is the people who may take it. The answer does not depend on the order of those people. This is a maximum
+    matching of a bipartite graph, by augmenting paths.
+    """
+    taken: dict[str, int] = {}
+
+    def seat(number: int, tried: set[str]) -> bool:
+        for person in sorted(seats[number]):
+            if person in tried:
+                continue
+            tried.add(person)
+            if person not in taken or seat(taken[person], tried):
+                taken[person] = number
+                return True
+        return False
+
+    for number in range(len(seats)):
+        seat(number, set())
+    people = {number: person for person, number in taken.items()}
+    return tuple(people.get(number) for number in range(len(seats)))

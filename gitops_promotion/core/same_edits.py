@@ -1,0 +1,84 @@
+"""Whether two changes make the same edits: an approval of one is then an approval of the other (docs/approvals.md).
+
+The same edits are: for every changed file its path, its mode, and the old and new bytes of its changed lines, in order.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from gitops_promotion.core.commits import FileChange
+
+_MOST_COMPARISONS = 4_000_000
+"""Pairs of lines that are compared at most; larger changes count as one change of all lines between the equal ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hunk:
+    """Some lines that become others.
+
+    `before` is the line in front of lines that are only added. `number` counts the earlier places in the file where the
+    same lines stood: the same edit of another block that looks the same is another edit.
+    """
+
+    old: bytes
+    new: bytes
+    before: bytes
+    number: int
+
+
+def same_edits(one: Sequence[FileChange], other: Sequence[FileChange], blobs: Mapping[str, bytes]) -> bool:
+    """Return True if two diffs make the same edits, each on its own base.
+
+    `blobs` has the contents of all regular files of both. Links and submodules are compared by what they lead to.
+    """
+    left, right = ({change.path: change for change in changes} for changes in (one, other))
+    return left.keys() == right.keys() and all(_is_same(left[path], right[path], blobs) for path in left)
+
+
+def _is_same(one: FileChange, other: FileChange, blobs: Mapping[str, bytes]) -> bool:
+    if (one.old_mode, one.new_mode) != (other.old_mode, other.new_mode):
+        return False
+    if one.old == other.old or one.new == other.new:
+        # With one base, or one result, only the same blobs make the same edits.
+        return (one.old, one.new) == (other.old, other.new)
+    if not all(change.old_file and change.new_file for change in (one, other)):
+        # A file that comes or goes is changed in all its lines, and a link has none.
+        return False
+    return _hunks(one, blobs) == _hunks(other, blobs)
+
+
+def _hunks(change: FileChange, blobs: Mapping[str, bytes]) -> list[_Hunk]:
+    old, new = (blobs[oid or ""].splitlines(keepends=True) for oid in (change.old_file, change.new_file))
+    hunks = []
+    for start, end, new_start, new_end in _differences(old, new):
+        before = old[start - 1 : start] if start == end else []
+        place = old[start:end] or before
+        first = start if start < end else start - len(before)
+        number = sum(old[i : i + len(place)] == place for i in range(first)) if place else 0
+        hunks.append(
+            _Hunk(
+                old=b"".join(old[start:end]),
+                new=b"".join(new[new_start:new_end]),
+                before=b"".join(before),
+                number=number,
+            )
+        )
+    return hunks
+
+
+def _differences(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the lines that differ, as the ranges of `difflib`."""
+    start = 0
+    while start < min(len(old), len(new)) and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    middle, new_middle = old[start : len(old) - end], new[start : len(new) - end]
+    if len(middle) * len(new_middle) > _MOST_COMPARISONS:
+        yield start, start + len(middle), start, start + len(new_middle)
+        return
+    for kind, a, b, c, d in SequenceMatcher(None, middle, new_middle, autojunk=False).get_opcodes():
+        if kind != "equal":
+            yield start + a, start + b, start + c, start + d
