@@ -12,19 +12,17 @@ from gitops_promotion.core import branch_contents, diff, due, untrusted
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.core.forge import AutoMerge, Draft, HeadState, PullRequest, StatusState
-from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
+from gitops_promotion.core.gates import Reason, Verdict, own_status
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.origin import Origin
-from gitops_promotion.core.races import require_off
 from gitops_promotion.errors import (
     ForeignCommitsError,
-    OutdatedError,
     RefusedPushError,
     UsageError,
 )
+from gitops_promotion.workflow.arming import arm, disarm, verdict_on
 from gitops_promotion.workflow.branch import Branch, branch_changes, read_branch
-from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site, Tip
@@ -136,7 +134,7 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         result, pull_request = "unchanged", current
     if kept:
         _take_back_success(run, plan, pull_request)
-    auto_merge = _arm(run, plan, pull_request)
+    auto_merge = arm(run, plan, pull_request)
     if auto_merge.state == "merged":
         pull_request = run.forge.pull_request(pull_request.number)
     return _report(plan, result, head_sha, pull_request, auto_merge)
@@ -255,7 +253,7 @@ def _would_pass_now(run: Run, plan: Plan, current: PullRequest | None, head_stat
     A check that may be another tool's is expected to fail again, unless it began before the environment was healthy:
     so a head is replaced once for each new status of Flux, not once an hour.
     """
-    verdict = _verdict(run, plan.request, current)
+    verdict = verdict_on(run, plan.request, current)
     if verdict.decision != "pass" or head_state.failed_since is None:
         return verdict.decision == "pass"
     return verdict.newest_evidence is not None and verdict.newest_evidence > head_state.failed_since
@@ -273,29 +271,10 @@ def _take_back_success(run: Run, plan: Plan, pull_request: PullRequest) -> None:
         return
     if _published_state(run, pull_request.head_sha) != "success":
         return
-    verdict = _verdict(run, plan.request, pull_request)
+    verdict = verdict_on(run, plan.request, pull_request)
     if verdict.decision != "pass":
         pending = Verdict(decision="wait", reasons=(Reason(evidence=f"no longer: {verdict.texts[0]}"),))
         run.forge.set_status(pull_request.head_sha, own_status(pending, shorten=run.facts.status_text))
-
-
-def _verdict(run: Run, request: Request, pull_request: PullRequest | None) -> Verdict:
-    """Return the verdict on a promotion now, by the opinions on its pull request."""
-    requirements = run.tip.config.way(request.application).requirements(request.environment)
-    question = Question(
-        application=request.application,
-        tag=request.tag,
-        environment=request.environment,
-        requirements=requirements,
-        head=pull_request.head_sha if pull_request else "",
-        pull_request=pull_request,
-    )
-    return judge(run.tip, run.lookups(), question)
-
-
-def disarm(run: Run, pull_request: PullRequest) -> None:
-    """Disable auto-merge. Raises OutdatedError if the pull request is not open any more, ProviderError."""
-    require_off(run.forge.set_auto_merge(pull_request, enabled=False))
 
 
 def _shows(current: PullRequest, draft: Draft) -> bool:
@@ -311,51 +290,17 @@ def _shows(current: PullRequest, draft: Draft) -> bool:
     )
 
 
-def _arm(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
-    if pull_request.auto_merge and not plan.auto_merge:
-        disarm(run, pull_request)
-    if not plan.auto_merge:
-        return AutoMerge(state="off")
-    # Where a published verdict merges, a killed run may have left an armed pull request with a success: merge it now.
-    if pull_request.auto_merge and not run.forge.publishes:
-        return AutoMerge(state="armed")
-    auto_merge = _unless_outdated(run, run.forge.set_auto_merge(pull_request, enabled=True))
-    return _merge_clean(run, plan, pull_request) if auto_merge.state == "clean" else auto_merge
-
-
-def _unless_outdated(run: Run, auto_merge: AutoMerge) -> AutoMerge:
-    """Return the forge's answer. Raises OutdatedError if it is about an earlier state.
-
-    A refusal is, where the base has moved: the pull request may conflict with what came in.
-    """
-    if auto_merge.state == "moved":
-        raise OutdatedError(auto_merge.reason)
-    if auto_merge.state == "refused" and run.tip.has_moved():
-        raise OutdatedError(f"{run.tip.base} has moved since it was read ({auto_merge.reason})")
-    return auto_merge
-
-
-def _merge_clean(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
-    """Merge a pull request that nothing on the forge holds, but never past this tool's own gate."""
-    if plan.gated:
-        verdict = _verdict(run, plan.request, pull_request)
-        if verdict.decision != "pass":
-            return AutoMerge(
-                state="refused",
-                reason=f"{'; '.join(verdict.texts)}; and no branch rule of {plan.base} would hold it: make "
-                "`gitops-promotion status` a required check, or run this again once the gate passes",
-            )
-    return _unless_outdated(run, run.forge.merge(pull_request))
-
-
 def _report(plan: Plan, result: Result, head_sha: str, pull_request: PullRequest, auto_merge: AutoMerge) -> Outcome:
+    by_hand = f"waits for a person to merge it ({plan.request.environment} has auto: false)"
     messages = {
         "merged": "merged" + (f", {auto_merge.reason}" if auto_merge.reason else ""),
         "armed": "merges by itself when its checks pass",
-        "off": f"waits for a person to merge it ({plan.request.environment} has auto: false)",
+        "off": f"is open, with auto-merge off: {auto_merge.reason}" if auto_merge.reason else by_hand,
         "refused": f"open, but not armed: {auto_merge.reason}",
     }
+    is_disarmed = pull_request.auto_merge and auto_merge.state == "off" and result == "unchanged"
     final: Result = auto_merge.state if auto_merge.state in ("merged", "refused") else result
+    final = "updated" if is_disarmed else final
     message = f"pull request #{pull_request.number} {messages[auto_merge.state]}"
     shown = replace(pull_request, auto_merge=auto_merge.state == "armed")
     return replace(Outcome.of_plan(plan, final, message), sha=head_sha, pull_request=shown)

@@ -20,7 +20,21 @@ def judge(tip: Tip, lookups: Lookups, question: Question, *, expired: bool = Fal
 
     Costs what `lookups` has not asked the forge yet. Raises GitError, ProviderError, ConfigError.
     """
-    configured = tip.config.gates(question.environment)
+    return _judge(tip, lookups, question, tip.config.gates(question.environment), expired=expired)
+
+
+def judge_arming(tip: Tip, lookups: Lookups, question: Question) -> Verdict:
+    """Return the verdict of the gates that must pass before the pull request may be armed, a pass where none must.
+
+    Costs what those gates need: nothing for windows and freezes. Raises GitError, ProviderError, ConfigError.
+    """
+    configured = [gate for gate in tip.config.gates(question.environment) if gate.stops_arming]
+    return _judge(tip, lookups, question, configured, expired=False)
+
+
+def _judge(
+    tip: Tip, lookups: Lookups, question: Question, configured: Sequence[gates.Gate], *, expired: bool
+) -> Verdict:
     needs = frozenset[gates.Need]().union(*(gate.needs for gate in configured))
     evidence = Evidence(now=lookups.now, expired=expired)
     if needs & {"deployments", "statuses"} and question.sources:

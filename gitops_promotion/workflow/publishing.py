@@ -7,7 +7,7 @@ from gitops_promotion.core.forge import CommitStatus, PullRequest
 from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.errors import LeaseLostError, ProviderError
-from gitops_promotion.workflow.deliver import disarm
+from gitops_promotion.workflow.arming import disarm
 from gitops_promotion.workflow.examine import Subject
 from gitops_promotion.workflow.run import Run
 

@@ -5,7 +5,7 @@ A gate is a policy with a pure `judge`: from a question and the evidence it need
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
@@ -160,9 +160,13 @@ class Gate(Protocol):
 def judge(gates: Sequence[Gate], question: Question, evidence: Evidence) -> Verdict:
     """Return the verdict of all gates together: the strictest counts, and its reasons come first.
 
-    One gate more never turns a refusal or a wait into a pass.
+    One gate more never turns a refusal or a wait into a pass. What passes gives no reason for a wait.
     """
-    return strictest([gate.judge(question, evidence) for gate in gates])
+    verdicts = [gate.judge(question, evidence) for gate in gates]
+    verdict = strictest(verdicts)
+    if verdict.decision == "pass":
+        return verdict
+    return replace(verdict, reasons=strictest([v for v in verdicts if v.decision != "pass"]).reasons)
 
 
 def strictest(verdicts: Sequence[Verdict]) -> Verdict:
