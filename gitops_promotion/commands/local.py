@@ -7,8 +7,11 @@ from typing import Literal
 from gitops_promotion.core import diff
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, Details, PullRequest, PullRequests, StatusState
 from gitops_promotion.core.model import Outcome
-from gitops_promotion.errors import UsageError
+from gitops_promotion.errors import PromotionError, UsageError
 from gitops_promotion.providers import Playable
+from gitops_promotion.workflow.examine import Subject, examine
+from gitops_promotion.workflow.judge import judge_arming
+from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
 
 _LOOK_BACK = 1000
@@ -36,17 +39,37 @@ def show(run: Run, number: int) -> Details:
 
 
 def merge(run: Run, number: int) -> Outcome:
-    """Merge a pull request now, as a person decided; the outcome reports a gate that had not passed."""
+    """Merge a pull request now, as a person decided; the outcome reports the gates that had not passed."""
     forge = _forge(run)
-    merge_result = forge.merge(forge.pull_request(number))
+    before = forge.pull_request(number)
+    held = _held_by(run, before) if before.state == "open" else []
+    merge_result = forge.merge(before)
     pull_request = forge.pull_request(number)
     if merge_result.state != "merged":
         next_step = ": look at it and run this again" if pull_request.state == "open" else ""
         return _outcome(
             "refused", f"{merge_result.reason}{next_step if merge_result.state == 'moved' else ''}", pull_request
         )
-    note = f", though {merge_result.reason}" if merge_result.reason else ""
+    objections = [*([merge_result.reason] if merge_result.reason else []), *held]
+    note = f", though {'; '.join(objections)}" if objections else ""
     return _outcome("merged", f"pull request #{number} merged into {pull_request.base}{note}", pull_request)
+
+
+def _held_by(run: Run, pull: PullRequest) -> list[str]:
+    """Return why windows, freezes or holds would not let a pull request merge now."""
+    tip = run.tip
+    if not tip.has_config or not any(
+        g.stops_arming for name in tip.config.pipeline.names for g in tip.config.gates(name)
+    ):
+        return []
+    try:
+        subject = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
+        questions = repeat_after_races(run, lambda _: examine(run, subject)).questions
+        lookups = run.lookups()
+        verdicts = [judge_arming(tip, lookups, question) for question in questions]
+    except PromotionError as error:
+        return [f"the gates could not be asked: {error}"]
+    return [text for verdict in verdicts if verdict.decision != "pass" for text in verdict.texts]
 
 
 def close(run: Run, number: int) -> Outcome:

@@ -21,6 +21,7 @@ from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.heal import heal
+from gitops_promotion.workflow.rearm import rearm
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import (
     Comparison,
@@ -90,6 +91,7 @@ def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
     outcomes += [Outcome.failed(error) for error in broken if not {f.path for f in error.faults} & reported]
     pulls = [] if run.dry_run else run.forge.open_promotions()
     outcomes += heal(run, pulls, find_kustomize) if pulls else []
+    outcomes += list(rearm(run, pulls, outcomes))
     if not outcomes:
         return [replace(_nothing(tip, comparison, pulls), warnings=warnings)]
     if warnings:

@@ -14,7 +14,8 @@ from gitops_promotion.workflow.look import look
 from gitops_promotion.workflow.publishing import (
     disarm_refused,
     ended,
-    hold_for_a_person,
+    hold,
+    may_be_armed,
     outcome_of,
     publish_where_needed,
     superseded,
@@ -88,17 +89,16 @@ def _wait(
                 raise
             run.note(f"warning: {error}; looking again")
         warnings = (*examination.warnings, *verdict.warnings)
-        if verdict.decision == "pass":
+        if (passed := verdict).decision == "pass":
             if run.publishes and not run.dry_run:
-                repeat_after_races(run, lambda _: _hold_for_a_person(run, subject, examination.questions))
+                repeat_after_races(run, lambda _: _hold_for_a_person(run, subject, examination.questions, passed))
             return _passed(run, subject, outcome_of(subject, question, "passed", verdict.texts, warnings=warnings))
         if verdict.decision == "refuse":
             outcome = outcome_of(subject, question, "refused", verdict.texts, warnings=warnings)
             return publish_where_needed(run, subject, outcome)
         if left <= 0 or run.dry_run:
             outcome = outcome_of(subject, question, "timed-out", verdict.texts, warnings=warnings)
-            message = f"not healthy after {limit:g} s; re-run the check to keep waiting"
-            return publish_where_needed(run, subject, replace(outcome, message=message))
+            return publish_where_needed(run, subject, replace(outcome, message=_out_of_time(verdict, limit)))
         progress(verdict.texts, left)
         run.clock.sleep(min(interval, left))
         interval = min(interval * _GROWTH, max(interval, LONGEST_INTERVAL))
@@ -137,9 +137,16 @@ def _is_required(run: Run, subject: Subject) -> bool:
     return pull is not None and run.forge.requires_status(pull, OWN_CONTEXT)
 
 
-def _hold_for_a_person(run: Run, subject: Subject, questions: tuple[Question, ...]) -> None:
-    current = due.open_for(run.forge.pull_requests(head=subject.branch), run.tip.base)
-    hold_for_a_person(run, current, questions, look_again=False)
+def _out_of_time(verdict: Verdict, limit: float) -> str:
+    first = next(iter(verdict.reasons), None)
+    is_health = first is None or first.gate.startswith("status gate")
+    state = "not healthy" if is_health else f"still waiting ({first})"
+    return f"{state} after {limit:g} s; re-run the check to keep waiting"
+
+
+def _hold_for_a_person(run: Run, subject: Subject, questions: tuple[Question, ...], verdict: Verdict) -> None:
+    if not may_be_armed(run, run.lookups(), questions, verdict):
+        hold(run, due.open_for(run.forge.pull_requests(head=subject.branch), run.tip.base), look_again=False)
 
 
 def _judge(run: Run, questions: tuple[Question, ...], *, expired: bool) -> Verdict:

@@ -46,7 +46,7 @@ def _heal_promotions(run: Run, pulls: Iterable[PullRequest]) -> Iterator[Outcome
         try:
             rebuilt = repeat_after_races(run, partial(_outdated_promotion, run, pull, request))
             if rebuilt is not None:
-                yield deliver(run, partial(_promotion_again, run, rebuilt))
+                yield deliver(run, partial(promotion_again, run, rebuilt))
         except PromotionError as error:
             yield Outcome.failed(error, group=request.group, app=request.app, environment=request.environment)
 
@@ -79,7 +79,9 @@ def _is_outdated_promotion(run: Run, pull: PullRequest, branch: Branch, environm
     return bool(run.tip.repository.conflicts(run.tip.sha, branch.sha)) or run.forge.head_state(pull).outdated
 
 
-def _promotion_again(run: Run, request: Request) -> Intent:
+def promotion_again(run: Run, request: Request) -> Intent:
+    """Return the intent to propose a promotion again, as long as its branch proposes that tag."""
+
     def veto(_pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | None:
         if branch is not None and branch.proposal.tag == request.tag:
             return None

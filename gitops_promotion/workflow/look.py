@@ -14,7 +14,8 @@ from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.publishing import (
     disarm_refused,
     ended,
-    hold_for_a_person,
+    hold,
+    may_be_armed,
     outcome_of,
     run_status,
     superseded,
@@ -74,9 +75,8 @@ def _publish(run: Run, subject: Subject, examination: Examination, verdict: Verd
     if examination.refusals:
         warnings += disarm_refused(run, subject)
     status = run_status(run, verdict)
-    if status.state == "success" and not run.dry_run:
-        is_new = not _is_published(lookups, subject.sha, status)
-        hold_for_a_person(run, subject.pull_request, examination.questions, look_again=is_new)
+    if not (run.dry_run or examination.refusals) and not may_be_armed(run, lookups, examination.questions, verdict):
+        hold(run, subject.pull_request, look_again=not _is_published(lookups, subject.sha, status))
     result = _publish_if_new(run, subject, status, lookups)
     question = examination.questions[0] if examination.questions else None
     verb = {"unchanged": "still", "planned": "would publish"}.get(result, "published")

@@ -9,6 +9,8 @@ from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.errors import LeaseLostError, ProviderError
 from gitops_promotion.workflow.arming import disarm
 from gitops_promotion.workflow.examine import Subject
+from gitops_promotion.workflow.judge import judge_arming
+from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.run import Run
 
 
@@ -87,12 +89,19 @@ def disarm_refused(run: Run, subject: Subject) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def hold_for_a_person(run: Run, pull: PullRequest | None, questions: Sequence[Question], *, look_again: bool) -> None:
-    """Disable auto-merge of a pull request that a person must merge by the configuration as it is now.
+def may_be_armed(run: Run, lookups: Lookups, questions: Sequence[Question], verdict: Verdict) -> bool:
+    """Return False where a person must merge what passes, or a gate holds it that demands that nothing is armed."""
+    if verdict.decision == "pass":
+        return all(run.tip.config.environment(question.environment).auto for question in questions)
+    return all(judge_arming(run.tip, lookups, question).decision == "pass" for question in questions)
+
+
+def hold(run: Run, pull: PullRequest | None, *, look_again: bool) -> None:
+    """Disable auto-merge of an open pull request.
 
     `look_again` reads the pull request first: the list of Azure DevOps does not say which are armed.
     """
-    if pull is None or all(run.tip.config.environment(question.environment).auto for question in questions):
+    if pull is None:
         return
     pull = run.forge.pull_request(pull.number) if look_again and not pull.auto_merge else pull
     if pull.state == "open" and pull.auto_merge:

@@ -1,0 +1,85 @@
+"""Arms and disarms open promotions whose environment has opened or closed since they were armed.
+
+`promote` does this for the promotions that it proposes again. Those into the first environment, and those that a person
+has asked for, are not among them.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.gates import Verdict
+from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.model import Outcome, Request
+from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.pull_request_text import read_metadata
+from gitops_promotion.errors import PromotionError, UsageError
+from gitops_promotion.workflow.arming import disarm, question_on
+from gitops_promotion.workflow.branch import read_branch
+from gitops_promotion.workflow.deliver import deliver
+from gitops_promotion.workflow.heal import promotion_again
+from gitops_promotion.workflow.judge import judge_arming
+from gitops_promotion.workflow.races import repeat_after_races
+from gitops_promotion.workflow.run import Run
+
+
+def rearm(run: Run, pulls: Sequence[PullRequest], outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+    """Yield the outcomes of those of these open promotions that must be armed or disarmed now.
+
+    `outcomes` are those of the run so far: what it has delivered is as it should be. The body is a hint for which to
+    look at; what is judged is what the branch's tree proposes.
+    """
+    delivered = {outcome.pull_request.number for outcome in outcomes if outcome.pull_request and outcome.sha}
+    hinted = [(pull, hint) for pull in pulls if pull.number not in delivered and (hint := _hint(run, pull))]
+    run.tip.fetch_branches(pull.head for pull, _ in hinted)
+    for pull, hint in hinted:
+        try:
+            decided = repeat_after_races(run, partial(_decide, run, pull, hint))
+            if isinstance(decided, Request):
+                yield deliver(run, partial(promotion_again, run, decided))
+            elif decided is not None:
+                yield decided
+        except PromotionError as error:
+            yield Outcome.failed(error, group=hint.group, app=hint.app, environment=hint.environment)
+
+
+def _hint(run: Run, pull: PullRequest) -> Request | None:
+    """Return what a pull request says that it promotes into an environment with a gate that stops arming."""
+    hint, config = read_metadata(pull.body), run.tip.config
+    if hint is None or not (is_name(hint.group) and is_name(hint.app)):
+        return None
+    application = Application(hint.group, hint.app)
+    with suppress(UsageError):
+        is_own = pull.head == config.branch(application, hint.env) and hint.env in config.way(application).names
+        if is_own and any(gate.stops_arming for gate in config.gates(hint.env)):
+            return Request(kind=PROMOTION, application=application, environment=hint.env)
+    return None
+
+
+def _decide(run: Run, pull: PullRequest, hint: Request, _attempt: int) -> Request | Outcome | None:
+    """Return what to deliver again to arm it, the outcome of disarming it, or None if it is as it should be."""
+    branch = read_branch(run, pull.head, hint.application)
+    proposal = branch.proposal if branch else None
+    if proposal is None or proposal.tag is None or proposal.environments != (hint.environment,):
+        return None
+    if proposal.foreign or proposal.other_owner:
+        return None
+    request = replace(hint, tag=proposal.tag)
+    verdict = judge_arming(run.tip, run.lookups(), question_on(run, request, pull))
+    is_auto = run.tip.config.environment(request.environment).auto
+    if verdict.decision == "pass":
+        return request if is_auto and not pull.auto_merge else None
+    # The list of Azure DevOps does not say which are armed.
+    current = pull if pull.auto_merge else run.forge.pull_request(pull.number)
+    if current.state == "open" and current.auto_merge:
+        disarm(run, current)
+        return _waiting(request, replace(current, auto_merge=False), verdict, disarmed=True)
+    return _waiting(request, current, verdict, disarmed=False) if is_auto and current.state == "open" else None
+
+
+def _waiting(request: Request, pull: PullRequest, verdict: Verdict, *, disarmed: bool) -> Outcome:
+    message = f"pull request #{pull.number} is open, with auto-merge off: {'; '.join(verdict.texts)}"
+    outcome = Outcome.of(request, "updated" if disarmed else "unchanged", message)
+    return replace(outcome, branch=pull.head, sha=pull.head_sha, pull_request=pull, reasons=verdict.texts)

@@ -1,0 +1,129 @@
+"""Windows and freezes: what is armed, disarmed and merged as the time passes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.commands.conftest import Run, Shop
+
+BEFORE, DURING, AFTER = "2026-12-18T12:00Z", "2026-12-24T12:00Z", "2027-01-07T00:00Z"
+FREEZE = "freezes: [{from: 2026-12-20, until: 2027-01-06, reason: Christmas}]"
+FROZEN = "freezes of qa: frozen until Thu 2027-01-07 00:00 UTC (Christmas)"
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let it be a time."""
+
+    def be(text: str) -> None:
+        monkeypatch.setattr("gitops_promotion.workflow.run._now", lambda: datetime.fromisoformat(text))
+
+    return be
+
+
+def configure(shop: "Shop", dev: str = "", qa: str = "") -> None:
+    lines = [f"  - {{name: {name}, auto: true{more}}}\n" for name, more in (("dev", dev), ("qa", qa))]
+    shop.edit({"gitops-promotion.yaml": f"environments:\n{''.join(lines)}  - {{name: prod}}\n"})
+
+
+def is_armed(run: "Run") -> bool:
+    pull: dict[str, Any] = run.only["pull_request"]
+    return bool(pull["auto_merge"])
+
+
+def healthy(shop: "Shop") -> None:
+    shop.local("set-status", "main", "kustomization/webshop-dev/2fb0a5b0", "success")
+
+
+def test_a_freeze_disarms_what_is_armed_and_its_end_arms_it_again(shop: "Shop", at: Callable[[str], None]) -> None:
+    at(BEFORE)
+    configure(shop, qa=f", {FREEZE}")
+    shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2")
+    opened = shop.run("promote", "--all")
+    assert (opened.results, is_armed(opened)) == (["opened"], True)
+
+    at(DURING)
+    disarmed = shop.run("promote", "--all")
+    assert (disarmed.results, is_armed(disarmed)) == (["updated"], False)
+    assert disarmed.only["message"] == f"pull request #2 is open, with auto-merge off: {FROZEN}"
+    assert shop.run("promote", "--all").results == ["unchanged"]
+    healthy(shop)
+    waiting = shop.check(2, code=4).only
+    assert waiting["message"] == f"still waiting ({FROZEN}) after 0 s; re-run the check to keep waiting"
+    assert shop.tags() == ("1.4.2", "1.0.0", "1.0.0")
+
+    at(AFTER)
+    armed = shop.run("promote", "--all")
+    assert (armed.results, is_armed(armed)) == (["unchanged"], True)
+    assert shop.check(2).results == ["passed"]
+    assert shop.tags() == ("1.4.2", "1.4.2", "1.0.0")
+
+
+def test_a_published_verdict_waits_in_a_freeze_and_its_run_disarms(shop: "Shop", at: Callable[[str], None]) -> None:
+    at(BEFORE)
+    configure(shop, qa=f", {FREEZE}")
+    shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2")
+    shop.run("promote", "--all")
+    healthy(shop)
+
+    at(DURING)
+    published = shop.run("status", "--publish")
+    assert published.only["message"] == f"published pending: {FROZEN}"
+    assert "auto_merge: true" not in shop.local("show", "2")
+    assert shop.run("status", "--publish").results == ["unchanged"]
+
+    at(AFTER)
+    # It passes now, but only `promote --all` arms again.
+    assert shop.run("status", "--publish").results == ["updated"]
+    assert shop.tags()[1] == "1.0.0"
+    assert shop.run("promote", "--all").results == ["merged"]
+    assert shop.tags()[1] == "1.4.2"
+
+
+def test_the_first_environment_has_windows_too(shop: "Shop", at: Callable[[str], None]) -> None:
+    configure(shop, dev=', windows: [{days: [mon-thu], from: "09:00", to: "16:00", zone: Europe/Stockholm}]')
+    at("2026-11-27T12:00Z")
+    new = shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2")
+    closed = "windows of dev: closed until Mon 2026-11-30 09:00 Europe/Stockholm (08:00 UTC)"
+    assert (new.results, is_armed(new)) == (["opened"], False)
+    assert new.only["message"] == f"pull request #1 is open, with auto-merge off: {closed}"
+    assert shop.run("promote", "--all").only["message"] == new.only["message"]
+    assert shop.check(1, code=4).only["reasons"] == [closed]
+
+    at("2026-11-30T08:00Z")
+    armed = shop.run("promote", "--all")
+    assert (armed.results, is_armed(armed)) == (["unchanged"], True)
+    at("2026-11-30T15:00Z")
+    disarmed = shop.run("promote", "--all")
+    assert (disarmed.results, is_armed(disarmed)) == (["updated"], False)
+    at("2026-12-01T08:00Z")
+    shop.run("promote", "--all")
+    assert shop.run("status", "--publish").results == ["merged"]
+    assert shop.tags()[0] == "1.4.2"
+
+
+def test_a_person_who_merges_in_a_freeze_is_told_what_they_passed(shop: "Shop", at: Callable[[str], None]) -> None:
+    at(BEFORE)
+    configure(shop, qa=f", {FREEZE}")
+    shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2")
+    shop.run("promote", "--all")
+    at(DURING)
+    assert FROZEN in shop.local("merge", "2")
+    assert shop.tags()[1] == "1.4.2"
+
+
+def test_a_change_by_hand_waits_for_the_window_too(
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
+) -> None:
+    configure(shop, dev=', windows: [{from: "09:00", to: "16:00"}]')
+    shop.edit({"webshop/dev/webui.yaml": manifest("webui", "6.6.6")}, branch="mine")
+    head = {"ref": "mine", "sha": shop.remote.sha("mine"), "repo": {"full_name": "acme/gitops"}}
+    base = {"ref": "main", "repo": {"full_name": "acme/gitops"}}
+    shop.event("pull_request", {"pull_request": {"number": 7, "head": head, "base": base}})
+    at("2026-11-30T08:59:59Z")
+    assert shop.run("status", "--timeout", "0", code=4).results == ["timed-out"]
+    at("2026-11-30T09:00Z")
+    assert shop.run("status", "--timeout", "0").results == ["passed"]
