@@ -51,14 +51,13 @@ def test_a_freeze_disarms_what_is_armed_and_its_end_arms_it_again(shop: "Shop", 
     assert disarmed.only["message"] == f"pull request #2 is open, with auto-merge off: {FROZEN}"
     assert shop.run("promote", "--all").results == ["unchanged"]
     healthy(shop)
-    waiting = shop.check(2, code=4).only
-    assert waiting["message"] == f"still waiting ({FROZEN}) after 0 s; re-run the check to keep waiting"
+    assert shop.run("status", "--publish").only["message"] == f"published pending: {FROZEN}"
     assert shop.tags() == ("1.4.2", "1.0.0", "1.0.0")
 
     at(AFTER)
     armed = shop.run("promote", "--all")
     assert (armed.results, is_armed(armed)) == (["unchanged"], True)
-    assert shop.check(2).results == ["passed"]
+    assert shop.run("status", "--publish").results == ["merged"]
     assert shop.tags() == ("1.4.2", "1.4.2", "1.0.0")
 
 
@@ -91,7 +90,7 @@ def test_the_first_environment_has_windows_too(shop: "Shop", at: Callable[[str],
     assert (new.results, is_armed(new)) == (["opened"], False)
     assert new.only["message"] == f"pull request #1 is open, with auto-merge off: {closed}"
     assert shop.run("promote", "--all").only["message"] == new.only["message"]
-    assert shop.check(1, code=4).only["reasons"] == [closed]
+    assert shop.run("status", "--publish").only["reasons"] == [closed]
 
     at("2026-11-30T08:00Z")
     armed = shop.run("promote", "--all")
@@ -124,6 +123,7 @@ def test_a_change_by_hand_waits_for_the_window_too(
     base = {"ref": "main", "repo": {"full_name": "acme/gitops"}}
     shop.event("pull_request", {"pull_request": {"number": 7, "head": head, "base": base}})
     at("2026-11-30T08:59:59Z")
-    assert shop.run("status", "--timeout", "0", code=4).results == ["timed-out"]
+    text = "windows of dev: closed until Mon 2026-11-30 09:00 UTC"
+    assert shop.run("status", "--publish").only["message"] == f"published pending: {text}"
     at("2026-11-30T09:00Z")
-    assert shop.run("status", "--timeout", "0").results == ["passed"]
+    assert shop.run("status", "--publish").only["message"].startswith("published success: windows of dev: open")
