@@ -139,9 +139,9 @@ def _is_required(run: Run, subject: Subject) -> bool:
 
 def _out_of_time(verdict: Verdict, limit: float) -> str:
     first = next(iter(verdict.reasons), None)
-    is_health = first is None or first.gate.startswith("status gate")
-    state = "not healthy" if is_health else f"still waiting ({first})"
-    return f"{state} after {limit:g} s; re-run the check to keep waiting"
+    if first is None or first.gate.startswith("status gate"):
+        return f"not healthy after {limit:g} s; re-run the check to keep waiting"
+    return f"still waiting after {limit:g} s ({first}); re-run the check to keep waiting"
 
 
 def _hold_for_a_person(run: Run, subject: Subject, questions: tuple[Question, ...], verdict: Verdict) -> None:
