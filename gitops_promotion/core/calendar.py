@@ -124,7 +124,7 @@ class Calendar:
             elif (window := self.window_at(instant)) is not None:
                 return instant, window.zone
             else:
-                openings = [(found, w.zone) for w in self.windows if (found := w.next_opening(instant))]
+                openings = [(opening, w.zone) for w in self.windows if (opening := w.next_opening(instant))]
                 if not openings:
                     return None
                 instant, name = min(openings)
@@ -133,7 +133,7 @@ class Calendar:
     def last_opening(self, now: datetime) -> datetime | None:
         """Return the newest end of a freeze or opening of a window up to `now`, None if there is none."""
         ends = [freeze.end for freeze in self.freezes if freeze.end <= now]
-        openings = [found for window in self.windows if (found := window.last_opening(now))]
+        openings = [opening for window in self.windows if (opening := window.last_opening(now))]
         return max([*ends, *openings], default=None)
 
 
@@ -214,7 +214,7 @@ def _offset(instant: datetime, place: tzinfo) -> timedelta:
     return instant.astimezone(place).utcoffset() or timedelta()
 
 
-def shown(instant: datetime, name: str) -> str:
+def instant_text(instant: datetime, name: str) -> str:
     """Return an instant in a zone and in UTC, as `Mon 2026-11-30 09:00 Europe/Stockholm (08:00 UTC)`."""
     local, universal = instant.astimezone(zone(name)), instant.astimezone(UTC)
     text = f"{DAYS[local.weekday()].title()} {local:%Y-%m-%d %H:%M}"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gitops_promotion.core.calendar import DAYS, Calendar, Freeze, Window, instant_of, shown, zone, zone_problem
+from gitops_promotion.core.calendar import DAYS, Calendar, Freeze, Window, instant_of, instant_text, zone, zone_problem
 
 SECOND = timedelta(seconds=1)
 
@@ -182,7 +182,7 @@ def test_only_names_of_the_time_zone_database_are_zones(name: str, words: str) -
     ],
 )
 def test_an_instant_is_shown_in_its_zone_and_in_utc(name: str, text: str) -> None:
-    assert shown(at("2026-11-30T23:30Z"), name) == text
+    assert instant_text(at("2026-11-30T23:30Z"), name) == text
 
 
 @pytest.mark.parametrize(

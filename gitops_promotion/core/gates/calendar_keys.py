@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from gitops_promotion.core.calendar import DAYS, Calendar, Freeze, Window, instant_of, shown, zone, zone_problem
+from gitops_promotion.core.calendar import DAYS, Calendar, Freeze, Window, instant_of, instant_text, zone, zone_problem
 from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.gates import Common
 
@@ -129,8 +129,8 @@ def _freeze(document: "Document", item: "Entry", key_path: str) -> Freeze | None
     if freeze.end <= freeze.start:
         document.fail(
             item.line,
-            f"{key_path} ends on {shown(freeze.end, name)}, which is not after its beginning on "
-            f"{shown(freeze.start, name)}: correct from or until",
+            f"{key_path} ends on {instant_text(freeze.end, name)}, which is not after its beginning on "
+            f"{instant_text(freeze.start, name)}: correct from or until",
         )
         return None
     return freeze

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitops_promotion.core.calendar import Calendar, shown
+from gitops_promotion.core.calendar import Calendar, instant_text
 from gitops_promotion.core.environments import Pipeline, Requirements
 from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict
 from gitops_promotion.core.gates.calendar_keys import calendar_of
@@ -37,10 +37,10 @@ class Freezes:
                 newest_evidence=max(ends, default=None),
             )
         opening = self.calendar.next_opening(evidence.now)
-        text = f"frozen until {shown(freeze.end, freeze.zone)}"
+        text = f"frozen until {instant_text(freeze.end, freeze.zone)}"
         if freeze.reason:
             text += f" ({freeze.reason})"
-        missing = "" if opening is None or opening[0] == freeze.end else f"it opens on {shown(*opening)}"
+        missing = "" if opening is None or opening[0] == freeze.end else f"it opens on {instant_text(*opening)}"
         reason = Reason(gate=gate, evidence=text, missing=missing, earliest=opening[0] if opening else None)
         return Verdict(decision="wait", reasons=(reason,))
 

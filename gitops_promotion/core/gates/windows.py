@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitops_promotion.core.calendar import Calendar, shown
+from gitops_promotion.core.calendar import Calendar, instant_text
 from gitops_promotion.core.environments import Pipeline, Requirements
 from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict
 from gitops_promotion.core.gates.calendar_keys import calendar_of
@@ -32,7 +32,7 @@ class Windows:
             reason = Reason(gate=gate, evidence=f"open ({window})")
             return Verdict(decision="pass", reasons=(reason,), newest_evidence=self.calendar.last_opening(evidence.now))
         opening = self.calendar.next_opening(evidence.now)
-        text = f"closed until {shown(*opening)}" if opening else "closed"
+        text = f"closed until {instant_text(*opening)}" if opening else "closed"
         reason = Reason(gate=gate, evidence=text, earliest=opening[0] if opening else None)
         return Verdict(decision="wait", reasons=(reason,))
 
