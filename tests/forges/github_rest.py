@@ -73,7 +73,7 @@ def find(method: str, path: str) -> tuple[str, dict[str, str]] | None:
         path = re.sub(r"^(/repos/[^/]+/[^/]+)/git/refs/(.+)$", r"\1/git/ref/\2", path)
     for operation in sorted(ENDPOINTS, key=len, reverse=True):
         verb, _, template = operation.partition(" ")
-        pattern = template.replace("{ref}", "(?P<ref>.+)")
+        pattern = template.replace("{ref}", "(?P<ref>.+)").replace("{branch}", "(?P<branch>.+)")
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
         if verb == method and (match := re.fullmatch(pattern, path)):
             return operation, match.groupdict()

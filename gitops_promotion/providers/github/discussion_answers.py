@@ -60,7 +60,7 @@ class Page:
         )
 
 
-def read_discussion(pull: object, parts: Iterable[str]) -> Page:
+def read_discussion(pull: Mapping[str, Any], parts: Iterable[str]) -> Page:
     """Read the parts of one pull request that `queries.discussions` asked for.
 
     Raises ProviderError, as every reader here does. Comments are read on until the first one of this tool: the page
@@ -123,9 +123,9 @@ def _read_comment(node: object) -> Comment | None:
     return Comment(id=field(node, str, "id"), body=body) if is_own and body.startswith(MARKER) else None
 
 
-def _read_events(pull: object, connection: Mapping[str, Any]) -> Discussion:
+def _read_events(pull: Mapping[str, Any], connection: Mapping[str, Any]) -> Discussion:
     nodes = [node for node in items(connection.get("nodes")) if isinstance(node, dict)]
-    author = person(field(pull, dict, "author")) if isinstance(pull, dict) and pull.get("author") else Person(name="")
+    author = person(pull.get("author"))
     dismissed = {
         text(node.get("review"), "id"): text(node, "previousReviewState")
         for node in nodes
