@@ -245,6 +245,16 @@ unknown: key
     assert [fault.split(" ")[0] for fault in found] == [f"{FILE}:{line}:" for line in (1, 2, 4, 5, 6, 7)]
 
 
+@pytest.mark.parametrize(
+    ("count", "last"), [(21, "21: the file has an unknown"), (22, "21: here and below are 2 more")]
+)
+def test_of_many_faults_the_first_are_reported(count: int, last: str) -> None:
+    found = faults("".join(f"unknown{number}: x\n" for number in range(1, count + 1)) + ENVIRONMENTS)
+    assert len(found) == 21
+    assert [fault.split(" ")[0] for fault in found[:20]] == [f"{FILE}:{line}:" for line in range(1, 21)]
+    assert found[20].startswith(f"{FILE}:{last}")
+
+
 def test_values_of_the_file_cannot_fake_lines_or_talk_to_the_terminal() -> None:
     found = faults(
         ENVIRONMENTS + '"a\\n\\e[2Jb": 1\ngroups: {g: {applications: {"x\\ry": {z: 1}}}}\n' + f"? k{'l' * 9999}\n: 1"

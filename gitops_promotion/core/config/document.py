@@ -21,6 +21,7 @@ _NULLS = ("~", "null", "Null", "NULL")
 _MAX_CHARACTERS = 1 << 20
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _MAX_LINE = 500
+_MOST_FAULTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,13 @@ class Document:
         return tuple(Fault(self._file, line, text) for line, text in sorted(self._warnings))
 
     def finish(self) -> None:
-        """Raise ConfigError with every complaint, in the order of lines, if there is any."""
+        """Raise ConfigError with the complaints, in the order of lines, if there are any; of many the first ones."""
         if self._faults:
-            raise ConfigError(faults=[Fault(self._file, line, text) for line, text in sorted(self._faults)])
+            first = sorted(self._faults)
+            if (more := len(first) - _MOST_FAULTS) > 1:
+                rest = f"here and below are {more} more faults, correct those above first"
+                first[_MOST_FAULTS:] = [(first[_MOST_FAULTS][0], rest)]
+            raise ConfigError(faults=[Fault(self._file, line, text) for line, text in first])
 
     def mapping(self, entry: Entry | None, key_path: str, accepted: tuple[str, ...] | None) -> dict[str, Entry]:
         """Return the entries of an optional mapping by key; `accepted` None means that the keys are names."""
