@@ -55,7 +55,7 @@ OURS = [(where, step) for where, step, script in SCRIPTS if script.startswith("g
 
 
 def test_there_are_pipelines_for_both_repositories_and_both_ways() -> None:
-    gitops = {"new.yml", "new-job.yml", "promote.yml", "status.yml", "published.yml", "heal.yml"}
+    gitops = {"new.yml", "new-job.yml", "promote.yml", "status.yml", "published.yml", "vote.yml", "heal.yml"}
     gitops |= {"feature-job.yml", "feature-delete.yml", "feature-stale.yml"}
     assert set(PIPELINES) == {"app-release.yml", "app-calls-new.yml", "app-preview.yml", *gitops}
     assert {where for where, _ in OURS} == {*gitops - {"new.yml"}, "docs/azure-devops.md"}
@@ -102,6 +102,7 @@ def test_what_starts_each_pipeline() -> None:
         "promote.yml": on_main,
         "status.yml": "none",
         "published.yml": on_main,
+        "vote.yml": "none",
         "heal.yml": "none",
         "app-preview.yml": "none",
         "feature-delete.yml": "none",
@@ -111,6 +112,12 @@ def test_what_starts_each_pipeline() -> None:
         (schedule,) = PIPELINES[name]["schedules"]
         assert schedule["always"] == "true", "else it runs after a change only"
     assert "--all" in next(step["script"] for where, step in OURS if where == "heal.yml")
+
+
+def test_the_pipeline_for_votes_looks_as_the_published_one_does_and_uses_nothing_of_the_event() -> None:
+    assert PIPELINES["vote.yml"]["jobs"] == PIPELINES["published.yml"]["jobs"]
+    assert "parameters." not in (ROOT / "examples/azure/vote.yml").read_text(encoding="utf-8")
+    assert "change *Votes score changed*" in GUIDE
 
 
 @pytest.mark.parametrize(
