@@ -44,7 +44,8 @@ class FileChange:
 class Commit:
     """One commit of a log with what it changed; `complete` is False where a shallow clone hides its parents.
 
-    `author` is a name, `committed_at` None where it was not read. Both are what the machine of the commit said.
+    `author` and `committer` are names, `committed_at` is None where it was not read. All of them are what the machine
+    of the commit said.
     """
 
     sha: str
@@ -55,6 +56,7 @@ class Commit:
     changes: tuple[FileChange, ...]
     complete: bool = True
     author: str = ""
+    committer: str = ""
     committed_at: datetime | None = None
 
     @property
@@ -146,6 +148,9 @@ class Store(Protocol):
 
     def brought_by(self, tip: str, head: str) -> str | None:
         """Return the first-parent commit of `tip` that brought `head` in, `head` itself where it is one of them."""
+
+    def commits(self, exclude: str, include: str) -> list[Commit]:
+        """Return the commits of `include` that `exclude` has not, newest first."""
 
     def push(self, updates: Sequence[RefUpdate]) -> None:
         """Change all refs or none. Raises LeaseLostError if any is not what was expected or nothing was changed."""

@@ -10,7 +10,7 @@ from gitops_promotion.core.markers.spelling import MANIFEST_PATTERNS, is_manifes
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import GitError
 
-LOG_FORMAT = "%H%x00%P%x00%ae%x00%ce%x00%an%x00%ct%x00%B%x00"
+LOG_FORMAT = "%H%x00%P%x00%ae%x00%ce%x00%an%x00%cn%x00%ct%x00%B%x00"
 KINDS: Mapping[str, EntryKind] = {"120000": "symlink", "160000": "submodule"}
 """Kinds of entry by git's mode; all other modes are files."""
 GLOB = ":(glob)"
@@ -23,7 +23,9 @@ def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Commit]:
     fields = iter(raw.split("\0"))
     sha = next(fields)
     while sha:
-        parents, author_email, committer_email, author, seconds, message, _ = (next(fields) for _ in range(7))
+        parents, author_email, committer_email, author, committer, seconds, message, _ = (
+            next(fields) for _ in range(8)
+        )
         changes = []
         following = next(fields, "")
         while following.startswith((":", "\n:")):
@@ -39,6 +41,7 @@ def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Commit]:
             changes=tuple(changes) if complete else (),
             complete=complete,
             author=author,
+            committer=committer,
             committed_at=read_seconds(seconds),
         )
         sha = following

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gitops_promotion.core.commits import Merge, Refs, RefUpdate
+from gitops_promotion.core.commits import Commit, Merge, Refs, RefUpdate
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, Draft, PullRequest
 from gitops_promotion.git import Repository
 from gitops_promotion.providers.local.records import ROOT
@@ -80,6 +80,9 @@ class Interposed:
 
     def brought_by(self, tip: str, head: str) -> str | None:
         return self.store.brought_by(tip, head)
+
+    def commits(self, exclude: str, include: str) -> list[Commit]:
+        return self.store.commits(exclude, include)
 
     def push(self, updates: Sequence[RefUpdate]) -> None:
         self.pushes += 1

@@ -1,6 +1,6 @@
 """The store for a provider that has no need of one."""
 
-from gitops_promotion.core.commits import Merge, Refs
+from gitops_promotion.core.commits import Commit, Merge, Refs
 
 
 class NoStore:
@@ -22,6 +22,9 @@ class NoStore:
         raise NotImplementedError
 
     def brought_by(self, tip: str, head: str) -> str | None:
+        raise NotImplementedError
+
+    def commits(self, exclude: str, include: str) -> list[Commit]:
         raise NotImplementedError
 
     def push(self, updates: object) -> None:

@@ -13,11 +13,8 @@ from tests.providers.test_contract import HEAD, propose
 if TYPE_CHECKING:
     from tests.providers.conftest import Forge
 
-LEFT_OUT = {"local"}
-"""Providers that do not read people yet."""
 
-
-@pytest.fixture(params=[name for name in FORGES if name not in LEFT_OUT])
+@pytest.fixture(params=FORGES)
 def forge(request: pytest.FixtureRequest) -> "Forge":
     """Each forge in turn."""
     found: Forge = request.getfixturevalue(f"{request.param}_forge")
@@ -148,6 +145,8 @@ class TestComments:
 
 class TestPeople:
     def test_the_members_of_an_unknown_group_are_a_problem_and_not_nobody(self, forge: "Forge") -> None:
+        if forge.provider.publishes:
+            pytest.skip("plain git has no groups: tests/providers/test_local_people.py")
         people = forge.provider.members("acme/nowhere")
         assert people.members == frozenset()
         assert people.problem

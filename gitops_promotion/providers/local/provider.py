@@ -12,10 +12,11 @@ can write these refs: everything read from them is checked like any other input.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.commits import Refs, RefUpdate
+from gitops_promotion.core.discussion import Event
 from gitops_promotion.core.forge import (
     OWN_CONTEXT,
     AutoMerge,
@@ -24,17 +25,13 @@ from gitops_promotion.core.forge import (
     Draft,
     HeadState,
     PullRequest,
-    Review,
 )
-from gitops_promotion.errors import OutdatedError, ProviderError, RefusedPushError, UsageError
+from gitops_promotion.errors import OutdatedError, RefusedPushError, UsageError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.local.facts import FORGE
 from gitops_promotion.providers.local.ledger import Decision, Ledger
-from gitops_promotion.providers.local.records import SHA, Record, all_numbers, index_ref, statuses_ref
-from gitops_promotion.providers.without_people import WithoutPeople
-
-NEWEST = 200
-"""Statuses of a commit, reviews of a pull request and pull requests of a branch that are stored."""
+from gitops_promotion.providers.local.people import WithPeople, unless_outdated
+from gitops_promotion.providers.local.records import NEWEST, SHA, Record, all_numbers, index_ref, statuses_ref
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,17 +42,15 @@ def connect(connection: Connection) -> "Local":
     return Local(connection)
 
 
-class Local(WithoutPeople):
+class Local(WithPeople):
     """A forge made of refs: a `Provider`, and `Playable`, for it has no pages of its own."""
 
     publishes = True
 
     def __init__(self, connection: Connection) -> None:
-        self._store = connection.store
-        self._author = connection.author
-        self._now = connection.now
+        ledger = Ledger(connection.store, now=connection.now, sleep=connection.sleep, nonce=connection.nonce)
+        super().__init__(connection.store, ledger, author=connection.author, now=connection.now)
         self._allows_deletions = True
-        self._ledger = Ledger(connection.store, now=connection.now, sleep=connection.sleep, nonce=connection.nonce)
 
     def pull_request(self, number: int) -> PullRequest:
         """Return one pull request in full. Raises ProviderError if there is none of that number."""
@@ -118,7 +113,7 @@ class Local(WithoutPeople):
             updates, opened = self._created(refs, draft, numbers, index)
             return [*updates, *self._ledger.record_merges(newest)], opened
 
-        return _unless_outdated(self._transact_merge(decide))
+        return unless_outdated(self._transact_merge(decide))
 
     def _brings_nothing(self, refs: Refs, draft: Draft) -> bool:
         """Return True if the base has moved since the head was made from it, and a merge would change nothing."""
@@ -176,21 +171,6 @@ class Local(WithoutPeople):
         statuses, expected = self._ledger.statuses(refs, sha)
         without = [status for status in statuses if (status.context, status.state) != (OWN_CONTEXT, "success")]
         return [self._ledger.save_statuses(sha, without, expected)] if len(without) < len(statuses) else []
-
-    def close_pull_request(self, pull_request: PullRequest) -> PullRequest:
-        """Close it unmerged; its branch stays. Raises ProviderError if it is merged."""
-
-        def decide(refs: Refs) -> Decision[PullRequest | OutdatedError]:
-            record = self._ledger.record(refs, pull_request.number)
-            if record.state == "merged":
-                next_step = f"revert {record.merge_sha} instead"
-                return (), OutdatedError(f"pull request #{record.number} is merged already", next_step=next_step)
-            closed = replace(record, state="closed", armed_for=None)
-            return (
-                [self._ledger.save(closed)] if record.state == "open" or record.inferred else []
-            ), closed.pull_request()
-
-        return _unless_outdated(self._ledger.transact(decide))
 
     def set_auto_merge(self, pull_request: PullRequest, enabled: bool) -> AutoMerge:
         """Arm it for exactly `pull_request.head_sha`, or disarm it; merges it if nothing holds it."""
@@ -292,7 +272,8 @@ class Local(WithoutPeople):
         updates += self._without_branch(refs, record.head, record.head_sha)
         if record.head != refs.default_branch and not self._allows_deletions:
             notes.append(f"the branch {record.head} stays, since the server allows no deletions")
-        updates.append(self._ledger.save(replace(record, state="merged", merge_sha=after, armed_for=None)))
+        merged = record.after(Event(kind="merged", at=self._now(), by=self.identity()))
+        updates.append(self._ledger.save(replace(merged, state="merged", merge_sha=after, armed_for=None)))
         return updates, AutoMerge(state="merged", reason="; ".join(notes))
 
     def head_state(self, pull_request: PullRequest) -> HeadState:
@@ -350,23 +331,6 @@ class Local(WithoutPeople):
                 _log.warning("%s is published, but %s", OWN_CONTEXT, result.reason)
                 return
 
-    def reviews(self, number: int) -> list[Review]:
-        """Return the last review of each person, newest first, bound to its commit."""
-        return self._ledger.transact(lambda refs: ((), list(self._ledger.record(refs, number).reviews)))
-
-    def review(self, number: int, verdict: Literal["approved", "changes-requested"], comment: str) -> Review:
-        """Store the author's review of the present head, in place of the author's last; ProviderError unless open."""
-
-        def decide(refs: Refs) -> Decision[Review]:
-            record = self._ledger.record(refs, number)
-            if record.state != "open":
-                raise ProviderError(f"pull request #{number} is {record.state} already: only open ones are reviewed")
-            review = Review(author=self._author, verdict=verdict, sha=record.head_sha, comment=comment, at=self._now())
-            reviews = [review, *(old for old in record.reviews if old.author != self._author)]
-            return [self._ledger.save(replace(record, reviews=tuple(reviews[:NEWEST])))], review
-
-        return self._ledger.transact(decide)
-
     def details(self, number: int) -> Details:
         """Return all there is to know of one pull request. Raises ProviderError if there is none of that number."""
 
@@ -383,13 +347,6 @@ class Local(WithoutPeople):
             return (), details
 
         return self._ledger.transact(decide)
-
-
-def _unless_outdated(result: PullRequest | OutdatedError) -> PullRequest:
-    # A decision that raises a lost race itself would be made again by the ledger, with the same draft.
-    if isinstance(result, OutdatedError):
-        raise result
-    return result
 
 
 def _moved(record: Record, sha: str) -> str:

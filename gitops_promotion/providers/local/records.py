@@ -12,16 +12,29 @@ from datetime import UTC, datetime
 from typing import Self, TypeVar, get_args
 
 from gitops_promotion.core.commits import Refs
+from gitops_promotion.core.discussion import Event, EventKind, Person
 from gitops_promotion.core.forge import CommitStatus, PullRequest, PullRequestState, Review, StatusState
 
 ROOT = "refs/gitops-promotion"
 VERSION = 1
 LIMIT = 1_000_000
 """Bytes of one record; a longer one is not read."""
+NEWEST = 200
+"""What is stored at most: statuses of a commit, reviews or events of a pull request, pull requests of a branch."""
+
 SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 _PULL = re.compile(re.escape(ROOT) + r"/pulls/([1-9][0-9]{0,8})")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A comment of this tool: its number as text, who ran the tool, and the text."""
+
+    id: str
+    by: str
+    body: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +43,8 @@ class Record:
 
     `armed_for` is the one head at which it may be merged automatically. `object_id` is the blob it was read from.
     `base_sha` is the base's commit when the head was stored: a head that the base contained by then is not merged by it
-    later. `inferred`: the stored record is open or has another head, and the state here follows from the remote's
-    branches.
+    later. `events` are those after it was opened; records of older versions have none. `inferred`: the stored record is
+    open or has another head, and the state here follows from the remote's branches.
     """
 
     number: int
@@ -48,6 +61,8 @@ class Record:
     merge_sha: str | None = None
     armed_for: str | None = None
     reviews: tuple[Review, ...] = ()
+    comments: tuple[Note, ...] = ()
+    events: tuple[Event, ...] = ()
     base_sha: str | None = field(default=None, compare=False)
     object_id: str | None = field(default=None, compare=False)
     inferred: bool = field(default=False, compare=False)
@@ -70,16 +85,9 @@ class Record:
             state=_one_of(values, "state", get_args(PullRequestState)),
             merge_sha=None if values.get("merge_sha") is None else _sha(_get(values, "merge_sha", str)),
             armed_for=None if values.get("armed_for") is None else _sha(_get(values, "armed_for", str)),
-            reviews=tuple(
-                Review(
-                    author=_get(review, "author", str),
-                    verdict=_one_of(review, "verdict", ("approved", "changes-requested")),
-                    sha=_sha(_get(review, "sha", str)),
-                    comment=_get(review, "comment", str),
-                    at=_time(review, "at"),
-                )
-                for review in _objects(values, "reviews")
-            ),
+            reviews=tuple(map(_review, _objects(values, "reviews"))),
+            comments=tuple(map(_note, _objects(values, "comments") if "comments" in values else ())),
+            events=tuple(map(_event, _objects(values, "events") if "events" in values else ())),
             base_sha=None if values.get("base_sha") is None else _sha(_get(values, "base_sha", str)),
             object_id=object_id,
         )
@@ -102,15 +110,20 @@ class Record:
         # The stored head comes first: after the merge the branch may have moved on.
         for head in dict.fromkeys((self.head_sha, tip or self.head_sha)):
             if sha := merged_as(head):
-                return replace(self, head_sha=head, state="merged", merge_sha=sha, armed_for=None, inferred=True)
+                merged = self.after(Event(kind="merged", at=None))
+                return replace(merged, head_sha=head, state="merged", merge_sha=sha, armed_for=None, inferred=True)
         if tip is None:
-            return replace(self, state="closed", inferred=True)
+            return replace(self.after(Event(kind="branch-deleted", at=None)), state="closed", inferred=True)
         return replace(self, head_sha=tip, inferred=tip != self.head_sha)
 
     @property
     def armed(self) -> bool:
         """True if it merges automatically at its present head; arming does not follow a branch that moved."""
         return self.state == "open" and self.armed_for == self.head_sha
+
+    def after(self, event: Event) -> Self:
+        """Return it with one more event."""
+        return replace(self, events=(*self.events, event)[-NEWEST:])
 
     def fields(self) -> dict[str, object]:
         """Return the fields that are stored, for `encode`."""
@@ -134,6 +147,40 @@ class Record:
             body=self.body,
             author=self.author,
         )
+
+
+def is_bot(name: str) -> bool:
+    """Return True for the name of a bot, as GitHub writes them."""
+    return name.casefold().endswith("[bot]")
+
+
+def _review(values: dict[str, object]) -> Review:
+    author = _get(values, "author", str)
+    return Review(
+        author=author,
+        verdict=_one_of(values, "verdict", ("approved", "changes-requested")),
+        sha=_sha(_get(values, "sha", str)),
+        comment=_get(values, "comment", str),
+        at=_time(values, "at"),
+        is_bot=is_bot(author),
+    )
+
+
+def _note(values: dict[str, object]) -> Note:
+    number = _get(values, "id", str)
+    if not is_number(int(number) if re.fullmatch(r"[0-9]{1,9}", number) else 0):
+        raise ValueError("it has a comment without a number")
+    return Note(id=number, by=_get(values, "by", str), body=_get(values, "body", str))
+
+
+def _event(values: dict[str, object]) -> Event:
+    by = None if values.get("by") is None else _get(_get(values, "by", dict), "name", str)
+    return Event(
+        kind=_one_of(values, "kind", get_args(EventKind)),
+        at=None if values.get("at") is None else _time(values, "at"),
+        by=None if by is None else Person(name=by, is_bot=is_bot(by)),
+        comment=_get(values, "comment", str),
+    )
 
 
 def pull_ref(number: int) -> str:
