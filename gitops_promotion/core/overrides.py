@@ -1,0 +1,82 @@
+"""Overrides: a person sends one head past its gates, and says why (docs/overrides.md).
+
+A branch's name, a body and trailers prove nothing: anybody who can push can write them. An override counts for the one
+head on which this tool's own verdict says so, published by the identity that looks at it now.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from gitops_promotion.core.discussion import Person
+from gitops_promotion.core.forge import CommitStatus
+from gitops_promotion.core.untrusted import line
+
+REASON_LIMIT = 300
+"""Characters of a reason that a person gives."""
+
+WORKFLOW_IDENTITY = "github-actions"
+"""The identity of the token of each GitHub workflow, with which every workflow of every writer can publish."""
+
+_DESCRIPTION = re.compile(r"overridden by (?P<person>[^:]+): ")
+_PERSON_LIMIT = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Who sends a promotion past its gates, and why; `hold` and `gates` say past which."""
+
+    person: str
+    reason: str
+    gates: bool = False
+    hold: bool = False
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """The trailers of the commit."""
+        passed = " and ".join(name for name, on in (("gates", self.gates), ("hold", self.hold)) if on)
+        return {
+            "Override-By": line(self.person, _PERSON_LIMIT),
+            "Override-Of": passed,
+            "Override-Reason": line(self.reason, REASON_LIMIT),
+        }
+
+    @property
+    def description(self) -> str:
+        """The text of the verdict that records it; a forge may cut its end."""
+        return f"overridden by {line(self.person, _PERSON_LIMIT).replace(':', ' ')}: {line(self.reason, REASON_LIMIT)}"
+
+    @classmethod
+    def read(cls, trailers: Mapping[str, str]) -> Self | None:
+        """Read the trailers of a commit, None without an override: a claim that its status alone proves."""
+        person, reason = trailers.get("Override-By", ""), trailers.get("Override-Reason", "")
+        passed = trailers.get("Override-Of", "").split(" and ")
+        if not person or not reason:
+            return None
+        return cls(person=person, reason=reason, gates="gates" in passed, hold="hold" in passed)
+
+
+def published_by(statuses: Sequence[CommitStatus]) -> CommitStatus | None:
+    """Return this tool's newest verdict on a head if it claims an override, None otherwise."""
+    newest = next((status for status in statuses if status.is_own), None)
+    if newest is None or newest.state != "success" or not _DESCRIPTION.match(newest.description):
+        return None
+    return newest
+
+
+def problem(claim: CommitStatus, identity: Person) -> str:
+    """Return why a verdict that claims an override does not count for the identity that looks now, "" if it does."""
+    author, own = _folded(claim.author), _folded(identity.name)
+    if own == WORKFLOW_IDENTITY or author == WORKFLOW_TOKEN:
+        return "the workflow's own token published it, which every workflow of a writer has: use an App's token"
+    if not author or author != own:
+        return (
+            f"{line(claim.author, _PERSON_LIMIT) or 'somebody unknown'} published it, and {identity.name} looks at it"
+        )
+    return ""
+
+
+def _folded(name: str) -> str:
+    # GitHub's GraphQL API leaves out the ending that its REST API has.
+    return name.casefold().removesuffix("[bot]")

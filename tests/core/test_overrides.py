@@ -1,0 +1,76 @@
+"""Which verdict on a head is a believable override: by tables."""
+
+import pytest
+
+from gitops_promotion.core import overrides
+from gitops_promotion.core.discussion import Person
+from gitops_promotion.core.forge import CommitStatus
+from gitops_promotion.core.overrides import Override
+
+OVERRIDE = Override(person="ann", reason="outage: prod is down", gates=True)
+APP = Person(name="promoter[bot]", is_bot=True)
+
+
+def status(**values: object) -> CommitStatus:
+    fields = {"context": "gitops-promotion", "state": "success", "description": OVERRIDE.description, "author": "bot"}
+    return CommitStatus(**{**fields, **values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [OVERRIDE, Override(person="ann", reason="r", hold=True), Override(person="a", reason="r", gates=True, hold=True)],
+)
+def test_the_trailers_are_read_back(override: Override) -> None:
+    assert Override.read(override.trailers) == override
+
+
+@pytest.mark.parametrize("trailers", [{}, {"Override-By": "ann"}, {"Override-Reason": "r", "Override-Of": "gates"}])
+def test_half_an_override_is_none(trailers: dict[str, str]) -> None:
+    assert Override.read(trailers) is None
+
+
+def test_a_person_with_a_colon_does_not_end_early() -> None:
+    claim = status(description=Override(person="a: b", reason="x").description)
+    assert claim.description == "overridden by a  b: x"
+    assert overrides.published_by([claim]) == claim
+
+
+CLAIMS: dict[str, tuple[list[CommitStatus], bool]] = {
+    "a success with the words": ([status()], True),
+    "a success without them": ([status(description="dev is healthy")], False),
+    "no success": ([status(state="pending")], False),
+    "another context": ([status(context="tests")], False),
+    "a newer verdict without the words": ([status(description="dev is healthy"), status()], False),
+    "another context is newer": ([status(context="tests"), status()], True),
+    "nothing": ([], False),
+}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_the_newest_verdict_claims_an_override_by_its_words(case: str) -> None:
+    statuses, claims = CLAIMS[case]
+    assert (overrides.published_by(statuses) is not None) == claims
+
+
+IDENTITIES: dict[str, tuple[str, Person, str]] = {
+    "the App that looks": ("promoter[bot]", APP, ""),
+    "the App as GraphQL names it": ("promoter", APP, ""),
+    "case does not count": ("Promoter[bot]", APP, ""),
+    "a writer": ("eve", APP, "eve published it, and promoter[bot] looks at it"),
+    "nobody": ("", APP, "somebody unknown published it, and promoter[bot] looks at it"),
+    "the workflow's token": ("github-actions[bot]", APP, "the workflow's own token published it"),
+    "the workflow's token looks": (
+        "github-actions[bot]",
+        Person(name="github-actions", is_bot=True),
+        "the workflow's own token published it",
+    ),
+    "a person of plain git": ("ann", Person(name="ann"), ""),
+}
+
+
+@pytest.mark.parametrize("case", IDENTITIES)
+def test_an_override_counts_only_for_the_identity_that_published_it(case: str) -> None:
+    author, identity, expected = IDENTITIES[case]
+    problem = overrides.problem(status(author=author), identity)
+    assert problem.startswith(expected)
+    assert bool(problem) == bool(expected)
