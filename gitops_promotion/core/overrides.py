@@ -68,7 +68,7 @@ def published_by(statuses: Sequence[CommitStatus]) -> CommitStatus | None:
 def problem(claim: CommitStatus, identity: Person) -> str:
     """Return why a verdict that claims an override does not count for the identity that looks now, "" if it does."""
     author, own = _folded(claim.author), _folded(identity.name)
-    if own == WORKFLOW_IDENTITY or author == WORKFLOW_TOKEN:
+    if own == WORKFLOW_IDENTITY or author == WORKFLOW_IDENTITY:
         return "the workflow's own token published it, which every workflow of a writer has: use an App's token"
     if not author or author != own:
         return (

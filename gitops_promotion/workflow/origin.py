@@ -11,7 +11,6 @@ from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Tip
 
 
 def find_decline(run: Run, request: Request, pulls: Sequence[PullRequest]) -> Decline | None:
@@ -27,16 +26,6 @@ def again(run: Run, origin: Origin) -> Origin:
     """Return the origin of a promotion that this run proposes again after a decline."""
     by = run.person or run.tip.repository.author or "nobody that the runner names"
     return replace(origin, again_by=by, again_at=run.clock.now())
-
-
-def of_head(tip: Tip, sha: str) -> Origin:
-    """Return the people whom the newest commit of a promotion names, on a head that was fetched; nobody without one.
-
-    Anybody who can push can write the trailers. They only take opinions away: who is named does not count.
-    """
-    commits = tip.repository.commits(tip.sha, sha)
-    promotion = next((commit for commit in commits if "Promotion" in commit.trailers), None)
-    return Origin.read(promotion.trailers) if promotion else Origin()
 
 
 def starter(run: Run) -> Origin:
