@@ -9,11 +9,14 @@ from typing import get_args
 import pytest
 
 from gitops_promotion import render
+from gitops_promotion.core.approval_list import Approval, ApprovalList
 from gitops_promotion.core.checks import Finding, Findings
 from gitops_promotion.core.config import parse
 from gitops_promotion.core.forge import Details, PullRequest, PullRequests
 from gitops_promotion.core.graph import draw
+from gitops_promotion.core.history import Event, History
 from gitops_promotion.core.model import Outcome, Report, Result
+from gitops_promotion.core.names import Application
 from gitops_promotion.errors import ConfigError, Fault, ManifestError
 from gitops_promotion.render.annotations import annotations
 from gitops_promotion.render.markdown import SUMMARY_LIMIT, summary
@@ -92,6 +95,11 @@ def test_outputs_are_the_first_outcomes_values_and_all_as_json() -> None:
         "feature_url",
         "pull_request_number",
         "pull_request_url",
+        "decision",
+        "comment",
+        "approved_by",
+        "rejected_by",
+        "approvals",
         "outcomes",
     ]
     assert (values["result"], values["tag"], values["previous_tag"]) == ("opened", OPENED.tag, "1.4.1")
@@ -260,6 +268,30 @@ VIEWS: dict[render.View, object] = {
         reviews=(),
     ),
     "graph": draw(parse("environments: [{name: env12}]", "c.yaml"), {}, {}),
+    "approvals": ApprovalList(
+        approvals=(
+            Approval(
+                application=Application("webshop", "webui"),
+                environment="prod",
+                tag="1.4.2",
+                state="pending",
+                pull_request=replace(PULL, number=12),
+            ),
+        )
+    ),
+    "history": History(
+        events=(
+            Event(
+                time=datetime(2012, 1, 1, tzinfo=UTC),
+                application=Application("webshop", "webui"),
+                environment="prod",
+                kind="manual",
+                tag="1.12",
+                sha="a" * 40,
+            ),
+        ),
+        since=None,
+    ),
     "findings": Findings(
         findings=(Finding(code="GP001", level="error", path="a.yaml", line=12, message="it is missing", fix="add it"),)
     ),

@@ -18,9 +18,12 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 # A macro of Azure Pipelines: the agent passes one of an undefined variable on as it is written.
 MACRO = re.compile(r"\$\([A-Za-z_][\w.-]*\)")
 # Texts by people for people, which may contain anything.
-_FREE_TEXTS = ("comment", "description")
+_FREE_TEXTS = ("comment", "description", "reason")
 _PATHS = ("sourcedir",)
 
+
+TEXT_LIMIT = 300
+"""Characters of a text that a person gives, such as a reason."""
 
 CLOCK_SKEW = 600
 """Seconds that the clock of the machine that built an image may be ahead."""
@@ -100,6 +103,36 @@ feature = click.option(
 )
 
 
+person = click.option(
+    "--as",
+    "person",
+    default="",
+    callback=lambda context, parameter, value: one_line(context, parameter, value),
+    metavar="NAME",
+    help="With the local provider: who acts [default: git's user.name].",
+)
+promotion = several(
+    click.option("--group", default="", help="The group, the first part of its markers."),
+    click.option("--app", default="", help="The application, the second part of its markers."),
+    click.option("--env", "environment", default="", help="The environment that the promotion goes into."),
+    click.option(
+        "--pr",
+        "number",
+        callback=lambda context, parameter, value: number(context, parameter, value),
+        metavar="NUMBER",
+        help="The pull request, in place of these.",
+    ),
+    click.option(
+        "--comment",
+        default="",
+        callback=lambda context, parameter, value: one_line(context, parameter, value),
+        metavar="TEXT",
+        help="The reason.",
+    ),
+    person,
+)
+
+
 class Command(click.Command):
     """A command that refuses an option that is given twice, since one of the values would be lost."""
 
@@ -127,6 +160,14 @@ def number(_: click.Context, __: click.Parameter, value: str | None) -> int | No
     if value and not re.fullmatch(r"[1-9][0-9]{0,17}", value):
         raise click.BadParameter(f"{value!r} is not the number of a pull request")
     return int(value) if value else None
+
+
+def one_line(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    """Return a text that a person gives: one printable line of at most 300 characters. For click to call."""
+    text = value or ""
+    if not text.isprintable() or len(text) > TEXT_LIMIT:
+        raise click.BadParameter(f"it must be one printable line of at most {TEXT_LIMIT} characters: shorten it")
+    return text
 
 
 def build_time(value: str | None, now: "datetime") -> "datetime | None":

@@ -169,7 +169,14 @@ def kustomize_finder() -> "Callable[[], Kustomize]":
 
 
 def open_run_at(
-    terminal: Terminal, *, sourcedir: str, provider: str, token: str, api_url: str, dry_run: bool = False
+    terminal: Terminal,
+    *,
+    sourcedir: str,
+    provider: str,
+    token: str,
+    api_url: str,
+    dry_run: bool = False,
+    person: str = "",
 ) -> "AbstractContextManager[Run]":
     """Return the run of the options in `options.connection`, for a `with` statement."""
     from gitops_promotion.workflow.run import open_run
@@ -180,6 +187,7 @@ def open_run_at(
         token=token,
         api_url=api_url,
         dry_run=dry_run,
+        person=person,
         environ=environment.variables(),
         terminal=terminal,
     )

@@ -111,8 +111,8 @@ def _publish_once(run: Run, subject: Subject) -> Outcome:
     this very run must not open the gate by having looked.
     """
     lookups = run.lookups(heads=(subject.sha,))
-    found = look(run, subject, lookups)
-    outcome, verdict = found.outcome, found.verdict
+    result_of_look = look(run, subject, lookups)
+    outcome, verdict = result_of_look.outcome, result_of_look.verdict
     if verdict is None or verdict.decision == "pass":
         return outcome
     if outcome.error is None and _is_required(run, subject):

@@ -7,6 +7,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.gates.approvals import Tally
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.origin import UNKNOWN, Origin
 from gitops_promotion.core.tags import NO_TAG, Tag
@@ -124,7 +125,7 @@ class Subject(Protocol):
 class Outcome:
     """The result of one promotion or one check. A failed one keeps its error: code that decides asks for its class.
 
-    `of`, `of_plan` and `failed` fill in the names.
+    `of`, `of_plan` and `failed` fill in the names. `tally` has the opinions of people, None where nobody is asked.
     """
 
     result: Result
@@ -142,6 +143,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     plan: Plan | None = None
     diff: str = ""
+    tally: Tally | None = None
     error: PromotionError | None = field(default=None, repr=False)
 
     @classmethod

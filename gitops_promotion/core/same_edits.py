@@ -27,25 +27,25 @@ class _Hunk:
     number: int
 
 
-def same_edits(one: Sequence[FileChange], other: Sequence[FileChange], blobs: Mapping[str, bytes]) -> bool:
+def same_edits(first: Sequence[FileChange], second: Sequence[FileChange], blobs: Mapping[str, bytes]) -> bool:
     """Return True if two diffs make the same edits, each on its own base.
 
     `blobs` has the contents of all regular files of both. Links and submodules are compared by what they lead to.
     """
-    left, right = ({change.path: change for change in changes} for changes in (one, other))
-    return left.keys() == right.keys() and all(_is_same(left[path], right[path], blobs) for path in left)
+    before, after = ({change.path: change for change in changes} for changes in (first, second))
+    return before.keys() == after.keys() and all(_is_same(before[path], after[path], blobs) for path in before)
 
 
-def _is_same(one: FileChange, other: FileChange, blobs: Mapping[str, bytes]) -> bool:
-    if (one.old_mode, one.new_mode) != (other.old_mode, other.new_mode):
+def _is_same(first: FileChange, second: FileChange, blobs: Mapping[str, bytes]) -> bool:
+    if (first.old_mode, first.new_mode) != (second.old_mode, second.new_mode):
         return False
-    if one.old == other.old or one.new == other.new:
+    if first.old == second.old or first.new == second.new:
         # With one base, or one result, only the same blobs make the same edits.
-        return (one.old, one.new) == (other.old, other.new)
-    if not all(change.old_file and change.new_file for change in (one, other)):
+        return (first.old, first.new) == (second.old, second.new)
+    if not all(change.old_file and change.new_file for change in (first, second)):
         # A file that comes or goes is changed in all its lines, and a link has none.
         return False
-    return _hunks(one, blobs) == _hunks(other, blobs)
+    return _hunks(first, blobs) == _hunks(second, blobs)
 
 
 def _hunks(change: FileChange, blobs: Mapping[str, bytes]) -> list[_Hunk]:

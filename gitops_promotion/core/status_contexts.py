@@ -113,23 +113,23 @@ def shared(
     return [other for other in others if other != (application, environment) and is_shared(*other)]
 
 
-def overlap(one: str, other: str) -> bool:
+def overlap(first: str, second: str) -> bool:
     """Return True if a context can fit both patterns."""
-    parts, other_parts = one.casefold().split("/"), other.casefold().split("/")
+    parts, other_parts = first.casefold().split("/"), second.casefold().split("/")
     return len(parts) == len(other_parts) and all(map(_parts_overlap, parts, other_parts))
 
 
-def _parts_overlap(one: str, other: str) -> bool:
+def _parts_overlap(first: str, second: str) -> bool:
     """Return True if a text fits both patterns of one part."""
-    # Row by row: whether what is left of `one` overlaps with what is left of `other`.
-    below = [not other[i:].strip("*") for i in range(len(other) + 1)]
-    for index in range(len(one) - 1, -1, -1):
-        row = [not one[index:].strip("*")]
-        for i in range(len(other) - 1, -1, -1):
-            if "*" in (one[index], other[i]):
+    # Row by row: whether what is left of `first` overlaps with what is left of `second`.
+    below = [not second[i:].strip("*") for i in range(len(second) + 1)]
+    for index in range(len(first) - 1, -1, -1):
+        row = [not first[index:].strip("*")]
+        for i in range(len(second) - 1, -1, -1):
+            if "*" in (first[index], second[i]):
                 row.append(below[i] or row[-1])
             else:
-                row.append(one[index] == other[i] and below[i + 1])
+                row.append(first[index] == second[i] and below[i + 1])
         below = row[::-1]
     return below[0]
 

@@ -61,5 +61,7 @@ class Forge:
     """Returns True for a merge of the base that the forge's "Update branch" makes, by its metadata alone."""
     page: Callable[[str, int], str] = _has_no_page
     """Returns the address of a pull request, from the remote's and its number; "" where that is not enough."""
+    trusts_names: bool = False
+    """True where anybody can act under any name: plain git."""
     queue_prefix: str = ""
     """Start of the branches of a merge queue, before the name of the branch they go into; "" for no queues."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Literal, NamedTuple, Protocol
 
-View = Literal["report", "pull_requests", "pull_request", "graph", "findings", "history"]
+View = Literal["report", "pull_requests", "pull_request", "graph", "findings", "history", "approvals"]
 
 
 class Rendering(Protocol):
@@ -43,6 +43,7 @@ FORMATS: Mapping[str, Format] = {
             "graph": "human.graph",
             "findings": "findings.human",
             "history": "history.human",
+            "approvals": "approvals.human",
         }
     ),
     "json": Format(
@@ -53,6 +54,7 @@ FORMATS: Mapping[str, Format] = {
             "graph": "json_v1.graph",
             "findings": "findings.json_v1",
             "history": "history.json_v1",
+            "approvals": "approvals.json_v1",
         },
         reports_errors=True,
     ),

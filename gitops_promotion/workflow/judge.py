@@ -9,6 +9,7 @@ from gitops_promotion.core.gates import Evidence, Question, Verdict, health
 from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.core.gates.health import Health
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError
 from gitops_promotion.workflow import opinions
 from gitops_promotion.workflow.lookups import Lookups
@@ -43,6 +44,19 @@ def _judge(
         if isinstance(gate, Approvals):
             evidence = replace(evidence, opinions=opinions.gather(tip, lookups, question, gate))
     return gates.judge(configured, question, evidence)
+
+
+def judge_health(tip: Tip, lookups: Lookups, site: Site, tag: Tag, *, expired: bool = False) -> Verdict:
+    """Return whether a tag is healthy in an environment, whatever comes after it.
+
+    Costs a request for statuses. Raises GitError, ProviderError, ConfigError.
+    """
+    gate = health.of_environment(site.environment, tip.config.pipeline, tip.config.common)
+    question = Question(
+        application=site.application, tag=tag, environment=site.environment, requirements=((site.environment,),)
+    )
+    evidence = _with_deployments(Evidence(now=lookups.now, expired=expired), tip, lookups, question, [gate], read=True)
+    return gate.judge(question, evidence)
 
 
 def _with_deployments(

@@ -84,6 +84,7 @@ def _publish(run: Run, subject: Subject, examination: Examination, verdict: Verd
         outcome_of(subject, question, result, verdict.texts, warnings=warnings),
         message=f"{verb} {status.state}: {verdict.texts[0]}",
         pull_request=subject.pull_request,
+        tally=verdict.tally,
     )
     return _merged(run, outcome) if status.state == "success" and not run.dry_run else outcome
 

@@ -76,6 +76,14 @@ def read_past(tip: Tip, scope: Scope, *, also: Callable[[Application], bool] = l
     return Past(commits=commits, changes=changes, history=_history(commits, events))
 
 
+def check_scope(tip: Tip, scope: Scope) -> None:
+    """Raise UsageError for an environment, and for a group or an application without any marker, ConfigError."""
+    if scope.environment:
+        tip.config.environment(scope.environment)
+    if (scope.group or scope.app) and not any(map(scope.has_application, tip.applications())):
+        raise _unknown(tip, scope)
+
+
 def _sites(tip: Tip, scope: Scope, files: Iterable[Claim]) -> list[Site]:
     """Return the sites whose files the history is read of; those of a removed application have no file any more."""
     names = tip.config.pipeline.names

@@ -143,8 +143,11 @@ def open_run(
     dry_run: bool,
     environ: Mapping[str, str],
     terminal: Log,
+    person: str = "",
 ) -> Iterator[Run]:
     """Open the repository of a checkout and read its remote; everything temporary is gone afterwards.
+
+    `person` acts on plain git in place of git's user.name, "" for nobody else.
 
     Raises UsageError, ConfigError, GitError, ProviderError.
     """
@@ -167,11 +170,15 @@ def open_run(
             return facts
 
         def connect(facts: Forge, config: Config) -> Provider:
+            if person and not facts.trusts_names:
+                raise UsageError(f"--as is for the local provider: on {facts.name} the token says who you are")
+            if person:
+                terminal.note(f"acting as {person}: plain git cannot check who you are")
             connection = Connection(
                 store=repository,
                 url=repository.url,
                 token=lambda: token_for(repository.url),
-                author=repository.author,
+                author=person or repository.author,
                 environ=environ,
                 now=clock.now,
                 sleep=clock.sleep,

@@ -118,10 +118,11 @@ class Config:
     def gates(self, environment: str) -> tuple[Gate, ...]:
         """Return the gates of an environment. Raises UsageError."""
         self.environment(environment)
-        return table.make_gates(environment, self.pipeline, self._common)
+        return table.make_gates(environment, self.pipeline, self.common)
 
     @property
-    def _common(self) -> Common:
+    def common(self) -> Common:
+        """The keys of the top level that gates share."""
         return Common(
             status_contexts=self.status_contexts,
             status_authors=self.status_authors,
@@ -137,7 +138,7 @@ class Config:
     @property
     def must_publish(self) -> bool:
         """True if a gate's verdict changes by what people do or by the clock: a check that ran once cannot show it."""
-        return table.must_publish(self.pipeline, self._common)
+        return table.must_publish(self.pipeline, self.common)
 
     def is_gated(self, application: Application, environment: str) -> bool:
         """Return True if a gate has a say on an application in an environment."""

@@ -7,7 +7,7 @@ A gate is a policy with a pure `judge`: from a question and the evidence it need
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.deployments import Deployment
@@ -16,6 +16,9 @@ from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, PullRequest, 
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.opinions import Facts
 from gitops_promotion.core.tags import Tag
+
+if TYPE_CHECKING:
+    from gitops_promotion.core.gates.approvals import Tally
 
 Decision = Literal["pass", "wait", "refuse"]
 Need = Literal["deployments", "statuses", "opinions"]
@@ -44,13 +47,14 @@ class Verdict:
     """The answer of one gate or of all together.
 
     `newest_evidence` is when the newest status it rests on was posted, None where it rests on none. `warnings` do not
-    change it.
+    change it. `tally` has the opinions of people, None where nobody is asked.
     """
 
     decision: Decision
     reasons: tuple[Reason, ...] = ()
     newest_evidence: datetime | None = None
     warnings: tuple[str, ...] = ()
+    tally: "Tally | None" = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -190,4 +194,5 @@ def _combined(verdicts: Sequence[Verdict], order: Sequence[Decision]) -> Verdict
         reasons=tuple(dict.fromkeys(reason for verdict in ranked for reason in verdict.reasons)),
         newest_evidence=max((v.newest_evidence for v in ranked if v.newest_evidence), default=None),
         warnings=tuple(dict.fromkeys(warning for verdict in ranked for warning in verdict.warnings)),
+        tally=next((verdict.tally for verdict in ranked if verdict.tally), None),
     )

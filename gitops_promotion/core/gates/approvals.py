@@ -93,7 +93,7 @@ class Approvals:
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
         """Return whether enough people agree."""
         counted = self.tally(question, evidence.opinions)
-        return Verdict(decision=counted.decision, reasons=counted.reasons)
+        return Verdict(decision=counted.decision, reasons=counted.reasons, tally=counted)
 
     def note(self, _requirements: Requirements) -> str:
         """Return the sentence that says whose approval is needed."""

@@ -39,8 +39,15 @@ def make(
     environment: str, pipeline: Pipeline, settings: Mapping[str, StatusSettings | None], common: Common
 ) -> "Health | None":
     """Return the status gate of an environment, None for the entry: nothing comes before it."""
-    if not pipeline.sources(environment):
-        return None
+    return _gate(settings, common) if pipeline.sources(environment) else None
+
+
+def of_environment(environment: str, pipeline: Pipeline, common: Common) -> "Health":
+    """Return the gate that judges the health of an environment itself, whatever comes after it."""
+    return _gate({environment: pipeline.environment(environment).setting("health")}, common)
+
+
+def _gate(settings: Mapping[str, StatusSettings | None], common: Common) -> "Health":
     known = {name: own or StatusSettings() for name, own in settings.items()}
     return Health(
         contexts={name: own.contexts or common.status_contexts for name, own in known.items()},

@@ -1,0 +1,97 @@
+"""`approve` and `decline`: a person's opinion on a promotion, with the person's own identity."""
+
+from dataclasses import replace
+
+from gitops_promotion.core.forge import Review
+from gitops_promotion.core.model import Outcome
+from gitops_promotion.core.opinions import Facts
+from gitops_promotion.errors import UsageError
+from gitops_promotion.providers import Opinion
+from gitops_promotion.workflow import opinions
+from gitops_promotion.workflow.approvals import Promotion, find_promotion
+from gitops_promotion.workflow.run import Run
+
+_NEXT = "`gitops-promotion status --publish` counts it"
+
+
+def approve(
+    run: Run, *, group: str = "", app: str = "", environment: str = "", number: int | None = None, comment: str = ""
+) -> list[Outcome]:
+    """Return the outcome of approving the open promotion into an environment; nothing is posted that cannot count.
+
+    Raises UsageError, ConfigError, ManifestError, GitError, ProviderError.
+    """
+    promotion = find_promotion(run, group=group, app=app, environment=environment, number=number)
+    return [_review(run, promotion, "approved", comment)]
+
+
+def decline(
+    run: Run, *, group: str = "", app: str = "", environment: str = "", number: int | None = None, comment: str = ""
+) -> list[Outcome]:
+    """Return the outcome of declining the open promotion into an environment: by a rejection, or by closing it.
+
+    Raises UsageError, ConfigError, ManifestError, GitError, ProviderError.
+    """
+    promotion = find_promotion(run, group=group, app=app, environment=environment, number=number)
+    if promotion.gate is not None:
+        return [_review(run, promotion, "changes-requested", comment)]
+    _require_a_person(run)
+    pull = promotion.pull_request
+    warnings = ("the comment is not kept: without approvals a decline is the closing alone",) if comment else ()
+    outcome = Outcome.of(promotion.question, "updated", f"pull request #{pull.number} closed: declined")
+    if run.dry_run:
+        return [replace(outcome, result="planned", message=f"would close #{pull.number}", pull_request=pull)]
+    return [replace(outcome, pull_request=run.forge.close_pull_request(pull), warnings=warnings)]
+
+
+def _require_a_person(run: Run) -> str:
+    """Return who owns the token. Raises UsageError unless it is a person."""
+    person = run.forge.identity()
+    if person.is_bot or not person.name:
+        raise UsageError(
+            f"the token belongs to {person.name or 'nobody'}, which is no person: an opinion needs a person's own token"
+        )
+    return person.name
+
+
+def _review(run: Run, promotion: Promotion, verdict: Opinion, comment: str) -> Outcome:
+    person = run.forge.identity()
+    pull = promotion.pull_request
+    facts = _facts(run, promotion)
+    if promotion.gate is not None and (why := promotion.gate.objection(facts, person)):
+        message = f"the opinion of {person.name} on #{pull.number} would not count: {why}; nothing was posted"
+        return replace(Outcome.of(promotion.question, "refused", message), pull_request=pull)
+    if promotion.gate is None:
+        _require_a_person(run)
+    verb = "approved" if verdict == "approved" else "rejected"
+    given = _given(facts, person.name)
+    if given is not None and (given.verdict, given.sha, given.comment) == (verdict, pull.head_sha, comment):
+        message = f"{person.name} has {verb} #{pull.number} already"
+        return replace(Outcome.of(promotion.question, "unchanged", message), pull_request=pull)
+    if run.dry_run:
+        message = f"{person.name} would have {verb} #{pull.number}"
+        return replace(Outcome.of(promotion.question, "planned", message), pull_request=pull)
+    run.forge.add_review(pull, verdict, comment)
+    outcome = Outcome.of(promotion.question, "updated", f"{person.name} {verb} #{pull.number}; {_NEXT}")
+    if promotion.gate is None:
+        warning = (
+            f"{promotion.question.environment} has no approvals: key: the forge's own rules alone count the review"
+        )
+        return replace(outcome, pull_request=pull, warnings=(warning,))
+    tally = promotion.gate.tally(promotion.question, _facts(run, promotion))
+    return replace(outcome, pull_request=pull, tally=tally, reasons=tuple(map(str, tally.reasons)))
+
+
+def _facts(run: Run, promotion: Promotion) -> Facts:
+    """Return what decides whether a person's opinion counts; who pushed is asked always."""
+    if promotion.gate is None:
+        return Facts()
+    lookups = run.lookups()
+    facts = opinions.gather(run.tip, lookups, promotion.question, promotion.gate)
+    # The owner of this token is the person, not this tool: whoever pushed must not approve.
+    return replace(facts, pushers=lookups.pushers(promotion.pull_request), own=None)
+
+
+def _given(facts: Facts, name: str) -> Review | None:
+    reviews = facts.discussion.reviews if facts.discussion else ()
+    return next((review for review in reviews if review.author.casefold() == name.casefold()), None)

@@ -1,0 +1,168 @@
+"""Promotions with the opinions of people on them: those that are open, and those that have ended."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gitops_promotion.core import gates
+from gitops_promotion.core.approval_list import Approval, state_of
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.gates import Question
+from gitops_promotion.core.gates.approvals import Approvals, Tally
+from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.pull_request_text import read_metadata
+from gitops_promotion.errors import UsageError
+from gitops_promotion.workflow import opinions
+from gitops_promotion.workflow.examine import Subject, examine
+from gitops_promotion.workflow.lookups import Lookups
+from gitops_promotion.workflow.past import Scope
+from gitops_promotion.workflow.run import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """An open pull request and one of the changes that it makes; `gate` is None where nobody's approval is needed."""
+
+    question: Question
+    pull_request: PullRequest
+    gate: Approvals | None = None
+
+    @property
+    def claim(self) -> Claim:
+        """The application and the environment."""
+        return Claim(self.question.application, self.question.environment)
+
+
+def open_promotions(run: Run, pull: PullRequest) -> list[Promotion]:
+    """Return the changes of gated tags that an open pull request makes. Raises ManifestError, GitError."""
+    subject = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
+    return [
+        Promotion(question=question, pull_request=pull, gate=approvals_of(run.tip.config.gates(question.environment)))
+        for question in examine(run, subject).questions
+    ]
+
+
+def approvals_of(configured: Sequence[gates.Gate]) -> Approvals | None:
+    """Return the gate of approvals among the gates of an environment."""
+    return next((gate for gate in configured if isinstance(gate, Approvals)), None)
+
+
+def tally_of(run: Run, lookups: Lookups, promotion: Promotion) -> Tally | None:
+    """Return what the opinions on a promotion come to, None where none is needed. Raises ProviderError, GitError."""
+    if promotion.gate is None:
+        return None
+    facts = opinions.gather(run.tip, lookups, promotion.question, promotion.gate)
+    return promotion.gate.tally(promotion.question, facts)
+
+
+def list_open(run: Run, scope: Scope) -> list[Approval]:
+    """Return the open promotions of a scope on which people decide. Costs a look at each, and a request for all."""
+    pulls = run.forge.open_promotions()
+    numbers = tuple(pull.number for pull in pulls)
+    lookups = run.lookups(numbers=numbers)
+    run.tip.fetch_branches(pull.head for pull in pulls)
+    approvals = []
+    for pull in pulls:
+        for promotion in open_promotions(run, pull):
+            if not scope.has(promotion.claim) or not _is_for_people(run, promotion):
+                continue
+            tally = tally_of(run, lookups, promotion)
+            discussion = lookups.discussion(pull.number)
+            approvals.append(
+                Approval(
+                    application=promotion.question.application,
+                    environment=promotion.question.environment,
+                    tag=str(promotion.question.tag),
+                    state=state_of(pull, discussion, tally),
+                    pull_request=pull,
+                    tally=tally,
+                    history=discussion.events if discussion else (),
+                )
+            )
+    return approvals
+
+
+def _is_for_people(run: Run, promotion: Promotion) -> bool:
+    return promotion.gate is not None or not run.tip.config.environment(promotion.question.environment).auto
+
+
+def list_ended(run: Run, scope: Scope) -> list[Approval]:
+    """Return the ended promotions of a scope, newest first. Costs a request for each of its promotion branches.
+
+    The body of a pull request says what it was about: it only decides what is shown.
+    """
+    approvals: dict[int, Approval] = {}
+    pulls = {pull.number: pull for branch in _branches(run, scope) for pull in run.forge.pull_requests(head=branch)}
+    ended = [pull for pull in pulls.values() if pull.state != "open"]
+    lookups = run.lookups(numbers=tuple(pull.number for pull in ended))
+    for pull in ended:
+        hint = read_metadata(pull.body)
+        if hint is None or not (is_name(hint.group) and is_name(hint.app)) or hint.type != "promote":
+            continue
+        application = Application(hint.group, hint.app)
+        try:
+            environment = run.tip.config.environment(hint.env)
+        except UsageError:
+            continue
+        gate = approvals_of(run.tip.config.gates(environment.name))
+        if not scope.has(Claim(application, environment.name)) or (gate is None and environment.auto):
+            continue
+        discussion = lookups.discussion(pull.number)
+        approvals[pull.number] = Approval(
+            application=application,
+            environment=environment.name,
+            tag=hint.tag,
+            state=state_of(pull, discussion, None),
+            pull_request=pull,
+            history=discussion.events if discussion else (),
+        )
+    return [approvals[number] for number in sorted(approvals, reverse=True)]
+
+
+def _branches(run: Run, scope: Scope) -> Iterator[str]:
+    config = run.tip.config
+    branches = {
+        config.branch(application, name): None
+        for application in run.tip.applications()
+        if scope.has_application(application)
+        for name in config.way(application).names
+        if scope.environment in ("", name)
+    }
+    yield from branches
+
+
+def find_promotion(run: Run, *, group: str, app: str, environment: str, number: int | None) -> Promotion:
+    """Return the open promotion of an application into an environment, or that of a pull request.
+
+    Raises UsageError if there is none, or if a pull request has several and the environment is not given.
+    """
+    if number is not None:
+        pull = run.forge.pull_request(number)
+        if pull.state != "open":
+            raise UsageError(f"pull request #{number} is {pull.state}: only an open one takes an opinion")
+        pulls = [pull]
+    elif app and environment:
+        config = run.tip.config
+        config.environment(environment)
+        branches = {
+            config.branch(application, environment): None
+            for application in run.tip.applications()
+            if application.name == app and group in ("", application.group)
+        }
+        if not branches:
+            raise UsageError(
+                f"no application {group + '/' if group else ''}{app} has a marker: correct --group and --app"
+            )
+        pulls = [p for branch in branches for p in run.forge.pull_requests(head=branch) if p.state == "open"]
+    else:
+        raise UsageError("give --app and --env, or the number of a pull request with --pr")
+    run.tip.fetch_branches(pull.head for pull in pulls)
+    promotions = [promotion for pull in pulls for promotion in open_promotions(run, pull)]
+    promotions = [p for p in promotions if environment in ("", p.question.environment) and app in ("", p.question.app)]
+    if not promotions:
+        where = f"pull request #{number}" if number is not None else f"{app} in {environment}"
+        raise UsageError(f"{where} has no open promotion that a gate looks at: see `gitops-promotion approvals`")
+    if len(promotions) > 1:
+        names = ", ".join(f"--app {p.question.app} --env {p.question.environment}" for p in promotions[:5])
+        raise UsageError(f"there are {len(promotions)} open promotions: give one of {names}")
+    return promotions[0]
