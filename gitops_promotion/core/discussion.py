@@ -48,7 +48,7 @@ class Discussion:
 
     `reviews` has the effective review of each person. `comments` are those of this tool's identity that begin with the
     tool's marker, oldest first: the first one counts. `events` are in the order of time; `partial` says that the forge
-    has older ones that were not read.
+    has older ones that were not read. `asked` are the people and groups that were asked for a review, if that is known.
     """
 
     author: Person
@@ -56,6 +56,7 @@ class Discussion:
     comments: tuple[Comment, ...] = ()
     events: tuple[Event, ...] = ()
     partial: bool = False
+    asked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

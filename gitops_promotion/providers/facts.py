@@ -63,5 +63,7 @@ class Forge:
     """Returns the address of a pull request, from the remote's and its number; "" where that is not enough."""
     trusts_names: bool = False
     """True where anybody can act under any name: plain git."""
+    asks_groups: bool = False
+    """True where a group becomes a reviewer, so that the forge says for which groups a review counts."""
     queue_prefix: str = ""
     """Start of the branches of a merge queue, before the name of the branch they go into; "" for no queues."""

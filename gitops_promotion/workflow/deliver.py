@@ -24,6 +24,7 @@ from gitops_promotion.errors import (
 from gitops_promotion.workflow.arming import arm, disarm, verdict_on
 from gitops_promotion.workflow.branch import Branch, branch_changes, read_branch
 from gitops_promotion.workflow.races import repeat_after_races
+from gitops_promotion.workflow.reviewers import ask_groups
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site, Tip
 
@@ -132,12 +133,15 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         pull_request = run.forge.open_pull_request(draft)
     else:
         result, pull_request = "unchanged", current
+    is_new = request.kind is PROMOTION and result != "unchanged"
+    warnings = ask_groups(run, pull_request, [request.environment]) if is_new else ()
     if kept:
         _take_back_success(run, plan, pull_request)
     auto_merge = arm(run, plan, pull_request)
     if auto_merge.state == "merged":
         pull_request = run.forge.pull_request(pull_request.number)
-    return _report(plan, result, head_sha, pull_request, auto_merge)
+    outcome = _report(plan, result, head_sha, pull_request, auto_merge)
+    return replace(outcome, warnings=(*outcome.warnings, *warnings))
 
 
 def _origin(plan: Plan, branch: Branch | None, origin: Origin) -> Origin:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 
 from gitops_promotion.core import gates
-from gitops_promotion.core.forge import CommitStatus
+from gitops_promotion.core.forge import CommitStatus, PullRequest
 from gitops_promotion.core.gates import Reason, Verdict
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError
@@ -21,6 +21,7 @@ from gitops_promotion.workflow.publishing import (
     superseded,
 )
 from gitops_promotion.workflow.races import repeat_after_races
+from gitops_promotion.workflow.reviewers import ask_groups
 from gitops_promotion.workflow.run import Run
 
 # The ids by which reasons name their evidence, the last one perhaps cut off.
@@ -77,6 +78,7 @@ def _publish(run: Run, subject: Subject, examination: Examination, verdict: Verd
     status = run_status(run, verdict)
     if not (run.dry_run or examination.refusals) and not may_be_armed(run, lookups, examination.questions, verdict):
         hold(run, subject.pull_request, look_again=not _is_published(lookups, subject.sha, status))
+    warnings += _ask_groups(run, subject.pull_request, examination, verdict, lookups)
     result = _publish_if_new(run, subject, status, lookups)
     question = examination.questions[0] if examination.questions else None
     verb = {"unchanged": "still", "planned": "would publish"}.get(result, "published")
@@ -87,6 +89,21 @@ def _publish(run: Run, subject: Subject, examination: Examination, verdict: Verd
         tally=verdict.tally,
     )
     return _merged(run, outcome) if status.state == "success" and not run.dry_run else outcome
+
+
+def _ask_groups(
+    run: Run, pull: PullRequest | None, examination: Examination, verdict: Verdict, lookups: Lookups
+) -> tuple[str, ...]:
+    """Ask the groups whose approval it waits for, where that was not done when it was opened; returns warnings."""
+    if pull is None or verdict.decision != "wait":
+        return ()
+
+    def asked() -> frozenset[str]:
+        discussion = lookups.discussion(pull.number)
+        return discussion.asked if discussion else frozenset()
+
+    environments = [question.environment for question in examination.questions]
+    return ask_groups(run, pull, environments, asked=asked)
 
 
 def _verdict(run: Run, examination: Examination, lookups: Lookups) -> Verdict:

@@ -266,6 +266,10 @@ def read_discussion(
         reviews=tuple(read_reviews(data, threads, iterations)),
         comments=_own_comments(threads, own_id),
         events=tuple(events),
+        asked=frozenset(
+            text(reviewer, "display_name") if is_group(reviewer) else read_person(reviewer).name
+            for reviewer in items(getattr(data, "reviewers", None))
+        ),
     )
 
 

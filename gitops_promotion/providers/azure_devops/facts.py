@@ -38,4 +38,13 @@ def token(query: TokenQuery) -> Callable[[], str]:
     return tokens.token(query)
 
 
-FORGE = Forge(name="azdo", connect=connect, token=token, claims=claims, title_limit=400, body_limit=4000, page=page)
+FORGE = Forge(
+    name="azdo",
+    connect=connect,
+    token=token,
+    claims=claims,
+    title_limit=400,
+    body_limit=4000,
+    page=page,
+    asks_groups=True,
+)

@@ -1,0 +1,76 @@
+"""Approvals on an Azure DevOps of our own, by the verbs: groups, votes, and what merges."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.providers.test_azure_verbs import Job, job
+
+if TYPE_CHECKING:
+    from tests.forges.azure_people import HostedRepo
+
+__all__ = ["job"]
+
+OPS = r"[Web Shop]\ops"
+APPROVALS = f"approvals: {{strategy: four-eyes, groups: ['{OPS}']}}"
+
+
+@pytest.fixture
+def guarded(job: Job) -> Job:
+    """A job whose verdict is required on main, and whose promotions into qa need two people of a group."""
+    config = job.forge.show("main", "gitops-promotion.yaml")
+    job.forge.push(
+        "main",
+        {"gitops-promotion.yaml": config.replace("{name: qa, auto: true}", f"{{name: qa, auto: true, {APPROVALS}}}")},
+    )
+    job.forge.require_gate()
+    job.forge.hosted.make_group(OPS, "bob", "eve")
+    return job
+
+
+def test_two_people_of_a_group_that_the_tool_made_a_reviewer_let_a_promotion_merge(guarded: Job) -> None:
+    hosted: HostedRepo = guarded.forge.hosted
+    number = guarded.into_qa()
+    assert hosted.pull(number).groups == {OPS: 0}
+    guarded.flux("dev")
+    for voter in ("mallory", "bob"):
+        hosted.vote(number, voter, 10)
+        guarded.run("status", "--publish")
+        assert guarded.tag("qa") == "1.0.0"
+    hosted.vote(number, "eve", 5)
+    guarded.run("status", "--publish")
+    assert guarded.tag("qa") == "1.4.2"
+
+
+def test_a_pull_request_of_a_person_gets_the_group_at_the_first_look(guarded: Job) -> None:
+    hosted: HostedRepo = guarded.forge.hosted
+    guarded.new("1.4.2")
+    guarded.pass_checks()
+    text = guarded.forge.show("main", "webshop/qa/webui.yaml").replace("1.0.0", "1.4.2")
+    guarded.forge.push("by-hand", {"webshop/qa/webui.yaml": text})
+    number = hosted.open_pull_request("by-hand")
+    guarded.run("status", "--publish", "--pr", str(number), code=None)
+    assert hosted.pull(number).groups == {OPS: 0}
+    guarded.forge.calls()
+    guarded.run("status", "--publish", "--pr", str(number), code=None)
+    assert not any(call.startswith("PUT ") for call in guarded.forge.calls())
+
+
+def test_a_token_that_may_not_read_people_warns_that_votes_do_not_count(
+    guarded: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind = guarded.forge.server.give_token("build", kind="jwt", lacks=frozenset({"Identity"}))
+    guarded.new("1.4.2")
+    guarded.pass_checks()
+    monkeypatch.setenv("SYSTEM_ACCESSTOKEN", blind)
+    [outcome] = guarded.run("promote", "--all")
+    [warning] = outcome["warnings"]
+    assert "the scope Identity (Read); until then no vote counts for it" in warning
+
+
+def test_a_dry_run_asks_nobody(guarded: Job) -> None:
+    guarded.new("1.4.2")
+    guarded.pass_checks()
+    [outcome] = guarded.run("promote", "--all", "--dry-run")
+    assert outcome["result"] == "planned"
+    assert not any(call.startswith("PUT ") for call in guarded.forge.calls())
