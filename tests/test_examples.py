@@ -54,7 +54,7 @@ STEPS = every_step()
 def test_there_are_examples_for_both_repositories_and_both_ways() -> None:
     assert set(WORKFLOWS) == {
         *("app-release.yml", "new.yml", "promote.yml", "status.yml", "published.yml", "heal.yml"),
-        *("app-preview.yml", "feature.yml", "feature-stale.yml"),
+        *("app-preview.yml", "feature.yml", "feature-stale.yml", "review.yml"),
     }
     assert sum(step.get("uses") == OURS for _, step in STEPS) >= 6
 
@@ -183,6 +183,24 @@ def test_publishing_does_not_start_itself_and_runs_no_workflow_of_a_pull_request
     assert f"github.event.context != '{OWN_CONTEXT}'" in job["if"]
     checkout = next(step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@"))
     assert "ref" not in checkout["with"], "the default branch, not the pull request"
+
+
+def test_a_review_starts_publishing_by_a_run_that_can_do_nothing() -> None:
+    review = WORKFLOWS["review.yml"]
+    assert set(review["on"]) == {"pull_request_review"}, "the one event of reviews: it runs the pull request's own file"
+    assert set(review["on"]["pull_request_review"]["types"]) == {"submitted", "edited", "dismissed"}
+    assert review["permissions"] == {}
+    assert "secrets" not in (ROOT / "examples/github/review.yml").read_text(encoding="utf-8")
+    assert list(steps(review)) == [{"run": "true"}]
+    trigger = WORKFLOWS["published.yml"]["on"]["workflow_run"]
+    assert trigger == {"workflows": [review["name"]], "types": ["completed"]}
+
+
+def test_a_run_for_a_pull_request_is_dropped_for_no_other() -> None:
+    group = WORKFLOWS["published.yml"]["concurrency"]["group"]
+    for key in ("pull_request.number", "workflow_run.pull_requests[0].number", "merge_group.head_ref"):
+        assert f"github.event.{key}" in group
+    assert WORKFLOWS["published.yml"]["concurrency"]["cancel-in-progress"] is False
 
 
 @pytest.mark.parametrize("name", ["status.yml", "published.yml"])

@@ -74,6 +74,9 @@ def _event_context(environ: Mapping[str, str], read: Callable[[str], str]) -> CI
             foreign=head != payload.text("pull_request", "base", "repo", "full_name"),
             run_url=url,
         )
+    if event == "workflow_run" and (number := _Payload.load(environ, read).reviewed()) is not None:
+        # Its head is read from the forge: what the event has of it is as old as the review.
+        return CIContext(runner=NAME, event="pull_request", pull_request=number, run_url=url)
     if event == "merge_group":
         payload = _Payload.load(environ, read)
         head_sha = payload.sha("merge_group", "head_sha")
@@ -212,6 +215,16 @@ class _Payload:
         raise UsageError(
             f"{self._name((section, key))} is {quoted(value)}, not a string: send it in quotes, or give --{key}"
         )
+
+    def reviewed(self) -> int | None:
+        """Return the pull request whose review started the workflow that has run; None for any other run.
+
+        GitHub names none of a fork (https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_run).
+        """
+        pulls = self._at(("workflow_run", "pull_requests"))
+        number = pulls[0].get("number") if isinstance(pulls, list) and pulls and isinstance(pulls[0], dict) else None
+        is_review = self._at(("workflow_run", "event")) == "pull_request_review"
+        return number if is_review and type(number) is int and number > 0 else None
 
     def branch(self, *keys: str) -> str:
         return _VALUES.branch(self._name(keys), self.text(*keys))

@@ -112,6 +112,26 @@ def test_other_events_need_no_event_file(event: str) -> None:
     assert on_github(event, GITHUB_REF="refs/tags/main").head_branch == ""
 
 
+@pytest.mark.parametrize(
+    ("run", "number"),
+    [
+        ({"event": "pull_request_review", "pull_requests": [{"number": 5}]}, 5),
+        ({"event": "pull_request_review", "pull_requests": []}, None),
+        ({"event": "pull_request_review", "pull_requests": [{"number": "5"}]}, None),
+        ({"event": "pull_request_review", "pull_requests": [{"number": True}]}, None),
+        ({"event": "pull_request_review", "pull_requests": [5]}, None),
+        ({"event": "push", "pull_requests": [{"number": 5}]}, None),
+        ({"event": "pull_request_review"}, None),
+        (None, None),
+    ],
+)
+def test_the_run_after_a_review_is_about_its_pull_request(run: object, number: int | None) -> None:
+    found = on_github("workflow_run", {"workflow_run": run})
+    # The branch of such a run is the default one, whatever was reviewed.
+    assert (found.pull_request, found.head_branch) == (number, "" if number else "main")
+    assert found.event == ("pull_request" if number else "workflow_run")
+
+
 def test_a_status_event_names_its_context() -> None:
     found = on_github("status", {"context": "gitops-promotion", "sha": B, "state": "success"})
     assert (found.event, found.status_context, found.head_branch) == ("status", "gitops-promotion", "main")

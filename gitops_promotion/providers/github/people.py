@@ -14,7 +14,7 @@ from gitops_promotion.providers.github import queries
 from gitops_promotion.providers.github.address import Address
 from gitops_promotion.providers.github.answers import field, text
 from gitops_promotion.providers.github.api import PAGE, Api
-from gitops_promotion.providers.github.discussion_answers import (
+from gitops_promotion.providers.github.discussions import (
     Page,
     contexts_of_protection,
     contexts_of_rules,

@@ -8,7 +8,7 @@ import pytest
 
 from gitops_promotion.core.discussion import MARKER, Discussion, Person
 from gitops_promotion.errors import ProviderError
-from gitops_promotion.providers.github import discussion_answers as answers
+from gitops_promotion.providers.github import discussions as answers
 from gitops_promotion.providers.github import queries
 
 ANN = {"__typename": "User", "login": "ann"}
