@@ -15,6 +15,7 @@ from gitops_promotion.core.config import parse
 from gitops_promotion.core.forge import Details, PullRequest, PullRequests
 from gitops_promotion.core.graph import draw
 from gitops_promotion.core.history import Event, History
+from gitops_promotion.core.init import Proposal, ProposedEnvironment
 from gitops_promotion.core.model import Outcome, Report, Result
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import ConfigError, Fault, ManifestError
@@ -291,6 +292,11 @@ VIEWS: dict[render.View, object] = {
             ),
         ),
         since=None,
+    ),
+    "proposal": Proposal(
+        environments=(ProposedEnvironment(name="env12", auto=True),),
+        applications={Application("g", "a"): ("env12",)},
+        edits={"a.yaml": b"a: 12\n"},
     ),
     "findings": Findings(
         findings=(Finding(code="GP001", level="error", path="a.yaml", line=12, message="it is missing", fix="add it"),)

@@ -27,6 +27,7 @@ class Verb(NamedTuple):
 
 
 VERBS = {
+    "init": Verb("init", in_action=False),
     "new": Verb("new"),
     "promote": Verb("promote"),
     "status": Verb("status"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gitops_promotion.core import checks
 from gitops_promotion.core.checks import Findings
-from gitops_promotion.git.worktree import find_root, read_yaml_files
+from gitops_promotion.git.worktree import WorkingTree
 
 
 def validate(folder: Path, *, environ: Mapping[str, str], trust: bool = False, strict: bool = False) -> Findings:
@@ -13,6 +13,5 @@ def validate(folder: Path, *, environ: Mapping[str, str], trust: bool = False, s
 
     `trust` accepts a repository of another user; `strict` makes warnings count as errors.
     """
-    root = find_root(folder, environ, trust=trust)
-    contents = read_yaml_files(root, environ, trust=trust)
+    contents = WorkingTree.find(folder, environ, trust=trust).yaml_files()
     return checks.check(checks.Tree(contents=contents), strict=strict)

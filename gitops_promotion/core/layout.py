@@ -149,6 +149,11 @@ class Layout:
             if any(_compiled(pattern, environment.name).fullmatch(path) for pattern in self.patterns(environment.name))
         )
 
+    def names_in(self, path: str, environment: str) -> Mapping[str, str] | None:
+        """Return the names that a path gives to the placeholders of an environment, None if it is not of it."""
+        bindings = (_path_bindings(pattern, environment, path, {}) for pattern in self.patterns(environment))
+        return next((names for names in bindings if names is not None), None)
+
     def pathspecs(self, application: Application | None, environments: Iterable[str]) -> list[str]:
         """Return git's pathspecs of the manifests of an application (None: of all) in these environments."""
         names = {"group": application.group, "app": application.name} if application else {}

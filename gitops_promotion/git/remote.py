@@ -53,7 +53,7 @@ class Remote:
         self._find_token = (lambda _: token) if isinstance(token, str) else token
         self._find_user = (lambda _: user) if isinstance(user, str) else user
         self._token = ""
-        name = _remote_name(settings, name)
+        name = remote_name(settings, name)
         configured = any(environ.get(variable) for variable in ("GIT_SSH_COMMAND", "GIT_SSH"))
         if not configured and not any(setting.key == "core.sshcommand" for setting in settings):
             environ = {**environ, "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
@@ -183,7 +183,8 @@ def _handed_over(settings: Sequence[Setting], remote: str) -> list[tuple[str, st
     return transport + renamed + [(setting.key, setting.value) for setting in settings if setting.scope == "command"]
 
 
-def _remote_name(settings: Sequence[Setting], asked_for: str | None) -> str:
+def remote_name(settings: Sequence[Setting], asked_for: str | None) -> str:
+    """Return the name of the remote to use: the one asked for, else `origin`, else the only one. Raises GitError."""
     keys = [re.fullmatch(r"remote\.(.+)\.url", setting.key, re.DOTALL) for setting in settings if setting.value]
     names = sorted({match[1] for match in keys if match})
     name = asked_for or ("origin" if "origin" in names else names[0] if len(names) == 1 else None)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Literal, NamedTuple, Protocol
 
-View = Literal["report", "pull_requests", "pull_request", "graph", "findings", "history", "approvals"]
+View = Literal["report", "pull_requests", "pull_request", "graph", "findings", "history", "approvals", "proposal"]
 
 
 class Rendering(Protocol):
@@ -42,6 +42,7 @@ FORMATS: Mapping[str, Format] = {
             "pull_request": "human.pull_request",
             "graph": "human.graph",
             "findings": "findings.human",
+            "proposal": "init.human",
             "history": "history.human",
             "approvals": "approvals.human",
         }
@@ -53,6 +54,7 @@ FORMATS: Mapping[str, Format] = {
             "pull_request": "json_v1.pull_request",
             "graph": "json_v1.graph",
             "findings": "findings.json_v1",
+            "proposal": "init.json_v1",
             "history": "history.json_v1",
             "approvals": "approvals.json_v1",
         },

@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -67,8 +67,8 @@ class Run:
     context: CIContext
     clock: Clock
     note: Callable[[str], None]
-    choose: Callable[[Config], Forge]
-    connect: Callable[[Forge, Config], Provider]
+    choose: Callable[[Config | None], Forge]
+    connect: Callable[[Forge, Config | None], Provider]
     dry_run: bool = False
     _facts: Forge | None = field(init=False, default=None)
     _forge: Provider | None = field(init=False, default=None)
@@ -77,14 +77,14 @@ class Run:
     def facts(self) -> Forge:
         """The facts of the forge, which need no connection."""
         if self._facts is None:
-            self._facts = self.choose(self.tip.config)
+            self._facts = self.choose(self.tip.config_if_there)
         return self._facts
 
     @property
     def forge(self) -> Provider:
         """The forge, connected when it is first needed."""
         if self._forge is None:
-            self._forge = self.connect(self.facts, self.tip.config)
+            self._forge = self.connect(self.facts, self.tip.config_if_there)
         return self._forge
 
     @property
@@ -163,13 +163,14 @@ def open_run(
         sourcedir, token=token_for, user=git_user_for, environ=environ, trust=bool(runner.NAME)
     ) as repository:
 
-        def choose_forge(config: Config) -> Forge:
-            choice = choose(repository.url, option=provider, configured=config.provider, environ=environ)
+        def choose_forge(config: Config | None) -> Forge:
+            configured = config.provider if config else ""
+            choice = choose(repository.url, option=provider, configured=configured, environ=environ)
             facts = registry.forge(choice.name)
             terminal.note(f"provider {facts.name} ({choice.reason})")
             return facts
 
-        def connect(facts: Forge, config: Config) -> Provider:
+        def connect(facts: Forge, config: Config | None) -> Provider:
             if person and not facts.trusts_names:
                 raise UsageError(f"--as is for the local provider: on {facts.name} the token says who you are")
             if person:
@@ -184,10 +185,14 @@ def open_run(
                 sleep=clock.sleep,
                 nonce=lambda: secrets.token_hex(8),
                 api_url=api_url,
-                merge_method=config.merge_method,
-                check_run_apps=config.check_run_apps,
-                branch_prefixes=config.branch_prefixes,
             )
+            if config:
+                connection = replace(
+                    connection,
+                    merge_method=config.merge_method,
+                    check_run_apps=config.check_run_apps,
+                    branch_prefixes=config.branch_prefixes,
+                )
             return registry.connect(facts.name, connection)
 
         yield Run(

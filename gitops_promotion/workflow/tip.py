@@ -91,15 +91,22 @@ class Tip:
     @property
     def config(self) -> Config:
         """The configuration at the tip, never that of a pull request. Raises ConfigError."""
+        if (config := self.config_if_there) is None:
+            raise ConfigError.at(
+                self.config_file,
+                0,
+                f"not found on the branch {self.base}: add it there with at least "
+                "`environments:` in promotion order (docs/configuration.md)",
+            )
+        return config
+
+    @property
+    def config_if_there(self) -> Config | None:
+        """The configuration at the tip, None if the file is not there. Raises ConfigError for a faulty one."""
         if self._config is None:
             content = self.repository.read(self.sha, [self.config_file]).get(self.config_file)
             if content is None:
-                raise ConfigError.at(
-                    self.config_file,
-                    0,
-                    f"not found on the branch {self.base}: add it there with at least "
-                    "`environments:` in promotion order (docs/configuration.md)",
-                )
+                return None
             self._config = configuration.parse(content, self.config_file)
             if author := self._config.commit_author:
                 self.repository.identity = Identity(name=author[0], email=author[1])

@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_restored_is_named(tmp_path: Path, monkeypatch: py
         return replaced[0]
 
     monkeypatch.setattr(Path, "replace", fail_after_the_first)
-    with pytest.raises(ManifestError, match=r"a\.yaml: holds the new tag and cannot be restored: Read-only.*by hand"):
+    with pytest.raises(ManifestError, match=r"a\.yaml: has the new content and cannot be restored: Read-only.*by hand"):
         run(tmp_path)
     assert contents(tmp_path) == {"a.yaml": NEW, "b.yaml": OLD}
 

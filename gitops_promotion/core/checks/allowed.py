@@ -26,21 +26,21 @@ def allowances(content: bytes) -> tuple[Allowance, ...]:
     """Return the allowances of a file, those without a reason too."""
     if _WORD not in content:
         return ()
-    found = []
+    comments = []
     for number, line in enumerate(re.split(r"\r\n|\r|\n", content.decode(errors="replace")), start=1):
         if match := _COMMENT.search(line):
             alone = not line[: match.start()].strip()
             allowance = Allowance(line=number, code=match["code"], reason=match["reason"].strip(), alone=alone)
-            found.append(allowance)
-    return tuple(found)
+            comments.append(allowance)
+    return tuple(comments)
 
 
 def accepting(content: bytes, code: str, line: int) -> Allowance | None:
     """Return the allowance that accepts a code on a line: at its end, or in the comments right above it."""
     by_line = {allowance.line: allowance for allowance in allowances(content) if allowance.reason}
-    own = by_line.get(line)
-    if own and own.code == code:
-        return own
+    on_line = by_line.get(line)
+    if on_line and on_line.code == code:
+        return on_line
     above = line - 1
     while (allowance := by_line.get(above)) and allowance.alone:
         if allowance.code == code:

@@ -23,7 +23,7 @@ def missing(tree: Tree) -> Iterator[Problem]:
         message=f"the repository has no {tree.config_file} in its root, which names the environments",
         fix=f"move this file to {tree.config_file} in the root"
         if near
-        else "write one: docs/configuration.md has its keys",
+        else "run `gitops-promotion init`, or write one: docs/configuration.md",
     )
 
 

@@ -25,9 +25,9 @@ def nothing_in_environment(tree: Tree) -> Iterator[Problem]:
     if not tree.config or not tree.owned:
         return
     layout = tree.config.layout
-    found = {claim.environment for claim in tree.owned}
+    with_markers = {claim.environment for claim in tree.owned}
     for name in tree.config.pipeline.names:
-        if name in found:
+        if name in with_markers:
             continue
         patterns = " or ".join(layout.filled_patterns(name))
         has_files = any(name in layout.in_reach(path) for path in tree.contents)
@@ -46,12 +46,12 @@ def missing_markers(tree: Tree) -> Iterator[Problem]:
     """Yield the applications that have no marker in an environment of their way."""
     if not tree.config:
         return
-    found = {claim.environment for claim in tree.owned}
+    with_markers = {claim.environment for claim in tree.owned}
     for application in tree.applications:
         way = tree.config.way(application)
         present = [name for name in way.names if tree.has(application, name)]
         for name in _gaps(way, present):
-            if name in found:  # An environment without any marker is one finding, not one for each application.
+            if name in with_markers:  # An environment without any marker is one finding, not one for each application.
                 yield _missing_marker(tree, tree.config, application, name, present[0])
 
 

@@ -21,15 +21,15 @@ def shared_branches(tree: Tree) -> Iterator[Problem]:
     for application in tree.applications if tree.config else ():
         assert tree.config  # noqa: S101  the loop has no turn without it
         for name in tree.config.way(application).names:
-            for other in tree.config.collisions(application, name):
-                pair = frozenset((application, other))
-                if other not in tree.applications or pair in reported:
+            for second in tree.config.collisions(application, name):
+                pair = frozenset((application, second))
+                if second not in tree.applications or pair in reported:
                     continue
                 reported.add(pair)
                 yield Problem(
                     path=tree.config_file,
                     line=tree.config_lines.of_key("branchTemplate"),
-                    message=f"the promotions of {application} and of {other} would have the same branch, "
+                    message=f"the promotions of {application} and of {second} would have the same branch, "
                     f"{tree.config.branch(application, name)}",
                     fix="rename one of the two, or set branchTemplate, such as promote/{group}/{app}",
                 )
@@ -41,16 +41,16 @@ def shared_statuses(tree: Tree) -> Iterator[Problem]:
         return
     reported: set[frozenset[tuple[str, str]]] = set()
     sources = [claim for claim in sorted(tree.owned) if tree.config.pipeline.targets(claim.environment)]
-    for own, other in [*_of_groups(tree, tree.config, sources), *_of_applications(tree, tree.config, sources)]:
-        pair = frozenset((own, other))
+    for source, target in [*_of_groups(tree, tree.config, sources), *_of_applications(tree, tree.config, sources)]:
+        pair = frozenset((source, target))
         if pair in reported:
             continue
         reported.add(pair)
         yield Problem(
             path=tree.config_file,
-            line=tree.config_lines.of_environment(other[1]),
-            message=f"the statuses of {own[0]} in {own[1]} and of {other[0] or 'all groups'} in {other[1]} have the "
-            "same name, so the status gate cannot tell them apart",
+            line=tree.config_lines.of_environment(target[1]),
+            message=f"the statuses of {source[0]} in {source[1]} and of {target[0] or 'all groups'} in {target[1]} "
+            "have the same name, so the status gate cannot tell them apart",
             fix="rename one of the two, or set statusContext, such as */{group}/{env}",
         )
 
@@ -64,13 +64,13 @@ def _of_groups(tree: Tree, config: Config, sources: Iterable[Claim]) -> Iterator
     templates = config.context_templates
     groups = {(claim.application.group, claim.environment) for claim in tree.owned}
     representatives = {(claim.application.group, claim.environment): claim for claim in sources}
-    for own, claim in representatives.items():
+    for site, claim in representatives.items():
         for collision in status_contexts.collisions(templates, claim.application, claim.environment):
-            # Without a key of its own, an environment has patterns that were accepted always (workflow/judge.py).
+            # Without a key of its site, an environment has patterns that were accepted always (workflow/judge.py).
             is_own = any(contexts_of(config.environment(name)) for name in (claim.environment, collision.environment))
-            other = (collision.group, collision.environment)
-            if other in groups if collision.group else is_own:
-                yield own, other
+            colliding_site = (collision.group, collision.environment)
+            if colliding_site in groups if collision.group else is_own:
+                yield site, colliding_site
 
 
 def _of_applications(tree: Tree, config: Config, sources: Iterable[Claim]) -> Iterator[_Pair]:
@@ -82,7 +82,7 @@ def _of_applications(tree: Tree, config: Config, sources: Iterable[Claim]) -> It
     for claim in tree.owned:
         sites.setdefault(_bucket(templates, claim), []).append(claim)
     for claim in sources:
-        alike = [(other.application, other.environment) for other in sites[_bucket(templates, claim)]]
+        alike = [(site.application, site.environment) for site in sites[_bucket(templates, claim)]]
         for application, environment in status_contexts.shared(templates, claim.application, claim.environment, alike):
             yield (str(claim.application), claim.environment), (str(application), environment)
 

@@ -62,12 +62,12 @@ class Tree:
         broken: dict[str, ManifestError] = {}
         for path in sorted(filter(is_manifest, self.contents)):
             try:
-                found = scan(self.contents[path], path)
+                scanned = scan(self.contents[path], path)
             except ManifestError as error:
                 broken[path] = error
                 continue
-            markers += found.markers
-            misplaced += found.misplaced
+            markers += scanned.markers
+            misplaced += scanned.misplaced
         return markers, misplaced, broken
 
     @property
@@ -88,16 +88,16 @@ class Tree:
     @cached_property
     def near_misses(self) -> Sequence[tuple[str, NearMiss]]:
         """The texts that look like markers and are none, with their paths."""
-        known: dict[str, set[int]] = {}
+        known_lines: dict[str, set[int]] = {}
         for marker in self.markers:
-            known.setdefault(marker.path, set()).add(marker.line)
+            known_lines.setdefault(marker.path, set()).add(marker.line)
         for misplaced in self.misplaced:
             if misplaced.kind == "place":
-                known.setdefault(misplaced.path, set()).add(misplaced.line)
+                known_lines.setdefault(misplaced.path, set()).add(misplaced.line)
         return [
             (path, miss)
             for path in sorted(self.contents)
-            for miss in near_misses(self.contents[path], known.get(path, ()))
+            for miss in near_misses(self.contents[path], known_lines.get(path, ()))
         ]
 
     @cached_property

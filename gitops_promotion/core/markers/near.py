@@ -69,8 +69,8 @@ def near_misses(content: bytes, known_lines: Collection[int] = ()) -> list[NearM
     if not candidates:
         return []
     spans = _Spans(text)
-    found = (_near_miss(candidate, spans.style_at(candidate.start)) for candidate in candidates)
-    return [miss for miss in found if miss]
+    misses = (_near_miss(candidate, spans.style_at(candidate.start)) for candidate in candidates)
+    return [miss for miss in misses if miss]
 
 
 class _Candidate(NamedTuple):

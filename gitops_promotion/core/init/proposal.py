@@ -1,0 +1,53 @@
+"""What `init` proposes for a tree: the configuration, the markers, and what a person must decide."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gitops_promotion.core import diff
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.names import Application
+
+State = Literal["planned", "written", "opened"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedEnvironment:
+    """One environment of the proposal; `after` are the environments before it, None for the one above it."""
+
+    name: str
+    auto: bool
+    after: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """The new contents of files by path, and what they are about.
+
+    `old` has the present contents of the files that change. `workflows` are those of `edits` that start runs on the
+    forge. `applications` are in the environments named. `undecided` are sentences, each with the place to change;
+    `notes` are worth knowing. `provider` is the manifest that posts the proposed status contexts, "" if none is needed.
+    `state` is what became of the files; `printed` are those that the server does not take from this identity.
+    """
+
+    environments: tuple[ProposedEnvironment, ...]
+    applications: Mapping[Application, Sequence[str]]
+    edits: Mapping[str, bytes]
+    old: Mapping[str, bytes] = field(default_factory=dict)
+    workflows: tuple[str, ...] = ()
+    printed: Mapping[str, bytes] = field(default_factory=dict)
+    undecided: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    provider: str = ""
+    state: State = "planned"
+    pull_request: PullRequest | None = None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of the applications."""
+        return tuple(dict.fromkeys(application.group for application in self.applications))
+
+    @property
+    def diff(self) -> str:
+        """The changes of all files as a unified diff."""
+        return diff.unified(self.old, self.edits)
