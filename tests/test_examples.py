@@ -54,7 +54,7 @@ STEPS = every_step()
 def test_there_are_examples_for_both_repositories_and_both_ways() -> None:
     assert set(WORKFLOWS) == {
         *("app-release.yml", "new.yml", "promote.yml", "status.yml", "published.yml", "heal.yml"),
-        *("app-preview.yml", "feature.yml", "feature-stale.yml", "review.yml"),
+        *("app-preview.yml", "feature.yml", "feature-stale.yml", "review.yml", "app-wait.yml"),
     }
     assert sum(step.get("uses") == OURS for _, step in STEPS) >= 6
 
@@ -95,7 +95,7 @@ def test_b41_what_must_start_workflows_is_done_with_an_apps_token() -> None:
     for name, workflow in WORKFLOWS.items():
         made = {step["id"] for step in steps(workflow) if "create-github-app-token@" in step.get("uses", "")}
         for step in steps(workflow):
-            if step.get("uses") == OURS and step["with"]["action"] != "status":
+            if step.get("uses") == OURS and step["with"]["action"] not in ("status", "wait"):
                 assert step["with"]["token"] in {f"${{{{ steps.{id_}.outputs.token }}}}" for id_ in made}, name
 
 
@@ -194,6 +194,16 @@ def test_a_review_starts_publishing_by_a_run_that_can_do_nothing() -> None:
     assert list(steps(review)) == [{"run": "true"}]
     trigger = WORKFLOWS["published.yml"]["on"]["workflow_run"]
     assert trigger == {"workflows": [review["name"]], "types": ["completed"]}
+
+
+def test_the_run_that_waits_for_people_ends_before_its_job_and_fails_where_nothing_was_looked_at() -> None:
+    (job,) = WORKFLOWS["app-wait.yml"]["jobs"].values()
+    wait = next(step for step in job["steps"] if step.get("uses") == OURS)
+    assert int(wait["with"]["timeout"].removesuffix("m")) < job["timeout-minutes"]
+    assert wait["continue-on-error"] is True
+    assert "exit 1" in job["steps"][-1]["run"]
+    names = {name for step in job["steps"] for name in re.findall(r"steps\.wait\.outputs\.(\w+)", str(step))}
+    assert names <= load((ROOT / "action.yml").read_text(encoding="utf-8"))["outputs"].keys()
 
 
 def test_a_run_for_a_pull_request_is_dropped_for_no_other() -> None:
