@@ -1,13 +1,15 @@
 """One look at one head: what it changes, the verdict of the gates, and the commit status that publishes it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gitops_promotion.core import gates
 from gitops_promotion.core.forge import CommitStatus, PullRequest
-from gitops_promotion.core.gates import Reason, Verdict
+from gitops_promotion.core.gates import Question, Reason, Verdict
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError
+from gitops_promotion.workflow import commenting
 from gitops_promotion.workflow.examine import Examination, Subject, examine
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.lookups import Lookups
@@ -59,19 +61,27 @@ def look(run: Run, subject: Subject, lookups: Lookups) -> Look:
 def _judge_and_publish(run: Run, subject: Subject, lookups: Lookups) -> Look:
     try:
         examination = examine(run, subject)
-        verdict = _verdict(run, examination, lookups)
+        verdicts = _verdicts(run, examination, lookups)
     except ManifestError as error:
         # The head itself is at fault, and without a verdict on it nobody would see why it does not merge.
         refusal = Verdict(decision="refuse", reasons=(Reason(evidence=str(error)),))
         _publish_if_new(run, subject, run_status(run, refusal), lookups)
         return Look(outcome=_failed(subject, error))
+    verdict = _combined(examination, verdicts)
     try:
-        return Look(outcome=_publish(run, subject, examination, verdict, lookups), verdict=verdict)
+        return Look(outcome=_publish(run, subject, examination, verdicts, lookups), verdict=verdict)
     except AuthError as error:
         return Look(outcome=_failed(subject, error), verdict=verdict)
 
 
-def _publish(run: Run, subject: Subject, examination: Examination, verdict: Verdict, lookups: Lookups) -> Outcome:
+def _publish(
+    run: Run,
+    subject: Subject,
+    examination: Examination,
+    verdicts: Sequence[tuple[Question | None, Verdict]],
+    lookups: Lookups,
+) -> Outcome:
+    verdict = _combined(examination, verdicts)
     warnings = (*examination.warnings, *verdict.warnings)
     if examination.refusals:
         warnings += disarm_refused(run, subject)
@@ -80,6 +90,7 @@ def _publish(run: Run, subject: Subject, examination: Examination, verdict: Verd
         hold(run, subject.pull_request, look_again=not _is_published(lookups, subject.sha, status))
     warnings += _ask_groups(run, subject.pull_request, examination, verdict, lookups)
     result = _publish_if_new(run, subject, status, lookups)
+    warnings += commenting.write(run, subject, lookups, verdicts)
     question = examination.questions[0] if examination.questions else None
     verb = {"unchanged": "still", "planned": "would publish"}.get(result, "published")
     outcome = replace(
@@ -106,12 +117,17 @@ def _ask_groups(
     return ask_groups(run, pull, environments, asked=asked)
 
 
-def _verdict(run: Run, examination: Examination, lookups: Lookups) -> Verdict:
+def _verdicts(run: Run, examination: Examination, lookups: Lookups) -> tuple[tuple[Question | None, Verdict], ...]:
+    """Return the verdict on each question; a refusal of the head as a whole has none."""
     if examination.refusals:
-        return Verdict(decision="refuse", reasons=examination.refusals)
-    if not examination.questions:
+        return ((None, Verdict(decision="refuse", reasons=examination.refusals)),)
+    return tuple((question, judge(run.tip, lookups, question)) for question in examination.questions)
+
+
+def _combined(examination: Examination, verdicts: Sequence[tuple[Question | None, Verdict]]) -> Verdict:
+    if not verdicts:
         return Verdict(decision="pass", reasons=examination.remarks)
-    return gates.strictest([judge(run.tip, lookups, q) for q in examination.questions])
+    return gates.strictest([verdict for _, verdict in verdicts])
 
 
 def _is_published(lookups: Lookups, sha: str, verdict: CommitStatus) -> bool:

@@ -26,6 +26,7 @@ class Lookups:
     _members: dict[str, People] = field(init=False, default_factory=dict)
     _pushers: dict[tuple[int, str], People] = field(init=False, default_factory=dict)
     _identity: list[Person] = field(init=False, default_factory=list)
+    _failed_comments: list[bool] = field(init=False, default_factory=list)
 
     def statuses(self, shas: Sequence[str]) -> Mapping[str, Sequence[CommitStatus]]:
         """Return the newest status of each context of these commits, at least. Raises ProviderError."""
@@ -72,3 +73,12 @@ class Lookups:
         if not self._identity:
             self._identity.append(self.forge.identity())
         return self._identity[0]
+
+    @property
+    def comments_failed(self) -> bool:
+        """True once a comment could not be written in this look: the next one would fail too."""
+        return bool(self._failed_comments)
+
+    def note_failed_comment(self) -> None:
+        """Take note of a comment that could not be written."""
+        self._failed_comments.append(True)

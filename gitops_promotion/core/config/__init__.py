@@ -52,6 +52,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "failFast",
         "mergeMethod",
         "commitAuthor",
+        "comment",
         *table.TOP_KEYS,
     ),
     "environments[]": section.KEYS,
@@ -81,7 +82,7 @@ class Config:
 
     `warnings` name lines of the file. `provider` and `merge_method` are "" and `commit_author` (name, e-mail) is None
     if the file does not give them. Without `status_authors` (logins) the statuses of everybody count; check runs count
-    only from the apps in `check_run_apps`. `gate_settings` are the keys of gates at the top level, by the names of
+    only from the apps in `check_run_apps`. `comment` is None where the gates decide whether there is one. `gate_settings` are the keys of gates at the top level, by the names of
     `core/gates/table.py`.
     """
 
@@ -98,6 +99,7 @@ class Config:
     fail_fast: bool = False
     merge_method: MergeMethod = ""
     commit_author: tuple[str, str] | None = None
+    comment: bool | None = None
     gate_settings: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Fault, ...] = ()
 
@@ -139,6 +141,11 @@ class Config:
     def must_publish(self) -> bool:
         """True if a gate's verdict changes by what people do or by the clock: a check that ran once cannot show it."""
         return table.must_publish(self.pipeline, self.common)
+
+    @property
+    def writes_comments(self) -> bool:
+        """True if a pull request gets a comment with what its gates say."""
+        return self.must_publish if self.comment is None else self.comment
 
     def is_gated(self, application: Application, environment: str) -> bool:
         """Return True if a gate has a say on an application in an environment."""
@@ -240,6 +247,7 @@ def parse(source: bytes | str, file: str) -> Config:
         fail_fast=document.boolean(top.get("failFast"), "failFast"),
         merge_method=_merge_method(document, top.get("mergeMethod")),
         commit_author=_commit_author(document, top.get("commitAuthor")),
+        comment=_comment(document, top.get("comment")),
         gate_settings=gate_settings,
     )
     document.finish()
@@ -335,6 +343,10 @@ def _commit_author(document: Document, entry: Entry | None) -> tuple[str, str] |
         document.checked(fields.get(key), f"commitAuthor.{key}", identity_problem, "") for key in KEYS["commitAuthor"]
     )
     return name, email
+
+
+def _comment(document: Document, entry: Entry | None) -> bool | None:
+    return None if entry is None or entry.is_empty else document.boolean(entry, "comment")
 
 
 def _flow_problem(text: str) -> str:
