@@ -82,8 +82,8 @@ class Config:
 
     `warnings` name lines of the file. `provider` and `merge_method` are "" and `commit_author` (name, e-mail) is None
     if the file does not give them. Without `status_authors` (logins) the statuses of everybody count; check runs count
-    only from the apps in `check_run_apps`. `comment` is None where the gates decide whether there is one. `gate_settings` are the keys of gates at the top level, by the names of
-    `core/gates/table.py`.
+    only from the apps in `check_run_apps`. `comment` is None where the gates decide whether there is one.
+    `gate_settings` are the keys of gates at the top level, by the names of `core/gates/table.py`.
     """
 
     pipeline: Pipeline
