@@ -176,6 +176,16 @@ def build_time(value: str | None, now: "datetime") -> "datetime | None":
     Raises click.BadParameter for a time without a zone, and for one that is ahead of `now` by more than CLOCK_SKEW,
     since every later build would count as older.
     """
+    time = time_with_offset(value)
+    if time is not None and (time - now).total_seconds() > CLOCK_SKEW:
+        raise click.BadParameter(
+            f"{value!r} is in the future, now is {now.isoformat(timespec='seconds')}: correct the time or the clock"
+        )
+    return time
+
+
+def time_with_offset(value: str | None) -> "datetime | None":
+    """Return a time that is written with its offset, None for an empty value. Raises click.BadParameter."""
     from datetime import datetime
 
     if not value:
@@ -188,10 +198,6 @@ def build_time(value: str | None, now: "datetime") -> "datetime | None":
         raise click.BadParameter(
             f"{value!r} has no time zone: write it with Z or an offset, as 2026-01-31T12:00:00Z or "
             "2026-01-31T13:00:00+01:00"
-        )
-    if (time - now).total_seconds() > CLOCK_SKEW:
-        raise click.BadParameter(
-            f"{value!r} is in the future, now is {now.isoformat(timespec='seconds')}: correct the time or the clock"
         )
     return time
 

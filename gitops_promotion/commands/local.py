@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from typing import Literal
 
 from gitops_promotion.core import diff
@@ -107,8 +108,10 @@ def _by(person: str) -> str:
     return f" by {person}, whose name is believed" if person else ""
 
 
-def set_status(run: Run, revision: str, *, context: str, state: StatusState, description: str) -> Outcome:
-    """Publish a status, as Flux would, on a branch's tip or a commit.
+def set_status(
+    run: Run, revision: str, *, context: str, state: StatusState, description: str, at: datetime | None = None
+) -> Outcome:
+    """Publish a status, as Flux would, on a branch's tip or a commit; `at` is its time if that is not now.
 
     Raises UsageError for an unknown commit, and for this tool's own context.
     """
@@ -119,7 +122,7 @@ def set_status(run: Run, revision: str, *, context: str, state: StatusState, des
             "run `gitops-promotion status --pr N` to publish it"
         )
     sha = _resolve(run, revision)
-    forge.set_status(sha, CommitStatus(context=context, state=state, description=description))
+    forge.set_status(sha, CommitStatus(context=context, state=state, description=description, created_at=at))
     return Outcome(result="updated", message=f"{context} is {state} on {sha}", sha=sha)
 
 

@@ -28,14 +28,16 @@ class TagAt:
 class Deployment:
     """The newest unbroken time during which an application had a tag.
 
-    `points` are the commits of that time, newest first, `before` all older ones. `current`: it still has the tag.
-    `arrival` is the commit that brought the tag, None if the history at hand does not reach back to it.
+    `points` are the commits of that time, newest first, `before` all older ones. `current`: it still has the tag, else
+    `replaced_by` is the commit that took it away. `arrival` is the commit that brought the tag, None if the history at
+    hand does not reach back to it.
     """
 
     points: tuple[TagAt, ...]
     before: tuple[TagAt, ...]
     current: bool
     arrival: Commit | None
+    replaced_by: Commit | None = None
 
 
 def timeline(
@@ -92,6 +94,7 @@ def deployment(points: Sequence[TagAt], tag: Tag) -> Deployment | None:
         before=tuple(points[end:]),
         current=first == 0,
         arrival=oldest if arrival_is_known else None,
+        replaced_by=points[first - 1].commit if first else None,
     )
 
 

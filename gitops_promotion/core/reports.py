@@ -60,6 +60,24 @@ def named_reports(shas: Iterable[str], statuses: Statuses, names: Iterable[str])
     return reports
 
 
+def reports_by_context(
+    shas: Iterable[str], statuses: Statuses, patterns: Sequence[str], names: Sequence[str] = ()
+) -> dict[str, list[Report]]:
+    """Return every report of each context that fits, newest commit first, by context in lower case.
+
+    Each of `names` is a context too, whichever system posted it.
+    """
+    reports: dict[str, list[Report]] = {}
+    for sha in shas:
+        for status in statuses.get(sha, ()):
+            if belongs(status.context, patterns, genre=status.genre):
+                reports.setdefault(status.full_context.casefold(), []).append(_report(sha, status, state_of(status)))
+            for name in names:
+                if is_named(status.context, name, genre=status.genre):
+                    reports.setdefault(name.casefold(), []).append(_report(sha, status, status.state))
+    return reports
+
+
 def by_cluster(reports: Iterable[Report]) -> dict[str, list[Report]]:
     """Return the reports by the cluster that they are of, in lower case."""
     clusters: dict[str, list[Report]] = {}

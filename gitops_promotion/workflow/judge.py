@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from gitops_promotion.core import deployments, gates, status_contexts
 from gitops_promotion.core.forge import CommitStatus
-from gitops_promotion.core.gates import Evidence, Question, Verdict, health
+from gitops_promotion.core.gates import Evidence, Question, Verdict, health, soak
 from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.core.gates.health import Health
+from gitops_promotion.core.gates.soak import Soak
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError
@@ -77,6 +78,12 @@ def _with_deployments(
     timelines = tip.timelines(tags, [], sites.values(), before=health.CANDIDATES)
     found = {source: deployments.deployment(timelines[site], question.tag) for source, site in sites.items()}
     shas = dict.fromkeys(sha for deployed in found.values() if deployed for sha in health.commits_to_query(deployed))
+    for gate in configured:
+        if isinstance(gate, Soak):
+            of_soak = (
+                soak.commits_to_query(deployed, gate.time, evidence.now) for deployed in found.values() if deployed
+            )
+            shas |= dict.fromkeys(sha for queried in of_soak for sha in queried)
     statuses = lookups.statuses(list(shas)) if shas and read else {}
     return replace(
         evidence,

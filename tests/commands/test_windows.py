@@ -127,3 +127,25 @@ def test_a_change_by_hand_waits_for_the_window_too(
     assert shop.run("status", "--publish").only["message"] == f"published pending: {text}"
     at("2026-11-30T09:00Z")
     assert shop.run("status", "--publish").only["message"].startswith("published success: windows of dev: open")
+
+
+def test_a_soak_time_runs_from_the_first_success_after_the_last_failure(
+    shop: "Shop", at: Callable[[str], None]
+) -> None:
+    at("2026-11-30T09:00Z")
+    configure(shop, qa=", soak: 2h")
+    shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2")
+    assert is_armed(shop.run("promote", "--all"))
+    flux = ("set-status", "main", "kustomization/webshop-dev/2fb0a5b0")
+    shop.local(*flux, "failure", "--at", "2026-11-30T09:58Z")
+    shop.edit({"README.md": "# Moves on\n"})
+    shop.local(*flux, "success", "--at", "2026-11-30T10:02Z")
+    at("2026-11-30T12:01:59Z")
+    text = (
+        "soak time of dev: webshop/webui 1.4.2 is healthy since 2026-11-30 10:02 UTC "
+        "(kustomization/webshop-dev/2fb0a5b0 failed 2026-11-30 09:58 UTC); could pass at 2026-11-30 12:02 UTC"
+    )
+    assert shop.run("status", "--publish").only["message"] == f"published pending: {text}"
+    at("2026-11-30T12:02Z")
+    assert shop.run("status", "--publish").results == ["merged"]
+    assert shop.tags()[1] == "1.4.2"

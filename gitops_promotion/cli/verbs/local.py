@@ -8,6 +8,8 @@ from gitops_promotion.cli import options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gitops_promotion.core.forge import Details, PullRequests, StatusState
     from gitops_promotion.core.model import Outcome
 
@@ -133,13 +135,25 @@ def review_(
 @click.argument("context")
 @click.argument("state", type=click.Choice(["success", "failure", "pending"]))
 @click.option("--description", default="", help="The text of the status, such as 'health check failed'.")
+@click.option(
+    "--at",
+    callback=lambda _, __, value: options.time_with_offset(value),
+    metavar="TIME",
+    help="When it was so, such as 2026-01-31T12:00:00Z [default: now].",
+)
 @options.connection
 @run.verb()
 def set_status_(
-    terminal: Terminal, commit: str, context: str, state: "StatusState", description: str, **connection: Any
+    terminal: Terminal,
+    commit: str,
+    context: str,
+    state: "StatusState",
+    description: str,
+    at: "datetime | None",
+    **connection: Any,
 ) -> "list[Outcome]":
     """Report a status on COMMIT (an id or a branch) as Flux does, with a CONTEXT such as kustomization/webshop-dev."""
     from gitops_promotion.commands.local import set_status
 
     with run.open_run_at(terminal, **connection) as verb_run:
-        return [set_status(verb_run, commit, context=context, state=state, description=description)]
+        return [set_status(verb_run, commit, context=context, state=state, description=description, at=at)]

@@ -85,7 +85,7 @@ class Health:
 
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
         """Return whether the tag is healthy in one source of each requirement."""
-        verdicts = {source: self._judge_source(question, evidence, source) for source in question.sources}
+        verdicts = {source: self.judge_source(question, evidence, source) for source in question.sources}
         verdict = strictest([mildest([verdicts[source] for source in group]) for group in question.requirements])
         verdict = replace(verdict, warnings=self._warnings(question, evidence))
         return _with_unseen(question, verdict) if question.unseen else verdict
@@ -126,18 +126,23 @@ class Health:
             return statuses
         return {sha: [s for s in posted if s.author.casefold() in names] for sha, posted in statuses.items()}
 
-    def _judge_source(self, question: Question, evidence: Evidence, source: str) -> Verdict:
+    def rules(self, application: Application, source: str) -> Rules:
+        """Return which statuses speak for an application in a source."""
+        return Rules(
+            patterns=self.patterns(application, source),
+            required=self.required.get(source, ()),
+            clusters=self.clusters.get(source),
+        )
+
+    def judge_source(self, question: Question, evidence: Evidence, source: str) -> Verdict:
+        """Return whether the tag is healthy in one source."""
         return judge_source(
             application=question.application,
             tag_name=question.tag.name,
             source=source,
             deployment=evidence.deployments.get(source),
             statuses=self.counting(evidence.statuses),
-            rules=Rules(
-                patterns=self.patterns(question.application, source),
-                required=self.required.get(source, ()),
-                clusters=self.clusters.get(source),
-            ),
+            rules=self.rules(question.application, source),
             fail_fast=self.fail_fast,
             expired=evidence.expired,
             suspects=evidence.suspects.get(source, ()),

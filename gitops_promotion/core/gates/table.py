@@ -18,6 +18,7 @@ from gitops_promotion.core.gates import (
     freezes,
     health,
     health_keys,
+    soak,
     windows,
 )
 
@@ -78,6 +79,7 @@ GATES: tuple[Row, ...] = (
         check=approvals_keys.check,
         mappings=approvals_keys.MAPPINGS,
     ),
+    Row(name="soak", published=True, keys=("soak",), read=soak.read, make=soak.make),
     Row(
         name="windows",
         published=True,

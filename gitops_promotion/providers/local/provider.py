@@ -308,7 +308,7 @@ class Local(WithPeople):
             statuses, expected = self._ledger.statuses(refs, sha)
             for old in statuses:
                 # A repeated status keeps its first time, since when it has been true.
-                if replace(stamped, created_at=old.created_at, author=old.author) == old:
+                if not status.created_at and replace(stamped, created_at=old.created_at, author=old.author) == old:
                     return (), None
             updated = [stamped, *(old for old in statuses if old.context != stamped.context)][:NEWEST]
             return [self._ledger.save_statuses(sha, updated, expected)], None
