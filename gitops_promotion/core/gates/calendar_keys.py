@@ -32,13 +32,13 @@ def calendar_of(environment: Environment, common: Common) -> Calendar:
     return Calendar(windows=environment.setting("windows") or (), freezes=freezes)
 
 
-def read_windows(document: "Document", fields: Mapping[str, "Entry"], where: str) -> tuple[Window, ...] | None:
+def read_windows(document: "Document", fields: Mapping[str, "Entry"], key_path: str) -> tuple[Window, ...] | None:
     """Return the windows of one environment, None if it has none."""
     entry = fields.get("windows")
     if entry is None or entry.is_empty:
         return None
-    items = _items(document, entry, f"{where}.windows", f"[{_WINDOW}]")
-    windows = [_window(document, item, f"{where}.windows[{number}]") for number, item in enumerate(items)]
+    items = _items(document, entry, f"{key_path}.windows", f"[{_WINDOW}]")
+    windows = [_window(document, item, f"{key_path}.windows[{number}]") for number, item in enumerate(items)]
     return tuple(window for window in windows if window)
 
 
@@ -89,10 +89,10 @@ def _warn(document: "Document", item: "Entry", key_path: str, window: Window) ->
 
 
 def read_environment_freezes(
-    document: "Document", fields: Mapping[str, "Entry"], where: str
+    document: "Document", fields: Mapping[str, "Entry"], key_path: str
 ) -> tuple[Freeze, ...] | None:
     """Return the freezes of one environment alone, None if it has none."""
-    return _freezes(document, fields.get("freezes"), f"{where}.freezes")
+    return _freezes(document, fields.get("freezes"), f"{key_path}.freezes")
 
 
 def read_top_freezes(document: "Document", top: Mapping[str, "Entry"]) -> tuple[Freeze, ...] | None:

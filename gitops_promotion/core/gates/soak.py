@@ -22,9 +22,9 @@ CANDIDATES = 1000
 """The number of commits with the tag whose statuses are asked for at most, newest first."""
 
 
-def read(document: "Document", fields: Mapping[str, "Entry"], where: str) -> timedelta | None:
+def read(document: "Document", fields: Mapping[str, "Entry"], key_path: str) -> timedelta | None:
     """Return the soak time of one environment, None if it has none."""
-    text = document.checked(fields.get("soak"), f"{where}.soak", _duration_problem, "")
+    text = document.checked(fields.get("soak"), f"{key_path}.soak", _duration_problem, "")
     return timedelta(seconds=_seconds(text)) if text and not _duration_problem(text) and _seconds(text) else None
 
 
@@ -47,7 +47,7 @@ def make(
     environment: str, pipeline: Pipeline, settings: Mapping[str, timedelta | None], common: Common
 ) -> "Soak | None":
     """Return the soak gate of an environment, None without a soak time or without a source."""
-    statuses: dict[str, Any] = {known.name: known.setting("health") for known in pipeline.environments}
+    statuses: dict[str, Any] = {e.name: e.setting("health") for e in pipeline.environments}
     of_sources = health.make(environment, pipeline, statuses, common)
     time = settings.get(environment)
     return Soak(health=of_sources, time=time) if of_sources and time else None
@@ -114,7 +114,7 @@ def judge_source(
     time: timedelta,
     now: datetime,
 ) -> Verdict:
-    """Return whether a tag that is healthy in a source has been so for `time`, at `now` or when it left the source."""
+    """Return whether a tag that is healthy in a source has been so for `time`, at `now` or when it was replaced."""
     gate = f"soak time of {source}"
     since = healthy_since(deployment, statuses, rules)
     if since is None or since.at is None:
@@ -123,8 +123,8 @@ def judge_source(
     if since.failed is not None and since.failed.at is not None:
         text += f" ({since.failed.context} failed {time_text(since.failed.at)})"
     ready = since.at + time
-    left = deployment.replaced_by.committed_at if deployment.replaced_by else None
-    if ready <= (min(now, left) if left else now):
+    replaced_at = deployment.replaced_by.committed_at if deployment.replaced_by else None
+    if ready <= (min(now, replaced_at) if replaced_at else now):
         reason = Reason(gate=gate, evidence=f"{text}, for {duration_text(time)}")
         return Verdict(decision="pass", reasons=(reason,), newest_evidence=ready)
     if not deployment.current:
@@ -161,7 +161,7 @@ def healthy_since(deployment: Deployment, statuses: Statuses, rules: Rules) -> S
     shas = [point.sha for point in deployment.points[:CANDIDATES]]
     reports = reports_by_context(shas, statuses, rules.patterns, rules.required)
     required = {name.casefold() for name in rules.required}
-    since = {key: _of_context(found) for key, found in reports.items()}
+    since = {key: _of_context(posted) for key, posted in reports.items()}
     of_required = [since[key] for key in reports if key in required]
     of_source = {key: value for key, value in since.items() if key not in required}
     if rules.clusters and rules.clusters.required < rules.clusters.count:
@@ -196,15 +196,17 @@ def _of_context(reports: Sequence[Report]) -> Since:
 
     In the order of their times; at the same time the older commit's comes first.
     """
-    told = [report for report in reversed(reports) if report.state != "pending"]
-    unknown = next((report for report in told if report.at is None), None)
-    if unknown is not None or not told:
-        return Since(at=None, first=unknown or reports[0])
-    ordered = sorted(told, key=lambda report: report.at or datetime.min.replace(tzinfo=UTC))
+    finished = [report for report in reversed(reports) if report.state != "pending"]
+    untimed = next((report for report in finished if report.at is None), None)
+    if untimed is not None or not finished:
+        return Since(at=None, first=untimed or reports[0])
+    ordered = sorted(finished, key=lambda report: report.at or datetime.min.replace(tzinfo=UTC))
     failures = [number for number, report in enumerate(ordered) if report.state == "failure"]
     failed = ordered[failures[-1]] if failures else None
-    after = ordered[failures[-1] + 1 :] if failures else ordered
-    return Since(at=after[0].at if after else None, first=after[0] if after else ordered[-1], failed=failed)
+    successes = ordered[failures[-1] + 1 :] if failures else ordered
+    return Since(
+        at=successes[0].at if successes else None, first=successes[0] if successes else ordered[-1], failed=failed
+    )
 
 
 def time_text(instant: datetime, *, up: bool = False) -> str:
@@ -216,9 +218,9 @@ def time_text(instant: datetime, *, up: bool = False) -> str:
 
 def duration_text(time: timedelta) -> str:
     """Return a duration as `1d12h`, `2h`, `90s`: as it can be written in the configuration."""
-    left = int(time.total_seconds() * 1000)
+    remaining = int(time.total_seconds() * 1000)
     text = ""
     for unit, milliseconds in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
-        count, left = divmod(left, milliseconds)
+        count, remaining = divmod(remaining, milliseconds)
         text += f"{count}{unit}" if count else ""
     return text
