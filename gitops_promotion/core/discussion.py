@@ -61,7 +61,12 @@ class Discussion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """Who is in a group, as the forge says; `problem` says why that cannot be read, and the permission to add."""
+    """Who is in a group, as the forge says; `problem` says why that cannot be read, and the permission to add.
+
+    `by_review`: the forge itself says with each review whether it is by a member (`Review.groups`), so that nobody's
+    review waits for the names of the members.
+    """
 
     members: frozenset[str] = frozenset()
     problem: str = ""
+    by_review: bool = False

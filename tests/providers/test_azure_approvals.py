@@ -74,3 +74,28 @@ def test_a_dry_run_asks_nobody(guarded: Job) -> None:
     [outcome] = guarded.run("promote", "--all", "--dry-run")
     assert outcome["result"] == "planned"
     assert not any(call.startswith("PUT ") for call in guarded.forge.calls())
+
+
+def test_members_approve_and_decline_by_the_verbs_where_the_directory_does_not_list_them(guarded: Job) -> None:
+    hosted: HostedRepo = guarded.forge.hosted
+    hosted.make_group(OPS, "bob", "eve", r"[Web Shop]\leads")
+    number = str(guarded.into_qa())
+    guarded.flux("dev")
+    tokens = {name: guarded.forge.server.give_token(name) for name in ("bob", "eve")}
+    guarded.run("decline", "--pr", number, "--comment", "Not today.", "--token", tokens["bob"])
+    [outcome] = guarded.run("status", "--publish")
+    assert "bob rejected it" in outcome["message"]
+    assert "Not today." in outcome["message"]
+    for name, token in tokens.items():
+        [outcome] = guarded.run("approve", "--pr", number, "--comment", f"Fine, says {name}.", "--token", token)
+        assert outcome["result"] == "updated", outcome
+    guarded.run("status", "--publish")
+    assert guarded.tag("qa") == "1.4.2"
+
+
+def test_a_build_identity_gives_no_opinion(guarded: Job) -> None:
+    number = str(guarded.into_qa())
+    token = guarded.forge.server.give_token("Build\\0c9c", kind="jwt")
+    [outcome] = guarded.run("approve", "--pr", number, "--token", token, code=3)
+    assert "it is a bot" in outcome["message"]
+    assert guarded.forge.hosted.pull(int(number)).votes == {}

@@ -39,11 +39,15 @@ def make(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pool:
-    """People of whom one or more must agree; `problem` says why it cannot be read who they are."""
+    """People of whom one or more must agree; `problem` says why it cannot be read who they are.
+
+    `is_open`: there are more of them than these, and the forge says of each review whether it is by one of them.
+    """
 
     name: str
     people: frozenset[str]
     problem: str = ""
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +116,9 @@ class Approvals:
         return {"single": 1, "four-eyes": 2}.get(self.strategy, self.quorum)
 
     def objection(self, facts: Facts, person: Person) -> str:
-        """Return why the opinion of a person cannot count, "" if it can."""
+        """Return why the opinion of a person cannot count, "" if it can, or if the forge says that only afterwards."""
+        if any(pool.is_open for pool in self._pools(facts)):
+            return self._bar(facts, person)
         return self._bar(facts, person) or self._not_named(
             facts, Review(author=person.name, verdict="approved", sha="")
         )
@@ -158,14 +164,23 @@ class Approvals:
             pools = [[name] for name in self.approvers] if self.strategy == "multi" else [list(self.approvers)]
             return [_Pool(name=_listed(names, "and"), people=_folded(names)) for names in pools]
         reviews = facts.discussion.reviews if facts.discussion else ()
+        asked = _folded(facts.discussion.asked) if facts.discussion else ()
         pools_of_groups = []
         for group, people in self.groups.items():
             # Azure DevOps says with each vote whose seat it takes.
             by_vote = [review.author for review in reviews if group.casefold() in _folded(review.groups)]
             of_forge = facts.members.get(group)
             problem = (of_forge.problem if of_forge else "they were not read") if is_of_forge(group) else ""
+            is_open = bool(problem and of_forge and of_forge.by_review) and group.casefold() in asked
             members = of_forge.members if of_forge else ()
-            pools_of_groups.append(_Pool(name=group, people=_folded([*people, *members, *by_vote]), problem=problem))
+            pools_of_groups.append(
+                _Pool(
+                    name=group,
+                    people=_folded([*people, *members, *by_vote]),
+                    problem="" if is_open else problem,
+                    is_open=is_open,
+                )
+            )
         return pools_of_groups
 
     @property
@@ -195,6 +210,8 @@ class Approvals:
             return ""
         if unreadable := [pool for pool in pools if pool.problem]:
             return _unreadable(unreadable)
+        if any(pool.is_open for pool in pools):
+            return f"the forge counts it for none of {self._named}: a member reviews again"
         return f"not one of {self._named}"
 
     def _why_not(self, facts: Facts, review: Review, *, edits: bool = True) -> str:
@@ -207,12 +224,16 @@ class Approvals:
         return _other_edits(facts, review.sha) if edits else ""
 
     def _is_unclear(self, facts: Facts, review: Review) -> bool:
-        """Return True if nothing but an unreadable group keeps an opinion from counting."""
+        """Return True if nothing but an unreadable group keeps an opinion from counting.
+
+        So does a group that became a reviewer later than a member reviewed.
+        """
         if self._bar(facts, Person(name=review.author, is_bot=review.is_bot)):
             return False
         pools = self._pools(facts)
         is_named = any(review.author.casefold() in pool.people for pool in pools)
-        return not is_named and any(pool.problem for pool in pools) and not _other_edits(facts, review.sha)
+        is_unknown = any(pool.problem or pool.is_open for pool in pools)
+        return not is_named and is_unknown and not _other_edits(facts, review.sha)
 
     # -- what they come to
 
@@ -226,13 +247,14 @@ class Approvals:
         free = {name for name in spelled if not self._bar(facts, Person(name=spelled[name]))}
         pools = self._pools(facts)
         unreadable = [pool for pool in pools if pool.problem]
+        unlisted = [pool.name for pool in pools if pool.problem or pool.is_open]
         filled = self._filled(pools, {opinion.author.casefold() for opinion in approving})
         result = Tally(
             decision="wait",
             seats=Seats(filled=filled, needed=self._needed),
             reasons=(),
             opinions=tuple(opinions),
-            eligible=tuple(spelled[name] for name in spelled if name in free) + tuple(p.name for p in unreadable),
+            eligible=(*(spelled[name] for name in spelled if name in free), *unlisted),
         )
         if rejecting:
             rejecters = tuple(opinion.author for opinion in rejecting)
@@ -244,7 +266,7 @@ class Approvals:
         if filled >= self._needed:
             return replace(result, decision="pass", reasons=(Reason(gate=gate, evidence=evidence),))
         able = self._able(pools, {opinion.author.casefold() for opinion in approving}, free)
-        who = tuple(spelled[name] for name in spelled if name in able) + tuple(pool.name for pool in unreadable)
+        who = (*(spelled[name] for name in spelled if name in able), *unlisted)
         missing = self._missing(who, unreadable)
         return replace(result, reasons=(Reason(gate=gate, evidence=evidence, missing=missing, who=who),), who=who)
 

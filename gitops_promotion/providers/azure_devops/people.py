@@ -4,6 +4,7 @@ discussions.py reads the answers.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from gitops_promotion.core import untrusted
@@ -97,10 +98,10 @@ class PeopleSide:
     def members(self, group: str) -> People:
         """Return the direct members of a group, by two requests, or why they cannot be told.
 
-        A group within the group is a reason: Azure DevOps itself counts its people, when they vote.
+        A group within the group is a reason. Azure DevOps says with each vote whether it is by a member, all the same.
         """
         if group not in self._groups:
-            self._groups[group] = self._members(group)
+            self._groups[group] = replace(self._members(group), by_review=True)
         return self._groups[group]
 
     def _members(self, group: str) -> People:

@@ -245,6 +245,50 @@ def test_the_forge_may_say_whose_seat_a_vote_takes() -> None:
     assert tally(policy, votes[0], "+bob").decision == "wait"
 
 
+class TestGroupThatTheForgeDecides:
+    """The members of a group cannot be read, but each review says whether it is by one of them."""
+
+    group = r"[Shop]\Ops"
+    policy = replace(OF_FORGE, groups={group: ()})
+
+    def facts(self, *reviews: str | Review, asked: str = group.upper()) -> Facts:
+        members = {self.group: People(problem="give the token the scope Identity (Read)", by_review=True)}
+        known = facts(*reviews, members=members)
+        assert known.discussion is not None
+        return replace(known, discussion=replace(known.discussion, asked=frozenset({asked})))
+
+    def vote(self, text: str) -> Review:
+        return replace(review(text), groups=(self.group,))
+
+    def test_names_the_group_as_who_can_act(self) -> None:
+        counted = self.policy.tally(QUESTION, self.facts(self.vote("+ann")))
+        assert (counted.decision, counted.who, counted.eligible) == ("wait", (self.group,), ("ann", self.group))
+        assert str(counted.reasons[0]).endswith(rf"ann at 2026-03-02 12:00 UTC; {self.group} can approve it")
+
+    def test_decides_by_the_reviews_of_members(self) -> None:
+        assert self.policy.tally(QUESTION, self.facts(self.vote("+ann"), self.vote("+bob"))).decision == "pass"
+        assert self.policy.tally(QUESTION, self.facts(self.vote("+ann"), "+zoe")).decision == "wait"
+        assert self.policy.tally(QUESTION, self.facts(self.vote("-ann"))).decision == "refuse"
+
+    def test_waits_for_a_rejection_that_a_member_may_have_given_before_the_group_was_asked(self) -> None:
+        counted = self.policy.tally(QUESTION, self.facts(self.vote("+ann"), self.vote("+bob"), "-zoe"))
+        assert counted.decision == "wait"
+        assert "zoe rejected it at 2026-03-02 12:02 UTC, and whether that counts is not known" in str(
+            counted.reasons[0]
+        )
+        assert "a member reviews again" in str(counted.reasons[0])
+
+    def test_lets_everybody_try_who_is_not_barred(self) -> None:
+        known = self.facts(self.vote("+ann"))
+        assert self.policy.objection(known, Person(name="zoe")) == ""
+        assert self.policy.objection(known, Person(name="ci", is_bot=True)) == "it is a bot"
+
+    def test_that_was_not_asked_cannot_be_read(self) -> None:
+        known = self.facts(self.vote("+ann"), asked="other")
+        assert "cannot be read: give the token the scope" in str(self.policy.tally(QUESTION, known).reasons[0])
+        assert "cannot be read" in self.policy.objection(known, Person(name="zoe"))
+
+
 @pytest.mark.parametrize(
     ("policy", "reviews", "more", "text"),
     [
