@@ -83,7 +83,8 @@ class AzureStage:
         found = [Trigger(kind="dispatch", sha=self.branches()["main"], event=image) for image in images]
         found += [trigger for event in events for trigger in self._triggers(event)]
         if self._heard and self.published and not found:
-            # No pipeline is started by a status: the schedule of published.yml finds what Flux has said meanwhile.
+            # No pipeline is started by a status: the schedule of published.yml finds what Flux has said meanwhile. A
+            # vote starts vote.yml, which runs on main too.
             found.append(self.schedule())
             self._heard = False
         return found
@@ -232,6 +233,15 @@ class AzureStage:
 
     def close(self, number: int) -> None:
         self.hosted.abandon(number)
+
+    def review(self, number: int, by: str, *, approve: bool) -> None:
+        self.hosted.vote(number, by, 10 if approve else -10)
+        self._heard = True
+
+    def comments(self, number: int) -> list[str]:
+        threads = self.hosted.pull(number).threads
+        comments = (comment for thread in threads for comment in thread.comments)
+        return [comment.text for comment in comments if comment.kind == "text" and not comment.deleted]
 
     def edit(self, number: int, *, body: str) -> None:
         self.hosted.edit(number, body=body)
