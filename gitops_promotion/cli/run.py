@@ -47,9 +47,12 @@ def terminal(
 ) -> Terminal:
     """Return the terminal of a run with these variables, which knows the CI system that reads it."""
     from gitops_promotion import ci
+    from gitops_promotion.core.authorization import proxy_secrets
 
     runner = ci.runner(variables)
-    return Terminal(verbose=verbose, quiet=quiet, obeys=runner.OBEYS, conceal=runner.conceal, secrets=secrets)
+    proxies = proxy_secrets(value for name, value in variables.items() if name.lower().endswith("_proxy"))
+    hidden = (*secrets, *proxies)
+    return Terminal(verbose=verbose, quiet=quiet, obeys=runner.OBEYS, conceal=runner.conceal, secrets=hidden)
 
 
 def _run(

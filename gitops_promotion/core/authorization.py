@@ -4,7 +4,7 @@ import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 # RFC 7519: three parts, the first of which is JSON, hence begins with `{"`.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
@@ -14,6 +14,7 @@ _ALWAYS_SECRET = re.compile(
     r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.{0,20000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
+_SCHEME = re.compile(r"\A[a-z0-9]+://", re.IGNORECASE)
 # A shorter spelling would hide ordinary words.
 _SHORTEST = 8
 
@@ -41,6 +42,20 @@ def spellings(secret: str) -> frozenset[str]:
             encoded = encode(bytes(offset) + content).decode()
             texts.add(encoded[(offset * 8 + 5) // 6 : (offset + len(content)) * 8 // 6])
     return frozenset({secret} | {text for text in texts if len(text) >= _SHORTEST} if secret else ())
+
+
+def proxy_secrets(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Return what no message may show of the addresses of proxies: user with password, and a long password alone.
+
+    curl shows the part of an address that it cannot read, which it ends at the first `/`, `?` or `#`.
+    """
+    secrets = []
+    for address in addresses:
+        user, _, password = _SCHEME.sub("", address).rpartition("@")[0].partition(":")
+        for part in {password, re.split("[/?#]", password)[0]} - {""}:
+            secrets.append(f"{user}:{part}")
+            secrets += [text for text in (part, unquote(part)) if len(text) >= _SHORTEST]
+    return tuple(secrets)
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:

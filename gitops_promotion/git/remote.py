@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from gitops_promotion.core.authorization import authorization, spellings
+from gitops_promotion.core.authorization import authorization, proxy_secrets, spellings
 from gitops_promotion.core.commits import Refs, RefUpdate
 from gitops_promotion.errors import AuthError, GitError, RefGoneError
 from gitops_promotion.git.address import NO_HELPER, Address, Rules
@@ -70,6 +70,7 @@ class Remote:
         self.url = self._address.shown(root)
         for address in (self._address, *self._push_addresses):
             self._hide(*address.secrets)
+        self._hide(*proxy_secrets(setting.value for setting in settings if setting.key.endswith("proxy")))
 
     def refs(self, *patterns: str) -> Refs:
         """Ask for the default branch and for the refs that match."""

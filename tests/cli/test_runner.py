@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from gitops_promotion import ci, cli
+from gitops_promotion.cli.run import terminal
 from gitops_promotion.errors import ManifestError
 from gitops_promotion.terminal import Terminal
 
@@ -287,6 +288,12 @@ def test_a_secret_is_masked_in_all_its_spellings_and_so_is_any_signed_token(
         log = capsys.readouterr().err
         assert "***" in log
         assert text[8:-4] not in log
+
+
+def test_the_password_of_a_proxy_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    log = terminal({"https_proxy": "http://ann:s3cr3t@proxy:3128", "NO_PROXY": "s3cr3t"})
+    log.note("Unsupported proxy syntax in 'ann:s3cr3t'")
+    assert capsys.readouterr().err == "Unsupported proxy syntax in '***'\n"
 
 
 # What the event asks for

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gitops_promotion.core.authorization import authorization, masked, spellings
+from gitops_promotion.core.authorization import authorization, masked, proxy_secrets, spellings
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,24 @@ def test_no_secret_is_no_spelling_and_a_short_one_hides_nothing_else() -> None:
     assert spellings("") == frozenset()
     assert spellings("ab") == {"ab"}
     assert masked("nothing here", spellings("")) == "nothing here"
+
+
+@pytest.mark.parametrize(
+    ("address", "secrets"),
+    [
+        ("http://ann:s3cr3t-s3cr3t@proxy:3128", {"ann:s3cr3t-s3cr3t", "s3cr3t-s3cr3t"}),
+        ("ann:s3cr3t%2Ds3cr3t@proxy", {"ann:s3cr3t%2Ds3cr3t", "s3cr3t%2Ds3cr3t", "s3cr3t-s3cr3t"}),
+        ("HTTP://ann:s3cr3t-/@s3@proxy/", {"ann:s3cr3t-/@s3", "s3cr3t-/@s3", "ann:s3cr3t-"}),
+        ("http://ann:dev@proxy:3128", {"ann:dev"}),
+        ("http://ann@proxy:3128", set()),
+        ("http://proxy:3128", set()),
+        ("", set()),
+    ],
+)
+def test_the_password_of_a_proxy_is_secret_with_its_user_and_alone_if_it_is_long(
+    address: str, secrets: set[str]
+) -> None:
+    assert set(proxy_secrets([address])) == secrets
 
 
 def test_a_signed_web_token_is_masked_whosever_it_is() -> None:

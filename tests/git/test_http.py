@@ -1,6 +1,7 @@
 """Tokens over HTTP, with git's own server program on the loopback interface."""
 
 import os
+import re
 import shutil
 from base64 import b64encode
 from collections.abc import Callable
@@ -382,6 +383,13 @@ def test_no_message_shows_a_password_or_a_query_of_any_address(
     with pytest.raises(GitError) as caught:
         repository.refs()
     assert "pass" not in str(caught.value) + repository.url
+
+
+def test_no_message_shows_the_password_of_a_proxy(checkout: "Checkout", open_repository: "Open") -> None:
+    checkout.git("remote", "set-url", "origin", "http://127.0.0.1:1/x")
+    checkout.git("config", "http.proxy", "http://ann:s3cr3t/a@127.0.0.1:1")
+    with pytest.raises(GitError, match=re.escape("in '***'")):
+        open_repository(checkout.path).refs()
 
 
 def test_a_redirect_is_not_followed_with_the_token(
