@@ -41,6 +41,7 @@ VERBS = {
     "history": Verb("history", in_action=False),
     "graph": Verb("graph", in_action=False),
     "validate": Verb("validate", in_action=False),
+    "schema": Verb("schema", in_action=False),
     "set-tag": Verb("set_tag", in_action=False),
     "local": Verb("local", in_action=False),
     "demo": Verb("demo", in_action=False),

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from gitops_promotion.core.config.schema import CONFIG_ID
 from gitops_promotion.core.init.applications import Assignment
 from gitops_promotion.core.init.contexts import Contexts
 from gitops_promotion.core.init.proposal import Proposal, ProposedEnvironment
@@ -22,7 +23,7 @@ def configuration(
 ) -> str:
     """Return the text of the configuration; `ways` are the environments of applications that leave some out."""
     patterns = assignment.candidate.patterns
-    lines = [f"# Every key: {page('docs/configuration.md')}"]
+    lines = [f"# yaml-language-server: $schema={CONFIG_ID}", f"# Every key: {page('docs/configuration.md')}"]
     if any(environment.after is not None for environment in environments):
         lines.append("prflow: per-env # several environments come after one")
     lines.append("environments: # in the order of promotion")

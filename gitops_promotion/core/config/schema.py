@@ -1,0 +1,170 @@
+"""The JSON Schema of the configuration, for editors: the keys are those of `KEYS`, and `TYPES` has the kind of each.
+
+It accepts all that `parse` accepts, and more: a text that depends on other keys, such as the name of an environment in
+`after`, is any text here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitops_promotion.core.branch_names import BRANCHES
+from gitops_promotion.core.config import KEYS
+from gitops_promotion.core.gates.table import MAPPINGS
+from gitops_promotion.core.pages import REPOSITORY, page
+
+Schema = dict[str, Any]
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+CONFIG_ID = f"{REPOSITORY.replace('github.com', 'raw.githubusercontent.com')}/main/docs/schema/config.json"
+"""The address of the configuration's schema, for the first line of a configuration."""
+
+# A plain value is read as the text that it is written as: `010`, `on` and `1.10` are names.
+TEXT: Schema = {"type": ["string", "number", "boolean", "null"]}
+FLAG: Schema = {"anyOf": [{"type": ["boolean", "null"]}, {"enum": ["yes", "no", "on", "off", "y", "n"]}]}
+TEXTS: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
+LIST: Schema = {"type": ["array", "null"], "items": TEXT}
+WHOLE: Schema = {"anyOf": [{"type": ["integer", "null"]}, {"type": "string", "pattern": "^[0-9]+$"}]}
+
+_REQUIRED = {
+    "": ["environments"],
+    "environments[]": ["name"],
+    "environments[].windows[]": ["from", "to"],
+    "freezes[]": ["from", "until"],
+}
+
+
+def _one_of(*words: str) -> Schema:
+    return {"enum": [*words, "", None]}
+
+
+_FREEZES: Schema = {"type": ["array", "null"], "items": {"$ref": "#/$defs/freeze"}}
+
+TYPES: Mapping[str, Schema] = {
+    "prflow": _one_of(*BRANCHES),
+    "status_timeout_minutes": {"type": ["string", "integer", "null"]},
+    "provider": TEXT,
+    "branchTemplate": TEXT,
+    "pathTemplate": TEXT,
+    "markerTemplate": TEXT,
+    "statusContext": TEXTS,
+    "statusAuthors": LIST,
+    "checkRunApps": LIST,
+    "failFast": FLAG,
+    "mergeMethod": _one_of("merge", "squash", "rebase"),
+    "commitAuthor.name": TEXT,
+    "commitAuthor.email": TEXT,
+    "approverGroups": {"type": ["object", "null"], "additionalProperties": LIST},
+    "environments[].name": TEXT,
+    "environments[].auto": FLAG,
+    "environments[].after": {
+        "anyOf": [
+            TEXT,
+            LIST,
+            {"type": "object", "properties": {"any": TEXTS, "all": TEXTS}, "minProperties": 1, "maxProperties": 1},
+        ]
+    },
+    "environments[].path": TEXTS,
+    "environments[].marker": TEXT,
+    "environments[].statusContext": TEXTS,
+    "environments[].requiredContexts": TEXTS,
+    "environments[].clusters": {"anyOf": [WHOLE, LIST]},
+    "environments[].require": {"anyOf": [{"const": "all"}, WHOLE]},
+    "environments[].approvals.strategy": _one_of("single", "multi", "four-eyes"),
+    "environments[].approvals.quorum": WHOLE,
+    "environments[].approvals.approvers": LIST,
+    "environments[].approvals.groups": LIST,
+    "environments[].windows[].days": TEXTS,
+    "environments[].windows[].from": TEXT,
+    "environments[].windows[].to": TEXT,
+    "environments[].windows[].zone": TEXT,
+    "environments[].freezes": _FREEZES,
+    "freezes": _FREEZES,
+    "freezes[].from": TEXT,
+    "freezes[].until": TEXT,
+    "freezes[].reason": TEXT,
+    "freezes[].zone": TEXT,
+    "groups.<group>.applications.<application>.featureOverwrite": FLAG,
+    "groups.<group>.applications.<application>.featureLabelSelector": {
+        "type": ["object", "null"],
+        "additionalProperties": TEXT,
+    },
+    "groups.<group>.applications.<application>.environments": LIST,
+}
+"""The kind of each key that is no mapping or list with keys of its own."""
+
+
+HOLD_TYPES: Mapping[str, Schema] = {
+    "group": TEXT,
+    "app": TEXT,
+    "environment": TEXT,
+    "tag": TEXT,
+    "reason": TEXT,
+    "by": TEXT,
+    "since": TEXT,
+    "until": TEXT,
+}
+"""The keys of one hold in `gitops-promotion.holds.yaml`."""
+
+
+def holds_schema() -> Schema:
+    """Return the JSON Schema of the file of holds."""
+    hold = {"type": "object", "properties": dict(HOLD_TYPES), "additionalProperties": False}
+    return {
+        "$schema": DRAFT,
+        "title": "gitops-promotion.holds.yaml",
+        "type": "object",
+        "properties": {"holds": {"type": ["array", "null"], "items": hold}},
+        "required": ["holds"],
+        "additionalProperties": False,
+    }
+
+
+def config_schema() -> Schema:
+    """Return the JSON Schema of the configuration."""
+    return {
+        "$schema": DRAFT,
+        "$id": CONFIG_ID,
+        "title": "gitops-promotion.yaml",
+        "description": page("docs/configuration.md"),
+        **_mapping(""),
+        "$defs": {"freeze": _mapping("freezes[]")},
+    }
+
+
+def _mapping(path: str) -> Schema:
+    """Return the schema of a mapping with fixed keys; keys that begin with `x-` are free."""
+    properties = {key: _described(f"{path}.{key}" if path else key) for key in KEYS[path]}
+    return {
+        "type": "object",
+        "properties": properties,
+        "patternProperties": {"^x-": {}, "^<<$": {}},
+        "additionalProperties": False,
+        **({"required": _REQUIRED[path]} if path in _REQUIRED else {}),
+    }
+
+
+def _described(path: str) -> Schema:
+    anchor = "".join(character for character in path if character.isalnum() or character in "_-").lower()
+    return {"description": page("docs/configuration.md", anchor), **_of_key(path)}
+
+
+def _of_key(path: str) -> Schema:
+    """Return the schema of one key's value, by what `KEYS` says of the paths below it."""
+    if path in TYPES:
+        return TYPES[path]
+    if f"{path}[]" in KEYS:
+        items = _mapping(f"{path}[]")
+        return {"type": ["array", "null"] if path in MAPPINGS else "array", "items": items}
+    names = {"groups": "groups.<group>", "groups.<group>.applications": "groups.<group>.applications.<application>"}
+    if path in names:
+        free = _mapping(names[path])
+        return {"type": ["object", "null"], "additionalProperties": {**free, "type": ["object", "null"]}}
+    if path in KEYS:
+        return {**_mapping(path), "type": ["object", "null"]}
+    return {}
+
+
+def untyped_keys() -> list[str]:
+    """Return the keys of `KEYS` that the schema says nothing about: each needs an entry in `TYPES`."""
+    paths = [f"{where}.{key}" if where else key for where, keys in KEYS.items() for key in keys]
+    return [path for path in paths if not _of_key(path)]
