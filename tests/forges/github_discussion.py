@@ -33,6 +33,7 @@ def create_review(call: Call) -> Answer:
         submitted_at=call.world.clock.tick(),
     )
     pull.reviews.append(review)
+    call.world.record("pull_request_review", call.repo, {"action": "submitted", "number": pull.number})
     return 200, call.shapes.review(call.repo, pull, review), {}
 
 

@@ -210,6 +210,8 @@ class Hosted:
                 id=self.repo.world.new_id(), user=by, state=state, body=body, sha=pull.head_sha, submitted_at=at
             )
             pull.reviews.append(review)
+            world = self.repo.world
+            world.record("pull_request_review", self.repo, {"action": "submitted", "number": number})
 
     def dismiss(self, number: int, user: str, *, by: str = "bob") -> None:
         """Dismiss the last approval or objection of a person."""

@@ -94,11 +94,29 @@ class GitHubStage:
             group = payload_of(event, self.server)["merge_group"]
             branch = group["head_ref"].removeprefix("refs/heads/")
             yield Trigger(kind="merge_group", branch=branch, sha=group["head_sha"], event=event)
+        elif event.name == "pull_request_review" and self.published:
+            yield Trigger(kind="review", event=self._end_of_review(event))
         elif event.name == "status":
             context, sha = str(payload["context"]), str(payload["sha"])
             yield Trigger(kind="status", sha=sha, context=context, event=event)
         elif event.name == "repository_dispatch":
             yield Trigger(kind="dispatch", sha=self.branches()["main"], event=event)
+
+    def _end_of_review(self, event: Event) -> Event:
+        """The empty workflow of examples/github/review.yml has run."""
+        number = event.payload["number"]
+        assert isinstance(number, int)
+        pull = self.hosted.repo.pull(number)
+        run = {
+            "event": event.name,
+            "name": "review",
+            "conclusion": "success",
+            "head_branch": pull.head_ref,
+            "head_sha": pull.head_sha,
+            "pull_requests": [{"number": number, "head": {"ref": pull.head_ref, "sha": pull.head_sha}}],
+        }
+        payload = {"action": "completed", "workflow_run": run}
+        return Event(name="workflow_run", repository=event.repository, payload=payload, by=event.by, starts=True)
 
     def dispatch(self, group: str, app: str, tag: str) -> None:
         wish = {"event_type": "new-image", "client_payload": {"group": group, "app": app, "tag": tag}}
@@ -159,6 +177,7 @@ class GitHubStage:
             "GITHUB_RUN_ID": "4711",
             "GITHUB_SERVER_URL": self.server.url,
             "GITHUB_SHA": sha,
+            "GITHUB_TRIGGERING_ACTOR": trigger.event.by,
             "GITHUB_STEP_SUMMARY": str(folder / "summary"),
             "GITHUB_WORKSPACE": str(folder / "workspace"),
             "GITOPS_PROMOTION_TOKEN": self.workflow_token if reads else self.token,
@@ -267,6 +286,12 @@ class GitHubStage:
 
     def edit(self, number: int, *, body: str) -> None:
         self.hosted.edit(number, body=body)
+
+    def review(self, number: int, by: str, *, approve: bool) -> None:
+        self.hosted.review(number, by, "APPROVED" if approve else "CHANGES_REQUESTED", body="" if approve else "no")
+
+    def comments(self, number: int) -> list[str]:
+        return [comment.body for comment in self.hosted.pull(number).comments]
 
 
 @pytest.fixture

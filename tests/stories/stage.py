@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from tests.conftest import Checkout
 from tests.forges.faults import Fault, Faults, Request
 
-Kind = Literal["dispatch", "push", "pull_request", "merge_group", "status", "schedule"]
+Kind = Literal["dispatch", "push", "pull_request", "merge_group", "status", "schedule", "review"]
 Method = Literal["merge", "squash", "rebase"]
 CHECKS: tuple[Kind, ...] = ("pull_request", "merge_group")
 """What a job runs on whose result is a check of the commit."""
@@ -206,6 +206,12 @@ class Stage(Protocol):
 
     def edit(self, number: int, *, body: str) -> None:
         """Rewrite its text."""
+
+    def review(self, number: int, by: str, *, approve: bool) -> None:
+        """Approve or reject it in the browser."""
+
+    def comments(self, number: int) -> list[str]:
+        """Return the texts of the comments on it that anybody wrote, oldest first."""
 
 
 def tag_in(text: str) -> str:
