@@ -99,3 +99,28 @@ def test_a_build_identity_gives_no_opinion(guarded: Job) -> None:
     [outcome] = guarded.run("approve", "--pr", number, "--token", token, code=3)
     assert "it is a bot" in outcome["message"]
     assert guarded.forge.hosted.pull(int(number)).votes == {}
+
+
+def test_the_job_of_a_pull_request_is_green_only_where_the_published_status_is_required(guarded: Job) -> None:
+    hosted: HostedRepo = guarded.forge.hosted
+    number = str(guarded.into_qa())
+    [outcome] = guarded.run("status", "--pr", number)
+    assert outcome["result"] == "updated"
+    hosted.drop_policies()
+    hosted.require_build(7)
+    [outcome] = guarded.run("status", "--pr", number, code=4)
+    assert "require the status gitops-promotion" in outcome["message"]
+    assert guarded.tag("qa") == "1.0.0"
+
+
+def test_two_looks_leave_one_comment_that_tells_who_can_act(guarded: Job) -> None:
+    hosted: HostedRepo = guarded.forge.hosted
+    number = guarded.into_qa()
+    for _ in range(2):
+        guarded.run("status", "--publish")
+    texts = [
+        comment.text for thread in hosted.pull(number).threads for comment in thread.comments if comment.kind == "text"
+    ]
+    [text] = texts
+    assert "bob" in text
+    assert "eve" in text
