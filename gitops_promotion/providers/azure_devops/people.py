@@ -31,7 +31,6 @@ from gitops_promotion.providers.azure_devops.endpoints import Directory, Endpoin
 from gitops_promotion.providers.http import RefusedError
 
 _VOTES: dict[Opinion, int] = {"approved": 10, "changes-requested": -10}
-_IDENTITY_SCOPE = "give the token the scope Identity (Read)"
 
 
 class PeopleSide:
@@ -114,7 +113,7 @@ class PeopleSide:
         except ProviderError as error:
             return People(problem=_unreadable(group, error))
         if len(people) < len(ids) or any(is_group(person) for person in people):
-            return People(problem=f"the group {untrusted.quoted(group)} has groups as members, which are not read")
+            return People(problem=f"the group {untrusted.line(group)} has groups as members, which are not read")
         return People(members=frozenset(account_name(person) for person in people))
 
     def pushers(self, pull_request: PullRequest) -> People:
@@ -193,17 +192,23 @@ class PeopleSide:
             # Adding somebody again would take their vote away.
             if any(_is_named(reviewer, name) for reviewer in reviewers):
                 return ""
-            identity = self._find(name)
+            identity = self._found(name)
             if isinstance(identity, str):
                 return identity
             identity_id = text(identity, "id")
             if all(text(reviewer, "id") != identity_id for reviewer in reviewers):
                 self._endpoints.vote(pull_request.number, identity_id, 0)
-        except RefusedError as error:
-            return f"Azure DevOps does not take {untrusted.quoted(name)} as a reviewer ({error.reason})"
+        except ProviderError as error:
+            reason = error.reason if isinstance(error, RefusedError) else str(error)
+            return f"Azure DevOps does not take {untrusted.line(name)} as a reviewer: {reason}"
+        return ""
+
+    def _found(self, name: str) -> Any:
+        """Return the one identity of this name, or the text of the problem."""
+        try:
+            return self._find(name)
         except ProviderError as error:
             return _unreadable(name, error)
-        return ""
 
     def _find(self, name: str, *, with_members: bool = False) -> Any:
         """Return the one identity of this name, or the text of the problem. Raises ProviderError."""
@@ -216,7 +221,7 @@ class PeopleSide:
             return identities[0]
         number = "more than one person or group" if identities else "no person and no group"
         return (
-            f"{number} of {self._address.collection} is called {untrusted.quoted(name)}: write a group as "
+            f"{number} of {self._address.collection} is called {untrusted.line(name)}: write a group as "
             r"[PROJECT]\GROUP and a person as their unique name, mostly the mail address"
         )
 
@@ -231,8 +236,9 @@ def _is_named(identity: object, name: str) -> bool:
 
 
 def _unreadable(name: str, error: ProviderError) -> str:
-    step = f": {_IDENTITY_SCOPE}" if isinstance(error, AuthError) else ""
-    return f"Azure DevOps does not show {untrusted.quoted(name)} ({untrusted.line(str(error))}){step}"
+    if isinstance(error, AuthError):
+        return f"Azure DevOps does not show {untrusted.line(name)} to this token: give it the scope Identity (Read)"
+    return f"Azure DevOps does not show {untrusted.line(name)} ({untrusted.line(str(error))})"
 
 
 def _place(comment: Comment) -> tuple[int, int]:
