@@ -55,6 +55,7 @@ def test_there_are_examples_for_both_repositories_and_both_ways() -> None:
     assert set(WORKFLOWS) == {
         *("app-release.yml", "new.yml", "promote.yml", "status.yml", "published.yml", "heal.yml"),
         *("app-preview.yml", "feature.yml", "feature-stale.yml", "review.yml", "app-wait.yml"),
+        *("board.yml", "board-pages.yml"),
     }
     assert sum(step.get("uses") == OURS for _, step in STEPS) >= 6
 
@@ -95,7 +96,7 @@ def test_b41_what_must_start_workflows_is_done_with_an_apps_token() -> None:
     for name, workflow in WORKFLOWS.items():
         made = {step["id"] for step in steps(workflow) if "create-github-app-token@" in step.get("uses", "")}
         for step in steps(workflow):
-            if step.get("uses") == OURS and step["with"]["action"] not in ("status", "wait"):
+            if step.get("uses") == OURS and step["with"]["action"] not in ("status", "wait", "board"):
                 assert step["with"]["token"] in {f"${{{{ steps.{id_}.outputs.token }}}}" for id_ in made}, name
 
 

@@ -56,7 +56,7 @@ OURS = [(where, step) for where, step, script in SCRIPTS if script.startswith("g
 
 def test_there_are_pipelines_for_both_repositories_and_both_ways() -> None:
     gitops = {"new.yml", "new-job.yml", "promote.yml", "status.yml", "published.yml", "vote.yml", "heal.yml"}
-    gitops |= {"feature-job.yml", "feature-delete.yml", "feature-stale.yml"}
+    gitops |= {"feature-job.yml", "feature-delete.yml", "feature-stale.yml", "board.yml"}
     assert set(PIPELINES) == {"app-release.yml", "app-calls-new.yml", "app-preview.yml", *gitops}
     assert {where for where, _ in OURS} == {*gitops - {"new.yml"}, "docs/azure-devops.md"}
 
@@ -87,10 +87,11 @@ def test_a_job_is_short_in_our_image_and_keeps_no_credentials(name: str) -> None
     assert int(job["timeoutInMinutes"]) <= 20
     # The image has an entry point, and an agent starts it by a command of its own.
     assert job["container"] == {"image": "ghcr.io/OWNER/gitops-promotion:2.0.0", "options": '--entrypoint=""'}
-    checkout, step = job["steps"]
+    checkout, step, *_ = job["steps"]
     assert checkout["fetchDepth"] == "1"
     assert "persistCredentials" not in checkout
-    assert step["name"] == "promotion", "other jobs read its outputs by this name"
+    expected = "board" if name == "board.yml" else "promotion"
+    assert step["name"] == expected, "other jobs read its outputs by this name"
 
 
 def test_what_starts_each_pipeline() -> None:
@@ -104,11 +105,12 @@ def test_what_starts_each_pipeline() -> None:
         "published.yml": on_main,
         "vote.yml": "none",
         "heal.yml": "none",
+        "board.yml": on_main,
         "app-preview.yml": "none",
         "feature-delete.yml": "none",
         "feature-stale.yml": "none",
     }
-    for name in ("published.yml", "heal.yml", "feature-stale.yml"):
+    for name in ("published.yml", "heal.yml", "feature-stale.yml", "board.yml"):
         (schedule,) = PIPELINES[name]["schedules"]
         assert schedule["always"] == "true", "else it runs after a change only"
     assert "--all" in next(step["script"] for where, step in OURS if where == "heal.yml")

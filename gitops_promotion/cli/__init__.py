@@ -38,6 +38,7 @@ VERBS = {
     "approve": Verb("approve", in_action=False),
     "decline": Verb("decline", in_action=False),
     "wait": Verb("wait"),
+    "board": Verb("board"),
     "history": Verb("history", in_action=False),
     "graph": Verb("graph", in_action=False),
     "validate": Verb("validate", in_action=False),

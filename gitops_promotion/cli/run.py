@@ -80,6 +80,9 @@ def _run(
         text = render.rendering(output, view)(result, colour=terminal.has_colour)
         terminal.result(text, has_commands=render.FORMATS[output].has_commands)
         _log_failures(terminal, result)
+        if "markdown" in render.formats(view):
+            summary = render.rendering("markdown", view)(result, colour=False)
+            _publish(terminal, environment.variables(), outputs={}, summary=summary)
     if isinstance(result, Report):
         _tell_runner(terminal, click.get_current_context().command.name or "", result.outcomes)
         sys.exit(result.exit_code)
@@ -136,8 +139,6 @@ def _log_flaws(terminal: Terminal, view: "Flawed") -> None:
 
 def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -> None:
     """Give the CI system, if there is one, the annotations, the outputs and the summary."""
-    import secrets
-
     from gitops_promotion import ci
     from gitops_promotion.render.annotations import annotations
     from gitops_promotion.render.markdown import summary
@@ -149,12 +150,25 @@ def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -
         place = fault and Fault(terminal.without_commands(fault.path), fault.line, "")
         if line := runner.annotation(level, terminal.without_commands(title), terminal.without_commands(text), place):
             terminal.command(line, always=level == "error")
-    values = outputs(outcomes, limit=runner.OUTPUT_LIMIT)
-    published = runner.publish(
+    _publish(
+        terminal,
+        variables,
+        outputs=outputs(outcomes, limit=runner.OUTPUT_LIMIT),
+        summary=summary(outcomes, verb=verb),
+    )
+
+
+def _publish(terminal: Terminal, variables: Mapping[str, str], *, outputs: Mapping[str, str], summary: str) -> None:
+    """Give the CI system, if there is one, outputs and a summary in Markdown."""
+    import secrets
+
+    from gitops_promotion import ci
+
+    published = ci.runner(variables).publish(
         variables,
         # A later step may print a value, which must not become a command there either.
-        outputs={name: terminal.without_commands(value) for name, value in values.items()},
-        summary=terminal.mask(summary(outcomes, verb=verb)),
+        outputs={name: terminal.without_commands(value) for name, value in outputs.items()},
+        summary=terminal.mask(summary),
         nonce=lambda: secrets.token_hex(16),
     )
     for line in published.commands:

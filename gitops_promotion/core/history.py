@@ -1,7 +1,7 @@
 """What happened to the tags: one event for each application, environment and commit of the default branch.
 
 Tags are read from the trees, so an event is there whoever made the change, and with this tool, the Go tool or by hand.
-Only its kind and the people come from messages (`core/origins.py`).
+Only its kind and the people come from messages (`core/provenance.py`).
 """
 
 import re
@@ -17,7 +17,7 @@ from gitops_promotion.core.discussion import Discussion
 from gitops_promotion.core.layout import Claim, Layout, MarkerName
 from gitops_promotion.core.markers import is_manifest, scan
 from gitops_promotion.core.names import Application, is_name
-from gitops_promotion.core.origins import Origin, read_origin
+from gitops_promotion.core.provenance import Provenance, read_provenance
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
@@ -189,12 +189,12 @@ def events(
     all_events: list[Event] = []
     rollbacks: set[tuple[str, Claim]] = set()
     for commit in commits:
-        origin = read_origin(commit, merged.get(commit.sha))
-        of_commit = [_event(change, origin, prefixes) for change in by_commit.get(commit.sha, ())]
+        provenance = read_provenance(commit, merged.get(commit.sha))
+        of_commit = [_event(change, provenance, prefixes) for change in by_commit.get(commit.sha, ())]
         all_events += of_commit
-        if origin.is_rollback:
+        if provenance.is_rollback:
             rollbacks |= {(event.sha, event.claim) for event in of_commit if event.kind == "promotion"}
-        if not of_commit and (feature := _feature_event(commit, origin)) and only(feature.claim):
+        if not of_commit and (feature := _feature_event(commit, provenance)) and only(feature.claim):
             all_events.append(feature)
     return _with_rollbacks(all_events, rollbacks)
 
@@ -237,10 +237,10 @@ def parsed(text: str) -> Tag | None:
     return Tag(name, digest) if text else None
 
 
-def _event(change: TagChange, origin: Origin, prefixes: Sequence[str]) -> Event:
+def _event(change: TagChange, provenance: Provenance, prefixes: Sequence[str]) -> Event:
     commit, claim = change.commit, change.claim
-    is_own = origin.is_promotion(claim.application, claim.environment, prefixes)
-    trailers = origin.trailers if is_own else {}
+    is_own = provenance.is_promotion(claim.application, claim.environment, prefixes)
+    trailers = provenance.trailers if is_own else {}
     overridden_by = trailers.get("Override-By", "")
     kind: Kind = "override" if overridden_by else "promotion" if is_own else "manual"
     return Event(
@@ -250,7 +250,7 @@ def _event(change: TagChange, origin: Origin, prefixes: Sequence[str]) -> Event:
         kind=kind,
         previous_tag=str(change.previous) if change.previous else "",
         tag=str(change.tag) if change.tag else "",
-        pull_request=origin.number,
+        pull_request=provenance.number,
         sha=commit.sha,
         by=trailers.get("Triggered-By") or commit.author,
         overridden_by=overridden_by,
@@ -259,19 +259,19 @@ def _event(change: TagChange, origin: Origin, prefixes: Sequence[str]) -> Event:
     )
 
 
-def _feature_event(commit: Commit, origin: Origin) -> Event | None:
-    if origin.application is None or not origin.feature or not is_name(origin.environment):
+def _feature_event(commit: Commit, provenance: Provenance) -> Event | None:
+    if provenance.application is None or not provenance.feature or not is_name(provenance.environment):
         return None
     return Event(
         time=commit.committed_at,
-        application=origin.application,
-        environment=origin.environment,
+        application=provenance.application,
+        environment=provenance.environment,
         kind="feature",
-        tag="" if origin.removal else origin.tag,
-        pull_request=origin.number,
+        tag="" if provenance.removal else provenance.tag,
+        pull_request=provenance.number,
         sha=commit.sha,
-        by=origin.trailers.get("Triggered-By") or commit.author,
-        feature=origin.feature,
+        by=provenance.trailers.get("Triggered-By") or commit.author,
+        feature=provenance.feature,
     )
 
 

@@ -6,6 +6,8 @@ try to be markup. Escaping commands of a CI runner is the terminal's work, since
 
 import re
 
+_WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9.:-]{1,255}(?:/[A-Za-z0-9._~/#?&=%+-]{0,1500})?")
+
 VALUE_LIMIT = 100
 """Characters of a value that a message quotes."""
 
@@ -68,6 +70,11 @@ def status_description(text: str, limit: int = STATUS_LIMIT) -> str:
     GitHub refuses characters of four bytes in UTF-8 there, so they become blanks.
     """
     return cut("".join(c if c.isprintable() and c <= "\uffff" else " " for c in text[: limit + 1]), limit)
+
+
+def is_web_address(text: str) -> bool:
+    """Return True for an http(s) address of the characters that a link may have in a terminal, in HTML and Markdown."""
+    return bool(_WEB_ADDRESS.fullmatch(text))
 
 
 def cut(text: str, limit: int) -> str:

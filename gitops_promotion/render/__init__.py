@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Literal, NamedTuple, Protocol
 
-View = Literal["report", "pull_requests", "pull_request", "graph", "findings", "history", "approvals", "proposal"]
+View = Literal[
+    "report", "pull_requests", "pull_request", "graph", "findings", "history", "approvals", "proposal", "board"
+]
 
 
 class Rendering(Protocol):
@@ -45,6 +47,7 @@ FORMATS: Mapping[str, Format] = {
             "proposal": "init.human",
             "history": "history.human",
             "approvals": "approvals.human",
+            "board": "board_text.board",
         }
     ),
     "json": Format(
@@ -57,9 +60,11 @@ FORMATS: Mapping[str, Format] = {
             "proposal": "init.json_v1",
             "history": "history.json_v1",
             "approvals": "approvals.json_v1",
+            "board": "board.json_v1",
         },
         reports_errors=True,
     ),
+    "markdown": Format({"board": "board.markdown"}),
     "csv": Format({"history": "history.csv_table"}),
     "mermaid": Format({"graph": "mermaid.graph"}),
     "sarif": Format({"findings": "findings.sarif"}),

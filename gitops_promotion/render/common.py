@@ -1,5 +1,7 @@
 """What several formats share."""
 
+from datetime import datetime
+
 from gitops_promotion.core.model import Outcome
 
 
@@ -29,6 +31,12 @@ def duration(seconds: float) -> str:
         if len(parts) == 2:
             break
     return " ".join(filter(None, parts)) or "0s"
+
+
+def age(since: datetime, now: datetime) -> str:
+    """Return how long ago a time was, such as `2d 3h ago`; a time ahead of `now` is of another clock."""
+    seconds = (now - since).total_seconds()
+    return f"{duration(seconds)} ago" if seconds >= 60 else "now"
 
 
 def explanation(outcome: Outcome) -> list[str]:

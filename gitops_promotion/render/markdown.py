@@ -1,17 +1,13 @@
 """Outcomes -> the summary of a run in Markdown. No text from outside is markup in it."""
 
-import re
 from collections.abc import Sequence
 
-from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.model import Outcome
-from gitops_promotion.core.untrusted import table_cell
+from gitops_promotion.core.untrusted import is_web_address, table_cell
 from gitops_promotion.render.common import explanation, short_tag
 
 SUMMARY_LIMIT = 100_000
 """Characters of a summary: GitHub takes 1 MiB from a step, older servers 128 KiB, and shows none of a larger one."""
-
-_LINK = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._~/#?&=%+-]*)?")
 
 
 def summary(outcomes: Sequence[Outcome], *, verb: str) -> str:
@@ -36,14 +32,15 @@ def _row(outcome: Outcome) -> str:
         table_cell(f"{outcome.group}/{outcome.app}" if outcome.app else ""),
         " → ".join(versions) or "-",
         table_cell(outcome.environment),
-        _link(outcome.pull_request),
+        link(pull.number, pull.url) if (pull := outcome.pull_request) else "-",
         "<br>".join(table_cell(line) for line in lines),
     )
     return f"| {' | '.join(cells)} |\n"
 
 
-def _link(pull: PullRequest | None) -> str:
-    if pull is None:
+def link(number: int | None, url: str) -> str:
+    """Return a pull request as a link, or as its number alone where its address could end the link."""
+    if number is None:
         return "-"
-    # The URL of `local` is a command, and a URL with other characters could end the link.
-    return f"[#{pull.number}]({pull.url})" if _LINK.fullmatch(pull.url) else f"#{pull.number}"
+    # The URL of `local` is a command.
+    return f"[#{number}]({url})" if is_web_address(url) else f"#{number}"

@@ -11,7 +11,7 @@ from gitops_promotion.core.config import Config
 from gitops_promotion.core.deployments import TagAt
 from gitops_promotion.core.markers import is_manifest, read_tag
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.origins import head_to_read
+from gitops_promotion.core.provenance import head_to_read
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError, GitError, LeaseLostError, RefGoneError
 from gitops_promotion.git import Identity, Repository
@@ -45,6 +45,7 @@ class Tip:
     _marked: MarkedFiles | None = field(init=False, default=None)
     _heads: dict[str, str] = field(init=False, default_factory=dict)
     _history: dict[tuple[tuple[str, ...], int], list[Commit]] = field(init=False, default_factory=dict)
+    _whole: list[Commit] | None = field(init=False, default=None)
     _blobs: dict[str, bytes] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -80,6 +81,7 @@ class Tip:
             self._config = None
             self._marked = None
             self._history = {}
+            self._whole = None
 
     def has_moved(self) -> bool:
         """Return True if the default branch of the remote is not at `sha` any more. Raises GitError."""
@@ -214,10 +216,13 @@ class Tip:
 
         A shallow clone gets some more of it; the last commit is not `complete` where it still ends too early.
         """
-        pathspecs = tuple(sorted(self.marked.pathspecs(scope)))
+        sites = set(scope)
         if self.repository.shallow:
             self._deepen(_SHALLOW_PAST)
-        return self._commits(pathspecs, _HISTORY_STEPS[-1])
+        commits = self._commits(tuple(sorted(self.marked.pathspecs(sites))), _HISTORY_STEPS[-1])
+        if sites >= set(self.marked.sites()):
+            self._whole = commits
+        return commits
 
     def heads(self, commits: Iterable[Commit]) -> dict[str, CommitHeader]:
         """Return the head that each of these merge commits brought, by the merge commit, as far as it is here."""
@@ -231,7 +236,9 @@ class Tip:
         return heads
 
     def _commits(self, pathspecs: tuple[str, ...], limit: int) -> list[Commit]:
-        """Return the first-parent history with its changes to these paths, contents at hand."""
+        """Return the first-parent history with its changes to these paths, at least, contents at hand."""
+        if self._whole is not None:
+            return self._whole[:limit]
         if (pathspecs, limit) not in self._history:
             commits = self.repository.history(self.sha, pathspecs, limit)
             self._history[pathspecs, limit] = commits
@@ -258,4 +265,5 @@ class Tip:
         if not self.repository.shallow or not self.repository.deepen(depth):
             return False
         self._history = {}
+        self._whole = None
         return True

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gitops_promotion import cli
+from tests.support.repositories import NOW
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Shop
@@ -89,16 +91,17 @@ def test_the_cost_is_one_log_whatever_the_number_of_events(
 
 
 def test_metrics_count_deployments_and_say_that_no_status_was_read(
-    shop: "Shop", history: Looker, manifest: Callable[..., str]
+    shop: "Shop", history: Looker, manifest: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
         shop.edit({"webshop/dev/webui.yaml": manifest("webui", f"2.{number}")})
-    # The commits of these tests are older than any window that begins now.
-    code, out, _ = history("--metrics", "--since", "2026-01-01", "-o", "json")
+    monkeypatch.setattr("gitops_promotion.workflow.run._now", lambda: NOW + timedelta(days=7))
+    code, out, _ = history("--metrics", "--since", "14d", "-o", "json")
     document = json.loads(out)
     rows = {(row["group"], row["app"], row["environment"]): row for row in document["metrics"]}
     assert code == 0
-    assert rows["webshop", "webui", "dev"]["deployments"] == 3
+    assert document["window_days"] == 7, "the history begins after the window"
+    assert (rows["webshop", "webui", "dev"]["deployments"], rows["webshop", "webui", "dev"]["per_week"]) == (3, 3)
     assert rows[None, None, "dev"]["deployments"] == 3
     assert any("no commit has a status" in text for text in document["left_out"])
 

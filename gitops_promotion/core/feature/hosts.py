@@ -153,6 +153,14 @@ def routed_hosts(objects: Iterable[Object]) -> Iterator[tuple[str, Object]]:
             yield from ((host, obj) for host in hosts if host and "*" not in host)
 
 
+def address(objects: Iterable[Object]) -> str:
+    """Return the address at which objects are reached, "" if they take no traffic of a host."""
+    for host, obj in routed_hosts(objects):
+        scheme = "https" if obj.type != INGRESS or _is_encrypted(obj.content, host) else "http"
+        return f"{scheme}://{host}"
+    return ""
+
+
 def mesh_destinations(obj: Object) -> list[str]:
     """Return the hosts to which a VirtualService or a DestinationRule sends traffic."""
     paths = {VIRTUAL_SERVICE: _MESH_DESTINATIONS, DESTINATION_RULE: ("spec.host",)}.get(obj.type, ())

@@ -1,4 +1,4 @@
-"""What a commit of the default branch says of its origin: whose promotion it is, by which pull request, and who acted.
+"""What a commit of the default branch says of where it comes from: whose promotion it is, and by which pull request.
 
 It is read from messages alone: those of this tool, of the Go tool, and of the merges that forges make. Anybody may
 write such a message, so that history shows what it says and no gate is passed by it.
@@ -36,7 +36,7 @@ _SEPARATOR = re.compile(r"^-{3,}$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Provenance:
     """What a commit says: an application and an environment ("" for none), the tag, a feature ("" for none).
 
     `number` is the pull request, `branch` the one that was merged, "" where the message does not name it. `removal`: a
@@ -68,15 +68,15 @@ class Origin:
         return self.branch.startswith((*prefixes, ROLLBACKS)) and not self.branch.startswith((FEATURES, REMOVALS))
 
 
-def read_origin(commit: Commit, merged: CommitHeader | None) -> Origin:
-    """Return the origin of a first-parent commit; `merged` is the head that a merge brought, None without one."""
+def read_provenance(commit: Commit, merged: CommitHeader | None) -> Provenance:
+    """Return the provenance of a first-parent commit; `merged` is the head that a merge brought, None without one."""
     subject = commit.message.partition("\n")[0].strip()
     number = next((int(match[1]) for pattern in _NUMBERS if (match := pattern.search(subject))), None)
     branch = next((match[1] for pattern in _BRANCHES if (match := pattern.search(subject))), "")
     messages = [commit.message, *([merged.message] if merged else [])]
     trailers = next((pairs for message in messages if "Promotion" in (pairs := promotion_trailers(message))), None)
     if trailers is not None:
-        return Origin(
+        return Provenance(
             application=_application(trailers["Promotion"]),
             environment=trailers.get("Environment", ""),
             tag=trailers.get("Tag", ""),
@@ -90,7 +90,7 @@ def read_origin(commit: Commit, merged: CommitHeader | None) -> Origin:
     # A title alone may be quoted by anybody's commit: it counts in the merge of a pull request.
     if number is not None or branch or PREDECESSOR in emails:
         return _by_title(messages, number, branch)
-    return Origin()
+    return Provenance()
 
 
 def promotion_trailers(message: str) -> dict[str, str]:
@@ -114,7 +114,7 @@ def head_to_read(header: CommitHeader) -> str | None:
     return header.parents[0] if len(header.parents) > 1 and not promotion_trailers(header.message) else None
 
 
-def _by_title(messages: Sequence[str], number: int | None, branch: str) -> Origin:
+def _by_title(messages: Sequence[str], number: int | None, branch: str) -> Provenance:
     for line in (line.strip() for message in messages for line in message.split("\n")[:4]):
         if match := _PROMOTION.search(line):
             group, app, tag, environment = match.groups()
@@ -126,7 +126,7 @@ def _by_title(messages: Sequence[str], number: int | None, branch: str) -> Origi
             feature = tag
         else:
             continue
-        return Origin(
+        return Provenance(
             application=_application(f"{group}/{app}"),
             environment=environment,
             tag=tag,
@@ -134,7 +134,7 @@ def _by_title(messages: Sequence[str], number: int | None, branch: str) -> Origi
             number=number,
             branch=branch,
         )
-    return Origin(number=number, branch=branch)
+    return Provenance(number=number, branch=branch)
 
 
 def _application(text: str) -> Application | None:

@@ -1,10 +1,10 @@
-"""What the message of a commit says of its origin, on values alone."""
+"""What the message of a commit says of its provenance, on values alone."""
 
 import pytest
 
 from gitops_promotion.core.commits import Commit, CommitHeader
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.origins import Origin, head_to_read, promotion_trailers, read_origin
+from gitops_promotion.core.provenance import Provenance, head_to_read, promotion_trailers, read_provenance
 
 WEBUI = Application("webshop", "webui")
 TITLE = "Promote webshop/webui version 2 to environment qa"
@@ -19,8 +19,8 @@ def head(message: str, *, email: str = "bot@example.org", parents: tuple[str, ..
     return CommitHeader(parents=parents, author="bot", author_email=email, message=message)
 
 
-def is_promotion(origin: Origin) -> bool:
-    return origin.is_promotion(WEBUI, "qa", ("promote/",))
+def is_promotion(provenance: Provenance) -> bool:
+    return provenance.is_promotion(WEBUI, "qa", ("promote/",))
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,10 @@ def is_promotion(origin: Origin) -> bool:
     ],
 )
 def test_a_promotion_is_known_by_each_forges_message(message: str, merged: str | None, number: int | None) -> None:
-    origin = read_origin(commit(message), head(merged) if merged else None)
-    assert is_promotion(origin)
-    assert origin.number == number
-    assert not origin.is_promotion(WEBUI, "prod", ("promote/",)) or origin.application is None
+    provenance = read_provenance(commit(message), head(merged) if merged else None)
+    assert is_promotion(provenance)
+    assert provenance.number == number
+    assert not provenance.is_promotion(WEBUI, "prod", ("promote/",)) or provenance.application is None
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_promotion_is_known_by_each_forges_message(message: str, merged: str |
     ],
 )
 def test_promotions_of_the_go_tool_are_known_by_title_branch_and_author(message: str, email: str) -> None:
-    assert is_promotion(read_origin(commit(message, email=email), None))
+    assert is_promotion(read_provenance(commit(message, email=email), None))
 
 
 @pytest.mark.parametrize(
@@ -75,24 +75,24 @@ def test_promotions_of_the_go_tool_are_known_by_title_branch_and_author(message:
     ],
 )
 def test_everything_else_is_no_promotion_of_it(message: str) -> None:
-    assert not is_promotion(read_origin(commit(message), None))
+    assert not is_promotion(read_provenance(commit(message), None))
 
 
 def test_another_environment_or_application_of_a_promotion_is_a_manual_change() -> None:
-    origin = read_origin(commit(OWN), None)
-    assert is_promotion(origin)
-    assert not origin.is_promotion(WEBUI, "prod", ("promote/",))
-    assert not origin.is_promotion(Application("webshop", "cart"), "qa", ("promote/",))
+    provenance = read_provenance(commit(OWN), None)
+    assert is_promotion(provenance)
+    assert not provenance.is_promotion(WEBUI, "prod", ("promote/",))
+    assert not provenance.is_promotion(Application("webshop", "cart"), "qa", ("promote/",))
 
 
 def test_features_are_known_by_trailers_and_by_both_tools_titles() -> None:
-    own = read_origin(commit(f"{OWN}Feature: pr-1\n"), None)
+    own = read_provenance(commit(f"{OWN}Feature: pr-1\n"), None)
     assert (own.feature, own.removal, is_promotion(own)) == ("pr-1", False, False)
-    removed = read_origin(commit("x\n\nPromotion: webshop/webui\nEnvironment: qa\nFeature: pr-1"), None)
+    removed = read_provenance(commit("x\n\nPromotion: webshop/webui\nEnvironment: qa\nFeature: pr-1"), None)
     assert (removed.feature, removed.removal) == ("pr-1", True)
-    title = read_origin(commit("Merged PR 4: Feature pr-1 of webshop/webui version 2 in environment dev"), None)
+    title = read_provenance(commit("Merged PR 4: Feature pr-1 of webshop/webui version 2 in environment dev"), None)
     assert (title.feature, title.tag, title.environment) == ("pr-1", "2", "dev")
-    review = read_origin(commit("Merged PR 4: Review webshop/webui feature pr-1 in environment dev"), None)
+    review = read_provenance(commit("Merged PR 4: Review webshop/webui feature pr-1 in environment dev"), None)
     assert (review.feature, review.application) == ("pr-1", WEBUI)
 
 
@@ -107,12 +107,12 @@ def test_features_are_known_by_trailers_and_by_both_tools_titles() -> None:
     ],
 )
 def test_a_rollback_calls_itself_one_by_trailer_or_branch(message: str, is_rollback: bool) -> None:
-    assert read_origin(commit(message), None).is_rollback is is_rollback
+    assert read_provenance(commit(message), None).is_rollback is is_rollback
 
 
 def test_names_that_no_application_can_have_are_none() -> None:
-    origin = read_origin(commit("x\n\nPromotion: ../etc/passwd\nEnvironment: qa"), None)
-    assert (origin.application, is_promotion(origin)) == (None, False)
+    provenance = read_provenance(commit("x\n\nPromotion: ../etc/passwd\nEnvironment: qa"), None)
+    assert (provenance.application, is_promotion(provenance)) == (None, False)
 
 
 def test_trailers_are_found_in_any_paragraph_and_a_sentence_is_none() -> None:

@@ -1,0 +1,331 @@
+"""The board: every application in every environment, and what holds the next tag back.
+
+It is built from values that were read already: tags and events from git, and what the forge said, if it did. Whoever
+shows it needs nothing else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from gitops_promotion.core.deployments import same_tag
+from gitops_promotion.core.environments import Pipeline, Requirements
+from gitops_promotion.core.gates import Decision
+from gitops_promotion.core.history import Event, parsed
+from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.names import Application
+from gitops_promotion.core.tags import Tag
+
+Opinion = str
+"""What a person thinks of a pull request, such as `approved`."""
+
+EVENTS = 8
+"""Events that a row tells of one application, the newest ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """How far an environment is behind the environment `of`, as far as it is known.
+
+    `versions` are the tags that came there since, `days` go back to the first of them. `commits` are those of the
+    application's own repository, None where nobody asked it.
+    """
+
+    of: str
+    versions: int | None = None
+    commits: int | None = None
+    days: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What one person statement on a pull request: the opinion, with the comment if there is one."""
+
+    author: str
+    opinion: Opinion
+    at: datetime | None = None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """An open promotion with the verdict of its gates now: `reasons` are sentences, `who` can act on them."""
+
+    pull_request: int
+    url: str
+    title: str
+    tag: str
+    decision: Decision
+    reasons: tuple[str, ...] = ()
+    who: tuple[str, ...] = ()
+    statements: tuple[Statement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """An application in an environment: its tag ("" for none), since when, by which commit and pull request.
+
+    `holds`, `declined` and `problems` are sentences. `url` leads to the pull request, `statements` are those on it.
+    """
+
+    environment: str
+    tag: str = ""
+    since: datetime | None = None
+    sha: str = ""
+    pull_request: int | None = None
+    url: str = ""
+    by: str = ""
+    behind: Behind | None = None
+    open: Promotion | None = None
+    holds: tuple[str, ...] = ()
+    declined: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    statements: tuple[Statement, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """The one word that sums the cell up, the most urgent first."""
+        if self.problems:
+            return "problem"
+        if self.holds:
+            return "held"
+        if self.open:
+            return {"pass": "ready", "wait": "waiting", "refuse": "refused"}[self.open.decision]
+        if self.declined:
+            return "declined"
+        if not self.tag:
+            return "absent"
+        return "behind" if self.behind else "current"
+
+
+STATES = ("problem", "held", "refused", "waiting", "ready", "declined", "behind", "current", "absent")
+"""The states of cells, the most urgent first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One application: a cell for each of its environments, sources before targets, and what comes before each."""
+
+    application: Application
+    cells: tuple[Cell, ...]
+    requirements: Mapping[str, Requirements] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+
+    @property
+    def is_waiting(self) -> bool:
+        """True if a promotion of the application is open."""
+        return any(cell.open for cell in self.cells)
+
+    @property
+    def state(self) -> str:
+        """The most urgent state of its cells."""
+        return min((cell.state for cell in self.cells), key=STATES.index, default="absent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """A copy of an application that shows an unmerged change; `address` is "" where it is not known."""
+
+    application: Application
+    feature: str
+    environment: str
+    tag: str = ""
+    since: datetime | None = None
+    by: str = ""
+    pull_request: int | None = None
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What somebody statement on the pull request that brought, or would bring, a tag into an environment."""
+
+    claim: Claim
+    tag: str
+    pull_request: int
+    url: str
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """All lines, made at a time from a commit; `left_out` says what is not known, and why.
+
+    `mine` is the person whom the board is limited to, "" for none. `environments` are all that a line can have.
+    """
+
+    commit: str
+    made_at: datetime
+    environments: tuple[str, ...]
+    lines: tuple[Line, ...]
+    features: tuple[Feature, ...] = ()
+    left_out: tuple[str, ...] = ()
+    mine: str = ""
+    decided: tuple[Decided, ...] = ()
+
+    @property
+    def waiting(self) -> list[tuple[Line, Cell, Promotion]]:
+        """The open promotions."""
+        return [(line, cell, cell.open) for line in self.lines for cell in line.cells if cell.open]
+
+    @property
+    def problems(self) -> list[tuple[Line, Cell]]:
+        """The cells with a problem."""
+        return [(line, cell) for line in self.lines for cell in line.cells if cell.problems]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What was read: by application and environment the tag, the open promotion, and sentences of each kind.
+
+    `events` are newest first. `page` gives the address of a pull request; `statements` are those on it, by number.
+    """
+
+    tags: Mapping[Claim, Tag | None]
+    events: Sequence[Event] = ()
+    promotions: Mapping[Claim, Promotion] = field(default_factory=dict)
+    problems: Mapping[Claim, Sequence[str]] = field(default_factory=dict)
+    holds: Mapping[Claim, Sequence[str]] = field(default_factory=dict)
+    declined: Mapping[Claim, Sequence[str]] = field(default_factory=dict)
+    page: Callable[[int], str] = lambda _: ""
+    statements: Mapping[int, Sequence[Statement]] = field(default_factory=dict)
+
+
+def lines(
+    facts: Facts, applications: Sequence[Application], way: Callable[[Application], Pipeline], *, now: datetime
+) -> tuple[Line, ...]:
+    """Return the lines of these applications; `way` gives the environments that one passes through."""
+    by_claim: dict[Claim, list[Event]] = {}
+    by_application: dict[Application, list[Event]] = {}
+    for event in facts.events:
+        by_application.setdefault(event.application, []).append(event)
+        if event.kind != "feature":
+            by_claim.setdefault(event.claim, []).append(event)
+    return tuple(
+        Line(
+            application=application,
+            cells=tuple(_cell(facts, by_claim, application, name, pipeline, now) for name in pipeline.names),
+            requirements={name: pipeline.requirements(name) for name in pipeline.names},
+            events=tuple(by_application.get(application, ())[:EVENTS]),
+        )
+        for application in applications
+        for pipeline in (way(application),)
+    )
+
+
+def _cell(
+    facts: Facts,
+    by_claim: Mapping[Claim, Sequence[Event]],
+    application: Application,
+    environment: str,
+    pipeline: Pipeline,
+    now: datetime,
+) -> Cell:
+    claim = Claim(application, environment)
+    tag = facts.tags.get(claim)
+    arrival = next(iter(by_claim.get(claim, ())), None)
+    # The newest event is that of another tag where history is cut off.
+    if arrival is not None and (tag is None or not same_tag(parsed(arrival.tag), tag)):
+        arrival = None
+    number = arrival.pull_request if arrival else None
+    return Cell(
+        environment=environment,
+        tag=str(tag) if tag else "",
+        since=arrival.time if arrival else None,
+        sha=arrival.sha if arrival else "",
+        pull_request=number,
+        url=facts.page(number) if number else "",
+        by=arrival.by if arrival else "",
+        behind=_behind(facts, by_claim, claim, pipeline, now),
+        open=facts.promotions.get(claim),
+        holds=tuple(facts.holds.get(claim, ())),
+        declined=tuple(facts.declined.get(claim, ())),
+        problems=tuple(facts.problems.get(claim, ())),
+        statements=tuple(facts.statements.get(number, ())) if number else (),
+    )
+
+
+def _behind(
+    facts: Facts, by_claim: Mapping[Claim, Sequence[Event]], claim: Claim, pipeline: Pipeline, now: datetime
+) -> Behind | None:
+    """Return how far an environment is behind the source that is furthest ahead, None if it is behind none."""
+    tag = facts.tags.get(claim)
+    if tag is None:
+        return None
+    candidates: list[Behind] = []
+    for source in pipeline.sources(claim.environment):
+        place = Claim(claim.application, source)
+        source_tag = facts.tags.get(place)
+        if source_tag is None or same_tag(source_tag, tag):
+            continue
+        events = by_claim.get(place, ())
+        newer = next((n for n, event in enumerate(events) if same_tag(parsed(event.tag), tag)), None)
+        if newer is None or newer == 0:
+            # The tag was never there, or the source went back to an older one: nothing says which of them is newer.
+            candidates.append(Behind(of=source))
+            continue
+        since = events[newer - 1].time
+        versions = len({event.tag for event in events[:newer] if event.tag})
+        days = round((now - since).total_seconds() / 86400, 2) if since else None
+        candidates.append(Behind(of=source, versions=versions, days=days))
+    return max(candidates, key=lambda behind: behind.versions or 0, default=None)
+
+
+def features(events: Sequence[Event]) -> list[Feature]:
+    """Return the features whose newest event, newest first, is their addition."""
+    newest: dict[tuple[Claim, str], Event] = {}
+    for event in events:
+        if event.kind == "feature":
+            newest.setdefault((event.claim, event.feature), event)
+    return [
+        Feature(
+            application=event.application,
+            feature=event.feature,
+            environment=event.environment,
+            tag=event.tag,
+            since=event.time,
+            by=event.by,
+            pull_request=event.pull_request,
+        )
+        for event in sorted(newest.values(), key=lambda e: (e.application, e.feature))
+        if event.tag
+    ]
+
+
+def waiting_only(board: Board) -> Board:
+    """Return the board with only those applications of which a promotion is open."""
+    return replace(board, lines=tuple(line for line in board.lines if line.is_waiting))
+
+
+def mine(board: Board, user: str) -> Board:
+    """Return the board of one person: the promotions that wait for that person, and what the person decided.
+
+    Names are compared without regard to case, as on the forges. A promotion whose gates pass waits for anybody who may
+    merge it.
+    """
+
+    def is_mine(promotion: Promotion) -> bool:
+        names = {name.casefold() for name in promotion.who}
+        return user.casefold() in names or (promotion.decision == "pass" and not names)
+
+    decided = [
+        Decided(
+            claim=Claim(line.application, cell.environment), tag=tag, pull_request=number, url=url, statement=statement
+        )
+        for line in board.lines
+        for cell in line.cells
+        for tag, number, url, statements in _discussed(cell)
+        for statement in statements
+        if statement.author.casefold() == user.casefold()
+    ]
+    lines_of_user = (line for line in board.lines if any(cell.open and is_mine(cell.open) for cell in line.cells))
+    return replace(board, lines=tuple(lines_of_user), mine=user, decided=tuple(decided), features=())
+
+
+def _discussed(cell: Cell) -> list[tuple[str, int, str, Sequence[Statement]]]:
+    discussed: list[tuple[str, int, str, Sequence[Statement]]] = []
+    if cell.open:
+        discussed.append((cell.open.tag, cell.open.pull_request, cell.open.url, cell.open.statements))
+    if cell.pull_request:
+        discussed.append((cell.tag, cell.pull_request, cell.url, cell.statements))
+    return discussed

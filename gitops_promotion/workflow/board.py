@@ -1,0 +1,267 @@
+"""Reads the board: tags and events from git, and what is open and why from the forge, where it answers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+
+from gitops_promotion.core import board as boards
+from gitops_promotion.core.board import Board, Facts, Feature, Promotion, Statement
+from gitops_promotion.core.discussion import Discussion
+from gitops_promotion.core.feature import hosts, kustomization, manifests
+from gitops_promotion.core.feature.names import FEATURE_LABEL
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.gates import Reason, Verdict
+from gitops_promotion.core.history import Event
+from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.metrics import read_health
+from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.pull_request_text import read_metadata
+from gitops_promotion.core.status_contexts import fill
+from gitops_promotion.core.tags import Tag
+from gitops_promotion.errors import GitError, LeaseLostError, PromotionError, UsageError
+from gitops_promotion.workflow.build import feature_environment, feature_folder
+from gitops_promotion.workflow.examine import Subject, examine
+from gitops_promotion.workflow.judge import judge
+from gitops_promotion.workflow.lookups import Lookups
+from gitops_promotion.workflow.past import PULL_REQUESTS, Past, Scope, answer, read_past
+from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.steps import no_marker
+from gitops_promotion.workflow.tip import Site, Tip
+
+# Commits whose statuses are asked for to find environments that are red; on Azure DevOps each is a request.
+_RED_COMMITS = 50
+_MERGES_BY_ITSELF = "its gates pass: it merges by itself"
+_A_PERSON_MERGES = "its gates pass: a person merges it"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reader:
+    """What one look at the board reads; `left_out` grows with everything that is not known."""
+
+    run: Run
+    scope: Scope
+    past: Past
+    left_out: list[str]
+    tags: dict[Claim, Tag | None] = field(default_factory=dict)
+    problems: dict[Claim, list[str]] = field(default_factory=dict)
+
+    @property
+    def tip(self) -> Tip:
+        return self.run.tip
+
+    def applications(self) -> list[Application]:
+        return [application for application in self.tip.applications() if self.scope.has_application(application)]
+
+    def read_tags(self) -> None:
+        """Read the tag of each application in each of its environments; what cannot be read is a problem."""
+        for application in self.applications():
+            way = self.tip.config.way(application)
+            for name in way.names:
+                claim = Claim(application, name)
+                try:
+                    self.tags[claim] = self.tip.tag(Site(application, name))
+                except PromotionError as error:
+                    self.tags[claim] = None
+                    self.problems.setdefault(claim, []).append(str(error))
+                    continue
+                if self.tags[claim] is None and any(self.tags.get(Claim(application, s)) for s in way.sources(name)):
+                    self.problems.setdefault(claim, []).append(no_marker(Site(application, name)))
+
+    def promotions(self, pulls: Sequence[PullRequest], lookups: Lookups) -> dict[Claim, Promotion]:
+        """Return the open promotions, judged; one that cannot be judged says why."""
+        with suppress(GitError):
+            self.tip.fetch_branches(pull.head for pull in pulls)
+        promotions: dict[Claim, Promotion] = {}
+        # Of several for one place the newest counts, and the forge lists it first or last.
+        for pull in sorted(pulls, key=lambda pull: pull.number):
+            promotions |= self._judged(pull, lookups)
+        return promotions
+
+    def _judged(self, pull: PullRequest, lookups: Lookups) -> dict[Claim, Promotion]:
+        subject = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
+        try:
+            examination = examine(self.run, subject)
+            refusal = Verdict(decision="refuse", reasons=examination.refusals) if examination.refusals else None
+            verdicts = {
+                Claim(question.application, question.environment): (
+                    question.tag,
+                    refusal or judge(self.tip, lookups, question),
+                )
+                for question in examination.questions
+            }
+            other = refusal or Verdict(decision="pass", reasons=examination.remarks)
+        except LeaseLostError:
+            verdicts = {}
+            other = Verdict(decision="wait", reasons=(Reason(evidence="it moved while it was read: look again"),))
+        except PromotionError as error:
+            verdicts = {}
+            other = Verdict(decision="wait", reasons=(Reason(evidence=f"it could not be judged: {error}"),))
+        if not verdicts:
+            verdicts = {claim: (tag, other) for claim, tag in self._hints(pull)}
+        return {claim: self._promotion(pull, claim, tag, verdict) for claim, (tag, verdict) in verdicts.items()}
+
+    def _hints(self, pull: PullRequest) -> list[tuple[Claim, Tag]]:
+        """Return what a pull request says that it is for, if its branch is that of the application.
+
+        It is only shown. Anybody may edit the description.
+        """
+        hint = read_metadata(pull.body)
+        if hint is None or not is_name(hint.group) or not is_name(hint.app) or hint.type != "promote":
+            return []
+        application = Application(hint.group, hint.app)
+        with suppress(UsageError):
+            if self.tip.config.branch(application, hint.env) == pull.head:
+                return [(Claim(application, hint.env), Tag.parse(hint.tag))]
+        return []
+
+    def _promotion(self, pull: PullRequest, claim: Claim, tag: Tag, verdict: Verdict) -> Promotion:
+        reasons = list(verdict.texts)
+        if verdict.decision == "pass":
+            is_automatic = self.tip.config.environment(claim.environment).auto
+            reasons.append(_MERGES_BY_ITSELF if is_automatic else _A_PERSON_MERGES)
+        return Promotion(
+            pull_request=pull.number,
+            url=pull.url,
+            title=pull.title,
+            tag=str(tag),
+            decision=verdict.decision,
+            reasons=tuple(dict.fromkeys(reasons)),
+            who=tuple(dict.fromkeys(name for reason in verdict.reasons for name in reason.who)),
+        )
+
+    def find_red(self, lookups: Lookups) -> None:
+        """Note the tags that are in an environment and that statuses call unhealthy."""
+        newest = {event.claim: event for event in reversed(self.past.history.events) if event.kind != "feature"}
+        arrivals = {event.sha for claim, event in newest.items() if self.tags.get(claim)}
+        shas = [commit.sha for commit in self.past.commits]
+        asked = [sha for sha in shas[: _RED_COMMITS * 4] if sha in arrivals][:_RED_COMMITS]
+        statuses = answer(self.run, self.left_out, "which environments are red", lambda _: lookups.statuses(asked))
+        if statuses is None:
+            return
+        config = self.tip.config
+        health = read_health(
+            list(newest.values()),
+            shas,
+            statuses,
+            patterns=lambda claim: fill(
+                config.context_templates.get(claim.environment, ()), claim.application, claim.environment
+            ),
+            late=self.run.clock.now() - timedelta(seconds=config.status_timeout),
+        )
+        for claim, event in newest.items():
+            if (event.sha, claim) in health.red:
+                text = f"{event.tag} is not healthy: a status failed and none has been green since it arrived"
+                self.problems.setdefault(claim, []).append(text)
+
+
+def read_board(run: Run, scope: Scope) -> Board:
+    """Return the board of a scope; without a forge it has what git alone knows, and says what it left out.
+
+    Raises UsageError for an unknown name, ConfigError, GitError.
+    """
+    past = read_past(run.tip, scope)
+    reader = _Reader(run=run, scope=scope, past=past, left_out=list(past.history.left_out))
+    reader.read_tags()
+    promotions: Mapping[Claim, Promotion] = {}
+    statements: Mapping[int, Sequence[Statement]] = {}
+    pulls = answer(run, reader.left_out, "open promotions and what holds them", lambda f: f.open_promotions())
+    if pulls is not None:
+        lookups = run.lookups(heads=tuple(pull.head_sha for pull in pulls))
+        promotions = reader.promotions(pulls, lookups)
+        statements = _all_statements(reader, pulls, _numbers(past.history.events, reader.tags))
+        reader.find_red(lookups)
+    reader.left_out += [str(error) for error in run.tip.marked.broken()]
+    facts = Facts(
+        tags=reader.tags,
+        events=past.history.events,
+        promotions={
+            claim: replace(promotion, statements=tuple(statements.get(promotion.pull_request, ())))
+            for claim, promotion in promotions.items()
+        },
+        problems=reader.problems,
+        page=partial(_page, run),
+        statements=statements,
+    )
+    config = run.tip.config
+    board = Board(
+        commit=run.tip.sha,
+        made_at=run.clock.now(),
+        environments=config.pipeline.names,
+        lines=boards.lines(facts, reader.applications(), config.way, now=run.clock.now()),
+        features=tuple(_features(run.tip, past.history.events, scope)),
+        left_out=tuple(dict.fromkeys(reader.left_out)),
+    )
+    return _only(board, scope.environment) if scope.environment else board
+
+
+def _only(board: Board, environment: str) -> Board:
+    """Return the board with one environment alone."""
+    lines = [
+        replace(line, cells=tuple(cell for cell in line.cells if cell.environment == environment))
+        for line in board.lines
+    ]
+    return replace(board, environments=(environment,), lines=tuple(line for line in lines if line.cells))
+
+
+def _page(run: Run, number: int) -> str:
+    """Return the address of a pull request, "" where no forge is known."""
+    with suppress(UsageError):
+        return run.facts.page(run.tip.repository.url, number)
+    return ""
+
+
+def _numbers(events: Iterable[Event], tags: Mapping[Claim, Tag | None]) -> list[int]:
+    """Return the pull requests that brought the tags of today."""
+    newest: dict[Claim, Event] = {}
+    for event in events:
+        if event.kind != "feature":
+            newest.setdefault(event.claim, event)
+    return [event.pull_request for claim, event in newest.items() if event.pull_request and tags.get(claim)]
+
+
+def _all_statements(reader: _Reader, pulls: Sequence[PullRequest], merged: Sequence[int]) -> dict[int, list[Statement]]:
+    """Return what people said on the open promotions, and on those that brought the tags of today."""
+    numbers = list(dict.fromkeys([*(pull.number for pull in pulls), *merged]))[:PULL_REQUESTS]
+    if not numbers:
+        return {}
+    topic = "who approved and declined"
+    discussions = answer(reader.run, reader.left_out, topic, lambda forge: forge.discussions(numbers))
+    return {number: _statements_in(discussion) for number, discussion in (discussions or {}).items()}
+
+
+def _statements_in(discussion: Discussion) -> list[Statement]:
+    return [
+        Statement(author=review.author, opinion=review.verdict, at=review.at, comment=review.comment)
+        for review in discussion.reviews
+    ]
+
+
+def _features(tip: Tip, events: Sequence[Event], scope: Scope) -> list[Feature]:
+    """Return the features of a scope whose copies are in the tree."""
+    if scope.environment not in ("", feature_environment(tip.config)):
+        return []
+    features = [f for f in boards.features(events) if scope.has_application(f.application)]
+    folders: dict[Feature, str] = {}
+    for feature in features:
+        with suppress(UsageError):
+            folder = feature_folder(tip.config, feature.application)
+            folders[feature] = f"{folder}/{feature.application.name}-{feature.feature}"
+    roots = tip.repository.read(tip.sha, [f"{folder}/kustomization.yaml" for folder in folders.values()])
+    present: list[Feature] = []
+    for feature, folder in folders.items():
+        path = f"{folder}/kustomization.yaml"
+        with suppress(PromotionError):
+            if path in roots and kustomization.own_labels(roots[path], path).get(FEATURE_LABEL) == feature.feature:
+                present.append(replace(feature, address=_address(tip, folder, roots[path])))
+    return present
+
+
+def _address(tip: Tip, folder: str, root: bytes) -> str:
+    """Return where a copy is reached, as far as its own files say so."""
+    names = [line.strip().removeprefix("- ") for line in root.decode(errors="replace").split("\n")]
+    files = tip.repository.read(tip.sha, [f"{folder}/{name}" for name in names if name.endswith((".yaml", ".yml"))])
+    with suppress(PromotionError):
+        return hosts.address([obj for content in files.values() for obj in manifests.parse(content)])
+    return ""
