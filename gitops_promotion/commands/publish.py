@@ -17,11 +17,11 @@ from gitops_promotion.workflow.tip import Site
 def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
     """Return one outcome for each open promotion whose verdict was looked at, once, and published.
 
-    Each is judged as by the waiting check, and its head gets the commit status OWN_CONTEXT; so does the pull request
-    or merge group of the event, whatever its branch; with `pr` that one alone. Results: updated, unchanged, merged
-    (`local`), skipped, planned or failed, which stops no other. Requests: 1, 1 for each gate (of all promotions at
-    least 1), and 1 for each verdict that changed. Raises UsageError, ConfigError, GitError, ProviderError for what
-    concerns them all.
+    With approvals, soaks, windows or freezes, for each open pull request. Each is judged as by the waiting check, and
+    its head gets the commit status OWN_CONTEXT; so does the pull request or merge group of the event, whatever its
+    branch; with `pr` that one alone. Results: updated, unchanged, merged (`local`), skipped, planned or failed, which
+    stops no other. Requests: 1, 1 for each gate (of all promotions at least 1), and 1 for each verdict that changed.
+    Raises UsageError, ConfigError, GitError, ProviderError for what concerns them all.
     """
     if run.context.status_context.casefold() == OWN_CONTEXT:
         message = f"the event is the own status {OWN_CONTEXT!r}: nothing to look at; let the workflow ignore it"
@@ -43,7 +43,7 @@ def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
 def _subjects(run: Run) -> list[Subject]:
     """Return the head of the event, then those of all open promotions and of all merge groups in the queue."""
     context = run.context
-    pulls = run.forge.open_promotions()
+    pulls = _open_ones(run)
     subjects = [Subject(branch=p.head, sha=p.head_sha, number=p.number, pull_request=p) for p in pulls]
     # Its status is required of every pull request, so a person's own must get one too.
     if context.event in ("pull_request", "merge_group") and context.pull_request not in {p.number for p in pulls}:
@@ -55,6 +55,17 @@ def _subjects(run: Run) -> list[Subject]:
     branches = {subject.branch for subject in subjects}
     groups = {ref.removeprefix("refs/heads/"): sha for ref, sha in run.tip.refs.shas.items() if ref.startswith(prefix)}
     return subjects + [Subject(branch=name, sha=sha) for name, sha in groups.items() if name not in branches]
+
+
+def _open_ones(run: Run) -> list[PullRequest]:
+    """Return the open pull requests to look at.
+
+    Where people or the clock decide, those that people opened too: the event of an approval, or of an hour that comes,
+    names none of them.
+    """
+    if not run.tip.has_config or not run.tip.config.must_publish:
+        return run.forge.open_promotions()
+    return [pull for pull in run.forge.open_pull_requests() if pull.base == run.tip.base]
 
 
 def _read_ahead(run: Run, pulls: Sequence[PullRequest]) -> None:

@@ -33,6 +33,9 @@ class Provider(Protocol):
     def open_promotions(self) -> list[PullRequest]:
         """Return all open pull requests from this tool's branches, all pages."""
 
+    def open_pull_requests(self) -> list[PullRequest]:
+        """Return all open pull requests from branches of this repository, whoever opened them, all pages."""
+
     def open_pull_request(self, draft: Draft) -> PullRequest:
         """Create or update the one open pull request from `draft.head`; none comes out armed for an older head."""
 

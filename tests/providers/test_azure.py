@@ -116,6 +116,7 @@ class TestLookingUp:
         opened = [propose(azdo_forge, head=head).number for head in (HEAD, "feature/webshop-webui-x", "rollout/a")]
         propose(azdo_forge, head="fix/promote/a")
         assert {pull.number for pull in azdo_forge.provider.open_promotions()} == set(opened[:2])
+        assert len(azdo_forge.provider.open_pull_requests()) == len(opened) + 1
         provider = azdo_forge.connect(branch_prefixes=("rollout/", "feature/"))
         assert {pull.number for pull in provider.open_promotions()} == set(opened[1:])
 

@@ -116,6 +116,7 @@ class TestLookingUp:
         closed = propose(forge, "promote/webshop-closed")
         forge.provider.close_pull_request(closed)
         assert {pull.number for pull in forge.provider.open_promotions()} == opened
+        assert {pull.number for pull in forge.provider.open_pull_requests()} >= opened
 
     def test_the_head_is_the_present_tip_of_the_branch(self, forge: "Forge") -> None:
         opened = propose(forge)

@@ -117,6 +117,9 @@ class TestLookingUp:
         opened = [propose(github_forge, head=head).number for head in (HEAD, "feature/webshop-webui-x", "rollout/a")]
         propose(github_forge, head="fix/promote/a")
         assert {pull.number for pull in github_forge.provider.open_promotions()} == set(opened[:2])
+        github_forge.calls()
+        assert len(github_forge.provider.open_pull_requests()) == len(opened) + 1
+        assert github_forge.calls() == [f"GET {PULLS}"]
         provider = github_forge.connect(branch_prefixes=("rollout/", "feature/"))
         assert {pull.number for pull in provider.open_promotions()} == set(opened[1:])
 

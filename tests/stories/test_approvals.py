@@ -95,6 +95,21 @@ def test_whoever_pushes_after_the_approvals_takes_them_back(approved: "Story") -
     assert verdict(approved, changed)[0] != "success"
 
 
+def test_a_change_that_a_person_proposes_waits_for_ops_too(approved: "Story") -> None:
+    at_prods_door(approved, "1.4.2")
+    text = approved.stage.show("main", "webshop/qa/webui.yaml")
+    sha = approved.stage.push("mine", {"webshop/prod/webui.yaml": text})
+    number = approved.stage.open("mine")
+    approved.play()
+    assert approved.stage.verdicts(sha)[0][0] == "pending"
+    for login in ("bob", "cat"):
+        approved.stage.review(number, login, approve=True)
+    # The events of the approvals are lost.
+    approved.lose()
+    approved.look()
+    assert approved.stage.verdicts(sha)[0][0] == "success"
+
+
 @pytest.mark.forges("github")
 def test_whoever_started_it_is_not_one_of_the_two(approved: "Story") -> None:
     # The pull request is the App's own, so that GitHub lets its starter review it.

@@ -96,7 +96,7 @@ class AzureDevOps(PeopleSide):
             )
         if pull.state == "merged":
             return replace(pull, merge_sha=self._merge_sha(pull, data))
-        return self._as_branch(pull, data, self._tips([pull]))
+        return self._as_branch(pull, data, self._tips([pull], self._prefixes))
 
     def pull_requests(self, *, head: str) -> list[PullRequest]:
         """Return the newest hundred from the branch `head`, open and closed, newest first.
@@ -110,7 +110,7 @@ class AzureDevOps(PeopleSide):
         read = ((self._read(data), data) for data in records)
         pairs = [(pull, data) for pull, data in read if pull is not None and pull.head == head]
         pairs.sort(key=lambda pair: pair[0].number, reverse=True)
-        tips = self._tips(pull for pull, _ in pairs)
+        tips = self._tips((pull for pull, _ in pairs), self._prefixes)
         newest_merged = next((pull.number for pull, _ in pairs if pull.state == "merged"), None)
         pulls = []
         for pull, data in pairs:
@@ -130,17 +130,29 @@ class AzureDevOps(PeopleSide):
 
     def open_promotions(self) -> list[PullRequest]:
         """Return all open ones from this tool's branches, all pages; bodies may be cut behind the metadata."""
-        promotions: dict[int, tuple[PullRequest, Any]] = {}
+        return self._open_ones(self._prefixes)
+
+    def open_pull_requests(self) -> list[PullRequest]:
+        """Return all open ones from branches of this repository, all pages; bodies of people's may be cut."""
+        return self._open_ones(("",))
+
+    def _open_ones(self, prefixes: tuple[str, ...]) -> list[PullRequest]:
+        """Return the open ones from branches with these prefixes; Azure DevOps keeps one open without its branch."""
+        pairs: dict[int, tuple[PullRequest, Any]] = {}
         for data in self._endpoints.pulls(status="active"):
             pull = self._read(data)
-            if pull is not None and pull.head.startswith(self._prefixes):
-                promotions[pull.number] = pull, data
-        tips = self._tips(pull for pull, _ in promotions.values())
+            if pull is not None and pull.head.startswith(prefixes):
+                pairs[pull.number] = pull, data
+        tips = self._tips((pull for pull, _ in pairs.values()), prefixes)
         return [
-            self._as_branch(self._with_metadata(pull, data), data, tips)
-            for pull, data in promotions.values()
+            self._as_branch(self._with_metadata(pull, data) if self._is_own(pull) else pull, data, tips)
+            for pull, data in pairs.values()
             if pull.head in tips
         ]
+
+    def _is_own(self, pull: PullRequest) -> bool:
+        """Return True for one from this tool's branches."""
+        return pull.head.startswith(self._prefixes)
 
     def _read(self, data: object) -> PullRequest | None:
         """Read a pull request; None for a fork's. Remembers heads and times for later requests."""
@@ -168,12 +180,12 @@ class AzureDevOps(PeopleSide):
             self._ended[number] = full
         return self._ended[number]
 
-    def _tips(self, pulls: Iterable[PullRequest]) -> dict[str, str]:
+    def _tips(self, pulls: Iterable[PullRequest], prefixes: Iterable[str]) -> dict[str, str]:
         """Return the branches of the open ones: Azure DevOps keeps a pull request open without its branch."""
         heads = {pull.head for pull in pulls if pull.state == "open"}
-        prefixes = {prefix for prefix in self._prefixes if any(head.startswith(prefix) for head in heads)}
+        needed = {prefix for prefix in prefixes if any(head.startswith(prefix) for head in heads)}
         tips: dict[str, str] = {}
-        for prefix in sorted(heads if len(heads) == 1 else prefixes):
+        for prefix in sorted(heads if len(heads) == 1 else needed):
             tips |= self._endpoints.branches(prefix)
         return tips
 

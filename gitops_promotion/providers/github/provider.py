@@ -131,6 +131,10 @@ class GitHub(WithPeople):
 
     def open_promotions(self) -> list[PullRequest]:
         """Return all open ones from this tool's branches, all pages."""
+        return [pull for pull in self.open_pull_requests() if pull.head.startswith(self._prefixes)]
+
+    def open_pull_requests(self) -> list[PullRequest]:
+        """Return all open ones from branches of this repository, all pages; in the same requests."""
         parameters = {"state": "open", "sort": "created", "direction": "desc"}
         try:
             documents = list(self._api.pages(f"{self._path}/pulls", parameters, needs="pull-requests: read"))
@@ -138,7 +142,7 @@ class GitHub(WithPeople):
             self._hidden(error)
         # By number: while pages are read, the list may move on and show one twice.
         pulls = {pull.number: pull for data in documents if (pull := self._read(data)) is not None}
-        return [pull for pull in pulls.values() if pull.head.startswith(self._prefixes)]
+        return list(pulls.values())
 
     def open_pull_request(self, draft: Draft) -> PullRequest:
         """Create or update the one open pull request from `draft.head`.

@@ -79,6 +79,10 @@ class Local(WithPeople):
 
         return self._ledger.transact(decide)
 
+    def open_pull_requests(self) -> list[PullRequest]:
+        """Return all open ones."""
+        return self.open_promotions()
+
     def every_pull_request(self) -> list[PullRequest]:
         """Return all there ever were, newest first. Cost follows their number."""
 
