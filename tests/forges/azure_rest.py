@@ -24,6 +24,7 @@ from tests.forges.azure_pulls import (
 from tests.forges.azure_shapes import page
 from tests.forges.azure_state import RefusedError, Status, guid
 from tests.forges.azure_threads import (
+    add_label,
     create_thread,
     delete_comment,
     edit_comment,
@@ -54,7 +55,9 @@ class Endpoint:
     def path(self) -> "re.Pattern[str]":
         filled = self.template.replace("{area}", self.area).replace("{resource}", self.resource)
         # What ends a route may be left out.
-        optional = re.sub(r"/\{(pullRequestId|areaId|pushId|identityId)\}$", r"(?:/(?P<\1>[^/]+))?", filled)
+        optional = re.sub(
+            r"/\{(pullRequestId|areaId|pushId|identityId|labelIdOrName)\}$", r"(?:/(?P<\1>[^/]+))?", filled
+        )
         return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", optional), re.IGNORECASE)
 
     @property
@@ -224,6 +227,13 @@ ENDPOINTS = (
         resource="comments",
         template=f"{PULL}/threads/{{threadId}}/{{resource}}/{{commentId}}",
         methods={"PATCH": (edit_comment, "Comment"), "DELETE": (delete_comment, "")},
+    ),
+    Endpoint(
+        id="f22387e3-984e-4c52-9c6d-fbb8f14c812d",
+        area="git",
+        resource="labels",
+        template=f"{PULL}/{{resource}}/{{labelIdOrName}}",
+        methods={"POST": (add_label, "WebApiTagDefinition")},
     ),
     Endpoint(
         id="4b6702c7-aa35-4b89-9c96-b9abf6d3e540",

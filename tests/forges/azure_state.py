@@ -159,6 +159,7 @@ class Pull:
     groups: dict[str, int] = field(default_factory=dict)
     voted_for: dict[str, tuple[str, ...]] = field(default_factory=dict)
     threads: list[Thread] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
     iterations: list[Iteration] = field(default_factory=list)
     statuses: list[Status] = field(default_factory=list)
     builds: dict[int, bool] = field(default_factory=dict)

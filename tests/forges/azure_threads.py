@@ -8,6 +8,7 @@ from tests.forges.azure_shapes import page, time
 from tests.forges.azure_state import Comment, RefusedError, Thread, guid
 
 CONTRIBUTE = "PullRequestContribute"
+MOST_OF_LABEL = 400
 IDENTITY = "Identity"
 """What a token lacks that has not the scope to read people and groups."""
 
@@ -69,6 +70,17 @@ def delete_comment(call: Call) -> Any:
     if comment.deleted:
         raise RefusedError(404, "DiscussionThreadNotFoundException", "The thread or comment was not found.")
     comment.deleted = True
+
+
+def add_label(call: Call) -> Any:
+    """docs: Pull Request Labels - Create: a label is one of the project, made when it is first used."""
+    call.needs(CONTRIBUTE)
+    name = call.body.get("name") or ""
+    if not name.strip() or len(name) > MOST_OF_LABEL or not name.isprintable():
+        raise RefusedError(400, "InvalidTagNameException", "VS403404: The following tag name is not valid.")
+    if name not in call.pull.labels:
+        call.pull.labels.append(name)
+    return {"id": guid("label", name), "name": name, "active": True}
 
 
 def put_reviewer(call: Call) -> Any:

@@ -187,23 +187,29 @@ def test_own_comments_are_those_with_the_marker_by_this_tool_the_oldest_first() 
     assert read(pull(), thread(me, marked), own_id="").comments == ()
 
 
-def push(by: str, old: str = "1" * 40, ref: str = "refs/heads/promote/a") -> Any:
-    return git.GitPush(pushed_by=who(by) if by else None, ref_updates=[git.GitRefUpdate(name=ref, old_object_id=old)])
+HEAD = "2" * 40
+
+
+def push(by: str, old: str = "1" * 40, ref: str = "refs/heads/promote/a", new: str = HEAD) -> Any:
+    update = git.GitRefUpdate(name=ref, old_object_id=old, new_object_id=new)
+    return git.GitPush(pushed_by=who(by) if by else None, ref_updates=[update])
 
 
 @pytest.mark.parametrize(
     ("pushes", "names"),
     [
-        ([], set()),
+        ([], None),
         ([push("bob"), push("ann", "0" * 40), push("eve")], {"ann", "bob"}),
         ([push("bob"), push("ann", "0" * 40, "refs/heads/other"), push("eve")], {"ann", "bob", "eve"}),
         ([push("bob"), push("")], None),
+        ([push("bob", new="3" * 40), push("ann", "0" * 40)], None),
+        ([push("bob", ref="refs/heads/other"), push("ann", "0" * 40)], None),
         ([push("bob")] * 99, {"bob"}),
         ([push("bob")] * 100, None),
     ],
 )
 def test_pushers_are_those_since_the_branch_was_made(pushes: list[Any], names: set[str] | None) -> None:
-    assert discussions.read_pushers(pushes, "promote/a") == names
+    assert discussions.read_pushers(pushes, "promote/a", HEAD) == names
 
 
 SPOILED: list[Any] = [None, 5, "x", True, [], [5], ["x", None], {"a": 1}, {"1": None}, SimpleNamespace()]
@@ -226,7 +232,7 @@ def test_spoiled_answers_are_an_error_of_the_forge_or_leave_something_out(wrong:
         spoiled = push("bob")
         setattr(spoiled, name, wrong)
         with suppress(ProviderError):
-            discussions.read_pushers([spoiled], "promote/a")
+            discussions.read_pushers([spoiled], "promote/a", HEAD)
     for name in ("voted_for", "id", "descriptor", "unique_name", "is_container"):
         reviewer = git.IdentityRefWithVote(**({"id": "1", "unique_name": "bob", "vote": 10} | {name: wrong}))
         with suppress(ProviderError):

@@ -217,6 +217,24 @@ class TestGroups:
         assert (people.members, people.problem) == (frozenset(), "")
 
 
+class TestLabels:
+    def test_are_given_one_by_one(self, swift: "AzureForge") -> None:
+        opened = propose(swift)
+        swift.calls()
+        for label in ("prod", "webshop/webui", "prod"):
+            assert swift.provider.add_label(opened, label) == ""
+        assert swift.calls() == [f"POST {PULLS}/{opened.number}/labels"] * 3
+        assert swift.hosted.pull(opened.number).labels == ["prod", "webshop/webui"]
+
+    def test_that_are_refused_are_named_with_the_reason(self, swift: "AzureForge") -> None:
+        opened = propose(swift)
+        refusal = swift.provider.add_label(opened, "x" * 401)
+        assert refusal.startswith("the label xxx")
+        assert refusal.endswith("The following tag name is not valid.): give it another name")
+        swift.server.faults.add(errors.forbidden(), path="labels")
+        assert "'Contribute to pull requests'" in swift.provider.add_label(opened, "prod")
+
+
 class TestEvents:
     def test_tell_who_closed_and_reopened_and_merged(self, swift: "AzureForge") -> None:
         number = propose(swift).number

@@ -157,6 +157,12 @@ class TestPeople:
         assert pushers.problem == ""
         assert pushers.members
 
+    def test_a_label_is_given_once_or_the_reason_against_it_is_told(self, forge: "Forge") -> None:
+        opened = propose(forge)
+        for _ in range(2):
+            refusal = forge.provider.add_label(opened, "env:prod")
+            assert refusal == ("plain git keeps no labels: env:prod is left out" if forge.provider.publishes else "")
+
     def test_a_status_that_must_be_there_is_required(self, forge: "Forge") -> None:
         forge.require_gate()
         opened = propose(forge, HEAD)

@@ -453,3 +453,19 @@ class TestAddReviewer:
         assert "Members: read" in github_forge.connect(token=token).add_reviewer(opened, "acme/ops")
         token = github_forge.server.give_token("x[bot]", kind="actions", permissions={"pull_requests": "read"})
         assert "pull_requests: write" in github_forge.connect(token=token).add_reviewer(opened, "bob")
+
+
+class TestAddLabel:
+    def test_gives_one_after_the_other(self, github_forge: "GitHubForge") -> None:
+        opened = propose(github_forge)
+        github_forge.calls()
+        assert [github_forge.provider.add_label(opened, label) for label in ("prod", "webshop")] == ["", ""]
+        assert github_forge.calls() == [f"POST {REPOSITORY}/issues/1/labels"] * 2
+        assert github_forge.hosted.pull(1).labels == ["prod", "webshop"]
+
+    def test_a_refusal_is_returned_with_the_permission(self, github_forge: "GitHubForge") -> None:
+        opened = propose(github_forge)
+        token = github_forge.server.give_token("x[bot]", kind="actions", permissions={"pull_requests": "read"})
+        refusal = github_forge.connect(token=token).add_label(opened, "prod")
+        assert refusal.startswith("the label prod is left out: ")
+        assert "pull_requests=write" in refusal or "pull_requests: write" in refusal

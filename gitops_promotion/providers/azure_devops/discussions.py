@@ -330,20 +330,21 @@ def _states(data: object, threads: Sequence[object]) -> list[Event]:
 # -- pushes
 
 
-def read_pushers(pushes: Sequence[object], branch: str) -> frozenset[str] | None:
+def read_pushers(pushes: Sequence[object], branch: str, head_sha: str) -> frozenset[str] | None:
     """Return who pushed to a branch since it was made, of pushes with the newest first.
 
-    None if that cannot be told: a push does not say who made it, or there may be more pushes than these.
+    None if that cannot be told: the newest is not the one that brought `head_sha`, a push does not say who made it, or
+    there may be more pushes than these.
     """
     names = set()
-    for push in pushes:
+    for number, push in enumerate(pushes):
         name = read_person(getattr(push, "pushed_by", None)).name
-        if not name:
+        updates = [
+            update for update in items(getattr(push, "ref_updates", None)) if text(update, "name") == f"{HEADS}{branch}"
+        ]
+        if not name or (number == 0 and all(text(update, "new_object_id") != head_sha for update in updates)):
             return None
         names.add(name)
-        if any(
-            text(update, "name") == f"{HEADS}{branch}" and _ZEROS.fullmatch(text(update, "old_object_id"))
-            for update in items(getattr(push, "ref_updates", None))
-        ):
+        if any(_ZEROS.fullmatch(text(update, "old_object_id")) for update in updates):
             return frozenset(names)
-    return None if len(pushes) >= FULL else frozenset(names)
+    return None if not pushes or len(pushes) >= FULL else frozenset(names)

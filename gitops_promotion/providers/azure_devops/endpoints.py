@@ -119,6 +119,11 @@ class Endpoints:
         )
         return self._call(self._git.create_thread, comment_thread=payload, pull_request_id=number)
 
+    def label(self, number: int, name: str) -> None:
+        """Give a pull request a label; repeating it changes nothing."""
+        payload = self._api.models.WebApiCreateTagRequestData(name=name)
+        self._call(self._git.create_pull_request_label, label=payload, pull_request_id=number)
+
     def edit_comment(self, number: int, thread: int, comment: int, content: str) -> Any:
         """Change the text of one's own comment."""
         payload = self._api.models.Comment(content=content)

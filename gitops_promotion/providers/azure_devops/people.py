@@ -121,11 +121,11 @@ class PeopleSide:
         name = f"#{pull_request.number}"
         try:
             pushes = self._endpoints.pushes(pull_request.head)
-            names = read_pushers(pushes, pull_request.head)
+            names = read_pushers(pushes, pull_request.head, pull_request.head_sha)
         except ProviderError as error:
             return People(problem=f"who pushed to {name} cannot be read ({untrusted.line(str(error))})")
         if names is None:
-            return People(problem=f"Azure DevOps does not say of each push to {name} who made it")
+            return People(problem=f"Azure DevOps does not say yet of each push to {name} who made it: run again")
         return People(members=names)
 
     def requires_status(self, pull_request: PullRequest, context: str) -> bool:
@@ -201,6 +201,17 @@ class PeopleSide:
         except ProviderError as error:
             reason = error.reason if isinstance(error, RefusedError) else str(error)
             return f"Azure DevOps does not take {untrusted.line(name)} as a reviewer: {reason}"
+        return ""
+
+    def add_label(self, pull_request: PullRequest, label: str) -> str:
+        """Give a pull request a label, which becomes one of the project; returns why that was refused."""
+        name = untrusted.line(label)
+        try:
+            self._endpoints.label(pull_request.number, label)
+        except AuthError as error:
+            return f"the label {name} is left out: {error}"
+        except RefusedError as error:
+            return f"the label {name} is left out ({error.reason}): give it another name"
         return ""
 
     def _found(self, name: str) -> Any:

@@ -273,6 +273,21 @@ class WithPeople:
             return f"{label} is not asked for a review ({error.reason}): {advice}{f', and {_MEMBERS}' if team else ''}"
         return ""
 
+    def add_label(self, pull_request: PullRequest, label: str) -> str:
+        """Give a pull request a label; returns why that was refused, "" if it was not.
+
+        One request: in a request for several, one wrong label refuses all. GitHub makes a label that is new.
+        """
+        name = untrusted.line(label, untrusted.VALUE_LIMIT)
+        try:
+            path = f"{self._path}/issues/{pull_request.number}/labels"
+            self._api.rest("POST", path, {"labels": [label]}, needs=_COMMENTS)
+        except AuthError as error:
+            return f"the label {name} is left out: {error}"
+        except RefusedError as error:
+            return f"the label {name} is left out ({error.reason}): give it another name"
+        return ""
+
 
 def _is_same(written: str, body: str) -> bool:
     """Compare texts as GitHub keeps them: line ends and blanks at the end may differ."""

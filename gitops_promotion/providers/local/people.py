@@ -185,6 +185,10 @@ class WithPeople:
         """Return "": plain git asks nobody, and anybody may review."""
         return ""
 
+    def add_label(self, _pull_request: PullRequest, label: str) -> str:
+        """Return that plain git keeps no labels."""
+        return f"plain git keeps no labels: {untrusted.line(label)} is left out"
+
 
 def _person(name: str) -> Person:
     return Person(name=name, is_bot=is_bot(name))
