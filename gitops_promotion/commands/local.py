@@ -73,39 +73,32 @@ def _held_by(run: Run, pull: PullRequest) -> list[str]:
     return [text for verdict in verdicts if verdict.decision != "pass" for text in verdict.texts]
 
 
-def close(run: Run, number: int, *, person: str = "") -> Outcome:
+def close(run: Run, number: int) -> Outcome:
     """Close a pull request without merging it; its branch stays. Raises ProviderError if it is merged."""
     forge = _forge(run)
     before = forge.pull_request(number)
-    after = forge.close(number, by=person)
+    after = forge.close_pull_request(before)
     if before == after:
         return _outcome("unchanged", f"pull request #{number} is closed already", after)
-    return _outcome("updated", f"pull request #{number} closed{_by(person)}, its branch {after.head} stays", after)
+    return _outcome("updated", f"pull request #{number} closed, its branch {after.head} stays", after)
 
 
-def reopen(run: Run, number: int, *, person: str = "") -> Outcome:
+def reopen(run: Run, number: int) -> Outcome:
     """Open a closed pull request again. Raises ProviderError with the reason where that is not possible."""
     forge = _forge(run)
     before = forge.pull_request(number)
-    after = forge.reopen(number, by=person)
+    after = forge.reopen(number)
     if before == after:
         return _outcome("unchanged", f"pull request #{number} is open already", after)
-    return _outcome("updated", f"pull request #{number} opened again{_by(person)}", after)
+    return _outcome("updated", f"pull request #{number} opened again", after)
 
 
-def review(
-    run: Run, number: int, *, verdict: Literal["approved", "changes-requested"], comment: str, person: str = ""
-) -> Outcome:
+def review(run: Run, number: int, *, verdict: Literal["approved", "changes-requested"], comment: str) -> Outcome:
     """Review a pull request at its current head. Raises ProviderError unless it is open."""
     forge = _forge(run)
-    posted = forge.review(number, verdict, comment, by=person)
-    unproved = ", whose name is believed" if person else ""
-    message = f"{posted.author}{unproved}: {verdict} on {posted.sha} of pull request #{number}"
+    posted = forge.review(number, verdict, comment)
+    message = f"{posted.author}: {verdict} on {posted.sha} of pull request #{number}"
     return _outcome("updated", message, forge.pull_request(number))
-
-
-def _by(person: str) -> str:
-    return f" by {person}, whose name is believed" if person else ""
 
 
 def set_status(

@@ -105,16 +105,10 @@ class Playable(Provider, Protocol):
     def details(self, number: int) -> Details:
         """Return one pull request with its statuses and reviews. Raises ProviderError if there is none."""
 
-    def review(self, number: int, verdict: Opinion, comment: str, *, by: str = "") -> Review:
-        """Record a person's review of the present head, in place of that person's last; ProviderError unless open.
+    def review(self, number: int, verdict: Opinion, comment: str) -> Review:
+        """Record the author's review of the present head, in place of the author's last; ProviderError unless open."""
 
-        Without `by` it is the author that git is configured with, here and below. A name is believed.
-        """
-
-    def close(self, number: int, *, by: str = "") -> PullRequest:
-        """Close a pull request unmerged. Raises ProviderError if it is merged."""
-
-    def reopen(self, number: int, *, by: str = "") -> PullRequest:
+    def reopen(self, number: int) -> PullRequest:
         """Open a closed pull request again. Raises ProviderError with the reason where that is not possible."""
 
 

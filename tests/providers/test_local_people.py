@@ -18,10 +18,10 @@ def events(local_forge: "LocalForge", number: int) -> list[tuple[str, str]]:
     return [(event.kind, event.by.name if event.by else "") for event in found]
 
 
-def test_a_review_may_be_given_under_a_name_and_a_bot_is_known_by_its_name(local_forge: "LocalForge") -> None:
+def test_of_each_person_the_last_review_stays_and_a_bot_is_known_by_its_name(local_forge: "LocalForge") -> None:
     opened = propose(local_forge)
     for name in ("bob", "flux[bot]", "BOB"):
-        local_forge.provider.review(opened.number, "approved", "fine", by=name)
+        local_forge.writers.make(name).review(opened.number, "approved", "fine")
     reviews = local_forge.provider.discussions([opened.number])[opened.number].reviews
     assert [(review.author, review.is_bot) for review in reviews] == [("flux[bot]", True), ("BOB", False)]
     assert events(local_forge, opened.number)[1:] == [
@@ -40,16 +40,17 @@ def test_a_review_of_an_older_head_is_refused(local_forge: "LocalForge") -> None
 
 def test_closing_and_opening_again_are_remembered(local_forge: "LocalForge") -> None:
     opened = propose(local_forge)
-    forge = local_forge.provider
-    assert forge.close(opened.number, by="bob").state == "closed"
-    assert forge.close(opened.number, by="eve").state == "closed"
-    assert forge.reopen(opened.number, by="ann").state == "open"
-    assert forge.reopen(opened.number, by="ann").state == "open"
+    forge, bob, eve = (local_forge.writers.make(name) for name in ("Ann", "bob", "eve"))
+    for person in (bob, eve):
+        assert person.close_pull_request(opened).state == "closed"
+        assert events(local_forge, opened.number)[-1] == ("closed", "bob")
+    assert eve.reopen(opened.number).state == "open"
+    assert bob.reopen(opened.number).state == "open"
     assert forge.merge(opened).state == "merged"
     assert events(local_forge, opened.number) == [
         ("opened", "Ann"),
         ("closed", "bob"),
-        ("reopened", "ann"),
+        ("reopened", "eve"),
         ("merged", "Ann"),
     ]
     with pytest.raises(ProviderError, match="is merged"):

@@ -26,24 +26,7 @@ def command() -> None:
     """
 
 
-def _one_line(_: click.Context, __: click.Parameter, value: str) -> str:
-    if not value.isprintable() or len(value) > _LONGEST:
-        raise click.BadParameter(f"it must be one printable line of at most {_LONGEST} characters: shorten it")
-    return value
-
-
-_LONGEST = 300
-"""Characters of a text that a person gives."""
-
 _number = click.argument("number", type=click.IntRange(min=1))
-_person = click.option(
-    "--as",
-    "person",
-    default="",
-    callback=_one_line,
-    metavar="NAME",
-    help="Who acts [default: user.name of git]; it is believed.",
-)
 
 
 @command.command("list")
@@ -84,35 +67,35 @@ def merge_(terminal: Terminal, number: int, **connection: Any) -> "list[Outcome]
 
 @command.command("close")
 @_number
-@_person
+@options.person
 @options.connection
 @run.verb()
 def close_(terminal: Terminal, number: int, person: str, **connection: Any) -> "list[Outcome]":
     """Close a pull request without merging; this declines its promotion for good."""
     from gitops_promotion.commands.local import close
 
-    with run.open_run_at(terminal, **connection) as verb_run:
-        return [close(verb_run, number, person=person)]
+    with run.open_run_at(terminal, person=person, **connection) as verb_run:
+        return [close(verb_run, number)]
 
 
 @command.command("reopen")
 @_number
-@_person
+@options.person
 @options.connection
 @run.verb()
 def reopen_(terminal: Terminal, number: int, person: str, **connection: Any) -> "list[Outcome]":
     """Open a closed pull request again; its promotion is not declined any more."""
     from gitops_promotion.commands.local import reopen
 
-    with run.open_run_at(terminal, **connection) as verb_run:
-        return [reopen(verb_run, number, person=person)]
+    with run.open_run_at(terminal, person=person, **connection) as verb_run:
+        return [reopen(verb_run, number)]
 
 
 @command.command("review")
 @_number
 @click.argument("verdict", type=click.Choice(["approved", "changes-requested"]))
-@click.option("--comment", default="", callback=_one_line, metavar="TEXT", help="The reason.")
-@_person
+@click.option("--comment", default="", callback=options.one_line, metavar="TEXT", help="The reason.")
+@options.person
 @options.connection
 @run.verb()
 def review_(
@@ -126,8 +109,8 @@ def review_(
     """Review a pull request at its current head."""
     from gitops_promotion.commands.local import review
 
-    with run.open_run_at(terminal, **connection) as verb_run:
-        return [review(verb_run, number, verdict=verdict, comment=comment, person=person)]
+    with run.open_run_at(terminal, person=person, **connection) as verb_run:
+        return [review(verb_run, number, verdict=verdict, comment=comment)]
 
 
 @command.command("set-status")

@@ -61,13 +61,15 @@ class WithPeople:
 
     def add_review(self, pull_request: PullRequest, verdict: Opinion, comment: str) -> None:
         """Review `pull_request.head_sha` as the author that git is configured with."""
-        self._review(pull_request.number, verdict, comment, self._author, sha=pull_request.head_sha)
+        self._review(pull_request.number, verdict, comment, sha=pull_request.head_sha)
 
-    def review(self, number: int, verdict: Opinion, comment: str, *, by: str = "") -> Review:
-        """Store a person's review of the present head, in place of that person's last; ProviderError unless open."""
-        return self._review(number, verdict, comment, by or self._author, sha="")
+    def review(self, number: int, verdict: Opinion, comment: str) -> Review:
+        """Store the author's review of the present head, in place of the author's last; ProviderError unless open."""
+        return self._review(number, verdict, comment, sha="")
 
-    def _review(self, number: int, verdict: Opinion, comment: str, by: str, *, sha: str) -> Review:
+    def _review(self, number: int, verdict: Opinion, comment: str, *, sha: str) -> Review:
+        by = self._author
+
         def decide(refs: Refs) -> Decision[Review]:
             record = self._ledger.record(refs, number)
             if record.state != "open":
@@ -89,28 +91,21 @@ class WithPeople:
 
     def close_pull_request(self, pull_request: PullRequest) -> PullRequest:
         """Close it unmerged; its branch stays. Raises ProviderError if it is merged."""
-        return self.close(pull_request.number)
-
-    def close(self, number: int, *, by: str = "") -> PullRequest:
-        """Close a pull request unmerged, as a person or as the author; its branch stays.
-
-        Raises ProviderError if it is merged.
-        """
 
         def decide(refs: Refs) -> Decision[PullRequest | OutdatedError]:
-            record = self._ledger.record(refs, number)
+            record = self._ledger.record(refs, pull_request.number)
             if record.state == "merged":
                 next_step = f"revert {record.merge_sha} instead"
                 return (), OutdatedError(f"pull request #{record.number} is merged already", next_step=next_step)
             if record.state == "closed":
                 return ([self._ledger.save(record)] if record.inferred else []), record.pull_request()
-            event = Event(kind="closed", at=self._now(), by=_person(by or self._author))
+            event = Event(kind="closed", at=self._now(), by=self.identity())
             closed = replace(record.after(event), state="closed", armed_for=None)
             return [self._ledger.save(closed)], closed.pull_request()
 
         return unless_outdated(self._ledger.transact(decide))
 
-    def reopen(self, number: int, *, by: str = "") -> PullRequest:
+    def reopen(self, number: int) -> PullRequest:
         """Open a closed pull request again, at the present head of its branch; an open one stays as it is.
 
         Raises ProviderError if it is merged, if its branch is gone, or if the branch has a newer one.
@@ -131,7 +126,7 @@ class WithPeople:
             newest = next(iter(self._ledger.numbers(refs, record.head)[0]), number)
             if newest != number:
                 raise ProviderError(f"pull request #{number} cannot be reopened: #{newest} of its branch is newer")
-            event = Event(kind="reopened", at=self._now(), by=_person(by or self._author))
+            event = Event(kind="reopened", at=self._now(), by=self.identity())
             reopened = replace(record.after(event), state="open", head_sha=head_sha, merge_sha=None)
             return [self._ledger.save(reopened)], reopened.pull_request()
 
