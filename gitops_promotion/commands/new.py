@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from gitops_promotion.core import due
 from gitops_promotion.core.commits import read_time, read_trailers
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
@@ -13,6 +14,7 @@ from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow import origin
+from gitops_promotion.workflow.approvals import find_rejection
 from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.run import Run
@@ -45,7 +47,8 @@ def new(
             if newer := _newer_build(run, request, pulls, branch):
                 built = built_at.isoformat() if built_at else ""
                 return Outcome.of(request, "skipped", f"built at {built}, but {newer} is of a newer build")
-            decline = origin.find_decline(run, request, pulls)
+            current = due.open_for(pulls, run.tip.base)
+            decline = origin.find_decline(run, request, pulls) or find_rejection(run, request, current, branch)
             if decline is None:
                 return origin.starter(run)
             if again:

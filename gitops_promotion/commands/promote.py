@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from gitops_promotion.commands.override import promote_past_gates
 from gitops_promotion.core import deployments, due, markers, strays
 from gitops_promotion.core.changed_tags import changed_tags
 from gitops_promotion.core.forge import PullRequest
@@ -17,6 +18,7 @@ from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError, UsageError
 from gitops_promotion.workflow import origin
+from gitops_promotion.workflow.approvals import find_rejection
 from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
@@ -59,6 +61,9 @@ def promote(
     group: str = "",
     app: str = "",
     environment: str = "",
+    tag: str = "",
+    override_gates: bool = False,
+    reason: str = "",
 ) -> list[Outcome]:
     """Return one outcome for each promotion that is due.
 
@@ -66,6 +71,8 @@ def promote(
     `environment` (the target) forces one. One failure does not stop the others. Raises UsageError, ConfigError,
     GitError and ProviderError for what concerns them all.
     """
+    if override_gates or tag or reason:
+        return _past_gates(run, group, app, environment, tag, override_gates=override_gates, reason=reason)
     if group or app or environment:
         return _run_steps(run, [_forced_step(run.tip, group, app, environment)], one_each=False)
     pushed = None if everything else _pushed_steps(run)
@@ -75,6 +82,24 @@ def promote(
     return [*outcomes, *_run_steps(run, steps, one_each=False)] or [
         Outcome(result="skipped", message="no marked tag changed in this push: there is nothing to promote")
     ]
+
+
+def _past_gates(
+    run: Run, group: str, app: str, environment: str, tag: str, *, override_gates: bool, reason: str
+) -> list[Outcome]:
+    """Return the outcome of a promotion past its gates. Raises UsageError for options that do not fit together."""
+    if not override_gates:
+        option = "--tag" if tag else "--reason"
+        raise UsageError(f"{option} is for --override-gates: without it the tag of the sources is promoted")
+    if not (app and environment and tag):
+        raise UsageError("--override-gates needs --app, --env, --tag and --reason")
+    check_name("application", app)
+    application = _named_application(run.tip, group, app)
+    way = run.tip.config.way(application)
+    run.tip.config.environment(environment)
+    if environment not in way.names:
+        raise UsageError(f"{application} does not go into {environment}: its environments are {way}")
+    return promote_past_gates(run, application, environment, tag, reason=reason, hold=False)
 
 
 def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
@@ -117,12 +142,8 @@ def _nothing(tip: Tip, comparison: Comparison, pulls: Sequence[PullRequest]) -> 
     return Outcome(result="unchanged", message=message, reasons=(*reasons, *more))
 
 
-def _forced_step(tip: Tip, group: str, app: str, environment: str) -> Step:
-    if not app or not environment:
-        raise UsageError("to force one promotion give --app and --env, the environment to promote into")
-    check_name("application", app)
-    if not tip.config.pipeline.sources(environment):
-        raise UsageError(f"{environment} is the first environment: `gitops-promotion new` sets its tags")
+def _named_application(tip: Tip, group: str, app: str) -> Application:
+    """Return the application of a forced promotion; without a group the only one of its name. Raises UsageError."""
     if not group:
         groups = sorted({a.group for a in tip.applications() if a.name == app})
         if len(groups) != 1:
@@ -131,7 +152,16 @@ def _forced_step(tip: Tip, group: str, app: str, environment: str) -> Step:
                 "give --group"
             )
         group = groups[0]
-    application = check_application(group, app)
+    return check_application(group, app)
+
+
+def _forced_step(tip: Tip, group: str, app: str, environment: str) -> Step:
+    if not app or not environment:
+        raise UsageError("to force one promotion give --app and --env, the environment to promote into")
+    check_name("application", app)
+    if not tip.config.pipeline.sources(environment):
+        raise UsageError(f"{environment} is the first environment: `gitops-promotion new` sets its tags")
+    application = _named_application(tip, group, app)
     way = tip.config.way(application)
     if environment not in way.names:
         raise UsageError(f"{application} does not go into {environment}: its environments are {way}")
@@ -297,7 +327,12 @@ def _veto(
     if current is not None and (busy := [name for name in earlier if name in proposed]):
         message = f"pull request #{current.number} into {busy[0]} has the branch {current.head}: it comes first"
         return replace(step.skipped(message, request.tag), pull_request=current)
-    decline = origin.find_decline(run, request, pulls)
+    if current is not None and branch and branch.proposal.origin.override and not step.forced:
+        message = (
+            f"pull request #{current.number} is an override by {branch.proposal.origin.override.person}: it comes first"
+        )
+        return replace(step.skipped(message, request.tag), pull_request=current)
+    decline = origin.find_decline(run, request, pulls) or find_rejection(run, request, current, branch)
     if decline is None or step.forced:
         people = _origin(run, step, request.tag, batch, pulls)
         return origin.again(run, people) if decline else people

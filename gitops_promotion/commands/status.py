@@ -10,7 +10,7 @@ from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.errors import GitError, TransientError
 from gitops_promotion.workflow.examine import Examination, Subject, examine, find_subject
 from gitops_promotion.workflow.judge import judge
-from gitops_promotion.workflow.look import look
+from gitops_promotion.workflow.look import look, with_override
 from gitops_promotion.workflow.publishing import (
     disarm_refused,
     ended,
@@ -47,7 +47,7 @@ def status(
         return [outcome]
     if run.tip.has_config and run.tip.config.must_publish:
         return [_publish_once(run, subject)]
-    examination = repeat_after_races(run, lambda _: superseded(run, subject) or examine(run, subject))
+    examination = repeat_after_races(run, lambda _: superseded(run, subject) or _examine(run, subject))
     if isinstance(examination, Outcome):
         return [examination]
     if examination.refusals:
@@ -60,6 +60,10 @@ def status(
         texts = tuple(map(str, examination.remarks))
         return [_passed(run, subject, outcome_of(subject, None, "passed", texts, warnings=examination.warnings))]
     return [_wait(run, subject, examination, timeout, max(1.0, interval), progress)]
+
+
+def _examine(run: Run, subject: Subject) -> Examination:
+    return with_override(run, examine(run, subject), subject, run.lookups())
 
 
 def _wait(

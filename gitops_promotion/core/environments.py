@@ -18,8 +18,9 @@ class Environment:
 
     `auto`: pull requests into it merge without a person once their checks pass. `after`: the environments before it,
     None for the one above it in the list. `paths` are patterns of its files (empty: the default pattern), `marker` is
-    the form of its markers (empty: the default form), see `core/layout.py`. `settings` are those of its gates, by the
-    names of `core/gates/table.py`.
+    the form of its markers (empty: the default form), see `core/layout.py`. `overrides`: a
+    person may send a promotion past its gates, None where the configuration does not say. `settings` are those of its
+    gates, by the names of `core/gates/table.py`.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Environment:
     after: Requirements | None = None
     paths: tuple[str, ...] = ()
     marker: str = ""
+    overrides: bool | None = None
     settings: tuple[tuple[str, Any], ...] = ()
 
     def setting(self, name: str) -> Any:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Self
 
 from gitops_promotion.core.commits import read_time
+from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.untrusted import line
 
 _NAME_LIMIT = 100
@@ -17,12 +18,14 @@ class Origin:
     """The people behind a promotion, as the trailers of its commit name them.
 
     `triggered_by` are those who started the run that built or proposed it: their opinion on it does not count.
-    `again_by` is who proposed it again after a decline, at `again_at`: earlier opinions do not count.
+    `again_by` is who proposed it again after a decline, at `again_at`: earlier opinions do not count. `override` is the
+    claim that a person sent it past its gates, of this one commit.
     """
 
     triggered_by: tuple[str, ...] = ()
     again_by: str = ""
     again_at: datetime | None = None
+    override: Override | None = None
 
     @property
     def trailers(self) -> Mapping[str, str]:
@@ -31,6 +34,7 @@ class Origin:
             "Triggered-By": ", ".join(map(_one_name, self.triggered_by[:_MOST])),
             "Again-By": _one_name(self.again_by),
             "Again-At": self.again_at.isoformat() if self.again_at else "",
+            **(self.override.trailers if self.override else {}),
         }
 
     @classmethod
@@ -41,15 +45,17 @@ class Origin:
             triggered_by=tuple(name for name in names if name)[:_MOST],
             again_by=trailers.get("Again-By", ""),
             again_at=read_time(trailers.get("Again-At", "")),
+            override=Override.read(trailers),
         )
 
     def joined(self, earlier: Self) -> Self:
-        """Return the origin of a promotion that replaces `earlier`, which proposed the same tag."""
+        """Return the origin of a promotion that replaces `earlier`, which proposed the same tag; no override of it."""
         newer, older = (self, earlier) if self.again_at else (earlier, self)
         return type(self)(
             triggered_by=tuple(dict.fromkeys((*earlier.triggered_by, *self.triggered_by))),
             again_by=newer.again_by or older.again_by,
             again_at=newer.again_at or older.again_at,
+            override=self.override,
         )
 
     def with_starter(self, name: str) -> Self:

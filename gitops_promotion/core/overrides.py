@@ -47,6 +47,10 @@ class Override:
         """The text of the verdict that records it; a forge may cut its end."""
         return f"overridden by {line(self.person, _PERSON_LIMIT).replace(':', ' ')}: {line(self.reason, REASON_LIMIT)}"
 
+    def passes(self, gate: str) -> bool:
+        """Return True if it goes past the gate of this name (`core/gates/table.py`)."""
+        return self.hold if gate == "holds" else self.gates
+
     @classmethod
     def read(cls, trailers: Mapping[str, str]) -> Self | None:
         """Read the trailers of a commit, None without an override: a claim that its status alone proves."""
@@ -63,6 +67,11 @@ def published_by(statuses: Sequence[CommitStatus]) -> CommitStatus | None:
     if newest is None or newest.state != "success" or not _DESCRIPTION.match(newest.description):
         return None
     return newest
+
+
+def is_of_workflow(identity: Person) -> bool:
+    """Return True for the token of a GitHub workflow, whose verdicts prove nothing."""
+    return _folded(identity.name) == WORKFLOW_IDENTITY
 
 
 def problem(claim: CommitStatus, identity: Person) -> str:

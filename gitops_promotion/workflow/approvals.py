@@ -5,14 +5,19 @@ from dataclasses import dataclass
 
 from gitops_promotion.core import gates
 from gitops_promotion.core.approval_list import Approval, state_of
+from gitops_promotion.core.declines import Decline
+from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.approvals import Approvals, Tally
 from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import UsageError
 from gitops_promotion.workflow import opinions
+from gitops_promotion.workflow.arming import question_on
+from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.examine import Subject, examine
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.past import Scope
@@ -53,6 +58,24 @@ def tally_of(run: Run, lookups: Lookups, promotion: Promotion) -> Tally | None:
         return None
     facts = opinions.gather(run.tip, lookups, promotion.question, promotion.gate)
     return promotion.gate.tally(promotion.question, facts)
+
+
+def find_rejection(run: Run, request: Request, pull: PullRequest | None, branch: Branch | None) -> Decline | None:
+    """Return the rejection of an open promotion of this very tag, None without one; then it stays open as it is.
+
+    Costs the requests for opinions where the environment has approvals. Raises ProviderError, GitError.
+    """
+    gate = approvals_of(run.tip.config.gates(request.environment))
+    if gate is None or pull is None or branch is None or pull.head_sha != branch.sha:
+        return None
+    if not same_tag(branch.proposal.tag, request.tag) or request.environment not in branch.proposal.environments:
+        return None
+    question = question_on(run, request, pull)
+    tally = gate.tally(question, opinions.gather(run.tip, run.lookups(), question, gate))
+    if tally.decision != "refuse":
+        return None
+    rejection = next(opinion for opinion in tally.opinions if opinion.author in tally.rejected_by and opinion.counts)
+    return Decline(pull_request=pull, by=rejection.author, at=rejection.at, rejected=True)
 
 
 def list_open(run: Run, scope: Scope) -> list[Approval]:

@@ -22,6 +22,7 @@ def question_on(run: Run, request: Request, pull_request: PullRequest | None = N
         environment=request.environment,
         requirements=run.tip.config.way(request.application).requirements(request.environment),
         head=pull_request.head_sha if pull_request else "",
+        override=request.origin.override,
         pull_request=pull_request,
     )
 

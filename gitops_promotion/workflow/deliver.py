@@ -23,6 +23,7 @@ from gitops_promotion.errors import (
 )
 from gitops_promotion.workflow.arming import arm, disarm, verdict_on
 from gitops_promotion.workflow.branch import Branch, branch_changes, read_branch
+from gitops_promotion.workflow.judge import overridden
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.reviewers import ask_groups
 from gitops_promotion.workflow.run import Run
@@ -109,9 +110,9 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         return ruling
     origin = _origin(plan, branch, ruling or Origin())
 
-    # What is proposed again gets a new head: the opinions on the old one do not count.
-    is_again = ruling is not None and bool(ruling.again_by)
-    kept = branch is not None and not is_again and _is_worth_keeping(run, plan, branch, current)
+    # What is proposed again gets a new head: the opinions on the old one do not count. An override is of one head.
+    is_new = bool(origin.override) or (ruling is not None and bool(ruling.again_by))
+    kept = branch is not None and not is_new and _is_worth_keeping(run, plan, branch, current)
     if branch is not None and kept:
         # The body names the base that the branch really has, or each run would edit it.
         plan = intent.plan(branch.base_sha)
@@ -133,6 +134,9 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         pull_request = run.forge.open_pull_request(draft)
     else:
         result, pull_request = "unchanged", current
+    if origin.override:
+        status = own_status(overridden(origin.override), shorten=run.facts.status_text)
+        run.forge.set_status(head_sha, status)
     is_new = request.kind is PROMOTION and result != "unchanged"
     warnings = ask_groups(run, pull_request, [request.environment]) if is_new else ()
     if kept:

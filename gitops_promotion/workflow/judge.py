@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from gitops_promotion.core import deployments, gates, status_contexts
 from gitops_promotion.core.forge import CommitStatus
-from gitops_promotion.core.gates import Evidence, Question, Verdict, health, soak
+from gitops_promotion.core.gates import Evidence, Question, Reason, Verdict, health, soak
 from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.core.gates.health import Health
 from gitops_promotion.core.gates.soak import Soak
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError
 from gitops_promotion.workflow import opinions
@@ -22,7 +23,16 @@ def judge(tip: Tip, lookups: Lookups, question: Question, *, expired: bool = Fal
 
     Costs what `lookups` has not asked the forge yet. Raises GitError, ProviderError, ConfigError.
     """
-    return _judge(tip, lookups, question, tip.config.gates(question.environment), expired=expired)
+    configured = tip.config.gates(question.environment, question.override)
+    verdict = _judge(tip, lookups, question, configured, expired=expired)
+    if question.override is None:
+        return verdict
+    return gates.strictest([overridden(question.override), verdict])
+
+
+def overridden(override: Override) -> Verdict:
+    """Return the verdict that records an override."""
+    return Verdict(decision="pass", reasons=(Reason(evidence=override.description),))
 
 
 def judge_arming(tip: Tip, lookups: Lookups, question: Question) -> Verdict:
@@ -30,7 +40,8 @@ def judge_arming(tip: Tip, lookups: Lookups, question: Question) -> Verdict:
 
     Costs what those gates need: nothing for windows and freezes. Raises GitError, ProviderError, ConfigError.
     """
-    configured = [gate for gate in tip.config.gates(question.environment) if gate.stops_arming]
+    configured = tip.config.gates(question.environment, question.override)
+    configured = tuple(gate for gate in configured if gate.stops_arming)
     return _judge(tip, lookups, question, configured, expired=False)
 
 

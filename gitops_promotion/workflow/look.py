@@ -13,6 +13,7 @@ from gitops_promotion.workflow import commenting
 from gitops_promotion.workflow.examine import Examination, Subject, examine
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.lookups import Lookups
+from gitops_promotion.workflow.overriding import find_claim
 from gitops_promotion.workflow.publishing import (
     disarm_refused,
     ended,
@@ -60,7 +61,7 @@ def look(run: Run, subject: Subject, lookups: Lookups) -> Look:
 
 def _judge_and_publish(run: Run, subject: Subject, lookups: Lookups) -> Look:
     try:
-        examination = examine(run, subject)
+        examination = with_override(run, examine(run, subject), subject, lookups)
         verdicts = _verdicts(run, examination, lookups)
     except ManifestError as error:
         # The head itself is at fault, and without a verdict on it nobody would see why it does not merge.
@@ -72,6 +73,16 @@ def _judge_and_publish(run: Run, subject: Subject, lookups: Lookups) -> Look:
         return Look(outcome=_publish(run, subject, examination, verdicts, lookups), verdict=verdict)
     except AuthError as error:
         return Look(outcome=_failed(subject, error), verdict=verdict)
+
+
+def with_override(run: Run, examination: Examination, subject: Subject, lookups: Lookups) -> Examination:
+    """Return an examination whose questions have the override that counts for the head; a warning if it does not."""
+    claim = find_claim(run.tip, lookups, subject.sha) if examination.questions else None
+    if claim is None:
+        return examination
+    if claim.problem:
+        return replace(examination, warnings=(*examination.warnings, claim.warning))
+    return replace(examination, questions=tuple(replace(q, override=claim.override) for q in examination.questions))
 
 
 def _publish(

@@ -21,11 +21,26 @@ if TYPE_CHECKING:
 @click.option("--group", default="", help="With --app and --env: force this one promotion.")
 @click.option("--app", default="", help="With --env: force this one promotion.")
 @click.option("--env", "environment", default="", help="With --app: the environment to promote into.")
+@click.option("--tag", default="", help="With --override-gates: the tag to promote.")
+@click.option(
+    "--override-gates",
+    is_flag=True,
+    help="With --app, --env, --tag and --reason: go past the sources and the gates.",
+)
+@click.option("--reason", default="", callback=options.one_line, metavar="TEXT", help="Why, for the record.")
 @options.connection
 @options.dry_run
 @run.verb()
 def command(
-    terminal: Terminal, everything: bool, group: str, app: str, environment: str, **connection: Any
+    terminal: Terminal,
+    everything: bool,
+    group: str,
+    app: str,
+    environment: str,
+    tag: str,
+    override_gates: bool,
+    reason: str,
+    **connection: Any,
 ) -> "list[Outcome]":
     """Propose new tags of each environment for the next."""
     from gitops_promotion.commands.promote import promote
@@ -38,4 +53,7 @@ def command(
             group=group,
             app=app,
             environment=environment,
+            tag=tag,
+            override_gates=override_gates,
+            reason=reason,
         )

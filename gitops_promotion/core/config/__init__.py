@@ -28,6 +28,7 @@ from gitops_promotion.core.gates import Common, Gate, table
 from gitops_promotion.core.gates.health import contexts_of
 from gitops_promotion.core.layout import MARKER, PATH, Layout, marker_problem, path_problem
 from gitops_promotion.core.names import Application, check_name, is_name
+from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import Fault, UsageError
 
@@ -117,10 +118,18 @@ class Config:
         """The patterns of the statuses that speak for each environment, placeholders and all."""
         return {e.name: contexts_of(e) or self.status_contexts for e in self.pipeline.environments}
 
-    def gates(self, environment: str) -> tuple[Gate, ...]:
-        """Return the gates of an environment. Raises UsageError."""
+    def gates(self, environment: str, override: Override | None = None) -> tuple[Gate, ...]:
+        """Return the gates of an environment, without those that an override passes. Raises UsageError."""
         self.environment(environment)
-        return table.make_gates(environment, self.pipeline, self.common)
+        return table.make_gates(environment, self.pipeline, self.common, override)
+
+    def allows_overrides(self, environment: str) -> bool:
+        """Return True if a person may send a promotion past the gates of an environment: `overrides`.
+
+        Without the key that is so where nobody's approval is needed. Raises UsageError.
+        """
+        settings = self.environment(environment)
+        return not settings.setting("approvals") if settings.overrides is None else settings.overrides
 
     @property
     def common(self) -> Common:

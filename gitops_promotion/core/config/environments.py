@@ -10,7 +10,7 @@ from gitops_promotion.core.gates.health import contexts_of
 from gitops_promotion.core.gates.health_keys import mixed_up_contexts
 from gitops_promotion.core.layout import PATH, marker_problem, path_problem
 
-KEYS = ("name", "auto", "after", "path", "marker", *table.KEYS)
+KEYS = ("name", "auto", "after", "path", "marker", "overrides", *table.KEYS)
 """The keys of one environment."""
 
 EXAMPLE = "[{name: dev, auto: true}, {name: prod}]"
@@ -75,8 +75,13 @@ def _environment(document: Document, item: Entry, key_path: str) -> Environment:
         after=_after(document, fields.get("after"), f"{key_path}.after"),
         paths=document.texts(fields.get("path"), f"{key_path}.path", path_problem, PATH),
         marker=document.checked(fields.get("marker"), f"{key_path}.marker", marker_problem, ""),
+        overrides=_overrides(document, fields.get("overrides"), f"{key_path}.overrides"),
         settings=table.read_settings(document, fields, key_path),
     )
+
+
+def _overrides(document: Document, entry: Entry | None, key_path: str) -> bool | None:
+    return None if entry is None or is_empty(entry.node) else document.boolean(entry, key_path)
 
 
 def _after(document: Document, entry: Entry | None, key_path: str) -> Requirements | None:

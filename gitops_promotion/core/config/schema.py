@@ -57,6 +57,7 @@ TYPES: Mapping[str, Schema] = {
     "approverGroups": {"type": ["object", "null"], "additionalProperties": LIST},
     "environments[].name": TEXT,
     "environments[].auto": FLAG,
+    "environments[].overrides": FLAG,
     "environments[].after": {
         "anyOf": [
             TEXT,

@@ -15,6 +15,7 @@ from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, PullRequest, StatusState
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.opinions import Facts
+from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.tags import Tag
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Question:
 
     `requirements` are the environments whose health counts. `head` is the commit that would bring it, "" where there
     is none yet; `pull_request` is None where the forge was not asked. `unseen` are parts of the change that no gate can
-    judge, such as another image name.
+    judge, such as another image name. `override` is a person's, with which some gates are not asked.
     """
 
     application: Application
@@ -77,6 +78,7 @@ class Question:
     requirements: Requirements
     head: str = ""
     pull_request: PullRequest | None = None
+    override: Override | None = None
     unseen: tuple[str, ...] = ()
 
     @property

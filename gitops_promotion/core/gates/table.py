@@ -21,6 +21,7 @@ from gitops_promotion.core.gates import (
     soak,
     windows,
 )
+from gitops_promotion.core.overrides import Override
 
 if TYPE_CHECKING:
     from gitops_promotion.core.config.document import Document, Entry
@@ -137,9 +138,12 @@ def must_publish(pipeline: Pipeline, common: Common) -> bool:
     return any(_make(row, name, pipeline, common) for row in published for name in pipeline.names)
 
 
-def make_gates(environment: str, pipeline: Pipeline, common: Common) -> tuple[Gate, ...]:
-    """Return the gates of an environment."""
-    gates = (_make(row, environment, pipeline, common) for row in GATES)
+def make_gates(
+    environment: str, pipeline: Pipeline, common: Common, override: Override | None = None
+) -> tuple[Gate, ...]:
+    """Return the gates of an environment, without those that an override passes."""
+    rows = [row for row in GATES if override is None or not override.passes(row.name)]
+    gates = (_make(row, environment, pipeline, common) for row in rows)
     return tuple(gate for gate in gates if gate is not None)
 
 

@@ -1,0 +1,67 @@
+"""`promote --override-gates`: a person sends a tag straight into an environment, past its sources and gates."""
+
+from collections.abc import Sequence
+
+from gitops_promotion.core import overrides
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.model import Outcome, Request
+from gitops_promotion.core.names import Application
+from gitops_promotion.core.origin import Origin
+from gitops_promotion.core.overrides import Override
+from gitops_promotion.core.tags import Tag
+from gitops_promotion.errors import ManifestError, UsageError
+from gitops_promotion.workflow.branch import Branch
+from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
+from gitops_promotion.workflow.origin import starter
+from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.tip import Site
+
+
+def new_override(run: Run, environment: str, reason: str, *, gates: bool, hold: bool) -> Override:
+    """Return the override of the person who runs this.
+
+    Raises UsageError without a reason or a person, where the environment forbids overrides, and for the token of a
+    workflow: what it publishes proves nothing.
+    """
+    config = run.tip.config
+    if not reason.strip():
+        raise UsageError("an override needs --reason TEXT, which is recorded")
+    if not config.allows_overrides(environment):
+        raise UsageError(
+            f"{environment} allows no override: overrides is false there, the default of an environment with approvals"
+        )
+    if not run.person:
+        raise UsageError("an override needs a person, and this run names none: start it by hand as a person")
+    if not run.dry_run and overrides.is_of_workflow(run.forge.identity()):
+        raise UsageError(
+            "the token is the workflow's own, with which every workflow of a writer can publish: use an App's token"
+        )
+    return Override(person=run.person, reason=reason.strip(), gates=gates, hold=hold)
+
+
+def promote_past_gates(
+    run: Run, application: Application, environment: str, tag: str, *, reason: str, hold: bool
+) -> list[Outcome]:
+    """Return the outcome of proposing a tag straight into an environment, with a verdict that names person and reason.
+
+    Raises UsageError, ConfigError, ManifestError, ForeignCommitsError, GitError, ProviderError.
+    """
+    parsed_tag = Tag.parse(tag)
+    override = new_override(run, environment, reason, gates=True, hold=hold)
+    request = Request(kind=PROMOTION, application=application, environment=environment, tag=parsed_tag)
+
+    def veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Origin:
+        people = starter(run)
+        return Origin(triggered_by=people.triggered_by, override=override)
+
+    def decide() -> Intent:
+        site = Site(application, environment)
+        files = run.tip.files(site)
+        if not files:
+            if text := run.tip.marked.nothing_found():
+                raise ManifestError.at(run.tip.config_file, 0, text)
+            files = run.tip.marked.around(site)
+        return setting_tag(run.tip, request, files, veto)
+
+    return [deliver(run, decide)]

@@ -1,0 +1,141 @@
+"""The verbs of people: approve, decline, approvals and wait, on plain git."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gitops_promotion import cli
+
+if TYPE_CHECKING:
+    from tests.commands.conftest import Shop
+
+CONFIG = """\
+environments:
+  - {name: dev, auto: true}
+  - name: prod
+    auto: true
+    approvals: {quorum: 2, groups: [ops]}
+approverGroups:
+  ops: [bob, eva, cid]
+"""
+PROD = ("--app", "webui", "--env", "prod")
+
+
+@pytest.fixture
+def proposed(shop: "Shop") -> "Shop":
+    """A tag is healthy in dev, and its promotion into prod is open: pull request 2."""
+    shop.edit({"gitops-promotion.yaml": CONFIG, "webshop/qa/webui.yaml": None})
+    shop.new("1.4.2")
+    shop.flux("dev")
+    assert [o["result"] for o in shop.run("promote").outcomes] == ["opened"]
+    return shop
+
+
+def listed(shop: "Shop", *more: str) -> list[dict[str, Any]]:
+    shop.capsys.readouterr()
+    cli.main(["approvals", *more, "--sourcedir", str(shop.checkout.path), "--output", "json"])
+    approvals: list[dict[str, Any]] = json.loads(shop.capsys.readouterr().out)["approvals"]
+    return approvals
+
+
+def test_people_approve_with_their_own_names_and_the_list_counts_them(proposed: "Shop") -> None:
+    [pending] = listed(proposed)
+    assert (pending["state"], pending["seats"], pending["pull_request"]) == ("pending", "0 of 2", 2)
+    approved = proposed.run("approve", *PROD, "--as", "bob", "--comment", "checked in dev").only
+    assert (approved["result"], approved["message"].partition(";")[0]) == ("updated", "bob approved #2")
+    again = proposed.run("approve", "--pr", "2", "--as", "bob", "--comment", "checked in dev").only
+    assert again["result"] == "unchanged"
+    [pending] = listed(proposed)
+    assert (pending["state"], pending["seats"]) == ("pending", "1 of 2")
+    [opinion] = pending["opinions"]
+    assert (opinion["author"], opinion["verdict"], opinion["comment"], opinion["counts"]) == (
+        "bob",
+        "approved",
+        "checked in dev",
+        True,
+    )
+    assert [row["app"] for row in listed(proposed, "--mine", "EVA")] == ["webui"]
+    assert listed(proposed, "--mine", "bob") == []
+    proposed.run("approve", *PROD, "--as", "eva")
+    assert [row["state"] for row in listed(proposed)] == ["approved"]
+    assert proposed.run("status", "--publish").results == ["merged"]
+    assert listed(proposed) == []
+    [merged] = listed(proposed, "--all", "--env", "prod", "--history")
+    assert (merged["state"], [event["event"] for event in merged["history"]][-1]) == ("merged", "merged")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("zoe", "not one of ops"), ("robot[bot]", "it is a bot"), ("Dev", "this is who opened the pull request")],
+)
+def test_an_opinion_that_cannot_count_is_refused_and_not_posted(proposed: "Shop", name: str, why: str) -> None:
+    refused = proposed.run("approve", *PROD, "--as", name, code=3).only
+    assert (refused["result"], why in refused["message"]) == ("refused", True)
+    assert listed(proposed)[0]["opinions"] == []
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (("--app", "webui"), "give --app and --env, or the number of a pull request with --pr"),
+        (("--app", "webui", "--env", "dev"), "has no open promotion"),
+        (("--app", "nothing", "--env", "prod"), "no application nothing has a marker"),
+        (("--pr", "1"), "pull request #1 is merged"),
+        ((*PROD, "--comment", "a\nb"), "one printable line"),
+    ],
+)
+def test_what_cannot_be_approved_is_a_usage_error(proposed: "Shop", args: tuple[str, ...], text: str) -> None:
+    assert text in proposed.run("approve", *args, code=2).stderr
+
+
+def test_a_rejection_refuses_until_it_is_proposed_again(proposed: "Shop") -> None:
+    proposed.run("decline", *PROD, "--as", "cid", "--comment", "breaks the checkout")
+    assert [row["state"] for row in listed(proposed)] == ["declined"]
+    assert proposed.run("status", "--publish").only["message"].startswith("published failure: approvals of prod: cid")
+    declined = proposed.run("promote", "--all").only
+    assert (declined["result"], "was rejected by cid" in declined["message"]) == ("declined", True)
+    forced = proposed.run("promote", *PROD).only
+    assert forced["result"] == "updated"
+    [pending] = listed(proposed)
+    assert (pending["state"], pending["seats"]) == ("pending", "0 of 2")
+    assert [opinion["counts"] for opinion in pending["opinions"]] == [False]
+    assert "before the promotion was proposed again" in pending["opinions"][0]["why"]
+
+
+def test_without_approvals_a_decline_closes_and_sticks(shop: "Shop") -> None:
+    shop.opened("1.4.2")
+    declined = shop.run("decline", "--app", "webui", "--env", "qa", "--as", "cid").only
+    assert (declined["result"], declined["pull_request"]["state"]) == ("updated", "closed")
+    sticks = shop.run("promote", "--all").only
+    assert (sticks["result"], "by cid at " in sticks["message"]) == ("declined", True)
+
+
+def wait(shop: "Shop", *more: str, code: int) -> dict[str, Any]:
+    timeout = () if "--timeout" in more else ("--timeout", "0s")
+    return shop.run("wait", "--group", "webshop", *PROD, *timeout, *more, code=code).only
+
+
+def test_wait_ends_as_people_decide(proposed: "Shop") -> None:
+    waiting = wait(proposed, code=4)
+    assert (waiting["result"], waiting["tag"]) == ("timed-out", "1.4.2")
+    assert waiting["reasons"][0].startswith("approvals of prod: 0 of 2 of ops")
+    proposed.run("approve", *PROD, "--as", "bob")
+    proposed.run("decline", *PROD, "--as", "eva")
+    assert wait(proposed, code=3)["result"] == "refused"
+    proposed.run("approve", *PROD, "--as", "eva")
+    assert "approved and not merged yet" in wait(proposed, code=4)["message"]
+    proposed.run("status", "--publish")
+    assert wait(proposed, "--tag", "1.4.2", code=0)["result"] == "passed"
+    assert wait(proposed, "--tag", "1.4.2", "--for", "healthy", code=4)["result"] == "timed-out"
+    proposed.flux("prod")
+    assert wait(proposed, "--tag", "1.4.2", "--for", "healthy", code=0)["result"] == "passed"
+    missing = wait(proposed, "--tag", "9.9.9", code=4)
+    assert missing["message"] == "no pull request proposes 9.9.9 for prod yet"
+
+
+def test_wait_is_refused_for_a_tag_that_was_declined_by_closing(shop: "Shop") -> None:
+    shop.opened("1.4.2")
+    shop.local("close", "2", "--as", "cid")
+    refused = shop.run("wait", "--group", "webshop", "--app", "webui", "--env", "qa", "--timeout", "0s", code=3).only
+    assert "closed without merging by cid" in refused["message"]
