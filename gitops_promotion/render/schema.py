@@ -80,6 +80,7 @@ DOCUMENTS: dict[str, dict[str, Schema]] = {
     "history": {"events": _OBJECTS},
     "metrics": {"metrics": _OBJECTS},
     "approvals": {"approvals": _OBJECTS},
+    "board": {"applications": _OBJECTS, "features": _OBJECTS},
 }
 """The keys of each document beside `version`, by the view that it shows."""
 
