@@ -65,6 +65,15 @@ class TestRequests:
             f"GET {PULLS}/{numbers[2]}/threads",
         ]
 
+    def test_of_several_that_have_ended_are_one_more_for_all(self, swift: "AzureForge") -> None:
+        numbers = [propose(swift, head=f"promote/webshop-{name}").number for name in ("a", "b", "c")]
+        for number in numbers:
+            swift.hosted.abandon(number)
+        swift.calls()
+        discussions = swift.connect().discussions(numbers)
+        assert [discussions[number].events[-1].kind for number in numbers] == ["closed"] * 3
+        assert swift.calls() == [LOCATIONS, *[f"GET {PULLS}"] * 2, *(f"GET {PULLS}/{n}/threads" for n in numbers)]
+
     def test_ask_who_wrote_a_comment_only_where_one_has_the_marker(self, swift: "AzureForge") -> None:
         number = propose(swift).number
         swift.hosted.comment(number, f"{MARKER}\nmine", by="eve")

@@ -27,8 +27,11 @@ from gitops_promotion.providers.azure_devops.discussions import (
     read_pushers,
     read_reviews,
 )
-from gitops_promotion.providers.azure_devops.endpoints import Directory, Endpoints
+from gitops_promotion.providers.azure_devops.endpoints import PAGE, Directory, Endpoints
 from gitops_promotion.providers.http import RefusedError
+
+RECENT = 200
+"""Pull requests, closed ones too, that one request lists in place of one request for each."""
 
 _VOTES: dict[Opinion, int] = {"approved": 10, "changes-requested": -10}
 
@@ -73,11 +76,15 @@ class PeopleSide:
     def discussions(self, numbers: Sequence[int]) -> dict[int, Discussion]:
         """Return the votes, this tool's comments and the events of pull requests.
 
-        One request for all of them, and for each one for its threads, and one for its pushes if anybody has voted.
+        One request for all that are open and one for the newest of the others; for each one for its threads, and one
+        for its pushes if anybody has voted.
         """
         wanted = list(dict.fromkeys(numbers))
-        open_ones = self._endpoints.pulls(status="active") if len(wanted) > 1 else []
-        shown = {field(data, int, "pull_request_id"): data for data in open_ones if not lacks_groups(data)}
+        shown: dict[int, Any] = {}
+        for status, limit in (("active", PAGE), ("all", RECENT)):
+            if len(set(wanted) - shown.keys()) > 1:
+                listed = self._endpoints.pulls(status=status, limit=limit)
+                shown |= {field(data, int, "pull_request_id"): data for data in listed if not lacks_groups(data)}
         return {number: self._discussion(number, shown.get(number) or self._pull(number)) for number in wanted}
 
     def _discussion(self, number: int, data: Any) -> Discussion:
