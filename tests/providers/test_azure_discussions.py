@@ -99,6 +99,26 @@ def test_groups_are_told_from_people(more: dict[str, Any], is_group: bool) -> No
     assert discussions.is_group(SimpleNamespace(**more)) is is_group
 
 
+@pytest.mark.parametrize(
+    ("kind", "properties", "name"),
+    [
+        (
+            "Microsoft.IdentityModel.Claims.ClaimsIdentity",
+            {"Account": "ann@acme.test", "Domain": "0c9c"},
+            "ann@acme.test",
+        ),
+        ("System.Security.Principal.WindowsIdentity", {"Account": "ann", "Domain": "CORP"}, "CORP\\ann"),
+        ("System.Security.Principal.WindowsIdentity", {"Account": "CORP\\ann", "Domain": "CORP"}, "CORP\\ann"),
+        ("System.Security.Principal.WindowsIdentity", {"Mail": "ann@acme.test"}, "ann@acme.test"),
+        ("", {}, "Ann"),
+    ],
+)
+def test_the_directory_names_people_as_pull_requests_do(kind: str, properties: dict[str, str], name: str) -> None:
+    values = {key: value(each) for key, each in properties.items()}
+    identity = location.Identity(descriptor=f"{kind};x", properties=values, provider_display_name="Ann")
+    assert discussions.account_name(identity) == name
+
+
 def test_a_person_without_a_name_has_none() -> None:
     assert discussions.read_person(None) == Person(name="")
     assert read(pull(created_by=None)).author == Person(name="")

@@ -220,6 +220,18 @@ class TestGroups:
         swift.hosted.make_group(r"[Web Shop]\all", "ann", OPS)
         assert "has groups as members" in swift.provider.members(r"[Web Shop]\all").problem
 
+    def test_many_members_are_read_a_hundred_at_a_time(self, swift: "AzureForge") -> None:
+        names = {f"member-{number}" for number in range(101)}
+        swift.hosted.make_group(r"[Web Shop]\many", *names)
+        swift.calls()
+        assert swift.connect().members(r"[Web Shop]\many").members == names
+        assert swift.calls() == [LOCATIONS, *[IDENTITIES] * 3]
+
+    def test_a_person_is_no_group(self, swift: "AzureForge") -> None:
+        people = swift.provider.members("bob")
+        assert people.members == frozenset()
+        assert "lists no members of bob: name a group or a team" in people.problem
+
     def test_a_group_without_members_has_none(self, swift: "AzureForge") -> None:
         swift.hosted.make_group(r"[Web Shop]\empty")
         people = swift.provider.members(r"[Web Shop]\empty")

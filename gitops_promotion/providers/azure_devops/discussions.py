@@ -31,6 +31,7 @@ _BOT_IDENTITIES = (
     "Microsoft.VisualStudio.Services.Claims.AadServicePrincipal;",
     "System:ServicePrincipal;",
 )
+_WINDOWS = "System.Security.Principal.WindowsIdentity;"
 _GROUP_DESCRIPTORS = ("vssgp.", "aadgp.", "unauthgp.")
 _STATES: Mapping[str, EventKind] = {"Abandoned": "closed", "Active": "reopened", "Completed": "merged"}
 _ENDS = ("closed", "merged")
@@ -71,7 +72,10 @@ def account_name(identity: object) -> str:
     """Return the name of an identity of the directory, the one that pull requests show as the unique name."""
     properties = getattr(identity, "properties", None)
     properties = properties if isinstance(properties, dict) else {}
-    return _property(properties, "Account") or _property(properties, "Mail") or text(identity, "provider_display_name")
+    account, domain = _property(properties, "Account"), _property(properties, "Domain")
+    if account and domain and "\\" not in account and text(identity, "descriptor").startswith(_WINDOWS):
+        return f"{domain}\\{account}"
+    return account or _property(properties, "Mail") or text(identity, "provider_display_name")
 
 
 def read_account(identity: object) -> Person:

@@ -12,7 +12,7 @@ from gitops_promotion.providers.http import PAGES
 PAGE = 1000
 """Items of a page: the most that Azure DevOps gives of pull requests and statuses."""
 BATCH = 100
-"""Commits of one request."""
+"""Commits, or identities, of one request."""
 
 
 class Endpoints:
@@ -254,7 +254,13 @@ class Directory:
 
     def by_ids(self, ids: Sequence[str]) -> list[Any]:
         """Return the identities of these ids; those that the server does not know are left out."""
-        return [identity for identity in self._read(identity_ids=",".join(ids)) if identity is not None]
+        chunks = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+        return [
+            identity
+            for chunk in chunks
+            for identity in self._read(identity_ids=",".join(chunk))
+            if identity is not None
+        ]
 
     def _read(self, **options: str) -> list[Any]:
         return self._api.listed(self._api.send(self._api.client("identity").read_identities, **options))

@@ -115,8 +115,12 @@ class PeopleSide:
             identity = self._find(group, with_members=True)
             if isinstance(identity, str):
                 return People(problem=identity)
-            ids = [each for each in items(getattr(identity, "member_ids", None)) if isinstance(each, str)]
-            people = self._directory.by_ids(ids) if ids else []
+            ids = getattr(identity, "member_ids", None)
+            if not is_group(identity) or not isinstance(ids, list):
+                return People(
+                    problem=f"Azure DevOps lists no members of {untrusted.line(group)}: name a group or a team"
+                )
+            people = self._directory.by_ids([each for each in ids if isinstance(each, str)])
         except ProviderError as error:
             return People(problem=_unreadable(group, error))
         if len(people) < len(ids) or any(is_group(person) for person in people):
