@@ -53,6 +53,8 @@ def _comment(call: Call) -> Comment:
     for thread in call.pull.threads:
         for comment in thread.comments:
             if (str(thread.id), str(comment.id)) == (call.parts["threadId"], call.parts["commentId"]):
+                if comment.deleted:
+                    break
                 if comment.by != call.token.name:
                     raise RefusedError(403, "CommentAccessDeniedException", "You may change only your own comments.")
                 return comment
@@ -66,10 +68,7 @@ def edit_comment(call: Call) -> Any:
 
 
 def delete_comment(call: Call) -> Any:
-    comment = _comment(call)
-    if comment.deleted:
-        raise RefusedError(404, "DiscussionThreadNotFoundException", "The thread or comment was not found.")
-    comment.deleted = True
+    _comment(call).deleted = True
 
 
 def add_label(call: Call) -> Any:

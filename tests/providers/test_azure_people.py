@@ -335,6 +335,15 @@ class TestComments:
             swift.provider.write_comment(opened, f"{MARKER}\nIt waits.", written)
         assert self.comments(swift, opened.number) == written[:1]
 
+    def test_that_somebody_has_deleted_meanwhile_are_written_anew(self, swift: "AzureForge") -> None:
+        opened = propose(swift)
+        swift.provider.write_comment(opened, f"{MARKER}\nIt waits.", ())
+        written = self.comments(swift, opened.number)
+        swift.hosted.pull(opened.number).threads[0].comments[0].deleted = True
+        swift.provider.write_comment(opened, f"{MARKER}\nIt passed.", written)
+        [comment] = self.comments(swift, opened.number)
+        assert comment.body == f"{MARKER}\nIt passed."
+
     def test_without_the_permission_are_an_error_that_names_it(self, swift: "AzureForge") -> None:
         opened = propose(swift)
         swift.server.faults.add(errors.forbidden(), method="POST", path="threads")

@@ -174,9 +174,8 @@ class PeopleSide:
         try:
             if not written:
                 self._endpoints.comment(number, body)
-                return
-            if _lines(written[0].body) != _lines(body):
-                self._endpoints.edit_comment(number, *_place(written[0]), body)
+            elif _lines(written[0].body) != _lines(body):
+                self._edit(number, written[0], body)
             for comment in written[1:]:
                 self._delete(number, comment)
         except RefusedError as error:
@@ -184,6 +183,15 @@ class PeopleSide:
                 f"Azure DevOps takes no comment on pull request #{number} ({error.reason}): give the token's user the "
                 "permission 'Contribute to pull requests' on the repository"
             ) from error
+
+    def _edit(self, number: int, comment: Comment, body: str) -> None:
+        """Change a comment, or write it anew if somebody has deleted it meanwhile."""
+        try:
+            self._endpoints.edit_comment(number, *_place(comment), body)
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            self._endpoints.comment(number, body)
 
     def _delete(self, number: int, comment: Comment) -> None:
         try:
