@@ -11,10 +11,16 @@ from gitops_promotion.core.environments import Pipeline, Requirements
 from gitops_promotion.core.forge import Review
 from gitops_promotion.core.gates import Common, Decision, Evidence, Need, Question, Reason, Verdict, seats
 from gitops_promotion.core.gates.approvals_keys import ApprovalSettings, Strategy, is_of_forge
+from gitops_promotion.core.gates.approvals_text import (
+    SHOWN,
+    ignored_reasons,
+    listed,
+    rejection_reason,
+    shown_name,
+    shown_time,
+    unclear_reason,
+)
 from gitops_promotion.core.opinions import Facts, Opinion, Seats
-
-_SHOWN = 5
-"""Names, and opinions that do not count, that a reason shows."""
 
 _LAST = datetime.max.replace(tzinfo=UTC)
 _FIRST = datetime.min.replace(tzinfo=UTC)
@@ -102,11 +108,11 @@ class Approvals:
     def note(self, _requirements: Requirements) -> str:
         """Return the sentence that says whose approval is needed."""
         pools = [untrusted.code_span(name) for name in self.groups or self.approvers]
-        names, number = _listed(pools, "and"), self._needed
+        names, number = listed(pools, "and"), self._needed
         if self.strategy == "multi":
             return f"It needs the approval of {'one person of each of ' if self.groups else ''}{names}."
         if self.strategy == "four-eyes" and len(self.groups) > 1:
-            return f"It needs the approval of two people of the same group: {_listed(pools, 'or')}."
+            return f"It needs the approval of two people of the same group: {listed(pools, 'or')}."
         return f"It needs the approval of {number} {'person' if number == 1 else 'people'} of {names}."
 
     @property
@@ -146,7 +152,7 @@ class Approvals:
                 unclear.append(opinions[-1])
         counted = self._decided(gate, question, facts, opinions)
         if counted.decision == "pass" and unclear:
-            counted = replace(counted, decision="wait", reasons=tuple(_unclear(gate, o) for o in unclear[:_SHOWN]))
+            counted = replace(counted, decision="wait", reasons=tuple(unclear_reason(gate, o) for o in unclear[:SHOWN]))
         elif counted.decision == "pass" and facts.pushers is not None and facts.pushers.problem:
             seen = counted.reasons[0].evidence
             missing = f"who pushed to the branch cannot be read: {untrusted.line(facts.pushers.problem)}"
@@ -154,7 +160,7 @@ class Approvals:
         if counted.decision == "pass":
             return counted
         ignored = [o for o in counted.opinions if not o.counts and o not in unclear]
-        return replace(counted, reasons=(*counted.reasons, *_ignored(gate, ignored)))
+        return replace(counted, reasons=(*counted.reasons, *ignored_reasons(gate, ignored)))
 
     # -- whose opinion counts
 
@@ -162,7 +168,7 @@ class Approvals:
         """Return the people to choose from; for `multi` each is a seat."""
         if not self.groups:
             pools = [[name] for name in self.approvers] if self.strategy == "multi" else [list(self.approvers)]
-            return [_Pool(name=_listed(names, "and"), people=_folded(names)) for names in pools]
+            return [_Pool(name=listed(names, "and"), people=_folded(names)) for names in pools]
         reviews = facts.discussion.reviews if facts.discussion else ()
         asked = _folded(facts.discussion.asked) if facts.discussion else ()
         pools_of_groups = []
@@ -186,7 +192,7 @@ class Approvals:
     @property
     def _named(self) -> str:
         names = [untrusted.line(name, untrusted.VALUE_LIMIT) for name in self.groups or self.approvers]
-        return _listed(names, "or" if self.strategy == "four-eyes" and self.groups else "and")
+        return listed(names, "or" if self.strategy == "four-eyes" and self.groups else "and")
 
     def _bar(self, facts: Facts, person: Person) -> str:
         """Return why a person must not decide on this pull request, "" if nothing is known against it."""
@@ -220,7 +226,7 @@ class Approvals:
         if why := self._bar(facts, person) or self._not_named(facts, review):
             return why
         if facts.since and (review.at is None or review.at < facts.since):
-            return f"it was given before the promotion was proposed again{_at(facts.since)}"
+            return f"it was given before the promotion was proposed again{shown_time(facts.since)}"
         return _other_edits(facts, review.sha) if edits else ""
 
     def _is_unclear(self, facts: Facts, review: Review) -> bool:
@@ -258,11 +264,11 @@ class Approvals:
         )
         if rejecting:
             rejecters = tuple(opinion.author for opinion in rejecting)
-            reasons = tuple(_rejection(gate, question, opinion) for opinion in rejecting)
+            reasons = tuple(rejection_reason(gate, question, opinion) for opinion in rejecting)
             return replace(result, decision="refuse", reasons=reasons, who=rejecters)
         evidence = f"{result.seats} of {self._named}"
         if approving:
-            evidence += f": {_listed([_name(o.author) + _at(o.at) for o in approving], '', limit=_SHOWN)}"
+            evidence += f": {listed([shown_name(o.author) + shown_time(o.at) for o in approving], '', limit=SHOWN)}"
         if filled >= self._needed:
             return replace(result, decision="pass", reasons=(Reason(gate=gate, evidence=evidence),))
         able = self._able(pools, {opinion.author.casefold() for opinion in approving}, free)
@@ -300,19 +306,11 @@ class Approvals:
             return _unreadable(unreadable)
         if not who:
             return f"nobody else of {self._named} may approve it: name more people in approvals of {self.environment}"
-        return f"{_listed([_name(name) for name in who], 'or', limit=_SHOWN)} can approve it"
+        return f"{listed([shown_name(name) for name in who], 'or', limit=SHOWN)} can approve it"
 
 
 def _folded(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name.casefold() for name in names)
-
-
-def _name(text: str) -> str:
-    return untrusted.line(text, untrusted.VALUE_LIMIT) or "a deleted account"
-
-
-def _at(time: datetime | None) -> str:
-    return f" at {time.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if time else ""
 
 
 def _moment(opinion: Opinion) -> tuple[datetime, bool, str]:
@@ -325,7 +323,7 @@ def _first_alone(opinions: Sequence[Opinion]) -> list[Opinion]:
     """Return the opinions with the first that counts as the only one."""
     first = min((opinion for opinion in opinions if opinion.counts), key=_moment, default=None)
     return [
-        replace(opinion, counts=False, why=f"{_name(first.author)} was first, and the first opinion decides")
+        replace(opinion, counts=False, why=f"{shown_name(first.author)} was first, and the first opinion decides")
         if first and opinion.counts and opinion != first
         else opinion
         for opinion in opinions
@@ -357,48 +355,5 @@ def _other_edits(facts: Facts, sha: str) -> str:
 
 def _unreadable(pools: Sequence[_Pool]) -> str:
     return "; ".join(
-        f"the members of {_name(pool.name)} cannot be read: {untrusted.line(pool.problem)}" for pool in pools
+        f"the members of {shown_name(pool.name)} cannot be read: {untrusted.line(pool.problem)}" for pool in pools
     )
-
-
-def _verdict_noun(opinion: Opinion) -> str:
-    return "approval" if opinion.verdict == "approved" else "rejection"
-
-
-def _unclear(gate: str, opinion: Opinion) -> Reason:
-    evidence = f"{_name(opinion.author)} rejected it{_at(opinion.at)}, and whether that counts is not known"
-    return Reason(gate=gate, evidence=evidence, missing=opinion.why)
-
-
-def _rejection(gate: str, question: Question, opinion: Opinion) -> Reason:
-    comment = f": {untrusted.quoted(untrusted.line(opinion.comment))}" if opinion.comment.strip() else ""
-    if question.requirements:
-        again = f"`gitops-promotion promote --app {question.app} --env {question.environment}`"
-    else:
-        again = "`gitops-promotion new --again`"
-    name = _name(opinion.author)
-    return Reason(
-        gate=gate,
-        evidence=f"{name} rejected it{_at(opinion.at)}{comment}",
-        missing=f"{name} can change that review, or {again} proposes it again",
-        who=(opinion.author,),
-    )
-
-
-def _ignored(gate: str, opinions: Sequence[Opinion]) -> list[Reason]:
-    reasons = [
-        Reason(gate=gate, evidence=f"the {_verdict_noun(o)} of {_name(o.author)} does not count: {o.why}")
-        for o in opinions[:_SHOWN]
-    ]
-    if len(opinions) > _SHOWN:
-        reasons.append(Reason(gate=gate, evidence=f"{len(opinions) - _SHOWN} more opinions do not count"))
-    return reasons
-
-
-def _listed(names: Sequence[str], word: str, *, limit: int = 0) -> str:
-    """Return names as `a, b and c`, with another word or none; with a limit, how many more there are."""
-    if limit and len(names) > limit:
-        return f"{', '.join(names[:limit])} and {len(names) - limit} more"
-    if len(names) < 2 or not word:
-        return ", ".join(names)
-    return f"{', '.join(names[:-1])} {word} {names[-1]}"
