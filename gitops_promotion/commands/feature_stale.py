@@ -1,6 +1,6 @@
 """`feature-stale`: remove the copies that did not change for some time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,21 +34,22 @@ def feature_stale(run: Run, *, max_age: float, now: datetime, find_kustomize: Ku
     def decide() -> Intent | Outcome:
         failures.clear()
         reasons.clear()
-        environment = feature_environment(run.tip.config)
+        config = run.tip.config
         tree = run.tip.repository.lay_out(run.tip.sha)
         edits: Edits = {}
         files: dict[str, bytes] = {}
         removed: list[_AgedCopy] = []
-        for applications in _applications_by_folder(run.tip.config):
+        for applications in _applications_by_folder(config):
             builder = EnvironmentBuilder.of(run, applications[0], find_kustomize, tree)
             copies = _aged_copies(run, builder, applications, now, failures)
             stale = [copy for copy in copies if copy.age >= limit]
             reasons.extend(f"{copy}, {'stale' if copy in stale else 'kept'}" for copy in copies)
             if stale:
-                removable, removal = _removable(builder, stale, failures, environment)
+                removable, removal = _removable(builder, stale, failures)
                 removed += removable
                 edits |= removal
                 files |= builder.folder.files
+        environment = _deciding_environment(config, [copy.environment for copy in removed])
         request = Request(kind=REMOVAL, application=NO_APPLICATION, environment=environment)
         if not removed:
             return removal_outcome(
@@ -64,11 +65,22 @@ def feature_stale(run: Run, *, max_age: float, now: datetime, find_kustomize: Ku
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _AgedCopy:
     group: str
+    environment: str
     copy: InstalledCopy
     age: timedelta
 
     def __str__(self) -> str:
         return f"{self.group}/{self.copy.app} feature {self.copy.feature}: changed {_duration(self.age)} ago"
+
+
+def _deciding_environment(config: Config, environments: Collection[str]) -> str:
+    """Return the environment whose `auto` decides on the pull request: one that a person merges into, if there is one.
+
+    The first environment of the pipeline, if there are none.
+    """
+    found = [environment for environment in config.pipeline.environments if environment.name in environments]
+    by_hand = [environment for environment in found if not environment.auto]
+    return next(iter([*by_hand, *found]), config.pipeline.entry).name
 
 
 def _duration(age: timedelta) -> str:
@@ -87,7 +99,7 @@ def _applications_by_folder(config: Config) -> list[list[Application]]:
 
 
 def _removable(
-    builder: EnvironmentBuilder, stale: Sequence[_AgedCopy], failures: list[Outcome], environment: str
+    builder: EnvironmentBuilder, stale: Sequence[_AgedCopy], failures: list[Outcome]
 ) -> tuple[Sequence[_AgedCopy], Edits]:
     """Return the copies whose removal is proved, all at once or else one by one, and the edits that remove them.
 
@@ -100,7 +112,7 @@ def _removable(
         return edits
 
     def fail(aged: _AgedCopy, error: PromotionError) -> None:
-        failures.append(Outcome.failed(error, group=aged.group, app=aged.copy.app, environment=environment))
+        failures.append(Outcome.failed(error, group=aged.group, app=aged.copy.app, environment=aged.environment))
 
     try:
         return stale, prove_removal(stale)
@@ -128,13 +140,14 @@ def _aged_copies(
     copies = []
     for copy in builder.folder.copies(groups):
         group = groups[copy.app]
+        environment = feature_environment(run.tip.config, Application(group, copy.app))
         try:
             changed = run.tip.repository.last_change(run.tip.sha, f"{builder.folder.path}/{copy.subfolder}")
         except GitError as error:
             # A copy of unknown age does not stop the removal of others (B38).
-            environment = feature_environment(run.tip.config)
             failures.append(Outcome.failed(error, group=group, app=copy.app, environment=environment))
             continue
         if changed is not None:
-            copies.append(_AgedCopy(group=group, copy=copy, age=max(now - changed, timedelta())))
+            age = max(now - changed, timedelta())
+            copies.append(_AgedCopy(group=group, environment=environment, copy=copy, age=age))
     return copies

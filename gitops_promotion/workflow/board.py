@@ -240,9 +240,12 @@ def _statements_in(discussion: Discussion) -> list[Statement]:
 
 def _features(tip: Tip, events: Sequence[Event], scope: Scope) -> list[Feature]:
     """Return the features of a scope whose copies are in the tree."""
-    if scope.environment not in ("", feature_environment(tip.config)):
-        return []
-    features = [f for f in boards.features(events) if scope.has_application(f.application)]
+    features = [
+        feature
+        for feature in boards.features(events)
+        if scope.has_application(feature.application)
+        and scope.environment in ("", feature_environment(tip.config, feature.application))
+    ]
     folders: dict[Feature, str] = {}
     for feature in features:
         with suppress(UsageError):

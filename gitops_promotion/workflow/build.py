@@ -22,9 +22,9 @@ KustomizeFinder = Callable[[], Kustomize]
 _OVERWRITE = "or set featureOverwrite: true for the application"
 
 
-def feature_environment(config: Config) -> str:
-    """Return the name of the environment that holds features."""
-    return config.pipeline.entry.name
+def feature_environment(config: Config, application: Application) -> str:
+    """Return the name of the environment that holds an application's features: the first on its way."""
+    return config.way(application).entry.name
 
 
 def feature_folder(config: Config, application: Application) -> str:
@@ -32,7 +32,7 @@ def feature_folder(config: Config, application: Application) -> str:
 
     Raises UsageError if the layout gives the application no such folder.
     """
-    return config.layout.folder(application, feature_environment(config))
+    return config.layout.folder(application, feature_environment(config, application))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -49,7 +49,7 @@ def propose_feature(
     def decide() -> Intent:
         settings = _settings(run, application)
         _refuse_ambiguous(run.tip.config, application, feature)
-        environment = feature_environment(run.tip.config)
+        environment = feature_environment(run.tip.config, application)
         request = Request(kind=FEATURE, application=application, tag=tag, environment=environment, feature=feature)
         if settings.feature_overwrite:
             site = Site(application, environment)
@@ -86,7 +86,7 @@ def propose_removal(
     def decide() -> Intent | Outcome:
         settings = _settings(run, application)
         _refuse_ambiguous(run.tip.config, application, feature)
-        environment = feature_environment(run.tip.config)
+        environment = feature_environment(run.tip.config, application)
         request = Request(kind=REMOVAL, application=application, environment=environment, feature=feature)
         if settings.feature_overwrite:
             message = f"{application} has featureOverwrite: true, `new` sets its next tag"

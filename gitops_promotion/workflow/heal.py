@@ -110,7 +110,8 @@ def _heal_features(run: Run, pulls: Iterable[PullRequest], find_kustomize: Kusto
             if repeat_after_races(run, partial(_is_outdated_feature, run, pull, proposed)):
                 yield _feature_again(run, pull, proposed, find_kustomize)
         except PromotionError as error:
-            application, environment = proposed.application, feature_environment(run.tip.config)
+            application = proposed.application
+            environment = feature_environment(run.tip.config, application)
             yield Outcome.failed(error, group=application.group, app=application.name, environment=environment)
 
 
@@ -124,11 +125,12 @@ def _proposed_feature(run: Run, pull: PullRequest, _attempt: int = 0) -> _Propos
 
 def _feature_again(run: Run, pull: PullRequest, proposed: _ProposedFeature, find_kustomize: KustomizeFinder) -> Outcome:
     """Propose the feature again; its removal, if the branch proposes no tag."""
+    application, feature = proposed.application, clean(proposed.feature)
 
     def veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Outcome | None:
         if _proposed_feature(run, pull) == proposed:
             return None
-        application, environment = proposed.application, feature_environment(run.tip.config)
+        environment = feature_environment(run.tip.config, application)
         return Outcome(
             result="skipped",
             message=f"another run has changed {pull.head} meanwhile",
@@ -137,7 +139,6 @@ def _feature_again(run: Run, pull: PullRequest, proposed: _ProposedFeature, find
             environment=environment,
         )
 
-    application, feature = proposed.application, clean(proposed.feature)
     if not proposed.tag:
         return propose_removal(run, application, feature=feature, find_kustomize=find_kustomize, veto=veto)
     tag = Tag.parse(proposed.tag)

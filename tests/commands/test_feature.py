@@ -80,6 +80,21 @@ def test_an_overwrite_changes_the_applications_own_tag_and_is_not_promoted(shop:
     assert feature(shop, "pr-1-a", app="batch").results == ["unchanged"]
 
 
+def test_a_feature_goes_to_the_first_environment_of_its_application(shop: "Shop") -> None:
+    start = shop.remote.sha("main")
+    config = CONFIG.replace("featureOverwrite: true", "featureOverwrite: true, environments: [qa]") % "true"
+    shop.edit({"gitops-promotion.yaml": config.replace("app: web}}", "app: web}, environments: [qa]}")})
+    assert feature(shop, "pr-1-a", app="batch").only["environment"] == "qa"
+    copy = feature(shop, "pr-1-a").only
+    assert (copy["result"], copy["environment"]) == ("merged", "qa")
+    changed = shop.remote.git("diff", "--name-only", start, "main", "--", "shop").splitlines()
+    assert "shop/qa/web-pr-1/kustomization.yaml" in changed
+    assert not [path for path in changed if path.startswith("shop/dev")]
+    removal = shop.run("feature-stale", "--max-age", "0").only
+    assert (removal["result"], removal["environment"]) == ("merged", "qa")
+    assert removal["pull_request"]["title"] == "Remove stale features from environment qa"
+
+
 def test_an_open_overwrite_never_becomes_a_promotion(shop: "Shop") -> None:
     disable_auto(shop)
     assert feature(shop, "pr-1-a", app="batch").results == ["opened"]
