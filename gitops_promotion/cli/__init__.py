@@ -39,6 +39,7 @@ VERBS = {
     "decline": Verb("decline", in_action=False),
     "wait": Verb("wait"),
     "board": Verb("board"),
+    "why": Verb("why", in_action=False),
     "history": Verb("history", in_action=False),
     "graph": Verb("graph", in_action=False),
     "validate": Verb("validate", in_action=False),

@@ -231,6 +231,26 @@ def past_time(name: str, value: str | None, now: "datetime") -> "datetime | None
     return time
 
 
+def future_time(name: str, value: str | None, now: "datetime") -> "datetime | None":
+    """Return the moment to come that an option names, None for an empty value. Raises UsageError."""
+    from datetime import datetime
+
+    from gitops_promotion.core import untrusted
+
+    if not value:
+        return None
+    example = "write it as 2026-01-31T12:00:00Z"
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        raise UsageError(f"{name} {untrusted.quoted(value)} is no time: {example}") from None
+    if time.tzinfo is None:
+        raise UsageError(f"{name} {untrusted.quoted(value)} has no time zone: {example}")
+    if time < now:
+        raise UsageError(f"{name} {untrusted.quoted(value)} is in the past: name a moment to come, or leave {name} out")
+    return time
+
+
 def shorten(text: str, values: Iterable[object]) -> str:
     """Return a message in which each of these values is one line of limited length, however the message quotes it."""
     from pathlib import PurePath

@@ -102,6 +102,12 @@ def _past_gates(
     return promote_past_gates(run, application, environment, tag, reason=reason, hold=False)
 
 
+def outlook(run: Run, application: Application, environment: str) -> Outcome:
+    """Return what `promote` would do about one application and environment; the run must be a dry one."""
+    step = Step(application=application, environment=environment)
+    return _run_steps(run, [step], one_each=False)[0]
+
+
 def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
     """Compare all applications at the tip, and rebuild what no longer fits it."""
     tip = run.tip

@@ -49,7 +49,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """An open promotion with the verdict of its gates now: `reasons` are sentences, `who` can act on them."""
+    """An open promotion with the verdict of its gates now: `reasons` are sentences, `who` can act on them.
+
+    `earliest` is when time alone stops holding it, None where no time does.
+    """
 
     pull_request: int
     url: str
@@ -59,6 +62,7 @@ class Promotion:
     reasons: tuple[str, ...] = ()
     who: tuple[str, ...] = ()
     statements: tuple[Statement, ...] = ()
+    earliest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

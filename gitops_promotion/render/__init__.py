@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, Literal, NamedTuple, Protocol
 
 View = Literal[
-    "report", "pull_requests", "pull_request", "graph", "findings", "history", "approvals", "proposal", "board"
+    "report", "pull_requests", "pull_request", "graph", "findings", "history", "approvals", "proposal", "board", "why"
 ]
 
 
@@ -48,6 +48,7 @@ FORMATS: Mapping[str, Format] = {
             "history": "history.human",
             "approvals": "approvals.human",
             "board": "board_text.board",
+            "why": "why.human",
         }
     ),
     "json": Format(
@@ -61,6 +62,7 @@ FORMATS: Mapping[str, Format] = {
             "history": "history.json_v1",
             "approvals": "approvals.json_v1",
             "board": "board.json_v1",
+            "why": "why.json_v1",
         },
         reports_errors=True,
     ),

@@ -2,28 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
 from gitops_promotion.core import board as boards
-from gitops_promotion.core.board import Board, Facts, Feature, Promotion, Statement
+from gitops_promotion.core.board import Board, Cell, Facts, Feature, Promotion, Statement
 from gitops_promotion.core.discussion import Discussion
 from gitops_promotion.core.feature import hosts, kustomization, manifests
 from gitops_promotion.core.feature.names import FEATURE_LABEL
-from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.core.gates import Reason, Verdict
 from gitops_promotion.core.history import Event
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.metrics import read_health
-from gitops_promotion.core.names import Application, is_name
-from gitops_promotion.core.pull_request_text import read_metadata
+from gitops_promotion.core.names import Application
 from gitops_promotion.core.status_contexts import fill
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import GitError, LeaseLostError, PromotionError, UsageError
+from gitops_promotion.errors import PromotionError, UsageError
 from gitops_promotion.workflow.build import feature_environment, feature_folder
-from gitops_promotion.workflow.examine import Subject, examine
-from gitops_promotion.workflow.judge import judge
+from gitops_promotion.workflow.judged import judged_promotions
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.past import PULL_REQUESTS, Past, Scope, answer, read_past
 from gitops_promotion.workflow.run import Run
@@ -32,8 +28,6 @@ from gitops_promotion.workflow.tip import Site, Tip
 
 # Commits whose statuses are asked for to find environments that are red; on Azure DevOps each is a request.
 _RED_COMMITS = 50
-_MERGES_BY_ITSELF = "its gates pass: it merges by itself"
-_A_PERSON_MERGES = "its gates pass: a person merges it"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,95 +35,10 @@ class _Reader:
     """What one look at the board reads; `left_out` grows with everything that is not known."""
 
     run: Run
-    scope: Scope
     past: Past
     left_out: list[str]
-    tags: dict[Claim, Tag | None] = field(default_factory=dict)
-    problems: dict[Claim, list[str]] = field(default_factory=dict)
-
-    @property
-    def tip(self) -> Tip:
-        return self.run.tip
-
-    def applications(self) -> list[Application]:
-        return [application for application in self.tip.applications() if self.scope.has_application(application)]
-
-    def read_tags(self) -> None:
-        """Read the tag of each application in each of its environments; what cannot be read is a problem."""
-        for application in self.applications():
-            way = self.tip.config.way(application)
-            for name in way.names:
-                claim = Claim(application, name)
-                try:
-                    self.tags[claim] = self.tip.tag(Site(application, name))
-                except PromotionError as error:
-                    self.tags[claim] = None
-                    self.problems.setdefault(claim, []).append(str(error))
-                    continue
-                if self.tags[claim] is None and any(self.tags.get(Claim(application, s)) for s in way.sources(name)):
-                    self.problems.setdefault(claim, []).append(no_marker(Site(application, name)))
-
-    def promotions(self, pulls: Sequence[PullRequest], lookups: Lookups) -> dict[Claim, Promotion]:
-        """Return the open promotions, judged; one that cannot be judged says why."""
-        with suppress(GitError):
-            self.tip.fetch_branches(pull.head for pull in pulls)
-        promotions: dict[Claim, Promotion] = {}
-        # Of several for one place the newest counts, and the forge lists it first or last.
-        for pull in sorted(pulls, key=lambda pull: pull.number):
-            promotions |= self._judged(pull, lookups)
-        return promotions
-
-    def _judged(self, pull: PullRequest, lookups: Lookups) -> dict[Claim, Promotion]:
-        subject = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
-        try:
-            examination = examine(self.run, subject)
-            refusal = Verdict(decision="refuse", reasons=examination.refusals) if examination.refusals else None
-            verdicts = {
-                Claim(question.application, question.environment): (
-                    question.tag,
-                    refusal or judge(self.tip, lookups, question),
-                )
-                for question in examination.questions
-            }
-            other = refusal or Verdict(decision="pass", reasons=examination.remarks)
-        except LeaseLostError:
-            verdicts = {}
-            other = Verdict(decision="wait", reasons=(Reason(evidence="it moved while it was read: look again"),))
-        except PromotionError as error:
-            verdicts = {}
-            other = Verdict(decision="wait", reasons=(Reason(evidence=f"it could not be judged: {error}"),))
-        if not verdicts:
-            verdicts = {claim: (tag, other) for claim, tag in self._hints(pull)}
-        return {claim: self._promotion(pull, claim, tag, verdict) for claim, (tag, verdict) in verdicts.items()}
-
-    def _hints(self, pull: PullRequest) -> list[tuple[Claim, Tag]]:
-        """Return what a pull request says that it is for, if its branch is that of the application.
-
-        It is only shown. Anybody may edit the description.
-        """
-        hint = read_metadata(pull.body)
-        if hint is None or not is_name(hint.group) or not is_name(hint.app) or hint.type != "promote":
-            return []
-        application = Application(hint.group, hint.app)
-        with suppress(UsageError):
-            if self.tip.config.branch(application, hint.env) == pull.head:
-                return [(Claim(application, hint.env), Tag.parse(hint.tag))]
-        return []
-
-    def _promotion(self, pull: PullRequest, claim: Claim, tag: Tag, verdict: Verdict) -> Promotion:
-        reasons = list(verdict.texts)
-        if verdict.decision == "pass":
-            is_automatic = self.tip.config.environment(claim.environment).auto
-            reasons.append(_MERGES_BY_ITSELF if is_automatic else _A_PERSON_MERGES)
-        return Promotion(
-            pull_request=pull.number,
-            url=pull.url,
-            title=pull.title,
-            tag=str(tag),
-            decision=verdict.decision,
-            reasons=tuple(dict.fromkeys(reasons)),
-            who=tuple(dict.fromkeys(name for reason in verdict.reasons for name in reason.who)),
-        )
+    tags: Mapping[Claim, Tag | None]
+    problems: dict[Claim, list[str]]
 
     def find_red(self, lookups: Lookups) -> None:
         """Note the tags that are in an environment and that statuses call unhealthy."""
@@ -140,7 +49,7 @@ class _Reader:
         statuses = answer(self.run, self.left_out, "which environments are red", lambda _: lookups.statuses(asked))
         if statuses is None:
             return
-        config = self.tip.config
+        config = self.run.tip.config
         health = read_health(
             list(newest.values()),
             shas,
@@ -162,15 +71,19 @@ def read_board(run: Run, scope: Scope) -> Board:
     Raises UsageError for an unknown name, ConfigError, GitError.
     """
     past = read_past(run.tip, scope)
-    reader = _Reader(run=run, scope=scope, past=past, left_out=list(past.history.left_out))
-    reader.read_tags()
+    applications = [application for application in run.tip.applications() if scope.has_application(application)]
+    tags, problems = _read_tags(run.tip, applications)
+    reader = _Reader(run=run, past=past, left_out=list(past.history.left_out), tags=tags, problems=problems)
     promotions: Mapping[Claim, Promotion] = {}
     statements: Mapping[int, Sequence[Statement]] = {}
     pulls = answer(run, reader.left_out, "open promotions and what holds them", lambda f: f.open_promotions())
     if pulls is not None:
-        lookups = run.lookups(heads=tuple(pull.head_sha for pull in pulls))
-        promotions = reader.promotions(pulls, lookups)
-        statements = _all_statements(reader, pulls, _numbers(past.history.events, reader.tags))
+        numbers = list(dict.fromkeys([*(pull.number for pull in pulls), *_numbers(past.history.events, reader.tags)]))
+        lookups = run.lookups(
+            heads=tuple(pull.head_sha for pull in pulls), numbers=tuple(numbers[: max(PULL_REQUESTS, len(pulls))])
+        )
+        promotions = judged_promotions(run, pulls, lookups)
+        statements = _all_statements(reader, lookups)
         reader.find_red(lookups)
     reader.left_out += [str(error) for error in run.tip.marked.broken()]
     facts = Facts(
@@ -189,11 +102,40 @@ def read_board(run: Run, scope: Scope) -> Board:
         commit=run.tip.sha,
         made_at=run.clock.now(),
         environments=config.pipeline.names,
-        lines=boards.lines(facts, reader.applications(), config.way, now=run.clock.now()),
+        lines=boards.lines(facts, applications, config.way, now=run.clock.now()),
         features=tuple(_features(run.tip, past.history.events, scope)),
         left_out=tuple(dict.fromkeys(reader.left_out)),
     )
     return _only(board, scope.environment) if scope.environment else board
+
+
+def read_cells(
+    run: Run, application: Application, events: Sequence[Event]
+) -> tuple[dict[str, Cell], dict[str, Tag | None]]:
+    """Return the cells and the tags of one application by environment, as far as git knows them."""
+    tags, problems = _read_tags(run.tip, [application])
+    facts = Facts(tags=tags, events=events, problems=problems, page=partial(_page, run))
+    [line] = boards.lines(facts, [application], run.tip.config.way, now=run.clock.now())
+    return {cell.environment: cell for cell in line.cells}, {claim.environment: tag for claim, tag in tags.items()}
+
+
+def _read_tags(tip: Tip, applications: Iterable[Application]) -> tuple[dict[Claim, Tag | None], dict[Claim, list[str]]]:
+    """Return the tag of each application in each of its environments, and the problems of those that have none."""
+    tags: dict[Claim, Tag | None] = {}
+    problems: dict[Claim, list[str]] = {}
+    for application in applications:
+        way = tip.config.way(application)
+        for name in way.names:
+            claim = Claim(application, name)
+            try:
+                tags[claim] = tip.tag(Site(application, name))
+            except PromotionError as error:
+                tags[claim] = None
+                problems.setdefault(claim, []).append(str(error))
+                continue
+            if tags[claim] is None and any(tags.get(Claim(application, source)) for source in way.sources(name)):
+                problems.setdefault(claim, []).append(no_marker(Site(application, name)))
+    return tags, problems
 
 
 def _only(board: Board, environment: str) -> Board:
@@ -221,14 +163,16 @@ def _numbers(events: Iterable[Event], tags: Mapping[Claim, Tag | None]) -> list[
     return [event.pull_request for claim, event in newest.items() if event.pull_request and tags.get(claim)]
 
 
-def _all_statements(reader: _Reader, pulls: Sequence[PullRequest], merged: Sequence[int]) -> dict[int, list[Statement]]:
+def _all_statements(reader: _Reader, lookups: Lookups) -> dict[int, list[Statement]]:
     """Return what people said on the open promotions, and on those that brought the tags of today."""
-    numbers = list(dict.fromkeys([*(pull.number for pull in pulls), *merged]))[:PULL_REQUESTS]
-    if not numbers:
-        return {}
-    topic = "who approved and declined"
-    discussions = answer(reader.run, reader.left_out, topic, lambda forge: forge.discussions(numbers))
-    return {number: _statements_in(discussion) for number, discussion in (discussions or {}).items()}
+    numbers = lookups.numbers
+    discussions = answer(
+        reader.run,
+        reader.left_out,
+        "who approved and declined",
+        lambda _: {number: lookups.discussion(number) for number in numbers},
+    )
+    return {number: _statements_in(found) for number, found in (discussions or {}).items() if found}
 
 
 def _statements_in(discussion: Discussion) -> list[Statement]:

@@ -74,7 +74,8 @@ def find_subject(run: Run, number: int | None) -> Subject:
     sha = context.head_sha if context.head_branch else tip.repository.head
     if not branch or (branch == tip.base and not context.foreign):
         where = f"{branch} is checked out, the default branch" if branch else "the checkout is detached"
-        raise UsageError(f"no pull request to check: {where}; check out its branch or give --pr NUMBER")
+        hint = "" if context.runner else "; to ask about an environment: gitops-promotion why --app APP --env ENV"
+        raise UsageError(f"no pull request to check: {where}; check out its branch or give --pr NUMBER{hint}")
     at_remote = tip.refs.branch(branch)
     if at_remote is None and not context.head_branch:
         raise UsageError(f"the remote has no branch {branch}: push it, or give --pr NUMBER")

@@ -1,0 +1,249 @@
+"""`why`: one answer to why a tag is, or is not, in an environment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from gitops_promotion.commands.promote import outlook
+from gitops_promotion.core import due, why
+from gitops_promotion.core.board import Cell, Promotion
+from gitops_promotion.core.deployments import same_tag
+from gitops_promotion.core.environments import Pipeline
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.gates import Question
+from gitops_promotion.core.history import Event, History
+from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.model import Request
+from gitops_promotion.core.names import Application
+from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.why import Why
+from gitops_promotion.errors import PromotionError, UsageError
+from gitops_promotion.workflow.board import read_cells
+from gitops_promotion.workflow.judge import judge
+from gitops_promotion.workflow.judged import judged_promotions
+from gitops_promotion.workflow.lookups import Lookups
+from gitops_promotion.workflow.origin import find_decline
+from gitops_promotion.workflow.past import Scope, answer, check_scope, read_past, with_people
+from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.tip import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """The application and environment that are asked about, and what is there."""
+
+    application: Application
+    environment: str
+    way: Pipeline
+    cells: Mapping[str, Cell]
+    tags: Mapping[str, Tag | None]
+
+    @property
+    def claim(self) -> Claim:
+        return Claim(self.application, self.environment)
+
+    @property
+    def tag(self) -> Tag | None:
+        return self.tags[self.environment]
+
+    def expected(self) -> Tag | None:
+        """Return the tag of the nearest source, that which arrived last where several differ; None without one."""
+        sources = {name: self.tags[name] for name in self.way.sources(self.environment)}
+
+        def age(candidate: due.Candidate) -> int:
+            times = [since for name in candidate.sources if (since := self.cells[name].since)]
+            return -max((int(time.timestamp()) for time in times), default=0)
+
+        candidates = due.candidates(self.way.requirements(self.environment), sources, age)
+        return candidates[0].tag if candidates else next((tag for tag in sources.values() if tag), None)
+
+
+def explain(run: Run, *, group: str, app: str, environment: str, at: datetime | None = None) -> Why:
+    """Return why the tag of the nearest source is, or is not, in an environment, now or at a moment to come.
+
+    The run must be a dry one. Raises UsageError for a name that does not exist, ConfigError, ManifestError, GitError.
+    """
+    application = _application(run, group, app, environment)
+    way = run.tip.config.way(application)
+    if environment not in way.names:
+        raise UsageError(f"{application} does not go into {environment}: its environments are {way}")
+    for name in way.names:
+        run.tip.files(Site(application, name))
+    past = read_past(run.tip, Scope(group=application.group, app=application.name))
+    cells, tags = read_cells(run, application, past.history.events)
+    place = _Place(application=application, environment=environment, way=way, cells=cells, tags=tags)
+    expected = place.expected() or place.tag
+    answers = _ask(run, place, at)
+    if expected is None or (place.tag is not None and same_tag(place.tag, expected)):
+        return _present(run, place, expected, answers, past.history.events, at)
+    return _absent(run, place, expected, answers, at)
+
+
+def _application(run: Run, group: str, app: str, environment: str) -> Application:
+    check_scope(run.tip, Scope(group=group, app=app, environment=environment))
+    scope = Scope(group=group, app=app)
+    applications = [application for application in run.tip.applications() if scope.has_application(application)]
+    if len(applications) > 1:
+        groups = ", ".join(application.group for application in applications)
+        raise UsageError(f"the groups {groups} have an application {app}: give --group")
+    return applications[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answers:
+    """What the forge says: all pull requests of the application's branches, and the open ones, judged.
+
+    `problem` says why it did not answer, "" if it did.
+    """
+
+    pulls: Sequence[PullRequest] = ()
+    promotions: Mapping[Claim, Promotion] = field(default_factory=dict)
+    problem: str = ""
+
+
+def _ask(run: Run, place: _Place, at: datetime | None) -> _Answers:
+    left_out: list[str] = []
+    branches = dict.fromkeys(run.tip.config.branch(place.application, name) for name in place.way.names)
+    pulls = answer(
+        run,
+        left_out,
+        "what is open",
+        lambda forge: [pull for branch in branches for pull in forge.pull_requests(head=branch)],
+    )
+    if pulls is None:
+        return _Answers(problem=left_out[0])
+    opened = [pull for pull in pulls if pull.state == "open" and pull.base == run.tip.base]
+    return _Answers(pulls=pulls, promotions=judged_promotions(run, opened, _lookups(run, opened, at)))
+
+
+def _lookups(run: Run, pulls: Sequence[PullRequest], at: datetime | None) -> Lookups:
+    lookups = run.lookups(heads=tuple(p.head_sha for p in pulls), numbers=tuple(p.number for p in pulls))
+    return replace(lookups, now=at) if at else lookups
+
+
+def _present(
+    run: Run,
+    place: _Place,
+    expected: Tag | None,
+    answers: _Answers,
+    events: Sequence[Event],
+    at: datetime | None,
+) -> Why:
+    """Return the answer for a tag that is there, or for an environment into which nothing is to go."""
+    opened, problem = answers.promotions.get(place.claim), answers.problem
+    cell = place.cells[place.environment]
+    arrivals = [event for event in events if event.claim == place.claim and event.sha == cell.sha][:1]
+    people = with_people(run, History(events=tuple(arrivals))).events if arrivals and not problem else tuple(arrivals)
+    reasons = list(cell.problems)
+    if opened:
+        reasons.append(_about(opened))
+    reasons += [problem] if problem else []
+    steps = _steps(run, place, opened) if opened else []
+    return Why(
+        application=place.application,
+        environment=place.environment,
+        tag=str(expected) if expected else "",
+        there=expected is not None,
+        since=cell.since,
+        by=people[0].by if people else cell.by,
+        approved_by=people[0].approved_by if people else (),
+        pull_request=cell.pull_request,
+        decision=opened.decision if opened else None,
+        reasons=tuple(reasons),
+        next=tuple(steps),
+        at=at,
+    )
+
+
+def _absent(run: Run, place: _Place, expected: Tag, answers: _Answers, at: datetime | None) -> Why:
+    """Return the answer for a tag that is not there yet."""
+    opened, problem = answers.promotions.get(place.claim), answers.problem
+    before = [place.cells[name] for name in place.way.before(place.environment)]
+    reasons: list[str] = []
+    steps: list[str] = []
+    is_ours = opened is not None and opened.tag.partition("@")[0] == expected.name
+    if opened and is_ours:
+        reasons += opened.reasons
+        steps += _steps(run, place, opened)
+    else:
+        outcome_reasons, outcome_steps = _outlook(run, place, expected, answers)
+        reasons += outcome_reasons
+        steps += outcome_steps
+        reasons += _judged_without_promotion(run, place, expected, at, problem)
+        if opened:
+            reasons.append(f"an older one is open: {_about(opened)}")
+    if so_far := why.way_so_far(before, str(expected)):
+        reasons.append(f"it is in {so_far}")
+    earlier = [
+        p for claim, p in answers.promotions.items() if claim != place.claim and claim.environment in place.way.names
+    ]
+    reasons += [_about(promotion) for promotion in earlier if promotion is not opened]
+    reasons += [*place.cells[place.environment].problems, *([problem] if problem else [])]
+    return Why(
+        application=place.application,
+        environment=place.environment,
+        tag=str(expected),
+        there=False,
+        pull_request=opened.pull_request if opened and is_ours else None,
+        decision=opened.decision if opened and is_ours else None,
+        reasons=tuple(dict.fromkeys(reasons)),
+        next=tuple(dict.fromkeys(steps)),
+        at=at,
+        current=str(place.tag) if place.tag else "",
+    )
+
+
+def _about(promotion: Promotion) -> str:
+    verbs = {"wait": "waits", "pass": "may merge", "refuse": "must not merge"}
+    reasons = f": {promotion.reasons[0]}" if promotion.reasons else ""
+    return f"pull request #{promotion.pull_request} for {promotion.tag} {verbs[promotion.decision]}{reasons}"
+
+
+def _steps(run: Run, place: _Place, promotion: Promotion) -> list[str]:
+    merge = f"gitops-promotion local merge {promotion.pull_request}" if run.publishes else promotion.url
+    return why.next_steps(
+        promotion,
+        place.application,
+        place.environment,
+        merge=merge,
+        auto=run.tip.config.environment(place.environment).auto,
+    )
+
+
+def _outlook(run: Run, place: _Place, expected: Tag, answers: _Answers) -> tuple[list[str], list[str]]:
+    """Return what `promote` would say of the promotion, and what to do."""
+    if answers.problem:
+        return [], []
+    names = f"--group {place.application.group} --app {place.application.name} --env {place.environment}"
+    request = Request(kind=PROMOTION, application=place.application, environment=place.environment, tag=expected)
+    branch = run.tip.config.branch(place.application, place.environment)
+    try:
+        # A dry run decides before it looks at the pull requests of the branch.
+        if decline := find_decline(run, request, [pull for pull in answers.pulls if pull.head == branch]):
+            return [str(decline)], [f"to propose it again: gitops-promotion promote {names}"]
+        outcome = outlook(run, place.application, place.environment)
+    except PromotionError as error:
+        return [str(error)], []
+    if outcome.result == "planned":
+        return ["it is due, and not proposed yet"], ["gitops-promotion promote --all"]
+    return [outcome.message, *outcome.warnings], []
+
+
+def _judged_without_promotion(
+    run: Run, place: _Place, expected: Tag, at: datetime | None, problem: str
+) -> Sequence[str]:
+    """Return what the gates say of the tag while no pull request proposes it; a pass says nothing."""
+    if problem or not place.way.sources(place.environment):
+        return ()
+    question = Question(
+        application=place.application,
+        tag=expected,
+        environment=place.environment,
+        requirements=place.way.requirements(place.environment),
+    )
+    try:
+        verdict = judge(run.tip, _lookups(run, (), at), question)
+    except PromotionError as error:
+        return (str(error),)
+    return verdict.texts if verdict.decision != "pass" else ()
