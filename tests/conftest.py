@@ -18,7 +18,7 @@ import pytest
 
 from tests.kustomizations import program
 from tests.support import examples
-from tests.support import transport as transport_
+from tests.support import processes as processes_
 from tests.support.forks import Forks
 from tests.support.repositories import GITCONFIG, NOW, Checkout, Remote
 
@@ -128,10 +128,10 @@ def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture(autouse=True)
-def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the processes of a plain transport, but for tests of that and with --thorough."""
     if request.path.parent.name in WITHOUT_PROCESSES and not request.config.getoption("--thorough"):
-        transport_.use(monkeypatch)
+        processes_.spare(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -17,14 +17,14 @@ import pytest
 
 from gitops_promotion import cli
 from gitops_promotion.git.process import Dialogue, Runner
-from tests.support import transport
+from tests.support import processes
 
 
 def main() -> None:
     moment, number, *words = sys.argv[1:]
     rival = json.loads(os.environ.pop("RIVAL", "[]"))
     if not os.environ.pop("WITH_GIT", ""):
-        transport.use(pytest.MonkeyPatch())
+        processes.spare(pytest.MonkeyPatch())
     count = 0
     start, run, open_dialogue = Runner.start, Runner.run, Dialogue.__init__
 

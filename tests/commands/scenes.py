@@ -33,7 +33,7 @@ STATUSES = "refs/gitops-promotion/statuses/"
 class Stage:
     """A remote with a checkout, in which verbs run as processes of their own; `start` is the remote at first.
 
-    With `git` they also reach the remote by git alone (tests/support/transport.py).
+    With `git` they also reach the remote by git alone (tests/support/processes.py).
     """
 
     remote: "Remote"

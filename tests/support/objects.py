@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self, Union
 
 FILE, FOLDER = b"100644", b"40000"
@@ -165,8 +166,16 @@ class Objects:
             else:
                 yield path, mode.decode()
 
-    def edit(self, tree: str | None, files: Mapping[str, str | bytes | None]) -> str:
-        """Return the tree with these files written in this order; None deletes a file or folder."""
+    def edit(
+        self,
+        tree: str | None,
+        files: Mapping[str, str | bytes | None],
+        modes: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> str:
+        """Return the tree with these files written in this order; None deletes a file or folder.
+
+        `modes` has those of files that are not plain ones.
+        """
         draft: Draft = dict(self.entries(tree)) if tree else {}
         for path, content in files.items():
             *folders, name = os.fsencode(path).split(b"/")
@@ -177,7 +186,7 @@ class Objects:
                 folder.pop(name, None)
             else:
                 data = content.encode() if isinstance(content, str) else content
-                folder[name] = (FILE, self.write("blob", data))
+                folder[name] = (modes.get(path, FILE), self.write("blob", data))
         return self._write_tree(draft) or self.write("tree", b"")
 
     def _open(self, draft: Draft, folders: list[bytes], *, make: bool) -> Draft | None:

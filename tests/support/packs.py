@@ -1,0 +1,90 @@
+"""Objects in the folders that a repository reads from: files of their own, and packs."""
+
+import os
+import subprocess
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.plain import check
+
+_SMALL = 2000
+"""Objects of a pack that is kept in memory."""
+
+_ids: dict[str, frozenset[str]] = {}
+_contents: dict[str, dict[str, tuple[str, bytes]]] = {}
+"""What is in a pack, by its name, which says it."""
+
+
+def folders(repository: Path) -> list[str]:
+    """Return the folders of objects that a repository reads from, its own the first."""
+    found = [f"{repository}/objects"]
+    for folder in found:
+        with suppress(FileNotFoundError), open(f"{folder}/info/alternates", encoding="utf-8") as file:
+            for line in file.read().splitlines():
+                check("\\" not in line)
+                found.append(line.strip('"'))
+    return found
+
+
+def is_file(folder: str, sha: str) -> bool:
+    """Return whether an object is a file of its own here."""
+    return os.path.exists(f"{folder}/{sha[:2]}/{sha[2:]}")
+
+
+def has(places: Sequence[str], sha: str) -> bool:
+    """Return whether an object is in one of these folders."""
+    return any(is_file(folder, sha) or _find_pack(folder, sha) for folder in places)
+
+
+def read(places: Sequence[str], sha: str) -> tuple[str, bytes] | None:
+    """Return kind and content of an object; None if it is in none of these folders."""
+    for folder in places:
+        with suppress(FileNotFoundError), open(f"{folder}/{sha[:2]}/{sha[2:]}", "rb") as file:
+            header, _, content = zlib.decompress(file.read()).partition(b"\0")
+            kind, size = header.decode().split()
+            check(int(size) == len(content))
+            return kind, content
+    for folder in places:
+        if name := _find_pack(folder, sha):
+            return _open(folder, name)[sha]
+    return None
+
+
+def _find_pack(folder: str, sha: str) -> str | None:
+    return next((name for name in _names(folder) if sha in _index(folder, name)), None)
+
+
+def _names(folder: str) -> Iterator[str]:
+    with suppress(FileNotFoundError):
+        yield from (name for name in os.listdir(f"{folder}/pack") if name.endswith(".idx"))
+
+
+def _index(folder: str, name: str) -> frozenset[str]:
+    """Return the ids in the index of a pack, as gitformat-pack(5) describes version 2."""
+    if name not in _ids:
+        with open(f"{folder}/pack/{name}", "rb") as file:
+            data = file.read()
+        check(data[:8] == b"\xfftOc\0\0\0\2")
+        count = int.from_bytes(data[1028:1032], "big")
+        ids = data[1032 : 1032 + 20 * count]
+        _ids[name] = frozenset(ids[start : start + 20].hex() for start in range(0, len(ids), 20))
+    return _ids[name]
+
+
+def _open(folder: str, name: str) -> dict[str, tuple[str, bytes]]:
+    if name not in _contents:
+        ids = _index(folder, name)
+        check(len(ids) <= _SMALL)
+        command = ["git", f"--git-dir={os.path.dirname(folder)}", "cat-file", "--batch"]
+        questions = "".join(f"{sha}\n" for sha in ids).encode()
+        output = subprocess.run(command, input=questions, capture_output=True, check=True).stdout
+        found, start = {}, 0
+        while start < len(output):
+            end = output.index(b"\n", start)
+            sha, kind, size = output[start:end].decode().split()
+            start = end + 1 + int(size) + 1
+            found[sha] = kind, output[end + 1 : start - 1]
+        _contents[name] = found
+    return _contents[name]

@@ -1,0 +1,15 @@
+"""What is plain enough to be answered without git."""
+
+import shutil
+
+GIT = shutil.which("git")
+
+
+class NotPlainError(Exception):
+    """git itself must answer."""
+
+
+def check(plain: bool) -> None:
+    """Raise NotPlainError for what is not plain."""
+    if not plain:
+        raise NotPlainError

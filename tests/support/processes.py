@@ -1,0 +1,113 @@
+"""Commands of the package that are answered without a process where they are plain.
+
+Each verb starts some ten git commands, those that reach the remote start four more each, and tests run thousands of
+verbs. What is not plain is left to git itself; so is everything with --thorough, in the tests of the git room and,
+over http, in the stories. `test_processes.py` compares both.
+"""
+
+import os
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import private, transport
+from tests.support.plain import GIT, NotPlainError, check
+from tests.support.repositories import GITCONFIG
+
+Start = Callable[[Sequence[str], Mapping[str, str]], Any]
+Answer = Callable[[Sequence[str], Mapping[str, str], bytes], bytes]
+
+
+class Command:
+    """A git command as `gitops_promotion.git.process` sees it: it runs when its end is waited for."""
+
+    returncode: int | None = None
+
+    def __init__(self, answer: Callable[[bytes], bytes], start: Callable[[], Any]) -> None:
+        self._answer = answer
+        self._start = start
+        self._git: Any = None
+
+    def communicate(self, stdin: bytes = b"", timeout: float | None = None) -> tuple[bytes, bytes]:
+        if not self._git:
+            try:
+                answer = self._answer(stdin)
+            except (NotPlainError, OSError, ValueError, IndexError, zlib.error):
+                self._git = self._start()
+            else:
+                self.returncode = 0
+                return answer, b""
+        stdout, stderr = self._git.communicate(stdin, timeout)
+        self.returncode = self._git.returncode
+        return stdout, stderr
+
+    def poll(self) -> int | None:
+        return self._git.poll() if self._git else 0
+
+    def terminate(self) -> None:
+        self._git.terminate()
+
+    def kill(self) -> None:
+        self._git.kill()
+
+
+def spare(patch: pytest.MonkeyPatch) -> None:
+    """Answer what is plain."""
+    from gitops_promotion.git import process
+
+    git: Start = process._start
+
+    def start(command: Sequence[str], environ: Mapping[str, str]) -> Any:
+        program, _, folder, *arguments = command
+
+        def real() -> Any:
+            return git(command, environ)
+
+        if program != GIT:
+            return real()
+        verb = arguments[0]
+        if arguments == ["cat-file", "--batch-command"]:
+            return private.Reader(environ, real)
+        if arguments == ["fast-import", "--quiet", "--force", "--done"]:
+            return private.Importer(environ, real)
+        if verb == "commit-tree":
+            return Command(lambda stdin: private.write_tree_commit(environ, arguments[1:], stdin).encode(), real)
+        if verb in transport.VERBS:
+            return Command(
+                lambda stdin: transport.answer(arguments, environ, stdin).encode(errors="surrogateescape"), real
+            )
+        if arguments == ["config", "--list", "-z", "--show-scope", "--includes"]:
+            return Command(lambda _: _settings(Path(folder), environ, real), real)
+        return real()
+
+    patch.setattr(process, "_start", start)
+
+
+_URL = re.compile(rb"\turl = ([A-Za-z0-9_./:-]+)\n")
+_known: dict[object, bytes] = {}
+"""What git said of settings, by all that it depends on."""
+
+
+def _settings(folder: Path, environ: Mapping[str, str], start: Callable[[], Any]) -> bytes:
+    """Return what git says of the settings that it sees in a folder, from the last time that they were the same.
+
+    The address of the remote is another one in each test.
+    """
+    own = (folder / ".git/config").read_bytes()
+    [url] = _URL.findall(own)
+    check(os.stat(folder).st_uid == os.geteuid() and b"worktree" not in own and b"include" not in own)
+    check("GIT_CONFIG_NOSYSTEM" in environ and environ.keys() & {"XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"} == set())
+    home = Path(environ["HOME"])
+    check((home / ".gitconfig").read_text() == GITCONFIG and not (home / ".config").exists())
+    check(url not in GITCONFIG.encode() and own.count(url) == 1)
+    key = own.replace(url, b"\1"), *sorted((name, value) for name, value in environ.items() if name != "HOME")
+    if key not in _known:
+        process = start()
+        output: bytes = process.communicate()[0]
+        check(process.returncode == 0 and output.count(url) == 1)
+        _known[key] = output.replace(url, b"\1")
+    return _known[key].replace(b"\1", url)
