@@ -131,7 +131,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the processes of a plain transport, but for tests of that and with --thorough."""
     if request.path.parent.name in WITHOUT_PROCESSES and not request.config.getoption("--thorough"):
-        processes_.spare(monkeypatch)
+        processes_.spare(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,6 @@ import subprocess
 import sys
 from typing import Any
 
-import pytest
-
 from gitops_promotion import cli
 from gitops_promotion.git.process import Dialogue, Runner
 from tests.support import processes
@@ -24,7 +22,7 @@ def main() -> None:
     moment, number, *words = sys.argv[1:]
     rival = json.loads(os.environ.pop("RIVAL", "[]"))
     if not os.environ.pop("WITH_GIT", ""):
-        processes.spare(pytest.MonkeyPatch())
+        processes.spare(setattr)
     count = 0
     start, run, open_dialogue = Runner.start, Runner.run, Dialogue.__init__
 

@@ -29,16 +29,22 @@ if TYPE_CHECKING:
 class TestManyWriters:
     @pytest.fixture
     def run(
-        self, environ: Mapping[str, str], checkout: "Checkout", forks: "Forks", tmp_path: Path
+        self,
+        environ: Mapping[str, str],
+        checkout: "Checkout",
+        forks: "Forks",
+        tmp_path: Path,
+        pytestconfig: pytest.Config,
     ) -> Callable[..., dict[str, dict[str, int]]]:
         """Run writers at once, each with its heads; returns the numbers that each reports."""
         program = forks.write_program(tmp_path / "writer", "tests.providers.local_writer:main")
+        variables = {**environ, **({"WITH_GIT": "yes"} if pytestconfig.getoption("--thorough") else {})}
 
         def run_all(work: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
             running = {
                 name: subprocess.Popen(
                     [program, str(checkout.path), name, *heads],
-                    env=environ,
+                    env=variables,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     text=True,

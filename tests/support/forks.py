@@ -79,8 +79,10 @@ def serve(path: str) -> None:
     for module in pkgutil.walk_packages(gitops_promotion.__path__, "gitops_promotion."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    # The package imports it when the first git starts.
+    # The package imports these when they are needed first.
     importlib.import_module("git.cmd")
+    importlib.import_module("ruamel.yaml")
+    importlib.import_module("tests.support.processes")
     signal.signal(signal.SIGCHLD, _reap)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)

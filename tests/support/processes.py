@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support import private, transport
 from tests.support.plain import GIT, NotPlainError, check
 from tests.support.repositories import GITCONFIG
@@ -55,8 +53,8 @@ class Command:
         self._git.kill()
 
 
-def spare(patch: pytest.MonkeyPatch) -> None:
-    """Answer what is plain."""
+def spare(change: Callable[[object, str, object], None]) -> None:
+    """Answer what is plain; `change` is `setattr`, or that of a pytest.MonkeyPatch."""
     from gitops_promotion.git import process
 
     git: Start = process._start
@@ -84,7 +82,7 @@ def spare(patch: pytest.MonkeyPatch) -> None:
             return Command(lambda _: _settings(Path(folder), environ, real), real)
         return real()
 
-    patch.setattr(process, "_start", start)
+    change(process, "_start", start)
 
 
 _URL = re.compile(rb"\turl = ([A-Za-z0-9_./:-]+)\n")

@@ -39,7 +39,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def spared(started: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The commands that git itself answers, while some are answered without it."""
-    processes.spare(monkeypatch)
+    processes.spare(monkeypatch.setattr)
     return started
 
 
@@ -93,7 +93,7 @@ def test_what_is_plain_ends_as_with_git(
     dice = Random(seed)  # noqa: S311  the same numbers every time
     state = dice.getstate()
     with pytest.MonkeyPatch.context() as patch:
-        processes.spare(patch)
+        processes.spare(patch.setattr)
         without = act(open_repository(one.clone("first").path), dice)
     # Only deletions of what is not there are refused.
     assert set(of_remote(started)) <= {"push"}
