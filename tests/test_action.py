@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,21 @@ def run_action(*, folder: Path, path: str = "", **environ: str) -> subprocess.Co
         text=True,
         check=False,
     )
+
+
+@pytest.fixture
+def act(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run the action in this process: `act(folder, **variables)` returns exit code, stdout and stderr."""
+
+    def run(folder: Path, **environ: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(folder)
+        for name, text in environ.items():
+            monkeypatch.setenv(name, text)
+        with pytest.raises(SystemExit) as ended:
+            action.run()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return run
 
 
 def inputs(**values: str) -> dict[str, str]:
@@ -125,11 +141,13 @@ def test_inputs_that_the_go_tool_ignored_do_not_force_a_promotion(verb: str) -> 
         ({"action": "x" * 100_000}, "x'...: give one of new, promote, status"),
     ],
 )
-def test_an_input_that_no_verb_takes_is_a_usage_error(tmp_path: Path, values: dict[str, str], text: str) -> None:
-    run = run_action(folder=tmp_path, **inputs(**values))
-    assert (run.returncode, run.stdout) == (2, "")
-    assert text in run.stderr
-    assert len(run.stderr) < 1000
+def test_an_input_that_no_verb_takes_is_a_usage_error(
+    act: Callable[..., tuple[int, str, str]], tmp_path: Path, values: dict[str, str], text: str
+) -> None:
+    code, out, err = act(tmp_path, **inputs(**values))
+    assert (code, out) == (2, "")
+    assert text in err
+    assert len(err) < 1000
 
 
 def test_the_action_promotes_and_later_steps_get_its_outputs(
@@ -149,21 +167,18 @@ def test_the_action_promotes_and_later_steps_get_its_outputs(
 
 
 @pytest.mark.parametrize("tag", ["$(touch pwned)", "`touch pwned`", "1; touch pwned", "1\n::set-output name=tag::2"])
-def test_no_shell_reads_an_input(checkout: "Checkout", tag: str) -> None:
-    run = run_action(
-        folder=checkout.path,
-        GITHUB_ACTIONS="true",
-        **inputs(action="new", group="webshop", app="webui", tag=tag, provider="local"),
-    )
-    assert run.returncode == 2
+def test_no_shell_reads_an_input(act: Callable[..., tuple[int, str, str]], checkout: "Checkout", tag: str) -> None:
+    values = inputs(action="new", group="webshop", app="webui", tag=tag, provider="local")
+    code, out, err = act(checkout.path, GITHUB_ACTIONS="true", **values)
+    assert code == 2
     assert not (checkout.path / "pwned").exists()
-    assert "\n::set-output" not in run.stdout + run.stderr
+    assert "\n::set-output" not in out + err
 
 
-@pytest.mark.parametrize("module", ["click", "gitops_promotion", "os", "sitecustomize"])
-def test_nothing_is_imported_from_the_workspace(checkout: "Checkout", tmp_path: Path, module: str) -> None:
+def test_nothing_is_imported_from_the_workspace(checkout: "Checkout", tmp_path: Path) -> None:
     marker = tmp_path / "imported"
-    (checkout.path / f"{module}.py").write_text(f"open({str(marker)!r}, 'w')\nraise SystemExit(99)\n")
+    for module in ("click", "gitops_promotion", "os", "sitecustomize"):
+        (checkout.path / f"{module}.py").write_text(f"open({str(marker)!r}, 'w')\nraise SystemExit(99)\n")
     run = run_action(
         folder=checkout.path,
         PYTHONPATH=str(checkout.path),
