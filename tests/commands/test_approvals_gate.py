@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion.core.discussion import People, Person
+from gitops_promotion.core.discussion import Discussion, People, Person
 from gitops_promotion.errors import AuthError
 from gitops_promotion.providers.local.provider import Local
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitops_promotion.core.forge import PullRequest
     from tests.commands.conftest import Run, Shop
 
@@ -212,6 +214,59 @@ def test_a_rejection_refuses_until_its_person_approves(shop: "Shop") -> None:
     assert refused["message"].startswith("published failure: approvals of prod: cid rejected it at ")
     approve(shop, number, "cid")
     assert publish(shop).results == ["merged"]
+
+
+def test_rules_that_are_loosened_or_tightened_meet_open_promotions_at_once(shop: "Shop") -> None:
+    number = proposed(shop)
+    approve(shop, number, "bob")
+    publish(shop)
+    shop.edit({"gitops-promotion.yaml": CONFIG.replace("strategy: four-eyes", "strategy: single")})
+    passed = publish(shop, "--dry-run").only
+    assert passed["message"].startswith("would publish success")
+    shop.edit({"gitops-promotion.yaml": CONFIG.replace("strategy: four-eyes", "quorum: 3")})
+    approve(shop, number, "eva")
+    assert publish(shop).only["reasons"][0].startswith("approvals of prod: 2 of 3 of ops: bob at ")
+    assert shop.tag("prod") == "1.0.0"
+    shop.edit({"gitops-promotion.yaml": "environments: [{name: dev, auto: true}, {name: prod, auto: true}]\n"})
+    assert publish(shop).results == ["merged"]
+
+
+def test_the_opinions_on_all_promotions_are_read_together_and_without_approvals_not_at_all(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.edit({"webshop/dev/cart.yaml": manifest("cart"), "webshop/prod/cart.yaml": manifest("cart")})
+    first = proposed(shop)
+    shop.new("1.4.2", app="cart")
+    shop.flux("dev")
+    shop.run("promote", "--all")
+    asked: list[list[int]] = []
+    real = Local.discussions
+
+    def counted(self: Local, numbers: "Sequence[int]") -> dict[int, Discussion]:
+        asked.append(sorted(numbers))
+        return real(self, numbers)
+
+    monkeypatch.setattr(Local, "discussions", counted)
+    assert len(publish(shop).outcomes) == 2
+    assert asked == [[first, first + 2]]
+    asked.clear()
+    shop.edit({"gitops-promotion.yaml": "environments: [{name: dev, auto: true}, {name: prod, auto: true}]\n"})
+    publish(shop)
+    assert asked == []
+
+
+def test_of_two_that_publish_at_once_one_comment_stays(shop: "Shop") -> None:
+    number = proposed(shop)
+    publish(shop)
+    [first] = comments(shop, number)
+    # The other one saw no comment yet, and wrote its own.
+    ref = f"refs/gitops-promotion/pulls/{number}"
+    record = json.loads(shop.remote.git("cat-file", "blob", ref))
+    record["comments"].append(record["comments"][0] | {"id": "2"})
+    shop.remote.git("update-ref", ref, shop.remote.git("hash-object", "-w", "--stdin", stdin=json.dumps(record)))
+    assert comments(shop, number) == [first, first]
+    publish(shop)
+    assert comments(shop, number) == [first]
 
 
 def test_status_alone_looks_once_and_needs_the_opinions_too(shop: "Shop") -> None:
