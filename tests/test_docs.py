@@ -346,3 +346,16 @@ def test_the_map_has_a_paragraph_for_every_room_and_every_room_in_its_picture() 
 @pytest.mark.parametrize("room", ["core", "git", "providers", "workflow"])
 def test_the_map_lists_every_module_of_the_larger_rooms(room: str) -> None:
     assert set(re.findall(rf"`({room}/[\w/]+(?:\.py|/))`", MAP)) == modules(room), ADVICE
+
+
+def test_every_test_that_the_approvals_name_exists() -> None:
+    named_tests = re.findall(
+        r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "approvals.md").read_text(encoding="utf-8")
+    )
+    assert len(named_tests) > 20
+    missing = [
+        f"{path}::{name}"
+        for path, name in named_tests
+        if not re.search(rf"^(?:    )?def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert missing == []
