@@ -1,6 +1,7 @@
 """Where the Azure DevOps provider sends requests, with which token, and to nobody else."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -205,3 +206,25 @@ class TestToken:
         assert choose(self.THERE, option="", configured="", environ=SERVER_JOB).name == "azdo"
         with pytest.raises(UsageError, match="choose --provider"):
             choose(self.THERE, option="", configured="", environ=JOB)
+
+
+@pytest.mark.parametrize(
+    ("collection", "directory"),
+    [
+        ("https://dev.azure.com/acme", "https://vssps.dev.azure.com/acme"),
+        ("https://dev.azure.com/a%20b", "https://vssps.dev.azure.com/a%20b"),
+        ("https://acme.visualstudio.com", "https://acme.vssps.visualstudio.com"),
+        ("https://acme.visualstudio.com/DefaultCollection", "https://acme.vssps.visualstudio.com"),
+        ("http://dev.azure.com/acme", None),
+        ("https://dev.azure.com.evil.test/acme", None),
+        ("https://dev.azure.com/acme/more", None),
+        ("https://evil.test/dev.azure.com/acme", None),
+        ("https://evil.test/visualstudio.com", None),
+        ("https://azure.acme.test/tfs/Default", None),
+    ],
+)
+def test_the_directory_is_microsofts_own_in_the_cloud_and_the_collection_elsewhere(
+    collection: str, directory: str | None
+) -> None:
+    address = Address(host="h", collection=collection, project="p", repository="r")
+    assert address.directory == replace(address, collection=directory or collection)

@@ -66,7 +66,11 @@ class Address:
 
         https://learn.microsoft.com/rest/api/azure/devops/ims/identities/read-identities
         """
-        site = re.fullmatch(r"https://(?:dev\.azure\.com/(.+)|([a-z0-9-]+)\.visualstudio\.com)", self.collection)
+        site = re.fullmatch(
+            r"https://(?:dev\.azure\.com/([^/]+)|([a-z0-9-]+)\.visualstudio\.com(?:/DefaultCollection)?)",
+            self.collection,
+            re.IGNORECASE,
+        )
         if site is None:
             return self
         address = f"https://vssps.{CLOUD}/{site[1]}" if site[1] else f"https://{site[2]}.vssps{OLD_CLOUD}"
