@@ -57,8 +57,9 @@ OURS = [(where, step) for where, step, script in SCRIPTS if script.startswith("g
 def test_there_are_pipelines_for_both_repositories_and_both_ways() -> None:
     gitops = {"new.yml", "new-job.yml", "promote.yml", "status.yml", "published.yml", "vote.yml", "heal.yml"}
     gitops |= {"feature-job.yml", "feature-delete.yml", "feature-stale.yml", "board.yml"}
-    assert set(PIPELINES) == {"app-release.yml", "app-calls-new.yml", "app-preview.yml", *gitops}
-    assert {where for where, _ in OURS} == {*gitops - {"new.yml"}, "docs/azure-devops.md"}
+    apps = {"app-release.yml", "app-calls-new.yml", "app-preview.yml", "app-wait.yml"}
+    assert set(PIPELINES) == {*apps, *gitops}
+    assert {where for where, _ in OURS} == {*gitops - {"new.yml"}, "app-wait.yml", "docs/azure-devops.md"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -83,7 +84,7 @@ def test_a_script_gets_every_value_by_its_environment_and_the_token_too(where: s
 
 @pytest.mark.parametrize("name", sorted({where for where, _ in OURS} & set(PIPELINES)))
 def test_a_job_is_short_in_our_image_and_keeps_no_credentials(name: str) -> None:
-    (job,) = jobs(PIPELINES[name])
+    job, *_ = jobs(PIPELINES[name])
     assert int(job["timeoutInMinutes"]) <= 20
     # The image has an entry point, and an agent starts it by a command of its own.
     assert job["container"] == {"image": "ghcr.io/OWNER/gitops-promotion:2.0.0", "options": '--entrypoint=""'}
@@ -99,6 +100,7 @@ def test_what_starts_each_pipeline() -> None:
     assert {name: PIPELINES[name]["trigger"] for name in PIPELINES if not name.endswith("-job.yml")} == {
         "app-release.yml": {"branches": {"include": ["main"]}},
         "app-calls-new.yml": {"branches": {"include": ["main"]}},
+        "app-wait.yml": "none",
         "new.yml": "none",
         "promote.yml": on_main,
         "status.yml": "none",
@@ -120,6 +122,19 @@ def test_the_pipeline_for_votes_looks_as_the_published_one_does_and_uses_nothing
     assert PIPELINES["vote.yml"]["jobs"] == PIPELINES["published.yml"]["jobs"]
     assert "parameters." not in (ROOT / "examples/azure/vote.yml").read_text(encoding="utf-8")
     assert "change *Votes score changed*" in GUIDE
+
+
+def test_the_run_that_waits_for_people_ends_before_its_job_and_fails_where_nothing_was_looked_at() -> None:
+    wait, tell = jobs(PIPELINES["app-wait.yml"])
+    step = wait["steps"][1]
+    _, _, *words = shlex.split(step["script"])
+    timeout = words[words.index("--timeout") + 1]
+    assert int(timeout.removesuffix("m")) < int(wait["timeoutInMinutes"])
+    assert step["continueOnError"] == "true"
+    read = {name: text[text.index("promotion.") :] for name, text in tell["variables"].items()}
+    assert read == {name: f"promotion.{name}'] ]" for name in read}
+    assert set(read) <= set(outputs([], limit=10))
+    assert tell["steps"][-1]["script"].endswith("exit 1")
 
 
 @pytest.mark.parametrize(

@@ -124,3 +124,20 @@ def test_two_looks_leave_one_comment_that_tells_who_can_act(guarded: Job) -> Non
     [text] = texts
     assert "bob" in text
     assert "eve" in text
+
+
+def test_a_pipeline_waits_until_people_have_decided(guarded: Job) -> None:
+    hosted: HostedRepo = guarded.forge.hosted
+    number = guarded.into_qa()
+    guarded.flux("dev")
+    words = ("wait", "--group", "webshop", "--app", "webui", "--env", "qa", "--timeout", "0s")
+    [outcome] = guarded.run(*words, code=4)
+    assert outcome["result"] == "timed-out"
+    hosted.vote(number, "bob", -10)
+    [outcome] = guarded.run(*words, code=3)
+    assert outcome["result"] == "refused"
+    for voter in ("bob", "eve"):
+        hosted.vote(number, voter, 10)
+    guarded.run("status", "--publish")
+    [outcome] = guarded.run(*words)
+    assert outcome["result"] == "passed"
