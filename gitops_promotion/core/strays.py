@@ -1,19 +1,23 @@
 """Markers that belong to no environment: why, and which key of the configuration is the nearest to change."""
 
+import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
 
 from gitops_promotion.core.branch_names import fill
+from gitops_promotion.core.environments import Pipeline
 from gitops_promotion.core.layout import MARKER, Layout, MarkerName, marker_problem, path_problem
+from gitops_promotion.core.names import Application
 
 _SHOWN = 3
 # Enough to tell which suggestion is best: a tree may have thousands of markers.
 _SAMPLE = 50
 _FILE_ENDING = re.compile(r"\.ya?ml$")
 _SHORTEST_PREFIX = 3
+_NEAR = 0.8
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,6 +80,25 @@ def unclaimed(layout: Layout, stray: Stray) -> str:
     keys = dict.fromkeys(layout.path_key(environment.name) for environment in layout.environments)
     return mismatch(layout, stray) or (
         f"{stray.at}: the marker {stray.name} belongs to no environment: the file is in no {' or '.join(keys)}"
+    )
+
+
+def without_way(way: Pipeline, application: Application, sites: Collection[tuple[Application, str]]) -> str:
+    """Return that no promotion reaches an application, and a name it may be a slip of; "" if one does or none is near.
+
+    `sites` are all applications with the environments that have markers of them.
+    """
+    present = [name for name in way.names if (application, name) in sites]
+    sources = dict.fromkeys(source for name in present for source in way.sources(name))
+    if not sources or way.entry.name in present or set(sources) & set(present):
+        return ""
+    others = sorted({other.name for other, name in sites if other.group == application.group and name in sources})
+    near = difflib.get_close_matches(application.name, others, n=1, cutoff=_NEAR)
+    if not near:
+        return ""
+    return (
+        f"no promotion brings {application} into {' or '.join(present)}, since it has no marker in "
+        f"{' or '.join(sources)}: add one, or did you mean {application.group}/{near[0]}?"
     )
 
 

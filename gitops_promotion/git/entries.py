@@ -1,5 +1,6 @@
 """The entries of trees: the object and the kind at a path of a commit."""
 
+import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -41,6 +42,26 @@ class Entries:
             if name in tree:
                 entries[path] = tree[name]
         return entries
+
+    def links_beside(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
+        """Return the symbolic links in the folders of these paths, each with the path that it leads to.
+
+        That path begins with `..` or `/` outside of the repository.
+        """
+        folders = sorted({path.rpartition("/")[0] for path in paths})
+        found = self.find(commit, filter(None, folders))
+        trees = {folder: self._tree(found[folder].sha if folder else f"{commit}^{{tree}}") for folder in folders}
+        links = {
+            posixpath.join(folder, name): entry.sha
+            for folder, tree in trees.items()
+            for name, entry in tree.items()
+            if entry.kind == "symlink"
+        }
+        targets = self._objects.read(list(links.values()), "blob")
+        return {
+            path: posixpath.normpath(posixpath.join(posixpath.dirname(path), target.decode(errors="surrogateescape")))
+            for path, target in zip(links, targets, strict=True)
+        }
 
     def _tree(self, name: str) -> dict[str, Entry]:
         if name not in self._trees:

@@ -79,6 +79,11 @@ class Files:
         blobs = {path: entry.sha for path, entry in entries.items() if entry.kind in ("file", "symlink")}
         return dict(zip(blobs, self._objects.read(list(blobs.values()), "blob"), strict=True))
 
+    def links_beside(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
+        """Return the manifests in the folders of these paths that are symbolic links, with the paths they lead to."""
+        links = self._entries.links_beside(commit, paths)
+        return {path: target for path, target in links.items() if is_manifest(path)}
+
     def read_blobs(self, shas: Sequence[str]) -> dict[str, bytes]:
         """Return the contents of blobs. Raises GitError if one is not here."""
         return dict(zip(shas, self._objects.read([full_sha(sha) for sha in shas], "blob"), strict=True))

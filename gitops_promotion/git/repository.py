@@ -195,6 +195,10 @@ class Repository:
         """
         return self._files.unreadable(commit, pathspecs)
 
+    def links_beside(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
+        """Return the manifests in the folders of these paths that are symbolic links, with the paths they lead to."""
+        return self._files.links_beside(commit, paths)
+
     def has_files(self, commit: str, paths: Sequence[str]) -> bool:
         """Return True if a commit has a file with content that git's pathspecs match."""
         return self._files.has_files(commit, paths)

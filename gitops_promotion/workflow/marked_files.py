@@ -185,6 +185,17 @@ class MarkedFiles:
         self.read_all()
         return sorted(self._strays)
 
+    def links(self) -> Mapping[str, str]:
+        """Return the links to marked files of other environments, with their targets; all marked files are read."""
+        self.read_all()
+        links = self.repository.links_beside(self.sha, self._contents)
+        in_reach = self.config.layout.in_reach
+        return {
+            path: target
+            for path, target in links.items()
+            if target in self._contents and set(in_reach(path)) - set(in_reach(target))
+        }
+
     def broken(self) -> list[ManifestError]:
         """Return the errors of the environments' files that cannot be read; all marked files are read."""
         self.read_all()

@@ -164,6 +164,12 @@ def _layout_warnings(tip: Tip) -> Iterator[str]:
     for site in tip.marked.sites():
         if site.environment not in config.way(site.application).names:
             yield left_out(site)
+    sites = {(site.application, site.environment) for site in tip.marked.sites()}
+    for application in sorted({application for application, _ in sites}):
+        if text := strays.without_way(config.way(application), application, sites):
+            yield text
+    for path, target in sorted(tip.marked.links().items()):
+        yield f"{path} is a symbolic link to {target}, and only the markers at that path count: make it a file"
     yield from map(str, config.warnings)
 
 

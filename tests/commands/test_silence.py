@@ -86,6 +86,22 @@ def test_a_new_tag_goes_to_the_first_environment_of_an_applications_own_way(shop
     assert shop.check(2).results == ["passed"]
 
 
+def test_a_second_name_and_a_link_that_only_the_last_environment_has_are_named(shop: "Shop") -> None:
+    for name, target in (("qa", "../qa/webui.yaml"), ("own", "webui.yaml"), ("outside", "../../../webui.yaml")):
+        (shop.checkout.path / f"webshop/prod/{name}.yaml").symlink_to(target)
+    shop.checkout.git("add", "-A")
+    shop.checkout.git("commit", "-qm", "Link")
+    shop.checkout.git("push", "-q", "origin", "HEAD:main")
+    text = shop.remote.show("webshop/prod/webui.yaml", "main")
+    shop.edit({"webshop/prod/other.yaml": text.replace("webshop:webui", "webshop:webiu")})
+    assert warnings_of(promote(shop)) == [
+        "no promotion brings webshop/webiu into prod, since it has no marker in qa: add one, or did you mean "
+        "webshop/webui?",
+        "webshop/prod/qa.yaml is a symbolic link to webshop/qa/webui.yaml, and only the markers at that path count: "
+        "make it a file",
+    ]
+
+
 def test_an_environment_that_is_called_otherwise_in_the_tree_is_found(shop: "Shop") -> None:
     text = shop.remote.show("webshop/prod/webui.yaml", "main")
     shop.edit({"webshop/production/webui.yaml": text, "webshop/prod/webui.yaml": None})

@@ -2,9 +2,10 @@
 
 import pytest
 
-from gitops_promotion.core.environments import Environment
+from gitops_promotion.core.environments import Environment, Pipeline
 from gitops_promotion.core.layout import MARKER, PATH, Layout, MarkerName
-from gitops_promotion.core.strays import Stray, mismatch, nothing_found, suggested_place, unclaimed
+from gitops_promotion.core.names import Application
+from gitops_promotion.core.strays import Stray, mismatch, nothing_found, suggested_place, unclaimed, without_way
 
 DEV, QA, PROD = (Environment(name=name) for name in ("dev", "qa", "prod"))
 
@@ -16,6 +17,31 @@ def layout(*environments: Environment, path: str = PATH, marker: str = MARKER) -
 def stray(path: str, marker: str = "shop:web", line: int = 4) -> Stray:
     group, _, app = marker.partition(":")
     return Stray(path, line, MarkerName(group, app))
+
+
+@pytest.mark.parametrize(
+    ("places", "application", "text"),
+    [
+        (
+            ["dev webui", "qa webui", "prod webui", "prod webiu"],
+            "webiu",
+            "no promotion brings shop/webiu into prod, since it has no marker in qa: add one, or did you mean "
+            "shop/webui?",
+        ),
+        (["dev webui", "qa webui", "prod webiu"], "webui", ""),
+        # Promoted from qa; without a target; of another name; of a name that is not in qa.
+        (["dev webui", "qa webui", "qa webiu", "prod webiu"], "webiu", ""),
+        (["dev webui", "qa webui", "dev webiu"], "webiu", ""),
+        (["dev webui", "qa webui", "dev webiu", "prod webiu"], "webiu", ""),
+        (["dev webui", "qa webui", "prod shop"], "shop", ""),
+        (["dev webui", "prod webiu"], "webiu", ""),
+    ],
+)
+def test_a_name_that_no_promotion_reaches_is_said_where_another_is_near(
+    places: list[str], application: str, text: str
+) -> None:
+    sites = {(Application("shop", place.split()[1]), place.split()[0]) for place in places}
+    assert without_way(Pipeline(environments=(DEV, QA, PROD)), Application("shop", application), sites) == text
 
 
 @pytest.mark.parametrize(
