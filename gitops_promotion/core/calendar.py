@@ -4,6 +4,7 @@ Whether a window is open is a question about the clock on the wall there, so it 
 An hour that the clock skips has no instant, and one that it repeats has two (docs/windows-and-holds.md, Change days).
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -12,6 +13,7 @@ from functools import lru_cache
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """The days of a week, in the order of their numbers."""
 
+_TIME = re.compile(r"2[01][0-9]{2}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?")
 _DAY = 24 * 60
 _NOT_ZONES = frozenset({"localtime", "posixrules", "Factory"})
 # Longer than a week: a window may stay shut on a change day.
@@ -212,6 +214,36 @@ def _change_between(before: datetime, after: datetime, place: tzinfo) -> datetim
 
 def _offset(instant: datetime, place: tzinfo) -> timedelta:
     return instant.astimezone(place).utcoffset() or timedelta()
+
+
+def read_start(text: str, name: str) -> datetime:
+    """Return the first instant of a date or time that `time_problem` has accepted, read in a zone."""
+    return _instant(text, name, timedelta(), last=False)
+
+
+def read_end(text: str, name: str) -> datetime:
+    """Return the end of a date or time, in UTC: a date ends when the next one begins, a repeated time at its second."""
+    return _instant(text, name, timedelta(days=1) if len(text) == len("2026-12-24") else timedelta(), last=True)
+
+
+def _instant(text: str, name: str, later: timedelta, *, last: bool) -> datetime:
+    moment = datetime.fromisoformat(text) + later
+    return moment.astimezone(UTC) if moment.tzinfo else instant_of(moment, zone(name), last=last and not later)
+
+
+def time_problem(text: str, *, has_zone: bool) -> str:
+    """Return the problem with a date or time, which needs an offset where no zone is given."""
+    example = "write a date such as 2026-12-24, or a time such as 2026-12-24T18:00+01:00"
+    match = _TIME.fullmatch(text)
+    if not match:
+        return example
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return f"there is no such day or time, {example}"
+    if not (has_zone or match[1] or ":" not in text):
+        return "a time needs an offset, such as 2026-12-24T18:00+01:00, or give zone"
+    return ""
 
 
 def instant_text(instant: datetime, name: str) -> str:

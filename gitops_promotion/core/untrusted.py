@@ -25,6 +25,13 @@ def line(text: str, limit: int = LINE_LIMIT) -> str:
     return cut(safe, limit)
 
 
+def reason_problem(text: str) -> str:
+    """Return the problem with a person's words: they must be one printable line of at most LINE_LIMIT characters."""
+    return (
+        "" if text.isprintable() and len(text) <= LINE_LIMIT else f"write one line of at most {LINE_LIMIT} characters"
+    )
+
+
 def lines(text: str) -> str:
     r"""Return text of several lines, such as the output of a program: as `line`, with line breaks and tabs kept."""
     return "".join(character if character in "\t\n" else _escaped(character) for character in text)

@@ -13,6 +13,7 @@ from gitops_promotion.core import untrusted
 from gitops_promotion.core.deployments import Deployment
 from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, PullRequest, StatusState
+from gitops_promotion.core.holds import Hold
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.opinions import Facts
 from gitops_promotion.core.overrides import Override
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gitops_promotion.core.gates.approvals import Tally
 
 Decision = Literal["pass", "wait", "refuse"]
-Need = Literal["deployments", "statuses", "opinions"]
+Need = Literal["deployments", "statuses", "opinions", "holds"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,8 @@ class Evidence:
     """The facts of one question; a gate finds those filled in that it needs.
 
     `deployments` and `suspects` (applications whose tags changed since the environment was last green) are by source,
-    `statuses` by commit. `expired`: the time to wait is over. `now` is the moment that is judged. `opinions` are those
+    `statuses` by commit. `holds` are those of open pull requests.
+    `expired`: the time to wait is over. `now` is the moment that is judged. `opinions` are those
     on the pull request.
     """
 
@@ -113,6 +115,7 @@ class Evidence:
     deployments: Mapping[str, Deployment | None] = field(default_factory=dict)
     statuses: Mapping[str, Sequence[CommitStatus]] = field(default_factory=dict)
     suspects: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    holds: Sequence[Hold] = ()
     expired: bool = False
     opinions: Facts | None = None
 

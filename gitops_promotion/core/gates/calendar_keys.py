@@ -2,12 +2,22 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from gitops_promotion.core.calendar import DAYS, Calendar, Freeze, Window, instant_of, instant_text, zone, zone_problem
+from gitops_promotion.core.calendar import (
+    DAYS,
+    Calendar,
+    Freeze,
+    Window,
+    instant_text,
+    read_end,
+    read_start,
+    time_problem,
+    zone_problem,
+)
 from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.gates import Common
+from gitops_promotion.core.untrusted import LINE_LIMIT, reason_problem
 
 if TYPE_CHECKING:
     from gitops_promotion.core.config.document import Document, Entry
@@ -21,9 +31,7 @@ NARROWEST = 30
 _WINDOW = '{days: [mon-thu], from: "09:00", to: "16:00", zone: Europe/Stockholm}'
 _FREEZE = "{from: 2026-12-20, until: 2027-01-06, reason: Christmas, zone: Europe/Stockholm}"
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
-_TIME = re.compile(r"2[01][0-9]{2}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?")
 _MOST = 200
-_REASON_LIMIT = 300
 
 
 def calendar_of(environment: Environment, common: Common) -> Calendar:
@@ -124,7 +132,7 @@ def _freeze(document: "Document", item: "Entry", key_path: str) -> Freeze | None
     if any(not text or time_problem(text, has_zone=has_zone) for text in texts) or zone_problem(name):
         return None
     freeze = Freeze(
-        start=read_start(texts[0], name), end=read_end(texts[1], name), reason=reason[:_REASON_LIMIT], zone=name
+        start=read_start(texts[0], name), end=read_end(texts[1], name), reason=reason[:LINE_LIMIT], zone=name
     )
     if freeze.end <= freeze.start:
         document.fail(
@@ -134,41 +142,6 @@ def _freeze(document: "Document", item: "Entry", key_path: str) -> Freeze | None
         )
         return None
     return freeze
-
-
-def read_start(text: str, name: str) -> datetime:
-    """Return the first instant of a date or time that `time_problem` has accepted, read in a zone."""
-    return _instant(text, name, timedelta(), last=False)
-
-
-def read_end(text: str, name: str) -> datetime:
-    """Return the end of a date or time, in UTC: a date ends when the next one begins, a repeated time at its second."""
-    return _instant(text, name, timedelta(days=1) if len(text) == len("2026-12-24") else timedelta(), last=True)
-
-
-def _instant(text: str, name: str, later: timedelta, *, last: bool) -> datetime:
-    moment = datetime.fromisoformat(text) + later
-    return moment.astimezone(UTC) if moment.tzinfo else instant_of(moment, zone(name), last=last and not later)
-
-
-def time_problem(text: str, *, has_zone: bool) -> str:
-    """Return the problem with a date or time, which needs an offset where no zone is given."""
-    example = "write a date such as 2026-12-24, or a time such as 2026-12-24T18:00+01:00"
-    match = _TIME.fullmatch(text)
-    if not match:
-        return example
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return f"there is no such day or time, {example}"
-    if not (has_zone or match[1] or ":" not in text):
-        return "a time needs an offset, such as 2026-12-24T18:00+01:00, or give zone"
-    return ""
-
-
-def reason_problem(text: str) -> str:
-    """Return the problem with a person's reason."""
-    return "" if text.isprintable() and len(text) <= _REASON_LIMIT else f"write one line of at most {_REASON_LIMIT}"
 
 
 def _start_problem(text: str) -> str:

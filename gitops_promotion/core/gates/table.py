@@ -18,6 +18,7 @@ from gitops_promotion.core.gates import (
     freezes,
     health,
     health_keys,
+    holds,
     soak,
     windows,
 )
@@ -40,6 +41,10 @@ Maker = Callable[[str, Pipeline, Mapping[str, Any], Common], Gate | None]
 
 
 def _reads_nothing(_document: "Document", _fields: Mapping[str, "Entry"]) -> None:
+    return None
+
+
+def _has_no_keys(_document: "Document", _fields: Mapping[str, "Entry"], _key_path: str) -> None:
     return None
 
 
@@ -99,6 +104,7 @@ GATES: tuple[Row, ...] = (
         read_top=calendar_keys.read_top_freezes,
         mappings={"freezes[]": calendar_keys.FREEZE_KEYS},
     ),
+    Row(name="holds", keys=(), read=_has_no_keys, make=holds.make),
 )
 
 KEYS = tuple(key for row in GATES for key in row.keys)

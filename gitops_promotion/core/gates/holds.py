@@ -1,0 +1,55 @@
+"""The holds gate: what a person has put on hold does not merge (docs/windows-and-holds.md, Holds)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitops_promotion.core.environments import Pipeline, Requirements
+from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict
+from gitops_promotion.core.holds import HoldsFile, covering
+
+
+def make(environment: str, _pipeline: Pipeline, _settings: Mapping[str, Any], common: Common) -> "Holds | None":
+    """Return the holds gate of an environment, None where nothing can be on hold."""
+    file = common.settings.get("holds")
+    return Holds(file=file) if isinstance(file, HoldsFile) and file.is_about(environment) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holds:
+    """The holds of the file on the default branch; those that open pull requests add are evidence."""
+
+    file: HoldsFile
+    needs: frozenset[Need] = frozenset({"holds"})
+    judges_sources: bool = False
+    stops_arming: bool = True
+
+    def judge(self, question: Question, evidence: Evidence) -> Verdict:
+        """Return a wait for what is on hold, else a pass."""
+        gate = f"holds of {question.environment}"
+        holds = (*self.file.holds, *evidence.holds)
+        found = covering(holds, question.application, question.environment, question.tag, evidence.now)
+        if not found:
+            ends = [hold.until for hold in holds if hold.until and hold.until <= evidence.now]
+            return Verdict(
+                decision="pass",
+                reasons=(Reason(gate=gate, evidence="no hold"),),
+                newest_evidence=max(ends, default=None),
+            )
+        return Verdict(
+            decision="wait",
+            reasons=tuple(
+                Reason(
+                    gate=gate,
+                    evidence=str(hold),
+                    missing=f"to lift it: {hold.release}",
+                    who=(hold.by,) if hold.by else (),
+                    earliest=hold.until,
+                )
+                for hold in found
+            ),
+        )
+
+    def note(self, _requirements: Requirements) -> str:
+        """Return no sentence: what is on hold when it merges is not known before."""
+        return ""
