@@ -38,6 +38,8 @@ VERBS = {
     "approve": Verb("approve", in_action=False),
     "decline": Verb("decline", in_action=False),
     "wait": Verb("wait"),
+    "hold": Verb("hold"),
+    "release": Verb("release"),
     "board": Verb("board"),
     "why": Verb("why", in_action=False),
     "history": Verb("history", in_action=False),

@@ -90,6 +90,12 @@ application = several(
     click.option("--group", required=True, help="The group, the first part of its markers."),
     click.option("--app", required=True, help="The application, the second part of its markers."),
 )
+held = several(
+    click.option("--group", required=True, help="The group; * for every one."),
+    click.option("--app", required=True, help="The application; * for every one."),
+    click.option("--env", "environment", default="*", help="The environment [default: *, every one]."),
+    click.option("--tag", default="", help="One tag alone [default: every tag]."),
+)
 scope = several(
     click.option("--group", default="", help="Only applications of this group."),
     click.option("--app", default="", help="Only this application."),
@@ -249,6 +255,28 @@ def future_time(name: str, value: str | None, now: "datetime") -> "datetime | No
     if time < now:
         raise UsageError(f"{name} {untrusted.quoted(value)} is in the past: name a moment to come, or leave {name} out")
     return time
+
+
+def end_time(name: str, value: str, now: "datetime") -> "datetime | None":
+    """Return the end that an option names: a duration from now, the end of a date in UTC, or a time with an offset.
+
+    None for an empty value. Raises UsageError.
+    """
+    from datetime import timedelta
+
+    from gitops_promotion.core import untrusted
+    from gitops_promotion.core.calendar import read_end, time_problem
+    from gitops_promotion.core.config.values import duration
+
+    if not value:
+        return None
+    if not time_problem(value, has_zone=False):
+        return read_end(value, "UTC")
+    try:
+        return now.replace(microsecond=0) + timedelta(seconds=duration(value))
+    except UsageError:
+        example = "write it as 3d, 2026-12-24 or 2026-12-24T18:00+01:00"
+        raise UsageError(f"{name} {untrusted.quoted(value)} is no time: {example} (at most 366d)") from None
 
 
 def shorten(text: str, values: Iterable[object]) -> str:

@@ -17,6 +17,7 @@ from gitops_promotion.workflow import origin
 from gitops_promotion.workflow.approvals import find_rejection
 from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
+from gitops_promotion.workflow.held import stopped
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 
@@ -42,6 +43,8 @@ def new(
             if text := run.tip.marked.nothing_found():
                 raise ManifestError.at(run.tip.config_file, 0, text)
             files = run.tip.marked.around(site)
+        if (outcome := stopped(run, request)) is not None:
+            return outcome
 
         def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | Origin | None:
             if newer := _newer_build(run, request, pulls, branch):

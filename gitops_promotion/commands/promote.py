@@ -23,6 +23,7 @@ from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.heal import heal
+from gitops_promotion.workflow.held import stopped
 from gitops_promotion.workflow.rearm import rearm
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import (
@@ -264,6 +265,8 @@ def _decide(run: Run, step: Step, batch: _Batch) -> Intent | Outcome:
             request = Request(
                 kind=PROMOTION, application=step.application, tag=candidate.tag, environment=step.environment
             )
+            if edits and (outcome := stopped(run, request)) is not None:
+                return step.held(outcome)
             return setting_tag(tip, request, target_files, partial(_veto, run, step, request, batch), pulls)
         reasons.append(reason)
     return step.skipped(reasons[0], candidates[0].tag)

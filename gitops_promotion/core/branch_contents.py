@@ -74,6 +74,11 @@ def read_proposal(
     )
 
 
+def is_all_own(commits: Sequence[Commit], blobs: Mapping[str, bytes], merges: Set[str], config: Config) -> bool:
+    """Return True if there are commits and all are this tool's, or merges that contain only what merging gives."""
+    return bool(commits) and all(commit.sha in merges or _is_own(commit, blobs, config) for commit in commits)
+
+
 def effective(commits: Sequence[Commit]) -> Sequence[Commit]:
     """Return the commits, newest first, that make up the branch's tree.
 

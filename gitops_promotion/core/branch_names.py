@@ -15,9 +15,16 @@ FEATURES = "feature/"
 REMOVALS = "remove/"
 """The beginnings of the branches of features, and of removals of their copies."""
 
+HOLDS = "hold/"
+ROLLBACKS = "rollback/"
+"""The beginnings of the branches that change holds, and of rollbacks."""
+
+BESIDE_PROMOTIONS = (FEATURES, REMOVALS, HOLDS, ROLLBACKS)
+"""The beginnings of all branches of this tool that are no promotions'."""
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _REF_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]*")
-_RESERVED = (FEATURES, REMOVALS, "refs/")
+_RESERVED = (*BESIDE_PROMOTIONS, "refs/")
 _MAX_REF_PART = 240  # git keeps a ref as a file and adds ".lock" to its name; file names end at 255 bytes
 
 

@@ -1,8 +1,7 @@
 """Holds: a person stops promotions of an application, and says why (docs/windows-and-holds.md, Holds)."""
 
-import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from gitops_promotion.core.deployments import same_tag
@@ -55,8 +54,8 @@ class Hold:
     def release(self) -> str:
         """The command that lifts it."""
         options = {"--group": self.group, "--app": self.app, "--env": self.environment}
-        words = [word for option, value in options.items() for word in (option, shlex.quote(value))]
-        return " ".join(["gitops-promotion release", *words])
+        words = (f"{option} {value if value != ANY else repr(ANY)}" for option, value in options.items())
+        return f"gitops-promotion release {' '.join(words)}"
 
     def __str__(self) -> str:
         text = f"{self.subject} is on hold"
@@ -98,6 +97,21 @@ def covering(
 ) -> tuple[Hold, ...]:
     """Return the holds that hold a tag of an application out of an environment at a moment."""
     return tuple(hold for hold in holds if hold.covers(application, environment, tag, now))
+
+
+def lifted(holds: Sequence[Hold], names: tuple[str, str, str], tag: Tag | None) -> Iterator[tuple[Hold, Hold | None]]:
+    """Yield the holds of a group, application and environment that a release takes out, and what remains of each.
+
+    With `tag` it takes out that tag alone.
+    """
+    for hold in holds:
+        if (hold.group, hold.app, hold.environment) != names:
+            continue
+        if tag is None:
+            yield hold, None
+        elif tag in hold.tags:
+            rest = tuple(held for held in hold.tags if held != tag)
+            yield hold, replace(hold, tags=rest) if rest else None
 
 
 def time_text(instant: datetime) -> str:

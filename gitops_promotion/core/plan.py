@@ -52,8 +52,11 @@ def of_edits(
     notes: Sequence[str] = (),
     warnings: tuple[str, ...] = (),
     url: str = "",
+    auto_merge: bool | None = None,
 ) -> Plan:
     """Return the plan of these edits to the tree at `base_sha`, with the texts of its pull request.
+
+    `auto_merge` is as the environment says, where it is not given.
 
     Raises UsageError for an environment that the configuration does not have.
     """
@@ -72,7 +75,7 @@ def of_edits(
             files=sorted(edits),
             notes=[*request.kind.notes(request, config), *notes],
         ),
-        auto_merge=config.environment(request.environment).auto,
+        auto_merge=config.environment(request.environment).auto if auto_merge is None else auto_merge,
         gated=request.kind.is_gated(request, config),
         edits=edits,
         url=url,

@@ -8,15 +8,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gitops_promotion.core.branch_names import FEATURES, REMOVALS
+from gitops_promotion.core.branch_names import FEATURES, HOLDS, REMOVALS, ROLLBACKS
 from gitops_promotion.core.commits import Commit, CommitHeader
 from gitops_promotion.core.names import Application, is_name
 
 PREDECESSOR = "gitops-promotion@xenit.se"
 """The e-mail address of the author of the Go tool's commits, which is always the same (B40)."""
-
-ROLLBACKS = "rollback/"
-"""The beginning of the branches of rollbacks."""
 
 _NUMBERS = (
     re.compile(r"Merge pull request #(\d{1,18})\b"),
@@ -65,7 +62,9 @@ class Provenance:
         """
         if self.application is not None:
             return (self.application, self.environment) == (application, environment) and not self.feature
-        return self.branch.startswith((*prefixes, ROLLBACKS)) and not self.branch.startswith((FEATURES, REMOVALS))
+        return self.branch.startswith((*prefixes, ROLLBACKS)) and not self.branch.startswith(
+            (FEATURES, REMOVALS, HOLDS)
+        )
 
 
 def read_provenance(commit: Commit, merged: CommitHeader | None) -> Provenance:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
-from gitops_promotion.core.branch_names import FEATURES, REMOVALS
+from gitops_promotion.core.branch_names import BESIDE_PROMOTIONS
 from gitops_promotion.core.commits import Store
 from gitops_promotion.core.discussion import Comment, Discussion, People, Person
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Details, Draft, HeadState, PullRequest, Review
@@ -133,7 +133,7 @@ class Connection:
     api_url: str = ""
     merge_method: str = ""
     check_run_apps: tuple[str, ...] = ()
-    branch_prefixes: tuple[str, ...] = ("promote/", FEATURES, REMOVALS)
+    branch_prefixes: tuple[str, ...] = ("promote/", *BESIDE_PROMOTIONS)
 
 
 class Connect(Protocol):

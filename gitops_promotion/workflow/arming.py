@@ -44,7 +44,7 @@ def arm(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
     if plan.gated:
         verdict = judge_arming(run.tip, run.lookups(), question_on(run, plan.request, pull_request))
         if verdict.decision != "pass":
-            _disarm_known(run, pull_request)
+            disarm_known(run, pull_request)
             return AutoMerge(state="off", reason="; ".join(verdict.texts))
     # Where a published verdict merges, a killed run may have left an armed pull request with a success: merge it now.
     if pull_request.auto_merge and not run.forge.publishes:
@@ -53,7 +53,7 @@ def arm(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
     return _merge_clean(run, plan, pull_request) if auto_merge.state == "clean" else auto_merge
 
 
-def _disarm_known(run: Run, pull_request: PullRequest) -> None:
+def disarm_known(run: Run, pull_request: PullRequest) -> None:
     """Disable auto-merge where it is on."""
     # The list of Azure DevOps does not say which are armed.
     current = pull_request if pull_request.auto_merge else run.forge.pull_request(pull_request.number)

@@ -13,7 +13,7 @@ from gitops_promotion.core import plan as planning
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.core.forge import AutoMerge, Draft, HeadState, PullRequest, StatusState
 from gitops_promotion.core.gates import Reason, Verdict, own_status
-from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.kinds import HOLD, PROMOTION, RELEASE
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.errors import (
@@ -299,7 +299,9 @@ def _shows(current: PullRequest, draft: Draft) -> bool:
 
 
 def _report(plan: Plan, result: Result, head_sha: str, pull_request: PullRequest, auto_merge: AutoMerge) -> Outcome:
-    by_hand = f"waits for a person to merge it ({plan.request.environment} has auto: false)"
+    by_hand = "waits for a person to merge it"
+    if plan.request.kind not in (HOLD, RELEASE):
+        by_hand += f" ({plan.request.environment} has auto: false)"
     messages = {
         "merged": "merged" + (f", {auto_merge.reason}" if auto_merge.reason else ""),
         "armed": "merges by itself when its checks pass",

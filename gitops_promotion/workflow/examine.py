@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from gitops_promotion.core import markers, strays
+from gitops_promotion.core import holds, holds_file, markers, strays
 from gitops_promotion.core.branch_contents import beyond_tags
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.environments import Requirements
@@ -177,6 +177,7 @@ def _checked(tip: Tip, examination: Examination) -> Examination:
 
 def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
     tip, changes = run.tip, merge.changes
+    _require_readable_holds(tip, changes)
     manifests = [change for change in changes if is_manifest(change.path)]
     blobs = tip.blobs(oid for change in manifests for oid in (change.old_file, change.new_file))
     # A change without markers needs no configuration, so that the first pull request can add it.
@@ -208,6 +209,19 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
         unclaimed=found.unclaimed,
         warnings=tuple(left_out(site) for site in sites if site.environment not in config.way(site.application).names),
     )
+
+
+def _require_readable_holds(tip: Tip, changes: Sequence[FileChange]) -> None:
+    """Raise ManifestError if a head leaves a file of holds that cannot be read: that would stop automation."""
+    change = next((change for change in changes if change.path == holds.FILE and change.new), None)
+    if change is None:
+        return
+    if change.new_file is None:
+        raise ManifestError.at(holds.FILE, 0, "is no file any more: make it one, or delete it")
+    names = tip.config.pipeline.names if tip.has_config else ()
+    file = holds_file.parse(tip.blobs([change.new_file])[change.new_file], names)
+    if file.problems:
+        raise ManifestError(faults=[problem.fault for problem in file.problems])
 
 
 def _foreign_work(

@@ -22,6 +22,7 @@ from gitops_promotion.workflow.branch import Branch, read_branch
 from gitops_promotion.workflow.build import KustomizeFinder, feature_environment
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.features import propose_feature, propose_removal
+from gitops_promotion.workflow.held import stopped
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site, Tip
@@ -79,8 +80,13 @@ def _is_outdated_promotion(run: Run, pull: PullRequest, branch: Branch, environm
     return bool(run.tip.repository.conflicts(run.tip.sha, branch.sha)) or run.forge.head_state(pull).outdated
 
 
-def promotion_again(run: Run, request: Request) -> Intent:
-    """Return the intent to propose a promotion again, as long as its branch proposes that tag."""
+def promotion_again(run: Run, request: Request) -> Intent | Outcome:
+    """Return the intent to propose a promotion again, as long as its branch proposes that tag.
+
+    An outcome where it is on hold.
+    """
+    if (outcome := stopped(run, request)) is not None:
+        return outcome
 
     def veto(_pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | None:
         if branch is not None and branch.proposal.tag == request.tag:

@@ -13,7 +13,7 @@ from gitops_promotion.core.names import Application
 from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError
-from gitops_promotion.workflow import opinions
+from gitops_promotion.workflow import holding, opinions
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.tip import Site, Tip
 
@@ -52,6 +52,9 @@ def _judge(
     evidence = Evidence(now=lookups.now, expired=expired)
     if needs & {"deployments", "statuses"} and question.sources:
         evidence = _with_deployments(evidence, tip, lookups, question, configured, read="statuses" in needs)
+    if "holds" in needs:
+        holding.require_readable(tip, question.environment)
+        evidence = replace(evidence, holds=holding.gather(tip, lookups))
     for gate in configured:
         if isinstance(gate, Approvals):
             evidence = replace(evidence, opinions=opinions.gather(tip, lookups, question, gate))

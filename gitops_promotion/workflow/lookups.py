@@ -6,6 +6,7 @@ from datetime import datetime
 
 from gitops_promotion.core.discussion import Discussion, People, Person
 from gitops_promotion.core.forge import CommitStatus, PullRequest
+from gitops_promotion.core.holds import Hold
 from gitops_promotion.providers import Provider
 
 
@@ -14,19 +15,27 @@ class Lookups:
     """The answers of the forge to the questions of one look, which happens at `now`.
 
     The first request for statuses brings those of `heads` along, the first one for a discussion those of the pull
-    requests `numbers`.
+    requests `numbers`. `added_holds` has the holds that a head adds, by the commits of tip and head.
     """
 
     forge: Provider
     now: datetime
     heads: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
+    added_holds: dict[tuple[str, str], tuple[Hold, ...]] = field(init=False, default_factory=dict)
+    _open: list[Sequence[PullRequest]] = field(init=False, default_factory=list)
     _statuses: dict[str, Sequence[CommitStatus]] = field(init=False, default_factory=dict)
     _discussions: dict[int, Discussion | None] = field(init=False, default_factory=dict)
     _members: dict[str, People] = field(init=False, default_factory=dict)
     _pushers: dict[tuple[int, str], People] = field(init=False, default_factory=dict)
     _identity: list[Person] = field(init=False, default_factory=list)
     _failed_comments: list[bool] = field(init=False, default_factory=list)
+
+    def open_promotions(self) -> Sequence[PullRequest]:
+        """Return all open pull requests from this tool's branches. Raises ProviderError."""
+        if not self._open:
+            self._open.append(self.forge.open_promotions())
+        return self._open[0]
 
     def statuses(self, shas: Sequence[str]) -> Mapping[str, Sequence[CommitStatus]]:
         """Return the newest status of each context of these commits, at least. Raises ProviderError."""

@@ -15,8 +15,8 @@ from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
 from gitops_promotion.core.names import Application, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
-from gitops_promotion.errors import PromotionError, UsageError
-from gitops_promotion.workflow.arming import disarm, question_on
+from gitops_promotion.errors import ManifestError, PromotionError, UsageError
+from gitops_promotion.workflow.arming import disarm, disarm_known, question_on
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.heal import promotion_again
@@ -71,7 +71,12 @@ def _decide(run: Run, pull: PullRequest, hint: Request, _attempt: int) -> Reques
     if claim is not None and not claim.problem:
         return None
     request = replace(hint, tag=proposal.tag)
-    verdict = judge_arming(run.tip, run.lookups(), question_on(run, request, pull))
+    try:
+        verdict = judge_arming(run.tip, run.lookups(), question_on(run, request, pull))
+    except ManifestError:
+        # What cannot be read may hold it.
+        disarm_known(run, pull)
+        raise
     is_auto = run.tip.config.environment(request.environment).auto
     if verdict.decision == "pass":
         return request if is_auto and not pull.auto_merge else None

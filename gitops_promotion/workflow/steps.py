@@ -51,6 +51,15 @@ class Step:
         """Return an outcome that ends this step."""
         return Outcome.of(replace(self, tag=tag or NO_TAG), result, message)
 
+    def held(self, outcome: Outcome) -> Outcome:
+        """Return the outcome of a step that is on hold; if a person asked for it, that is an error.
+
+        Raises UsageError.
+        """
+        if self.forced:
+            raise UsageError(outcome.message)
+        return outcome
+
     def skipped(self, message: str, tag: Tag | None = None, *, warnings: Sequence[str] = ()) -> Outcome:
         """Return the outcome of a step that cannot be made; if a person asked for it, that is an error.
 

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gitops_promotion.core import config as configuration
-from gitops_promotion.core import deployments
+from gitops_promotion.core import deployments, holds, holds_file
+from gitops_promotion.core.branch_names import HOLDS, ROLLBACKS
 from gitops_promotion.core.changed_tags import changed_tags
 from gitops_promotion.core.commits import Commit, CommitHeader, Refs
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.deployments import TagAt
+from gitops_promotion.core.holds import HoldsFile
 from gitops_promotion.core.markers import is_manifest, read_tag
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.provenance import head_to_read
@@ -42,6 +44,7 @@ class Tip:
     sha: str = field(init=False, default="")
     refs: Refs = field(init=False, default_factory=lambda: Refs(default_branch="", shas={}))
     _config: Config | None = field(init=False, default=None)
+    _holds: HoldsFile = field(init=False, default_factory=HoldsFile)
     _marked: MarkedFiles | None = field(init=False, default=None)
     _heads: dict[str, str] = field(init=False, default_factory=dict)
     _history: dict[tuple[tuple[str, ...], int], list[Commit]] = field(init=False, default_factory=dict)
@@ -77,8 +80,9 @@ class Tip:
         if self.refs.shas[ref] != sha:
             self.sha = self.repository.fetch(ref)[ref]
             self.refs = replace(self.refs, shas={**self.refs.shas, ref: self.sha})
-        if self.sha != sha:
+        if self.sha != sha or self._has_open_holds() != self._holds.has_open:
             self._config = None
+        if self.sha != sha:
             self._marked = None
             self._history = {}
             self._whole = None
@@ -106,13 +110,28 @@ class Tip:
     def config_if_there(self) -> Config | None:
         """The configuration at the tip, None if the file is not there. Raises ConfigError for a faulty one."""
         if self._config is None:
-            content = self.repository.read(self.sha, [self.config_file]).get(self.config_file)
+            files = self.repository.read(self.sha, [self.config_file, holds.FILE])
+            content = files.get(self.config_file)
             if content is None:
                 return None
             self._config = configuration.parse(content, self.config_file)
+            self._holds = self._read_holds(files.get(holds.FILE, b""), self._config)
+            self._config = replace(self._config, gate_settings={**self._config.gate_settings, "holds": self._holds})
             if author := self._config.commit_author:
                 self.repository.identity = Identity(name=author[0], email=author[1])
         return self._config
+
+    @property
+    def holds(self) -> HoldsFile:
+        """The file of holds at the tip, as far as it can be read. Raises ConfigError."""
+        return self._holds if self.config_if_there is not None else HoldsFile()
+
+    def _read_holds(self, source: bytes, config: Config) -> HoldsFile:
+        return replace(holds_file.parse(source, config.pipeline.names), has_open=self._has_open_holds())
+
+    def _has_open_holds(self) -> bool:
+        """Return True if a branch is there that may change holds: a pull request from it may be open."""
+        return any(ref.startswith((f"refs/heads/{HOLDS}", f"refs/heads/{ROLLBACKS}")) for ref in self.refs.shas)
 
     @property
     def has_config(self) -> bool:

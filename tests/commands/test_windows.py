@@ -71,7 +71,7 @@ def test_a_published_verdict_waits_in_a_freeze_and_its_run_disarms(shop: "Shop",
     at(DURING)
     published = shop.run("status", "--publish")
     assert published.only["message"] == f"published pending: {FROZEN}"
-    assert "auto_merge: true" not in shop.local("show", "2")
+    assert "auto-merge armed" not in shop.local("show", "2")
     assert shop.run("status", "--publish").results == ["unchanged"]
 
     at(AFTER)

@@ -487,7 +487,7 @@ def test_b6_names_are_checked_again_where_they_become_paths_and_branches(name: s
 def test_a_branch_follows_its_template(flow: str, template: str, branch: str, prefix: str) -> None:
     config = parse(f"{ENVIRONMENTS}prflow: {flow}\nbranchTemplate: '{template}'", FILE)
     assert config.branch(Application("apps", "web"), "qa") == branch
-    assert config.branch_prefixes == (prefix, "feature/", "remove/")
+    assert config.branch_prefixes == (prefix, "feature/", "remove/", "hold/", "rollback/")
 
 
 @pytest.mark.parametrize(

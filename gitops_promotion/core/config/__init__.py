@@ -199,8 +199,8 @@ class Config:
 
     @property
     def branch_prefixes(self) -> tuple[str, ...]:
-        """The beginnings of all branches of this tool, each with its slash: `promote/`, `feature/` and `remove/`."""
-        return branch_names.prefix(self.branch_template), branch_names.FEATURES, branch_names.REMOVALS
+        """The beginnings of all branches of this tool, each with its slash, those of promotions first."""
+        return branch_names.prefix(self.branch_template), *branch_names.BESIDE_PROMOTIONS
 
 
 @lru_cache(maxsize=1024)

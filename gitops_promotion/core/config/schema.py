@@ -100,7 +100,7 @@ HOLD_TYPES: Mapping[str, Schema] = {
     "group": TEXT,
     "app": TEXT,
     "environment": TEXT,
-    "tag": TEXT,
+    "tag": TEXTS,
     "reason": TEXT,
     "by": TEXT,
     "since": TEXT,
@@ -111,7 +111,13 @@ HOLD_TYPES: Mapping[str, Schema] = {
 
 def holds_schema() -> Schema:
     """Return the JSON Schema of the file of holds."""
-    hold = {"type": "object", "properties": dict(HOLD_TYPES), "additionalProperties": False}
+    hold = {
+        "type": "object",
+        "properties": dict(HOLD_TYPES),
+        "required": ["group", "app", "environment"],
+        "patternProperties": {"^x-": {}},
+        "additionalProperties": False,
+    }
     return {
         "$schema": DRAFT,
         "title": "gitops-promotion.holds.yaml",

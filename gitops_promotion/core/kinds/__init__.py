@@ -1,7 +1,8 @@
 """Kinds of requests: branch, title, trailers, sentences and gating of each; one file a kind."""
 
 from gitops_promotion.core.kinds.feature import FEATURE
+from gitops_promotion.core.kinds.hold import HOLD, RELEASE
 from gitops_promotion.core.kinds.promotion import PROMOTION
 from gitops_promotion.core.kinds.removal import REMOVAL
 
-__all__ = ["FEATURE", "PROMOTION", "REMOVAL"]
+__all__ = ["FEATURE", "HOLD", "PROMOTION", "RELEASE", "REMOVAL"]

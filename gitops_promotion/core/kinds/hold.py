@@ -1,0 +1,48 @@
+"""Holds: the pull request that puts promotions on hold, or lifts that; both of the same names share one branch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitops_promotion.core.branch_names import HOLDS, branch_problem
+from gitops_promotion.core.config import Config
+from gitops_promotion.core.holds import ANY
+from gitops_promotion.core.model import Request
+from gitops_promotion.errors import UsageError
+
+_ANY_IN_BRANCHES = "_all"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldChange:
+    """The kind of request that `hold` and `release` make; `verb` is the first word of the title."""
+
+    verb: str
+    name: str = "hold"
+
+    def branch(self, request: Request, _config: Config) -> str:
+        """Return the branch of the group, application and environment. Raises UsageError."""
+        names = (request.group, request.app, request.environment)
+        name = HOLDS + "-".join(_ANY_IN_BRANCHES if text == ANY else text for text in names)
+        if problem := branch_problem(name):
+            raise UsageError(f"{request.application} makes the branch {name!r}, which {problem}: edit the file by hand")
+        return name
+
+    def title(self, request: Request) -> str:
+        """Return a title that names what is held or released."""
+        return f"{self.verb} {request.application} in environment {request.environment}"
+
+    def trailers(self, _request: Request) -> Mapping[str, str]:
+        """Return no trailers of its own."""
+        return {}
+
+    def notes(self, _request: Request, _config: Config) -> list[str]:
+        """Say what the change does once it is merged, and that a hold counts already."""
+        return ["A hold counts as soon as this pull request is open; lifting one counts when it is merged."]
+
+    def is_gated(self, _request: Request, _config: Config) -> bool:
+        """Return False: no gate judges it."""
+        return False
+
+
+HOLD = HoldChange("Hold")
+RELEASE = HoldChange("Release")

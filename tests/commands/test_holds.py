@@ -1,0 +1,194 @@
+"""Holds: the pull requests that make and lift them, and what they stop."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.commands.conftest import Run, Shop
+
+FILE = "gitops-promotion.holds.yaml"
+NOW = "2026-11-30T12:00Z"
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let it be a time."""
+
+    def be(text: str) -> None:
+        monkeypatch.setattr("gitops_promotion.workflow.run._now", lambda: datetime.fromisoformat(text))
+
+    be(NOW)
+    return be
+
+
+def hold(shop: "Shop", *more: str, verb: str = "hold", code: int = 0) -> "Run":
+    return shop.run(verb, "--group", "webshop", "--app", "webui", *more, code=code)
+
+
+def write(shop: "Shop", *entries: str) -> None:
+    shop.edit({FILE: "holds:\n" + "".join(f"- {{{entry}}}\n" for entry in entries)})
+
+
+def new(shop: "Shop", tag: str = "1.4.2", code: int = 0) -> "Run":
+    return shop.run("new", "--group", "webshop", "--app", "webui", "--tag", tag, code=code)
+
+
+def armed(run: "Run") -> bool:
+    pull: dict[str, Any] = run.only["pull_request"]
+    return bool(pull["auto_merge"])
+
+
+def test_a_hold_is_merged_stops_promotions_and_is_lifted(shop: "Shop", at: Callable[[str], None]) -> None:
+    words = ("--env", "qa", "--reason", "breaks the checkout", "--until", "2026-12-05")
+    made = hold(shop, *words)
+    assert made.results == ["merged"]
+    assert made.only["branch"] == "hold/webshop-webui-qa"
+    assert shop.remote.show(FILE, "main") == (
+        "holds:\n  - group: webshop\n    app: webui\n    environment: qa\n"
+        "    reason: breaks the checkout\n    by: Dev\n"
+        '    since: "2026-11-30T12:00:00+00:00"\n    until: "2026-12-06T00:00:00+00:00"\n'
+    )
+    assert hold(shop, "--env", "qa", "--reason", "breaks the checkout", "--until", "2026-12-05").results == [
+        "unchanged"
+    ]
+    assert new(shop).results == ["merged"]
+    text = (
+        "webshop/webui in qa is on hold by Dev since 2026-11-30 12:00 UTC until 2026-12-06 00:00 UTC: breaks the "
+        "checkout; to lift it: gitops-promotion release --group webshop --app webui --env qa"
+    )
+    skipped = shop.run("promote", "--all").only
+    assert (skipped["result"], skipped["message"]) == ("skipped", text)
+    forced = shop.run("promote", "--app", "webui", "--env", "qa", code=2).only
+    assert (forced["result"], forced["message"]) == ("failed", text)
+
+    # Its end passes, or it is lifted before.
+    at("2026-12-06T00:00Z")
+    assert shop.run("promote", "--all", "--dry-run").results == ["planned"]
+    at(NOW)
+    assert hold(shop, "--env", "qa", verb="release").results == ["merged"]
+    assert shop.remote.show(FILE, "main") == "holds:\n"
+    assert shop.run("promote", "--all").results == ["opened"]
+    nothing = hold(shop, "--env", "qa", verb="release").only
+    assert (nothing["result"], nothing["message"]) == (
+        "unchanged",
+        "no hold of webshop/webui in qa is there to lift",
+    )
+
+
+def test_a_hold_on_everything_disarms_what_is_in_flight(shop: "Shop", at: Callable[[str], None]) -> None:
+    new(shop)
+    assert armed(shop.run("promote", "--all"))
+    # prod has auto: false, so a person merges it; it counts while it is open.
+    made = shop.run("hold", "--group", "*", "--app", "*", "--reason", "incident")
+    assert (made.results, made.only["branch"], armed(made)) == (["opened"], "hold/_all-_all-_all", False)
+    stopped = shop.run("promote", "--all").only
+    assert stopped["result"] == "skipped"
+    assert "every application in every environment is on hold by Dev" in stopped["message"]
+    assert f"(pull request #{made.only['pull_request']['number']} is open): incident" in stopped["message"]
+    assert stopped["pull_request"]["auto_merge"] is False
+    shop.local("set-status", "main", "kustomization/webshop-dev/2fb0a5b0", "success")
+    published = shop.run("status", "--publish").outcomes
+    by_branch = {outcome["branch"]: outcome["message"] for outcome in published}
+    assert by_branch["promote/webshop-webui"].startswith("published pending: holds of qa: every application")
+    assert by_branch["hold/_all-_all-_all"].startswith("published success: no marked tag is changed")
+    assert new(shop, "1.4.3").results == ["skipped"]
+    assert shop.tags() == ("1.4.2", "1.0.0", "1.0.0")
+    # Closed, it holds no more.
+    shop.local("close", str(made.only["pull_request"]["number"]))
+    assert armed(shop.run("promote", "--all"))
+    assert shop.run("status", "--publish").results == ["merged"]
+
+
+def test_hold_and_release_of_the_same_names_share_one_pull_request(shop: "Shop", at: Callable[[str], None]) -> None:
+    first = hold(shop, "--env", "prod", "--tag", "1.4.2", "--reason", "bad")
+    number = first.only["pull_request"]["number"]
+    assert (first.results, armed(first)) == (["opened"], False)
+    assert hold(shop, "--env", "prod", "--tag", "1.4.2", "--reason", "bad").results == ["unchanged"]
+    second = hold(shop, "--env", "prod", "--tag", "1.4.3")
+    assert (second.results, second.only["pull_request"]["number"]) == (["updated"], number)
+    text = shop.remote.show(FILE, "hold/webshop-webui-prod")
+    assert (text.count("- group"), 'tag: "1.4.2"' in text, 'tag: "1.4.3"' in text) == (2, True, True)
+    assert hold(shop, "--env", "prod", "--tag", "1.4.2", verb="release").results == ["updated"]
+    assert shop.remote.show(FILE, "hold/webshop-webui-prod").count("- group") == 1
+    last = hold(shop, "--env", "prod", verb="release").only
+    assert (last["result"], last["message"]) == (
+        "updated",
+        f"nothing is left to change: pull request #{number} was closed",
+    )
+    assert shop.run("promote", "--all").results == ["unchanged"]
+
+
+def test_lifting_waits_for_a_person_where_approvals_are_needed(shop: "Shop", at: Callable[[str], None]) -> None:
+    write(shop, "group: webshop, app: webui, environment: dev, reason: one", "group: a, app: b, environment: dev")
+    shop.edit({"gitops-promotion.yaml": "environments: [{name: dev, auto: true, approvals: {approvers: [ann]}}]\n"})
+    released = hold(shop, "--env", "dev", verb="release")
+    assert (released.results, armed(released)) == (["opened"], False)
+    assert hold(shop, "--env", "dev", "--tag", "1.5").only["result"] == "updated"
+    assert shop.run("hold", "--group", "webshop", "--app", "*", "--env", "dev").results == ["merged"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "stopped"),
+    [
+        ("group: webshop, app: webui, environment: dev, until: tomorrow", (True, False)),
+        ("group: webshop, app: webui, environment: qa, until: tomorrow", (False, True)),
+        ("group: webshop, app: webui, until: tomorrow", (True, True)),
+    ],
+)
+def test_what_cannot_be_read_stops_whom_it_could_concern(
+    shop: "Shop", at: Callable[[str], None], entry: str, stopped: tuple[bool, bool]
+) -> None:
+    new(shop)
+    shop.run("promote", "--all")
+    write(shop, entry)
+    into_qa = shop.run("promote", "--all", code=2 if stopped[1] else 0)
+    assert ("failed" in into_qa.results) == stopped[1]
+    assert ("auto-merge armed" in shop.local("show", "2")) != stopped[1]
+    if stopped[1]:
+        assert shop.run("status", "--publish", code=2).results == ["failed"]
+    into_dev = new(shop, "1.4.3", code=2 if stopped[0] else 0)
+    assert into_dev.results == (["failed"] if stopped[0] else ["merged"])
+    assert (f"{FILE}:2: " in into_dev.only["message"]) == stopped[0]
+
+
+def test_a_pull_request_that_breaks_the_file_fails_its_check(shop: "Shop", at: Callable[[str], None]) -> None:
+    shop.edit({FILE: "holds: [\n"}, branch="break")
+    head = {"ref": "break", "sha": shop.remote.sha("break"), "repo": {"full_name": "acme/gitops"}}
+    base = {"ref": "main", "repo": {"full_name": "acme/gitops"}}
+    shop.event("pull_request", {"pull_request": {"number": 7, "head": head, "base": base}})
+    failed = shop.run("status", "--timeout", "0", code=2).only
+    assert (failed["result"], f"{FILE}:2: is not valid YAML" in failed["message"]) == ("failed", True)
+
+
+def test_a_forged_branch_holds_nothing_and_loosens_nothing(shop: "Shop", at: Callable[[str], None]) -> None:
+    """The head's own file is not asked, and a person's commit on a branch of holds does not count."""
+    write(shop, "group: webshop, app: webui, environment: qa")
+    new(shop)
+    shop.edit({FILE: "holds: []\n"}, branch="hold/webshop-webui-qa")
+    assert shop.run("promote", "--all").results == ["skipped"]
+    shop.edit({FILE: None})
+    shop.edit({FILE: "holds: [{group: '*', app: '*', environment: '*'}]\n"}, branch="hold/_all-_all-_all")
+    assert shop.run("promote", "--all").results == ["opened"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--env", "stage"), "environment 'stage' is not in the configuration: use one of dev, qa, prod"),
+        (("--until", "2020-01-01"), "is over already"),
+        (("--until", "soon"), "--until 'soon' is no time: write it as 3d"),
+        (("--tag", "a b"), "'a b'"),
+    ],
+)
+def test_a_hold_that_makes_no_sense_is_an_error(
+    shop: "Shop", at: Callable[[str], None], words: tuple[str, ...], message: str
+) -> None:
+    assert message in hold(shop, *words, code=2).stderr
+
+
+def test_an_application_without_a_marker_cannot_be_held(shop: "Shop", at: Callable[[str], None]) -> None:
+    run = shop.run("hold", "--group", "webshop", "--app", "webiu", code=2)
+    assert "webshop/webiu has no marker in any environment" in run.stderr
