@@ -11,9 +11,19 @@ MARKER = "<!-- gitops-promotion: verdict -->"
 this tool's comments from others."""
 
 EventKind = Literal[
-    "opened", "pushed", "approved", "rejected", "withdrawn", "closed", "reopened", "merged", "branch-deleted"
+    "opened",
+    "pushed",
+    "retargeted",
+    "approved",
+    "rejected",
+    "withdrawn",
+    "closed",
+    "reopened",
+    "merged",
+    "branch-deleted",
 ]
-"""What happened to a pull request; `withdrawn` is a review that was dismissed or reset."""
+"""What happened to a pull request; `retargeted`: it goes into another branch since then, and so shows other changes.
+`withdrawn` is a review that was dismissed or reset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,17 @@ class Discussion:
     events: tuple[Event, ...] = ()
     partial: bool = False
     asked: frozenset[str] = frozenset()
+
+    @property
+    def same_base(self) -> datetime | None:
+        """Since when it is known to go into the same branch; None for always.
+
+        Where older events were not read, a change could be among them.
+        """
+        times = [event.at for event in self.events if event.at and event.kind == "retargeted"]
+        if self.partial:
+            times += sorted(event.at for event in self.events if event.at and event.kind != "opened")[:1]
+        return max(times, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ class Facts:
     be about. `edits` says of other reviewed commits whether they make the same edits, None for one that cannot be
     fetched. `members` are those of the forge's own groups. `pushers` is None where they were not asked for, and `own`
     is the identity of this tool among them. `starters` are the people who started the promotion. Opinions from before
-    `since` do not count: it was proposed again then.
+    `since` do not count: it was proposed again then. Nor do those from before `same_base`: only since then the pull
+    request is known to go into the same branch, and people saw other changes on its page before.
     """
 
     discussion: Discussion | None = None
@@ -28,6 +29,7 @@ class Facts:
     own: Person | None = None
     starters: frozenset[str] = frozenset()
     since: datetime | None = None
+    same_base: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

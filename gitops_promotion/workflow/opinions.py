@@ -40,6 +40,7 @@ def gather(tip: Tip, lookups: Lookups, question: Question, gate: Approvals) -> F
         members={group: lookups.members(group) for group in gate.forge_groups},
         starters=frozenset(origin.triggered_by),
         since=origin.again_at,
+        same_base=discussion.same_base,
     )
     if shas := gate.commits_to_compare(facts):
         facts = replace(facts, edits=_compared(tip, pull, shas))

@@ -219,6 +219,14 @@ class Hosted:
             pull = self.repo.pull(number)
             acts.dismiss(self.repo, pull, [review for review in pull.opinions() if review.user == user][-1])
 
+    def retarget(self, number: int, base: str, *, by: str = "bob") -> None:
+        """Let a pull request go into another branch, as everybody who may write can."""
+        with self._acting(by) as world:
+            pull = self.repo.pull(number)
+            world.clock.tick()
+            self.repo.note(pull, "BaseRefChangedEvent", before=pull.base_ref, after=base)
+            pull.base_ref = base
+
     def edit_review(self, number: int, user: str, body: str) -> None:
         """Change the text of a person's last review, as they may afterwards."""
         with self._acting(user) as world:

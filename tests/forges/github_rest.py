@@ -172,7 +172,9 @@ def update_pull(call: Call) -> Answer:
         acts.reopen(call.repo, pull)
     pull.title = body.get("title", pull.title)
     pull.body = body.get("body", pull.body)
-    pull.base_ref = body.get("base", pull.base_ref)
+    if (base := body.get("base", pull.base_ref)) != pull.base_ref:
+        call.repo.note(pull, "BaseRefChangedEvent", before=pull.base_ref, after=base)
+        pull.base_ref = base
     pull.updated_at = call.world.clock.tick()
     if body.get("state") == "closed" and pull.open:
         acts.close(call.repo, pull)

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 State = Literal["error", "failure", "pending", "success"]
 EventKind = Literal[
-    "ClosedEvent", "HeadRefDeletedEvent", "MergedEvent", "Pushed", "ReopenedEvent", "ReviewDismissedEvent"
+    "BaseRefChangedEvent",
+    "ClosedEvent",
+    "HeadRefDeletedEvent",
+    "MergedEvent",
+    "Pushed",
+    "ReopenedEvent",
+    "ReviewDismissedEvent",
 ]
 ActivityKind = Literal["branch_creation", "branch_deletion", "pr_merge", "push"]
 Opinion = Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED"]

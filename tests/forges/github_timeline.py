@@ -11,6 +11,7 @@ from tests.forges.github_state import Comment, Noted, Pull, RefusedError, Repo, 
 COMMENT_LIMIT = 65_536
 
 ITEM_TYPES = {
+    "BASE_REF_CHANGED_EVENT": "BaseRefChangedEvent",
     "CLOSED_EVENT": "ClosedEvent",
     "HEAD_REF_DELETED_EVENT": "HeadRefDeletedEvent",
     "HEAD_REF_FORCE_PUSHED_EVENT": "HeadRefForcePushedEvent",
@@ -65,6 +66,8 @@ def _event(graph: Any, repo: Repo, pull: Pull, noted: Noted) -> Node | None:
                 "mergeRefName": pull.base_ref,
                 "commit": lambda _: graph.commit(repo, pull.merge_sha) if pull.merge_sha else None,
             }
+        case "BaseRefChangedEvent":
+            return common | {"previousRefName": noted.before, "currentRefName": noted.after}
         case "HeadRefDeletedEvent":
             return common | {"headRefName": pull.head_ref}
         case "ReviewDismissedEvent":

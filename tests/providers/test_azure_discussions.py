@@ -191,6 +191,16 @@ def test_events_are_in_the_order_of_time() -> None:
     assert kinds(read(pull(), has_branch=False)) == [("branch-deleted", "")]
 
 
+def test_another_target_branch_says_since_when_the_pull_request_shows_what_it_brings() -> None:
+    iterations = [
+        git.GitPullRequestIteration(created_date=START + timedelta(minutes=at), reason=reason, author=who("eve"))
+        for at, reason in enumerate(("create", "push", "push, retarget", "unknown"))
+    ]
+    found = discussions.read_discussion(pull(), (), iterations, own_id=OWN, has_branch=True)
+    assert kinds(found) == [("retargeted", "eve")]
+    assert found.same_base == START + timedelta(minutes=2)
+
+
 def test_own_comments_are_those_with_the_marker_by_this_tool_the_oldest_first() -> None:
     me = git.IdentityRef(id=OWN, unique_name="promoter")
     marked = f"{MARKER}\nIt waits."

@@ -219,6 +219,18 @@ class TestEvents:
         github_forge.hosted.force(HEAD, other, by="eve")
         assert events(github_forge)[1:] == [("pushed", "eve")]
 
+    def test_another_base_says_since_when_the_pull_request_shows_what_it_brings(
+        self, github_forge: "GitHubForge"
+    ) -> None:
+        propose(github_forge)
+        github_forge.hosted.push("other", {"b.txt": "1\n"})
+        assert discussion(github_forge).same_base is None
+        for base in ("other", "main"):
+            github_forge.hosted.retarget(1, base, by="eve")
+        found = discussion(github_forge)
+        assert events(github_forge)[1:] == [("retargeted", "eve"), ("retargeted", "eve")]
+        assert found.same_base == found.events[-1].at
+
 
 class TestComments:
     def test_only_those_that_begin_with_the_marker_and_are_ours_count(self, github_forge: "GitHubForge") -> None:

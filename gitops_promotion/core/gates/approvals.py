@@ -225,9 +225,7 @@ class Approvals:
         person = Person(name=review.author, is_bot=review.is_bot)
         if why := self._bar(facts, person) or self._not_named(facts, review):
             return why
-        if facts.since and (review.at is None or review.at < facts.since):
-            return f"it was given before the promotion was proposed again{shown_time(facts.since)}"
-        return _other_edits(facts, review.sha) if edits else ""
+        return _outdated(facts, review, edits=edits)
 
     def _is_unclear(self, facts: Facts, review: Review) -> bool:
         """Return True if nothing but an unreadable group keeps an opinion from counting.
@@ -239,7 +237,7 @@ class Approvals:
         pools = self._pools(facts)
         is_named = any(review.author.casefold() in pool.people for pool in pools)
         is_unknown = any(pool.problem or pool.is_open for pool in pools)
-        return not is_named and is_unknown and not _other_edits(facts, review.sha)
+        return not is_named and is_unknown and not _outdated(facts, review, edits=True)
 
     # -- what they come to
 
@@ -339,6 +337,16 @@ def _opinion(review: Review, why: str) -> Opinion:
         counts=not why,
         why=why,
     )
+
+
+def _outdated(facts: Facts, review: Review, *, edits: bool) -> str:
+    """Return why an opinion was given on something else than the head, "" if it was not."""
+    if facts.since and (review.at is None or review.at < facts.since):
+        return f"it was given before the promotion was proposed again{shown_time(facts.since)}"
+    if facts.same_base and (review.at is None or review.at < facts.same_base):
+        until = shown_time(facts.same_base).removeprefix(" at")
+        return f"it was given before{until}, when the pull request may have gone into another branch"
+    return _other_edits(facts, review.sha) if edits else ""
 
 
 def _other_edits(facts: Facts, sha: str) -> str:

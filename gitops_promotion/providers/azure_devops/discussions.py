@@ -261,6 +261,15 @@ def read_discussion(
         for vote in _votes(threads)
     ]
     events += _thread_events(threads)
+    events += [
+        Event(
+            kind="retargeted",
+            at=time(iteration, "created_date"),
+            by=read_person(getattr(iteration, "author", None)),
+        )
+        for iteration in iterations
+        if "retarget" in re.split(r",\s*", text(iteration, "reason"))
+    ]
     events += _states(data, threads)
     events.sort(key=lambda event: event.at or _EPOCH)
     if not has_branch:

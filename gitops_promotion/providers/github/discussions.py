@@ -23,6 +23,7 @@ _EVENTS: Mapping[str, EventKind] = {
     "MergedEvent": "merged",
     "HeadRefDeletedEvent": "branch-deleted",
     "HeadRefForcePushedEvent": "pushed",
+    "BaseRefChangedEvent": "retargeted",
 }
 _EPOCH = datetime.min.replace(tzinfo=UTC)
 _NEXT_CURSOR = re.compile(r'[?&]after=([A-Za-z0-9%_.:=+/-]{1,500})(?:&[^>]*)?>; rel="next"')

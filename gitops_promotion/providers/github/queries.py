@@ -81,7 +81,7 @@ _COMMENTS = """comments(first: %(size)d, after: %(after)s) {
 # No fields of teams anywhere here: without `Members: read` they spoil the whole answer (docs/facts/forges.md).
 _EVENTS = """author { __typename login } createdAt state
 events: timelineItems(last: %(size)d, itemTypes: [PULL_REQUEST_REVIEW, REVIEW_DISMISSED_EVENT, CLOSED_EVENT,
-  REOPENED_EVENT, MERGED_EVENT, HEAD_REF_DELETED_EVENT, HEAD_REF_FORCE_PUSHED_EVENT]) {
+  REOPENED_EVENT, MERGED_EVENT, HEAD_REF_DELETED_EVENT, HEAD_REF_FORCE_PUSHED_EVENT, BASE_REF_CHANGED_EVENT]) {
   pageInfo { hasPreviousPage }
   nodes { __typename
     ... on PullRequestReview { id state body submittedAt author { __typename login } }
@@ -93,6 +93,7 @@ events: timelineItems(last: %(size)d, itemTypes: [PULL_REQUEST_REVIEW, REVIEW_DI
     ... on MergedEvent { createdAt actor { __typename login } }
     ... on HeadRefDeletedEvent { createdAt actor { __typename login } }
     ... on HeadRefForcePushedEvent { createdAt actor { __typename login } }
+    ... on BaseRefChangedEvent { createdAt actor { __typename login } }
   }
 }"""
 _PARTS = {"events": _EVENTS, "reviews": _REVIEWS, "comments": _COMMENTS}

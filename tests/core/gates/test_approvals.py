@@ -143,6 +143,11 @@ def test_strategies(policy: Approvals, reviews: str, expected: str) -> None:
             Review(author="ann", verdict="approved", sha=HEAD),
             {"since": NOON + timedelta(minutes=1)},
         ),
+        (
+            "it was given before 2026-03-02 12:01 UTC, when the pull request may have gone into another branch",
+            review("+ann"),
+            {"same_base": NOON + timedelta(minutes=1)},
+        ),
     ],
 )
 @pytest.mark.parametrize("verdict", ["approved", "changes-requested"])

@@ -91,6 +91,7 @@ FIELDS = {
     "Actor": "avatarUrl login resourcePath url",
     "App": "databaseId id name slug",
     "AutoMergeRequest": "authorEmail commitBody commitHeadline enabledAt enabledBy mergeMethod pullRequest",
+    "BaseRefChangedEvent": "actor createdAt currentRefName id previousRefName",
     "Bot": "avatarUrl databaseId id login resourcePath url",
     "BranchProtectionRule": "id isAdminEnforced pattern requiredApprovingReviewCount requiredStatusCheckContexts"
     " requiredStatusChecks requiresApprovingReviews requiresStatusChecks requiresStrictStatusChecks",
@@ -137,8 +138,8 @@ FIELDS = {
     "PullRequestConnection": "nodes pageInfo totalCount",
     "PullRequestReview": "author body commit createdAt databaseId id lastEditedAt state submittedAt url",
     "PullRequestReviewConnection": "nodes pageInfo totalCount",
-    "PullRequestTimelineItems": "ClosedEvent HeadRefDeletedEvent HeadRefForcePushedEvent MergedEvent PullRequestReview"
-    " ReopenedEvent ReviewDismissedEvent",
+    "PullRequestTimelineItems": "BaseRefChangedEvent ClosedEvent HeadRefDeletedEvent HeadRefForcePushedEvent"
+    " MergedEvent PullRequestReview ReopenedEvent ReviewDismissedEvent",
     "PullRequestTimelineItemsConnection": "nodes pageInfo totalCount",
     "RateLimit": "cost limit nodeCount remaining resetAt used",
     "Ref": "associatedPullRequests branchProtectionRule id name prefix target",
