@@ -105,6 +105,7 @@ def test_the_two_commands_stand_below_their_marks_each_on_one_line() -> None:
 def test_the_demo_prints_the_transcript_and_can_be_continued(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     cli.main(["demo", str(tmp_path / "demo")])
     printed = capsys.readouterr().out.replace(str(tmp_path), "/tmp")  # noqa: S108  the reader's folder, nothing is written
     block = re.search(
@@ -116,6 +117,8 @@ def test_the_demo_prints_the_transcript_and_can_be_continued(
 
     def steady(text: str) -> list[str]:
         text = re.sub(r"\b[0-9a-f]{40}\b|(?<!/)\b(?=[a-f]*[0-9])[0-9a-f]{7}\b", "<commit>", text)
+        text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "<time>", text)
+        text = re.sub(r" +(now|(\d+[smh] )+ago)(?= |$)", " <age>", text, flags=re.MULTILINE)
         return [re.sub(r"[0-9a-f]{7}\.\.[0-9a-f]{7}", "<blobs>", line).rstrip() for line in text.splitlines()]
 
     assert steady(block[1]) == steady(printed)

@@ -195,7 +195,9 @@ def demo(folder: Path | None, *, verb: Callable[[list[str]], int], write: Callab
         tour.promotion("local", "list")
         tour.git("pull", "--quiet")
         tour.git("log", "--oneline", "--first-parent")
-        tour.git("grep", "--no-color", "-o", "webui:[0-9.]*", "--", "webshop/dev", "webshop/qa", "webshop/prod")
+        tour.promotion("why", "--app", "webui", "--env", "prod")
+        tour.chapter("What is where, and what waits:")
+        tour.promotion("board")
     write(
         f"\n# Continue by hand:\n"
         f"#   cd {checkout}\n"
@@ -203,6 +205,7 @@ def demo(folder: Path | None, *, verb: Callable[[list[str]], int], write: Callab
         f"#   gitops-promotion local merge 3     # approves it; `local close 3` declines it for good\n"
         f"#   gitops-promotion new --group webshop --app cart --tag 2.1.0\n"
         f"#   gitops-promotion promote --all --dry-run\n"
+        f"#   gitops-promotion board --html board.html    # the same as a page\n"
         f"# and, with kustomize or kubectl on the PATH:\n"
         f"#   gitops-promotion feature --group webshop --app webui --tag pr-123-4e8b6b5 --feature pr-123"
     )
