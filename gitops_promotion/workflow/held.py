@@ -10,6 +10,7 @@ from gitops_promotion.errors import AuthError
 from gitops_promotion.workflow.arming import disarm_known
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.holding import gather, require_readable
+from gitops_promotion.workflow.overriding import counting_override
 from gitops_promotion.workflow.run import Run
 
 
@@ -33,6 +34,10 @@ def stopped(run: Run, request: Request) -> Outcome | None:
         return outcome
     if not _covering(run, replace(request, tag=proposal.tag)):
         return outcome
+    if proposal.origin.override and branch:
+        override = counting_override(run.tip, run.lookups(), branch.sha)
+        if override is not None and override.hold:
+            return outcome
     disarm_known(run, pull)
     return replace(outcome, branch=pull.head, sha=pull.head_sha, pull_request=replace(pull, auto_merge=False))
 

@@ -35,3 +35,9 @@ def find_claim(tip: Tip, lookups: Lookups, sha: str) -> Claim | None:
     if status is None or not status.description.startswith(f"overridden by {override.person}: "):
         return Claim(override=override, problem="no verdict on the head says so")
     return Claim(override=override, problem=overrides.problem(status, lookups.identity()))
+
+
+def counting_override(tip: Tip, lookups: Lookups, sha: str) -> Override | None:
+    """Return the override that counts for a head, None without one. Raises ProviderError, GitError."""
+    claim = find_claim(tip, lookups, sha)
+    return claim.override if claim is not None and not claim.problem else None

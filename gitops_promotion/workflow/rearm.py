@@ -21,7 +21,7 @@ from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.heal import promotion_again
 from gitops_promotion.workflow.judge import judge_arming
-from gitops_promotion.workflow.overriding import find_claim
+from gitops_promotion.workflow.overriding import counting_override, find_claim
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
 
@@ -71,6 +71,9 @@ def _decide(run: Run, pull: PullRequest, hint: Request, _attempt: int) -> Reques
     if claim is not None and not claim.problem:
         return None
     request = replace(hint, tag=proposal.tag)
+    if proposal.origin.override and branch and counting_override(run.tip, run.lookups(), branch.sha):
+        # It is for one head, which a person sends past these gates.
+        return None
     try:
         verdict = judge_arming(run.tip, run.lookups(), question_on(run, request, pull))
     except ManifestError:
