@@ -16,6 +16,7 @@ VERBS = tuple(name for name, verb in cli.VERBS.items() if verb.in_action)
 
 NO_INPUTS = {
     "token": "is passed in the environment, since lists of processes show arguments",
+    "remote": "is origin in a checkout of a workflow",
     "output": "is for people; later steps read the outputs of the action",
     "help": "is in README.md",
 }

@@ -4,12 +4,12 @@ Only click is imported before a verb runs, so that `--help` is fast.
 """
 
 import errno
-import io
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from typing import NamedTuple, NoReturn, TextIO
 
@@ -20,35 +20,41 @@ from gitops_promotion.errors import StorageError
 
 
 class Verb(NamedTuple):
-    """A row of VERBS: the module in `cli/verbs`, and whether the GitHub Action runs the verb."""
+    """A row of VERBS: the module in `cli/verbs`, whether the GitHub Action runs the verb, and its part of `--help`."""
 
     module: str
     in_action: bool = True
+    part: str = "Promote"
 
+
+PARTS = ("Start", "Promote", "People", "Look", "Previews", "Plain git")
+"""The parts of `--help`, in its order."""
 
 VERBS = {
-    "init": Verb("init", in_action=False),
+    "init": Verb("init", in_action=False, part="Start"),
+    "validate": Verb("validate", in_action=False, part="Start"),
+    "demo": Verb("demo", in_action=False, part="Start"),
+    "schema": Verb("schema", in_action=False, part="Start"),
+    "completion": Verb("completion", in_action=False, part="Start"),
+    "version": Verb("version", in_action=False, part="Start"),
     "new": Verb("new"),
     "promote": Verb("promote"),
     "status": Verb("status"),
-    "feature": Verb("feature"),
-    "feature-delete": Verb("feature_delete"),
-    "feature-stale": Verb("feature_stale"),
-    "approvals": Verb("approvals", in_action=False),
-    "approve": Verb("approve", in_action=False),
-    "decline": Verb("decline", in_action=False),
     "wait": Verb("wait"),
     "hold": Verb("hold"),
     "release": Verb("release"),
-    "board": Verb("board"),
-    "why": Verb("why", in_action=False),
-    "history": Verb("history", in_action=False),
-    "graph": Verb("graph", in_action=False),
-    "validate": Verb("validate", in_action=False),
-    "schema": Verb("schema", in_action=False),
     "set-tag": Verb("set_tag", in_action=False),
-    "local": Verb("local", in_action=False),
-    "demo": Verb("demo", in_action=False),
+    "approvals": Verb("approvals", in_action=False, part="People"),
+    "approve": Verb("approve", in_action=False, part="People"),
+    "decline": Verb("decline", in_action=False, part="People"),
+    "board": Verb("board", part="Look"),
+    "why": Verb("why", in_action=False, part="Look"),
+    "history": Verb("history", in_action=False, part="Look"),
+    "graph": Verb("graph", in_action=False, part="Look"),
+    "feature": Verb("feature", part="Previews"),
+    "feature-delete": Verb("feature_delete", part="Previews"),
+    "feature-stale": Verb("feature_stale", part="Previews"),
+    "local": Verb("local", in_action=False, part="Plain git"),
 }
 """Every verb by its name, in the order of `--help`. Nothing else lists them."""
 
@@ -67,8 +73,37 @@ class _Verbs(click.Group):
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
         return command(name) if name in VERBS else None
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs by their parts."""
+        limit = formatter.width - max(map(len, VERBS)) - 6
+        for part in PARTS:
+            names = [name for name, verb in VERBS.items() if verb.part == part]
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(part):
+                formatter.write_dl([(name, verb.get_short_help_str(limit)) for name, verb in commands if verb])
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb and its arguments. Raises click.UsageError that names the nearest verb."""
+        name = args[0]
+        if name not in VERBS and not name.startswith("-"):
+            from gitops_promotion.core.untrusted import quoted
+
+            near = get_close_matches(name, VERBS, n=1)
+            question = f", did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"there is no verb {quoted(name)}{question}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the first steps and the address of the documentation."""
+        from gitops_promotion.core.pages import page
+
+        formatter.write("\nExamples:\n  gitops-promotion init\n  gitops-promotion demo\n")
+        formatter.write(f"\n{page('README.md')}\n")
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
 @click.version_option(package_name="gitops-promotion", message="%(prog)s %(version)s")
 def cli() -> None:
     """Move container images through the environments of a GitOps repository, by pull request."""
@@ -90,13 +125,11 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _run(args: Sequence[str] | None, variables: Mapping[str, str]) -> None:
     try:
-        cli.main(args, standalone_mode=False, obj=variables)
+        cli.main(args, prog_name="gitops-promotion", standalone_mode=False, obj=variables)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
-        text = io.StringIO()
-        error.show(text)
-        _log(variables, *_shortened(args, text.getvalue(), error.format_message()))
+        _report_usage(args, variables, error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo(
@@ -117,6 +150,39 @@ def _run(args: Sequence[str] | None, variables: Mapping[str, str]) -> None:
         sys.exit(StorageError.exit_code)
     except Exception:  # noqa: BLE001  a bug: the traceback is what a report needs
         _report_bug(variables)
+
+
+def _report_usage(args: Sequence[str] | None, variables: Mapping[str, str], error: click.ClickException) -> None:
+    """Log what is wrong with a command line, and print it as an outcome where the output is JSON."""
+    # Without a verb, newer versions of click raise the help as an error.
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        click.echo(error.format_message(), err=True)
+        return
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    [message] = _shortened(args, " ".join(error.format_message().split()))
+    advice = f"see `{context.command_path} -h`" if context else "see `gitops-promotion -h`"
+    text = f"{message.rstrip('.')}{' ' if message.endswith('?') else ': '}{advice}"
+    _log(variables, f"error: {text}", text)
+    words = sys.argv[1:] if args is None else args
+    if _asks_for_json(words, variables):
+        from gitops_promotion.cli.run import terminal
+        from gitops_promotion.core.model import Outcome, Report
+        from gitops_promotion.errors import UsageError
+        from gitops_promotion.render.json_v1 import report
+
+        log = terminal(variables)
+        log.result(report(Report(outcomes=(Outcome.failed(UsageError(log.mask(text))),))))
+
+
+def _asks_for_json(words: Sequence[str], variables: Mapping[str, str]) -> bool:
+    """Return True if the output is JSON, as far as a command line that is not understood tells."""
+    for number, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name in ("-o", "--output", "--format"):
+            return (value if equals else "".join(words[number + 1 : number + 2])) == "json"
+        if word.startswith("-o") and not word.startswith("--"):
+            return word[2:] == "json"
+    return variables.get(environment.variable_of("output")) == "json"
 
 
 def _report_bug(variables: Mapping[str, str]) -> NoReturn:

@@ -1,10 +1,11 @@
 """The options that verbs share, the types of their values, and their values in messages."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from gitops_promotion import render
 from gitops_promotion.cli import environment
@@ -46,7 +47,7 @@ def output(view: render.View, *names: str) -> Decorator:
     `names` are more names of that option.
     """
     return several(
-        click.option(
+        environment.option(
             *names,
             "-o",
             "--output",
@@ -55,28 +56,31 @@ def output(view: render.View, *names: str) -> Decorator:
             default=render.DEFAULT,
             help="Output format.",
         ),
-        click.option("-v", "--verbose", is_flag=True, help="Also print the number of git commands."),
-        click.option("-q", "--quiet", is_flag=True, help="Print only errors to stderr."),
+        environment.option(
+            "-v", "--verbose", is_flag=True, help="Also print each git command and each request, with its time."
+        ),
+        environment.option("-q", "--quiet", is_flag=True, help="Print only errors to stderr."),
     )
 
 
 dry_run = click.option("--dry-run", is_flag=True, help="Show the plan with its diff, and change nothing.")
-sourcedir = click.option(
+sourcedir = environment.option(
     "--sourcedir", default=".", metavar="DIR", help="The checkout of the GitOps repository [default: .]."
 )
 connection = several(
     sourcedir,
-    click.option(
+    environment.option(
+        "--remote", default="", metavar="NAME", help="The remote of the checkout [default: origin, or the only one]."
+    ),
+    environment.option(
         "--provider",
         default="",
         metavar="NAME",
         help="The forge, such as github [default: found by the remote's address].",
     ),
-    click.option(
+    environment.option(
         "--token",
-        cls=environment.Option,
         default="",
-        envvar="GITOPS_PROMOTION_TOKEN",
         # A secret that was pasted or read from a file often ends with a line break.
         callback=lambda _, __, value: value.strip(),
         metavar="TOKEN",
@@ -139,16 +143,66 @@ promotion = several(
 )
 
 
-class Command(click.Command):
-    """A command that refuses an option that is given twice, since one of the values would be lost."""
+class Epilog(click.Command):
+    """A command whose help ends with examples and the address of a page.
+
+    `page` is a page of this project with a heading, such as `docs/concepts.md#new`.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), page: str = "", **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.examples = tuple(examples)
+        self.page = page
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples and the address of the page; their lines stay whole, to be copied."""
+        from gitops_promotion.core.pages import page
+
+        super().format_epilog(ctx, formatter)
+        if self.examples:
+            formatter.write("\nExamples:\n")
+            formatter.write("".join(f"  {example}\n" for example in self.examples))
+        if self.page:
+            path, _, anchor = self.page.partition("#")
+            formatter.write(f"\n{page(path, anchor)}\n")
+
+
+class Command(Epilog):
+    """A command that refuses an option that is given twice, and whose names are completed from the checkout."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        for param in self.params:
+            for name in set(param.opts) & set(COMPLETED):
+                param.type = Name(COMPLETED[name])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments. Raises click.UsageError."""
+        """Parse the arguments. Raises click.UsageError for an option that is given twice: one value would be lost."""
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for param in order:
             if isinstance(param, click.Option) and not param.is_flag and order.count(param) > 1:
                 raise click.UsageError(f"{max(param.opts, key=len)} is given twice: give it once", ctx)
         return super().parse_args(ctx, args)
+
+
+COMPLETED = {"--group": "group", "--app": "app", "--env": "environment", "--provider": "provider"}
+"""The options whose values are completed, with what they name."""
+
+
+class Name(click.types.StringParamType):
+    """The name of a group, application, environment or forge, completed from the checkout."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def shell_complete(self, ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the names that begin with what is typed; none where the checkout cannot be read."""
+        from gitops_promotion.commands.completion import names
+
+        values = {key: str(value) for key, value in ctx.params.items() if value}
+        place = (values.get("sourcedir", "."), values.get("group", ""))
+        words = names(self.kind, *place, environment.variables(ctx))
+        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 
 def duration(_: click.Context, __: click.Parameter, value: str | None) -> float | None:

@@ -189,6 +189,7 @@ def open_run_at(
     terminal: Terminal,
     *,
     sourcedir: str,
+    remote: str,
     provider: str,
     token: str,
     api_url: str,
@@ -200,6 +201,7 @@ def open_run_at(
 
     return open_run(
         Path(sourcedir),
+        remote=remote,
         provider=provider,
         token=token,
         api_url=api_url,

@@ -8,7 +8,8 @@ from typing import Literal
 
 from gitops_promotion.core.authorization import authorization, proxy_secrets, spellings
 from gitops_promotion.core.commits import Refs, RefUpdate
-from gitops_promotion.errors import AuthError, GitError, RefGoneError
+from gitops_promotion.core.untrusted import quoted
+from gitops_promotion.errors import AuthError, GitError, RefGoneError, UsageError
 from gitops_promotion.git.address import NO_HELPER, Address, Rules
 from gitops_promotion.git.advice import advice, first_line, remote_words
 from gitops_promotion.git.checkout import Setting
@@ -185,13 +186,17 @@ def _handed_over(settings: Sequence[Setting], remote: str) -> list[tuple[str, st
 
 
 def remote_name(settings: Sequence[Setting], asked_for: str | None) -> str:
-    """Return the name of the remote to use: the one asked for, else `origin`, else the only one. Raises GitError."""
+    """Return the name of the remote to use: the one asked for, else `origin`, else the only one.
+
+    Raises UsageError for one that is asked for and not there, GitError if it is not clear which one to use.
+    """
     keys = [re.fullmatch(r"remote\.(.+)\.url", setting.key, re.DOTALL) for setting in settings if setting.value]
     names = sorted({match[1] for match in keys if match})
     name = asked_for or ("origin" if "origin" in names else names[0] if len(names) == 1 else None)
     if not names:
         raise GitError("the repository has no remote: add one with `git remote add origin URL`")
+    if asked_for and name not in names:
+        raise UsageError(f"no remote is called {quoted(asked_for)}: give --remote one of {', '.join(names)}")
     if name not in names:
-        problem = f"no remote is called {asked_for}" if asked_for else "it is not clear which remote to use"
-        raise GitError(f"{problem}: name one of {', '.join(names)}, or call it origin with `git remote rename`")
+        raise GitError(f"it is not clear which remote to use: give --remote one of {', '.join(names)}")
     return name

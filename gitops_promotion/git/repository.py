@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Self
 
 from gitops_promotion.core.commits import Commit, CommitHeader, FileChange, Merge, Refs, RefUpdate
-from gitops_promotion.errors import GitError
+from gitops_promotion.errors import UsageError
 from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.checkout import Checkout
 from gitops_promotion.git.environment import transport_environment
@@ -86,7 +86,7 @@ class Repository:
         of another user, which is right in the containers of a CI system only.
         """
         if not os.path.exists(path):  # noqa: PTH110  Path.exists raises OSError for a name that is too long
-            raise GitError(f"{path} does not exist: name a folder of the repository with --sourcedir")
+            raise UsageError(f"{path} does not exist: name a folder of the repository with --sourcedir")
         runner = Runner(path.resolve())
         checkout = Checkout.find(runner, environ, trust=trust)
         # A relative address of a remote starts at the top folder.

@@ -8,7 +8,7 @@ from stat import S_ISREG
 from typing import Self
 
 from gitops_promotion.core.untrusted import line
-from gitops_promotion.errors import GitError
+from gitops_promotion.errors import GitError, UsageError
 from gitops_promotion.git.checkout import Checkout
 from gitops_promotion.git.environment import discovery_environment
 from gitops_promotion.git.formats import file_text
@@ -33,12 +33,14 @@ class WorkingTree:
 
     @classmethod
     def find(cls, folder: Path, environ: Mapping[str, str], *, trust: bool = False) -> Self:
-        """Find the repository that a folder is in. Raises GitError; a bare repository has no working tree.
+        """Find the repository that a folder is in.
+
+        Raises UsageError if the folder does not exist, GitError; a bare repository has no working tree.
 
         `trust` accepts a repository of another user.
         """
         if not os.path.isdir(folder):  # noqa: PTH112  Path.is_dir raises OSError for a name that is too long
-            raise GitError(f"{folder} is no folder: name a folder of the repository with --sourcedir")
+            raise UsageError(f"{folder} is no folder: name a folder of the repository with --sourcedir")
         checkout = Checkout.find(Runner(folder.resolve()), environ, trust=trust)
         if checkout.root == checkout.git_dir:
             raise GitError(

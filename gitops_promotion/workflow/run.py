@@ -137,6 +137,7 @@ def _tokens(
 def open_run(
     sourcedir: Path,
     *,
+    remote: str = "",
     provider: str,
     token: str,
     api_url: str,
@@ -147,7 +148,8 @@ def open_run(
 ) -> Iterator[Run]:
     """Open the repository of a checkout and read its remote; everything temporary is gone afterwards.
 
-    `person` acts on plain git in place of git's user.name, "" for nobody else.
+    `remote` is the name of the remote, "" for the usual one. `person` acts on plain git in place of git's user.name, ""
+    for nobody else.
 
     Raises UsageError, ConfigError, GitError, ProviderError.
     """
@@ -160,7 +162,12 @@ def open_run(
         return git_user(url, option=provider, environ=environ)
 
     with Repository.open(
-        sourcedir, token=token_for, user=git_user_for, environ=environ, trust=bool(runner.NAME)
+        sourcedir,
+        remote=remote or None,
+        token=token_for,
+        user=git_user_for,
+        environ=environ,
+        trust=bool(runner.NAME),
     ) as repository:
 
         def choose_forge(config: Config | None) -> Forge:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitops_promotion.core.commits import RefUpdate
-from gitops_promotion.errors import GitError
+from gitops_promotion.errors import GitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,10 +98,10 @@ def test_the_remote_is_origin_or_the_only_one(checkout: "Checkout", remote: "Rem
     checkout.git("remote", "add", "backup", "/backup.git")
     assert open_repository(checkout.path).url == remote.url
     assert open_repository(checkout.path, remote="backup").url == "/backup.git"
-    with pytest.raises(GitError, match="no remote is called nope: name one of backup, origin"):
+    with pytest.raises(UsageError, match="no remote is called 'nope': give --remote one of backup, origin"):
         open_repository(checkout.path, remote="nope")
     checkout.git("remote", "rename", "origin", "up.stream")
-    with pytest.raises(GitError, match=r"not clear .*: name one of backup, up\.stream"):
+    with pytest.raises(GitError, match=r"not clear .*: give --remote one of backup, up\.stream"):
         open_repository(checkout.path)
     checkout.git("remote", "remove", "backup")
     assert open_repository(checkout.path).url == remote.url

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from gitops_promotion.core.approval_list import ApprovalList
 
 
-@click.command("approvals", cls=options.Command)
+@click.command(
+    "approvals",
+    cls=options.Command,
+    examples=("gitops-promotion approvals", "gitops-promotion approvals --output json"),
+    page="docs/approvals.md",
+)
 @options.scope
 @click.option(
     "--all", "everything", is_flag=True, help="Also list promotions that were merged, declined or superseded."
@@ -36,7 +41,10 @@ def command(
     history: bool,
     **connection: Any,
 ) -> "ApprovalList":
-    """List the promotions that wait for people, and the opinions on them."""
+    """List the promotions that wait for people.
+
+    Each one has the opinions on it.
+    """
     from gitops_promotion.commands.approvals import approvals
     from gitops_promotion.workflow.past import Scope
 

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("approve", cls=options.Command)
+@click.command(
+    "approve",
+    cls=options.Command,
+    examples=("gitops-promotion approve --pr 12", 'gitops-promotion approve --pr 12 --comment "dashboards are fine"'),
+    page="docs/approvals.md",
+)
 @options.promotion
 @options.connection
 @options.dry_run

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from gitops_promotion.core.board import Board
 
 
-@click.command("board", cls=options.Command)
+@click.command(
+    "board",
+    cls=options.Command,
+    examples=("gitops-promotion board", "gitops-promotion board --waiting --output markdown"),
+    page="docs/board.md",
+)
 @options.scope
 @click.option("--mine", default="", metavar="USER", help="What waits for this person, and what the person decided.")
 @click.option("--waiting", is_flag=True, help="Only applications with an open promotion.")

@@ -11,15 +11,21 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("decline", cls=options.Command)
+@click.command(
+    "decline",
+    cls=options.Command,
+    examples=("gitops-promotion decline --pr 12", 'gitops-promotion decline --pr 12 --comment "too many errors in qa"'),
+    page="docs/approvals.md",
+)
 @options.promotion
 @options.connection
 @options.dry_run
 @run.verb()
 def command(terminal: Terminal, person: str, **values: Any) -> "list[Outcome]":
-    """Decline an open promotion: reject it, or close it where nobody's approval is needed.
+    """Decline an open promotion.
 
-    The token must be a person's: the opinion of an App or of a job does not count.
+    It is rejected, or closed where nobody's approval is needed. The token must be a person's: the opinion of
+    an App or of a job does not count.
     """
     from gitops_promotion.commands.opinions import decline
 

@@ -8,7 +8,12 @@ from gitops_promotion.cli import options, run
 from gitops_promotion.terminal import Terminal
 
 
-@click.command("demo", cls=options.Command)
+@click.command(
+    "demo",
+    cls=options.Command,
+    examples=("gitops-promotion demo", "gitops-promotion demo /tmp/webshop-demo"),
+    page="README.md#try-it",
+)
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @run.verb(None)
 def command(_: Terminal, folder: Path | None) -> None:

@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("feature", cls=options.Command)
+@click.command(
+    "feature",
+    cls=options.Command,
+    examples=(
+        "gitops-promotion feature --group webshop --app webui --tag pr-12 --feature a",
+        "gitops-promotion feature --group shop --app web --tag 2 --feature a --dry-run",
+    ),
+    page="docs/features.md",
+)
 @options.application
 @click.option("--tag", required=True, help="The image tag to show, optionally with its digest: TAG@sha256:...")
 @options.feature

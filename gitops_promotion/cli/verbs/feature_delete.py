@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("feature-delete", cls=options.Command)
+@click.command(
+    "feature-delete",
+    cls=options.Command,
+    examples=(
+        "gitops-promotion feature-delete --group webshop --app webui --feature pr-12",
+        "gitops-promotion feature-delete --group shop --app web --feature a --dry-run",
+    ),
+    page="docs/features.md",
+)
 @options.application
 @options.feature
 @options.connection

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("feature-stale", cls=options.Command)
+@click.command(
+    "feature-stale",
+    cls=options.Command,
+    examples=("gitops-promotion feature-stale", "gitops-promotion feature-stale --max-age 3d --dry-run"),
+    page="docs/features.md",
+)
 @click.option(
     "--max-age",
     callback=options.duration,

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from gitops_promotion.core.graph import Graph
 
 
-@click.command("graph", cls=options.Command)
+@click.command(
+    "graph",
+    cls=options.Command,
+    examples=("gitops-promotion graph", "gitops-promotion graph --mermaid"),
+    page="docs/layouts.md",
+)
 # Before the options of all verbs: older versions of click take the default of the last option of one name.
 @click.option("--mermaid", "output", flag_value="mermaid", help="Print a Mermaid flowchart, as `-o mermaid` does.")
 @options.connection

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from gitops_promotion.core.metrics import Metrics
 
 
-@click.command("history", cls=options.Command)
+@click.command(
+    "history",
+    cls=options.Command,
+    examples=("gitops-promotion history --app webui --env prod", "gitops-promotion history --output csv"),
+    page="docs/history.md",
+)
 @options.scope
 @click.option(
     "--since", metavar="TIME", help="Only what happened since then: a duration such as 90d, a date, or an ISO time."

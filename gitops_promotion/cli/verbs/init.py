@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from gitops_promotion.core.init import Proposal
 
 
-@click.command("init", cls=options.Command)
+@click.command(
+    "init",
+    cls=options.Command,
+    examples=("gitops-promotion init", "gitops-promotion init --yes --pull-request"),
+    page="README.md#init",
+)
 @click.option("--yes", is_flag=True, help="Write the files without asking.")
 @click.option("--pull-request", is_flag=True, help="Open a pull request; the working tree stays as it is.")
 @click.option("--action", default="", metavar="OWNER/REPO@REF", help="The GitHub Action that the workflows use.")

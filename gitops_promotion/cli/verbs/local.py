@@ -14,11 +14,22 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-class _Verbs(click.Group):
+_PAGE = "docs/providers.md#local"
+
+
+class _Verbs(options.Epilog, click.Group):
     command_class = options.Command
 
 
-@click.group("local", cls=_Verbs)
+@click.group(
+    "local",
+    cls=_Verbs,
+    examples=(
+        "gitops-promotion local list",
+        "gitops-promotion local merge 3",
+    ),
+    page=_PAGE,
+)
 def command() -> None:
     """Act as forge and Flux on plain git.
 
@@ -29,7 +40,14 @@ def command() -> None:
 _number = click.argument("number", type=click.IntRange(min=1))
 
 
-@command.command("list")
+@command.command(
+    "list",
+    examples=(
+        "gitops-promotion local list",
+        "gitops-promotion local list --all",
+    ),
+    page=_PAGE,
+)
 @click.option("--all", "everything", is_flag=True, help="Include merged and closed ones.")
 @options.connection
 @run.verb("pull_requests")
@@ -41,57 +59,101 @@ def list_(terminal: Terminal, everything: bool, **connection: Any) -> "PullReque
         return list_pull_requests(verb_run, everything=everything)
 
 
-@command.command("show")
+@command.command(
+    "show",
+    examples=(
+        "gitops-promotion local show 3",
+        "gitops-promotion local show 3 --output json",
+    ),
+    page=_PAGE,
+)
 @_number
 @options.connection
 @run.verb("pull_request")
 def show_(terminal: Terminal, number: int, **connection: Any) -> "Details":
-    """Show a pull request in full: its changes, statuses and reviews."""
+    """Show a pull request, its changes, statuses and reviews."""
     from gitops_promotion.commands.local import show
 
     with run.open_run_at(terminal, **connection) as verb_run:
         return show(verb_run, number)
 
 
-@command.command("merge")
+@command.command(
+    "merge",
+    examples=(
+        "gitops-promotion local merge 3",
+        "gitops-promotion local merge 3 --sourcedir gitops",
+    ),
+    page=_PAGE,
+)
 @_number
 @options.connection
 @run.verb()
 def merge_(terminal: Terminal, number: int, **connection: Any) -> "list[Outcome]":
-    """Merge a pull request; this approves a promotion that waits for a person."""
+    """Merge a pull request.
+
+    This approves a promotion that waits for a person.
+    """
     from gitops_promotion.commands.local import merge
 
     with run.open_run_at(terminal, **connection) as verb_run:
         return [merge(verb_run, number)]
 
 
-@command.command("close")
+@command.command(
+    "close",
+    examples=(
+        "gitops-promotion local close 3",
+        "gitops-promotion local close 3 --sourcedir gitops",
+    ),
+    page=_PAGE,
+)
 @_number
 @options.person
 @options.connection
 @run.verb()
 def close_(terminal: Terminal, number: int, person: str, **connection: Any) -> "list[Outcome]":
-    """Close a pull request without merging; this declines its promotion for good."""
+    """Close a pull request without merging.
+
+    This declines its promotion for good.
+    """
     from gitops_promotion.commands.local import close
 
     with run.open_run_at(terminal, person=person, **connection) as verb_run:
         return [close(verb_run, number)]
 
 
-@command.command("reopen")
+@command.command(
+    "reopen",
+    examples=(
+        "gitops-promotion local reopen 3",
+        "gitops-promotion local reopen 3 --sourcedir gitops",
+    ),
+    page=_PAGE,
+)
 @_number
 @options.person
 @options.connection
 @run.verb()
 def reopen_(terminal: Terminal, number: int, person: str, **connection: Any) -> "list[Outcome]":
-    """Open a closed pull request again; its promotion is not declined any more."""
+    """Open a closed pull request again.
+
+    Its promotion is not declined any more.
+    """
     from gitops_promotion.commands.local import reopen
 
     with run.open_run_at(terminal, person=person, **connection) as verb_run:
         return [reopen(verb_run, number)]
 
 
-@command.command("review")
+@command.command(
+    "review",
+    examples=(
+        "gitops-promotion local review 3 approved",
+        'gitops-promotion local review 3 changes-requested --comment "not now"',
+    ),
+    page=_PAGE,
+)
 @_number
 @click.argument("verdict", type=click.Choice(["approved", "changes-requested"]))
 @click.option("--comment", default="", callback=options.one_line, metavar="TEXT", help="The reason.")
@@ -113,7 +175,14 @@ def review_(
         return [review(verb_run, number, verdict=verdict, comment=comment)]
 
 
-@command.command("set-status")
+@command.command(
+    "set-status",
+    examples=(
+        "gitops-promotion local set-status main kustomization/webshop-dev success",
+        "gitops-promotion local set-status main flux/staging/apps failure",
+    ),
+    page=_PAGE,
+)
 @click.argument("commit")
 @click.argument("context")
 @click.argument("state", type=click.Choice(["success", "failure", "pending"]))
@@ -135,7 +204,10 @@ def set_status_(
     at: "datetime | None",
     **connection: Any,
 ) -> "list[Outcome]":
-    """Report a status on COMMIT (an id or a branch) as Flux does, with a CONTEXT such as kustomization/webshop-dev."""
+    """Report a status on a commit, as Flux does.
+
+    COMMIT is an id or a branch, and CONTEXT a name such as kustomization/webshop-dev.
+    """
     from gitops_promotion.commands.local import set_status
 
     with run.open_run_at(terminal, **connection) as verb_run:

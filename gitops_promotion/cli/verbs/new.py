@@ -21,7 +21,15 @@ def _now() -> "datetime":
     return datetime.now(UTC)
 
 
-@click.command("new", cls=options.Command)
+@click.command(
+    "new",
+    cls=options.Command,
+    examples=(
+        "gitops-promotion new --group webshop --app webui --tag 1.4.2",
+        "gitops-promotion new --group webshop --app webui --tag 1.4.2 --dry-run",
+    ),
+    page="docs/concepts.md#new",
+)
 @click.option("--group", default="", help="The group, the first part of its markers [default: the event's].")
 @click.option("--app", default="", help="The application, the second part of its markers [default: the event's].")
 @click.option(

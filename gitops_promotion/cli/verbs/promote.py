@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("promote", cls=options.Command)
+@click.command(
+    "promote",
+    cls=options.Command,
+    examples=("gitops-promotion promote --all", "gitops-promotion promote --app webui --env prod"),
+    page="docs/concepts.md#promote",
+)
 @click.option(
     "--all",
     "everything",

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("set-tag", cls=options.Command)
+@click.command(
+    "set-tag",
+    cls=options.Command,
+    examples=(
+        "gitops-promotion set-tag --group webshop --app webui --tag 1.4.2",
+        "gitops-promotion set-tag --group webshop --app webui --tag 1.4.2 webshop/dev",
+    ),
+    page="docs/markers.md",
+)
 @options.application
 @click.option("--tag", required=True, help="The image tag, optionally with its digest: TAG@sha256:...")
 @click.option("--image", default="", metavar="NAME", help="Also set the image's name, where markers name it.")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import environment, options, run
 from gitops_promotion.errors import UsageError
 from gitops_promotion.terminal import Terminal
 
@@ -14,20 +14,25 @@ if TYPE_CHECKING:
 _INTERVAL = 5.0
 
 
-@click.command("status", cls=options.Command)
+@click.command(
+    "status",
+    cls=options.Command,
+    examples=("gitops-promotion status --pr 12 --timeout 10m", "gitops-promotion status --publish"),
+    page="docs/concepts.md#status",
+)
 @click.option(
     "--pr",
     callback=options.number,
     metavar="NUMBER",
     help="The pull request to check [default: of the event or checkout].",
 )
-@click.option(
+@environment.option(
     "--timeout",
     callback=options.duration,
     metavar="DURATION",
     help="How long to wait, such as 5m [default: status_timeout_minutes].",
 )
-@click.option(
+@environment.option(
     "--interval",
     callback=options.duration,
     metavar="DURATION",

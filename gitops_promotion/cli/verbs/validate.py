@@ -12,14 +12,20 @@ if TYPE_CHECKING:
     from gitops_promotion.core.checks import Findings
 
 
-@click.command("validate", cls=options.Command)
+@click.command(
+    "validate",
+    cls=options.Command,
+    examples=("gitops-promotion validate", "gitops-promotion validate --strict --format github"),
+    page="docs/checks.md",
+)
 @click.option("--strict", is_flag=True, help="End with 2 for warnings too.")
 @options.sourcedir
 @run.verb("findings", output=("--format",))
 def command(_: Terminal, strict: bool, sourcedir: str) -> "Findings":
-    """Check the configuration and the markers of the working tree.
+    """Check the configuration and the markers of the files.
 
-    No remote is read, so it fits a pre-commit hook. Each finding has a code: docs/checks.md describes them.
+    The files are those of the working tree, and no remote is read, so it fits a pre-commit hook. Each finding has a
+    code, which docs/checks.md describes.
     """
     from gitops_promotion import ci
     from gitops_promotion.commands.validate import validate

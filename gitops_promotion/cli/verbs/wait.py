@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import environment, options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 _TIMEOUT = 1800.0
 
 
-@click.command("wait", cls=options.Command)
+@click.command(
+    "wait",
+    cls=options.Command,
+    examples=(
+        "gitops-promotion wait --group webshop --app webui --env prod",
+        "gitops-promotion wait --group webshop --app webui --env qa --for healthy",
+    ),
+    page="docs/approvals.md",
+)
 @options.application
 @click.option("--env", "environment", required=True, help="The environment that the promotion goes into.")
 @click.option("--tag", default="", help="The tag to wait for [default: what its sources have now].")
@@ -24,7 +32,7 @@ _TIMEOUT = 1800.0
     default="merged",
     help="Wait until it is merged, or until it is healthy there [default: merged].",
 )
-@click.option(
+@environment.option(
     "--timeout",
     callback=options.duration,
     metavar="DURATION",

@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from gitops_promotion.core.why import Why
 
 
-@click.command("why", cls=options.Command)
+@click.command(
+    "why",
+    cls=options.Command,
+    examples=(
+        "gitops-promotion why --app webui --env prod",
+        "gitops-promotion why --app webui --env prod --output json",
+    ),
+    page="docs/why.md",
+)
 @click.option("--group", default="", help="The group; needed if several have an application of that name.")
 @click.option("--app", required=True, help="The application.")
 @click.option("--env", "environment", required=True, help="The environment.")
