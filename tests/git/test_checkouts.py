@@ -15,7 +15,7 @@ from unittest.mock import DEFAULT, Mock
 import pytest
 
 from gitops_promotion.core.commits import RefUpdate, Store
-from gitops_promotion.errors import GitError
+from gitops_promotion.errors import GitError, UsageError
 from gitops_promotion.git import Repository
 from gitops_promotion.git.advice import advice
 from gitops_promotion.git.process import Dialogue, Runner
@@ -394,7 +394,6 @@ def test_settings_of_a_person_have_no_effect(setting: str, remote: "Remote", ope
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (lambda path: shutil.rmtree(path), "does not exist"),
         (lambda path: shutil.rmtree(path / ".git"), "is in no git repository"),
         (lambda path: (path / ".git" / "HEAD").unlink(), "is in no git repository"),
         (lambda path: (path / ".git" / "config").write_text("[core\n"), "cannot read the repository .*bad config"),
@@ -413,6 +412,11 @@ def test_a_folder_without_a_usable_repository_is_an_error_with_a_next_step(
     with pytest.raises(GitError, match=message) as caught:
         open_repository(checkout.path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_does_not_exist_is_a_mistake_in_the_option(tmp_path: Path, open_repository: "Open") -> None:
+    with pytest.raises(UsageError, match="does not exist: name a folder of the repository with --sourcedir"):
+        open_repository(tmp_path / "nowhere")
 
 
 def test_a_bare_repository_with_a_broken_configuration_is_an_error(remote: "Remote", open_repository: "Open") -> None:
