@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 Line = tuple[tuple[str, ...], click.Parameter, click.Command]
 VALUES = {"group": "webshop", "app": "webui", "tag": "1.4.2", "name": "pr-1", "number": "1", "verdict": "approved"}
-VALUES |= {"commit": "main", "context": "kustomization/webshop-dev", "state": "success", "paths": "."}
+VALUES |= {
+    "commit": "main",
+    "context": "kustomization/webshop-dev",
+    "environment": "prod",
+    "state": "success",
+    "paths": ".",
+}
 
 
 def commands(group: click.Group = cli.cli, *before: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -106,7 +112,7 @@ def test_a_long_argument_is_shortened_too(args: tuple[str, ...], capsys: pytest.
     assert (code, len(text) < 1000) == (2, True)
 
 
-@pytest.mark.parametrize("name", sorted(set(WITH_VALUES) - {"folder"}))
+@pytest.mark.parametrize("name", sorted(set(WITH_VALUES) - {"folder", "html", "markdown"}))
 def test_bytes_that_are_not_utf_8_are_a_usage_error_that_names_the_option(
     name: str, checkout: "Checkout", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,9 +36,9 @@ def command(
     markdown: Path | None,
     **connection: Any,
 ) -> "Board":
-    """Show what is where, since when, and what the next tag waits for.
+    """Show what is where, and what the next tags wait for.
 
-    Nothing is changed. Without a token it shows what git knows.
+    It says since when. Nothing is changed. Without a token it shows what git knows.
     """
     from gitops_promotion.commands.board import board, write
     from gitops_promotion.workflow.past import Scope
