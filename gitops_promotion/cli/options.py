@@ -151,6 +151,8 @@ class Epilog(click.Command):
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), page: str = "", **attributes: Any) -> None:
         super().__init__(*args, **attributes)
+        # click keeps the help option of the first context, which may have no parent to take its names from.
+        self.context_settings.setdefault("help_option_names", ["-h", "--help"])
         self.examples = tuple(examples)
         self.page = page
 

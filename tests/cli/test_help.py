@@ -49,8 +49,8 @@ COMMANDS = dict(commands())
 @pytest.mark.parametrize("words", ["", *COMMANDS])
 def test_the_help_fits_80_columns_and_cuts_no_sentence(words: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    code, out, _ = run(*words.split(), "-h")
-    assert code == 0
+    code, out, err = run(*words.split(), "-h")
+    assert code == 0, err
     assert [line for line in out.splitlines() if len(line) > 80] == []
     assert [line for line in out.splitlines() if line.endswith("...") and not line.startswith("Usage:")] == []
 
