@@ -19,7 +19,15 @@ def _now() -> "datetime":
     return datetime.now(UTC)
 
 
-@click.command("hold", cls=options.Command)
+@click.command(
+    "hold",
+    cls=options.Command,
+    examples=(
+        'gitops-promotion hold --group shop --app web --env prod --reason "login"',
+        "gitops-promotion hold --group webshop --app webui --env prod --until 3d",
+    ),
+    page="docs/windows-and-holds.md",
+)
 @options.held
 @click.option("--reason", default="", callback=options.one_line, metavar="TEXT", help="Why.")
 @click.option("--until", default="", metavar="TIME", help="When it ends: a time with an offset, a date, or 3d.")

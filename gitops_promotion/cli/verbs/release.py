@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
 
-@click.command("release", cls=options.Command)
+@click.command(
+    "release",
+    cls=options.Command,
+    examples=(
+        "gitops-promotion release --group webshop --app webui --env prod",
+        'gitops-promotion release --group webshop --app webui --env "*"',
+    ),
+    page="docs/windows-and-holds.md",
+)
 @options.held
 @options.connection
 @options.dry_run

@@ -7,6 +7,7 @@ It accepts all that `parse` accepts, and more: a text that depends on other keys
 from collections.abc import Mapping
 from typing import Any
 
+from gitops_promotion.core import holds_file
 from gitops_promotion.core.branch_names import BRANCHES
 from gitops_promotion.core.config import KEYS
 from gitops_promotion.core.gates.table import MAPPINGS
@@ -96,24 +97,11 @@ TYPES: Mapping[str, Schema] = {
 """The kind of each key that is no mapping or list with keys of its own."""
 
 
-HOLD_TYPES: Mapping[str, Schema] = {
-    "group": TEXT,
-    "app": TEXT,
-    "environment": TEXT,
-    "tag": TEXTS,
-    "reason": TEXT,
-    "by": TEXT,
-    "since": TEXT,
-    "until": TEXT,
-}
-"""The keys of one hold in `gitops-promotion.holds.yaml`."""
-
-
 def holds_schema() -> Schema:
     """Return the JSON Schema of the file of holds."""
     hold = {
         "type": "object",
-        "properties": dict(HOLD_TYPES),
+        "properties": dict.fromkeys(holds_file.KEYS, TEXT),
         "required": ["group", "app", "environment"],
         "patternProperties": {"^x-": {}},
         "additionalProperties": False,
