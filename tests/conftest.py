@@ -59,8 +59,10 @@ ENOUGH = 2 << 30
 """Bytes: what all tests write is a third of it."""
 
 
-WITHOUT_PROCESSES = ("cli", "commands", "providers", "workflow")
-"""The rooms of which the tests need no git for what goes to a plain remote: it is the git room's own."""
+WITHOUT_PROCESSES = ("cli", "commands", "providers", "stories", "workflow")
+"""The rooms of which the tests need no git for what is plain: it is the git room's own."""
+WITH_GIT = ("test_to_prod", "test_token")
+"""Files of these rooms that need it all the same: they tell the whole way."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -130,7 +132,8 @@ def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 @pytest.fixture(autouse=True)
 def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the processes of a plain transport, but for tests of that and with --thorough."""
-    if request.path.parent.name in WITHOUT_PROCESSES and not request.config.getoption("--thorough"):
+    plain = request.path.parent.name in WITHOUT_PROCESSES and request.path.stem not in WITH_GIT
+    if plain and not request.config.getoption("--thorough"):
         processes_.spare(monkeypatch.setattr)
 
 

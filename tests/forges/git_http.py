@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.forges.faults import Request, Response
 from tests.forges.repository import ENVIRON
-from tests.support import refs
+from tests.support import refs, served
 
 _FLUSH = b"0000"
 
@@ -25,6 +25,9 @@ def serve_git(root: Path, request: Request, user: str) -> Response:
     folder = root / request.path.strip("/").removesuffix("/info/refs" if asks else f"/{service}")
     if service not in ("git-upload-pack", "git-receive-pack") or not (folder / "HEAD").exists():
         return Response(status=404, headers={"Content-Type": "text/plain"}, body=b"Not Found\n")
+    if act := served.act_of(request.headers):
+        act(folder)
+        return Response(status=200)
     version = request.headers.get("git-protocol", "")
     modern = service == "git-upload-pack" and "version=2" in version
     body = request.body

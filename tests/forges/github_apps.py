@@ -14,6 +14,9 @@ from tests.forges.github_rest import Answer, Call, endpoint, listed
 from tests.forges.github_shapes import Shape, time
 from tests.forges.github_state import RefusedError, Repo, Token, World
 
+# OpenSSL checks the primes of a key each time that it is read, which takes longer than what the tests do with it.
+setattr(jwt.algorithms, "load_pem_private_key", cache(serialization.load_pem_private_key))  # noqa: B010  no type has it
+
 
 @dataclass(frozen=True, kw_only=True)
 class App:

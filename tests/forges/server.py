@@ -15,6 +15,7 @@ from typing import Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.forges.faults import Fault, Faults, Kind, Request, Response
+from tests.support import served
 
 SECRETS = {"authorization", "private-token", "cookie"}
 """Headers that the log leaves out."""
@@ -44,11 +45,13 @@ class Server:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        served.open_server(self.url, self.serve, self.faults)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        served.close_server(self.url)
         self._closing.set()
         self._http.shutdown()
         self._thread.join()

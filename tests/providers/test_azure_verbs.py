@@ -88,10 +88,8 @@ def job(
     """An agent of the organisation, with the token of its job, on an Azure DevOps that knows everything at once."""
     azdo_forge.server.world.unsettled_reads = azdo_forge.server.world.unevaluated_reads = 0
     azdo_forge.server.token = azdo_forge.server.give_token("build", kind="jwt")
-    remote, path = azdo_forge.hosted.git, tmp_path / "checkout"
-    remote.git("clone", "--quiet", "-c", "protocol.file.allow=always", remote.path.as_uri(), str(path))
-    checkout = Checkout(path=path, environ=dict(environ))
-    checkout.git("remote", "set-url", "origin", azdo_forge.hosted.url)
+    hosted = azdo_forge.hosted
+    checkout = hosted.git.clone_to(tmp_path / "checkout", url=hosted.url, environ=dict(environ))
     monkeypatch.setenv("SYSTEM_COLLECTIONURI", f"{azdo_forge.server.collection}/")
     monkeypatch.setenv("SYSTEM_ACCESSTOKEN", azdo_forge.server.token)
     monkeypatch.setattr("gitops_promotion.workflow.run.time.sleep", azdo_forge.slept.append)

@@ -72,11 +72,8 @@ def actions(
     environ: Mapping[str, str],
 ) -> Actions:
     """A runner of the server's own, with its token in the environment."""
-    remote = github_forge.hosted.git
-    path = tmp_path / "checkout"
-    remote.git("clone", "--quiet", "-c", "protocol.file.allow=always", remote.path.as_uri(), str(path))
-    checkout = Checkout(path=path, environ=dict(environ))
-    checkout.git("remote", "set-url", "origin", github_forge.hosted.url)
+    hosted = github_forge.hosted
+    checkout = hosted.git.clone_to(tmp_path / "checkout", url=hosted.url, environ=dict(environ))
     monkeypatch.setenv("GITHUB_SERVER_URL", github_forge.server.url)
     monkeypatch.setenv("GITHUB_API_URL", github_forge.server.api_url)
     monkeypatch.setenv("GITHUB_TOKEN", github_forge.server.token)

@@ -4,7 +4,6 @@ What is unusual (a damaged object, a path in need of quotes, a person with a str
 """
 
 import re
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from tests.support import packs
 from tests.support.objects import FOLDER, Objects
-from tests.support.plain import NotPlainError, check
+from tests.support.plain import FAULTS, NotPlainError, check
 
 _NAME = re.compile(r"([0-9a-f]{40})(\^\{tree\})?")
 _PATH = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9_. -]*(?:/[A-Za-z0-9_-][A-Za-z0-9_. -]*)*")
@@ -20,8 +19,6 @@ _PERSON = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9 .-]*[A-Za-z0-9])? <[A-Za-z0-9](?:[A-Za-z0-9.@+-]*[A-Za-z0-9])?> \d+ \+0000"
 )
 _CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
-
-FAULTS = (NotPlainError, OSError, ValueError, zlib.error)
 
 
 class Store(Objects):

@@ -1,19 +1,18 @@
 """Commands of the package that are answered without a process where they are plain.
 
 Each verb starts some ten git commands, those that reach the remote start four more each, and tests run thousands of
-verbs. What is not plain is left to git itself; so is everything with --thorough, in the tests of the git room and,
-over http, in the stories. `test_processes.py` compares both.
+verbs. What is not plain is left to git itself; so is everything with --thorough, in the tests of the git room and in
+some of the stories. `test_processes.py` compares both.
 """
 
 import os
 import re
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.support import private, transport
-from tests.support.plain import GIT, NotPlainError, check
+from tests.support.plain import FAULTS, GIT, check
 from tests.support.repositories import GITCONFIG
 
 Start = Callable[[Sequence[str], Mapping[str, str]], Any]
@@ -34,7 +33,7 @@ class Command:
         if not self._git:
             try:
                 answer = self._answer(stdin)
-            except (NotPlainError, OSError, ValueError, IndexError, zlib.error):
+            except FAULTS:
                 self._git = self._start()
             else:
                 self.returncode = 0

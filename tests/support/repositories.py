@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,7 +61,12 @@ class Checkout:
         """Run git here and return what it printed; a failure shows its error."""
         data = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
-            ["git", *arguments], cwd=self.path, env=dict(self.environ), input=data, capture_output=True, check=False
+            ["git", *arguments],
+            cwd=self.path,
+            env=dict(self.environ),
+            input=data,
+            capture_output=True,
+            check=False,
         )
         assert done.returncode == 0, f"git {' '.join(arguments)}: {os.fsdecode(done.stderr)}"
         return os.fsdecode(done.stdout).strip()
@@ -152,15 +158,19 @@ class Remote(Checkout):
 
     def clone(self, name: str = "checkout", *options: str) -> Checkout:
         """Clone it beside itself; through `file://`, since options such as `--depth` mean nothing for a plain path."""
-        target = self.path.parent / name
-        checkout = Checkout(path=target, environ=self.environ)
-        key = (*options, *self._state())
+        return self.clone_to(self.path.parent / name, *options)
+
+    def clone_to(self, path: Path, *options: str, url: str = "", environ: Mapping[str, str] | None = None) -> Checkout:
+        """Clone it into a folder, which then reaches it by `url`."""
+        checkout = Checkout(path=path, environ=environ or self.environ)
+        key = (*options, *self._state(checkout.environ))
         if key not in _clones:
-            self.git("clone", "--quiet", *options, self.path.as_uri(), str(target))
-            checkout.git("remote", "set-url", "origin", self.url)
-            _clones[key] = Snapshot.take(target).replace(self.url, _ORIGIN)
-        else:
-            _clones[key].replace(_ORIGIN, self.url).write(target)
+            command = ("-c", "protocol.file.allow=always", "clone", "--quiet", *options)
+            Checkout(path=path.parent, environ=checkout.environ).git(*command, self.path.as_uri(), str(path))
+            checkout.git("remote", "set-url", "origin", _ORIGIN)
+            _clones[key] = Snapshot.take(path)
+            shutil.rmtree(path)
+        _clones[key].replace(_ORIGIN, url or self.url).write(path)
         return checkout
 
     def check_out(
@@ -186,11 +196,11 @@ class Remote(Checkout):
             (path / name).write_text(self.show(name, sha))
         return checkout
 
-    def _state(self) -> tuple[object, ...]:
+    def _state(self, environ: Mapping[str, str]) -> tuple[object, ...]:
         """Return all that a clone of this depends on."""
         names = ("HEAD", "config", "shallow", "packed-refs", "objects/info/alternates")
-        files = [self.folder / name for name in names] + [Path(self.environ["HOME"]) / ".gitconfig"]
-        own = {name: value for name, value in self.environ.items() if name.startswith("GIT_")}
+        files = [self.folder / name for name in names] + [Path(environ["HOME"]) / ".gitconfig"]
+        own = {name: value for name, value in environ.items() if name.startswith("GIT_")}
         return (
             *sorted(own.items()),
             *(path.read_bytes() if path.exists() else b"" for path in files),

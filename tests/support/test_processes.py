@@ -11,6 +11,8 @@ import pytest
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.errors import GitError
 from gitops_promotion.git import process
+from tests.forges.azure import AzureDevOps
+from tests.forges.github import GitHub
 from tests.support import processes, refs
 from tests.support.repositories import Checkout, Remote
 
@@ -105,6 +107,54 @@ def test_what_is_plain_ends_as_with_git(
     assert refs.read_refs(one.path) == refs.read_refs(two.path)
     assert objects(one.path) == objects(two.path)
     assert one.git("fsck", "--strict", "--no-dangling") == ""
+
+
+@pytest.mark.parametrize("forge", ["github", "azdo"])
+def test_a_forge_sees_the_requests_that_it_sees_of_git(
+    tmp_path: Path, environ: dict[str, str], open_repository: "Open", started: list[str], forge: str
+) -> None:
+    ends, logs = [], []
+    for kind in ("without", "with"):
+        with (
+            GitHub(tmp_path / kind) if forge == "github" else AzureDevOps(tmp_path / kind) as server,
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            hosted = server.repository("acme/gitops", dict.fromkeys(FILES, "0\n"))
+            checkout = hosted.git.clone_to(tmp_path / kind / "checkout", "--depth=1", url=hosted.url, environ=environ)
+            if kind == "without":
+                processes.spare(patch.setattr)
+            seen = act(open_repository(checkout.path, token=server.token), Random(1))  # noqa: S311
+            assert {*of_remote(started)} - {"push"} == ({"ls-remote", "fetch"} if kind == "with" else set())
+            log = [(each.method, each.target, each.actor, each.status) for each in server.requests]
+            ends.append((seen[1:], refs.read_refs(hosted.git.path), objects(hosted.git.path)))
+            logs.append(({*log}, sum(method == "GET" and "upload" in target for method, target, *_ in log)))
+            assert hosted.git.git("fsck", "--strict", "--no-dangling") == ""
+    assert ends[0] == ends[1]
+    # How often: git asks no more where it has all that it wants, and a push that ends in git is asked for twice.
+    assert logs[0] == logs[1]
+
+
+def test_a_history_that_is_cut_off_becomes_whole_as_with_git(
+    make_remote: Callable[..., Remote], open_repository: "Open", started: list[str]
+) -> None:
+    remote = make_remote({"a": "0\n"})
+    for number in range(3):
+        remote.commit({"a": f"{number + 1}\n"}, branch="p", start="main" if number == 0 else None)
+        remote.commit({"b": f"{number}\n"})
+    ends = []
+    for kind in ("without", "with"):
+        with pytest.MonkeyPatch.context() as patch:
+            if kind == "without":
+                processes.spare(patch.setattr)
+            repository = open_repository(remote.clone(kind, "--depth=1", "--no-single-branch").path)
+            cut_off = repository._private.folder / "shallow"
+            assert len(cut_off.read_text().split()) == 2
+            shas = repository.fetch("refs/heads/main")
+            one = [repository.history(shas["refs/heads/main"], ["a", "b"], 9), cut_off.read_text()]
+            shas |= repository.fetch("refs/heads/p", depth=2)
+            ends.append([one, shas, repository.has(remote.sha("main~2")), cut_off.exists()])
+            assert bool(of_remote(started)) == (kind == "with")
+    assert ends[0] == ends[1]
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
-"""`git ls-remote`, `fetch` and `push` of a plain remote, answered without a process.
+"""`git ls-remote`, `fetch` and `push` of a plain remote, a folder or a forge of this process, without a process.
 
-They are most of what the verbs start, and each starts four more. What is not plain (a refusal, a race, a hook, another
-transport, cut off history, a pack, settings of a person) is left to git itself; so is everything with --thorough, in
-the tests of the git room and in the stories. `test_transport.py` compares both.
+What is not plain (a refusal, a race, a hook, a history that stays cut off, a pack, settings of a person) is git's.
 """
 
 import fnmatch
@@ -12,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.support import packs, refs
+from tests.support import packs, refs, served
 from tests.support.objects import FOLDER, Objects
-from tests.support.plain import check
+from tests.support.plain import NotPlainError, check
 from tests.support.repositories import GITCONFIG, plain_config
 
 _REMOTE = "promotion"
@@ -34,18 +32,45 @@ _VARIABLES = {
     *("DIR", "COMMON_DIR", "WORK_TREE", "INDEX_FILE", "OBJECT_DIRECTORY", "GRAFT_FILE", "NO_REPLACE_OBJECTS"),
     *("LITERAL_PATHSPECS", "TERMINAL_PROMPT", "SSH_COMMAND", "CONFIG_NOSYSTEM", "CONFIG_COUNT"),
 }
+_NO_PROMPT = {"ASKPASS", "TRACE_REDACT", "TRACE2_CONFIG_PARAMS", "TRACE2_ENV_VARS"}
+# What a verb adds in a CI job, and what a clone was made with.
+_HARMLESS = {"safe.directory": "*", "protocol.file.allow": "always"}
+# The settings of a forge's server.
+_SERVER = re.compile(
+    r"(?:\[(?:http|uploadpack|receive|gc|fastimport)\]\n"
+    r"\t(?:receivepack|allow(?:AnySHA1InWant|Filter)|hideRefs|auto(?:gc)?|unpackLimit) = \S+\n)*"
+)
 _FETCH = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune", "--quiet"]
 _PUSH = ["--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--no-recurse-submodules"]
 
 
 def answer(arguments: Sequence[str], environ: Mapping[str, str], stdin: bytes) -> str:
-    """Do what a command does and return its output. Raises NotPlainError or another of FAULTS."""
+    """Do what a command does and return its output. Raises one of FAULTS for what is not plain."""
     verb, *options = arguments
-    return VERBS[verb](_Plain(environ), options, os.fsdecode(stdin).splitlines())
+    client = _Client(environ)
+    lines = os.fsdecode(stdin).splitlines()
+
+    def act(folder: Path) -> str:
+        return VERBS[verb](client, _Remote(folder, served=client.served), options, lines)
+
+    if not client.served:
+        return act(Path(client.url))
+    return _ask(client, verb, act)
 
 
-class _Plain:
-    """A plain remote and the repository that reaches it. Raises NotPlainError for any other."""
+def _ask(client: "_Client", verb: str, act: Callable[[Path], str]) -> str:
+    """Act in the requests that git would send to a forge: those of version 2 of the protocol, the older for a push."""
+    address = client.url, client.authorization, "receive-pack" if verb == "push" else "upload-pack"
+    served.ask(*address, method="GET")
+    if verb == "fetch":
+        served.ask(*address)
+    answers: list[str] = []
+    served.ask(*address, act=lambda folder: answers.append(act(folder)))
+    return answers[0]
+
+
+class _Client:
+    """The repository that reaches a plain remote, with its settings."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         settings = [
@@ -53,85 +78,147 @@ class _Plain:
             for number in range(int(environ["GIT_CONFIG_COUNT"]))
         ]
         urls = {value for key, value in settings if key in (f"remote.{_REMOTE}.url", f"remote.{_REMOTE}.pushurl")}
+        [self.url] = urls
+        self.served = self.url.startswith("http://127.0.0.1:")
+        check(self.served or self.url.startswith("/"))
+        expected, variables = _SETTINGS, _VARIABLES
+        if self.served:
+            header = f"http.{self.url}.extraHeader"
+            expected = expected | {
+                f"url.{self.url}.insteadOf": self.url,
+                f"http.{self.url}.followRedirects": "false",
+                "credential.helper": "",
+            }
+            [reset, line] = [value for key, value in settings if key == header]
+            self.authorization = line.removeprefix("Authorization: ")
+            check(reset == "" and line.startswith("Authorization: "))
+            settings = [(key, value) for key, value in settings if key != header]
+            variables = variables | _NO_PROMPT
         others = {key: value for key, value in settings if not key.startswith(f"remote.{_REMOTE}.")}
-        # What a verb adds in a CI job.
-        others.pop("safe.directory", None)
-        variables = {name[4:] for name in environ if name.startswith("GIT_")} - {
-            f"CONFIG_{part}_{number}" for part in ("KEY", "VALUE") for number in range(len(settings))
+        for name, value in _HARMLESS.items():
+            check(others.pop(name, value) == value)
+        given = {name[4:] for name in environ if name.startswith("GIT_")} - {
+            f"CONFIG_{part}_{number}" for part in ("KEY", "VALUE") for number in range(int(environ["GIT_CONFIG_COUNT"]))
         }
-        check(len(urls) == 1 and others == _SETTINGS and variables <= _VARIABLES)
+        check(others == expected and given <= variables)
         with open(f"{environ['HOME']}/.gitconfig", encoding="utf-8") as file:
             check(file.read() == GITCONFIG)
-        [self.url] = urls
-        self.remote = Path(self.url)
-        self.private = Path(environ["GIT_DIR"])
+        self.folder = Path(environ["GIT_DIR"])
         self.environ = environ
-        check(self.url.startswith("/") and {*os.listdir(self.url)} == {"HEAD", "config", "objects", "refs"})
-        check((self.remote / "config").read_bytes() == plain_config())
-        check(not os.listdir(f"{self.url}/objects/pack") and not os.listdir(f"{self.url}/objects/info"))
-        self.refs = refs.read_refs(self.remote, symbolic=False)
-        self.head = refs.read_head(self.remote)
 
 
-def _list(plain: _Plain, options: Sequence[str], _: Sequence[str]) -> str:
-    check(list(options[:4]) == ["--symref", "--", _REMOTE, "HEAD"] and plain.head in plain.refs)
+class _Remote:
+    """The files of a plain remote."""
+
+    def __init__(self, folder: Path, *, served: bool) -> None:
+        names = {*os.listdir(folder)}
+        config = (folder / "config").read_bytes()
+        if served:
+            names -= {"hooks", "protected"}
+            check(os.listdir(folder / "hooks") == ["update"])
+            check(config.startswith(plain_config()))
+            check(bool(_SERVER.fullmatch(config.removeprefix(plain_config()).decode())))
+        else:
+            check(config == plain_config())
+        check(names == {"HEAD", "config", "objects", "refs"})
+        check(not os.listdir(folder / "objects/pack") and not os.listdir(folder / "objects/info"))
+        self.folder = folder
+        self.objects = f"{folder}/objects"
+        self.refs = refs.read_refs(folder, symbolic=False)
+        self.head = refs.read_head(folder)
+
+    def protected(self) -> list[str]:
+        """Return the refs that no push may change."""
+        path = self.folder / "protected"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+def _list(_: _Client, remote: _Remote, options: Sequence[str], __: Sequence[str]) -> str:
+    check(list(options[:4]) == ["--symref", "--", _REMOTE, "HEAD"] and remote.head in remote.refs)
     patterns = options[3:]
     check(all(_PATTERN.fullmatch(pattern) for pattern in patterns))
-    lines = [f"ref: {plain.head}\tHEAD", f"{plain.refs[plain.head]}\tHEAD"]
-    for ref, sha in plain.refs.items():
+    lines = [f"ref: {remote.head}\tHEAD", f"{remote.refs[remote.head]}\tHEAD"]
+    for ref, sha in remote.refs.items():
         if any(fnmatch.fnmatchcase(f"/{ref}", f"*/{pattern}") for pattern in patterns):
             # git leaves out what is broken.
-            check(packs.is_file(plain.url + "/objects", sha))
+            check(packs.is_file(remote.objects, sha))
             lines.append(f"{sha}\t{ref}")
     return "".join(f"{line}\n" for line in lines)
 
 
-def _fetch(plain: _Plain, options: Sequence[str], refspecs: Sequence[str]) -> str:
-    check(list(options) == [*_FETCH, "--stdin", _REMOTE] and not (plain.private / "shallow").exists())
+def _fetch(client: _Client, remote: _Remote, options: Sequence[str], refspecs: Sequence[str]) -> str:
+    cut_off = _cut_off(client.folder)
+    depth = [option for option in options if option.startswith("--depth=")]
+    check(list(options) == [*_FETCH, *depth, "--stdin", _REMOTE] and len(depth) == bool(cut_off))
     found = {}
     for refspec in refspecs:
         source, colon, target = refspec.partition(":")
         source = source.removeprefix("+")
-        sha = plain.refs.get(source) or source
+        sha = remote.refs.get(source) or source
         check(bool(colon and refspec[0] == "+" and _SHA.fullmatch(sha)))
-        check(packs.is_file(f"{plain.url}/objects", sha) and bool(_REF.fullmatch(target)))
+        check(packs.is_file(remote.objects, sha) and bool(_REF.fullmatch(target)))
         found[target] = sha
-    folders = packs.folders(plain.private)
-    _copy(Objects(plain.remote, plain.environ), folders[0], found.values(), lambda sha: packs.has(folders, sha))
+    folders = packs.folders(client.folder)
+    store = Objects(remote.folder, client.environ)
+    history = _history(store, [*found.values()], int(depth[0].partition("=")[2])) if depth else set()
+    _copy(store, folders[0], found.values(), lambda sha: sha not in cut_off and packs.has(folders, sha))
+    if cut_off & history:
+        rest = "".join(f"{sha}\n" for sha in sorted(cut_off - history))
+        (client.folder / "shallow").write_text(rest) if rest else (client.folder / "shallow").unlink()
     for target, sha in found.items():
-        (plain.private / target).write_text(f"{sha}\n", encoding="utf-8")
+        (client.folder / target).write_text(f"{sha}\n", encoding="utf-8")
     return ""
 
 
-def _push(plain: _Plain, options: Sequence[str], _: Sequence[str]) -> str:
+def _cut_off(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset((folder / "shallow").read_text().split())
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _history(store: Objects, tips: Sequence[str], depth: int) -> set[str]:
+    """Return all ancestors of commits, where there are fewer generations than `depth`, which cuts off none then."""
+    generation = {sha for sha in tips if store.read(sha)[0] == "commit"}
+    found: set[str] = set()
+    for _ in range(depth):
+        if not generation:
+            return found
+        found |= generation
+        generation = {parent for sha in generation for parent in store.commit(sha).parents} - found
+    raise NotPlainError
+
+
+def _push(client: _Client, remote: _Remote, options: Sequence[str], _: Sequence[str]) -> str:
     check(list(options[: len(_PUSH)]) == _PUSH)
     words = [option for option in options[len(_PUSH) :] if option != "--atomic"]
     start = words.index(_REMOTE)
     leases = dict(word.removeprefix("--force-with-lease=").split(":") for word in words[:start])
     news = {ref: sha for sha, _, ref in (word.partition(":") for word in words[start + 1 :])}
     check(leases.keys() == news.keys() and len(news) == len(words) - start - 1)
-    folders = packs.folders(plain.private)
+    folders = packs.folders(client.folder)
     changes: dict[str, tuple[str, str]] = {}
-    lines = [f"To {plain.url}"]
+    lines = [f"To {client.url}"]
+    protected = remote.protected()
     for ref, new in news.items():
-        old = plain.refs.get(ref, "")
-        check(bool(_REF.fullmatch(ref) and leases[ref] == old))
+        old = remote.refs.get(ref, "")
+        check(bool(_REF.fullmatch(ref) and leases[ref] == old) and not ref.startswith("refs/pull/"))
         if new == old:
             check(bool(new))
             lines.append(f"=\t{new}:{ref}\t[up to date]")
             continue
-        check(_is_free(ref, {*plain.refs, *news}) and (ref != plain.head or bool(new)))
+        check(_is_free(ref, {*remote.refs, *news}) and (ref != remote.head or bool(new)) and ref not in protected)
         check(not new or packs.has(folders, new))
         changes[ref] = old, new
         lines.append(f"{'-' if not new else '*' if not old else '+'}\t{new}:{ref}\t")
-    store = Objects(plain.private, plain.environ)
-    news_only = [new for _, new in changes.values() if new]
-    _copy(store, f"{plain.url}/objects", news_only, lambda sha: packs.is_file(f"{plain.url}/objects", sha))
-    _change(plain.remote, changes)
+    store = Objects(client.folder, client.environ)
+    made = [new for _, new in changes.values() if new]
+    _copy(store, remote.objects, made, lambda sha: packs.is_file(remote.objects, sha))
+    _change(remote.folder, changes)
     return "".join(f"{line}\n" for line in [*lines, "Done"])
 
 
-VERBS: Mapping[str, Callable[[_Plain, Sequence[str], Sequence[str]], str]] = {
+VERBS: Mapping[str, Callable[[_Client, _Remote, Sequence[str], Sequence[str]], str]] = {
     "ls-remote": _list,
     "fetch": _fetch,
     "push": _push,
