@@ -35,7 +35,8 @@ def new_override(run: Run, environment: str, reason: str, *, gates: bool, hold: 
         raise UsageError("an override needs a person, and this run names none: start it by hand as a person")
     if not run.dry_run and overrides.is_of_workflow(run.forge.identity()):
         raise UsageError(
-            "the token is the workflow's own, with which every workflow of a writer can publish: use an App's token"
+            "the token is the workflow's own, with which every workflow of a writer can publish: use the token of an "
+            "App or of another account"
         )
     return Override(person=run.person, reason=reason.strip(), gates=gates, hold=hold)
 

@@ -16,8 +16,9 @@ from gitops_promotion.core.untrusted import line
 REASON_LIMIT = 300
 """Characters of a reason that a person gives."""
 
-WORKFLOW_IDENTITY = "github-actions"
-"""The identity of the token of each GitHub workflow, with which every workflow of every writer can publish."""
+WORKFLOW_IDENTITIES = re.compile(r"github-actions|build\\.+")
+"""The identities with which every workflow of every writer can publish: of the tokens of GitHub's workflows, and of the
+pipelines of Azure DevOps."""
 
 _DESCRIPTION = re.compile(r"overridden by (?P<person>[^:]+): ")
 _PERSON_LIMIT = 60
@@ -70,20 +71,27 @@ def published_by(statuses: Sequence[CommitStatus]) -> CommitStatus | None:
 
 
 def is_of_workflow(identity: Person) -> bool:
-    """Return True for the token of a GitHub workflow, whose verdicts prove nothing."""
-    return _folded(identity.name) == WORKFLOW_IDENTITY
+    """Return True for the token that each workflow or pipeline has, whose verdicts prove nothing."""
+    return _is_of_workflow(_folded(identity.name))
 
 
 def problem(claim: CommitStatus, identity: Person) -> str:
     """Return why a verdict that claims an override does not count for the identity that looks now, "" if it does."""
     author, own = _folded(claim.author), _folded(identity.name)
-    if own == WORKFLOW_IDENTITY or author == WORKFLOW_IDENTITY:
-        return "the workflow's own token published it, which every workflow of a writer has: use an App's token"
+    if _is_of_workflow(own) or _is_of_workflow(author):
+        return (
+            "the workflow's own token published it, which every workflow of a writer has: use the token of an App or "
+            "of another account"
+        )
     if not author or author != own:
         return (
             f"{line(claim.author, _PERSON_LIMIT) or 'somebody unknown'} published it, and {identity.name} looks at it"
         )
     return ""
+
+
+def _is_of_workflow(folded_name: str) -> bool:
+    return WORKFLOW_IDENTITIES.fullmatch(folded_name) is not None
 
 
 def _folded(name: str) -> str:

@@ -64,6 +64,17 @@ IDENTITIES: dict[str, tuple[str, Person, str]] = {
         Person(name="github-actions", is_bot=True),
         "the workflow's own token published it",
     ),
+    "the build identity of Azure DevOps looks": (
+        "Build\\0c9c",
+        Person(name="Build\\0c9c", is_bot=True),
+        "the workflow's own token published it",
+    ),
+    "the build identity of Azure DevOps": (
+        "Build\\0c9c",
+        Person(name="promoter"),
+        "the workflow's own token published it",
+    ),
+    "a person whose name begins like it": ("builder", Person(name="builder"), ""),
     "a person of plain git": ("ann", Person(name="ann"), ""),
 }
 

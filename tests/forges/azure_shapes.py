@@ -51,13 +51,18 @@ class Shapes:
             shown |= {"displayName": name, "uniqueName": unique_name, "isContainer": True}
         return shown | {"url": f"{self.collection}/_apis/Identities/{shown['id']}"}
 
+    def _descriptor(self, name: str) -> str:
+        role, _, account = name.partition("\\")
+        is_service = descriptor_kind(name) == "svc"
+        return f"{guid('collection', '')}:{role}:{account}" if is_service else guid("identity", name)
+
     def account(self, name: str, members: Iterable[str] | None = None) -> dict[str, Any]:
         """docs: Identities - Read Identities."""
         kinds = {"svc": "Microsoft.TeamFoundation.ServiceIdentity", "vssgp": "Microsoft.TeamFoundation.Identity"}
         kind = kinds.get(descriptor_kind(name), "Microsoft.IdentityModel.Claims.ClaimsIdentity")
         shown: dict[str, Any] = {
             "id": guid("identity", name),
-            "descriptor": f"{kind};{guid('identity', name)}",
+            "descriptor": f"{kind};{self._descriptor(name)}",
             "subjectDescriptor": f"{descriptor_kind(name)}.{guid('identity', name)}",
             "providerDisplayName": name if name.startswith("[") else name.title(),
             "isActive": True,
@@ -65,7 +70,7 @@ class Shapes:
             "properties": {
                 "Account": {
                     "$type": "System.String",
-                    "$value": name.rpartition("\\")[2] if name.startswith("[") else name,
+                    "$value": name.rpartition("\\")[2],
                 }
             },
         }

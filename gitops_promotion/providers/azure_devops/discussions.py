@@ -31,6 +31,9 @@ _BOT_IDENTITIES = (
     "Microsoft.VisualStudio.Services.Claims.AadServicePrincipal;",
     "System:ServicePrincipal;",
 )
+# Such as `Microsoft.TeamFoundation.ServiceIdentity;COLLECTION:Build:PROJECT`, which pull requests show as
+# `Build\PROJECT`.
+_SERVICE_IDENTITY = re.compile(r"Microsoft\.TeamFoundation\.ServiceIdentity;[^:]+:([^:]+):(.+)")
 _WINDOWS = "System.Security.Principal.WindowsIdentity;"
 _GROUP_DESCRIPTORS = ("vssgp.", "aadgp.", "unauthgp.")
 _STATES: Mapping[str, EventKind] = {"Abandoned": "closed", "Active": "reopened", "Completed": "merged"}
@@ -70,6 +73,8 @@ def read_person(identity: object) -> Person:
 
 def account_name(identity: object) -> str:
     """Return the name of an identity of the directory, the one that pull requests show as the unique name."""
+    if service := _SERVICE_IDENTITY.fullmatch(text(identity, "descriptor")):
+        return f"{service[1]}\\{service[2]}"
     properties = getattr(identity, "properties", None)
     properties = properties if isinstance(properties, dict) else {}
     account, domain = _property(properties, "Account"), _property(properties, "Domain")
