@@ -10,6 +10,7 @@ import pytest
 
 from gitops_promotion import render
 from gitops_promotion.core.approval_list import Approval, ApprovalList
+from gitops_promotion.core.board import Board, Cell, Line
 from gitops_promotion.core.checks import Finding, Findings
 from gitops_promotion.core.config import parse
 from gitops_promotion.core.forge import Details, PullRequest, PullRequests
@@ -18,6 +19,7 @@ from gitops_promotion.core.history import Event, History
 from gitops_promotion.core.init import Proposal, ProposedEnvironment
 from gitops_promotion.core.model import Outcome, Report, Result
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.why import Why
 from gitops_promotion.errors import ConfigError, Fault, ManifestError
 from gitops_promotion.render.annotations import annotations
 from gitops_promotion.render.markdown import SUMMARY_LIMIT, summary
@@ -298,6 +300,13 @@ VIEWS: dict[render.View, object] = {
         applications={Application("g", "a"): ("env12",)},
         edits={"a.yaml": b"a: 12\n"},
     ),
+    "board": Board(
+        commit="a" * 40,
+        made_at=datetime(2012, 1, 1, tzinfo=UTC),
+        environments=("prod",),
+        lines=(Line(application=Application("g", "a"), cells=(Cell(environment="prod", tag="1.12"),)),),
+    ),
+    "why": Why(application=Application("g", "a"), environment="prod", tag="1.12", there=True),
     "findings": Findings(
         findings=(Finding(code="GP001", level="error", path="a.yaml", line=12, message="it is missing", fix="add it"),)
     ),
