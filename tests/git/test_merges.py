@@ -7,6 +7,7 @@ import pytest
 
 from gitops_promotion.core.commits import FileChange, RefUpdate
 from gitops_promotion.errors import GitError
+from gitops_promotion.git.formats import read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -230,3 +231,9 @@ def test_merge_drivers_of_the_repository_have_no_effect(
     checkout.git("config", "merge.evil.driver", f"touch {tmp_path}/proof")
     assert open_repository(checkout.path).conflicts(ours, theirs) == ("x.yaml",)
     assert not (tmp_path / "proof").exists()
+
+
+def test_a_change_of_the_mode_alone_is_told() -> None:
+    sha = "1" * 40
+    [change] = read_changes(f":100644 100755 {sha} {sha} M\0run.sh\0".encode())
+    assert (change.old_mode, change.new_mode, change.old, change.new) == ("100644", "100755", sha, sha)

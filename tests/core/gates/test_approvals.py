@@ -364,6 +364,7 @@ def test_under_single_a_rejection_comes_first_where_times_are_not_known() -> Non
     untimed = [replace(review(text), at=None) for text in ("+ann", "-bob")]
     assert tally(SINGLE, *untimed).decision == "refuse"
     assert tally(SINGLE, untimed[0], "-bob").decision == "refuse"
+    assert tally(SINGLE, "+ann", untimed[1]).decision == "refuse"
 
 
 def test_without_a_pull_request_it_waits_and_says_so() -> None:
