@@ -10,6 +10,8 @@ import pytest
 from gitops_promotion.core.discussion import MARKER, Discussion, Person
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.azure_devops import discussions, policies
+from gitops_promotion.providers.azure_devops.address import Address
+from gitops_promotion.providers.azure_devops.people import WithPeople
 from tests.forges import azure_models
 
 _, git, location, policy_models = azure_models.load()
@@ -312,3 +314,22 @@ def test_a_status_is_required_by_a_policy_that_always_applies_to_the_newest_push
     policy = policies.read_policy(configuration)
     assert policy is not None
     assert not policy.requires_status("gitops-promotion")
+
+
+def side(*found: Any, members: Any = (), me: Any = None) -> WithPeople:
+    """The people's side of the provider on a directory that answers that."""
+    directory: Any = SimpleNamespace(named=lambda *_, **__: list(found), by_ids=lambda _: list(members))
+    endpoints: Any = SimpleNamespace(me=lambda: me)
+    address = Address(host="h", collection="https://azure.test/c", project="p", repository="r")
+    completion: Any = None
+    return WithPeople(address, endpoints, directory, completion)
+
+
+@pytest.mark.parametrize("wrong", SPOILED)
+def test_a_spoiled_directory_names_nobody_and_is_a_problem(wrong: Any) -> None:
+    group = {"id": "1", "is_container": True, "provider_display_name": "ops", "member_ids": ["2"]}
+    assert side(wrong).members("ops").problem
+    for name in group:
+        people = side(SimpleNamespace(**(group | {name: wrong})), members=[wrong]).members("ops")
+        assert people.problem
+    assert isinstance(side(me=wrong).identity().name, str)

@@ -36,8 +36,8 @@ RECENT = 200
 _VOTES: dict[Opinion, int] = {"approved": 10, "changes-requested": -10}
 
 
-class PeopleSide:
-    """The part of the provider about people."""
+class WithPeople:
+    """The people's half of a repository on Azure DevOps."""
 
     def __init__(
         self,
@@ -123,8 +123,10 @@ class PeopleSide:
             people = self._directory.by_ids([each for each in ids if isinstance(each, str)])
         except ProviderError as error:
             return People(problem=_unreadable(group, error))
-        if len(people) < len(ids) or any(is_group(person) for person in people):
+        if any(is_group(person) for person in people):
             return People(problem=f"the group {untrusted.line(group)} has groups as members, which are not read")
+        if len(people) < len(ids) or not all(account_name(person) for person in people):
+            return People(problem=f"Azure DevOps does not name all members of {untrusted.line(group)}")
         return People(members=frozenset(account_name(person) for person in people))
 
     def pushers(self, pull_request: PullRequest) -> People:

@@ -33,7 +33,7 @@ from gitops_promotion.providers.azure_devops.api import Api
 from gitops_promotion.providers.azure_devops.completion import Completion
 from gitops_promotion.providers.azure_devops.endpoints import Directory, Endpoints
 from gitops_promotion.providers.azure_devops.facts import FORGE
-from gitops_promotion.providers.azure_devops.people import PeopleSide
+from gitops_promotion.providers.azure_devops.people import WithPeople
 from gitops_promotion.providers.azure_devops.policies import REBASING
 from gitops_promotion.providers.azure_devops.statuses import Statuses
 from gitops_promotion.providers.http import PAUSES, RefusedError, full_sha, required_token
@@ -60,7 +60,7 @@ def connect(connection: Connection) -> "AzureDevOps":
     return AzureDevOps(address, connection)
 
 
-class AzureDevOps(PeopleSide):
+class AzureDevOps(WithPeople):
     """A repository on Azure DevOps; see the module."""
 
     publishes = False
