@@ -124,7 +124,10 @@ class PullRequests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """One pull request with its dates, its reviews, the statuses of its head, and the diff of its changes."""
+    """One pull request with its dates, its reviews, the statuses of its head, and the diff of its changes.
+
+    `comments` are those of this tool.
+    """
 
     pull_request: PullRequest
     gated: bool
@@ -132,4 +135,5 @@ class Details:
     updated_at: datetime
     statuses: tuple[CommitStatus, ...]
     reviews: tuple[Review, ...]
+    comments: tuple[str, ...] = ()
     diff: str = ""

@@ -82,7 +82,7 @@ def pull_requests(pulls: PullRequests, *, colour: bool = False) -> str:
 
 
 def pull_request(details: Details, *, colour: bool = False) -> str:
-    """Return the text of `local show`: the pull request with its statuses, reviews, body and diff."""
+    """Return the text of `local show`: the pull request with its statuses, reviews, body, comments and diff."""
     del colour
     pull = details.pull_request
     gate = "waits for its check, `gitops-promotion status`" if details.gated else "no check is required"
@@ -96,7 +96,8 @@ def pull_request(details: Details, *, colour: bool = False) -> str:
         *(f"review  {r.author}: {r.verdict} on {r.sha[:7]}  {r.comment}".rstrip() for r in details.reviews),
     ]
     head = "\n".join(untrusted.terminal(line) for line in lines)
-    return f"{head}\n\n{_printable_lines(pull.body)}\n\n{_printable_lines(details.diff)}".rstrip("\n") + "\n"
+    texts = (pull.body, *details.comments, details.diff)
+    return "\n\n".join([head, *map(_printable_lines, texts)]).rstrip("\n") + "\n"
 
 
 def graph(graph: Graph, *, colour: bool = False) -> str:

@@ -79,6 +79,7 @@ def test_the_comment_is_one_and_is_written_when_something_changed(
     [first] = comments(shop, number)
     assert "**Waits**: `webshop/webui` `1.4.2` into `prod`" in first
     assert "Who can act: `bob`, `eva`, `cid`." in first
+    assert first.rstrip() in shop.local("show", str(number))
     writes: list[str] = []
     real = Local.write_comment
 

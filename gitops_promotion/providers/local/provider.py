@@ -347,6 +347,7 @@ class Local(WithPeople):
                 updated_at=record.updated_at,
                 statuses=self._ledger.statuses(refs, record.head_sha)[0],
                 reviews=record.reviews,
+                comments=tuple(note.body for note in record.comments),
             )
             return (), details
 
