@@ -4,26 +4,21 @@ Tags are read from the trees, so an event is there whoever made the change, and 
 Only its kind and the people come from messages (`core/provenance.py`).
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from gitops_promotion.core import markers
 from gitops_promotion.core.commits import Commit, CommitHeader, read_time
 from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.discussion import Discussion
-from gitops_promotion.core.layout import Claim, Layout, MarkerName
-from gitops_promotion.core.markers import is_manifest, scan
+from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.names import Application, is_name
 from gitops_promotion.core.provenance import Provenance, read_provenance
+from gitops_promotion.core.replay import TagChange
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import ManifestError
 
 Kind = Literal["promotion", "rollback", "override", "manual", "feature"]
-
-_NAME = re.compile(rb'"\$imagepolicy"\s*:\s*"([A-Za-z0-9._-]+):([A-Za-z0-9._-]+)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,107 +62,6 @@ class History:
     since: datetime | None = None
     cut_off: bool = False
     left_out: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagChange:
-    """A commit after which an application has another tag in an environment; None: no marker, or markers disagree."""
-
-    commit: Commit
-    claim: Claim
-    previous: Tag | None
-    tag: Tag | None
-
-
-Files = Mapping[str, bytes]
-
-
-def tag_changes(
-    commits: Sequence[Commit],
-    tip: Mapping[Claim, Files],
-    blobs: Mapping[str, bytes],
-    layout: Layout,
-    *,
-    only: Callable[[Claim], bool] = lambda _: True,
-) -> list[TagChange]:
-    """Return the changes of tags in a first-parent history, newest first, of all applications at once.
-
-    `tip` has the marked files of each application and environment at the newest commit, `blobs` the contents of all
-    manifests that the commits change. `only` says which applications and environments are of interest.
-    """
-    reader = _TreeReader(files={claim: dict(files) for claim, files in tip.items()}, layout=layout)
-    changes: list[TagChange] = []
-    for commit in commits:
-        tags = _tags_before_and_after(reader, commit, blobs, only)
-        changes += [
-            TagChange(commit=commit, claim=claim, previous=previous, tag=tag)
-            for claim, (previous, tag) in sorted(tags.items())
-            if previous != tag
-        ]
-    return changes
-
-
-@dataclass(slots=True, kw_only=True)
-class _TreeReader:
-    """The marked files as they were after one commit, and what was read in them."""
-
-    files: dict[Claim, dict[str, bytes]]
-    layout: Layout
-    _names: dict[bytes, frozenset[MarkerName]] = field(default_factory=dict)
-    _claims: dict[tuple[str, MarkerName], tuple[Claim, ...]] = field(default_factory=dict)
-    _tags: dict[tuple[MarkerName, tuple[tuple[str, bytes], ...]], Tag | None] = field(default_factory=dict)
-
-    def claims(self, path: str, content: bytes) -> Iterator[Claim]:
-        """Yield the applications and environments that have a marker in a file."""
-        if content not in self._names:
-            self._names[content] = _names_in(content, path)
-        for name in self._names[content]:
-            if (path, name) not in self._claims:
-                self._claims[path, name] = self.layout.claims(path, name)
-            yield from self._claims[path, name]
-
-    def tag(self, claim: Claim) -> Tag | None:
-        """Return the tag now, None where there is none or it cannot be read."""
-        files = self.files.get(claim, {})
-        name = self.layout.marker_name(claim.application, claim.environment)
-        key = (name, tuple(sorted(files.items())))
-        if key not in self._tags:
-            try:
-                self._tags[key] = markers.read_tag(files, name.group, name.app)
-            except ManifestError:
-                self._tags[key] = None
-        return self._tags[key]
-
-
-def _tags_before_and_after(
-    reader: _TreeReader, commit: Commit, blobs: Mapping[str, bytes], only: Callable[[Claim], bool]
-) -> dict[Claim, tuple[Tag | None, Tag | None]]:
-    """Take a commit's changes back in the reader, and return the tags before and after it of what they concern."""
-    after: dict[Claim, Tag | None] = {}
-    for change in commit.changes:
-        if not is_manifest(change.path):
-            continue
-        old, new = (blobs[oid] if oid else b"" for oid in (change.old_file, change.new_file))
-        old_claims = {claim for claim in reader.claims(change.path, old) if only(claim)}
-        for claim in old_claims | {claim for claim in reader.claims(change.path, new) if only(claim)}:
-            if claim not in after:
-                after[claim] = reader.tag(claim)
-            files = reader.files.setdefault(claim, {})
-            files.pop(change.path, None)
-            if claim in old_claims:
-                files[change.path] = old
-    return {claim: (reader.tag(claim), tag) for claim, tag in after.items()}
-
-
-def _names_in(content: bytes, path: str) -> frozenset[MarkerName]:
-    """Return the names of the markers of a file; more than there are does no harm, fewer would lose a change."""
-    if b"\\u" in content:
-        # JSON may escape any letter of a name.
-        try:
-            return frozenset(MarkerName(marker.group, marker.app) for marker in scan(content, path).markers)
-        except ManifestError:
-            pass
-    return frozenset(MarkerName(match[1].decode(), match[2].decode()) for match in _NAME.finditer(content))
 
 
 def events(

@@ -7,15 +7,19 @@ from typing import TypeVar
 
 from gitops_promotion.core import history as core_history
 from gitops_promotion.core.commits import Commit
-from gitops_promotion.core.history import Event, History, TagChange
+from gitops_promotion.core.history import Event, History
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.replay import Replay, TagChange
 from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, ProviderError, UsageError
 from gitops_promotion.providers import Provider
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Site, Tip, contents_of
 
 T = TypeVar("T")
+
+# Commits whose files are in memory together.
+_AT_ONCE = 500
 
 PULL_REQUESTS = 100
 """Pull requests whose people are asked for, the newest ones."""
@@ -47,7 +51,7 @@ class Past:
     history: History
 
 
-def read_past(tip: Tip, scope: Scope, *, also: Callable[[Application], bool] = lambda _: False) -> Past:
+def read_past(tip: Tip, scope: Scope) -> Past:
     """Return the past of the applications of a scope, in all environments; one git log, whatever their number.
 
     Raises UsageError for a group, an application or an environment that does not exist, ConfigError, GitError.
@@ -56,7 +60,7 @@ def read_past(tip: Tip, scope: Scope, *, also: Callable[[Application], bool] = l
         tip.config.environment(scope.environment)
 
     def is_meant(claim: Claim) -> bool:
-        return scope.has_application(claim.application) or also(claim.application)
+        return scope.has_application(claim.application)
 
     files: dict[Claim, Mapping[str, bytes]] = {}
     for site in tip.marked.sites():
@@ -67,7 +71,12 @@ def read_past(tip: Tip, scope: Scope, *, also: Callable[[Application], bool] = l
             except ManifestError:
                 files[claim] = {}
     commits = tip.past(_sites(tip, scope, files))
-    changes = core_history.tag_changes(commits, files, tip.blobs(()), tip.config.layout, only=is_meant)
+    replay = Replay(layout=tip.config.layout, only=is_meant)
+    replay.start(files)
+    changes: list[TagChange] = []
+    for start in range(0, len(commits), _AT_ONCE):
+        some = commits[start : start + _AT_ONCE]
+        changes += replay.changes(some, tip.repository.read_objects(sorted(set(contents_of(some)))))
     events = core_history.events(
         commits, changes, tip.heads(commits), prefixes=tip.config.branch_prefixes[:1], only=is_meant
     )

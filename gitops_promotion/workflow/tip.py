@@ -1,6 +1,6 @@
 """The tip of the default branch as it was last read: configuration, marked files, branches and history."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gitops_promotion.core import config as configuration
@@ -231,14 +231,14 @@ class Tip:
         return timelines
 
     def past(self, scope: Iterable[Site]) -> list[Commit]:
-        """Return the whole first-parent history with its changes to these sites, newest first, contents at hand.
+        """Return the whole first-parent history with its changes to these sites, newest first.
 
         A shallow clone gets some more of it; the last commit is not `complete` where it still ends too early.
         """
         sites = set(scope)
         if self.repository.shallow:
             self._deepen(_SHALLOW_PAST)
-        commits = self._commits(tuple(sorted(self.marked.pathspecs(sites))), _HISTORY_STEPS[-1])
+        commits = self.repository.history(self.sha, sorted(self.marked.pathspecs(sites)), _HISTORY_STEPS[-1])
         if sites >= set(self.marked.sites()):
             self._whole = commits
         return commits
@@ -256,13 +256,13 @@ class Tip:
 
     def _commits(self, pathspecs: tuple[str, ...], limit: int) -> list[Commit]:
         """Return the first-parent history with its changes to these paths, at least, contents at hand."""
-        if self._whole is not None:
-            return self._whole[:limit]
         if (pathspecs, limit) not in self._history:
-            commits = self.repository.history(self.sha, pathspecs, limit)
+            if self._whole is not None:
+                commits = self._whole[:limit]
+            else:
+                commits = self.repository.history(self.sha, pathspecs, limit)
             self._history[pathspecs, limit] = commits
-            changes = [c for commit in commits for c in commit.changes if is_manifest(c.path)]
-            self.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
+            self.blobs(contents_of(commits))
         return self._history[pathspecs, limit]
 
     def _timeline(self, commits: Sequence[Commit], site: Site) -> list[TagAt]:
@@ -286,3 +286,9 @@ class Tip:
         self._history = {}
         self._whole = None
         return True
+
+
+def contents_of(commits: Iterable[Commit]) -> Iterator[str]:
+    """Yield the objects that the manifests have before and after each change of these commits."""
+    for change in (change for commit in commits for change in commit.changes if is_manifest(change.path)):
+        yield from filter(None, (change.old_file, change.new_file))

@@ -6,9 +6,10 @@ import pytest
 
 from gitops_promotion.core.commits import Commit, CommitHeader, FileChange
 from gitops_promotion.core.environments import Environment
-from gitops_promotion.core.history import Event, events, tag_changes
+from gitops_promotion.core.history import Event, events
 from gitops_promotion.core.layout import Claim, Layout
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.replay import Replay
 
 WEB, CART = Application("shop", "web"), Application("shop", "cart")
 LAYOUT = Layout(environments=(Environment(name="dev"), Environment(name="qa")))
@@ -83,7 +84,9 @@ class Branch:
             for claim in wanted
         }
         newest_first = self.commits[::-1]
-        changes = tag_changes(newest_first, tip, self.blobs, LAYOUT, only=wanted.__contains__)
+        replay = Replay(layout=LAYOUT, only=wanted.__contains__)
+        replay.start(tip)
+        changes = replay.changes(newest_first, self.blobs)
         return events(newest_first, changes, self.heads, prefixes=("promote/",), only=wanted.__contains__)
 
 

@@ -2,6 +2,7 @@
 
 from gitops_promotion.core.markers.edit import (
     Edited,
+    agreed_tag,
     applications,
     missing,
     only_tags_differ,
@@ -19,6 +20,7 @@ __all__ = [
     "Misplaced",
     "Place",
     "Scan",
+    "agreed_tag",
     "applications",
     "is_manifest",
     "line_words",

@@ -47,9 +47,15 @@ def read_tag(files: Mapping[str, bytes], group: str, app: str) -> Tag | None:
     None if no live marker holds a tag or digest. Raises ManifestError, naming each file:line, if they disagree, if one
     holds no readable tag, or if a file that carries the application's marker does not parse.
     """
-    markers = [m for result in _scans(files, group, app) for m in result.markers if m.part.has_version]
+    return agreed_tag([marker for result in _scans(files, group, app) for marker in result.markers])
+
+
+def agreed_tag(live: Sequence[Marker]) -> Tag | None:
+    """Return the tag that the live markers of one application agree on, as `read_tag` does. Raises ManifestError."""
+    markers = [marker for marker in live if marker.part.has_version]
     if not markers:
         return None
+    group, app = markers[0].group, markers[0].app
     tags = {marker: _checked_tag(marker) for marker in markers}
     name = _common(group, app, "tag", {marker: tag.name for marker, tag in tags.items()})
     digest = _common(group, app, "digest", {marker: tag.digest for marker, tag in tags.items()})

@@ -1,0 +1,178 @@
+"""A first-parent history taken back commit by commit: which tags each commit changed, of all applications at once.
+
+A file is scanned once at the tip. For an older version most often only a marked value differs on its own line; then the
+rest is known already, and no YAML is read again.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from gitops_promotion.core import markers
+from gitops_promotion.core.commits import Commit, FileChange
+from gitops_promotion.core.layout import Claim, Layout, MarkerName
+from gitops_promotion.core.markers import Marker, is_manifest, scan
+from gitops_promotion.core.tags import Tag
+from gitops_promotion.errors import ManifestError
+
+Files = Mapping[str, bytes]
+
+_NAME = re.compile(rb'"\$imagepolicy"\s*:\s*"([A-Za-z0-9._-]+):([A-Za-z0-9._-]+)')
+# A key, a value without any sign of YAML, and a marker: `newTag: "1.4.2" # {"$imagepolicy": "webshop:webui:tag"}`.
+_PLAIN_LINE = re.compile(
+    rb"(?P<before>[ \t]*(?:- +)*[A-Za-z0-9_.-]+: +)(?P<quote>[\"']?)(?P<value>[A-Za-z0-9][A-Za-z0-9._:/@+-]*)(?P=quote)"
+    rb'(?P<after> +# *\{"\$imagepolicy": *"(?P<group>[A-Za-z0-9._-]+):(?P<app>[A-Za-z0-9._-]+)(?::[a-z]+)?"\}[ \r]*)'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagChange:
+    """A commit after which an application has another tag in an environment; None: no marker, or markers disagree."""
+
+    commit: Commit
+    claim: Claim
+    previous: Tag | None
+    tag: Tag | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """One version of a file: its live markers by name, or the names in it if it cannot be read."""
+
+    content: bytes
+    markers: Mapping[MarkerName, tuple[Marker, ...]] = field(default_factory=dict)
+    broken: frozenset[MarkerName] = frozenset()
+
+    @property
+    def names(self) -> Iterable[MarkerName]:
+        return self.broken or self.markers.keys()
+
+
+def _read(content: bytes, path: str) -> _File:
+    try:
+        live = scan(content, path).markers
+    except ManifestError:
+        names = (MarkerName(match[1].decode(), match[2].decode()) for match in _NAME.finditer(content))
+        return _File(content=content, broken=frozenset(names))
+    by_name: dict[MarkerName, list[Marker]] = {}
+    for marker in live:
+        by_name.setdefault(MarkerName(marker.group, marker.app), []).append(marker)
+    return _File(content=content, markers={name: tuple(group) for name, group in by_name.items()})
+
+
+def _derived(file: _File, content: bytes) -> _File | None:
+    """Return another version of a file if it differs in plain marked lines alone, None if that is not certain."""
+    lines, other_lines = file.content.split(b"\n"), content.split(b"\n")
+    if file.broken or len(lines) != len(other_lines):
+        return None
+    updated = dict(file.markers)
+    for line, other_line in zip(lines, other_lines, strict=True):
+        if line == other_line:
+            continue
+        match, other = _PLAIN_LINE.fullmatch(line), _PLAIN_LINE.fullmatch(other_line)
+        if match is None or other is None:
+            return None
+        if any(match[part] != other[part] for part in ("before", "quote", "after")):
+            return None
+        name = MarkerName(match["group"].decode(), match["app"].decode())
+        live = updated.get(name, ())
+        # With several lines of one application it would have to be found out which of them is which marker.
+        mentions = content.count(f'"{name}"'.encode()) + content.count(f'"{name}:'.encode())
+        if len(live) != 1 or live[0].value != match["value"].decode() or mentions != 1:
+            return None
+        updated[name] = (replace(live[0], value=other["value"].decode()),)
+    return _File(content=content, markers=updated)
+
+
+@dataclass(slots=True, kw_only=True)
+class Replay:
+    """The marked files as they were after one commit, the newest at first.
+
+    `only` says which applications and environments are of interest.
+    """
+
+    layout: Layout
+    only: Callable[[Claim], bool] = lambda _: True
+    _files: dict[str, _File] = field(default_factory=dict)
+    _paths: dict[Claim, dict[str, None]] = field(default_factory=dict)
+    _claims: dict[tuple[str, MarkerName], tuple[Claim, ...]] = field(default_factory=dict)
+
+    def start(self, tip: Mapping[Claim, Files]) -> None:
+        """Begin with the marked files of each application and environment at the newest commit."""
+        for claim, files in tip.items():
+            for path, content in files.items():
+                if path not in self._files:
+                    self._files[path] = _read(content, path)
+                self._paths.setdefault(claim, {})[path] = None
+
+    def changes(self, commits: Iterable[Commit], blobs: Mapping[str, bytes]) -> list[TagChange]:
+        """Take these commits back, which come next, newest first; returns the changes of tags that they made.
+
+        `blobs` has the contents of all manifests that they change.
+        """
+        changes: list[TagChange] = []
+        for commit in commits:
+            tags = self._take_back(commit.changes, blobs)
+            changes += [
+                TagChange(commit=commit, claim=claim, previous=previous, tag=tag)
+                for claim, (previous, tag) in sorted(tags.items())
+                if previous != tag
+            ]
+        return changes
+
+    def _take_back(
+        self, changes: Iterable[FileChange], blobs: Mapping[str, bytes]
+    ) -> dict[Claim, tuple[Tag | None, Tag | None]]:
+        """Take the changes of a commit back; returns the tags before and after it of what they may concern."""
+        after: dict[Claim, Tag | None] = {}
+        for change in changes:
+            if not is_manifest(change.path):
+                continue
+            old, new = (blobs[oid] if oid else b"" for oid in (change.old_file, change.new_file))
+            file = self._files.get(change.path)
+            if file is None or file.content != new:
+                file = _read(new, change.path)
+            older = _derived(file, old) or _read(old, change.path)
+            for claim in self._differing(change.path, file, older):
+                if claim not in after:
+                    after[claim] = self._tag(claim)
+            self._replace(change.path, file, older)
+        return {claim: (self._tag(claim), tag) for claim, tag in after.items()}
+
+    def _differing(self, path: str, file: _File, older: _File) -> Iterator[Claim]:
+        """Yield those whose markers differ between two versions of a file, or of which that is not known."""
+        for name in {*file.names, *older.names}:
+            live, older_live = file.markers.get(name, ()), older.markers.get(name, ())
+            if file.broken or older.broken or (live is not older_live and _values(live) != _values(older_live)):
+                yield from self._claims_of(path, name)
+
+    def _replace(self, path: str, file: _File, older: _File) -> None:
+        self._files[path] = older
+        gone, added = set(file.names) - set(older.names), set(older.names) - set(file.names)
+        for name in gone:
+            for claim in self._claims_of(path, name):
+                self._paths.get(claim, {}).pop(path, None)
+        for name in added:
+            for claim in self._claims_of(path, name):
+                self._paths.setdefault(claim, {})[path] = None
+
+    def _claims_of(self, path: str, name: MarkerName) -> tuple[Claim, ...]:
+        key = path, name
+        if key not in self._claims:
+            self._claims[key] = tuple(claim for claim in self.layout.claims(path, name) if self.only(claim))
+        return self._claims[key]
+
+    def _tag(self, claim: Claim) -> Tag | None:
+        """Return the tag now, None where there is none or it cannot be read."""
+        name = self.layout.marker_name(claim.application, claim.environment)
+        files = [self._files[path] for path in self._paths.get(claim, ())]
+        if any(name in file.broken for file in files):
+            return None
+        try:
+            return markers.agreed_tag([marker for file in files for marker in file.markers.get(name, ())])
+        except ManifestError:
+            return None
+
+
+def _values(live: Iterable[Marker]) -> list[tuple[str, str, str, bool]]:
+    return [(marker.part.suffix, marker.value, marker.key, marker.digest_beside) for marker in live]
