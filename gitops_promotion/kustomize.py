@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitops_promotion.core import untrusted
+from gitops_promotion.core import durations, untrusted
 from gitops_promotion.errors import BuildError, KustomizeError, RestrictedError
 
 TIMEOUT = 120.0
@@ -117,8 +117,8 @@ def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, pro
         process.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
             raise KustomizeError(
-                f"{problem}: no result after {TIMEOUT:g} s: try `{' '.join(command[:2])}` there by hand, a remote base "
-                "may be unreachable"
+                f"{problem}: no result after {durations.shown(TIMEOUT)}: try `{' '.join(command[:2])}` there by hand, "
+                "a remote base may be unreachable"
             ) from error
         raise
     if process.returncode:

@@ -4,11 +4,13 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
 
+from gitops_promotion.core import durations, untrusted
 from gitops_promotion.core.authorization import masked, spellings
 
 
@@ -34,7 +36,10 @@ class Terminal:
         self._quiet = quiet
         self._secrets: set[str] = set().union(*map(spellings, secrets))
         self._progress = ""
-        self._live = sys.stderr.isatty()
+        self._reasons = ""
+        self._total = 0.0
+        # A line that is written again needs a terminal that can clear it.
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     @property
     def has_colour(self) -> bool:
@@ -106,19 +111,31 @@ class Terminal:
             logger.removeHandler(handler)
 
     def progress(self, reasons: tuple[str, ...], seconds: float) -> None:
-        """Log the reasons for a wait of at most `seconds` more: on a terminal in one line, in a file if they change."""
-        text = self.without_commands("; ".join(reasons))
-        if self._quiet or (text == self._progress and not self._live):
+        """Log the reasons for a wait of at most `seconds` more.
+
+        A terminal gets them in full when they change, and below them one line with the time, which is written again. A
+        file gets a line when they change.
+        """
+        if self._quiet:
             return
-        line = f"waiting, {seconds:.0f} s left: {text}"
-        if self._live:
-            self.clear()
-            line = line[: shutil.get_terminal_size().columns - 1]
-        click.echo(line, err=True, nl=not self._live)
-        self._progress = text
+        text = self.without_commands("; ".join(reasons))
+        self._total = max(self._total, seconds)
+        if not self._live:
+            if text != self._progress:
+                click.echo(f"waiting, {durations.shown(seconds)} left: {text}", err=True)
+            self._progress = text
+            return
+        columns = shutil.get_terminal_size().columns
+        self.clear()
+        if text != self._reasons:
+            click.echo(textwrap.fill(f"waiting: {text}", columns), err=True)
+            self._reasons = text
+        time = f"{durations.shown(self._total - seconds)} of {durations.shown(self._total)}"
+        self._progress = untrusted.cut(f"{time}: {text}", columns - 1)
+        click.echo(self._progress, err=True, nl=False)
 
     def clear(self) -> None:
         """Remove the line of `progress` from a terminal, before another text is printed."""
         if self._live and self._progress:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            click.echo("\r\x1b[K", err=True, nl=False, color=True)
             self._progress = ""

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from gitops_promotion.core import durations
 from gitops_promotion.core.history import Event, History
 from gitops_promotion.core.metrics import Metrics, Row, Span
 from gitops_promotion.core.names import Application
 from gitops_promotion.render import history as render
-from gitops_promotion.render.common import duration
 
 AT = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
 EVENT = Event(
@@ -148,4 +148,4 @@ def test_metrics_are_a_table_for_people() -> None:
     [(0, "0s"), (59, "59s"), (60, "1m"), (3661, "1h 1m"), (86400, "1d"), (93600, "1d 2h"), (86460, "1d")],
 )
 def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert durations.shown(seconds) == text

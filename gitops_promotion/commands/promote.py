@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gitops_promotion.commands.override import promote_past_gates
-from gitops_promotion.core import deployments, due, markers, strays
+from gitops_promotion.core import deployments, due, durations, markers, strays
 from gitops_promotion.core.changed_tags import changed_tags
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
@@ -313,7 +313,7 @@ def _not_due(
         branch = tip.config.branch(step.application, answer.ask)
         if answer.again:
             pause = pauses.pop(0)
-            run.note(f"the forge does not show the merge of {branch} yet; asking again in {pause:g} s")
+            run.note(f"the forge does not show the merge of {branch} yet; asking again in {durations.shown(pause)}")
             run.clock.sleep(pause)
         try:
             if answer.again or branch not in asked:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from gitops_promotion.core import due, gates
+from gitops_promotion.core import due, durations, gates
 from gitops_promotion.core.forge import OWN_CONTEXT
 from gitops_promotion.core.gates import Question, Verdict
 from gitops_promotion.core.model import Outcome, Result
@@ -144,8 +144,8 @@ def _is_required(run: Run, subject: Subject) -> bool:
 def _out_of_time(verdict: Verdict, limit: float) -> str:
     first = next(iter(verdict.reasons), None)
     if first is None or first.gate.startswith("status gate"):
-        return f"not healthy after {limit:g} s; re-run the check to keep waiting"
-    return f"still waiting after {limit:g} s ({first}); re-run the check to keep waiting"
+        return f"not healthy after {durations.shown(limit)}; re-run the check to keep waiting"
+    return f"still waiting after {durations.shown(limit)} ({first}); re-run the check to keep waiting"
 
 
 def _hold_for_a_person(run: Run, subject: Subject, questions: tuple[Question, ...], verdict: Verdict) -> None:

@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from urllib3.exceptions import HTTPError
 
-from gitops_promotion.core import untrusted
+from gitops_promotion.core import durations, untrusted
 from gitops_promotion.errors import AuthError, ProviderError, TransientError, UsageError
 from gitops_promotion.providers import Connection
 
@@ -90,7 +90,9 @@ class BoundedAdapter(HTTPAdapter):
         try:
             response = result.get(timeout=self._seconds)
         except Empty:
-            raise requests.ReadTimeout(f"no whole answer within {self._seconds:g} s", request=request) from None
+            raise requests.ReadTimeout(
+                f"no whole answer within {durations.shown(self._seconds)}", request=request
+            ) from None
         if isinstance(response, BaseException):
             raise response
         return response
@@ -168,7 +170,7 @@ def retrying(sleep: Callable[[float], None]) -> Retrying:
 
     def announce(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        _log.warning("%s; trying again in %.0f s", error, state.upcoming_sleep)
+        _log.warning("%s; trying again in %s", error, durations.shown(state.upcoming_sleep))
 
     return Retrying(
         sleep=sleep,

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from gitops_promotion.core import durations
 from gitops_promotion.core.model import Outcome
 
 
@@ -20,23 +21,10 @@ def short_tag(tag: str) -> str:
     return f"{name}@{digest[:7]}" if at else name
 
 
-def duration(seconds: float) -> str:
-    """Return a duration in its two largest units, such as `2d 3h` or `45m`; less than a minute is in seconds."""
-    left = round(seconds)
-    parts: list[str] = []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count or parts:
-            parts.append(f"{count}{unit}" if count else "")
-        if len(parts) == 2:
-            break
-    return " ".join(filter(None, parts)) or "0s"
-
-
 def age(since: datetime, now: datetime) -> str:
     """Return how long ago a time was, such as `2d 3h ago`; a time ahead of `now` is of another clock."""
     seconds = (now - since).total_seconds()
-    return f"{duration(seconds)} ago" if seconds >= 60 else "now"
+    return f"{durations.shown(seconds)} ago" if seconds >= 60 else "now"
 
 
 def explanation(outcome: Outcome) -> list[str]:

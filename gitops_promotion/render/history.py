@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from gitops_promotion.core import untrusted
+from gitops_promotion.core import durations, untrusted
 from gitops_promotion.core.history import Event, History
 from gitops_promotion.core.metrics import ENOUGH, TOO_FEW, Metrics, Row, Span
-from gitops_promotion.render.common import duration, short_tag
+from gitops_promotion.render.common import short_tag
 from gitops_promotion.render.json_v1 import document
 
 COLUMNS = (
@@ -106,7 +106,7 @@ def _metrics(metrics: Metrics) -> list[str]:
 def _span(span: Span) -> str:
     if not span.count:
         return "none"
-    text = TOO_FEW if span.median_seconds is None else duration(span.median_seconds)
+    text = TOO_FEW if span.median_seconds is None else durations.shown(span.median_seconds)
     return f"{text} ({span.count})"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitops_promotion.core import durations
 from gitops_promotion.core.forge import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, HeadState, PullRequest
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError, TransientError, UsageError
 from gitops_promotion.providers.azure_devops.endpoints import Endpoints
@@ -494,7 +495,7 @@ class TestFailures:
         swift.server.faults.add(fault, times=2)
         assert ask(swift) == [opened]
         assert swift.slept == [1, 2]
-        assert "trying again in 1 s" in caplog.text
+        assert "trying again in 1s" in caplog.text
 
     @pytest.mark.parametrize(
         ("fault", "seconds"),
@@ -515,7 +516,9 @@ class TestFailures:
         assert ask(swift) == []
         assert swift.slept == [31]
         swift.server.faults.add(errors.throttled(retry_after=int(PATIENCE) + 60))
-        with pytest.raises(TransientError, match=f"rate limit of .* is used up: run again in {PATIENCE + 60:.0f} s"):
+        with pytest.raises(
+            TransientError, match=f"rate limit of .* is used up: run again in {durations.shown(PATIENCE + 60)}"
+        ):
             ask(swift)
         assert swift.slept == [31]
 
@@ -529,7 +532,7 @@ class TestFailures:
         assert swift.slept == []
         ask(swift)
         assert swift.slept == [5]
-        assert f"{swift.server.collection} asks for a pause: waiting 5 s" in caplog.text
+        assert f"{swift.server.collection} asks for a pause: waiting 5s" in caplog.text
 
     def test_all_pauses_of_a_run_together_are_bounded(self, swift: "AzureForge") -> None:
         ask(swift)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitops_promotion.core import durations
 from gitops_promotion.core.forge import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, HeadState, PullRequest
 from gitops_promotion.errors import AuthError, LeaseLostError, OutdatedError, ProviderError, TransientError, UsageError
 from gitops_promotion.providers.http import ANSWER_LIMIT, ATTEMPTS, PATIENCE
@@ -487,7 +488,7 @@ class TestFailures:
         github_forge.server.faults.add(fault, times=2)
         assert ask(github_forge) == [opened]
         assert github_forge.slept == [1, 2]
-        assert "trying again in 1 s" in caplog.text
+        assert "trying again in 1s" in caplog.text
 
     def test_b27_a_lasting_failure_is_an_error_and_not_an_empty_list(self, github_forge: "GitHubForge") -> None:
         github_forge.server.faults.add(faults.server_error(502), times=99)
@@ -519,7 +520,9 @@ class TestFailures:
     def test_a_rate_limit_that_is_too_long_is_an_error_with_its_end(self, github_forge: "GitHubForge") -> None:
         now = int(github_forge.server.clock.now.timestamp())
         github_forge.server.faults.add(faults.primary_limit(reset_at=now + int(PATIENCE) + 60))
-        with pytest.raises(TransientError, match=f"rate limit for acme/gitops is used up .*in {PATIENCE + 61:.0f} s"):
+        with pytest.raises(
+            TransientError, match=f"rate limit for acme/gitops is used up .*in {durations.shown(PATIENCE + 61)}"
+        ):
             ask(github_forge)
         assert github_forge.slept == []
 

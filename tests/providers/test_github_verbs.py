@@ -418,8 +418,8 @@ class TestToken:
     @pytest.mark.parametrize(
         ("date", "text"),
         [
-            ("Sun, 01 Mar 2026 11:48:00 GMT", "2026-03-01T12:00:00+00:00, 720 s ahead of GitHub's: set it"),
-            ("Sun, 01 Mar 2026 12:12:00 GMT", "2026-03-01T12:00:00+00:00, 720 s behind GitHub's: set it"),
+            ("Sun, 01 Mar 2026 11:48:00 GMT", "2026-03-01T12:00:00+00:00, 12m ahead of GitHub's: set it"),
+            ("Sun, 01 Mar 2026 12:12:00 GMT", "2026-03-01T12:00:00+00:00, 12m behind GitHub's: set it"),
             ("Sun, 01 Mar 2026 12:00:05 GMT", "2026-03-01T12:00:00+00:00"),
             ("yesterday", "2026-03-01T12:00:00+00:00"),
         ],

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from gitops_promotion.core import untrusted
+from gitops_promotion.core import durations, untrusted
 from gitops_promotion.core.authorization import authorization
 from gitops_promotion.errors import AuthError, ProviderError, TransientError
 from gitops_promotion.providers.azure_devops.address import Address
@@ -224,7 +224,7 @@ class Api:
         seconds, self._pause = min(self._pause, self._patience), 0.0
         if seconds > 0:
             self._patience -= seconds
-            _log.warning("%s asks for a pause: waiting %.0f s", self._address.collection, seconds)
+            _log.warning("%s asks for a pause: waiting %s", self._address.collection, durations.shown(seconds))
             self._sleep(seconds)
 
     def _no_token(self) -> AuthError:
@@ -265,7 +265,8 @@ class Api:
         if status == 429 or (status == 503 and retry_after(headers, self._now) is not None):
             seconds = self._rate_limit()
             return TransientError(
-                f"the rate limit of {collection} is used up: run again in {seconds:.0f} s", retry_after=seconds
+                f"the rate limit of {collection} is used up: run again in {durations.shown(seconds)}",
+                retry_after=seconds,
             )
         if status >= 500 or status == 408:
             return TransientError(
@@ -321,7 +322,7 @@ class Api:
                 f"{collection} does not answer as Azure DevOps does ({kind}): check the remote's address and --api-url"
             )
         problem = (
-            f"did not answer within {TIMEOUT:.0f} s"
+            f"did not answer within {durations.shown(TIMEOUT)}"
             if "Timeout" in kind
             else "cannot be reached, or closed the connection"
         )

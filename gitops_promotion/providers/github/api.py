@@ -12,7 +12,7 @@ import requests
 from github import Auth
 from github.Requester import HTTPSRequestsConnectionClass, RequestsResponse
 
-from gitops_promotion.core import untrusted
+from gitops_promotion.core import durations, untrusted
 from gitops_promotion.errors import AuthError, ProviderError, TransientError
 from gitops_promotion.providers.github.address import Address
 from gitops_promotion.providers.github.answers import items
@@ -210,7 +210,7 @@ class Api:
                 "certificate file"
             )
         problem = (
-            f"did not answer within {TIMEOUT:.0f} s"
+            f"did not answer within {durations.shown(TIMEOUT)}"
             if "Timeout" in type(error).__name__
             else "cannot be reached, or closed the connection"
         )
@@ -228,7 +228,8 @@ class Api:
             seconds = self._rate_limit(headers, reason, status, kinds)
             if seconds is not None:
                 return TransientError(
-                    f"GitHub's rate limit for {repository} is used up ({reason}): run again in {seconds:.0f} s",
+                    f"GitHub's rate limit for {repository} is used up ({reason}): run again in "
+                    f"{durations.shown(seconds)}",
                     retry_after=seconds,
                 )
         if status == 403 or not kinds.isdisjoint({"FORBIDDEN", "INSUFFICIENT_SCOPES"}):

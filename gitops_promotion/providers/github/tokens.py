@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+from gitops_promotion.core import durations
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import AuthError, UsageError
 from gitops_promotion.providers import TokenQuery
@@ -133,7 +134,7 @@ class _AppToken:
         except (TypeError, ValueError, OverflowError):
             ahead = 0.0
         if abs(ahead) >= _CLOCK_SKEW:
-            clock += f", {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} GitHub's: set it"
+            clock += f", {durations.shown(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} GitHub's: set it"
         return AuthError(
             f"{self._address.api} does not accept the JWT of GitHub App {quoted(self._app)} ({reason}): check that "
             f"{APP_ID} and {APP_KEY} belong to the same App of this server, and the time: {clock}"

@@ -1,0 +1,94 @@
+"""The line of a wait: the reason once in full, the time always, and nothing that a plain terminal cannot show."""
+
+import re
+
+import pytest
+
+from gitops_promotion.core import durations
+from gitops_promotion.terminal import Terminal
+
+REASON = (
+    "status gate of dev: webshop/webui 1.4.2 has no status yet: Flux has posted nothing matching */webshop-dev or "
+    "*/webshop-dev/* on e47211b or later"
+)
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    return Terminal()
+
+
+GOLDEN = {
+    80: (
+        "waiting: status gate of dev: webshop/webui 1.4.2 has no status yet: Flux has\n"
+        "posted nothing matching */webshop-dev or */webshop-dev/* on e47211b or later\n"
+        "0s of 5m: status gate of dev: webshop/webui 1.4.2 has no status yet: Flux has …"
+    ),
+    40: (
+        "waiting: status gate of dev:\n"
+        "webshop/webui 1.4.2 has no status yet:\n"
+        "Flux has posted nothing matching\n"
+        "*/webshop-dev or */webshop-dev/* on\n"
+        "e47211b or later\n"
+        "0s of 5m: status gate of dev: webshop/…"
+    ),
+}
+
+
+@pytest.mark.parametrize("columns", GOLDEN)
+def test_a_wait_keeps_its_reason_and_its_time_at_any_width(
+    columns: int, live: Terminal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    live.progress((REASON,), 300)
+    assert capsys.readouterr().err == GOLDEN[columns]
+    live.progress((REASON,), 215)
+    again = capsys.readouterr().err
+    assert again.startswith("\r\x1b[K1m 25s of 5m: status gate of dev")
+    assert "\n" not in again
+    assert len(again.removeprefix("\r\x1b[K")) < columns
+    live.progress(("another reason",), 10)
+    assert capsys.readouterr().err == "\r\x1b[Kwaiting: another reason\n4m 50s of 5m: another reason"
+    live.note("passed")
+    assert capsys.readouterr().err == "\r\x1b[Kpassed\n"
+
+
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_a_file_or_a_dumb_terminal_gets_a_line_for_each_change_alone(
+    term: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: term == "dumb")
+    monkeypatch.setenv("TERM", term)
+    terminal = Terminal()
+    for seconds in (5400, 5390, 5380):
+        terminal.progress((REASON,), seconds)
+    terminal.progress(("another",), 60)
+    assert capsys.readouterr().err == f"waiting, 1h 30m left: {REASON}\nwaiting, 1m left: another\n"
+
+
+def test_a_quiet_run_tells_of_no_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(quiet=True).progress((REASON,), 5)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (0.3, "0.3s"),
+        (1, "1s"),
+        (59.4, "59s"),
+        (59.6, "1m"),
+        (300, "5m"),
+        (5400, "1h 30m"),
+        (3600, "1h"),
+        (3601, "1h"),
+        (90000, "1d 1h"),
+        (86400 * 400, "400d"),
+    ],
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
+    assert durations.shown(seconds) == text
+    assert re.fullmatch(r"[\d.]+[dhms](?: \d+[hms])?", text)
