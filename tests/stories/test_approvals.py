@@ -148,3 +148,21 @@ def test_a_team_that_cannot_be_read_lets_it_wait_and_names_the_permission(
     github_stage.token = readable
     approved.look()
     assert approved.tags()[2] == "1.4.2"
+
+
+def test_added_to_a_repository_whose_required_check_is_the_waiting_job_nothing_merges(story: "Story") -> None:
+    story.stage.require_check()
+    story.build("1.4.2", until="qa")
+    story.stage.push("main", {"gitops-promotion.yaml": CONFIG}, message="Ask ops")
+    for _ in range(3):
+        story.wait(60)
+        story.heal()
+    [pull] = [pull for pull in story.stage.pulls() if pull.state == "open"]
+    for login in ("bob", "cat"):
+        story.stage.review(pull.number, login, approve=True)
+    story.wait(60)
+    assert story.tags() == ("1.4.2", "1.4.2", "1.0.0")
+    runs = [run for run in story.runs if run.verb == "status" and run.trigger.sha == pull.sha]
+    assert runs
+    assert all(run.code in (3, 4) for run in runs)
+    assert "require the status gitops-promotion" in runs[-1].printed
