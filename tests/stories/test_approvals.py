@@ -95,6 +95,25 @@ def test_whoever_pushes_after_the_approvals_takes_them_back(approved: "Story") -
     assert verdict(approved, changed)[0] != "success"
 
 
+def test_an_approval_stays_when_the_branch_is_made_anew_with_the_same_edits(approved: "Story") -> None:
+    pull = at_prods_door(approved, "1.4.2")
+    approved.stage.review(pull.number, "bob", approve=True)
+    approved.play()
+    # A change beside the tag conflicts with the promotion.
+    text = approved.stage.show("main", "webshop/prod/webui.yaml")
+    lines = [f"{line} # seen" if "image:" not in line else line for line in text.splitlines()]
+    approved.stage.push("main", {"webshop/prod/webui.yaml": "\n".join(lines) + "\n"}, message="Comment it")
+    approved.lose()
+    approved.heal()
+    [rebuilt] = [each for each in approved.stage.pulls() if each.state == "open"]
+    assert (rebuilt.number, rebuilt.sha != pull.sha) == (pull.number, True)
+    assert "1 of 2 of ops: bob" in verdict(approved, rebuilt)[1]
+    approved.stage.review(pull.number, "cat", approve=True)
+    approved.play()
+    assert approved.tags() == ("1.4.2", "1.4.2", "1.4.2")
+    assert approved.stage.show("main", "webshop/prod/webui.yaml").count("# seen") == len(lines) - 1
+
+
 def test_a_change_that_a_person_proposes_waits_for_ops_too(approved: "Story") -> None:
     at_prods_door(approved, "1.4.2")
     text = approved.stage.show("main", "webshop/qa/webui.yaml")
