@@ -43,6 +43,7 @@ VERBS = {
     "wait": Verb("wait"),
     "hold": Verb("hold"),
     "release": Verb("release"),
+    "rollback": Verb("rollback"),
     "set-tag": Verb("set_tag", in_action=False),
     "approvals": Verb("approvals", in_action=False, part="People"),
     "approve": Verb("approve", in_action=False, part="People"),

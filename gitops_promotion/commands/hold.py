@@ -41,7 +41,7 @@ class _Change:
     def without(self, hold: Hold) -> "_Change":
         """Return the change that takes one more out."""
         if hold in self.added:
-            return replace(self, added=tuple(other for other in self.added if other != hold))
+            return replace(self, added=tuple(added for added in self.added if added != hold))
         return replace(self, removed=(*self.removed, hold))
 
 
@@ -90,13 +90,13 @@ def release(run: Run, *, group: str, app: str, environment: str = ANY, tag: str 
 
     def change(tip: Tip, pending: _Change) -> _Change | str:
         names = (group, app, environment)
-        found = list(lifted(pending.holds(tip.holds.holds), names, parsed))
-        if not found:
+        entries = list(lifted(pending.holds(tip.holds.holds), names, parsed))
+        if not entries:
             is_pending = any(_names(hold) == names for hold in pending.removed)
             return pending if is_pending else _nothing_to_lift(tip, request, parsed)
-        for taken, rest in found:
-            pending = pending.without(taken)
-            pending = pending.with_hold(rest) if rest else pending
+        for entry, remaining in entries:
+            pending = pending.without(entry)
+            pending = pending.with_hold(remaining) if remaining else pending
         return pending
 
     return [deliver(run, lambda: _decide(run, request, change))]
@@ -112,10 +112,12 @@ def _nothing_to_lift(tip: Tip, request: Request, tag: Tag | None) -> str:
     reaching = [
         entry
         for entry in tip.holds.holds
-        if all(own in (name, ANY) or name == ANY for own, name in zip(_names(entry), names, strict=True))
+        if all(held in (name, ANY) or name == ANY for held, name in zip(_names(entry), names, strict=True))
     ]
-    what = f"no hold of {request.application}{f' {tag.name}' if tag else ''} in {request.environment} is there to lift"
-    return "; ".join([what, *(f"{entry}: {entry.release}" for entry in reaching[:5])])
+    summary = (
+        f"no hold of {request.application}{f' {tag.name}' if tag else ''} in {request.environment} is there to lift"
+    )
+    return "; ".join([summary, *(f"{entry}: {entry.release}" for entry in reaching[:5])])
 
 
 def _request(tip: Tip, kind: Kind, group: str, app: str, environment: str) -> Request:
@@ -132,7 +134,7 @@ def _require_known(tip: Tip, request: Request) -> None:
     if (request.group, request.app) == (ANY, ANY):
         return
     if not any(
-        request.group in (ANY, known.group) and request.app in (ANY, known.name) for known in tip.applications()
+        request.group in (ANY, marked.group) and request.app in (ANY, marked.name) for marked in tip.applications()
     ):
         raise UsageError(f"{request.application} has no marker in any environment: correct --group or --app")
 

@@ -110,8 +110,8 @@ def lifted(holds: Sequence[Hold], names: tuple[str, str, str], tag: Tag | None) 
         if tag is None:
             yield hold, None
         elif tag in hold.tags:
-            rest = tuple(held for held in hold.tags if held != tag)
-            yield hold, replace(hold, tags=rest) if rest else None
+            tags = tuple(held for held in hold.tags if held != tag)
+            yield hold, replace(hold, tags=tags) if tags else None
 
 
 def time_text(instant: datetime) -> str:

@@ -155,10 +155,10 @@ def _sequence(text: str) -> tuple[Node, Node] | None:
 
 
 def _without_items(text: str, numbers: Sequence[int]) -> str:
-    found = _sequence(text) if numbers else None
-    if found is None:
+    sequence = _sequence(text) if numbers else None
+    if sequence is None:
         return text
-    _, node = found
+    _, node = sequence
     if node.flow_style:
         raise UsageError(f"{FILE} has its holds in brackets: {_BY_HAND}, or write each as a line with '- '")
     column = node.start_mark.column
@@ -178,10 +178,10 @@ def _without_items(text: str, numbers: Sequence[int]) -> str:
 
 def _with_item(text: str, hold: Hold) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
-    found = _sequence(text)
-    if found is None:
+    sequence = _sequence(text)
+    if sequence is None:
         return _ended(text, newline) + "holds:" + newline + _entry_text(hold, 2, newline)
-    key, node = found
+    key, node = sequence
     if node.id == "sequence" and node.value:
         if node.flow_style:
             raise UsageError(f"{FILE} has its holds in brackets: {_BY_HAND}, or write each as a line with '- '")

@@ -56,7 +56,8 @@ class Request:
     """The wish that `environment` gets `tag` of an application.
 
     `feature` names a temporary version of the application, "" for the application itself. A request that removes
-    copies has no tag, and no application where it concerns several. `origin` has the people behind it.
+    copies has no tag, and no application where it concerns several. `origin` has the people behind it, `reason` what a
+    person gave for a rollback.
     """
 
     kind: Kind
@@ -66,6 +67,7 @@ class Request:
     feature: str = ""
     built_at: datetime | None = None
     origin: Origin = UNKNOWN
+    reason: str = ""
 
     @property
     def group(self) -> str:

@@ -26,17 +26,22 @@ _PERSON_LIMIT = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """Who sends a promotion past its gates, and why; `hold` and `gates` say past which."""
+    """Who sends a promotion past its gates, and why.
+
+    `gates`: past all but holds, `hold`: past holds, `times`: past windows and freezes alone, as a rollback.
+    """
 
     person: str
     reason: str
     gates: bool = False
     hold: bool = False
+    times: bool = False
 
     @property
     def trailers(self) -> Mapping[str, str]:
         """The trailers of the commit."""
-        passed = " and ".join(name for name, on in (("gates", self.gates), ("hold", self.hold)) if on)
+        names = {"gates": self.gates, "hold": self.hold, "times": self.times}
+        passed = " and ".join(name for name, on in names.items() if on)
         return {
             "Override-By": line(self.person, _PERSON_LIMIT),
             "Override-Of": passed,
@@ -50,7 +55,9 @@ class Override:
 
     def passes(self, gate: str) -> bool:
         """Return True if it goes past the gate of this name (`core/gates/table.py`)."""
-        return self.hold if gate == "holds" else self.gates
+        if gate == "holds":
+            return self.hold
+        return self.gates or (self.times and gate in ("windows", "freezes"))
 
     @classmethod
     def read(cls, trailers: Mapping[str, str]) -> Self | None:
@@ -59,7 +66,9 @@ class Override:
         passed = trailers.get("Override-Of", "").split(" and ")
         if not person or not reason:
             return None
-        return cls(person=person, reason=reason, gates="gates" in passed, hold="hold" in passed)
+        return cls(
+            person=person, reason=reason, gates="gates" in passed, hold="hold" in passed, times="times" in passed
+        )
 
 
 def published_by(statuses: Sequence[CommitStatus]) -> CommitStatus | None:

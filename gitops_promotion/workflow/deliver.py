@@ -13,7 +13,7 @@ from gitops_promotion.core import plan as planning
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.core.forge import AutoMerge, Draft, HeadState, PullRequest, StatusState
 from gitops_promotion.core.gates import Reason, Verdict, own_status
-from gitops_promotion.core.kinds import HOLD, PROMOTION, RELEASE
+from gitops_promotion.core.kinds import HOLD, PROMOTION, RELEASE, ROLLBACK
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.errors import (
@@ -118,7 +118,7 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         plan = intent.plan(branch.base_sha)
         head_sha = branch.sha
     else:
-        plan = planning.with_origin(plan, origin) if request.kind is PROMOTION else plan
+        plan = planning.with_origin(plan, origin) if request.kind in (PROMOTION, ROLLBACK) else plan
         head_sha = _push(run, plan, branch, pulls)
     draft = Draft(
         head=plan.branch,

@@ -30,12 +30,12 @@ def gather(tip: Tip, lookups: Lookups) -> tuple[Hold, ...]:
         if pull.base == tip.base and pull.head.startswith((HOLDS, ROLLBACKS)) and tip.refs.branch(pull.head)
     ]
     tip.fetch_branches(pull.head for pull in pulls)
-    found: list[Hold] = []
+    holds: list[Hold] = []
     for pull in pulls:
         sha = tip.branch(pull.head)
         if sha is not None:
-            found += (replace(hold, pull_request=pull.number) for hold in _added(tip, lookups, sha))
-    return tuple(found)
+            holds += (replace(hold, pull_request=pull.number) for hold in _added(tip, lookups, sha))
+    return tuple(holds)
 
 
 def _added(tip: Tip, lookups: Lookups, sha: str) -> Sequence[Hold]:

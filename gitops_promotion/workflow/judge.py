@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gitops_promotion.core import deployments, gates, status_contexts
 from gitops_promotion.core.forge import CommitStatus
-from gitops_promotion.core.gates import Evidence, Question, Reason, Verdict, health, soak
+from gitops_promotion.core.gates import Evidence, Question, Reason, Verdict, health, soak, table
 from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.core.gates.health import Health
 from gitops_promotion.core.gates.soak import Soak
@@ -15,6 +15,7 @@ from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError
 from gitops_promotion.workflow import holding, opinions
 from gitops_promotion.workflow.lookups import Lookups
+from gitops_promotion.workflow.returns import is_return
 from gitops_promotion.workflow.tip import Site, Tip
 
 
@@ -25,9 +26,27 @@ def judge(tip: Tip, lookups: Lookups, question: Question, *, expired: bool = Fal
     """
     configured = tip.config.gates(question.environment, question.override)
     verdict = _judge(tip, lookups, question, configured, expired=expired)
+    if verdict.decision != "pass" and question.sources and is_return(tip, lookups, question):
+        of_target = [gate for gate in configured if not gate.judges_sources]
+        verdict = gates.strictest([_returned(question), _judge(tip, lookups, question, of_target, expired=expired)])
     if question.override is None:
         return verdict
     return gates.strictest([overridden(question.override), verdict])
+
+
+def _returned(question: Question) -> Verdict:
+    """Return the verdict on the sources of a rollback, which are not asked."""
+    text = f"{question.application} {question.tag.name} was green in {question.environment} before"
+    return Verdict(decision="pass", reasons=(Reason(gate="rollback", evidence=text),))
+
+
+def judge_rows(tip: Tip, lookups: Lookups, question: Question, names: Sequence[str]) -> Verdict:
+    """Return the verdict of the gates of these names (`core/gates/table.py`), a pass where none is configured.
+
+    Raises GitError, ProviderError, ConfigError.
+    """
+    configured = table.make_gates(question.environment, tip.config.pipeline, tip.config.common, only=names)
+    return _judge(tip, lookups, question, configured, expired=False)
 
 
 def overridden(override: Override) -> Verdict:

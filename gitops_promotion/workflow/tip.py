@@ -243,6 +243,14 @@ class Tip:
             self._whole = commits
         return commits
 
+    def whole_timeline(self, site: Site) -> list[TagAt]:
+        """Return the timeline of a site as far back as there is history."""
+        self.read([site])
+        if self.repository.shallow:
+            self._deepen(_SHALLOW_PAST)
+        pathspecs = tuple(sorted(self.marked.pathspecs([site])))
+        return self._timeline(self._commits(pathspecs, _HISTORY_STEPS[-1]), site)
+
     def heads(self, commits: Iterable[Commit]) -> dict[str, CommitHeader]:
         """Return the head that each of these merge commits brought, by the merge commit, as far as it is here."""
         pending = {commit.sha: commit.parents[1] for commit in commits if len(commit.parents) > 1}

@@ -28,8 +28,8 @@ class Holds:
         """Return a wait for what is on hold, else a pass."""
         gate = f"holds of {question.environment}"
         holds = (*self.file.holds, *evidence.holds)
-        found = covering(holds, question.application, question.environment, question.tag, evidence.now)
-        if not found:
+        reaching = covering(holds, question.application, question.environment, question.tag, evidence.now)
+        if not reaching:
             ends = [hold.until for hold in holds if hold.until and hold.until <= evidence.now]
             return Verdict(
                 decision="pass",
@@ -46,7 +46,7 @@ class Holds:
                     who=(hold.by,) if hold.by else (),
                     earliest=hold.until,
                 )
-                for hold in found
+                for hold in reaching
             ),
         )
 

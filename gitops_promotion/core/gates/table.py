@@ -4,7 +4,7 @@ A row has the keys of its gate, reads them, and makes the gate of an environment
 package and a row (CONTRIBUTING.md, A gate).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -145,10 +145,16 @@ def must_publish(pipeline: Pipeline, common: Common) -> bool:
 
 
 def make_gates(
-    environment: str, pipeline: Pipeline, common: Common, override: Override | None = None
+    environment: str,
+    pipeline: Pipeline,
+    common: Common,
+    override: Override | None = None,
+    *,
+    only: Collection[str] | None = None,
 ) -> tuple[Gate, ...]:
-    """Return the gates of an environment, without those that an override passes."""
+    """Return the gates of an environment, without those that an override passes; `only` are the names of rows."""
     rows = [row for row in GATES if override is None or not override.passes(row.name)]
+    rows = [row for row in rows if only is None or row.name in only]
     gates = (_make(row, environment, pipeline, common) for row in rows)
     return tuple(gate for gate in gates if gate is not None)
 

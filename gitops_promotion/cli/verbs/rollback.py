@@ -1,0 +1,43 @@
+"""`gitops-promotion rollback`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitops_promotion.cli import options, run
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gitops_promotion.core.model import Outcome
+
+
+@click.command(
+    "rollback",
+    cls=options.Command,
+    examples=(
+        'gitops-promotion rollback --group webshop --app webui --env prod --reason "breaks the checkout"',
+        "gitops-promotion rollback --group webshop --app webui --env prod --to 1.4.1",
+    ),
+    page="docs/rollback.md",
+)
+@options.application
+@click.option("--env", "environment", required=True, help="The environment to roll back.")
+@click.option("--to", default="", metavar="TAG", help="A tag that it had before [default: the last that was green].")
+@click.option(
+    "--reason",
+    default="",
+    callback=options.one_line,
+    metavar="TEXT",
+    help="Why; with it the rollback goes past windows and freezes, on record.",
+)
+@click.option("--no-hold", is_flag=True, help="Do not put the tag that it leaves on hold.")
+@options.connection
+@options.dry_run
+@run.verb()
+def command(terminal: Terminal, no_hold: bool, **values: Any) -> "list[Outcome]":
+    """Go back to the last tag that was green in an environment."""
+    from gitops_promotion.commands.rollback import rollback
+
+    names = {name: values.pop(name) for name in ("group", "app", "environment", "to", "reason")}
+    with run.open_run_at(terminal, **values) as verb_run:
+        return rollback(verb_run, hold=not no_hold, **names)

@@ -1,0 +1,211 @@
+"""`rollback`: an environment gets the last tag back that was green there, and the one it leaves is put on hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gitops_promotion.commands.override import new_override
+from gitops_promotion.core import due, holds_file, markers
+from gitops_promotion.core import plan as planning
+from gitops_promotion.core.branch_contents import edits_digest
+from gitops_promotion.core.deployments import same_tag
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.gates import Question
+from gitops_promotion.core.holds import FILE, Hold, covering
+from gitops_promotion.core.kinds import ROLLBACK
+from gitops_promotion.core.model import Outcome, Plan, Request
+from gitops_promotion.core.names import Application, check_application
+from gitops_promotion.core.origin import Origin
+from gitops_promotion.core.overrides import Override
+from gitops_promotion.core.pull_request_text import commit_message
+from gitops_promotion.core.rollback import Stay, earlier_stays
+from gitops_promotion.core.tags import Tag
+from gitops_promotion.errors import ManifestError, UsageError
+from gitops_promotion.workflow.arming import disarm_known, question_on
+from gitops_promotion.workflow.branch import Branch, read_branch
+from gitops_promotion.workflow.deliver import Intent, deliver
+from gitops_promotion.workflow.holding import require_readable
+from gitops_promotion.workflow.judge import judge_rows
+from gitops_promotion.workflow.lookups import Lookups
+from gitops_promotion.workflow.origin import starter
+from gitops_promotion.workflow.returns import was_green
+from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.tip import Site, Tip
+
+_LISTED = 10
+_TIMES = ("windows", "freezes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What a person asks for."""
+
+    application: Application
+    environment: str
+    to: Tag | None
+    reason: str
+    hold: bool
+
+    @property
+    def site(self) -> Site:
+        return Site(self.application, self.environment)
+
+
+def rollback(
+    run: Run, *, group: str, app: str, environment: str, to: str = "", reason: str = "", hold: bool = True
+) -> list[Outcome]:
+    """Return the outcome of proposing the last tag that was green in an environment, or the tag `to`.
+
+    Raises UsageError, ConfigError, ManifestError, ForeignCommitsError, GitError, ProviderError.
+    """
+    order = _Order(
+        application=check_application(group, app),
+        environment=environment,
+        to=Tag.parse(to) if to else None,
+        reason=reason.strip(),
+        hold=hold,
+    )
+    run.tip.config.environment(environment)
+    outcome = deliver(run, lambda: _decide(run, order))
+    if outcome.result not in ("opened", "updated", "unchanged", "merged") or outcome.pull_request is None:
+        return [outcome]
+    notes = (*_superseded(run, order), *_still_there(run.tip, order, outcome.previous_tag))
+    return [replace(outcome, reasons=(*outcome.reasons, *notes))]
+
+
+def _decide(run: Run, order: _Order) -> Intent | Outcome:
+    tip, site = run.tip, order.site
+    files = tip.files(site)
+    if not files:
+        raise ManifestError.at(tip.config_file, 0, f"{order.environment} has no marker of {order.application}")
+    require_readable(tip, order.environment)
+    lookups = run.lookups()
+    current = tip.tag(site)
+    request = Request(kind=ROLLBACK, application=order.application, environment=order.environment, reason=order.reason)
+    if order.to is not None and same_tag(order.to, current):
+        return Outcome.of(replace(request, tag=order.to), "unchanged", f"{order.environment} has {order.to.name} now")
+    earlier, is_green = _target(tip, lookups, order)
+    request = replace(request, tag=earlier.tag)
+    override = _override(run, lookups, request, order, is_green=is_green)
+    branch = None if run.dry_run else read_branch(run, ROLLBACK.branch(request, tip.config), order.application)
+    hold = _hold(run, order, current, earlier, branch) if order.hold and current is not None else None
+
+    def plan(base_sha: str) -> Plan:
+        return _plan(run, request, files, hold, base_sha)
+
+    def veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Origin:
+        return Origin(triggered_by=starter(run).triggered_by, override=override)
+
+    return Intent(plan=plan, files=files, veto=veto)
+
+
+def _target(tip: Tip, lookups: Lookups, order: _Order) -> tuple[Stay, bool]:
+    """Return the tag to go back to, and whether it was green. Raises UsageError where no tag can be told."""
+    stays = earlier_stays(tip.whole_timeline(order.site))
+    names = ", ".join(earlier.tag.name for earlier in stays[:_LISTED]) or "none that the history here shows"
+    question = Question(
+        application=order.application, tag=Tag("0"), environment=order.environment, requirements=((order.environment,),)
+    )
+    if order.to is not None:
+        earlier = next((earlier for earlier in stays if same_tag(earlier.tag, order.to)), None)
+        if earlier is None:
+            raise UsageError(f"{order.environment} never had {order.application} {order.to.name}: it had {names}")
+        return earlier, was_green(tip, lookups, replace(question, tag=earlier.tag), earlier.deployment)
+    for earlier in stays:
+        is_held = covering(tip.holds.holds, order.application, order.environment, earlier.tag, lookups.now)
+        if not is_held and was_green(tip, lookups, replace(question, tag=earlier.tag), earlier.deployment):
+            return earlier, True
+    raise UsageError(
+        f"no earlier tag of {order.application} that is not on hold was green in {order.environment}: name one with "
+        f"--to and --reason (it had {names})"
+    )
+
+
+def _override(run: Run, lookups: Lookups, request: Request, order: _Order, *, is_green: bool) -> Override | None:
+    """Return the override by which the rollback passes a window or a freeze, or goes to a tag that was never green.
+
+    None where nothing must be passed, or without a reason. Raises UsageError.
+    """
+    question = question_on(run, request)
+    is_shut = judge_rows(run.tip, lookups, question, _TIMES).decision != "pass"
+    # Where people must agree, nothing may say that it passes before they did.
+    needs_people = run.tip.config.environment(order.environment).setting("approvals") is not None
+    if is_green and (needs_people or not (is_shut and order.reason)):
+        return None
+    if not order.reason:
+        raise UsageError(f"{request.tag.name} was never green in {order.environment}: give --reason to go back to it")
+    if judge_rows(run.tip, lookups, question, ("holds",)).decision != "pass":
+        # A success would let it merge past the hold.
+        raise UsageError(f"{request.tag.name} is on hold in {order.environment}: release it first")
+    override = new_override(run, order.environment, order.reason, gates=not is_green, hold=False)
+    return replace(override, times=True)
+
+
+def _hold(run: Run, order: _Order, current: Tag, earlier: Stay, branch: Branch | None) -> Hold:
+    """Return the hold on the tag that is left; that of an open rollback, if it is the present but for its time."""
+    hold = Hold(
+        group=order.application.group,
+        app=order.application.name,
+        environment=order.environment,
+        tags=(current,),
+        reason=order.reason or f"rolled back to {earlier.tag.name}",
+        by=run.person or run.tip.repository.author,
+        since=run.clock.now().replace(microsecond=0),
+    )
+    source = branch.head.get(FILE, b"") if branch else b""
+    holds = holds_file.parse(source, ()).holds
+    return next((old for old in holds if replace(old, since=hold.since, by=hold.by) == hold), hold)
+
+
+def _plan(run: Run, request: Request, files: Mapping[str, bytes], hold: Hold | None, base_sha: str) -> Plan:
+    tip, config = run.tip, run.tip.config
+    name = config.layout.marker_name(request.application, request.environment)
+    location = f"{config.layout.where(request.application, request.environment)} on {tip.base}"
+    edited = markers.set_tag(files, group=name.group, app=name.app, tag=request.tag, location=location)
+    edits: dict[str, bytes | None] = dict(edited.edits)
+    if hold is not None:
+        source = tip.repository.read(tip.sha, [FILE]).get(FILE, b"")
+        present = [
+            old
+            for old in tip.holds.holds
+            if replace(old, since=None, by="", reason="", until=None)
+            == replace(hold, since=None, by="", reason="", until=None)
+        ]
+        if not present:
+            edits[FILE] = holds_file.edited(source, added=[hold])
+    return planning.of_edits(
+        request,
+        config,
+        edits,
+        base=tip.base,
+        base_sha=base_sha,
+        message=commit_message(request, previous_tag=edited.previous, edits_digest=edits_digest(edits)),
+        previous_tag=edited.previous,
+        notes=[f"- puts on hold: {hold.subject}"] if hold else [],
+        warnings=edited.warnings,
+    )
+
+
+def _superseded(run: Run, order: _Order) -> list[str]:
+    """Close the open promotion into the environment, and return what was closed."""
+    tip = run.tip
+    name = tip.config.branch(order.application, order.environment)
+    branch = read_branch(run, name, order.application) if tip.refs.branch(name) else None
+    if branch is None or order.environment not in branch.proposal.environments or branch.proposal.other_owner:
+        return []
+    pull = due.open_for(run.forge.pull_requests(head=name), tip.base)
+    if pull is None:
+        return []
+    disarm_known(run, pull)
+    run.forge.close_pull_request(pull)
+    tag = branch.proposal.tag.name if branch.proposal.tag else "another tag"
+    return [f"pull request #{pull.number}, which proposed {tag} there, was closed: it is superseded"]
+
+
+def _still_there(tip: Tip, order: _Order, bad: str) -> list[str]:
+    """Return the environments behind that still have the tag that is left_tag."""
+    if not bad:
+        return []
+    left_tag = Tag.parse(bad)
+    behind = tip.config.way(order.application).behind(order.environment)
+    having = [name for name in behind if same_tag(tip.tag(Site(order.application, name)), left_tag)]
+    return [f"{' and '.join(having)} still {'has' if len(having) == 1 else 'have'} {left_tag.name}"] if having else []

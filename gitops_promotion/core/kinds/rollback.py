@@ -1,0 +1,45 @@
+"""Rollbacks: an application gets a tag back that it had in an environment before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitops_promotion.core.branch_names import ROLLBACKS, branch_problem
+from gitops_promotion.core.config import Config
+from gitops_promotion.core.model import Request
+from gitops_promotion.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """The kind of request that `rollback` makes."""
+
+    name: str = "rollback"
+
+    def branch(self, request: Request, _config: Config) -> str:
+        """Return the branch of the application and the environment. Raises UsageError."""
+        name = f"{ROLLBACKS}{request.group}-{request.app}-{request.environment}"
+        if problem := branch_problem(name):
+            raise UsageError(f"{request.application} makes the branch {name!r}, which {problem}: roll back by hand")
+        return name
+
+    def title(self, request: Request) -> str:
+        """Return a title that names the tag it goes back to."""
+        return f"Roll back {request.application} to version {request.tag.name} in environment {request.environment}"
+
+    def trailers(self, request: Request) -> Mapping[str, str]:
+        """Return that it is a rollback, why, and the people behind it."""
+        return {"Rollback": "true", "Rollback-Reason": request.reason, **request.origin.trailers}
+
+    def notes(self, request: Request, config: Config) -> list[str]:
+        """Say what it does not wait for, and who merges it."""
+        waits = "It does not wait for the environments before, for this tag was green here."
+        if config.environment(request.environment).auto:
+            return [waits, "It merges by itself when its checks pass."]
+        return [waits, "It waits for a person to merge it."]
+
+    def is_gated(self, request: Request, config: Config) -> bool:
+        """Return True where a gate has a say."""
+        return config.is_gated(request.application, request.environment)
+
+
+ROLLBACK = Rollback()

@@ -1,0 +1,41 @@
+"""Tags that go back to where they were: whether one was green in an environment before."""
+
+from dataclasses import replace
+
+from gitops_promotion.core import deployments
+from gitops_promotion.core.branch_names import ROLLBACKS
+from gitops_promotion.core.deployments import Deployment, same_tag
+from gitops_promotion.core.gates import Evidence, Question, health
+from gitops_promotion.errors import ManifestError
+from gitops_promotion.workflow.lookups import Lookups
+from gitops_promotion.workflow.tip import Site, Tip
+
+
+def is_return(tip: Tip, lookups: Lookups, question: Question) -> bool:
+    """Return True if the tag was in its environment before and was green there: its sources need not be healthy.
+
+    The whole history is read, but for a tag that is on its usual way from its sources. Raises GitError, ProviderError.
+    """
+    site = Site(question.application, question.environment)
+    is_hinted = question.pull_request is not None and question.pull_request.head.startswith(ROLLBACKS)
+    if not is_hinted and _is_on_its_way(tip, question):
+        return False
+    there = deployments.deployment(tip.whole_timeline(site), question.tag)
+    return there is not None and not there.current and was_green(tip, lookups, question, there)
+
+
+def was_green(tip: Tip, lookups: Lookups, question: Question, there: Deployment) -> bool:
+    """Return True if a tag was healthy in the question's environment while it was there. Raises ProviderError."""
+    environment = question.environment
+    gate = health.of_environment(environment, tip.config.pipeline, tip.config.common)
+    statuses = lookups.statuses(health.commits_to_query(there))
+    evidence = Evidence(now=lookups.now, deployments={environment: there}, statuses=statuses)
+    return gate.judge(replace(question, requirements=((environment,),), unseen=()), evidence).decision == "pass"
+
+
+def _is_on_its_way(tip: Tip, question: Question) -> bool:
+    """Return True if all sources have the tag now."""
+    try:
+        return all(same_tag(tip.tag(Site(question.application, name)), question.tag) for name in question.sources)
+    except ManifestError:
+        return False

@@ -1,0 +1,208 @@
+"""Rollbacks: which tag they go back to, what they wait for, and that nothing undoes them by itself."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.commands.conftest import Run, Shop
+
+FILE = "gitops-promotion.holds.yaml"
+BRANCH = "rollback/webshop-webui-prod"
+CONFIG = "environments:\n  - {{name: dev, auto: true}}\n  - {{name: prod, auto: true{prod}}}\n"
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let it be a time."""
+
+    def be(text: str) -> None:
+        monkeypatch.setattr("gitops_promotion.workflow.run._now", lambda: datetime.fromisoformat(text))
+
+    be("2026-11-30T12:00Z")
+    return be
+
+
+def rollback(shop: "Shop", *more: str, env: str = "prod", code: int | None = 0) -> "Run":
+    return shop.run("rollback", "--group", "webshop", "--app", "webui", "--env", env, *more, code=code)
+
+
+def flux(shop: "Shop", environment: str, state: str = "success") -> None:
+    shop.local("set-status", "main", f"kustomization/webshop-{environment}/2fb0a5b0", state)
+
+
+def release(shop: "Shop", tag: str, prod: str = "success") -> None:
+    """Bring a tag into dev and, by a promotion, into prod, and report on it there."""
+    assert shop.run("new", "--group", "webshop", "--app", "webui", "--tag", tag).results == ["merged"]
+    flux(shop, "dev")
+    shop.run("promote", "--all")
+    assert "merged" in shop.run("status", "--publish").results
+    if prod:
+        flux(shop, "prod", prod)
+
+
+def by_hand(shop: "Shop", manifest: Callable[..., str], *tags_and_states: str) -> None:
+    """Have prod had these tags, each with what Flux said of it, without the ways of promotions."""
+    for text in tags_and_states:
+        tag, _, state = text.partition(" ")
+        shop.edit({"webshop/prod/webui.yaml": manifest("webui", tag)}, f"Set {tag}")
+        if state:
+            flux(shop, "prod", state)
+
+
+def prod(shop: "Shop") -> str:
+    return shop.tag("prod")
+
+
+def test_a_bad_release_is_rolled_back_and_does_not_come_back_by_itself(shop: "Shop", at: Callable[[str], None]) -> None:
+    shop.edit({"gitops-promotion.yaml": CONFIG.format(prod="")})
+    release(shop, "1.4.1")
+    release(shop, "1.4.2", "failure")
+
+    opened = rollback(shop, "--reason", "breaks the checkout")
+    assert opened.results == ["opened"]
+    assert (opened.only["tag"], opened.only["previous_tag"], opened.only["branch"]) == ("1.4.1", "1.4.2", BRANCH)
+    assert rollback(shop, "--reason", "breaks the checkout").results == ["unchanged"]
+    published = {outcome["branch"]: outcome for outcome in shop.run("status", "--publish").outcomes}
+    assert published[BRANCH]["result"] == "merged"
+    assert prod(shop) == "1.4.1"
+    text = shop.remote.show(FILE, "main")
+    assert ('tag: "1.4.2"' in text, "reason: breaks the checkout" in text) == (True, True)
+
+    # Neither the next comparison, nor the next build of the same tag, nor a person who asks without lifting the hold.
+    assert set(shop.run("promote", "--all").results) == {"skipped"}
+    flux(shop, "dev")
+    shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2")
+    assert set(shop.run("promote", "--all").results) == {"skipped"}
+    forced = shop.run("promote", "--app", "webui", "--env", "prod", code=2).only["message"]
+    assert "webshop/webui 1.4.2 in prod is on hold by Dev" in forced
+    assert prod(shop) == "1.4.1"
+
+    # A newer tag goes ahead.
+    release(shop, "1.4.3")
+    assert prod(shop) == "1.4.3"
+
+
+@pytest.mark.parametrize(
+    ("history", "more", "tag"),
+    [
+        (("1.4.1 success", "1.4.2 failure", "1.4.3 failure"), (), "1.4.1"),
+        (("1.4.1 success", "1.4.2", "1.4.3"), (), "1.4.1"),
+        (("1.4.1 success", "1.4.2 success", "1.4.3 failure"), (), "1.4.2"),
+        (("1.4.1 success", "1.4.2 success", "1.4.3 failure"), ("--to", "1.4.1"), "1.4.1"),
+        (("1.4.1 success", "1.4.2 success", "1.4.1 failure", "1.4.3"), (), "1.4.2"),
+        (("1.4.1 failure", "1.4.2 failure"), ("--to", "1.4.1", "--reason", "least bad"), "1.4.1"),
+    ],
+)
+def test_the_last_tag_that_was_green_is_chosen(
+    shop: "Shop",
+    at: Callable[[str], None],
+    manifest: Callable[..., str],
+    history: tuple[str, ...],
+    more: tuple[str, ...],
+    tag: str,
+) -> None:
+    by_hand(shop, manifest, *history)
+    assert rollback(shop, "--dry-run", *more).only["tag"] == tag
+
+
+def test_a_digest_comes_back_and_what_is_on_hold_does_not(
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
+) -> None:
+    digest = f"1.4.1@sha256:{'a' * 64}"
+    by_hand(shop, manifest, f"{digest} success", "1.4.2 success", "1.4.3 failure")
+    shop.edit({FILE: "holds:\n- {group: webshop, app: webui, environment: prod, tag: 1.4.2}\n"})
+    planned = rollback(shop, "--dry-run").only
+    assert planned["tag"] == digest
+    assert 'tag: "1.4.3"' in planned["diff"]
+    assert "tag: 1.4.2" in planned["diff"]
+    assert FILE not in rollback(shop, "--dry-run", "--no-hold").only["diff"]
+
+
+@pytest.mark.parametrize(
+    ("history", "more", "message"),
+    [
+        (("1.4.1 failure", "1.4.2"), (), "no earlier tag of webshop/webui that is not on hold was green in prod"),
+        (("1.4.1 failure", "1.4.2"), ("--to", "1.4.1"), "1.4.1 was never green in prod: give --reason to go back"),
+        (("1.4.1 success", "1.4.2"), ("--to", "1.3.0"), "prod never had webshop/webui 1.3.0: it had 1.4.1, 1.0.0"),
+    ],
+)
+def test_without_a_tag_to_go_back_to_it_is_an_error(
+    shop: "Shop",
+    at: Callable[[str], None],
+    manifest: Callable[..., str],
+    history: tuple[str, ...],
+    more: tuple[str, ...],
+    message: str,
+) -> None:
+    by_hand(shop, manifest, *history)
+    assert message in rollback(shop, *more, code=2).stderr
+
+
+def test_it_closes_the_open_promotion_and_names_who_still_has_the_bad_tag(
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
+) -> None:
+    shop.edit(
+        {"gitops-promotion.yaml": "environments: [{name: dev, auto: true}, {name: qa, auto: true}, {name: prod}]\n"}
+    )
+    shop.edit({"webshop/qa/webui.yaml": manifest("webui", "1.4.1")})
+    flux(shop, "qa")
+    shop.edit({f"webshop/{name}/webui.yaml": manifest("webui", "1.4.2") for name in ("qa", "prod")})
+    shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.3")
+    assert shop.run("promote", "--all").results == ["opened"]
+    outcome = rollback(shop, env="qa").only
+    assert outcome["reasons"] == [
+        "pull request #2, which proposed 1.4.3 there, was closed: it is superseded",
+        "prod still has 1.4.2",
+    ]
+
+
+FREEZE = ", freezes: [{from: 2026-11-30, until: 2026-12-01, reason: sale}]"
+
+
+def test_in_a_freeze_it_waits_and_with_a_reason_it_goes_on(
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": CONFIG.format(prod=FREEZE)})
+    by_hand(shop, manifest, "1.4.1 success", "1.4.2 failure")
+    waiting = rollback(shop).only
+    assert (waiting["result"], waiting["pull_request"]["auto_merge"]) == ("opened", False)
+    assert "frozen until Wed 2026-12-02 00:00 UTC (sale)" in waiting["message"]
+    assert "published pending: freezes of prod" in shop.run("status", "--publish").only["message"]
+    assert prod(shop) == "1.4.2"
+    passed = rollback(shop, "--reason", "breaks the checkout").only
+    assert passed["result"] == "merged"
+    assert prod(shop) == "1.4.1"
+    head = shop.remote.git("log", "-1", "--format=%B", "main^2")
+    for line in ("Rollback: true", "Rollback-Reason: breaks the checkout", "Override-By: Dev", "Override-Of: times"):
+        assert line in head
+
+
+def test_trailers_and_branch_of_a_writer_pass_nothing(
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
+) -> None:
+    """Only a tag that was green there before needs no sources."""
+    shop.edit({"gitops-promotion.yaml": CONFIG.format(prod="")})
+    by_hand(shop, manifest, "1.4.1 success", "1.4.2 failure")
+    message = "Roll back\n\nPromotion: webshop/webui\nEnvironment: prod\nTag: 1.3.0\nRollback: true\n"
+    shop.edit({"webshop/prod/webui.yaml": manifest("webui", "1.3.0")}, message, branch=BRANCH)
+    head = {"ref": BRANCH, "sha": shop.remote.sha(BRANCH), "repo": {"full_name": "acme/gitops"}}
+    base = {"ref": "main", "repo": {"full_name": "acme/gitops"}}
+    shop.event("pull_request", {"pull_request": {"number": 7, "head": head, "base": base}})
+    refused = shop.run("status", "--timeout", "0", code=3).only
+    assert "webshop/webui 1.3.0 has not been in dev" in refused["message"]
+
+
+def test_a_revert_by_a_person_needs_no_sources_either(
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": CONFIG.format(prod="")})
+    by_hand(shop, manifest, "1.4.1 success", "1.4.2 failure")
+    shop.edit({"webshop/prod/webui.yaml": manifest("webui", "1.4.1")}, branch="revert")
+    head = {"ref": "revert", "sha": shop.remote.sha("revert"), "repo": {"full_name": "acme/gitops"}}
+    base = {"ref": "main", "repo": {"full_name": "acme/gitops"}}
+    shop.event("pull_request", {"pull_request": {"number": 7, "head": head, "base": base}})
+    passed = shop.run("status", "--timeout", "0").only
+    assert passed["message"] == "rollback: webshop/webui 1.4.1 was green in prod before"
