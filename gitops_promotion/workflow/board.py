@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
@@ -12,6 +12,7 @@ from gitops_promotion.core.discussion import Discussion
 from gitops_promotion.core.feature import hosts, kustomization, manifests
 from gitops_promotion.core.feature.names import FEATURE_LABEL
 from gitops_promotion.core.history import Event
+from gitops_promotion.core.holds import Hold
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.metrics import read_health
 from gitops_promotion.core.names import Application
@@ -19,11 +20,13 @@ from gitops_promotion.core.status_contexts import fill
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import PromotionError, UsageError
 from gitops_promotion.workflow.build import feature_environment, feature_folder
+from gitops_promotion.workflow.holding import gather
 from gitops_promotion.workflow.judged import judged_promotions
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.past import PULL_REQUESTS, Past, Scope, answer, read_past
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import no_marker
+from gitops_promotion.workflow.stops import Next, next_tags, read_declines, read_holds
 from gitops_promotion.workflow.tip import Site, Tip
 
 # Commits whose statuses are asked for to find environments that are red; on Azure DevOps each is a request.
@@ -65,48 +68,75 @@ class _Reader:
                 self.problems.setdefault(claim, []).append(text)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answers:
+    """What the forge says of a board; empty where it does not answer."""
+
+    promotions: Mapping[Claim, Promotion] = field(default_factory=dict)
+    declined: Mapping[Claim, Sequence[str]] = field(default_factory=dict)
+    statements: Mapping[int, Sequence[Statement]] = field(default_factory=dict)
+    holds: tuple[Hold, ...] = ()
+
+
 def read_board(run: Run, scope: Scope) -> Board:
     """Return the board of a scope; without a forge it has what git alone knows, and says what it left out.
 
     Raises UsageError for an unknown name, ConfigError, GitError.
     """
-    past = read_past(run.tip, scope)
-    applications = [application for application in run.tip.applications() if scope.has_application(application)]
-    tags, problems = _read_tags(run.tip, applications)
+    tip, config = run.tip, run.tip.config
+    past = read_past(tip, scope)
+    applications = [application for application in tip.applications() if scope.has_application(application)]
+    tags, problems = _read_tags(tip, applications)
     reader = _Reader(run=run, past=past, left_out=list(past.history.left_out), tags=tags, problems=problems)
-    promotions: Mapping[Claim, Promotion] = {}
-    statements: Mapping[int, Sequence[Statement]] = {}
-    pulls = answer(run, reader.left_out, "open promotions and what holds them", lambda f: f.open_promotions())
-    if pulls is not None:
-        numbers = list(dict.fromkeys([*(pull.number for pull in pulls), *_numbers(past.history.events, reader.tags)]))
-        lookups = run.lookups(
-            heads=tuple(pull.head_sha for pull in pulls), numbers=tuple(numbers[: max(PULL_REQUESTS, len(pulls))])
-        )
-        promotions = judged_promotions(run, pulls, lookups)
-        statements = _all_statements(reader, lookups)
-        reader.find_red(lookups)
-    reader.left_out += [str(error) for error in run.tip.marked.broken()]
+    coming = list(next_tags(tip, tags))
+    answers = _ask_forge(reader, coming)
+    reader.left_out += [str(error) for error in tip.marked.broken()]
+    reader.left_out += [str(problem.fault) for problem in tip.holds.problems]
     facts = Facts(
         tags=reader.tags,
         events=past.history.events,
+        promotions=answers.promotions,
+        problems=reader.problems,
+        holds=read_holds((*tip.holds.holds, *answers.holds), tags, coming, run.clock.now()),
+        declined=answers.declined,
+        page=partial(_page, run),
+        statements=answers.statements,
+    )
+    board = Board(
+        commit=tip.sha,
+        made_at=run.clock.now(),
+        environments=config.pipeline.names,
+        lines=boards.lines(facts, applications, config.way, now=run.clock.now()),
+        features=tuple(_features(tip, past.history.events, scope)),
+        left_out=tuple(dict.fromkeys(reader.left_out)),
+    )
+    return _only(board, scope.environment) if scope.environment else board
+
+
+def _ask_forge(reader: _Reader, coming: Sequence[Next]) -> _Answers:
+    run = reader.run
+    pulls = answer(run, reader.left_out, "open promotions and what holds them", lambda f: f.open_promotions())
+    if pulls is None:
+        return _Answers()
+    brought = _numbers(reader.past.history.events, reader.tags)
+    numbers = list(dict.fromkeys([*(pull.number for pull in pulls), *brought]))[: max(PULL_REQUESTS, len(pulls))]
+    lookups = run.lookups(heads=tuple(pull.head_sha for pull in pulls), numbers=tuple(numbers))
+    lookups.note_open(pulls)
+    promotions = judged_promotions(run, pulls, lookups)
+    behind = [following for following in coming if following.claim not in promotions]
+    declined = read_declines(run, lookups, behind, reader.left_out)
+    holds = answer(run, reader.left_out, "holds in open pull requests", lambda _: gather(run.tip, lookups))
+    statements = _all_statements(reader, lookups)
+    reader.find_red(lookups)
+    return _Answers(
         promotions={
             claim: replace(promotion, statements=tuple(statements.get(promotion.pull_request, ())))
             for claim, promotion in promotions.items()
         },
-        problems=reader.problems,
-        page=partial(_page, run),
+        declined=declined,
         statements=statements,
+        holds=holds or (),
     )
-    config = run.tip.config
-    board = Board(
-        commit=run.tip.sha,
-        made_at=run.clock.now(),
-        environments=config.pipeline.names,
-        lines=boards.lines(facts, applications, config.way, now=run.clock.now()),
-        features=tuple(_features(run.tip, past.history.events, scope)),
-        left_out=tuple(dict.fromkeys(reader.left_out)),
-    )
-    return _only(board, scope.environment) if scope.environment else board
 
 
 def read_cells(

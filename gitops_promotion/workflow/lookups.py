@@ -37,6 +37,10 @@ class Lookups:
             self._open.append(self.forge.open_promotions())
         return self._open[0]
 
+    def note_open(self, pulls: Sequence[PullRequest]) -> None:
+        """Take note of the open pull requests, which were listed already."""
+        self._open[:] = [pulls]
+
     def statuses(self, shas: Sequence[str]) -> Mapping[str, Sequence[CommitStatus]]:
         """Return the newest status of each context of these commits, at least. Raises ProviderError."""
         missing = [sha for sha in dict.fromkeys((*shas, *self.heads)) if sha not in self._statuses]

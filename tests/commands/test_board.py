@@ -97,6 +97,20 @@ def test_without_a_forge_that_answers_it_shows_what_git_knows(board: Looker) -> 
     assert left_out.startswith("open promotions and what holds them: the remote's URL names no repository on GitHub")
 
 
+@pytest.mark.usefixtures("waiting")
+def test_a_decline_and_a_hold_stand_in_their_cells(shop: "Shop", board: Looker) -> None:
+    shop.run("local", "close", "2")
+    [decline] = cell(board("-o", "json")[1], "qa")["declined"]
+    assert decline.startswith("pull request #2 for it was closed without merging")
+    holds = "holds:\n  - {group: webshop, app: '*', environment: qa, reason: migration, by: ann}\n"
+    shop.edit({"gitops-promotion.holds.yaml": holds})
+    _, out, _ = board("-o", "json")
+    assert cell(out, "dev")["holds"] == cell(out, "prod")["holds"] == []
+    [hold] = cell(out, "qa")["holds"]
+    assert "on hold by ann: migration" in hold
+    assert "webshop/webui in qa" in " ".join(board()[1].split())
+
+
 def test_markers_that_disagree_are_a_problem_of_their_cell(
     shop: "Shop", board: Looker, manifest: Callable[..., str]
 ) -> None:

@@ -1,0 +1,82 @@
+"""What people have stopped: the holds and the declines of many applications at once, to show them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitops_promotion.core import declines
+from gitops_promotion.core.deployments import same_tag
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.holds import Hold
+from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.model import Request
+from gitops_promotion.core.tags import NO_TAG, Tag
+from gitops_promotion.providers import Playable, Provider
+from gitops_promotion.workflow.lookups import Lookups
+from gitops_promotion.workflow.past import answer
+from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.tip import Tip
+
+BRANCHES = 10
+"""Promotion branches that are asked for declines at most, since each is a request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """A tag that would come next into an environment of an application, since a source has it."""
+
+    claim: Claim
+    tag: Tag
+
+
+def next_tags(tip: Tip, tags: Mapping[Claim, Tag | None]) -> Iterator[Next]:
+    """Yield the tags of sources that their targets do not have."""
+    for claim, tag in tags.items():
+        way = tip.config.way(claim.application)
+        source_tags = (tags.get(Claim(claim.application, source)) for source in way.sources(claim.environment))
+        yield from (Next(claim=claim, tag=t) for t in dict.fromkeys(source_tags) if t and not same_tag(t, tag))
+
+
+def read_holds(
+    holds: Sequence[Hold], tags: Mapping[Claim, Tag | None], following: Sequence[Next], now: datetime
+) -> dict[Claim, list[str]]:
+    """Return the holds on whole environments, and on the tags that come next, by application and environment."""
+    found: dict[Claim, list[str]] = {}
+    coming = [*following, *(Next(claim=claim, tag=NO_TAG) for claim in tags)]
+    for each in coming:
+        for hold in holds:
+            if hold.covers(each.claim.application, each.claim.environment, each.tag, now):
+                texts = found.setdefault(each.claim, [])
+                texts += [str(hold)] if str(hold) not in texts else []
+    return found
+
+
+def read_declines(run: Run, lookups: Lookups, following: Sequence[Next], left_out: list[str]) -> dict[Claim, list[str]]:
+    """Return the declines of tags that would come next, as far as the forge can be asked for them."""
+    config = run.tip.config
+    topic = "which promotions were declined"
+    branches = dict.fromkeys(config.branch(n.claim.application, n.claim.environment) for n in following)
+    if len(branches) > BRANCHES and not isinstance(run.forge, Playable):
+        left_out.append(f"{topic}: {len(branches)} branches would have to be asked for; narrow it with --app or --env")
+        return {}
+    pulls = answer(run, left_out, topic, lambda forge: _pulls(forge, list(branches))) if branches else {}
+    declined: dict[Claim, list[str]] = {}
+    for each in following:
+        request = Request(
+            kind=PROMOTION, application=each.claim.application, environment=each.claim.environment, tag=each.tag
+        )
+        branch = config.branch(each.claim.application, each.claim.environment)
+        pull = declines.closed_promotion(request, (pulls or {}).get(branch, ()))
+        decline = declines.decline_of(pull, lookups.discussion(pull.number)) if pull else None
+        if decline:
+            declined.setdefault(each.claim, []).append(str(decline))
+    return declined
+
+
+def _pulls(forge: Provider, branches: Sequence[str]) -> dict[str, list[PullRequest]]:
+    """Return the pull requests of these branches, newest first."""
+    if isinstance(forge, Playable):
+        every = forge.every_pull_request()
+        return {branch: [pull for pull in every if pull.head == branch] for branch in branches}
+    return {branch: forge.pull_requests(head=branch) for branch in branches}
