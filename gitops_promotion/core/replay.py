@@ -69,10 +69,10 @@ def _derived(file: _File, content: bytes) -> _File | None:
     for line, other_line in zip(lines, other_lines, strict=True):
         if line == other_line:
             continue
-        match, other = _PLAIN_LINE.fullmatch(line), _PLAIN_LINE.fullmatch(other_line)
-        if match is None or other is None:
+        match, older_match = _PLAIN_LINE.fullmatch(line), _PLAIN_LINE.fullmatch(other_line)
+        if match is None or older_match is None:
             return None
-        if any(match[part] != other[part] for part in ("before", "quote", "after")):
+        if any(match[part] != older_match[part] for part in ("before", "quote", "after")):
             return None
         name = MarkerName(match["group"].decode(), match["app"].decode())
         live = updated.get(name, ())
@@ -80,7 +80,7 @@ def _derived(file: _File, content: bytes) -> _File | None:
         mentions = content.count(f'"{name}"'.encode()) + content.count(f'"{name}:'.encode())
         if len(live) != 1 or live[0].value != match["value"].decode() or mentions != 1:
             return None
-        updated[name] = (replace(live[0], value=other["value"].decode()),)
+        updated[name] = (replace(live[0], value=older_match["value"].decode()),)
     return _File(content=content, markers=updated)
 
 
@@ -148,8 +148,8 @@ class Replay:
 
     def _replace(self, path: str, file: _File, older: _File) -> None:
         self._files[path] = older
-        gone, added = set(file.names) - set(older.names), set(older.names) - set(file.names)
-        for name in gone:
+        removed, added = set(file.names) - set(older.names), set(older.names) - set(file.names)
+        for name in removed:
             for claim in self._claims_of(path, name):
                 self._paths.get(claim, {}).pop(path, None)
         for name in added:

@@ -16,14 +16,14 @@ MARKDOWN_LIMIT = 60_000
 def json_v1(board: Board, *, colour: bool = False) -> str:
     """Return the document of `board`: what is not known is null, or an empty list."""
     del colour
-    more = {"mine": board.mine, "decided": [_decided(each) for each in board.decided]} if board.mine else {}
+    personal = {"mine": board.mine, "decided": [_decided(decided) for decided in board.decided]} if board.mine else {}
     return document(
         commit=board.commit,
         made_at=board.made_at.isoformat(),
         left_out=list(board.left_out),
         applications=[_line(line) for line in board.lines],
         features=[_feature(feature) for feature in board.features],
-        **more,
+        **personal,
     )
 
 
@@ -98,8 +98,8 @@ def _iso(time: datetime | None) -> str | None:
 def markdown(board: Board, *, colour: bool = False) -> str:
     """Return tables for a summary or an issue, at most MARKDOWN_LIMIT characters. No text from outside is markup."""
     del colour
-    made = f"Made {board.made_at:%Y-%m-%d %H:%M} UTC from {table_cell(board.commit[:7])}."
-    sections = [made, *_waiting(board), *_problems(board), *_decisions(board)]
+    heading = f"Made {board.made_at:%Y-%m-%d %H:%M} UTC from {table_cell(board.commit[:7])}."
+    sections = [heading, *_waiting(board), *_problems(board), *_decisions(board)]
     text = "\n\n".join(sections) + "\n\n"
     end = "".join(f"- left out: {table_cell(reason)}\n" for reason in board.left_out)
     room = MARKDOWN_LIMIT - len(end)
@@ -163,10 +163,10 @@ def _decisions(board: Board) -> list[str]:
     if not board.decided:
         return []
     rows = [
-        f"- {link(each.pull_request, each.url)} {table_cell(str(each.claim.application))} "
-        f"{table_cell(short_tag(each.tag))} in {table_cell(each.claim.environment)}: {each.statement.opinion}"
-        + (f", {table_cell(each.statement.comment)}" if each.statement.comment else "")
-        for each in board.decided
+        f"- {link(decided.pull_request, decided.url)} {table_cell(str(decided.claim.application))} "
+        f"{table_cell(short_tag(decided.tag))} in {table_cell(decided.claim.environment)}: {decided.statement.opinion}"
+        + (f", {table_cell(decided.statement.comment)}" if decided.statement.comment else "")
+        for decided in board.decided
     ]
     return [f"### Decided by {table_cell(board.mine)}", "\n".join(rows)]
 

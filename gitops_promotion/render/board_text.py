@@ -186,12 +186,13 @@ def _decisions(view: Board) -> list["RenderableType"]:
     return [
         _indented(
             _text(
-                f"#{each.pull_request} {each.claim.application} {short_tag(each.tag)} in {each.claim.environment}: "
-                f"{each.statement.opinion}" + (f", {each.statement.comment}" if each.statement.comment else "")
+                f"#{decided.pull_request} {decided.claim.application} {short_tag(decided.tag)} "
+                f"in {decided.claim.environment}: "
+                f"{decided.statement.opinion}" + (f", {decided.statement.comment}" if decided.statement.comment else "")
             ),
             2,
         )
-        for each in view.decided
+        for decided in view.decided
     ]
 
 

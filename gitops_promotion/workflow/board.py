@@ -48,8 +48,10 @@ class _Reader:
         newest = {event.claim: event for event in reversed(self.past.history.events) if event.kind != "feature"}
         arrivals = {event.sha for claim, event in newest.items() if self.tags.get(claim)}
         shas = [commit.sha for commit in self.past.commits]
-        asked = [sha for sha in shas[: _RED_COMMITS * 4] if sha in arrivals][:_RED_COMMITS]
-        statuses = answer(self.run, self.left_out, "which environments are red", lambda _: lookups.statuses(asked))
+        shas_to_ask = [sha for sha in shas[: _RED_COMMITS * 4] if sha in arrivals][:_RED_COMMITS]
+        statuses = answer(
+            self.run, self.left_out, "which environments are red", lambda _: lookups.statuses(shas_to_ask)
+        )
         if statuses is None:
             return
         config = self.run.tip.config
@@ -118,8 +120,8 @@ def _ask_forge(reader: _Reader, coming: Sequence[Next]) -> _Answers:
     pulls = answer(run, reader.left_out, "open promotions and what holds them", lambda f: f.open_promotions())
     if pulls is None:
         return _Answers()
-    brought = _numbers(reader.past.history.events, reader.tags)
-    numbers = list(dict.fromkeys([*(pull.number for pull in pulls), *brought]))[: max(PULL_REQUESTS, len(pulls))]
+    merged_numbers = _numbers(reader.past.history.events, reader.tags)
+    numbers = list(dict.fromkeys([*(pull.number for pull in pulls), *merged_numbers]))[: max(PULL_REQUESTS, len(pulls))]
     lookups = run.lookups(heads=tuple(pull.head_sha for pull in pulls), numbers=tuple(numbers))
     lookups.note_open(pulls)
     promotions = judged_promotions(run, pulls, lookups)
@@ -202,7 +204,7 @@ def _all_statements(reader: _Reader, lookups: Lookups) -> dict[int, list[Stateme
         "who approved and declined",
         lambda _: {number: lookups.discussion(number) for number in numbers},
     )
-    return {number: _statements_in(found) for number, found in (discussions or {}).items() if found}
+    return {number: _statements_in(discussion) for number, discussion in (discussions or {}).items() if discussion}
 
 
 def _statements_in(discussion: Discussion) -> list[Statement]:

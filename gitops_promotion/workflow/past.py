@@ -75,8 +75,8 @@ def read_past(tip: Tip, scope: Scope) -> Past:
     replay.start(files)
     changes: list[TagChange] = []
     for start in range(0, len(commits), _AT_ONCE):
-        some = commits[start : start + _AT_ONCE]
-        changes += replay.changes(some, tip.repository.read_objects(sorted(set(contents_of(some)))))
+        part = commits[start : start + _AT_ONCE]
+        changes += replay.changes(part, tip.repository.read_objects(sorted(set(contents_of(part)))))
     events = core_history.events(
         commits, changes, tip.heads(commits), prefixes=tip.config.branch_prefixes[:1], only=is_meant
     )

@@ -42,14 +42,14 @@ def read_holds(
     holds: Sequence[Hold], tags: Mapping[Claim, Tag | None], following: Sequence[Next], now: datetime
 ) -> dict[Claim, list[str]]:
     """Return the holds on whole environments, and on the tags that come next, by application and environment."""
-    found: dict[Claim, list[str]] = {}
+    texts_by_claim: dict[Claim, list[str]] = {}
     coming = [*following, *(Next(claim=claim, tag=NO_TAG) for claim in tags)]
-    for each in coming:
+    for step in coming:
         for hold in holds:
-            if hold.covers(each.claim.application, each.claim.environment, each.tag, now):
-                texts = found.setdefault(each.claim, [])
+            if hold.covers(step.claim.application, step.claim.environment, step.tag, now):
+                texts = texts_by_claim.setdefault(step.claim, [])
                 texts += [str(hold)] if str(hold) not in texts else []
-    return found
+    return texts_by_claim
 
 
 def read_declines(run: Run, lookups: Lookups, following: Sequence[Next], left_out: list[str]) -> dict[Claim, list[str]]:
@@ -62,15 +62,15 @@ def read_declines(run: Run, lookups: Lookups, following: Sequence[Next], left_ou
         return {}
     pulls = answer(run, left_out, topic, lambda forge: _pulls(forge, list(branches))) if branches else {}
     declined: dict[Claim, list[str]] = {}
-    for each in following:
+    for step in following:
         request = Request(
-            kind=PROMOTION, application=each.claim.application, environment=each.claim.environment, tag=each.tag
+            kind=PROMOTION, application=step.claim.application, environment=step.claim.environment, tag=step.tag
         )
-        branch = config.branch(each.claim.application, each.claim.environment)
+        branch = config.branch(step.claim.application, step.claim.environment)
         pull = declines.closed_promotion(request, (pulls or {}).get(branch, ()))
         decline = declines.decline_of(pull, lookups.discussion(pull.number)) if pull else None
         if decline:
-            declined.setdefault(each.claim, []).append(str(decline))
+            declined.setdefault(step.claim, []).append(str(decline))
     return declined
 
 
