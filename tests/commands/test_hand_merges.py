@@ -51,8 +51,8 @@ def test_its_check_merges_nothing_again(shop: "Shop", way: str) -> None:
     assert shop.run("promote", "--all").only["environment"] == "prod"
 
 
-def test_a_branch_deleted_without_a_merge_is_still_a_no(shop: "Shop") -> None:
+def test_a_branch_deleted_without_a_merge_is_no_decline(shop: "Shop") -> None:
     shop.opened("1.4.2")
     shop.remote.git("update-ref", "-d", f"refs/heads/{BRANCH}")
     shop.edit({"README.md": "# Meanwhile\n"})
-    assert shop.run("promote", "--all").results == ["declined"]
+    assert shop.run("promote", "--all").results == ["opened"]
