@@ -135,6 +135,12 @@ class ProviderError(PromotionError):
     exit_code = 6
 
 
+class NoPullRequestError(ProviderError):
+    """The forge has no pull request of the number that was asked for."""
+
+    exit_code = 2
+
+
 class OutdatedError(ProviderError, LeaseLostError):
     """The forge refuses what was right for an earlier state: a pull request was merged, a branch deleted."""
 

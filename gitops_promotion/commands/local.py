@@ -42,7 +42,7 @@ def show(run: Run, number: int) -> Details:
 def merge(run: Run, number: int) -> Outcome:
     """Merge a pull request now, as a person decided; the outcome reports the gates that had not passed."""
     forge = _forge(run)
-    before = forge.pull_request(number)
+    before = _not_merged(forge.pull_request(number))
     held = _held_by(run, before) if before.state == "open" else []
     merge_result = forge.merge(before)
     pull_request = forge.pull_request(number)
@@ -73,10 +73,19 @@ def _held_by(run: Run, pull: PullRequest) -> list[str]:
     return [text for verdict in verdicts if verdict.decision != "pass" for text in verdict.texts]
 
 
+def _not_merged(pull: PullRequest) -> PullRequest:
+    """Return a pull request that is not merged. Raises UsageError."""
+    if pull.state == "merged":
+        raise UsageError(
+            f"pull request #{pull.number} is merged already: `gitops-promotion local list` has the open ones"
+        )
+    return pull
+
+
 def close(run: Run, number: int) -> Outcome:
-    """Close a pull request without merging it; its branch stays. Raises ProviderError if it is merged."""
+    """Close a pull request without merging it; its branch stays. Raises UsageError if it is merged."""
     forge = _forge(run)
-    before = forge.pull_request(number)
+    before = _not_merged(forge.pull_request(number))
     after = forge.close_pull_request(before)
     if before == after:
         return _outcome("unchanged", f"pull request #{number} is closed already", after)
@@ -94,8 +103,9 @@ def reopen(run: Run, number: int) -> Outcome:
 
 
 def review(run: Run, number: int, *, verdict: Literal["approved", "changes-requested"], comment: str) -> Outcome:
-    """Review a pull request at its current head. Raises ProviderError unless it is open."""
+    """Review a pull request at its current head. Raises UsageError if it is merged, ProviderError unless it is open."""
     forge = _forge(run)
+    _not_merged(forge.pull_request(number))
     posted = forge.review(number, verdict, comment)
     message = f"{posted.author}: {verdict} on {posted.sha} of pull request #{number}"
     return _outcome("updated", message, forge.pull_request(number))

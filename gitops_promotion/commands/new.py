@@ -13,7 +13,7 @@ from gitops_promotion.core.names import check_application
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
-from gitops_promotion.workflow import origin
+from gitops_promotion.workflow import origin, unpushed
 from gitops_promotion.workflow.approvals import find_rejection
 from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
@@ -43,6 +43,8 @@ def new(
             if text := run.tip.marked.nothing_found():
                 raise ManifestError.at(run.tip.config_file, 0, text)
             files = run.tip.marked.around(site)
+            if text := unpushed.no_marker(run.tip, site):
+                raise ManifestError(text)
         if (outcome := stopped(run, request)) is not None:
             return outcome
 

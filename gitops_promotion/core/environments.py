@@ -1,5 +1,6 @@
 """Environments and their order: the only code that knows which environment comes before which."""
 
+import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -80,8 +81,10 @@ class Pipeline:
         for environment in self.environments:
             if environment.name == name:
                 return environment
-        names = ", ".join(environment.name for environment in self.environments)
-        raise UsageError(f"environment {name!r} is not in the configuration: use one of {names}")
+        names = [environment.name for environment in self.environments]
+        near = difflib.get_close_matches(name, names, n=1)
+        question = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"environment {name!r} is not in the configuration: {question}use one of {', '.join(names)}")
 
     def requirements(self, name: str) -> Requirements:
         """Return which sources must have a tag before it may go into an environment. Raises UsageError."""

@@ -37,6 +37,8 @@ class Remote:
 
     url: str
     """Its address, a relative path made absolute; without the user and password of a web address."""
+    name: str
+    """Its name in the user's repository."""
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class Remote:
         self._find_token = (lambda _: token) if isinstance(token, str) else token
         self._find_user = (lambda _: user) if isinstance(user, str) else user
         self._token = ""
-        name = remote_name(settings, name)
+        name = self.name = remote_name(settings, name)
         configured = any(environ.get(variable) for variable in ("GIT_SSH_COMMAND", "GIT_SSH"))
         if not configured and not any(setting.key == "core.sshcommand" for setting in settings):
             environ = {**environ, "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}

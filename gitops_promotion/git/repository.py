@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Self
 
 from gitops_promotion.core.commits import Commit, CommitHeader, FileChange, Merge, Refs, RefUpdate
-from gitops_promotion.errors import UsageError
+from gitops_promotion.errors import GitError, UsageError
 from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.checkout import Checkout
 from gitops_promotion.git.environment import transport_environment
@@ -21,6 +21,7 @@ from gitops_promotion.git.objects import Objects
 from gitops_promotion.git.process import Runner
 from gitops_promotion.git.remote import Remote
 from gitops_promotion.git.tree import Tree
+from gitops_promotion.git.worktree import WorkingTree
 
 
 class Repository:
@@ -59,6 +60,7 @@ class Repository:
         self._settings = checkout.settings
         self._private = private
         self._remote = remote
+        self._checkout = checkout
         self._objects = Objects(private)
         self._files = Files(private, self._objects)
         self._fetched = Fetched(private, self._objects, remote)
@@ -165,6 +167,29 @@ class Repository:
         writer can make (a nonce).
         """
         self._remote.push(updates, unchanged)
+
+    # -- files of the checkout, for messages alone
+
+    @property
+    def remote_name(self) -> str:
+        """The name of the remote in the user's repository."""
+        return self._remote.name
+
+    def checked_out(self, path: str) -> bytes | None:
+        """Return a file of the working tree, None if it has none of that path."""
+        if self._checkout.root == self._checkout.git_dir:
+            return None
+        try:
+            return (self._checkout.root / path).read_bytes()
+        except OSError:
+            return None
+
+    def checked_out_yaml(self) -> dict[str, bytes]:
+        """Return the YAML files of the working tree; none of a bare repository, or where they cannot be read."""
+        try:
+            return WorkingTree.find(self._checkout.root, self._environ, trust=True).yaml_files()
+        except GitError:
+            return {}
 
     # -- files of commits
 

@@ -98,13 +98,26 @@ class Tip:
     def config(self) -> Config:
         """The configuration at the tip, never that of a pull request. Raises ConfigError."""
         if (config := self.config_if_there) is None:
-            raise ConfigError.at(
-                self.config_file,
-                0,
-                f"not found on the branch {self.base}: add it there with at least "
-                "`environments:` in promotion order (docs/configuration.md)",
-            )
+            raise ConfigError.at(self.config_file, 0, self._no_config())
         return config
+
+    def _no_config(self) -> str:
+        """Return that the configuration is not at the tip, with the place where it seems to be."""
+        if self.repository.checked_out(self.config_file) is not None:
+            return self.not_pushed
+        text = f"not found on the branch {self.base}"
+        names = (f"{self.config_file.removesuffix('.yaml')}.yml", f".{self.config_file}", self.config_file.upper())
+        for name in self.repository.read(self.sha, names):
+            return f"{text}, but {name} is there: rename it to {self.config_file}"
+        return (
+            f"{text}: run `gitops-promotion init`, or add it there with at least `environments:` in promotion order "
+            "(docs/configuration.md)"
+        )
+
+    @property
+    def not_pushed(self) -> str:
+        """What to do with something that is in the checkout alone."""
+        return f"is in your checkout, not on {self.repository.remote_name}/{self.base}: commit and push it"
 
     @property
     def config_if_there(self) -> Config | None:

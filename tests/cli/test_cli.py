@@ -95,7 +95,7 @@ def test_local_list_and_local_show_have_json_too(checkout: "Checkout", capsys: p
     assert "+  image: ghcr.io/webshop/webui:1.4.2" in details["diff"]
     table = run(capsys, "local", "list", *at_checkout)[0]
     assert table.splitlines()[0].split() == ["NUMBER", "STATE", "AUTO-MERGE", "BRANCH", "TITLE"]
-    run(capsys, "local", "show", "99", *at_checkout, code=6)
+    run(capsys, "local", "show", "99", *at_checkout, code=2)
 
 
 def test_a_remote_that_cannot_be_reached_is_exit_5(

@@ -240,7 +240,7 @@ def test_the_checkout_is_never_touched(shop: "Shop") -> None:
 def test_a_missing_configuration_says_where_it_belongs(shop: "Shop") -> None:
     shop.edit({"gitops-promotion.yaml": None})
     run = shop.new("1.4.2", code=2)
-    assert "gitops-promotion.yaml: not found on the branch main" in run.stderr
+    assert "gitops-promotion.yaml: is in your checkout, not on origin/main: commit and push it" in run.stderr
 
 
 def test_b39_the_configuration_is_read_from_the_tip_not_from_the_checkout(shop: "Shop") -> None:

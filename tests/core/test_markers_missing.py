@@ -22,6 +22,25 @@ def test_b2_no_marker_is_an_error_that_lists_the_ones_found_and_the_nearest_name
     )
 
 
+@pytest.mark.parametrize(
+    ("group", "app", "near"),
+    [
+        ("webshop", "web-iu", "webshop:web-ui"),
+        ("webshp", "cart", "webshop:cart"),
+        ("webshp", "crat", "webshop:cart"),
+        ("platform", "mailer", "billing:mailer"),
+        ("webshop", "mailer", "billing:mailer"),
+        ("webshop", "api", ""),
+        ("xxxxxxx", "yyyy", ""),
+    ],
+)
+def test_group_and_application_are_compared_each_for_itself(group: str, app: str, near: str) -> None:
+    files = {"a.yaml": marked("webshop:web-ui", "webshop:cart", "billing:mailer")}
+    text = str(missing(files, group, app, "x"))
+    assert (f"did you mean {near}?" in text) == bool(near)
+    assert ("did you mean" in text) == bool(near)
+
+
 def test_b2_a_long_list_of_found_applications_is_cut() -> None:
     error = missing({"a.yaml": marked(*(f"g{i:02}:a" for i in range(25)))}, "other", "name", "x")
     assert str(error).endswith("(found: " + ", ".join(f"g{i:02}:a" for i in range(10)) + " and 15 more)")

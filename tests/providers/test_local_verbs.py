@@ -102,7 +102,9 @@ class TestMerging:
     def test_twice_is_refused(self, local_forge: "LocalForge", run: Run) -> None:
         opened = propose(local_forge)
         verbs.merge(run, opened.number)
-        assert verbs.merge(run, opened.number).message == "pull request #1 is merged already"
+        for again in (verbs.merge, verbs.close):
+            with pytest.raises(UsageError, match="pull request #1 is merged already"):
+                again(run, opened.number)
 
 
 class TestClosing:

@@ -179,13 +179,27 @@ def missing(files: Mapping[str, bytes], group: str, app: str, location: str) -> 
             f"{text} has an effect: {reasons}", faults=[Fault(m.path, m.line, str(m.reason)) for m in misplaced]
         )
     text += f": put {marker_comment(group, app, 'tag')} behind the tag to set"
-    near = difflib.get_close_matches(f"{group}:{app}", names, n=1)
-    if near:
-        text += f", or did you mean {near[0]}?"
+    if near := _nearest(group, app, [(marker.group, marker.app) for result in results for marker in result.markers]):
+        text += f", or did you mean {near}?"
     if not names:
         return ManifestError(f"{text} (found no marker of any application)")
     remainder = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ManifestError(f"{text} (found: {', '.join(names[:_LISTED])}{remainder})")
+
+
+def _nearest(group: str, app: str, names: Sequence[tuple[str, str]]) -> str:
+    """Return the marker that may be meant, "" if there is none.
+
+    Group and application are compared each for itself: a long name that is right does not make up for a short one that
+    is quite another.
+    """
+    groups = sorted({name for name, _ in names})
+    for near_group in [group] if group in groups else difflib.get_close_matches(group, groups):
+        applications = sorted({application for name, application in names if name == near_group})
+        if near := difflib.get_close_matches(app, applications, n=1):
+            return f"{near_group}:{near[0]}"
+    elsewhere = sorted({name for name, application in names if application == app})
+    return f"{elsewhere[0]}:{app}" if elsewhere else ""
 
 
 # --- the new values

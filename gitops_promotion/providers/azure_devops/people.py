@@ -10,7 +10,7 @@ from typing import Any
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.discussion import Comment, Discussion, People, Person
 from gitops_promotion.core.forge import PullRequest, Review
-from gitops_promotion.errors import AuthError, ProviderError
+from gitops_promotion.errors import AuthError, NoPullRequestError, ProviderError
 from gitops_promotion.providers import Opinion
 from gitops_promotion.providers.azure_devops.address import Address
 from gitops_promotion.providers.azure_devops.answers import field, items, read_merge_state, text
@@ -59,7 +59,7 @@ class WithPeople:
         except RefusedError as error:
             if error.status != 404:
                 raise
-            raise ProviderError(
+            raise NoPullRequestError(
                 f"there is no pull request #{number} in {self._address.name}, or the token may not read it: check the "
                 "number and the scope Code (Read)"
             ) from error

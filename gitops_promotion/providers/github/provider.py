@@ -13,7 +13,7 @@ from gitops_promotion.core import untrusted
 from gitops_promotion.core.due import open_for
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
 from gitops_promotion.core.races import require_off
-from gitops_promotion.errors import AuthError, OutdatedError, ProviderError
+from gitops_promotion.errors import AuthError, NoPullRequestError, OutdatedError, ProviderError
 from gitops_promotion.providers import Connection
 from gitops_promotion.providers.github import queries
 from gitops_promotion.providers.github.address import Address
@@ -89,7 +89,7 @@ class GitHub(WithPeople):
         except RefusedError as error:
             if error.status != 404:
                 raise
-            raise ProviderError(
+            raise NoPullRequestError(
                 f"there is no pull request #{number} in {self._address.repository}, or the token may not read it: "
                 "check the number and the permission pull-requests: read"
             ) from error

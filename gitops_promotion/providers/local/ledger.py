@@ -17,7 +17,7 @@ from typing import TypeVar
 from gitops_promotion.core.commits import Refs, RefUpdate, Store
 from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.core.races import ATTEMPTS, pause
-from gitops_promotion.errors import GitError, LeaseLostError, ProviderError
+from gitops_promotion.errors import GitError, LeaseLostError, NoPullRequestError, ProviderError
 from gitops_promotion.providers.local.records import (
     LIMIT,
     ROOT,
@@ -158,7 +158,9 @@ class Ledger:
         """Return the record of that number as the branches show it. Raises ProviderError if there is none."""
         for record in self.records(refs, [number]):
             return record
-        raise ProviderError(f"there is no pull request #{number}: 'gitops-promotion local list --all' lists every one")
+        raise NoPullRequestError(
+            f"there is no pull request #{number}: 'gitops-promotion local list --all' lists every one"
+        )
 
     def require_whole_merges(self, refs: Refs, records: Iterable[Record]) -> None:
         """Raise LeaseLostError for a merge that the refs show in part, so that the decision is made again.
