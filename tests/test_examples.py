@@ -55,7 +55,7 @@ def test_there_are_examples_for_both_repositories_and_both_ways() -> None:
     assert set(WORKFLOWS) == {
         *("app-release.yml", "new.yml", "promote.yml", "status.yml", "published.yml", "heal.yml"),
         *("app-preview.yml", "feature.yml", "feature-stale.yml", "review.yml", "app-wait.yml"),
-        *("board.yml", "board-pages.yml"),
+        *("board.yml", "board-pages.yml", "rollback.yml"),
     }
     assert sum(step.get("uses") == OURS for _, step in STEPS) >= 6
 

@@ -34,7 +34,13 @@ def jobs(pipeline: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def steps(pipeline: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for job in jobs(pipeline):
-        yield from job.get("steps", [])
+        yield from steps_of(job)
+
+
+def steps_of(job: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps of a job; one that waits for the approvals of an environment has them in a strategy."""
+    found: list[dict[str, Any]] = job.get("strategy", {}).get("runOnce", {}).get("deploy", job).get("steps", [])
+    return found
 
 
 def every_step() -> list[tuple[str, dict[str, Any]]]:
@@ -56,7 +62,7 @@ OURS = [(where, step) for where, step, script in SCRIPTS if script.startswith("g
 
 def test_there_are_pipelines_for_both_repositories_and_both_ways() -> None:
     gitops = {"new.yml", "new-job.yml", "promote.yml", "status.yml", "published.yml", "vote.yml", "heal.yml"}
-    gitops |= {"feature-job.yml", "feature-delete.yml", "feature-stale.yml", "board.yml"}
+    gitops |= {"feature-job.yml", "feature-delete.yml", "feature-stale.yml", "board.yml", "rollback.yml"}
     apps = {"app-release.yml", "app-calls-new.yml", "app-preview.yml", "app-wait.yml"}
     assert set(PIPELINES) == {*apps, *gitops}
     assert {where for where, _ in OURS} == {*gitops - {"new.yml"}, "app-wait.yml", "docs/azure-devops.md"}
@@ -88,7 +94,7 @@ def test_a_job_is_short_in_our_image_and_keeps_no_credentials(name: str) -> None
     assert int(job["timeoutInMinutes"]) <= 20
     # The image has an entry point, and an agent starts it by a command of its own.
     assert job["container"] == {"image": "ghcr.io/OWNER/gitops-promotion:2.0.0", "options": '--entrypoint=""'}
-    checkout, step, *_ = job["steps"]
+    checkout, step, *_ = steps_of(job)
     assert checkout["fetchDepth"] == "1"
     assert "persistCredentials" not in checkout
     expected = "board" if name == "board.yml" else "promotion"
@@ -107,6 +113,7 @@ def test_what_starts_each_pipeline() -> None:
         "published.yml": on_main,
         "vote.yml": "none",
         "heal.yml": "none",
+        "rollback.yml": "none",
         "board.yml": on_main,
         "app-preview.yml": "none",
         "feature-delete.yml": "none",

@@ -60,7 +60,8 @@ def rollback(
     order = _Order(
         application=check_application(group, app),
         environment=environment,
-        to=Tag.parse(to) if to else None,
+        # A pipeline's parameter that may be left out is a blank.
+        to=Tag.parse(to.strip()) if to.strip() else None,
         reason=reason.strip(),
         hold=hold,
     )
