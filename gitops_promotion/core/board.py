@@ -64,6 +64,14 @@ class Promotion:
     statements: tuple[Statement, ...] = ()
     earliest: datetime | None = None
 
+    def is_for(self, user: str) -> bool:
+        """Return True if a person can act on it now; names are compared without regard to case, as on the forges.
+
+        One whose gates pass waits for anybody who may merge it.
+        """
+        names = {name.casefold() for name in self.who}
+        return user.casefold() in names or (self.decision == "pass" and not names)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
@@ -169,8 +177,9 @@ class Board:
 
     @property
     def waiting(self) -> list[tuple[Line, Cell, Promotion]]:
-        """The open promotions."""
-        return [(line, cell, cell.open) for line in self.lines for cell in line.cells if cell.open]
+        """The open promotions, for one person's board those that the person can act on."""
+        opened = [(line, cell, cell.open) for line in self.lines for cell in line.cells if cell.open]
+        return [row for row in opened if not self.mine or row[2].is_for(self.mine)]
 
     @property
     def problems(self) -> list[tuple[Line, Cell]]:
@@ -302,16 +311,7 @@ def waiting_only(board: Board) -> Board:
 
 
 def mine(board: Board, user: str) -> Board:
-    """Return the board of one person: the promotions that wait for that person, and what the person decided.
-
-    Names are compared without regard to case, as on the forges. A promotion whose gates pass waits for anybody who may
-    merge it.
-    """
-
-    def is_mine(promotion: Promotion) -> bool:
-        names = {name.casefold() for name in promotion.who}
-        return user.casefold() in names or (promotion.decision == "pass" and not names)
-
+    """Return the board of one person: the promotions that wait for that person, and what the person decided."""
     decided = [
         Decided(
             claim=Claim(line.application, cell.environment), tag=tag, pull_request=number, url=url, statement=statement
@@ -322,7 +322,7 @@ def mine(board: Board, user: str) -> Board:
         for statement in statements
         if statement.author.casefold() == user.casefold()
     ]
-    lines_of_user = (line for line in board.lines if any(cell.open and is_mine(cell.open) for cell in line.cells))
+    lines_of_user = (line for line in board.lines if any(cell.open and cell.open.is_for(user) for cell in line.cells))
     return replace(board, lines=tuple(lines_of_user), mine=user, decided=tuple(decided), features=())
 
 

@@ -53,6 +53,21 @@ def test_it_tells_promotions_with_their_pull_request_and_changes_by_hand(
     assert [line.split(",")[5:7] for line in out.splitlines()[1:]] == [["1.0.0", "1.0.1"], ["", "1.0.0"]]
 
 
+def test_who_approved_is_added_where_the_forge_answers(
+    shop: "Shop", history: Looker, config: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(autos=(False, False, False))})
+    shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.0.1")
+    shop.run("local", "review", "1", "approved", "--as", "bob", "--comment", "fine")
+    shop.run("local", "merge", "1")
+    newest = events(history("--app", "webui", "-o", "json")[1])[0]
+    assert (newest["pull_request"], newest["approved_by"]) == (1, ["bob"])
+    code, out, _ = history("--app", "webui", "-o", "json", "--provider", "github")
+    document = json.loads(out)
+    assert (code, document["events"][0]["approved_by"]) == (0, [])
+    assert document["left_out"][0].startswith("who approved and merged: the remote's URL names no repository")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

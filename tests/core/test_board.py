@@ -152,6 +152,13 @@ def test_mine_is_what_the_person_can_act_on(opened: Promotion, user: str, is_min
     assert (len(found.lines), found.mine) == (int(is_mine), user)
 
 
+def test_of_an_application_only_what_the_person_can_act_on_waits_for_the_person() -> None:
+    promotions = {Claim(WEB, "qa"): promotion(who=("ann",)), Claim(WEB, "prod"): promotion(who=("bob",))}
+    everybody = board(promotions=promotions)
+    assert [cell.environment for _, cell, _ in everybody.waiting] == ["qa", "prod"]
+    assert [cell.environment for _, cell, _ in boards.mine(everybody, "ann").waiting] == ["qa"]
+
+
 def test_mine_also_has_what_the_person_decided_with_the_comment() -> None:
     approved = Statement(author="Ann", opinion="approved", at=NOW, comment="fine")
     other = replace(approved, author="bob")

@@ -5,8 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gitops_promotion.core.commits import Commit, CommitHeader, FileChange
+from gitops_promotion.core.discussion import Discussion, Person
+from gitops_promotion.core.discussion import Event as PullEvent
 from gitops_promotion.core.environments import Environment
-from gitops_promotion.core.history import Event, events
+from gitops_promotion.core.forge import Review
+from gitops_promotion.core.history import Event, events, with_people
 from gitops_promotion.core.layout import Claim, Layout
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.replay import Replay
@@ -192,3 +195,28 @@ def test_a_name_that_json_escapes_is_found(branch: Branch) -> None:
     escaped = rb'web: 2 # {"$imagepolicy": "sh\u006fp:web:tag"}' + b"\n"
     branch.commit("Escape", {"shop/dev/web.yaml": escaped})
     assert short(branch.events())[0] == "manual web dev 1>2"
+
+
+def test_people_of_the_forge_stand_in_for_those_of_the_commit(branch: Branch) -> None:
+    branch.commit("Merge pull request #1: x", {"shop/dev/web.yaml": text(web="2")}, head=promoted("2"))
+    branch.commit("Merge pull request #2: x", {"shop/dev/web.yaml": text(web="3")}, head=promoted("3"))
+
+    def discussion(*, merged_by: Person, approved: tuple[str, ...] = ()) -> Discussion:
+        return Discussion(
+            author=Person(name="bot", is_bot=True),
+            reviews=(
+                *(Review(author=name, verdict="approved", sha="s") for name in approved),
+                Review(author="dave", verdict="changes-requested", sha="s"),
+            ),
+            events=(PullEvent(kind="merged", at=START, by=merged_by),),
+        )
+
+    found = with_people(
+        branch.events(),
+        {
+            1: discussion(merged_by=Person(name="carol"), approved=("bob", "erin")),
+            2: discussion(merged_by=Person(name="app[bot]", is_bot=True)),
+        },
+    )
+    assert [(event.by, event.approved_by) for event in found[:2]] == [("Ann", ()), ("carol", ("bob", "erin"))]
+    assert found[2].approved_by == ()
