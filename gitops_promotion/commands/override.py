@@ -1,4 +1,4 @@
-"""`promote --override-gates`: a person sends a tag straight into an environment, past its sources and gates."""
+"""`promote --override-gates` and `--override-hold`: a person sends a tag past the gates or holds of an environment."""
 
 from collections.abc import Sequence
 
@@ -41,20 +41,21 @@ def new_override(run: Run, environment: str, reason: str, *, gates: bool, hold: 
     return Override(person=run.person, reason=reason.strip(), gates=gates, hold=hold)
 
 
-def promote_past_gates(
-    run: Run, application: Application, environment: str, tag: str, *, reason: str, hold: bool
+def promote_past(
+    run: Run, application: Application, environment: str, tag: Tag, *, reason: str, gates: bool, hold: bool
 ) -> list[Outcome]:
-    """Return the outcome of proposing a tag straight into an environment, with a verdict that names person and reason.
+    """Return the outcome of proposing a tag past the gates or holds of an environment, with person and reason.
+
+    What holds this promotion alone is lifted by the same pull request.
 
     Raises UsageError, ConfigError, ManifestError, ForeignCommitsError, GitError, ProviderError.
     """
-    parsed_tag = Tag.parse(tag)
-    override = new_override(run, environment, reason, gates=True, hold=hold)
-    request = Request(kind=PROMOTION, application=application, environment=environment, tag=parsed_tag)
+    override = new_override(run, environment, reason, gates=gates, hold=hold)
+    origin = Origin(triggered_by=starter(run).triggered_by, override=override)
+    request = Request(kind=PROMOTION, application=application, environment=environment, tag=tag, origin=origin)
 
     def veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Origin:
-        people = starter(run)
-        return Origin(triggered_by=people.triggered_by, override=override)
+        return origin
 
     def decide() -> Intent:
         site = Site(application, environment)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from gitops_promotion.commands.override import promote_past_gates
+from gitops_promotion.commands.override import promote_past
+from gitops_promotion.commands.rollback import rollback
 from gitops_promotion.core import deployments, due, durations, markers, strays
 from gitops_promotion.core.changed_tags import changed_tags
 from gitops_promotion.core.forge import PullRequest
@@ -24,6 +25,7 @@ from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.heal import heal
 from gitops_promotion.workflow.held import stopped
+from gitops_promotion.workflow.late import find_late
 from gitops_promotion.workflow.rearm import rearm
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import (
@@ -35,6 +37,7 @@ from gitops_promotion.workflow.steps import (
     left_out,
     marker_to_add,
     no_marker,
+    tag_of_sources,
 )
 from gitops_promotion.workflow.tip import Site, Tip
 
@@ -64,6 +67,7 @@ def promote(
     environment: str = "",
     tag: str = "",
     override_gates: bool = False,
+    override_hold: bool = False,
     reason: str = "",
 ) -> list[Outcome]:
     """Return one outcome for each promotion that is due.
@@ -72,8 +76,8 @@ def promote(
     `environment` (the target) forces one. One failure does not stop the others. Raises UsageError, ConfigError,
     GitError and ProviderError for what concerns them all.
     """
-    if override_gates or tag or reason:
-        return _past_gates(run, group, app, environment, tag, override_gates=override_gates, reason=reason)
+    if override_gates or override_hold or tag or reason:
+        return _overridden(run, group, app, environment, tag, gates=override_gates, hold=override_hold, reason=reason)
     if group or app or environment:
         return _run_steps(run, [_forced_step(run.tip, group, app, environment)], one_each=False)
     pushed = None if everything else _pushed_steps(run)
@@ -85,22 +89,26 @@ def promote(
     ]
 
 
-def _past_gates(
-    run: Run, group: str, app: str, environment: str, tag: str, *, override_gates: bool, reason: str
+def _overridden(
+    run: Run, group: str, app: str, environment: str, tag: str, *, gates: bool, hold: bool, reason: str
 ) -> list[Outcome]:
-    """Return the outcome of a promotion past its gates. Raises UsageError for options that do not fit together."""
-    if not override_gates:
+    """Return the outcome of a promotion past gates or holds. Raises UsageError for options that do not fit together."""
+    if not (gates or hold):
         option = "--tag" if tag else "--reason"
         raise UsageError(f"{option} is for --override-gates: without it the tag of the sources is promoted")
-    if not (app and environment and tag):
-        raise UsageError("--override-gates needs --app, --env, --tag and --reason")
+    if tag and not gates:
+        raise UsageError("--tag is for --override-gates: --override-hold promotes the tag of the sources")
+    if not (app and environment and (tag or not gates)):
+        needs = "--app, --env, --tag and --reason" if gates else "--app, --env and --reason"
+        raise UsageError(f"--override-{'gates' if gates else 'hold'} needs {needs}")
     check_name("application", app)
     application = _named_application(run.tip, group, app)
     way = run.tip.config.way(application)
     run.tip.config.environment(environment)
     if environment not in way.names:
         raise UsageError(f"{application} does not go into {environment}: its environments are {way}")
-    return promote_past_gates(run, application, environment, tag, reason=reason, hold=False)
+    chosen = Tag.parse(tag) if tag else tag_of_sources(run.tip, application, environment)
+    return promote_past(run, application, environment, chosen, reason=reason, gates=gates, hold=hold)
 
 
 def outlook(run: Run, application: Application, environment: str) -> Outcome:
@@ -123,11 +131,30 @@ def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
     outcomes += [Outcome.failed(error) for error in broken if not {f.path for f in error.faults} & reported]
     pulls = [] if run.dry_run else run.forge.open_promotions()
     outcomes += heal(run, pulls, find_kustomize) if pulls else []
+    outcomes += [] if run.dry_run else _auto_rollbacks(run)
     outcomes += list(rearm(run, pulls, outcomes))
     if not outcomes:
         return [replace(_nothing(tip, comparison, pulls), warnings=warnings)]
     if warnings:
         outcomes.append(Outcome(result="skipped", message="parts of the layout are not promoted", warnings=warnings))
+    return outcomes
+
+
+def _auto_rollbacks(run: Run) -> list[Outcome]:
+    """Return the outcomes of rolling back what was never healthy, in environments with `autoRollback`."""
+    outcomes: list[Outcome] = []
+    for late in find_late(run):
+        application, environment = late.site.application, late.site.environment
+        if late.decision.kind == "ask":
+            step = Step(application=application, environment=environment)
+            outcomes.append(replace(step.skipped("no automatic rollback", late.tag), warnings=(late.decision.text,)))
+            continue
+        try:
+            outcomes += rollback(run, group=application.group, app=application.name, environment=environment)
+        except PromotionError as error:
+            outcomes.append(
+                Outcome.failed(error, group=application.group, app=application.name, environment=environment)
+            )
     return outcomes
 
 

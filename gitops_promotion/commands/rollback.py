@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_promotion.commands.override import new_override
-from gitops_promotion.core import due, holds_file, markers
+from gitops_promotion.core import holds_file, markers
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.branch_contents import edits_digest
 from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.core.gates import Question
-from gitops_promotion.core.holds import FILE, Hold, covering
+from gitops_promotion.core.holds import FILE, ROLLED_BACK, Hold, covering
 from gitops_promotion.core.kinds import ROLLBACK
 from gitops_promotion.core.model import Outcome, Plan, Request
 from gitops_promotion.core.names import Application, check_application
@@ -20,7 +19,7 @@ from gitops_promotion.core.pull_request_text import commit_message
 from gitops_promotion.core.rollback import Stay, earlier_stays
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError, UsageError
-from gitops_promotion.workflow.arming import disarm_known, question_on
+from gitops_promotion.workflow.arming import question_on
 from gitops_promotion.workflow.branch import Branch, read_branch
 from gitops_promotion.workflow.deliver import Intent, deliver
 from gitops_promotion.workflow.holding import require_readable
@@ -29,6 +28,7 @@ from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.origin import starter
 from gitops_promotion.workflow.returns import was_green
 from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.superseding import close_promotion
 from gitops_promotion.workflow.tip import Site, Tip
 
 _LISTED = 10
@@ -103,17 +103,18 @@ def _target(tip: Tip, lookups: Lookups, order: _Order) -> tuple[Stay, bool]:
     """Return the tag to go back to, and whether it was green. Raises UsageError where no tag can be told."""
     stays = earlier_stays(tip.whole_timeline(order.site))
     names = ", ".join(earlier.tag.name for earlier in stays[:_LISTED]) or "none that the history here shows"
-    question = Question(
-        application=order.application, tag=Tag("0"), environment=order.environment, requirements=((order.environment,),)
-    )
+
+    def is_green(stay: Stay) -> bool:
+        return was_green(tip, lookups, order.application, order.environment, stay.tag, stay.deployment)
+
     if order.to is not None:
         earlier = next((earlier for earlier in stays if same_tag(earlier.tag, order.to)), None)
         if earlier is None:
             raise UsageError(f"{order.environment} never had {order.application} {order.to.name}: it had {names}")
-        return earlier, was_green(tip, lookups, replace(question, tag=earlier.tag), earlier.deployment)
+        return earlier, is_green(earlier)
     for earlier in stays:
         is_held = covering(tip.holds.holds, order.application, order.environment, earlier.tag, lookups.now)
-        if not is_held and was_green(tip, lookups, replace(question, tag=earlier.tag), earlier.deployment):
+        if not is_held and is_green(earlier):
             return earlier, True
     raise UsageError(
         f"no earlier tag of {order.application} that is not on hold was green in {order.environment}: name one with "
@@ -128,17 +129,18 @@ def _override(run: Run, lookups: Lookups, request: Request, order: _Order, *, is
     """
     question = question_on(run, request)
     is_shut = judge_rows(run.tip, lookups, question, _TIMES).decision != "pass"
-    # Where people must agree, nothing may say that it passes before they did.
-    needs_people = run.tip.config.environment(order.environment).setting("approvals") is not None
-    if is_green and (needs_people or not (is_shut and order.reason)):
+    if is_green and not (is_shut and order.reason):
         return None
     if not order.reason:
         raise UsageError(f"{request.tag.name} was never green in {order.environment}: give --reason to go back to it")
-    if judge_rows(run.tip, lookups, question, ("holds",)).decision != "pass":
-        # A success would let it merge past the hold.
-        raise UsageError(f"{request.tag.name} is on hold in {order.environment}: release it first")
-    override = new_override(run, order.environment, order.reason, gates=not is_green, hold=False)
-    return replace(override, times=True)
+    if is_green:
+        try:
+            return replace(new_override(run, order.environment, order.reason, gates=False, hold=False), times=True)
+        except UsageError as error:
+            # The reason is recorded all the same, and the rollback waits for the window.
+            run.note(f"warning: the reason passes no window and no freeze: {error}")
+            return None
+    return new_override(run, order.environment, order.reason, gates=True, hold=False)
 
 
 def _hold(run: Run, order: _Order, current: Tag, earlier: Stay, branch: Branch | None) -> Hold:
@@ -148,7 +150,7 @@ def _hold(run: Run, order: _Order, current: Tag, earlier: Stay, branch: Branch |
         app=order.application.name,
         environment=order.environment,
         tags=(current,),
-        reason=order.reason or f"rolled back to {earlier.tag.name}",
+        reason=ROLLED_BACK + earlier.tag.name + (f": {order.reason}" if order.reason else ""),
         by=run.person or run.tip.repository.author,
         since=run.clock.now().replace(microsecond=0),
     )
@@ -188,18 +190,8 @@ def _plan(run: Run, request: Request, files: Mapping[str, bytes], hold: Hold | N
 
 def _superseded(run: Run, order: _Order) -> list[str]:
     """Close the open promotion into the environment, and return what was closed."""
-    tip = run.tip
-    name = tip.config.branch(order.application, order.environment)
-    branch = read_branch(run, name, order.application) if tip.refs.branch(name) else None
-    if branch is None or order.environment not in branch.proposal.environments or branch.proposal.other_owner:
-        return []
-    pull = due.open_for(run.forge.pull_requests(head=name), tip.base)
-    if pull is None:
-        return []
-    disarm_known(run, pull)
-    run.forge.close_pull_request(pull)
-    tag = branch.proposal.tag.name if branch.proposal.tag else "another tag"
-    return [f"pull request #{pull.number}, which proposed {tag} there, was closed: it is superseded"]
+    pull = close_promotion(run, order.application, order.environment)
+    return [f"pull request #{pull.number} into {order.environment} is superseded"] if pull else []
 
 
 def _still_there(tip: Tip, order: _Order, bad: str) -> list[str]:

@@ -4,20 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gitops_promotion.core import deployments, due
+from gitops_promotion.core import deployments
 from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Verdict
 from gitops_promotion.core.gates.approvals import Tally
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request, Result
-from gitops_promotion.core.names import Application, check_application
+from gitops_promotion.core.names import check_application
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import GitError, TransientError, UsageError
+from gitops_promotion.errors import GitError, TransientError
 from gitops_promotion.workflow.approvals import open_promotions, tally_of
 from gitops_promotion.workflow.judge import judge_health
 from gitops_promotion.workflow.origin import find_decline
 from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.steps import tag_of_sources
 from gitops_promotion.workflow.tip import Site
 
 Goal = Literal["merged", "healthy"]
@@ -60,7 +61,7 @@ def wait(
         kind=PROMOTION,
         application=application,
         environment=run.tip.config.environment(environment).name,
-        tag=Tag.parse(tag) if tag else _tag_of_sources(run, application, environment),
+        tag=Tag.parse(tag) if tag else tag_of_sources(run.tip, application, environment),
     )
     started, interval = run.clock.monotonic(), INTERVAL
     latest: _Look | None = None
@@ -82,20 +83,6 @@ def wait(
         progress(latest.reasons, remaining)
         run.clock.sleep(min(interval, remaining))
         interval = min(interval * _GROWTH, _LONGEST)
-
-
-def _tag_of_sources(run: Run, application: Application, environment: str) -> Tag:
-    """Return the tag that the sources of an environment have now. Raises UsageError where there is not one."""
-    way = run.tip.config.way(application)
-    requirements = way.requirements(environment) if environment in way.names else ()
-    tags = {name: run.tip.tag(Site(application, name)) for group in requirements for name in group}
-    candidates = due.candidates(requirements, tags, lambda _: 0) if requirements else []
-    if len(candidates) != 1:
-        tags_text = ", ".join(f"{name} has {tag.name if tag else 'no tag'}" for name, tag in tags.items())
-        raise UsageError(
-            f"{application} has no one tag that comes into {environment} ({tags_text or 'no source'}): give --tag"
-        )
-    return candidates[0].tag
 
 
 def _look(run: Run, request: Request, goal: Goal, *, expired: bool) -> _Look:

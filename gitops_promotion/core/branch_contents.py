@@ -8,7 +8,10 @@ from gitops_promotion.core import markers
 from gitops_promotion.core.changed_tags import changed_tags
 from gitops_promotion.core.commits import Commit, FileChange, read_trailers
 from gitops_promotion.core.config import Config
+from gitops_promotion.core.holds import FILE
+from gitops_promotion.core.holds_file import only_lifts
 from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.layout import MarkerName
 from gitops_promotion.core.model import Plan
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.origin import UNKNOWN, Origin
@@ -148,15 +151,19 @@ def beyond_tags(
 ) -> list[str]:
     """Return the paths of a diff in which more changes than tags of the application."""
     names = {config.layout.marker_name(application, environment) for environment in config.pipeline.names}
-    return [
-        change.path
-        for change in changes
-        if change.old_file is None
-        or change.new_file is None
-        or not any(
-            markers.only_tags_differ(blobs[change.old_file], blobs[change.new_file], n.group, n.app) for n in names
-        )
-    ]
+    return [change.path for change in changes if not _is_of_promotion(change, blobs, application, names)]
+
+
+def _is_of_promotion(
+    change: FileChange, blobs: Mapping[str, bytes], application: Application, names: Set[MarkerName]
+) -> bool:
+    """Return True if a change sets tags of the application, or takes out its holds, and does nothing else."""
+    if change.old_file is None or change.new_file is None:
+        return False
+    before, after = blobs[change.old_file], blobs[change.new_file]
+    if change.path == FILE:
+        return only_lifts(before, after, application)
+    return any(markers.only_tags_differ(before, after, name.group, name.app) for name in names)
 
 
 def edits_digest(edits: Mapping[str, bytes | None]) -> str:

@@ -20,8 +20,9 @@ class Environment:
     `auto`: pull requests into it merge without a person once their checks pass. `after`: the environments before it,
     None for the one above it in the list. `paths` are patterns of its files (empty: the default pattern), `marker` is
     the form of its markers (empty: the default form), see `core/layout.py`. `overrides`: a
-    person may send a promotion past its gates, None where the configuration does not say. `settings` are those of its
-    gates, by the names of `core/gates/table.py`.
+    person may send a promotion past its gates, None where the configuration does not say. `rollback_approvals`: a
+    rollback needs the approvals too. `auto_rollback`: seconds after which a tag that was never healthy is rolled back,
+    0 for never. `settings` are those of its gates, by the names of `core/gates/table.py`.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Environment:
     paths: tuple[str, ...] = ()
     marker: str = ""
     overrides: bool | None = None
+    rollback_approvals: bool = True
+    auto_rollback: float = 0.0
     settings: tuple[tuple[str, Any], ...] = ()
 
     def setting(self, name: str) -> Any:

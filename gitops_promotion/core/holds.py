@@ -99,6 +99,31 @@ def covering(
     return tuple(hold for hold in holds if hold.covers(application, environment, tag, now))
 
 
+ROLLED_BACK = "rolled back to "
+"""The beginning of the reason of a hold that a rollback records; a promotion of a newer tag lifts it."""
+
+
+def lifted_by_promotion(
+    holds: Sequence[Hold], application: Application, environment: str, tag: Tag, *, overridden: bool
+) -> tuple[Hold, ...]:
+    """Return the holds that a promotion of `tag` takes out: those of earlier rollbacks, and with an override its own.
+
+    A hold with a `*` is not about this promotion alone, and stays.
+    """
+    names = (application.group, application.name, environment)
+    of_promotion = [hold for hold in holds if (hold.group, hold.app, hold.environment) == names]
+    return tuple(
+        hold
+        for hold in of_promotion
+        if (overridden and (not hold.tags or any(same_tag(hold_tag, tag) for hold_tag in hold.tags)))
+        or (
+            hold.tags
+            and hold.reason.startswith(ROLLED_BACK)
+            and not any(same_tag(hold_tag, tag) for hold_tag in hold.tags)
+        )
+    )
+
+
 def lifted(holds: Sequence[Hold], names: tuple[str, str, str], tag: Tag | None) -> Iterator[tuple[Hold, Hold | None]]:
     """Yield the holds of a group, application and environment that a release takes out, and what remains of each.
 

@@ -10,7 +10,7 @@ from gitops_promotion.core.calendar import read_end, read_start, time_problem
 from gitops_promotion.core.config.document import Document, Entry, Node, line_of
 from gitops_promotion.core.config.values import name_problem
 from gitops_promotion.core.holds import ANY, FILE, Hold, HoldsFile, Problem
-from gitops_promotion.core.names import is_name
+from gitops_promotion.core.names import Application, is_name
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.untrusted import quoted, reason_problem
 from gitops_promotion.errors import ConfigError, UsageError
@@ -144,6 +144,20 @@ def edited(source: bytes, *, removed: Sequence[Hold] = (), added: Sequence[Hold]
     if parse(content, ()) != HoldsFile(holds=(*kept, *new)):
         raise UsageError(problem)
     return content
+
+
+def only_lifts(before: bytes, after: bytes, application: Application) -> bool:
+    """Return True if the one change of the file is that holds of this application are taken out."""
+    old, new = parse(before, ()), parse(after, ())
+    if old.problems or new.problems:
+        return False
+    removed = [hold for hold in old.holds if hold not in new.holds]
+    if any((hold.group, hold.app) != (application.group, application.name) for hold in removed):
+        return False
+    try:
+        return bool(removed) and edited(before, removed=removed) == after
+    except UsageError:
+        return False
 
 
 def _sequence(text: str) -> tuple[Node, Node] | None:

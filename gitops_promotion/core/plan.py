@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gitops_promotion.core import markers
+from gitops_promotion.core.branch_contents import edits_digest
 from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.model import Plan, Request
@@ -11,8 +12,16 @@ from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.pull_request_text import body, commit_message, title
 
 
-def set_tag(request: Request, config: Config, files: Mapping[str, bytes], *, base: str, base_sha: str) -> Plan:
-    """Return the plan that sets the request's tag in its environment.
+def set_tag(
+    request: Request,
+    config: Config,
+    files: Mapping[str, bytes],
+    *,
+    base: str,
+    base_sha: str,
+    also: Mapping[str, bytes] | None = None,
+) -> Plan:
+    """Return the plan that sets the request's tag in its environment; `also` are edits of other files with it.
 
     `files` are the environment's files with the application's markers at `base_sha`. A plan without edits means that
     the tag is there already. Raises ManifestError (no marker, or one that cannot be edited) and UsageError.
@@ -20,13 +29,15 @@ def set_tag(request: Request, config: Config, files: Mapping[str, bytes], *, bas
     marker = config.layout.marker_name(request.application, request.environment)
     where = f"{config.layout.where(request.application, request.environment)} on {base}"
     edited = markers.set_tag(files, group=marker.group, app=marker.app, tag=request.tag, location=where)
+    edits = {**edited.edits, **(also or {})} if edited.edits else edited.edits
+    digest = edits_digest(edits) if edited.edits and also else ""
     return of_edits(
         request,
         config,
-        edited.edits,
+        edits,
         base=base,
         base_sha=base_sha,
-        message=commit_message(request, previous_tag=edited.previous),
+        message=commit_message(request, previous_tag=edited.previous, edits_digest=digest),
         previous_tag=edited.previous,
         warnings=edited.warnings,
     )

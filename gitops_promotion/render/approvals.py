@@ -27,8 +27,8 @@ def _lines(approval: Approval, history: bool, colour: bool) -> Iterator[str]:
     if colour:
         state = f"\x1b[{_COLOURS[approval.state]}m{state}\x1b[0m"
     seats = f", {approval.seats}" if approval.seats else ""
-    where = f"{approval.application} {short_tag(approval.tag)} in {approval.environment}"
-    yield f"{state}  " + untrusted.terminal(f"{where}, #{approval.pull_request.number}{seats}")
+    subject = f"{approval.application} {short_tag(approval.tag)} in {approval.environment}"
+    yield f"{state}  " + untrusted.terminal(f"{subject}, #{approval.pull_request.number}{seats}")
     details = [*_opinions(approval.tally), *(map(_event, approval.history) if history else [])]
     details += [approval.pull_request.url] if approval.pull_request.url else []
     yield from (" " * (_WIDTH + 2) + untrusted.terminal(detail) for detail in details)

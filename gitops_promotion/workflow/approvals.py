@@ -183,8 +183,8 @@ def find_promotion(run: Run, *, group: str, app: str, environment: str, number: 
     promotions = [promotion for pull in pulls for promotion in open_promotions(run, pull)]
     promotions = [p for p in promotions if environment in ("", p.question.environment) and app in ("", p.question.app)]
     if not promotions:
-        where = f"pull request #{number}" if number is not None else f"{app} in {environment}"
-        raise UsageError(f"{where} has no open promotion that a gate looks at: see `gitops-promotion approvals`")
+        subject = f"pull request #{number}" if number is not None else f"{app} in {environment}"
+        raise UsageError(f"{subject} has no open promotion that a gate looks at: see `gitops-promotion approvals`")
     if len(promotions) > 1:
         names = ", ".join(f"--app {p.question.app} --env {p.question.environment}" for p in promotions[:5])
         raise UsageError(f"there are {len(promotions)} open promotions: give one of {names}")

@@ -8,11 +8,12 @@ the pushed head. A run killed anywhere in between leaves nothing armed by accide
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gitops_promotion.core import branch_contents, diff, due, untrusted
+from gitops_promotion.core import branch_contents, diff, due, holds_file, untrusted
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.core.forge import AutoMerge, Draft, HeadState, PullRequest, StatusState
 from gitops_promotion.core.gates import Reason, Verdict, own_status
+from gitops_promotion.core.holds import FILE, lifted_by_promotion
 from gitops_promotion.core.kinds import HOLD, PROMOTION, RELEASE, ROLLBACK
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.origin import Origin
@@ -23,7 +24,6 @@ from gitops_promotion.errors import (
 )
 from gitops_promotion.workflow.arming import arm, disarm, verdict_on
 from gitops_promotion.workflow.branch import Branch, branch_changes, read_branch
-from gitops_promotion.workflow.judge import overridden
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.reviewers import ask_groups
 from gitops_promotion.workflow.run import Run
@@ -64,11 +64,25 @@ def setting_tag(
     pulls: Mapping[str, Sequence[PullRequest]] | None = None,
 ) -> Intent:
     """Return the intent to set the request's tag in `files`, the marked files of its environment at the tip."""
+    also = _without_holds(tip, request)
 
     def plan(base_sha: str) -> Plan:
-        return planning.set_tag(request, tip.config, files, base=tip.base, base_sha=base_sha)
+        return planning.set_tag(request, tip.config, files, base=tip.base, base_sha=base_sha, also=also)
 
-    return Intent(plan=plan, files=files, veto=veto, pulls=pulls or {})
+    return Intent(plan=plan, files={**files, **dict.fromkeys(also, tip.holds_source)}, veto=veto, pulls=pulls or {})
+
+
+def _without_holds(tip: Tip, request: Request) -> Mapping[str, bytes]:
+    """Return the file of holds without those that the promotion lifts, nothing where it lifts none."""
+    override = request.origin.override
+    lifted = lifted_by_promotion(
+        tip.holds.holds,
+        request.application,
+        request.environment,
+        request.tag,
+        overridden=bool(override and override.hold),
+    )
+    return {FILE: holds_file.edited(tip.holds_source, removed=lifted)} if lifted else {}
 
 
 def deliver(run: Run, decide: Callable[[], Intent | Outcome]) -> Outcome:
@@ -135,7 +149,8 @@ def _propose(run: Run, intent: Intent) -> Outcome:
     else:
         result, pull_request = "unchanged", current
     if origin.override:
-        status = own_status(overridden(origin.override), shorten=run.facts.status_text)
+        verdict = verdict_on(run, plan.request, pull_request)
+        status = own_status(verdict, shorten=run.facts.status_text)
         run.forge.set_status(head_sha, status)
     is_new = request.kind is PROMOTION and result != "unchanged"
     warnings = ask_groups(run, pull_request, [request.environment]) if is_new else ()

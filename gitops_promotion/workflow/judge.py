@@ -27,11 +27,18 @@ def judge(tip: Tip, lookups: Lookups, question: Question, *, expired: bool = Fal
     configured = tip.config.gates(question.environment, question.override)
     verdict = _judge(tip, lookups, question, configured, expired=expired)
     if verdict.decision != "pass" and question.sources and is_return(tip, lookups, question):
-        of_target = [gate for gate in configured if not gate.judges_sources]
+        of_target = [gate for gate in configured if not _is_passed_by_rollback(tip, question, gate)]
         verdict = gates.strictest([_returned(question), _judge(tip, lookups, question, of_target, expired=expired)])
     if question.override is None:
         return verdict
-    return gates.strictest([overridden(question.override), verdict])
+    # The words of the override come first: the published verdict, which has the first reason, must keep them.
+    record = overridden(question.override)
+    return replace(gates.strictest([record, verdict]), reasons=(*record.reasons, *verdict.reasons))
+
+
+def _is_passed_by_rollback(tip: Tip, question: Question, gate: gates.Gate) -> bool:
+    needs_approvals = tip.config.environment(question.environment).rollback_approvals
+    return gate.judges_sources or (isinstance(gate, Approvals) and not needs_approvals)
 
 
 def _returned(question: Question) -> Verdict:

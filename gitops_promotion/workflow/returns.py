@@ -1,11 +1,11 @@
 """Tags that go back to where they were: whether one was green in an environment before."""
 
-from dataclasses import replace
-
 from gitops_promotion.core import deployments
 from gitops_promotion.core.branch_names import ROLLBACKS
 from gitops_promotion.core.deployments import Deployment, same_tag
 from gitops_promotion.core.gates import Evidence, Question, health
+from gitops_promotion.core.names import Application
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.tip import Site, Tip
@@ -21,16 +21,22 @@ def is_return(tip: Tip, lookups: Lookups, question: Question) -> bool:
     if not is_hinted and _is_on_its_way(tip, question):
         return False
     there = deployments.deployment(tip.whole_timeline(site), question.tag)
-    return there is not None and not there.current and was_green(tip, lookups, question, there)
+    return (
+        there is not None
+        and not there.current
+        and was_green(tip, lookups, question.application, question.environment, question.tag, there)
+    )
 
 
-def was_green(tip: Tip, lookups: Lookups, question: Question, there: Deployment) -> bool:
-    """Return True if a tag was healthy in the question's environment while it was there. Raises ProviderError."""
-    environment = question.environment
+def was_green(
+    tip: Tip, lookups: Lookups, application: Application, environment: str, tag: Tag, there: Deployment
+) -> bool:
+    """Return True if a tag was healthy in an environment while it was there. Raises ProviderError."""
     gate = health.of_environment(environment, tip.config.pipeline, tip.config.common)
     statuses = lookups.statuses(health.commits_to_query(there))
     evidence = Evidence(now=lookups.now, deployments={environment: there}, statuses=statuses)
-    return gate.judge(replace(question, requirements=((environment,),), unseen=()), evidence).decision == "pass"
+    question = Question(application=application, tag=tag, environment=environment, requirements=((environment,),))
+    return gate.judge(question, evidence).decision == "pass"
 
 
 def _is_on_its_way(tip: Tip, question: Question) -> bool:

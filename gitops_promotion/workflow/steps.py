@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from gitops_promotion.core import markers, strays
+from gitops_promotion.core import due, markers, strays
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import NO_TAG, Tag
@@ -112,6 +112,20 @@ def awaited_sources(tip: Tip, step: Step) -> list[Site]:
     requirements = tip.config.way(step.application).requirements(step.environment)
     absent = [group for group in requirements if not any(tip.files(Site(step.application, name)) for name in group)]
     return [Site(step.application, name) for group in absent for name in group]
+
+
+def tag_of_sources(tip: Tip, application: Application, environment: str) -> Tag:
+    """Return the tag that the sources of an environment have now. Raises UsageError where there is not one."""
+    way = tip.config.way(application)
+    requirements = way.requirements(environment) if environment in way.names else ()
+    tags = {name: tip.tag(Site(application, name)) for group in requirements for name in group}
+    candidates = due.candidates(requirements, tags, lambda _: 0) if requirements else []
+    if len(candidates) != 1:
+        tags_text = ", ".join(f"{name} has {tag.name if tag else 'no tag'}" for name, tag in tags.items())
+        raise UsageError(
+            f"{application} has no one tag that comes into {environment} ({tags_text or 'no source'}): give --tag"
+        )
+    return candidates[0].tag
 
 
 def no_marker(site: Site) -> str:

@@ -45,6 +45,7 @@ class Tip:
     refs: Refs = field(init=False, default_factory=lambda: Refs(default_branch="", shas={}))
     _config: Config | None = field(init=False, default=None)
     _holds: HoldsFile = field(init=False, default_factory=HoldsFile)
+    _holds_source: bytes = field(init=False, default=b"")
     _marked: MarkedFiles | None = field(init=False, default=None)
     _heads: dict[str, str] = field(init=False, default_factory=dict)
     _history: dict[tuple[tuple[str, ...], int], list[Commit]] = field(init=False, default_factory=dict)
@@ -128,7 +129,8 @@ class Tip:
             if content is None:
                 return None
             self._config = configuration.parse(content, self.config_file)
-            self._holds = self._read_holds(files.get(holds.FILE, b""), self._config)
+            self._holds_source = files.get(holds.FILE, b"")
+            self._holds = self._read_holds(self._holds_source, self._config)
             self._config = replace(self._config, gate_settings={**self._config.gate_settings, "holds": self._holds})
             if author := self._config.commit_author:
                 self.repository.identity = Identity(name=author[0], email=author[1])
@@ -138,6 +140,11 @@ class Tip:
     def holds(self) -> HoldsFile:
         """The file of holds at the tip, as far as it can be read. Raises ConfigError."""
         return self._holds if self.config_if_there is not None else HoldsFile()
+
+    @property
+    def holds_source(self) -> bytes:
+        """The file of holds at the tip, empty without one. Raises ConfigError."""
+        return self._holds_source if self.config_if_there is not None else b""
 
     def _read_holds(self, source: bytes, config: Config) -> HoldsFile:
         return replace(holds_file.parse(source, config.pipeline.names), has_open=self._has_open_holds())

@@ -89,3 +89,18 @@ def test_a_bot_and_the_token_of_a_workflow_cannot_override(frozen: "Shop", monke
     monkeypatch.setenv("GITHUB_TRIGGERING_ACTOR", "renovate[bot]")
     frozen.event("workflow_dispatch", {})
     assert "an override needs a person" in frozen.run(*OVERRIDE, code=2).stderr
+
+
+def test_an_override_of_a_hold_promotes_and_lifts_it_in_one_pull_request(shop: "Shop") -> None:
+    shop.edit({"gitops-promotion.yaml": "environments: [{name: dev, auto: true}, {name: qa, auto: true}]\n"})
+    hold = "holds:\n  - {group: webshop, app: webui, environment: qa, reason: not today}\n"
+    shop.edit({"gitops-promotion.holds.yaml": hold})
+    shop.new("1.4.2")
+    shop.flux("dev")
+    forced = ("promote", "--app", "webui", "--env", "qa")
+    assert "on hold: not today" in shop.run(*forced, code=2).stderr
+    assert "an override needs --reason" in shop.run(*forced, "--override-hold", code=2).stderr
+    opened = shop.run(*forced, "--override-hold", "--reason", "agreed").only
+    assert shop.run("status", "--publish").results == ["merged"] or opened["result"] == "merged"
+    assert shop.tag("qa") == "1.4.2"
+    assert "not today" not in shop.remote.show("gitops-promotion.holds.yaml", "main")

@@ -69,7 +69,7 @@ def test_a_bad_release_is_rolled_back_and_does_not_come_back_by_itself(shop: "Sh
     assert published[BRANCH]["result"] == "merged"
     assert prod(shop) == "1.4.1"
     text = shop.remote.show(FILE, "main")
-    assert ('tag: "1.4.2"' in text, "reason: breaks the checkout" in text) == (True, True)
+    assert ('tag: "1.4.2"' in text, "rolled back to 1.4.1: breaks the checkout" in text) == (True, True)
 
     # Neither the next comparison, nor the next build of the same tag, nor a person who asks without lifting the hold.
     assert set(shop.run("promote", "--all").results) == {"skipped"}
@@ -154,7 +154,7 @@ def test_it_closes_the_open_promotion_and_names_who_still_has_the_bad_tag(
     assert shop.run("promote", "--all").results == ["opened"]
     outcome = rollback(shop, env="qa").only
     assert outcome["reasons"] == [
-        "pull request #2, which proposed 1.4.3 there, was closed: it is superseded",
+        "pull request #2 into qa is superseded",
         "prod still has 1.4.2",
     ]
 

@@ -18,10 +18,27 @@ def status(**values: object) -> CommitStatus:
 
 @pytest.mark.parametrize(
     "override",
-    [OVERRIDE, Override(person="ann", reason="r", hold=True), Override(person="a", reason="r", gates=True, hold=True)],
+    [
+        OVERRIDE,
+        Override(person="ann", reason="r", hold=True),
+        Override(person="a", reason="r", gates=True, hold=True),
+        Override(person="a", reason="r", times=True),
+    ],
 )
 def test_the_trailers_are_read_back(override: Override) -> None:
     assert Override.read(override.trailers) == override
+
+
+def test_an_override_passes_only_what_it_says() -> None:
+    passed = {
+        "gates": {"health", "soak", "approvals", "windows", "freezes"},
+        "hold": {"holds"},
+        "times": {"windows", "freezes"},
+    }
+    for name, gates in passed.items():
+        override = Override(person="ann", reason="r", **{name: True})
+        names = {"health", "soak", "approvals", "windows", "freezes", "holds"}
+        assert {gate for gate in names if override.passes(gate)} == gates
 
 
 @pytest.mark.parametrize("trailers", [{}, {"Override-By": "ann"}, {"Override-Reason": "r", "Override-Of": "gates"}])
@@ -38,7 +55,7 @@ def test_a_person_with_a_colon_does_not_end_early() -> None:
 CLAIMS: dict[str, tuple[list[CommitStatus], bool]] = {
     "a success with the words": ([status()], True),
     "a success without them": ([status(description="dev is healthy")], False),
-    "no success": ([status(state="pending")], False),
+    "the gates that it does not pass wait": ([status(state="pending")], True),
     "another context": ([status(context="tests")], False),
     "a newer verdict without the words": ([status(description="dev is healthy"), status()], False),
     "another context is newer": ([status(context="tests"), status()], True),

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With --app, --env, --tag and --reason: go past the sources and the gates.",
 )
+@click.option(
+    "--override-hold",
+    is_flag=True,
+    help="With --app, --env and --reason: go past a hold, and lift it if it is on this alone.",
+)
 @click.option("--reason", default="", callback=options.one_line, metavar="TEXT", help="Why, for the record.")
 @options.connection
 @options.dry_run
@@ -44,6 +49,7 @@ def command(
     environment: str,
     tag: str,
     override_gates: bool,
+    override_hold: bool,
     reason: str,
     **connection: Any,
 ) -> "list[Outcome]":
@@ -60,5 +66,6 @@ def command(
             environment=environment,
             tag=tag,
             override_gates=override_gates,
+            override_hold=override_hold,
             reason=reason,
         )

@@ -57,6 +57,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         *table.TOP_KEYS,
     ),
     "environments[]": section.KEYS,
+    "environments[].rollback": section.ROLLBACK_KEYS,
     "groups.<group>": ("applications",),
     "groups.<group>.applications.<application>": ("featureOverwrite", "featureLabelSelector", "environments"),
     "commitAuthor": ("name", "email"),

@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 
 from gitops_promotion.core.config.document import Document, Entry, is_empty
-from gitops_promotion.core.config.values import name_problem
+from gitops_promotion.core.config.values import duration, duration_problem, name_problem
 from gitops_promotion.core.environments import Environment, Pipeline, Requirements
 from gitops_promotion.core.gates import table
 from gitops_promotion.core.gates.health import contexts_of
 from gitops_promotion.core.gates.health_keys import mixed_up_contexts
 from gitops_promotion.core.layout import PATH, marker_problem, path_problem
 
-KEYS = ("name", "auto", "after", "path", "marker", "overrides", *table.KEYS)
+KEYS = ("name", "auto", "after", "path", "marker", "overrides", "rollback", "autoRollback", *table.KEYS)
 """The keys of one environment."""
+
+ROLLBACK_KEYS = ("approvals",)
+"""The keys of `rollback` of one environment."""
 
 EXAMPLE = "[{name: dev, auto: true}, {name: prod}]"
 """A list of environments, for messages."""
@@ -75,12 +78,24 @@ def _environment(document: Document, item: Entry, key_path: str) -> Environment:
         after=_after(document, fields.get("after"), f"{key_path}.after"),
         paths=document.texts(fields.get("path"), f"{key_path}.path", path_problem, PATH),
         marker=document.checked(fields.get("marker"), f"{key_path}.marker", marker_problem, ""),
-        overrides=_overrides(document, fields.get("overrides"), f"{key_path}.overrides"),
+        overrides=_flag(document, fields.get("overrides"), f"{key_path}.overrides"),
+        rollback_approvals=_rollback_approvals(document, fields.get("rollback"), f"{key_path}.rollback"),
+        auto_rollback=_seconds(document, fields.get("autoRollback"), f"{key_path}.autoRollback"),
         settings=table.read_settings(document, fields, key_path),
     )
 
 
-def _overrides(document: Document, entry: Entry | None, key_path: str) -> bool | None:
+def _rollback_approvals(document: Document, entry: Entry | None, key_path: str) -> bool:
+    fields = document.mapping(entry, key_path, ROLLBACK_KEYS)
+    return _flag(document, fields.get("approvals"), f"{key_path}.approvals") is not False
+
+
+def _seconds(document: Document, entry: Entry | None, key_path: str) -> float:
+    text = document.checked(entry, key_path, duration_problem, "")
+    return duration(text) if text and not duration_problem(text) else 0.0
+
+
+def _flag(document: Document, entry: Entry | None, key_path: str) -> bool | None:
     return None if entry is None or is_empty(entry.node) else document.boolean(entry, key_path)
 
 

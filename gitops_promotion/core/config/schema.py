@@ -59,6 +59,8 @@ TYPES: Mapping[str, Schema] = {
     "environments[].name": TEXT,
     "environments[].auto": FLAG,
     "environments[].overrides": FLAG,
+    "environments[].rollback.approvals": FLAG,
+    "environments[].autoRollback": TEXT,
     "environments[].after": {
         "anyOf": [
             TEXT,

@@ -34,6 +34,15 @@ def duration(text: str) -> float:
     return seconds
 
 
+def duration_problem(text: str) -> str:
+    """Return the problem with a duration, "" for a good one."""
+    try:
+        duration(text)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
 def name_problem(noun: str, text: str) -> str:
     """Return the problem with a name; `noun` names the kind of thing."""
     try:

@@ -152,25 +152,27 @@ def check(document: "Document", item: "Entry", environment: Environment, top: An
     settings = environment.setting("approvals")
     if not isinstance(settings, ApprovalSettings):
         return
-    known: Groups = top or {}
-    where = f"approvals of {environment.name}"
+    group_members: Groups = top or {}
+    subject = f"approvals of {environment.name}"
     line = settings.line or item.line
     for group in settings.groups:
-        if not is_of_forge(group) and group not in known:
-            names = ", ".join(known) or "none"
+        if not is_of_forge(group) and group not in group_members:
+            names = ", ".join(group_members) or "none"
             document.fail(
                 line,
-                f"{where} has the group {quoted(group)}, which is not in approverGroups (known: {names}): add it "
+                f"{subject} has the group {quoted(group)}, which is not in approverGroups (known: {names}): add it "
                 r"there, or name one of the forge as org/team or '[Project]\Group'",
             )
             return
-    if problem := _impossible(settings, known):
-        document.fail(line, f"{where} can never be complete: {problem}")
+    if problem := _impossible(settings, group_members):
+        document.fail(line, f"{subject} can never be complete: {problem}")
 
 
-def _impossible(settings: ApprovalSettings, known: Groups) -> str:
+def _impossible(settings: ApprovalSettings, group_members: Groups) -> str:
     """Return why these people can never fill the seats; those of the forge's groups are not known here."""
-    listed = {group: {name.casefold() for name in known[group]} for group in settings.groups if group in known}
+    listed = {
+        group: {name.casefold() for name in group_members[group]} for group in settings.groups if group in group_members
+    }
     people = {name.casefold() for name in settings.approvers}.union(*listed.values())
     is_open = len(listed) < len(settings.groups)
     if settings.strategy == "quorum" and settings.quorum > len(people) and not is_open and people:

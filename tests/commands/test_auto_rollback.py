@@ -1,0 +1,121 @@
+"""What a rollback changes around it, and rollbacks that nobody asks for, on plain git."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.commands.conftest import Run, Shop
+
+CONFIG = """\
+environments:
+  - {name: dev, auto: true}
+  - {name: qa, auto: true}
+  - name: prod
+    auto: true
+"""
+PROD = ("--group", "webshop", "--app", "webui", "--env", "prod")
+
+
+def rollback(shop: "Shop", *more: str, code: int | None = 0) -> "Run":
+    return shop.run("rollback", *PROD, *more, code=code)
+
+
+def release(shop: "Shop", tag: str, *, prod: str = "success") -> None:
+    """Bring a tag through all environments, with this health in prod."""
+    shop.new(tag)
+    shop.flux("dev")
+    for environment in ("qa", "prod"):
+        shop.run("promote")
+        shop.run("status", "--publish")
+        shop.flux(environment, prod if environment == "prod" else "success")
+    assert shop.tag("prod") == tag
+
+
+@pytest.fixture
+def bad(shop: "Shop") -> "Shop":
+    """1.1.0 was healthy in prod, and 1.2.0 is there and is not."""
+    shop.edit({"gitops-promotion.yaml": CONFIG})
+    release(shop, "1.1.0")
+    # What it comes from does not speak for it any more.
+    shop.flux("qa", "failure")
+    release(shop, "1.2.0", prod="failure")
+    return shop
+
+
+def test_a_newer_tag_takes_the_hold_of_a_rollback_away(bad: "Shop") -> None:
+    rollback(bad)
+    bad.run("status", "--publish")
+    assert bad.tag("prod") == "1.1.0"
+    assert "1.2.0" in bad.remote.show("gitops-promotion.holds.yaml", "main")
+    release(bad, "1.3.0")
+    assert "1.2.0" not in bad.remote.show("gitops-promotion.holds.yaml", "main")
+
+
+def test_a_rollback_supersedes_the_open_promotion_which_is_no_decline(bad: "Shop") -> None:
+    bad.new("1.3.0")
+    bad.flux("dev")
+    bad.run("promote")
+    bad.run("status", "--publish")
+    opened = bad.run("promote").only
+    assert opened["environment"] == "prod"
+    outcome = rollback(bad).only
+    assert f"pull request #{opened['pull_request']['number']} into prod is superseded" in outcome["reasons"]
+    bad.run("status", "--publish")
+    assert bad.tag("prod") == "1.1.0"
+    # It came to qa before the rollback: a person decides whether it goes on.
+    [later] = [o for o in bad.run("promote", "--all").outcomes if o["environment"] == "prod"]
+    assert (later["tag"], later["result"]) == ("1.3.0", "skipped")
+    forced = bad.run("promote", "--app", "webui", "--env", "prod").only
+    assert (forced["tag"], forced["result"]) == ("1.3.0", "opened")
+
+
+@pytest.mark.parametrize(("key", "is_merged"), [("", False), ("    rollback: {approvals: false}\n", True)])
+def test_approvals_apply_unless_the_configuration_says_otherwise(bad: "Shop", key: str, is_merged: bool) -> None:
+    bad.edit({"gitops-promotion.yaml": CONFIG + "    approvals: {approvers: [bob]}\n" + key})
+    assert rollback(bad).only["result"] == "opened"
+    published = bad.run("status", "--publish").only
+    assert (published["result"] == "merged") == is_merged
+    assert any("0 of 1 of bob" in reason for reason in published["reasons"]) != is_merged
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Let so much time have passed."""
+
+    def be(later: timedelta) -> None:
+        now = datetime.now(UTC) + later
+        monkeypatch.setattr("gitops_promotion.workflow.run._now", lambda: now)
+
+    return be
+
+
+def test_a_tag_that_was_never_healthy_is_rolled_back_by_itself_once(
+    bad: "Shop", at: Callable[[timedelta], None]
+) -> None:
+    bad.edit({"gitops-promotion.yaml": CONFIG + "    autoRollback: 15m\n"})
+
+    def into_prod() -> list[str]:
+        outcomes = bad.run("promote", "--all").outcomes
+        return [o["result"] for o in outcomes if (o["environment"], o["tag"]) == ("prod", "1.1.0")]
+
+    at(timedelta(minutes=14))
+    assert into_prod() == []
+    at(timedelta(minutes=16))
+    assert into_prod() == ["opened"]
+    bad.local("close", "6", "--as", "ann") if "#6" in bad.local("list") else None
+    assert into_prod() == []
+
+
+def test_two_changes_since_it_was_healthy_are_for_a_person(
+    bad: "Shop", at: Callable[[timedelta], None], manifest: Callable[..., str]
+) -> None:
+    bad.edit({"gitops-promotion.yaml": CONFIG + "    autoRollback: 15m\n"})
+    bad.edit({"webshop/prod/cart.yaml": manifest("cart", "1"), "webshop/qa/cart.yaml": manifest("cart", "1")})
+    bad.edit({"webshop/prod/cart.yaml": manifest("cart", "2")})
+    bad.flux("prod", "failure")
+    at(timedelta(minutes=16))
+    warnings = [w for o in bad.run("promote", "--all", code=None).outcomes for w in o["warnings"]]
+    assert any("webshop/cart changed there too: find the cause" in warning for warning in warnings)
