@@ -93,22 +93,32 @@ class Terminal:
 
     @contextmanager
     def capturing_logs(self) -> Iterator[None]:
-        """Log the warnings of the package's loggers; Python would print them to stderr with their secrets."""
+        """Log the warnings of the package's loggers; Python would print them to stderr with their secrets.
+
+        If the run is verbose, also what they say of each git command and each request.
+        """
         import logging
 
-        note = self.note
+        note, detail = self.note, self.detail
 
         class Handler(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
-                note(f"{record.levelname.lower()}: {record.getMessage()}")
+                if record.levelno < logging.WARNING:
+                    detail(record.getMessage())
+                else:
+                    note(f"{record.levelname.lower()}: {record.getMessage()}")
 
-        handler = Handler(logging.WARNING)
+        level = logging.DEBUG if self._verbose else logging.WARNING
+        handler = Handler(level)
         logger = logging.getLogger("gitops_promotion")
+        before = logger.level
         logger.addHandler(handler)
+        logger.setLevel(level)
         try:
             yield
         finally:
             logger.removeHandler(handler)
+            logger.setLevel(before)
 
     def progress(self, reasons: tuple[str, ...], seconds: float) -> None:
         """Log the reasons for a wait of at most `seconds` more.

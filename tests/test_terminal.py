@@ -1,10 +1,13 @@
 """The line of a wait: the reason once in full, the time always, and nothing that a plain terminal cannot show."""
 
+import logging
 import re
+from pathlib import Path
 
 import pytest
 
 from gitops_promotion.core import durations
+from gitops_promotion.git.process import Runner
 from gitops_promotion.terminal import Terminal
 
 REASON = (
@@ -92,3 +95,24 @@ def test_a_quiet_run_tells_of_no_wait(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
     assert durations.shown(seconds) == text
     assert re.fullmatch(r"[\d.]+[dhms](?: \d+[hms])?", text)
+
+
+def test_a_verbose_run_tells_of_each_command_and_request_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("gitops_promotion.git.process")
+    for verbose in (True, False):
+        with Terminal(verbose=verbose, secrets=("tok-3n",)).capturing_logs():
+            logger.debug("git ls-remote https://x:tok-3n@forge 12 ms")
+            logger.warning("slow")
+    logger.debug("nobody listens")
+    assert capsys.readouterr().err == "git ls-remote https://x:***@forge 12 ms\nwarning: slow\nwarning: slow\n"
+
+
+def test_a_git_command_is_logged_with_its_time_and_its_failure(
+    tmp_path: Path, environ: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "gitops_promotion")
+    runner = Runner(tmp_path)
+    runner.secrets.append("tok-3n")
+    runner.run(["rev-parse", "--verify", "tok-3n"], environ)
+    [line] = [record.getMessage() for record in caplog.records]
+    assert re.fullmatch(r"git rev-parse --verify \*\*\* \(exit code 128\) \d+ ms", line)

@@ -4,10 +4,12 @@ A git process gets the given environment and nothing else. GitPython adds the va
 others while git starts (docs/decisions/0002-private-object-store.md).
 """
 
+import logging
 import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +18,15 @@ from subprocess import PIPE
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from gitops_promotion.core.authorization import masked
-from gitops_promotion.core.untrusted import lines
+from gitops_promotion.core.untrusted import LINE_LIMIT, cut, lines
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import LOCAL_STEP, advice
 
 if TYPE_CHECKING:
     from git.cmd import Git
 
+_log = logging.getLogger(__name__)
+_LOGGED_WORDS = 20
 _GRACE = 5.0
 """Seconds that git has to end when it is asked to."""
 _NO_GIT = "git was not found: install git 2.39 or newer and put it on the PATH"
@@ -64,15 +68,27 @@ class Runner:
 
     def run(self, arguments: Sequence[str], environ: Mapping[str, str], stdin: bytes = b"") -> Result:
         """Run a command to its end, whatever its status is. Raises GitError if git does not start."""
+        started = time.monotonic()
         process = self.start(arguments, environ)
         try:
             stdout, stderr = process.communicate(stdin)
         except BaseException:
             _terminate(process)
             raise
+        self.log(arguments, process.returncode, started)
         if process.returncode in _NOT_STARTED and (reason := _NOT_STARTED_REASON.search(stderr)):
             raise _start_error(self.mask(reason[1]))
         return Result(status=process.returncode, stdout=stdout, stderr=self.mask(stderr))
+
+    def log(self, arguments: Sequence[str], status: int, started: float) -> None:
+        """Log a command that has ended, for `--verbose`; `started` is a time of `time.monotonic`."""
+        if not _log.isEnabledFor(logging.DEBUG):
+            return
+        # A setting may hold anything, and a list of objects is long.
+        words = [word for word in arguments if not word.startswith("-c")][:_LOGGED_WORDS]
+        text = self.mask(" ".join([*words, *["..."] * (len(words) < len(arguments))]).encode(errors="replace"))
+        failed = f" (exit code {status})" if status else ""
+        _log.debug("git %s%s %.0f ms", cut(text.replace("\n", " "), LINE_LIMIT), failed, _milliseconds(started))
 
     def mask(self, stderr: bytes) -> str:
         """Decode output of git without secrets and terminal codes: part of it is the remote's own text."""
@@ -86,6 +102,8 @@ class Dialogue:
     def __init__(self, runner: Runner, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
         self._runner = runner
         self._command = arguments[0]
+        self._arguments = arguments
+        self._started = time.monotonic()
         self._process = runner.start(arguments, environ)
         self._stdin: IO[bytes] = self._process.stdin
         self._stdout: IO[bytes] = self._process.stdout
@@ -116,6 +134,7 @@ class Dialogue:
         """Send the last questions, let git end and return its remaining output. Raises GitError if it failed."""
         stdout: bytes
         stdout, stderr = self._process.communicate(questions)
+        self._runner.log(self._arguments, self._process.returncode, self._started)
         if self._process.returncode:
             self._fail(stderr)
         return stdout
@@ -124,6 +143,7 @@ class Dialogue:
         """Let git end, whatever its status is."""
         if self._process.poll() is None:
             self._process.communicate()
+            self._runner.log(self._arguments, self._process.returncode, self._started)
 
     def terminate(self) -> None:
         """End git at once."""
@@ -134,6 +154,10 @@ class Dialogue:
             stderr = self._process.communicate()[1]
         reason = advice(self._runner.mask(stderr), LOCAL_STEP)
         raise GitError(f"git {self._command} failed: {reason}")
+
+
+def _milliseconds(started: float) -> float:
+    return (time.monotonic() - started) * 1000
 
 
 def _start(command: Sequence[str], environ: Mapping[str, str]) -> "Git.AutoInterrupt":

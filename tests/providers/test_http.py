@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import logging
+import re
 import socket
 import threading
 import tracemalloc
@@ -238,3 +240,15 @@ class Raw(io.BytesIO):
     def read(self, size: int | None = -1, *, decode_content: bool = False) -> bytes:
         assert not decode_content
         return super().read(size)
+
+
+def test_a_request_is_logged_with_its_status_and_time(
+    fetch: Callable[..., requests.Response], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "gitops_promotion")
+    fetch(once(b"{}"))
+    with pytest.raises(requests.ReadTimeout):
+        fetch(drip(b"HTTP/1.1 200 OK\r\n\r\n", b"x"), seconds=0.2)
+    first, second = (r.getMessage() for r in caplog.records if r.name.endswith("providers.http"))
+    assert re.fullmatch(r"GET http://127\.0\.0\.1:\d+/\S* 200 \d+ ms", first)
+    assert re.fullmatch(r"GET http://127\.0\.0\.1:\d+/\S* no answer \d+ ms", second)
