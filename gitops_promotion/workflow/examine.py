@@ -100,14 +100,13 @@ def examine(run: Run, subject: Subject) -> Examination:
     `examine_head` raises, and ProviderError.
     """
     examination = examine_head(run, subject)
-    numbers = _numbers_in_queue(run, subject) if any(_asks_people(run, q) for q in examination.questions) else []
-    if not numbers:
-        return examination
+    pulls = _pulls_in_group(run, subject) if any(_asks_people(run, q) for q in examination.questions) else []
     of_pulls: list[Question] = []
-    for number in numbers:
-        pull = run.forge.pull_request(number)
-        head = Subject(branch=pull.head, sha=pull.head_sha, number=number, pull_request=pull)
+    for pull in pulls:
+        head = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
         of_pulls += examine_head(run, head).questions
+    if not of_pulls or not _brings_only(run, subject, pulls):
+        return examination
     questions: dict[Question, None] = {}
     for question in examination.questions:
         asked = (question.application, question.environment, question.tag)
@@ -120,8 +119,8 @@ def _asks_people(run: Run, question: Question) -> bool:
     return any("opinions" in gate.needs for gate in run.tip.config.gates(question.environment))
 
 
-def _numbers_in_queue(run: Run, subject: Subject) -> list[int]:
-    """Return the pull requests in a group of the merge queue; none for any other head.
+def _pulls_in_group(run: Run, subject: Subject) -> list[PullRequest]:
+    """Return the open pull requests in a group of the merge queue, in its order; none for any other head.
 
     A group's branch is `<prefix><base>/pr-<number>-<commit>`. It contains the groups in front of it, whose branches are
     still there (https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-a-merge-queue).
@@ -133,7 +132,24 @@ def _numbers_in_queue(run: Run, subject: Subject) -> list[int]:
     groups = {sha: int(match[1]) for ref, sha in tip.refs.shas.items() if (match := pattern.fullmatch(ref))}
     if not pattern.fullmatch(f"refs/heads/{subject.branch}") or subject.sha not in groups:
         return []
-    return [groups[commit.sha] for commit in tip.repository.commits(tip.sha, subject.sha) if commit.sha in groups]
+    commits = reversed(tip.repository.commits(tip.sha, subject.sha))
+    pulls = [run.forge.pull_request(groups[commit.sha]) for commit in commits if commit.sha in groups]
+    return [pull for pull in pulls if pull.state == "open"]
+
+
+def _brings_only(run: Run, subject: Subject, pulls: Sequence[PullRequest]) -> bool:
+    """Return True if a group's files are those that merging its pull requests makes.
+
+    Who can push a branch of that name could put more into it, under the approval of a pull request that it names.
+    """
+    repository = run.tip.repository
+    merged, _ = repository.diff_from_merge_base(run.tip.sha, subject.sha)
+    for pull in pulls:
+        merge = repository.merge(merged, pull.head_sha, f"Merge #{pull.number}")
+        if merge.sha is None:
+            return False
+        merged = merge.sha
+    return not repository.diff_trees(merged, subject.sha)
 
 
 def examine_head(run: Run, subject: Subject) -> Examination:

@@ -324,6 +324,20 @@ def test_in_a_merge_queue_the_opinions_are_those_on_the_pull_requests_in_the_gro
     assert any(reason.startswith("approvals of prod: 2 of 2 of ops: bob at ") for reason in of_group())
 
 
+@pytest.mark.parametrize("case", ["more files", "a closed pull request"])
+def test_a_branch_that_only_looks_like_a_group_passes_nothing(shop: "Shop", like_github: None, case: str) -> None:
+    number = proposed(shop, config=CONFIG.replace("name: prod\n    auto: true", "name: prod\n    auto: false"))
+    for name in ("bob", "eva"):
+        approve(shop, number, name)
+    prod = shop.remote.show("webshop/prod/webui.yaml", BRANCH)
+    files = {"webshop/prod/webui.yaml": prod} | ({"webshop/prod/more.yaml": "a: 1\n"} if case == "more files" else {})
+    if case == "a closed pull request":
+        shop.local("close", str(number), "--as", "cid")
+    branch = queued(shop, files, number)
+    [reasons] = [o["reasons"] for o in publish(shop, code=None).outcomes if o["branch"] == branch]
+    assert any("0 of 2 of ops; no pull request is known that brings" in reason for reason in reasons)
+
+
 def test_a_group_that_brings_what_no_pull_request_of_it_proposes_waits(shop: "Shop", like_github: None) -> None:
     number = proposed(shop)
     prod = shop.remote.show("webshop/prod/webui.yaml", BRANCH).replace("1.4.2", "1.0.1")
