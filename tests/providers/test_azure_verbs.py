@@ -235,6 +235,28 @@ class TestGate:
         gated.pass_checks()
         assert gated.tag("qa") == "1.0.0"
 
+    def test_a_freeze_disarms_and_its_end_arms_again(self, gated: Job) -> None:
+        number, hosted = gated.into_qa(), gated.forge.hosted
+        config = gated.forge.show("main", "gitops-promotion.yaml")
+        for freeze, verb, armed in (
+            ("freezes: [{from: 2001-01-01, until: 2199-12-31}]\n", ("promote", "--all"), ""),
+            ("freezes: [{from: 2001-01-01, until: 2001-12-31}]\n", ("promote", "--all"), "build"),
+            ("freezes: [{from: 2001-01-01, until: 2199-12-31}]\n", ("status", "--publish"), ""),
+        ):
+            gated.forge.push("main", {"gitops-promotion.yaml": config + freeze})
+            gated.run(*verb)
+            assert hosted.pull(number).auto_by == armed
+        assert hosted.pull(number).statuses[-1].state == "pending"
+
+    def test_an_open_hold_counts_and_disarms(self, gated: Job) -> None:
+        number, hosted = gated.into_qa(), gated.forge.hosted
+        [held] = gated.run("hold", "--group", "webshop", "--app", "webui", "--env", "qa", "--reason", "bad")
+        assert (held["result"], held["branch"]) == ("opened", "hold/webshop-webui-qa")
+        [skipped] = gated.run("promote", "--all")
+        assert skipped["result"] == "skipped"
+        assert f"(pull request #{held['pull_request']['number']} is open): bad" in skipped["message"]
+        assert hosted.pull(number).auto_by == ""
+
     @pytest.mark.parametrize("rights", [frozenset(), frozenset({"PullRequestContribute"})])
     def test_b1_a_verdict_does_not_merge_in_place_of_a_person(
         self, gated: Job, monkeypatch: pytest.MonkeyPatch, rights: frozenset[str]

@@ -199,6 +199,33 @@ class TestGate:
             gated.pass_checks()
             assert gated.tag(environment) == tag
 
+    def test_a_freeze_disarms_and_its_end_arms_again(self, gated: Actions) -> None:
+        gated.new("1.4.2")
+        gated.pass_checks()
+        [outcome] = gated.run("promote", "--all")
+        pull = gated.forge.hosted.pull(outcome["pull_request"]["number"])
+        config = gated.forge.show("main", "gitops-promotion.yaml")
+        for freeze, verb, armed in (
+            ("freezes: [{from: 2001-01-01, until: 2199-12-31}]\n", ("promote", "--all"), False),
+            ("freezes: [{from: 2001-01-01, until: 2001-12-31}]\n", ("promote", "--all"), True),
+            ("freezes: [{from: 2001-01-01, until: 2199-12-31}]\n", ("status", "--publish"), False),
+        ):
+            gated.forge.push("main", {"gitops-promotion.yaml": config + freeze})
+            gated.run(*verb)
+            assert bool(pull.auto_merge) is armed
+
+    def test_an_open_hold_counts_and_disarms(self, gated: Actions) -> None:
+        gated.new("1.4.2")
+        gated.pass_checks()
+        [outcome] = gated.run("promote", "--all")
+        pull = gated.forge.hosted.pull(outcome["pull_request"]["number"])
+        [held] = gated.run("hold", "--group", "webshop", "--app", "webui", "--env", "qa", "--reason", "bad")
+        assert (held["result"], held["branch"]) == ("opened", "hold/webshop-webui-qa")
+        [skipped] = gated.run("promote", "--all")
+        assert skipped["result"] == "skipped"
+        assert f"(pull request #{held['pull_request']['number']} is open): bad" in skipped["message"]
+        assert pull.auto_merge is None
+
     def test_b1_a_pull_request_into_another_branch_does_not_hide_the_armed_one(self, gated: Actions) -> None:
         hosted = gated.forge.hosted
         number = gated.new("1.4.2")["pull_request"]["number"]
