@@ -163,14 +163,21 @@ def test_a_pull_request_that_breaks_the_file_fails_its_check(shop: "Shop", at: C
     assert (failed["result"], f"{FILE}:2: is not valid YAML" in failed["message"]) == ("failed", True)
 
 
-def test_a_forged_branch_holds_nothing_and_loosens_nothing(shop: "Shop", at: Callable[[str], None]) -> None:
-    """The head's own file is not asked, and a person's commit on a branch of holds does not count."""
+def test_the_head_of_a_pull_request_loosens_no_hold(shop: "Shop", at: Callable[[str], None]) -> None:
     write(shop, "group: webshop, app: webui, environment: qa")
     new(shop)
     shop.edit({FILE: "holds: []\n"}, branch="hold/webshop-webui-qa")
     assert shop.run("promote", "--all").results == ["skipped"]
-    shop.edit({FILE: None})
-    shop.edit({FILE: "holds: [{group: '*', app: '*', environment: '*'}]\n"}, branch="hold/_all-_all-_all")
+
+
+def test_a_persons_commit_on_a_branch_of_holds_makes_it_count_for_nothing(
+    shop: "Shop", at: Callable[[str], None]
+) -> None:
+    new(shop)
+    opened = shop.run("hold", "--group", "*", "--app", "*")
+    assert opened.results == ["opened"]
+    assert shop.run("promote", "--all").results == ["skipped"]
+    shop.edit({"more.yaml": "a: 1\n"}, branch="hold/_all-_all-_all")
     assert shop.run("promote", "--all").results == ["opened"]
 
 

@@ -180,19 +180,20 @@ def test_in_a_freeze_it_waits_and_with_a_reason_it_goes_on(
         assert line in head
 
 
+@pytest.mark.parametrize("tag", ["1.3.0", "1.4.0"])
 def test_trailers_and_branch_of_a_writer_pass_nothing(
-    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str], tag: str
 ) -> None:
-    """Only a tag that was green there before needs no sources."""
+    """Only a tag that was green there before needs no sources: one was never there, the other never green."""
     shop.edit({"gitops-promotion.yaml": CONFIG.format(prod="")})
-    by_hand(shop, manifest, "1.4.1 success", "1.4.2 failure")
-    message = "Roll back\n\nPromotion: webshop/webui\nEnvironment: prod\nTag: 1.3.0\nRollback: true\n"
-    shop.edit({"webshop/prod/webui.yaml": manifest("webui", "1.3.0")}, message, branch=BRANCH)
+    by_hand(shop, manifest, "1.4.0 failure", "1.4.1 success", "1.4.2 failure")
+    message = f"Roll back\n\nPromotion: webshop/webui\nEnvironment: prod\nTag: {tag}\nRollback: true\n"
+    shop.edit({"webshop/prod/webui.yaml": manifest("webui", tag)}, message, branch=BRANCH)
     head = {"ref": BRANCH, "sha": shop.remote.sha(BRANCH), "repo": {"full_name": "acme/gitops"}}
     base = {"ref": "main", "repo": {"full_name": "acme/gitops"}}
     shop.event("pull_request", {"pull_request": {"number": 7, "head": head, "base": base}})
     refused = shop.run("status", "--timeout", "0", code=3).only
-    assert "webshop/webui 1.3.0 has not been in dev" in refused["message"]
+    assert f"webshop/webui {tag} has not been in dev" in refused["message"]
 
 
 def test_a_revert_by_a_person_needs_no_sources_either(

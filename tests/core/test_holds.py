@@ -110,6 +110,7 @@ def test_a_file_without_an_entry_holds_nothing(text: str) -> None:
         ("holds: [{group: webshop, app: webui}]", ":1: holds[0] has no environment", ""),
         ("holds: [{group: web/shop, app: webui, environment: qa}]", "holds[0].group is 'web/shop': group", "qa"),
         ("holds: [{group: a, app: b, environment: [prod]}]", "holds[0].environment is a sequence", ""),
+        ('holds: [{group: a, app: b, environment: "*", bad: 1}]', "unknown key 'bad'", ""),
         (f"holds: [{ENTRY}, environment: qa}}]", "has the key 'environment' twice", ""),
         (f"holds: [{ENTRY}, until: tomorrow}}]", "holds[0].until is 'tomorrow': write a date such as", "prod"),
         (f"holds: [{ENTRY}, until: 2026-12-05T10:00}}]", "a time needs an offset", "prod"),
