@@ -1,5 +1,6 @@
 """The board as JSON and as Markdown."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,9 @@ from gitops_promotion.render.markdown import link
 
 MARKDOWN_LIMIT = 60_000
 """Characters of the Markdown: GitHub takes 65,536 in an issue."""
+
+# Characters of each list above the table.
+_SECTION = 14_000
 
 
 def json_v1(board: Board, *, colour: bool = False) -> str:
@@ -100,11 +104,21 @@ def markdown(board: Board, *, colour: bool = False) -> str:
     del colour
     heading = f"Made {board.made_at:%Y-%m-%d %H:%M} UTC from {table_cell(board.commit[:7])}."
     sections = [heading, *_waiting(board), *_problems(board), *_decisions(board)]
-    text = "\n\n".join(sections) + "\n\n"
-    end = "".join(f"- left out: {table_cell(reason)}\n" for reason in board.left_out)
-    room = MARKDOWN_LIMIT - len(end)
-    text = text[: room // 2] if len(text) > room // 2 else text
-    return _with_rows(board, text, room) + _features(board) + end
+    end = _features(board) + _bullets([f"left out: {table_cell(reason)}" for reason in board.left_out], 4000)
+    return _with_rows(board, "\n\n".join(sections) + "\n\n", MARKDOWN_LIMIT - len(end)) + end
+
+
+def _limited(rows: Sequence[str], room: int) -> list[str]:
+    """Return the rows that fit into so many characters, and how many were left out."""
+    for count, row in enumerate(rows):
+        room -= len(row) + 1
+        if room < 0:
+            return [*rows[:count], "", f"and {len(rows) - count} more"]
+    return list(rows)
+
+
+def _bullets(entries: Sequence[str], room: int) -> str:
+    return "".join(f"{line}\n" for line in _limited([f"- {entry}" for entry in entries], room))
 
 
 def _with_rows(board: Board, text: str, room: int) -> str:
@@ -116,7 +130,7 @@ def _with_rows(board: Board, text: str, room: int) -> str:
     for count, line in enumerate(board.lines):
         cells = {cell.environment: _markdown_cell(board, cell) for cell in line.cells}
         row = f"| {table_cell(str(line.application))} | {' | '.join(cells.get(name, '') for name in names)} |\n"
-        if len(text) + len(row) > room - 2000:
+        if len(text) + len(row) > room - 50:
             return f"{text}\nand {len(board.lines) - count} more applications\n\n"
         text += row
     return f"{text}\n"
@@ -145,7 +159,7 @@ def _waiting(board: Board) -> list[str]:
         for line, cell, promotion in board.waiting
     ]
     head = "| pull request | application | version | environment | state | why | who |\n|" + " --- |" * 7
-    return ["### Open promotions", "\n".join([head, *rows])]
+    return ["### Open promotions", "\n".join([head, *_limited(rows, _SECTION)])]
 
 
 def _problems(board: Board) -> list[str]:
@@ -156,7 +170,7 @@ def _problems(board: Board) -> list[str]:
         for line, cell in board.problems
         for problem in cell.problems
     ]
-    return ["### Problems", "\n".join(rows)]
+    return ["### Problems", "\n".join(_limited(rows, _SECTION))]
 
 
 def _decisions(board: Board) -> list[str]:
@@ -168,19 +182,19 @@ def _decisions(board: Board) -> list[str]:
         + (f", {table_cell(decided.statement.comment)}" if decided.statement.comment else "")
         for decided in board.decided
     ]
-    return [f"### Decided by {table_cell(board.mine)}", "\n".join(rows)]
+    return [f"### Decided by {table_cell(board.mine)}", "\n".join(_limited(rows, _SECTION))]
 
 
 def _features(board: Board) -> str:
     if not board.features:
         return ""
-    rows = [
-        f"- {table_cell(feature.feature)} of {table_cell(str(feature.application))}, {table_cell(feature.tag)}"
+    entries = [
+        f"{table_cell(feature.feature)} of {table_cell(str(feature.application))}, {table_cell(feature.tag)}"
         + (f", {age(feature.since, board.made_at)}" if feature.since else "")
         + (f", {table_cell(feature.address)}" if feature.address else "")
         for feature in board.features
     ]
-    return "### Features\n\n" + "\n".join(rows) + "\n\n"
+    return "### Features\n\n" + _bullets(entries, 8000) + "\n"
 
 
 def sentence(statement: Statement) -> str:

@@ -81,7 +81,7 @@ DOCUMENTS: dict[str, dict[str, Schema]] = {
     "metrics": {"metrics": _OBJECTS},
     "approvals": {"approvals": _OBJECTS},
     "board": {"applications": _OBJECTS, "features": _OBJECTS},
-    "why": {"group": _TEXT, "app": _TEXT, "environment": _TEXT, "tag": _TEXT, "reasons": _TEXTS, "text": _TEXT},
+    "why": {"group": _TEXT, "app": _TEXT, "environment": _TEXT, "reasons": _TEXTS, "next": _TEXTS, "text": _TEXT},
 }
 """The keys of each document beside `version`, by the view that it shows."""
 

@@ -45,6 +45,13 @@ class Job:
         outcomes: list[dict[str, Any]] = json.loads(out)["outcomes"]
         return outcomes
 
+    def look(self, *args: str) -> dict[str, Any]:
+        """Run a verb that ends with 0 and prints a document of its own."""
+        self.capsys.readouterr()
+        cli.main([*args, "--sourcedir", str(self.checkout.path), "--output", "json"])
+        document: dict[str, Any] = json.loads(self.capsys.readouterr().out)
+        return document
+
     def new(self, tag: str, *, app: str = "webui", code: int | None = 0) -> dict[str, Any]:
         [outcome] = self.run("new", "--group", "webshop", "--app", app, "--tag", tag, code=code)
         return outcome
@@ -101,6 +108,21 @@ def gated(job: Job) -> Job:
     """The same, with our verdict required on main."""
     job.forge.require_gate()
     return job
+
+
+def test_board_why_and_history_say_what_the_forge_knows(gated: Job) -> None:
+    gated.new("1.4.2")
+    gated.pass_checks()
+    number = gated.into_qa()
+    board = gated.look("board")
+    opened = [cell["open"] for each in board["applications"] for cell in each["environments"] if cell["open"]]
+    assert [(each["pull_request"], each["decision"]) for each in opened] == [(number, "wait")]
+    assert opened[0]["url"].endswith(f"/pullrequest/{number}")
+    assert board["left_out"] == []
+    assert gated.look("why", "--app", "webui", "--env", "qa")["pull_request"] == number
+    history = gated.look("history", "--env", "dev")
+    assert [event["pull_request"] for event in history["events"] if event["kind"] == "promotion"] == [1]
+    assert history["left_out"] == []
 
 
 class TestRaces:

@@ -46,6 +46,13 @@ class Actions:
         outcomes: list[dict[str, Any]] = json.loads(out)["outcomes"]
         return outcomes
 
+    def look(self, *args: str) -> dict[str, Any]:
+        """Run a verb that ends with 0 and prints a document of its own."""
+        self.capsys.readouterr()
+        cli.main([*args, "--sourcedir", str(self.checkout.path), "--output", "json"])
+        document: dict[str, Any] = json.loads(self.capsys.readouterr().out)
+        return document
+
     def new(self, tag: str, *, app: str = "webui", code: int | None = 0) -> dict[str, Any]:
         [outcome] = self.run("new", "--group", "webshop", "--app", app, "--tag", tag, code=code)
         return outcome
@@ -119,6 +126,28 @@ class TestBudgets:
         gated.forge.calls()
         gated.run("status", "--pr", number, "--timeout", "0", code=4)
         assert len(gated.forge.calls()) <= 3
+
+    def test_the_board_and_the_history_of_any_number_of_promotions_take_a_handful_of_requests(
+        self, gated: Actions
+    ) -> None:
+        manifest = 'image: cart:1.0.0 # {"$imagepolicy": "webshop:cart"}\n'
+        gated.forge.push("main", {f"webshop/{env}/cart.yaml": manifest for env in ("dev", "qa", "prod")})
+        for app in ("webui", "cart"):
+            gated.new("2.0.0", app=app)
+            gated.pass_checks()
+        gated.run("promote", "--all")
+        gated.forge.calls()
+        board = gated.look("board")
+        opened = [cell["open"] for each in board["applications"] for cell in each["environments"] if cell["open"]]
+        assert [each["decision"] for each in opened] == ["wait", "wait"]
+        assert all(each["url"].startswith(gated.forge.server.url) for each in opened)
+        assert board["left_out"] == []
+        # Open pull requests, statuses, discussions, and declines of the branches of two applications.
+        assert len(gated.forge.calls()) <= 5
+        history = gated.look("history", "--env", "dev")
+        assert [event["pull_request"] for event in history["events"] if event["kind"] == "promotion"] == [2, 1]
+        assert history["left_out"] == []
+        assert len(gated.forge.calls()) <= 1
 
 
 SHOP = {
