@@ -11,6 +11,7 @@ from gitops_promotion.core.commits import Commit, CommitHeader, FileChange, Merg
 from gitops_promotion.errors import GitError, UsageError
 from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.checkout import Checkout
+from gitops_promotion.git.credentials import stored_password
 from gitops_promotion.git.environment import transport_environment
 from gitops_promotion.git.fetched import Fetched
 from gitops_promotion.git.files import Files
@@ -190,6 +191,10 @@ class Repository:
             return WorkingTree.find(self._checkout.root, self._environ, trust=True).yaml_files()
         except GitError:
             return {}
+
+    def stored_password(self, host: str) -> str:
+        """Return the password that git's credential helpers have for https on a host, "" for none."""
+        return stored_password(Runner(self._checkout.root), host, self._environ)
 
     # -- files of commits
 

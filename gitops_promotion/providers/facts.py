@@ -29,6 +29,10 @@ def _claims_nothing(_host: str | None, _environ: Mapping[str, str]) -> bool:
     return False
 
 
+def _is_the_same_host(host: str) -> str:
+    return host
+
+
 def _has_no_page(_url: str, _number: int) -> str:
     return ""
 
@@ -65,5 +69,9 @@ class Forge:
     """True where anybody can act under any name: plain git."""
     asks_groups: bool = False
     """True where a group becomes a reviewer, so that the forge says for which groups a review counts."""
+    login_program: tuple[str, ...] = ()
+    """The command of the forge's own program that prints a person's token, without the host; () for none."""
+    login_host: Callable[[str], str] = _is_the_same_host
+    """Returns the host that a person logs in to, from that of the remote."""
     queue_prefix: str = ""
     """Start of the branches of a merge queue, before the name of the branch they go into; "" for no queues."""

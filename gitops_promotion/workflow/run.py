@@ -19,6 +19,7 @@ from gitops_promotion.providers import Connection, Provider, TokenQuery, registr
 from gitops_promotion.providers.choose import choose, find_token, git_user
 from gitops_promotion.providers.facts import Forge
 from gitops_promotion.workflow.lookups import Lookups
+from gitops_promotion.workflow.stored_token import find_stored_token
 from gitops_promotion.workflow.tip import Tip
 
 
@@ -170,6 +171,12 @@ def open_run(
         trust=bool(runner.NAME),
     ) as repository:
 
+        @cache
+        def own_token(facts: Forge) -> str:
+            own = "" if runner.NAME else find_stored_token(facts, repository, environ, terminal.note, api_url=api_url)
+            terminal.add_secret(own, is_new=True)
+            return own
+
         def choose_forge(config: Config | None) -> Forge:
             configured = config.provider if config else ""
             choice = choose(repository.url, option=provider, configured=configured, environ=environ)
@@ -185,7 +192,7 @@ def open_run(
             connection = Connection(
                 store=repository,
                 url=repository.url,
-                token=lambda: token_for(repository.url),
+                token=lambda: token_for(repository.url) or own_token(facts),
                 author=person or repository.author,
                 environ=environ,
                 now=clock.now,

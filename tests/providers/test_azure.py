@@ -659,7 +659,7 @@ class TestFailures:
         assert swift.server.token not in str(error.value)
 
     def test_without_a_token_nothing_is_sent(self, swift: "AzureForge") -> None:
-        with pytest.raises(AuthError, match="Azure DevOps wants a token: give one as GITOPS_PROMOTION_TOKEN"):
+        with pytest.raises(AuthError, match="Azure DevOps wants a token, and none was found for this host"):
             swift.connect(token="").pull_requests(head=HEAD)
         assert swift.calls() == []
 

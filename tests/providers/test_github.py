@@ -568,7 +568,7 @@ class TestFailures:
             act(github_forge.connect(token=reader), opened)
 
     def test_without_a_token_nothing_is_sent(self, github_forge: "GitHubForge") -> None:
-        with pytest.raises(AuthError, match="GitHub wants a token: give one as GITOPS_PROMOTION_TOKEN"):
+        with pytest.raises(AuthError, match="GitHub wants a token, and none was found for this host"):
             github_forge.connect(token="").pull_requests(head=HEAD)
         assert github_forge.calls() == []
 

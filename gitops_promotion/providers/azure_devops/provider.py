@@ -49,8 +49,8 @@ _EXISTS = "GitPullRequestExistsException"
 _NO_BRANCH = "TF401398"
 
 _MISSING_CREDENTIALS = (
-    "Azure DevOps wants a token: give one as GITOPS_PROMOTION_TOKEN, AZURE_DEVOPS_EXT_PAT or SYSTEM_ACCESSTOKEN (these "
-    "two go to their own server only)"
+    "Azure DevOps wants a token, and none was found for this host in GITOPS_PROMOTION_TOKEN, AZURE_DEVOPS_EXT_PAT and "
+    "SYSTEM_ACCESSTOKEN, nor, in a shell, by git's credential helpers: set one"
 )
 
 

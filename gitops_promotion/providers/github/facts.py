@@ -60,5 +60,7 @@ FORGE = Forge(
     body_limit=65_536,
     is_update=is_update,
     page=page,
+    login_program=("gh", "auth", "token", "--hostname"),
+    login_host=lambda host: "github.com" if host == "ssh.github.com" else host,
     queue_prefix="gh-readonly-queue/",
 )

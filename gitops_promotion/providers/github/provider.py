@@ -47,8 +47,9 @@ _OUTDATED = re.compile(
 )
 
 _MISSING_CREDENTIALS = (
-    "GitHub wants a token: give one as GITOPS_PROMOTION_TOKEN or GITHUB_TOKEN (it goes to its own server only), or an "
-    "App's GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY"
+    "GitHub wants a token, and none was found for this host in GITOPS_PROMOTION_TOKEN, GITHUB_TOKEN and GH_TOKEN, nor, "
+    "in a shell, by `gh auth token` and git's credential helpers: set one, run `gh auth login`, or give an App's "
+    "GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY"
 )
 
 

@@ -27,8 +27,9 @@ _CLOCK_SKEW = 30
 def token(query: TokenQuery) -> Callable[[], str]:
     """Return the function that gives the present token, for API and git; "" if the environment has none for this host.
 
-    A GitHub App (GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY) wins over GITHUB_TOKEN: a merge by the workflow's own token
-    starts no workflow (docs/facts/forges.md). Neither goes to a host that is not GitHub's or the configured one's.
+    A GitHub App (GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY) wins over GITHUB_TOKEN, and that over GH_TOKEN: a merge by the
+    workflow's own token starts no workflow (docs/facts/forges.md). None goes to a host that is not GitHub's or the
+    configured one's.
     """
     environ = query.environ
     address = Address.parse(query.url, api_url=query.api_url, environ=environ)
@@ -36,11 +37,21 @@ def token(query: TokenQuery) -> Callable[[], str]:
         return str
     app, key = environ.get(APP_ID, "").strip(), environ.get(APP_KEY, "")
     if not app and not key:
-        return lambda: environ.get("GITHUB_TOKEN", "").strip()
+        return lambda: next(filter(None, (environ.get(name, "").strip() for name in _names(address.host))), "")
     if not app or not key:
         missing = APP_KEY if app else APP_ID
         raise UsageError(f"{missing} is missing: a GitHub App needs its id and its private key, set both or neither")
     return _AppToken(app, _private_key(key), address, query)
+
+
+def _names(host: str) -> tuple[str, ...]:
+    """Return the variables that may have a token for a host: those of `gh` after the workflow's own.
+
+    https://cli.github.com/manual/gh_help_environment
+    """
+    in_cloud = host == "github.com" or host.endswith(".ghe.com")
+    own = ("GH_TOKEN",) if in_cloud else ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
+    return ("GITHUB_TOKEN", *own)
 
 
 def _is_home(address: Address, query: TokenQuery) -> bool:
