@@ -1,7 +1,7 @@
 """The import rule, read from the sources.
 
-errors <- core <- {git, kustomize, providers/*, render, terminal, ci} <- workflow <- commands <- cli <- action; siblings
-are strangers.
+errors <- core <- bounded_http <- {git, kustomize, providers/*, registry, render, terminal, ci} <- workflow <- commands
+<- cli <- action; siblings are strangers.
 """
 
 import ast
@@ -20,11 +20,12 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 FLOORS = {
     "errors": 0,
     "core": 1,
-    **dict.fromkeys(("git", "kustomize", "providers", "render", "terminal", "ci"), 2),
-    "workflow": 3,
-    "commands": 4,
-    "cli": 5,
-    "action": 6,
+    "bounded_http": 2,
+    **dict.fromkeys(("git", "kustomize", "providers", "registry", "render", "terminal", "ci"), 3),
+    "workflow": 4,
+    "commands": 5,
+    "cli": 6,
+    "action": 7,
 }
 SDKS = {
     "git": "gitops_promotion.git.process",

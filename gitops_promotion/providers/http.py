@@ -1,20 +1,13 @@
-"""What adapters share and no host decides: bounded requests, repeating, waiting, and reading fields with care."""
+"""What adapters share and no host decides: repeating, waiting, and reading fields with care."""
 
 import logging
 import re
-import threading
-import time
-import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-import requests
-from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
-from urllib3.exceptions import HTTPError
 
 from gitops_promotion.core import durations, untrusted
 from gitops_promotion.errors import AuthError, ProviderError, TransientError, UsageError
@@ -24,10 +17,6 @@ ATTEMPTS = 5
 """How often one call is made at most."""
 PATIENCE = 300.0
 """Seconds that one call may spend waiting between its attempts; a forge that wants more gets its error shown."""
-TIMEOUT = 30.0
-"""Seconds that one request may take, from the connection to the last byte of the answer."""
-ANSWER_LIMIT = 16 * 1024 * 1024
-"""Bytes of one answer, after decompression."""
 NAME_LIMIT = 1024
 """Characters of the name of a branch; a forge allows fewer."""
 PAUSES = (1.0, 2.0, 4.0, 8.0)
@@ -36,7 +25,6 @@ PAGES = 100
 """Pages of one list; more is no repository but a server gone wrong."""
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_CHUNK = 64 * 1024
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -53,111 +41,6 @@ class RefusedError(ProviderError):
         self.status = status
         self.reason = reason
         self.kind = kind
-
-
-class TooLargeError(ProviderError):
-    """An answer is larger than ANSWER_LIMIT: a request for less may be answered."""
-
-
-# -- requests
-
-
-def _log_request(request: requests.PreparedRequest, result: str, started: float) -> None:
-    """Log a request for `--verbose`: its method and address, the status or what went wrong, and the time it took."""
-    address = untrusted.line(re.sub(r"//[^/@]*@", "//", request.url or ""))
-    _log.debug("%s %s %s %.0f ms", request.method, address, result, (time.monotonic() - started) * 1000)
-
-
-class BoundedAdapter(HTTPAdapter):
-    """Sends requests that end: within `seconds` in all, with an answer of at most `limit` bytes.
-
-    The time-out of `requests` starts again with each byte, so a server that drips bytes would hold a run for ever; and
-    its decompression has no limit. Redirects are for the session to refuse.
-    """
-
-    def __init__(self, *, seconds: float = TIMEOUT, limit: int = ANSWER_LIMIT) -> None:
-        """Make an adapter for `requests.Session.mount`."""
-        super().__init__()
-        self._seconds = seconds
-        self._limit = limit
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Return the answer, read whole. Raises requests' exceptions, ProviderError for an answer that is too large."""
-        request.headers["Accept-Encoding"] = "gzip"
-        result: SimpleQueue[requests.Response | BaseException] = SimpleQueue()
-
-        def work() -> None:
-            try:
-                result.put(self._answer(request, *args, **kwargs))
-            except BaseException as error:  # noqa: BLE001  raised by the thread that waits
-                result.put(error)
-
-        # Only a thread of its own can be left behind in the middle of a read: its socket ends by the inner time-out.
-        started = time.monotonic()
-        threading.Thread(target=work, daemon=True).start()
-        try:
-            response = result.get(timeout=self._seconds)
-        except Empty:
-            _log_request(request, "no answer", started)
-            raise requests.ReadTimeout(
-                f"no whole answer within {durations.shown(self._seconds)}", request=request
-            ) from None
-        if isinstance(response, BaseException):
-            _log_request(request, type(response).__name__, started)
-            raise response
-        _log_request(request, str(response.status_code), started)
-        return response
-
-    def _answer(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        arguments = dict(zip(("stream", "timeout", "verify", "cert", "proxies"), args, strict=False)) | kwargs
-        response = super().send(request, **(arguments | {"stream": True, "timeout": self._seconds}))
-        try:
-            body = read_bounded(response.raw, response.headers.get("Content-Encoding", ""), self._limit)
-        except HTTPError as error:
-            response.close()
-            raise requests.ConnectionError(error, request=request) from error
-        except ProviderError as error:
-            response.close()
-            raise type(error)(f"the answer of {_site(request.url)} {error}") from None
-        # As `requests` does once it has read the body.
-        response._content = body
-        response._content_consumed = True
-        # Without a name of an encoding it would try all of them on the whole body.
-        response.encoding = response.encoding or "utf-8"
-        return response
-
-
-def _site(url: object) -> str:
-    site = re.match(r"(https?://)(?:[^/?#]*@)?([^/?#]*)", str(url))
-    return untrusted.line(site[1] + site[2]) if site else "the server"
-
-
-def read_bounded(raw: Any, encoding: str, limit: int) -> bytes:
-    """Return the body of an answer of urllib3. Raises TooLargeError for one of more than `limit` bytes."""
-    body = bytearray()
-    inflate = _inflater(encoding)
-    while chunk := raw.read(_CHUNK, decode_content=False):
-        # One byte more than allowed is enough to know.
-        try:
-            body += inflate.decompress(chunk, limit + 1 - len(body)) if inflate else chunk
-        except zlib.error as error:
-            raise HTTPError(f"the compressed answer is damaged ({error})") from error
-        if len(body) > limit:
-            raise TooLargeError(f"has more than {limit // 1024} KiB: check the remote's address and --api-url")
-    if inflate and body and not inflate.eof:
-        raise HTTPError("the compressed answer ends early")
-    return bytes(body)
-
-
-def _inflater(encoding: str) -> Any:
-    match encoding.strip().lower():
-        case "" | "identity":
-            return None
-        case "gzip" | "x-gzip":
-            return zlib.decompressobj(16 + zlib.MAX_WBITS)
-        case "deflate":
-            return zlib.decompressobj()
-    raise ProviderError(f"is compressed in a way nobody asked for ({untrusted.quoted(encoding)}): check for a proxy")
 
 
 # -- repeating and waiting

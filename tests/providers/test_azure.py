@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitops_promotion.bounded_http import ANSWER_LIMIT
 from gitops_promotion.core import durations
 from gitops_promotion.core.forge import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, HeadState, PullRequest
 from gitops_promotion.errors import AuthError, LeaseLostError, ProviderError, TransientError, UsageError
 from gitops_promotion.providers.azure_devops.endpoints import Endpoints
-from gitops_promotion.providers.http import ANSWER_LIMIT, PATIENCE
+from gitops_promotion.providers.http import PATIENCE
 from tests.forges import azure_errors as errors
 from tests.forges import azure_rest, faults
 from tests.forges.azure import AzureDevOps

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitops_promotion.bounded_http import ANSWER_LIMIT
 from gitops_promotion.core import durations
 from gitops_promotion.core.forge import OWN_CONTEXT, AutoMerge, CommitStatus, Draft, HeadState, PullRequest
 from gitops_promotion.errors import AuthError, LeaseLostError, OutdatedError, ProviderError, TransientError, UsageError
-from gitops_promotion.providers.http import ANSWER_LIMIT, ATTEMPTS, PATIENCE
+from gitops_promotion.providers.http import ATTEMPTS, PATIENCE
 from tests.forges import faults
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitops_promotion.bounded_http import BoundedAdapter
 from gitops_promotion.core.discussion import MARKER, Comment, Discussion, People, Person
 from gitops_promotion.core.forge import OWN_CONTEXT, PullRequest
 from gitops_promotion.errors import AuthError, ProviderError
 from gitops_promotion.providers.github import api, people
-from gitops_promotion.providers.http import BoundedAdapter
 from tests.providers.test_github import HEAD, PULLS, propose
 
 if TYPE_CHECKING:

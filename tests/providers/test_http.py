@@ -15,13 +15,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
+from gitops_promotion.bounded_http import BoundedAdapter, read_bounded
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.http import (
-    BoundedAdapter,
     branch_name,
     checked,
     items,
-    read_bounded,
     retry_after,
     until_reset,
 )
@@ -249,6 +248,6 @@ def test_a_request_is_logged_with_its_status_and_time(
     fetch(once(b"{}"))
     with pytest.raises(requests.ReadTimeout):
         fetch(drip(b"HTTP/1.1 200 OK\r\n\r\n", b"x"), seconds=0.2)
-    first, second = (r.getMessage() for r in caplog.records if r.name.endswith("providers.http"))
+    first, second = (r.getMessage() for r in caplog.records if r.name.endswith("bounded_http"))
     assert re.fullmatch(r"GET http://127\.0\.0\.1:\d+/\S* 200 \d+ ms", first)
     assert re.fullmatch(r"GET http://127\.0\.0\.1:\d+/\S* no answer \d+ ms", second)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from gitops_promotion.bounded_http import TIMEOUT, BoundedAdapter
 from gitops_promotion.core import durations, untrusted
 from gitops_promotion.core.authorization import authorization
 from gitops_promotion.errors import AuthError, ProviderError, TransientError
@@ -18,8 +19,6 @@ from gitops_promotion.providers.azure_devops.address import Address
 from gitops_promotion.providers.azure_devops.answers import items, text
 from gitops_promotion.providers.http import (
     PATIENCE,
-    TIMEOUT,
-    BoundedAdapter,
     RefusedError,
     retry_after,
     retrying,

@@ -12,14 +12,13 @@ import requests
 from github import Auth
 from github.Requester import HTTPSRequestsConnectionClass, RequestsResponse
 
+from gitops_promotion.bounded_http import TIMEOUT, BoundedAdapter
 from gitops_promotion.core import durations, untrusted
 from gitops_promotion.errors import AuthError, ProviderError, TransientError
 from gitops_promotion.providers.github.address import Address
 from gitops_promotion.providers.github.answers import items
 from gitops_promotion.providers.http import (
     PAGES,
-    TIMEOUT,
-    BoundedAdapter,
     RefusedError,
     retry_after,
     retrying,

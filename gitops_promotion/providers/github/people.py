@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from gitops_promotion.bounded_http import TooLargeError
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.discussion import Comment, Discussion, People, Person
 from gitops_promotion.core.forge import PullRequest
@@ -24,7 +25,7 @@ from gitops_promotion.providers.github.discussions import (
     read_members,
     read_pushes,
 )
-from gitops_promotion.providers.http import PAGES, RefusedError, TooLargeError, full_sha
+from gitops_promotion.providers.http import PAGES, RefusedError, full_sha
 
 PULL_REQUESTS = 50
 """Pull requests in one request for discussions."""
