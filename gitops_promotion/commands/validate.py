@@ -1,6 +1,7 @@
 """`validate`: the files of the working tree against the configuration, without a remote."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gitops_promotion.core import checks
@@ -14,4 +15,4 @@ def validate(folder: Path, *, environ: Mapping[str, str], trust: bool = False, s
     `trust` accepts a repository of another user; `strict` makes warnings count as errors.
     """
     contents = WorkingTree.find(folder, environ, trust=trust).yaml_files()
-    return checks.check(checks.Tree(contents=contents), strict=strict)
+    return checks.check(checks.Tree(contents=contents, now=datetime.now(UTC)), strict=strict)

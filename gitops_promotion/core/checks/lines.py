@@ -53,6 +53,16 @@ class ConfigLines:
         return self.groups.get((group, application) if application else (group,), 1)
 
 
+def item_lines(source: bytes, file: str, key: str) -> list[int]:
+    """Return the lines of the items of a list below a top-level key; none of a text that is not YAML."""
+    try:
+        root = Document.parse(source, file).root
+    except ConfigError:
+        return []
+    lists = [node for name, _, node in _entries(root) if name == key and node.id == "sequence"]
+    return [line_of(item) for node in lists for item in node.value]
+
+
 def _entries(node: Node) -> list[tuple[str, int, Node]]:
     """Return key, line and value of a mapping's entries; none for another node."""
     if node.id != "mapping":

@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 
 from gitops_promotion.core import status_contexts
 from gitops_promotion.core.checks.finding import Problem
 from gitops_promotion.core.checks.tree import Tree
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.environments import Environment
+from gitops_promotion.core.gates.calendar_keys import calendar_of
 from gitops_promotion.core.gates.health import contexts_of
 from gitops_promotion.core.gates.table import GATES
 from gitops_promotion.core.layout import Claim
 
+_YEAR = timedelta(days=365)
 _PRODUCTION = re.compile(r"(?:.*[._-])?(?:prod|production|prd|live)(?:[._-].*)?", re.IGNORECASE)
 
 
@@ -119,6 +122,24 @@ def merges_by_itself(tree: Tree) -> Iterator[Problem]:
                 fix="set auto: false, or approvals"
                 if any("approvals" in row.keys for row in GATES)
                 else "set auto: false",
+            )
+
+
+def never_open(tree: Tree) -> Iterator[Problem]:
+    """Yield the environments whose windows and freezes leave no moment within a year."""
+    for environment in tree.config.pipeline.environments if tree.config and tree.now else ():
+        assert tree.config  # noqa: S101  the loop has no turn without both
+        assert tree.now  # noqa: S101
+        calendar = calendar_of(environment, tree.config.common)
+        if not calendar.windows and not calendar.freezes:
+            continue
+        opening = calendar.next_opening(tree.now)
+        if opening is None or opening[0] - tree.now > _YEAR:
+            yield Problem(
+                path=tree.config_file,
+                line=tree.config_lines.of_environment(environment.name),
+                message=f"the windows and freezes of {environment.name} leave it shut for a year or longer",
+                fix="correct its windows, or the end of a freeze",
             )
 
 

@@ -7,7 +7,7 @@ section of `docs/checks.md`.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gitops_promotion.core.checks import configuration, layout, markers, safety, tags
+from gitops_promotion.core.checks import configuration, holds, layout, markers, safety, tags
 from gitops_promotion.core.checks.finding import Level, Problem
 from gitops_promotion.core.checks.tree import Tree
 
@@ -49,6 +49,9 @@ CHECKS: tuple[Check, ...] = (
     Check(code="GP401", level="error", title="two applications with one branch", find=safety.shared_branches),
     Check(code="GP402", level="error", title="statuses of the same name", find=safety.shared_statuses),
     Check(code="GP403", level="warning", title="production merges by itself", find=safety.merges_by_itself),
+    Check(code="GP404", level="error", title="an environment that never opens", find=safety.never_open),
+    Check(code="GP405", level="error", title="a faulty file of holds", find=holds.unreadable),
+    Check(code="GP406", level="warning", title="a hold of nobody", find=holds.of_nobody),
 )
 
 USELESS = "GP901"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from gitops_promotion.core import config as configuration
@@ -26,9 +27,13 @@ class Owned:
 
 @dataclass(frozen=True, kw_only=True)
 class Tree:
-    """The YAML files of a repository by path, and the name of the configuration file among them."""
+    """The YAML files of a repository by path, and the name of the configuration file among them.
+
+    `now` is the time for what depends on the calendar, None where nothing shall.
+    """
 
     contents: Mapping[str, bytes]
+    now: datetime | None = None
     config_file: str = configuration.FILE
 
     @cached_property

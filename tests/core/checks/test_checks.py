@@ -13,11 +13,12 @@ from gitops_promotion.core.config import parse
 from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.layout import Layout, is_file_pattern
 from gitops_promotion.core.names import Application
-from tests.conftest import WEBSHOP
+from tests.conftest import NOW, WEBSHOP
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
 CONFIG = "environments: [{name: dev, auto: true}, {name: prod}]\n"
+HOLDS = "gitops-promotion.holds.yaml"
 ALL_AUTO = "environments:\n- {name: dev, auto: true}\n- {name: prod, auto: true}\n"
 MARKER = '# {"$imagepolicy": "shop:web"}'
 TAG = '# {"$imagepolicy": "shop:web:tag"}'
@@ -35,7 +36,7 @@ GOOD = {"gitops-promotion.yaml": CONFIG, "shop/dev/web.yaml": image(), "shop/pro
 def findings(files: Mapping[str, str | None]) -> list[tuple[str, str, int]]:
     """The code, the file and the line of each finding."""
     contents = {path: text.encode() for path, text in {**GOOD, **files}.items() if text is not None}
-    return [(finding.code, finding.path, finding.line) for finding in check(Tree(contents=contents)).findings]
+    return [(finding.code, finding.path, finding.line) for finding in check(Tree(contents=contents, now=NOW)).findings]
 
 
 BROKEN: list[tuple[str, dict[str, str | None], str, int]] = [
@@ -129,6 +130,19 @@ BROKEN: list[tuple[str, dict[str, str | None], str, int]] = [
         1,
     ),
     ("GP403", {"gitops-promotion.yaml": ALL_AUTO}, "gitops-promotion.yaml", 3),
+    (
+        "GP404",
+        {
+            "gitops-promotion.yaml": CONFIG.replace(
+                "name: prod", "name: prod, freezes: [{from: 2026-01-01, until: 2099-01-01}]"
+            )
+        },
+        "gitops-promotion.yaml",
+        1,
+    ),
+    ("GP405", {HOLDS: "holds:\n- {group: shop, app: web, environment: prdo}\n"}, HOLDS, 2),
+    ("GP405", {HOLDS: "holds: [\n"}, HOLDS, 2),
+    ("GP406", {HOLDS: "# held\nholds:\n- {group: '*', app: wbe, environment: prod}\n"}, HOLDS, 3),
     ("GP901", {"shop/dev/api.yaml": "a: 1 # gitops-promotion: allow GP999 it is fine\n"}, "shop/dev/api.yaml", 1),
     ("GP901", {"shop/dev/api.yaml": "a: 1 # gitops-promotion: allow GP201 it is fine\n"}, "shop/dev/api.yaml", 1),
 ]
@@ -212,12 +226,25 @@ def _fits(pattern: str, path: str, environment: str) -> bool:
     [
         pytest.param(GOOD, id="smallest"),
         pytest.param(demo.files(), id="demo"),
+        pytest.param(
+            {
+                "gitops-promotion.yaml": CONFIG.replace(
+                    "name: prod",
+                    "name: prod, windows: [{days: mon, from: '09:00', to: '16:00'}], freezes: "
+                    "[{from: 2026-02-20, until: 2026-03-20}]",
+                ),
+                HOLDS: "holds:\n- {group: shop, app: '*', environment: '*', until: 2020-01-01}\n",
+                "shop/dev/web.yaml": image(),
+                "shop/prod/web.yaml": image(),
+            },
+            id="calendar and holds",
+        ),
         pytest.param(WEBSHOP, id="tests"),
         *(pytest.param(files, id=place) for place, files in layouts()),
     ],
 )
 def test_a_good_set_up_has_no_finding(files: Mapping[str, str]) -> None:
-    tree = Tree(contents={path: text.encode() for path, text in files.items()})
+    tree = Tree(contents={path: text.encode() for path, text in files.items()}, now=NOW)
     assert check(tree).findings == ()
     assert tree.owned
     assert check(tree, strict=True).exit_code == 0
@@ -277,7 +304,7 @@ def test_the_configuration_accepts_findings_too() -> None:
 def test_every_finding_says_why_and_what_to_do() -> None:
     for _, files, *_ in BROKEN:
         contents = {path: text.encode() for path, text in {**GOOD, **files}.items() if text is not None}
-        for finding in check(Tree(contents=contents)).findings:
+        for finding in check(Tree(contents=contents, now=NOW)).findings:
             assert finding.message.isprintable()
             assert finding.fix.isprintable()
             assert len(finding.message) > 20
