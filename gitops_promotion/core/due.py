@@ -86,7 +86,10 @@ def _left_or_newer(facts: Facts) -> str:
     tag, target = facts.tag, facts.target_name
     for points in facts.having.values():
         if earlier := had_and_left(points, facts.target, tag):
-            return f"{target} had {tag.name} at {earlier[:7]} and has moved on since; to go back to it: {facts.retry}"
+            departure = (
+                f"{target} had {tag.name} at {earlier[:7]} and has moved on since{_by_revert(facts.target, tag)}"
+            )
+            return f"{departure}; to go back to it: {facts.retry}"
     current = facts.target[0].tag if facts.target else None
     if current is None or same_tag(current, tag):
         return ""
@@ -96,6 +99,14 @@ def _left_or_newer(facts: Facts) -> str:
         if found and len(points) - len(found.before) < newest:
             return f"{target} has {current.name}, which came to {source} after {tag.name}: {facts.retry}"
     return ""
+
+
+def _by_revert(target: Sequence[TagAt], tag: Tag) -> str:
+    """Return that a `git revert` took the tag away, "" for any other way."""
+    last = next((i for i, point in enumerate(target) if same_tag(point.tag, tag)), 0)
+    commit = target[last - 1].commit if last else None
+    # The subject that git itself gives to a revert, and forges to theirs.
+    return f", reverted by {_described(commit)}" if commit and commit.message.startswith("Revert ") else ""
 
 
 def _provenance(facts: Facts, group: Sequence[str]) -> Due | None:

@@ -311,7 +311,11 @@ def test_a_hotfix_counts_from_when_the_tag_could_be_promoted() -> None:
 def test_a_tag_that_the_target_had_and_left_since_any_source_has_it_is_not_due() -> None:
     rolled_back = target(OLD, OLD, T, OLD, OLD)
     answer = due.due(graph(ALL, rolled_back, {"a": EARLY, "b": LATE}))
-    assert "prod had 2 at c2 and has moved on since" in answer.reason
+    assert "prod had 2 at c2 and has moved on since; to go back to it" in answer.reason
+    # A plain revert is told apart.
+    leaving = replace(rolled_back[1], commit=commit(rolled_back[1].sha, 'Revert "Promote 2"'))
+    answer = due.due(graph(ALL, [rolled_back[0], leaving, *rolled_back[2:]], {"a": EARLY, "b": LATE}))
+    assert "has moved on since, reverted by c3 ('Revert \"Promote 2\"' by ann@example.org); to go" in answer.reason
 
 
 def test_a_source_that_lags_behind_does_not_bring_an_older_tag_back() -> None:
