@@ -1,0 +1,46 @@
+"""`init` on a GitHub of our own: three typed commands lead from a fresh clone to a gated promotion."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from gitops_promotion import cli
+from tests.commands import reference
+from tests.forges.github import GitHub
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Run a command line that ends with 0 and return its stdout."""
+    capsys.readouterr()
+    code: object = 0
+    try:
+        cli.main(list(words))
+    except SystemExit as ended:
+        code = ended.code
+    printed = capsys.readouterr()
+    assert not code, printed.out + printed.err
+    return printed.out
+
+
+def test_three_commands_and_a_merge_lead_to_a_gated_promotion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], environ: Mapping[str, str]
+) -> None:
+    with GitHub(tmp_path / "github") as server:
+        hosted = server.repository("acme/gitops", reference.FILES)
+        checkout = hosted.git.clone_to(tmp_path / "checkout", url=hosted.url, environ=dict(environ))
+        monkeypatch.setenv("GITHUB_SERVER_URL", server.url)
+        monkeypatch.setenv("GITHUB_API_URL", server.api_url)
+        monkeypatch.setenv("GITHUB_TOKEN", server.token)
+        monkeypatch.chdir(checkout.path)
+        out = run(capsys, "init", "--yes", "--pull-request", "--action", "acme/gitops-promotion@v2")
+        assert "create  .github/workflows/promotion-promote.yml" in out
+        [pull] = hosted.pulls()
+        assert f"opened pull request #{pull.number}: {server.url}/acme/gitops/pull/{pull.number}\n" in out
+        assert pull.title == "Promote images with gitops-promotion"
+        hosted.merge(pull.number)
+        run(capsys, "new", "--group", "apps", "--app", "podinfo", "--tag", "6.7.1")
+        [outcome] = json.loads(run(capsys, "promote", "-o", "json"))["outcomes"]
+        assert (outcome["result"], outcome["environment"], outcome["tag"]) == ("opened", "production", "6.7.1")
+        assert outcome["pull_request"]["auto_merge"] is False
