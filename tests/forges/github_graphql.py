@@ -1,9 +1,10 @@
 """GraphQL, executed against GitHub's own schema: pull requests, and what a query or a mutation does with them."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, graphql_sync
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSyntaxError, execute_sync, parse, validate
 
 from tests.forges import github_acts as acts
 from tests.forges import github_rules as rules
@@ -24,13 +25,26 @@ def execute(
     """Return GitHub's answer, and what went wrong by a fault of this server."""
     graph = Pulls(world=world, token=token, shapes=shapes)
     root = graph.query() | graph.mutations()
-    result = graphql_sync(graphql(), query, root, variable_values=dict(variables))
+    document, errors = _read(query)
+    result = ExecutionResult(data=None, errors=errors)
+    if document and not errors:
+        result = execute_sync(graphql(), document, root, variable_values=dict(variables))
     wrong = [
         f"GraphQL: {error}"
         for error in result.errors or []
         if error.original_error and not isinstance(error.original_error, RefusedError | GraphQLError)
     ]
     return _answer(result), wrong
+
+
+@cache
+def _read(query: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
+    """Return what a query asks for and what the schema has against it: most queries come many times."""
+    try:
+        document = parse(query)
+    except GraphQLSyntaxError as error:
+        return None, [error]
+    return document, validate(graphql(), document)
 
 
 def _answer(result: ExecutionResult) -> Node:

@@ -1,7 +1,6 @@
 """Pushes: they change all refs or none, and tell a lost race from a refusal."""
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,10 @@ if TYPE_CHECKING:
 
     from gitops_promotion.git import Repository
     from tests.conftest import Checkout, Remote
+    from tests.support.forks import Forks
 
     Open = Callable[..., Repository]
 
-ROOT = Path(__file__).parents[2]
 P = "refs/heads/p"
 Q = "refs/heads/q"
 
@@ -293,34 +292,13 @@ def test_a_ref_that_is_not_a_full_name_is_refused(ref: str, checkout: "Checkout"
         repository.push([RefUpdate(ref=ref, new=None, expected=None)])
 
 
-RACER = """
-import os, sys
-from pathlib import Path
-from gitops_promotion.core.commits import RefUpdate
-from gitops_promotion.errors import LeaseLostError
-from gitops_promotion.git import Repository
-
-with Repository.open(Path(sys.argv[1]), environ=os.environ) as repository:
-    won = 0
-    while won < 5:
-        tip = repository.fetch("refs/heads/main")["refs/heads/main"]
-        count = int(repository.read(tip, ["count"]).get("count", b"0"))
-        sha = repository.commit(tip, {"count": b"%d" % (count + 1)}, f"By {sys.argv[2]}\\n")
-        try:
-            repository.push([RefUpdate(ref="refs/heads/main", new=sha, expected=tip)])
-            won += 1
-        except LeaseLostError:
-            pass
-"""
-
-
-def test_concurrent_writers_lose_no_commit(remote: "Remote", environ: dict[str, str]) -> None:
+def test_concurrent_writers_lose_no_commit(
+    remote: "Remote", environ: dict[str, str], forks: "Forks", tmp_path: Path
+) -> None:
     path = remote.clone().path
+    program = forks.write_program(tmp_path / "racer", "tests.git.racer:main")
     racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACER, str(path), str(number)], env=environ, cwd=ROOT, stderr=subprocess.PIPE
-        )
-        for number in range(4)
+        subprocess.Popen([program, str(path), str(number)], env=environ, stderr=subprocess.PIPE) for number in range(4)
     ]
     for racer in racers:
         _, stderr = racer.communicate()

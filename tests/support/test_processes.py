@@ -53,10 +53,10 @@ def objects(folder: Path) -> set[str]:
     return {str(path.relative_to(folder / "objects")) for path in folder.glob("objects/??/*")}
 
 
-def act(repository: "Repository", dice: Random) -> list[object]:
-    """Do some thirty things by dice, and return all that was seen."""
-    seen: list[object] = [repository.url.rpartition("/")[0]]
-    for number in range(30):
+def act(repository: "Repository", dice: Random, times: int = 15) -> list[object]:
+    """Do things by dice, and return all that was seen."""
+    seen: list[object] = []
+    for number in range(times):
         known = repository.refs("refs/*").shas
         seen += [known, repository.refs(dice.choice(("main", "refs/heads/*", "own/*"))), repository.refs()]
         got = repository.fetch(*dice.sample(sorted(known), dice.randint(1, len(known))))
@@ -85,7 +85,7 @@ def make(repository: "Repository", dice: Random, number: int, one: str, other: s
     return repository.commit(one, edits, f"Change {number}", on_top_of=dice.choice((None, other)))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_what_is_plain_ends_as_with_git(
     make_remote: Callable[..., Remote], open_repository: "Open", started: list[str], tmp_path: Path, seed: int
 ) -> None:
@@ -103,7 +103,7 @@ def test_what_is_plain_ends_as_with_git(
     plain = len(started)
     dice.setstate(state)
     assert without == act(open_repository(two.clone("second").path), dice)
-    assert len(started) > plain + 150
+    assert len(started) > plain + 60
     assert refs.read_refs(one.path) == refs.read_refs(two.path)
     assert objects(one.path) == objects(two.path)
     assert one.git("fsck", "--strict", "--no-dangling") == ""
@@ -123,10 +123,10 @@ def test_a_forge_sees_the_requests_that_it_sees_of_git(
             checkout = hosted.git.clone_to(tmp_path / kind / "checkout", "--depth=1", url=hosted.url, environ=environ)
             if kind == "without":
                 processes.spare(patch.setattr)
-            seen = act(open_repository(checkout.path, token=server.token), Random(1))  # noqa: S311
+            seen = act(open_repository(checkout.path, token=server.token), Random(1), times=6)  # noqa: S311
             assert {*of_remote(started)} - {"push"} == ({"ls-remote", "fetch"} if kind == "with" else set())
             log = [(each.method, each.target, each.actor, each.status) for each in server.requests]
-            ends.append((seen[1:], refs.read_refs(hosted.git.path), objects(hosted.git.path)))
+            ends.append((seen, refs.read_refs(hosted.git.path), objects(hosted.git.path)))
             logs.append(({*log}, sum(method == "GET" and "upload" in target for method, target, *_ in log)))
             assert hosted.git.git("fsck", "--strict", "--no-dangling") == ""
     assert ends[0] == ends[1]
