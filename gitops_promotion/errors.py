@@ -145,6 +145,12 @@ class OutdatedError(ProviderError, LeaseLostError):
     """The forge refuses what was right for an earlier state: a pull request was merged, a branch deleted."""
 
 
+class ChannelError(PromotionError):
+    """A channel for notifications cannot be reached, or refuses a message; its address is in no text."""
+
+    exit_code = 6
+
+
 class AuthError(ProviderError):
     """The forge, or git over HTTP, rejects the token, or the token lacks a permission."""
 

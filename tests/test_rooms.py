@@ -1,7 +1,7 @@
 """The import rule, read from the sources.
 
-errors <- core <- bounded_http <- {git, kustomize, providers/*, registry, render, terminal, ci} <- workflow <- commands
-<- cli <- action; siblings are strangers.
+errors <- core <- bounded_http <- {git, kustomize, providers/*, registry, render, notify, terminal, ci} <- workflow
+<- commands <- cli <- action; siblings are strangers.
 """
 
 import ast
@@ -21,7 +21,7 @@ FLOORS = {
     "errors": 0,
     "core": 1,
     "bounded_http": 2,
-    **dict.fromkeys(("git", "kustomize", "providers", "registry", "render", "terminal", "ci"), 3),
+    **dict.fromkeys(("git", "kustomize", "providers", "registry", "render", "notify", "terminal", "ci"), 3),
     "workflow": 4,
     "commands": 5,
     "cli": 6,

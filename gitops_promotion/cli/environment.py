@@ -13,7 +13,7 @@ from click.core import ParameterSource
 # More than the variables of this program's forges: those of a forge of another package, and of other tools of the job.
 # Git's own may hold a header with a token (GIT_CONFIG_VALUE_0), or lead a library's git astray (GIT_DIR).
 _SECRET_NAMES = re.compile(
-    r"GIT_.*|.*(?:TOKEN|SECRET|PASSW|PRIVATE_?KEY|ACCESS_?KEY|API_?KEY|CREDENTIAL).*|(?:.*_)?PAT(?:_.*)?",
+    r"GIT_.*|GITOPS_PROMOTION_NOTIFY_.*|.*(?:TOKEN|SECRET|PASSW|PRIVATE_?KEY|ACCESS_?KEY|API_?KEY|CREDENTIAL).*|(?:.*_)?PAT(?:_.*)?",
     re.IGNORECASE | re.DOTALL,
 )
 _PRIVATE_KEY = "PRIVATE KEY-----"

@@ -48,10 +48,15 @@ def terminal(
     """Return the terminal of a run with these variables, which knows the CI system that reads it."""
     from gitops_promotion import ci
     from gitops_promotion.core.authorization import proxy_secrets
+    from gitops_promotion.core.notifications import channels
 
     runner = ci.runner(variables)
-    proxies = proxy_secrets(value for name, value in variables.items() if name.lower().endswith("_proxy"))
-    hidden = (*secrets, *proxies)
+    addresses = [
+        value
+        for name, value in variables.items()
+        if name.lower().endswith("_proxy") or name.startswith(channels.PREFIX)
+    ]
+    hidden = (*secrets, *proxy_secrets(addresses), *channels.secrets(variables))
     return Terminal(verbose=verbose, quiet=quiet, obeys=runner.OBEYS, conceal=runner.conceal, secrets=hidden)
 
 
@@ -183,6 +188,15 @@ def kustomize_finder() -> "Callable[[], Kustomize]":
 
     variables = environment.variables()
     return functools.cache(lambda: Kustomize.find(variables))
+
+
+def tell(
+    verb_run: "Run", outcomes: "Sequence[Outcome]", *, recent: bool = False, overridden: bool = False
+) -> "list[Outcome]":
+    """Tell the configured channels what a run did, and return its outcomes; see `workflow.notifying.tell`."""
+    from gitops_promotion.workflow import notifying
+
+    return notifying.tell(verb_run, outcomes, environ=environment.variables(), recent=recent, overridden=overridden)
 
 
 def open_run_at(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from gitops_promotion.core import comment
 from gitops_promotion.core.comment import Part
 from gitops_promotion.core.gates import Question, Verdict
+from gitops_promotion.core.notifications import told
 from gitops_promotion.errors import LeaseLostError, ProviderError
 from gitops_promotion.workflow.examine import Subject
 from gitops_promotion.workflow.lookups import Lookups
@@ -35,6 +36,8 @@ def write(
     try:
         discussion = lookups.discussion(pull.number)
         written = discussion.comments if discussion else ()
+        if written:
+            body = told.with_told(body, told.in_comment(written[0].body))
         if len(written) != 1 or not comment.says_the_same(written[0].body, body):
             run.forge.write_comment(pull, body, written)
     except LeaseLostError:

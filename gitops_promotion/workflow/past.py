@@ -51,9 +51,10 @@ class Past:
     history: History
 
 
-def read_past(tip: Tip, scope: Scope) -> Past:
+def read_past(tip: Tip, scope: Scope, *, newest: int | None = None) -> Past:
     """Return the past of the applications of a scope, in all environments; one git log, whatever their number.
 
+    `newest` is how many commits are looked at, None for all.
     Raises UsageError for a group, an application or an environment that does not exist, ConfigError, GitError.
     """
     if scope.environment:
@@ -70,7 +71,7 @@ def read_past(tip: Tip, scope: Scope) -> Past:
                 files[claim] = tip.files(site)
             except ManifestError:
                 files[claim] = {}
-    commits = tip.past(_sites(tip, scope, files))
+    commits = tip.past(_sites(tip, scope, files), newest=newest)
     replay = Replay(layout=tip.config.layout, only=is_meant)
     replay.start(files)
     changes: list[TagChange] = []

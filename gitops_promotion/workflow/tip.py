@@ -250,16 +250,18 @@ class Tip:
                 break
         return timelines
 
-    def past(self, scope: Iterable[Site]) -> list[Commit]:
-        """Return the whole first-parent history with its changes to these sites, newest first.
+    def past(self, scope: Iterable[Site], *, newest: int | None = None) -> list[Commit]:
+        """Return the first-parent history with its changes to these sites, newest first.
 
-        A shallow clone gets some more of it; the last commit is not `complete` where it still ends too early.
+        A shallow clone gets some more of it; the last commit is not `complete` where it still ends too early. `newest`
+        is how many commits are asked for, None for all.
         """
         sites = set(scope)
         if self.repository.shallow:
-            self._deepen(_SHALLOW_PAST)
-        commits = self.repository.history(self.sha, sorted(self.marked.pathspecs(sites)), _HISTORY_STEPS[-1])
-        if sites >= set(self.marked.sites()):
+            self._deepen(newest or _SHALLOW_PAST)
+        limit = newest or _HISTORY_STEPS[-1]
+        commits = self.repository.history(self.sha, sorted(self.marked.pathspecs(sites)), limit)
+        if newest is None and sites >= set(self.marked.sites()):
             self._whole = commits
         return commits
 

@@ -57,7 +57,7 @@ def command(
 
     names = _or_of_the_event(group=group, app=app, tag=tag)
     with run.open_run_at(terminal, **connection) as verb_run:
-        return new(verb_run, built_at=built_at, again=again, **names)
+        return run.tell(verb_run, new(verb_run, built_at=built_at, again=again, **names))
 
 
 def _or_of_the_event(**values: str) -> dict[str, str]:

@@ -57,7 +57,7 @@ def command(
     from gitops_promotion.commands.promote import promote
 
     with run.open_run_at(terminal, **connection) as verb_run:
-        return promote(
+        outcomes = promote(
             verb_run,
             find_kustomize=run.kustomize_finder(),
             everything=everything,
@@ -69,3 +69,4 @@ def command(
             override_hold=override_hold,
             reason=reason,
         )
+        return run.tell(verb_run, outcomes, recent=True, overridden=override_gates)

@@ -40,4 +40,4 @@ def command(terminal: Terminal, no_hold: bool, **values: Any) -> "list[Outcome]"
 
     names = {name: values.pop(name) for name in ("group", "app", "environment", "to", "reason")}
     with run.open_run_at(terminal, **values) as verb_run:
-        return rollback(verb_run, hold=not no_hold, **names)
+        return run.tell(verb_run, rollback(verb_run, hold=not no_hold, **names))

@@ -60,7 +60,7 @@ def command(
         raise UsageError("--publish checks once and does not wait: leave out --timeout")
     with run.open_run_at(terminal, **connection) as verb_run:
         if publish:
-            return publish_verdicts(verb_run, pr=pr)
+            return run.tell(verb_run, publish_verdicts(verb_run, pr=pr), recent=True)
         return status(
             verb_run,
             pr=pr,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from gitops_promotion.core import branch_names, status_contexts
 from gitops_promotion.core.branch_names import BRANCHES, Flow
 from gitops_promotion.core.config import environments as section
+from gitops_promotion.core.config import notifications
 from gitops_promotion.core.config.document import Document, Entry, is_empty, line_of
 from gitops_promotion.core.config.values import (
     duration,
@@ -28,6 +29,7 @@ from gitops_promotion.core.gates import Common, Gate, table
 from gitops_promotion.core.gates.health import contexts_of
 from gitops_promotion.core.layout import MARKER, PATH, Layout, marker_problem, path_problem
 from gitops_promotion.core.names import Application, check_name, is_name
+from gitops_promotion.core.notifications.channels import Channel
 from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import Fault, UsageError
@@ -54,10 +56,12 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "mergeMethod",
         "commitAuthor",
         "comment",
+        "notifications",
         *table.TOP_KEYS,
     ),
     "environments[]": section.KEYS,
     "environments[].rollback": section.ROLLBACK_KEYS,
+    "notifications[]": notifications.KEYS,
     "groups.<group>": ("applications",),
     "groups.<group>.applications.<application>": ("featureOverwrite", "featureLabelSelector", "environments"),
     "commitAuthor": ("name", "email"),
@@ -84,8 +88,9 @@ class Config:
 
     `warnings` name lines of the file. `provider` and `merge_method` are "" and `commit_author` (name, e-mail) is None
     if the file does not give them. Without `status_authors` (logins) the statuses of everybody count; check runs count
-    only from the apps in `check_run_apps`. `comment` is None where the gates decide whether there is one.
-    `gate_settings` are the keys of gates at the top level, by the names of `core/gates/table.py`.
+    only from the apps in `check_run_apps`. `comment` is None where the gates decide whether there is one. `channels`
+    are those of `notifications`. `gate_settings` has the keys of gates at the top level, by the names of
+    `core/gates/table.py`.
     """
 
     pipeline: Pipeline
@@ -102,6 +107,7 @@ class Config:
     merge_method: MergeMethod = ""
     commit_author: tuple[str, str] | None = None
     comment: bool | None = None
+    channels: tuple[Channel, ...] = ()
     gate_settings: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Fault, ...] = ()
 
@@ -258,6 +264,7 @@ def parse(source: bytes | str, file: str) -> Config:
         merge_method=_merge_method(document, top.get("mergeMethod")),
         commit_author=_commit_author(document, top.get("commitAuthor")),
         comment=_comment(document, top.get("comment")),
+        channels=notifications.read_channels(document, top.get("notifications"), environments),
         gate_settings=gate_settings,
     )
     document.finish()

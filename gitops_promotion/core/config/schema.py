@@ -10,7 +10,8 @@ from typing import Any
 from gitops_promotion.core import holds_file
 from gitops_promotion.core.branch_names import BRANCHES
 from gitops_promotion.core.config import KEYS
-from gitops_promotion.core.gates.table import MAPPINGS
+from gitops_promotion.core.notifications.channels import EVENTS
+from gitops_promotion.core.notifications.channels import TYPES as TYPES_OF_CHANNELS
 from gitops_promotion.core.pages import REPOSITORY, page
 
 Schema = dict[str, Any]
@@ -30,6 +31,7 @@ _REQUIRED = {
     "": ["environments"],
     "environments[]": ["name"],
     "environments[].windows[]": ["from", "to"],
+    "notifications[]": ["name", "type"],
     "freezes[]": ["from", "until"],
 }
 
@@ -38,6 +40,7 @@ def _one_of(*words: str) -> Schema:
     return {"enum": [*words, "", None]}
 
 
+_EVENTS: Schema = {"anyOf": [_one_of(*EVENTS), {"type": "array", "items": {"enum": list(EVENTS)}, "minItems": 1}]}
 _FREEZES: Schema = {"type": ["array", "null"], "items": {"$ref": "#/$defs/freeze"}}
 
 TYPES: Mapping[str, Schema] = {
@@ -56,6 +59,13 @@ TYPES: Mapping[str, Schema] = {
     "commitAuthor.name": TEXT,
     "commitAuthor.email": TEXT,
     "approverGroups": {"type": ["object", "null"], "additionalProperties": LIST},
+    "notifications[].name": TEXT,
+    "notifications[].type": _one_of(*TYPES_OF_CHANNELS),
+    "notifications[].events": _EVENTS,
+    "notifications[].environments": TEXTS,
+    "notifications[].groups": TEXTS,
+    "notifications[].applications": TEXTS,
+    "notifications[].to": TEXTS,
     "environments[].name": TEXT,
     "environments[].auto": FLAG,
     "environments[].overrides": FLAG,
@@ -153,7 +163,7 @@ def _of_key(path: str) -> Schema:
         return TYPES[path]
     if f"{path}[]" in KEYS:
         items = _mapping(f"{path}[]")
-        return {"type": ["array", "null"] if path in MAPPINGS else "array", "items": items}
+        return {"type": "array" if path in _REQUIRED[""] else ["array", "null"], "items": items}
     names = {"groups": "groups.<group>", "groups.<group>.applications": "groups.<group>.applications.<application>"}
     if path in names:
         free = _mapping(names[path])

@@ -14,6 +14,8 @@ _DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}(?:\.[0-9]{{1,3}})?){unit})?" 
 _LONGEST = 366 * 86400.0
 _LABEL = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)")
 _SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,98}[A-Za-z0-9])?")
+# No quotes, comments or line breaks: it becomes a header of a mail.
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _LABEL_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -63,6 +65,11 @@ def login_problem(text: str) -> str:
     """Return the problem with a user's login."""
     # Azure DevOps has e-mail addresses and names with blanks for it.
     return "" if text.isprintable() and text == text.strip() and len(text) <= 256 else "write one line, a user's login"
+
+
+def address_problem(text: str) -> str:
+    """Return the problem with a mail address."""
+    return "" if _ADDRESS.fullmatch(text) else "write a mail address, such as ops@example.com"
 
 
 def slug_problem(text: str) -> str:

@@ -1,0 +1,100 @@
+"""Channels: where notifications go, and which of them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+Type = Literal["slack", "teams", "webhook", "mail"]
+EventName = Literal[
+    "proposed",
+    "waiting",
+    "approved",
+    "declined",
+    "merged",
+    "healthy",
+    "refused",
+    "timed-out",
+    "held",
+    "rolled-back",
+    "overridden",
+]
+
+TYPES: tuple[Type, ...] = get_args(Type)
+"""The kinds of channels."""
+
+EVENTS: tuple[EventName, ...] = get_args(EventName)
+"""What a channel can be told, in the order of a promotion's life."""
+
+PREFIX = "GITOPS_PROMOTION_NOTIFY_"
+"""The beginning of the variables that have the addresses of channels."""
+
+_SHORTEST = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One channel. What it is told is limited by `events`, `environments`, `groups` and `applications`; () for all.
+
+    `to` are the addresses that a mail goes to, in place of those in the channel's URL.
+    """
+
+    name: str
+    type: Type
+    events: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+    to: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str:
+        """The name of the variable with its URL; `..._SECRET` has the key that signs what a webhook gets."""
+        return PREFIX + re.sub("[^A-Z0-9]", "_", self.name.upper())
+
+    def wants(self, event: str, *, group: str, app: str, environment: str) -> bool:
+        """Return True if the channel is to be told; `*` in a hold stands for every name."""
+        limits = (
+            (self.events, event),
+            (self.environments, environment),
+            (self.groups, group),
+            (self.applications, app),
+        )
+        return all(not names or name == "*" or name in names for names, name in limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a channel is reached: `url` and `secret` are never shown, `secret` is "" where nothing is signed."""
+
+    channel: Channel
+    url: str
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        return f"Access(channel={self.channel.name!r})"
+
+
+def access_of(channel: Channel, environ: Mapping[str, str]) -> Access | None:
+    """Return how a channel is reached, None where its variable is not set."""
+    url = environ.get(channel.variable, "").strip()
+    return Access(channel=channel, url=url, secret=environ.get(f"{channel.variable}_SECRET", "")) if url else None
+
+
+def secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what no log may show of the addresses of channels: each as a whole, and what follows its host."""
+    texts: list[str] = []
+    for name, value in environ.items():
+        if name.startswith(PREFIX):
+            texts += [value, value.strip(), _after_host(value.strip())]
+    # A shorter one would hide ordinary words.
+    return tuple(text for text in dict.fromkeys(texts) if len(text) >= _SHORTEST)
+
+
+def _after_host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -1,0 +1,96 @@
+"""Sends messages to channels: each channel in its own thread, within a time, with one more try."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Thread
+
+from gitops_promotion.core.notifications.channels import Access, Type
+from gitops_promotion.core.notifications.news import News
+from gitops_promotion.errors import ChannelError
+from gitops_promotion.notify import mail, web
+from gitops_promotion.notify.failures import PassingError
+
+TIME = 10.0
+"""Seconds for all messages to one channel."""
+
+THREADS = "notify "
+"""The beginning of the names of the threads."""
+
+_SENDERS: Mapping[Type, Callable[[Access, News, float], str]] = {
+    "mail": mail.send,
+    "slack": web.send,
+    "teams": web.send,
+    "webhook": web.send,
+}
+_PAUSE = 0.5
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery:
+    """The news for one channel; afterwards those that it has taken, and its problem, "" without one."""
+
+    access: Access
+    news: list[News] = field(default_factory=list)
+    sent: list[News] = field(default_factory=list)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Seconds that never go back, and sleep."""
+
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+def send(deliveries: Sequence[Delivery], clock: Clock, *, seconds: float = TIME) -> None:
+    """Send to all channels at once; a channel that does not answer in time has a problem, and its thread is left.
+
+    A server that sends one byte at a time, or a name server that does not answer, must not hold the run: no timeout of
+    a library bounds these.
+    """
+    web.quieten(THREADS)
+    deadline = clock.monotonic() + seconds
+    threads = []
+    for delivery in deliveries:
+        name = f"{THREADS}{delivery.access.channel.name}"
+        thread = Thread(target=_send_all, args=(delivery, clock, deadline), name=name, daemon=True)
+        thread.start()
+        threads.append(thread)
+    for delivery, thread in zip(deliveries, threads, strict=True):
+        thread.join(max(0.0, deadline - clock.monotonic()))
+        if thread.is_alive():
+            delivery.problem = f"it did not answer within {seconds:g} s"
+
+
+def _send_all(delivery: Delivery, clock: Clock, deadline: float) -> None:
+    problems = []
+    for news in delivery.news:
+        try:
+            warning = _send(delivery.access, news, clock, deadline)
+        except PassingError as error:
+            # The next message would meet the same.
+            problems.append(str(error))
+            break
+        except ChannelError as error:
+            problems.append(str(error))
+            continue
+        except Exception as error:  # noqa: BLE001  its text may have the address
+            problems.append(f"a message could not be sent ({type(error).__name__})")
+            break
+        problems += [warning] if warning else []
+        delivery.sent.append(news)
+    delivery.problem = next(iter(problems), "")
+
+
+def _send(access: Access, news: News, clock: Clock, deadline: float) -> str:
+    """Send one message, once more after a failure that may pass; returns a warning. Raises ChannelError."""
+    sender = _SENDERS[access.channel.type]
+    try:
+        return sender(access, news, max(0.1, deadline - clock.monotonic()))
+    except PassingError as error:
+        pause = _PAUSE if error.retry_after is None else error.retry_after
+        if clock.monotonic() + pause >= deadline:
+            raise
+        clock.sleep(pause)
+        return sender(access, news, max(0.1, deadline - clock.monotonic()))

@@ -1,0 +1,76 @@
+"""The record of what was told, in a ref of the remote: changed by compare-and-swap, so that one run tells."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gitops_promotion.core.commits import RefUpdate
+from gitops_promotion.core.notifications.told import REF, Record
+from gitops_promotion.core.races import ATTEMPTS, pause
+from gitops_promotion.errors import GitError, LeaseLostError
+from gitops_promotion.git import Repository
+from gitops_promotion.workflow.run import Clock
+
+
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """The record in the remote. Methods raise GitError."""
+
+    repository: Repository
+    clock: Clock
+    _record: Record | None = field(init=False, default=None)
+    _object: str | None = field(init=False, default=None)
+
+    def free(self, keys: Iterable[str]) -> list[str]:
+        """Return those of the keys that were not told, and that no other run is about to tell."""
+        return self._read().free(keys, self.clock.now())
+
+    def claim(self, keys: Sequence[str]) -> list[str]:
+        """Claim those of the keys that are free for this run, and return them."""
+        if not keys:
+            return []
+        claimed: list[str] = []
+
+        def change(record: Record) -> Record | None:
+            claimed[:] = record.free(keys, self.clock.now())
+            return record.claimed(claimed, self.clock.now()) if claimed else None
+
+        self._change(change)
+        return claimed
+
+    def settle(self, keys: Sequence[str], *, sent_keys: Sequence[str]) -> None:
+        """Give up the claims of this run, and record what was sent."""
+        if keys:
+            self._change(lambda record: record.settled(keys, sent_keys))
+
+    def _read(self) -> Record:
+        """Return the record as it was read last."""
+        if self._record is None:
+            self._object = self.repository.refs(REF).shas.get(REF)
+            self._record = Record()
+            if self._object is not None:
+                self._object = self.repository.fetch(REF)[REF]
+                content = self.repository.read_objects([self._object])[self._object]
+                try:
+                    self._record = Record.parse(content)
+                except ValueError as error:
+                    raise GitError(
+                        f"{REF} cannot be read ({error}): delete it with `git push <remote> --delete {REF}`"
+                    ) from None
+        return self._record
+
+    def _change(self, change: Callable[[Record], Record | None]) -> None:
+        for attempt in range(ATTEMPTS):
+            record = change(self._read())
+            if record is None:
+                return
+            new = self.repository.write_blob(record.encode(f"{self.clock.random():.17f}"))
+            try:
+                self.repository.push([RefUpdate(ref=REF, new=new, expected=self._object)])
+            except LeaseLostError:
+                self._record = None
+                if attempt == ATTEMPTS - 1:
+                    raise
+                self.clock.sleep(pause(attempt, self.clock.random()))
+            else:
+                self._record, self._object = record, new
+                return
