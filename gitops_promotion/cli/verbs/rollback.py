@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     "rollback",
     cls=options.Command,
     examples=(
-        'gitops-promotion rollback --group webshop --app webui --env prod --reason "breaks the checkout"',
+        'gitops-promotion rollback --group shop --app web --env prod --reason "login"',
         "gitops-promotion rollback --group webshop --app webui --env prod --to 1.4.1",
     ),
     page="docs/rollback.md",
