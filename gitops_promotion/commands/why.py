@@ -175,10 +175,8 @@ def _absent(run: Run, place: _Place, expected: Tag, answers: _Answers, at: datet
             reasons.append(f"an older one is open: {_about(opened)}")
     if so_far := why.way_so_far(before, str(expected)):
         reasons.append(f"it is in {so_far}")
-    earlier = [
-        p for claim, p in answers.promotions.items() if claim != place.claim and claim.environment in place.way.names
-    ]
-    reasons += [_about(promotion) for promotion in earlier if promotion is not opened]
+    others = [promotion for claim, promotion in answers.promotions.items() if claim != place.claim]
+    reasons += [_about(promotion) for promotion in others]
     reasons += [*place.cells[place.environment].problems, *([problem] if problem else [])]
     return Why(
         application=place.application,

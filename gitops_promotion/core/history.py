@@ -88,7 +88,7 @@ def events(
         all_events += of_commit
         if provenance.is_rollback:
             rollbacks |= {(event.sha, event.claim) for event in of_commit if event.kind == "promotion"}
-        if not of_commit and (feature := _feature_event(commit, provenance)) and only(feature.claim):
+        if (feature := _feature_event(commit, provenance)) and only(feature.claim):
             all_events.append(feature)
     return _with_rollbacks(all_events, rollbacks)
 

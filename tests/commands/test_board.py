@@ -68,6 +68,14 @@ def test_a_green_source_makes_it_ready_and_costs_few_git_commands(shop: "Shop", 
 
 
 @pytest.mark.usefixtures("waiting")
+def test_a_persons_commit_on_the_branch_is_a_refusal(shop: "Shop", board: Looker) -> None:
+    shop.edit({"elsewhere.txt": "x"}, branch="promote/webshop-webui")
+    opened = cell(board("-o", "json")[1], "qa")["open"]
+    assert opened["decision"] == "refuse"
+    assert "which is not this tool's" in opened["reasons"][0]
+
+
+@pytest.mark.usefixtures("waiting")
 def test_scope_and_waiting_limit_the_board(shop: "Shop", board: Looker, manifest: Callable[..., str]) -> None:
     shop.edit({f"webshop/{name}/cart.yaml": manifest("cart", "1") for name in ("dev", "qa", "prod")})
     assert [each["app"] for each in json.loads(board("-o", "json")[1])["applications"]] == ["cart", "webui"]

@@ -54,6 +54,7 @@ def test_a_promotion_that_waits_for_the_environment_before(shop: "Shop", why: As
         "wait",
     )
     assert "status gate of dev" in document["reasons"][0]
+    assert not any(reason.startswith("pull request #2") for reason in document["reasons"])
     assert document["text"].startswith(
         "1.0.1 is not in qa, which has 1.0.0: pull request #2 waits - status gate of dev"
     )
@@ -151,6 +152,15 @@ def test_a_moment_to_come_is_judged_by_the_same_gates(shop: "Shop", why: Asker, 
     assert (shut["decision"], opened["decision"]) == ("wait", "pass")
     assert shut["text"].startswith("At 2999-01-01 10:30 UTC, 1.0.1 is not in qa")
     assert any(step.startswith("look again at 2999-01-02 08:00") for step in shut["next"])
+
+
+def test_an_application_name_of_two_groups_needs_the_group(
+    shop: "Shop", why: Asker, manifest: Callable[..., str]
+) -> None:
+    shop.edit({f"blog/{name}/webui.yaml": manifest("webui", "5", group="blog") for name in ("dev", "qa", "prod")})
+    message = why("qa", "--app", "webui", code=2)["outcomes"][0]["message"]
+    assert message == "the groups blog, webshop have an application webui: give --group"
+    assert why("qa", "--app", "webui", "--group", "blog")["tag"] == "5"
 
 
 def test_status_on_the_default_branch_points_here(shop: "Shop") -> None:

@@ -74,6 +74,8 @@ def test_where_history_is_cut_off_the_arrival_is_not_known() -> None:
             {"dev": "1", "qa": "2"},
             Behind(of="dev", versions=1, days=4),
         ),
+        # The history does not say how dev came to its tag.
+        ([event(5, "dev", "1")], {"dev": "2", "qa": "1"}, Behind(of="dev")),
         # A source without a tag, and no tag of its own.
         ([], {"dev": "", "qa": "1"}, None),
         ([], {"dev": "1", "qa": ""}, None),

@@ -184,6 +184,18 @@ def test_a_feature_is_an_event_of_its_trailers_since_its_copy_has_no_marker(bran
     assert short(branch.events(only="cart")) == []
 
 
+def test_a_commit_that_adds_a_feature_and_changes_a_tag_is_two_events(branch: Branch) -> None:
+    branch.commit(promoted("7", Feature="pr-1"), {"shop/dev/web.yaml": text(web="2")})
+    assert short(branch.events())[:2] == ["manual web dev 1>2", "feature web dev >7"]
+
+
+def test_a_line_that_only_looks_like_the_marked_one_is_no_event(branch: Branch) -> None:
+    note = b"note: |\n" + text(web="1").replace(b"web:", b"  web:", 1)
+    branch.commit("Note", {"shop/dev/web.yaml": text(web="1") + note.replace(b" 1 #", b" 2 #")})
+    branch.commit("Other note", {"shop/dev/web.yaml": text(web="1") + note})
+    assert len(branch.events()) == 2
+
+
 def test_history_that_is_cut_off_ends_without_inventing_arrivals() -> None:
     branch = Branch()
     branch.commit("Cut", {"shop/dev/web.yaml": text(web="1")}, complete=False)
