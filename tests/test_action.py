@@ -292,7 +292,15 @@ def test_the_image_has_every_dependency_of_the_package_in_a_version_that_it_acce
 
 def test_the_image_is_built_from_the_files_of_the_package() -> None:
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert let_in == {"gitops_promotion", "pyproject.toml", "requirements", "README.md", "LICENSE", "examples"}
+    assert let_in == {
+        "gitops_promotion",
+        "pyproject.toml",
+        "requirements",
+        "README.md",
+        "LICENSE",
+        "examples",
+        "hatch_build.py",
+    }
 
 
 def test_a_release_finds_the_line_for_its_image() -> None:

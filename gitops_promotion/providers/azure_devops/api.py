@@ -61,6 +61,12 @@ def _sdk() -> SimpleNamespace:
             from azure.devops.v7_1.location.location_client import LocationClient
             from azure.devops.v7_1.policy.policy_client import PolicyClient
             from msrest.exceptions import ClientException
+        except ImportError as error:
+            reason = untrusted.line(str(error))
+            raise ProviderError(
+                f"the client library of Azure DevOps cannot be imported ({reason}): install `azure-devops` and "
+                "`msrest` for this Python, or use the container image (docs/decisions/0022-the-way-off-msrest.md)"
+            ) from error
         finally:
             del os.environ["AZURE_DEVOPS_CACHE_DIR"]
             if configured is not None:

@@ -1,0 +1,68 @@
+"""The package and its release: what the index shows, and what the workflows run."""
+
+import re
+import runpy
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from gitops_promotion.errors import ProviderError
+from gitops_promotion.providers.azure_devops import api
+
+ROOT = Path(__file__).parents[1]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def test_links_of_the_description_work_outside_of_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The library that builds the package is not needed to read the links.
+    interface = SimpleNamespace(MetadataHookInterface=object)
+    for name in ("hatchling", "hatchling.metadata", "hatchling.metadata.plugin", "hatchling.metadata.plugin.interface"):
+        monkeypatch.setitem(sys.modules, name, interface)
+    scope = runpy.run_path(str(ROOT / "hatch_build.py"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = scope["description"](readme, PROJECT["urls"]["Homepage"])
+    outside = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)\s]+)\)", outside)
+    assert len(links) > 20
+    assert [link for link in links if not re.match(r"https://|#", link)] == []
+    assert re.findall(r"```.*?```", text, re.DOTALL) == re.findall(r"```.*?```", readme, re.DOTALL)
+
+
+def test_every_python_of_the_classifiers_is_tried_in_ci() -> None:
+    versions = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if re.search(r"Python :: 3\.\d+$", c)]
+    ci = YAML(typ="safe", pure=True).load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    assert ci["jobs"]["checks"]["strategy"]["matrix"]["python"] == versions
+    assert f">={versions[0]}" == PROJECT["requires-python"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_every_action_is_pinned_by_its_commit(path: Path) -> None:
+    uses = re.findall(r"uses: (\S+)(.*)", path.read_text(encoding="utf-8"))
+    assert uses
+    for name, comment in uses:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name), name
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), name
+
+
+def test_the_forms_of_issues_and_dependabot_are_yaml() -> None:
+    paths = [*(ROOT / ".github").glob("ISSUE_TEMPLATE/*.yml"), ROOT / ".github" / "dependabot.yml"]
+    assert len(paths) == 4
+    for path in paths:
+        assert YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+
+
+def test_a_client_library_that_cannot_be_imported_is_an_error_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "msrest.exceptions", None)
+    api._sdk.cache_clear()
+    try:
+        with pytest.raises(ProviderError, match=r"cannot be imported \(.*msrest.*\): install `azure-devops`"):
+            api._sdk()
+    finally:
+        monkeypatch.undo()
+        api._sdk.cache_clear()
