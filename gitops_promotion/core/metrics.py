@@ -78,11 +78,13 @@ class Metrics:
 class Health:
     """What statuses say of deployments: when each was green first, and which were red at the deadline.
 
-    The arrival of a deployment that is in neither stands for its green.
+    The arrival of a deployment that is in neither stands for its green. `pending` are those of which a status was
+    posted, none failed, and not all were green by the deadline.
     """
 
     green: Mapping[Key, datetime] = field(default_factory=dict)
     red: frozenset[Key] = frozenset()
+    pending: frozenset[Key] = frozenset()
 
 
 def read_health(
@@ -97,11 +99,12 @@ def read_health(
 
     `shas` are those of the first-parent history, newest first, `patterns` give the contexts that speak for an
     environment. Every context that reported while the tag was there must be green; the last one makes it green. Red is
-    a deployment before `late` with a context that failed and was never green.
+    a deployment before `late` with a context that failed and was never green, pending one that was not green either.
     """
     order = {sha: number for number, sha in enumerate(shas)}
     green: dict[Key, datetime] = {}
     red: set[Key] = set()
+    pending: set[Key] = set()
     ends: dict[Claim, int] = {}
     for event in events:
         if not _deploys(event) or event.sha not in order:
@@ -114,9 +117,9 @@ def read_health(
         times = [time for time, _ in reports.values()]
         if times and all(times):
             green[key] = max(time for time in times if time)
-        elif any(failed and not time for time, failed in reports.values()) and event.time and event.time < late:
-            red.add(key)
-    return Health(green=green, red=frozenset(red))
+        elif reports and event.time and event.time < late:
+            (red if any(failed and not time for time, failed in reports.values()) else pending).add(key)
+    return Health(green=green, red=frozenset(red), pending=frozenset(pending))
 
 
 def _first_reports(

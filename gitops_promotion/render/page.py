@@ -37,6 +37,8 @@ def board(view: Board) -> str:
         states=[state for state in STATES if counts[state]],
         counts=counts,
         people=sorted({name for line in view.lines for name in _people(line)}, key=str.casefold),
+        rank=lambda line: STATES.index(line.state),
+        newest=lambda line: int(max((cell.since.timestamp() for cell in line.cells if cell.since), default=0)),
         people_of=lambda line: sorted(set(_people(line))),
         words_of=_words,
         draw=way.draw,

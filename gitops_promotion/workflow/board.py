@@ -65,8 +65,12 @@ class _Reader:
             late=self.run.clock.now() - timedelta(seconds=config.status_timeout),
         )
         for claim, event in newest.items():
-            if (event.sha, claim) in health.red:
+            key = event.sha, claim
+            if key in health.red:
                 text = f"{event.tag} is not healthy: a status failed and none has been green since it arrived"
+                self.problems.setdefault(claim, []).append(text)
+            elif key in health.pending:
+                text = f"{event.tag} has not been healthy since it arrived: a status is pending"
                 self.problems.setdefault(claim, []).append(text)
 
 

@@ -76,6 +76,23 @@ def test_filters_are_kept_in_the_address(browser: "Browser", show: Open, fragmen
     assert browser.evaluate("count.textContent") == f"{len(keys)} of 3 applications"
 
 
+@pytest.mark.parametrize(
+    ("fragment", "keys"),
+    [
+        ("#order=urgent", ["platform/mailer", "webshop/webui", "webshop/cart"]),
+        ("#order=newest", ["webshop/webui", "platform/mailer", "webshop/cart"]),
+        ("#order=nothing", ["platform/mailer", "webshop/cart", "webshop/webui"]),
+    ],
+)
+def test_the_order_is_kept_in_the_address_and_a_row_stays_with_its_way(
+    browser: "Browser", show: Open, fragment: str, keys: list[str]
+) -> None:
+    show(boards.small(), "small", f"{fragment}&open=webshop/webui")
+    assert browser.evaluate(VISIBLE) == keys
+    way = "document.querySelector('tr.way:not([hidden])')"
+    assert browser.evaluate(f"{way}.previousElementSibling.dataset.key") == "webshop/webui"
+
+
 def test_an_environment_hides_the_columns_of_the_others(browser: "Browser", show: Open) -> None:
     show(boards.small(), "small", "#env=qa")
     heads = "[...document.querySelectorAll('thead th')].filter(head => head.offsetParent).map(head => head.textContent)"

@@ -143,6 +143,9 @@ def test_a_red_environment_is_a_problem(
     assert cell(board("-o", "json")[1], "dev")["problems"] == []
     monkeypatch.setattr("gitops_promotion.workflow.run._now", lambda: NOW + timedelta(minutes=6))
     assert "1.0.1 is not healthy: a status failed" in cell(board("-o", "json")[1], "dev")["problems"][0]
+    shop.run("local", "set-status", "main", "kustomization/webshop-dev/2fb0a5b0", "pending")
+    [problem] = cell(board("-o", "json")[1], "dev")["problems"]
+    assert problem == "1.0.1 has not been healthy since it arrived: a status is pending"
 
 
 @pytest.mark.usefixtures("waiting")

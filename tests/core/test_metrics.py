@@ -200,5 +200,6 @@ def test_health_is_read_of_the_commits_that_have_the_tag(
     shas = ["c4", "c3", "c2", "c1"]
     found = read_health(events, shas, statuses, patterns=lambda _: ["*/shop-dev/*"], late=END)
     key = ("c2", Claim(WEB, "dev"))
+    assert (key in found.pending) is (bool(statuses) and "pending" in str(statuses))
     assert found.green.get(key) == (None if green is None else at(green))
     assert (key in found.red) is is_red

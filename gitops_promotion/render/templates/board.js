@@ -1,9 +1,17 @@
 "use strict";
 (() => {
   const form = document.forms[0];
-  const fields = ["q", "group", "env", "state", "who"];
-  const lines = [...document.querySelectorAll("tr.line")].map((row) => ({
+  const fields = ["q", "group", "env", "state", "who", "order"];
+  const orders = {
+    "": (one, other) => one.place - other.place,
+    urgent: (one, other) => one.rank - other.rank || one.place - other.place,
+    newest: (one, other) => other.newest - one.newest || one.place - other.place,
+  };
+  const lines = [...document.querySelectorAll("tr.line")].map((row, place) => ({
     row,
+    place,
+    rank: Number(row.dataset.rank),
+    newest: Number(row.dataset.newest),
     way: row.nextElementSibling,
     button: row.querySelector("th button"),
     key: row.dataset.key,
@@ -17,6 +25,7 @@
   const chips = [...document.querySelectorAll(".summary button")];
   let opened = "";
   let shownEnvironment = "";
+  let shownOrder = "";
 
   function matches(line, wanted, words) {
     if (wanted.group && line.group !== wanted.group) return false;
@@ -44,6 +53,11 @@
     if (wanted.env !== shownEnvironment) {
       for (const cell of columns) cell.hidden = Boolean(wanted.env) && cell.dataset.env !== wanted.env;
       shownEnvironment = wanted.env;
+    }
+    if (wanted.order !== shownOrder) {
+      const body = document.querySelector("tbody");
+      for (const line of [...lines].sort(orders[wanted.order])) body.append(line.row, line.way);
+      shownOrder = wanted.order;
     }
     for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.state === wanted.state));
     const text = `${number} of ${lines.length} applications`;
