@@ -229,3 +229,13 @@ def test_the_guides_table_of_inputs_is_complete() -> None:
     part = GUIDE.partition("\n## The action\n")[2].partition("\nSwitches")[0]
     rows = re.findall(r"^\| (`.*?) \|", part, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(.*?)`", row)} == set(INPUTS)
+
+
+CHANNEL = re.compile(r"GITOPS_PROMOTION_NOTIFY_TEAM: \$[{(]")
+
+
+@pytest.mark.parametrize("folder", ["github", "azure"])
+def test_what_runs_on_the_default_branch_shows_where_channels_go_and_nothing_else_does(folder: str) -> None:
+    pages = (ROOT / "examples" / folder).glob("*.yml")
+    shown = {page.stem.removesuffix("-job") for page in pages if CHANNEL.search(page.read_text(encoding="utf-8"))}
+    assert shown - {"vote"} == {"new", "promote", "heal", "published", "rollback"}

@@ -75,6 +75,7 @@ def _build_context(environ: Mapping[str, str]) -> CIContext:
             pull_request=_VALUES.number(number, _value(environ, number)),
             foreign=_value(environ, "SYSTEM_PULLREQUEST_ISFORK").lower() == "true",
             run_url=url,
+            unreviewed=True,
         )
     if _value(environ, "BUILD_REPOSITORY_PROVIDER").lower() in _NO_GIT:
         # The pipeline of an application in such a repository, which checks out the GitOps repository beside it.
@@ -83,7 +84,7 @@ def _build_context(environ: Mapping[str, str]) -> CIContext:
     if merge := _MERGE.fullmatch(source):
         # Started by hand on a pull request's merge: only its number is known, for the commit is the agent's own.
         number_of_merge = _VALUES.number("BUILD_SOURCEBRANCH", merge[1])
-        return CIContext(runner=NAME, event=reason, pull_request=number_of_merge, run_url=url)
+        return CIContext(runner=NAME, event=reason, pull_request=number_of_merge, run_url=url, unreviewed=True)
     return CIContext(
         runner=NAME,
         event=_EVENTS.get(reason, reason),

@@ -27,7 +27,8 @@ class CIContext:
     leaves its branches alone (B25). `status_context` names the commit status that arrived. `actor` is the person who
     started this run, as the runner names them: a login on GitHub, a mail address (else a name) on Azure
     Pipelines; "" for a bot, for a schedule and where the runner names no person. `dispatched`: a person started or
-    repeated this run on purpose, so it is theirs; a push or a merge that starts a run is none of it.
+    repeated this run on purpose, so it is theirs; a push or a merge that starts a run is none of it. `unreviewed`: what
+    runs may be the pull request's own version of the workflow.
     """
 
     runner: str = ""
@@ -42,6 +43,7 @@ class CIContext:
     status_context: str = ""
     actor: str = ""
     dispatched: bool = False
+    unreviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

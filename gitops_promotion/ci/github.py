@@ -73,6 +73,8 @@ def _event_context(environ: Mapping[str, str], read: Callable[[str], str]) -> CI
             # A deleted fork has no repository.
             foreign=head != payload.text("pull_request", "base", "repo", "full_name"),
             run_url=url,
+            # https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows
+            unreviewed=event != "pull_request_target",
         )
     if event == "workflow_run" and (number := _Payload.load(environ, read).reviewed()) is not None:
         # Its head is read from the forge: what the event has of it is as old as the review.
@@ -88,6 +90,7 @@ def _event_context(environ: Mapping[str, str], read: Callable[[str], str]) -> CI
             before=payload.sha("merge_group", "base_sha"),
             after=head_sha,
             run_url=url,
+            unreviewed=True,
         )
     if event == "push":
         payload = _Payload.load(environ, read)

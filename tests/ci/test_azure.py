@@ -54,6 +54,7 @@ def test_b20_a_pull_request_on_azure_is_its_own_head_and_not_the_runners_merge()
         head_sha=B,
         pull_request=5,
         run_url=AZURE_URL,
+        unreviewed=True,
     )
     assert azure.context(environ, nothing_is_read) == expected
     assert azure.context({**environ, "SYSTEM_PULLREQUEST_ISFORK": "True"}, nothing_is_read).foreign is True
@@ -140,7 +141,7 @@ def test_a_run_url_needs_all_its_parts() -> None:
 def test_a_run_that_a_person_starts_on_a_pull_requests_merge_knows_its_number_only() -> None:
     environ = {**AZURE, "BUILD_REASON": "Manual", "BUILD_SOURCEBRANCH": "refs/pull/5/merge"}
     assert azure.context(environ, nothing_is_read) == CIContext(
-        runner="azure", event="manual", pull_request=5, run_url=AZURE_URL, dispatched=True
+        runner="azure", event="manual", pull_request=5, run_url=AZURE_URL, dispatched=True, unreviewed=True
     )
     with pytest.raises(UsageError, match=r"^BUILD_SOURCEBRANCH is '0'"):
         azure.context({**environ, "BUILD_SOURCEBRANCH": "refs/pull/0/merge"}, nothing_is_read)

@@ -89,6 +89,7 @@ def test_b20_a_pull_request_is_its_own_head_and_not_the_runners_merge(event: str
         head_sha=B,
         pull_request=5,
         run_url="https://ghe.example.com/org/gitops/actions/runs/77",
+        unreviewed=event != "pull_request_target",
     )
 
 
@@ -102,6 +103,7 @@ def test_a_merge_group_is_its_range() -> None:
     found = on_github("merge_group", {"merge_group": group})
     assert (found.event, found.head_branch) == ("merge_group", "gh-readonly-queue/main/pr-5-x")
     assert (found.head_sha, found.before, found.after) == (B, A, B)
+    assert found.unreviewed
 
 
 @pytest.mark.parametrize("event", ["schedule", "workflow_dispatch", "repository_dispatch"])
@@ -130,6 +132,7 @@ def test_the_run_after_a_review_is_about_its_pull_request(run: object, number: i
     # The branch of such a run is the default one, whatever was reviewed.
     assert (found.pull_request, found.head_branch) == (number, "" if number else "main")
     assert found.event == ("pull_request" if number else "workflow_run")
+    assert not found.unreviewed
 
 
 def test_a_status_event_names_its_context() -> None:

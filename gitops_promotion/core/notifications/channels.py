@@ -78,8 +78,14 @@ class Access:
 
 def access_of(channel: Channel, environ: Mapping[str, str]) -> Access | None:
     """Return how a channel is reached, None where its variable is not set."""
-    url = environ.get(channel.variable, "").strip()
-    return Access(channel=channel, url=url, secret=environ.get(f"{channel.variable}_SECRET", "")) if url else None
+    url = _value(environ, channel.variable)
+    return Access(channel=channel, url=url, secret=_value(environ, f"{channel.variable}_SECRET")) if url else None
+
+
+def _value(environ: Mapping[str, str], variable: str) -> str:
+    """Return a variable; Azure Pipelines leaves a macro as it was written if there is no such secret."""
+    text = environ.get(variable, "").strip()
+    return "" if text.startswith("$(") else text
 
 
 def secrets(environ: Mapping[str, str]) -> tuple[str, ...]:

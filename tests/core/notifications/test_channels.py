@@ -64,6 +64,7 @@ def test_the_variable_is_the_name_in_upper_case_with_underlines() -> None:
 def test_without_its_variable_a_channel_cannot_be_reached() -> None:
     channel = Channel(name="t", type="slack")
     assert access_of(channel, {channel.variable: " "}) is None
+    assert access_of(channel, {channel.variable: "$(NOTIFY_T)"}) is None
     access = access_of(channel, {channel.variable: " https://x/y\n", f"{channel.variable}_SECRET": "k"})
     assert access is not None
     assert (access.url, access.secret) == ("https://x/y", "k")
