@@ -161,3 +161,15 @@ class TransientError(ProviderError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class RegistryError(PromotionError):
+    """The registry of an image gives no answer, denies access, or its answer cannot be used."""
+
+    exit_code = 6
+
+
+class NoImageError(PromotionError):
+    """The registry says that an image is not there."""
+
+    exit_code = 2

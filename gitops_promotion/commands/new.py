@@ -20,19 +20,30 @@ from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.held import stopped
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
+from gitops_promotion.workflow.verifying import Verifier
 
 
 def new(
-    run: Run, *, group: str, app: str, tag: str, built_at: datetime | None = None, again: bool = False
+    run: Run,
+    *,
+    group: str,
+    app: str,
+    tag: str,
+    built_at: datetime | None = None,
+    again: bool = False,
+    verify: bool = False,
+    pin: bool = False,
 ) -> list[Outcome]:
     """Return the outcome of proposing `tag` for the first environment.
 
     With `built_at` a run whose image is older than that of the open or the last promotion is skipped; without it the
-    last run wins. A tag that a person declined there is proposed only with `again`. Raises UsageError, ConfigError,
-    ManifestError, ForeignCommitsError, GitError, ProviderError.
+    last run wins. A tag that a person declined there is proposed only with `again`. With `verify`, or as `verifyImage`
+    says, the registry must have the image; with `pin` its digest is written too. Raises UsageError, ConfigError,
+    ManifestError, NoImageError, RegistryError, ForeignCommitsError, GitError, ProviderError.
     """
     parsed_tag = Tag.parse(tag)
     application = check_application(group, app)
+    verifier = Verifier(run=run, pin=pin)
 
     def decide() -> Intent | Outcome:
         entry = run.tip.config.way(application).entry.name
@@ -47,6 +58,10 @@ def new(
                 raise ManifestError(text)
         if (outcome := stopped(run, request)) is not None:
             return outcome
+        warnings: tuple[str, ...] = ()
+        if verify or pin or run.tip.config.verify_image != "no":
+            verified = verifier.verified(files, run.tip.config.layout.marker_name(application, entry), parsed_tag)
+            request, warnings = replace(request, tag=verified.tag), verified.warnings
 
         def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | Origin | None:
             if newer := _newer_build(run, request, pulls, branch):
@@ -62,7 +77,7 @@ def new(
             message = f"{decline}; to propose it again: {command}"
             return replace(Outcome.of(request, "declined", message), pull_request=decline.pull_request)
 
-        return setting_tag(run.tip, request, files, veto)
+        return setting_tag(run.tip, request, files, veto, warnings=warnings)
 
     return [deliver(run, decide)]
 

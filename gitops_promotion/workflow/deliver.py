@@ -62,12 +62,18 @@ def setting_tag(
     files: Mapping[str, bytes],
     veto: Veto = no_veto,
     pulls: Mapping[str, Sequence[PullRequest]] | None = None,
+    *,
+    warnings: tuple[str, ...] = (),
 ) -> Intent:
-    """Return the intent to set the request's tag in `files`, the marked files of its environment at the tip."""
+    """Return the intent to set the request's tag in `files`, the marked files of its environment at the tip.
+
+    `warnings` are for the outcome, beside those of the plan.
+    """
     also = _without_holds(tip, request)
 
     def plan(base_sha: str) -> Plan:
-        return planning.set_tag(request, tip.config, files, base=tip.base, base_sha=base_sha, also=also)
+        made = planning.set_tag(request, tip.config, files, base=tip.base, base_sha=base_sha, also=also)
+        return replace(made, warnings=(*warnings, *made.warnings)) if warnings else made
 
     return Intent(plan=plan, files={**files, **dict.fromkeys(also, tip.holds_source)}, veto=veto, pulls=pulls or {})
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gitops_promotion import ci
 from gitops_promotion.ci import CIContext
@@ -21,6 +21,9 @@ from gitops_promotion.providers.facts import Forge
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.stored_token import find_stored_token
 from gitops_promotion.workflow.tip import Tip
+
+if TYPE_CHECKING:
+    from gitops_promotion.registry import Registries
 
 
 class Log(Protocol):
@@ -62,7 +65,10 @@ def system_clock() -> Clock:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """What a verb works with; `dry_run`: nothing may be written."""
+    """What a verb works with; `dry_run`: nothing may be written.
+
+    `registries` gives those of images, to be asked for at most so many seconds in all.
+    """
 
     tip: Tip
     context: CIContext
@@ -70,6 +76,7 @@ class Run:
     note: Callable[[str], None]
     choose: Callable[[Config | None], Forge]
     connect: Callable[[Forge, Config | None], Provider]
+    registries: "Callable[[float], Registries]"
     dry_run: bool = False
     _facts: Forge | None = field(init=False, default=None)
     _forge: Provider | None = field(init=False, default=None)
@@ -132,6 +139,16 @@ def _tokens(
         return environment_token
 
     return token_for
+
+
+def _registries(seconds: float, environ: Mapping[str, str], clock: Clock, terminal: Log) -> "Registries":
+    # Imported here, since most runs ask no registry and need no HTTP for it.
+    from gitops_promotion.registry import Registries
+
+    def hide(secret: str) -> None:
+        terminal.add_secret(secret, is_new=True)
+
+    return Registries(environ=environ, monotonic=clock.monotonic, hide=hide, seconds=seconds)
 
 
 @contextmanager
@@ -213,6 +230,7 @@ def open_run(
             tip=Tip(repository=repository),
             choose=choose_forge,
             connect=connect,
+            registries=lambda seconds: _registries(seconds, environ, clock, terminal),
             context=context,
             clock=clock,
             note=terminal.note,

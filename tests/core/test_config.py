@@ -709,3 +709,12 @@ def test_every_documented_example_is_accepted() -> None:
     for example in examples:
         whole = example if re.search("^environments:", example, re.MULTILINE) else ENVIRONMENTS + example
         assert parse(whole, "docs/configuration.md").pipeline.names
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", "yes"), ("warn", "warn"), ("no", "no"), ("", "no")])
+def test_verify_image_is_a_switch_with_a_third_position(text: str, value: str) -> None:
+    assert parse(f"{ENVIRONMENTS}verifyImage: {text}\n", FILE).verify_image == value
+
+
+def test_verify_image_takes_no_other_word() -> None:
+    assert "verifyImage is 'maybe'" in only_fault(f"{ENVIRONMENTS}verifyImage: maybe\n")

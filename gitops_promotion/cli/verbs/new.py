@@ -42,11 +42,21 @@ def _now() -> "datetime":
     help="When the image was built, such as 2026-01-31T12:00:00Z; an older build than the last is skipped.",
 )
 @click.option("--again", is_flag=True, help="Propose the tag although a person declined it.")
+@click.option("--verify", is_flag=True, help="Ask the registry first whether the image exists.")
+@click.option("--pin", is_flag=True, help="Write the digest that the registry has too; implies --verify.")
 @options.connection
 @options.dry_run
 @run.verb()
 def command(
-    terminal: Terminal, group: str, app: str, tag: str, built_at: "datetime | None", again: bool, **connection: Any
+    terminal: Terminal,
+    group: str,
+    app: str,
+    tag: str,
+    built_at: "datetime | None",
+    again: bool,
+    verify: bool,
+    pin: bool,
+    **connection: Any,
 ) -> "list[Outcome]":
     """Set a tag in the first environment.
 
@@ -57,7 +67,8 @@ def command(
 
     names = _or_of_the_event(group=group, app=app, tag=tag)
     with run.open_run_at(terminal, **connection) as verb_run:
-        return run.tell(verb_run, new(verb_run, built_at=built_at, again=again, **names))
+        outcomes = new(verb_run, built_at=built_at, again=again, verify=verify, pin=pin, **names)
+        return run.tell(verb_run, outcomes)
 
 
 def _or_of_the_event(**values: str) -> dict[str, str]:

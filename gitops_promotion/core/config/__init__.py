@@ -13,7 +13,7 @@ from typing import Any, Literal
 from gitops_promotion.core import branch_names, status_contexts
 from gitops_promotion.core.branch_names import BRANCHES, Flow
 from gitops_promotion.core.config import environments as section
-from gitops_promotion.core.config import notifications
+from gitops_promotion.core.config import notifications, pull_requests
 from gitops_promotion.core.config.document import Document, Entry, is_empty, line_of
 from gitops_promotion.core.config.values import (
     duration,
@@ -57,6 +57,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "commitAuthor",
         "comment",
         "notifications",
+        "verifyImage",
         *table.TOP_KEYS,
     ),
     "environments[]": section.KEYS,
@@ -108,6 +109,7 @@ class Config:
     commit_author: tuple[str, str] | None = None
     comment: bool | None = None
     channels: tuple[Channel, ...] = ()
+    verify_image: pull_requests.VerifyImage = "no"
     gate_settings: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Fault, ...] = ()
 
@@ -265,6 +267,7 @@ def parse(source: bytes | str, file: str) -> Config:
         commit_author=_commit_author(document, top.get("commitAuthor")),
         comment=_comment(document, top.get("comment")),
         channels=notifications.read_channels(document, top.get("notifications"), environments),
+        verify_image=pull_requests.read_verify_image(document, top.get("verifyImage")),
         gate_settings=gate_settings,
     )
     document.finish()

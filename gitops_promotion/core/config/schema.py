@@ -55,6 +55,7 @@ TYPES: Mapping[str, Schema] = {
     "checkRunApps": LIST,
     "failFast": FLAG,
     "comment": FLAG,
+    "verifyImage": {"anyOf": [{"const": "warn"}, *FLAG["anyOf"]]},
     "mergeMethod": _one_of("merge", "squash", "rebase"),
     "commitAuthor.name": TEXT,
     "commitAuthor.email": TEXT,

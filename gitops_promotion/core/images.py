@@ -1,0 +1,133 @@
+"""Which images the markers of an application name, and where the registry of an image is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitops_promotion.core.markers.parts import UnfitValueError
+from gitops_promotion.core.markers.places import StablePlace, Values, read_values
+from gitops_promotion.core.markers.scalars import Place
+from gitops_promotion.core.markers.scan import Marker, scan
+from gitops_promotion.core.markers.spelling import mentions
+from gitops_promotion.core.tags import check_image
+from gitops_promotion.core.untrusted import quoted
+from gitops_promotion.errors import ManifestError, UsageError
+
+DOCKER_HUB = "registry-1.docker.io"
+"""The host of Docker Hub's registry; names without a host are there."""
+
+_HUB_NAMES = ("docker.io", "index.docker.io", DOCKER_HUB)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Image:
+    """An image without its tag: the host of its registry, with the port, and its name there."""
+
+    host: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Image":
+        """Read `[host[:port]/]path`. Raises UsageError.
+
+        The first part is a host if it has a dot or a colon, or is `localhost`; without one the image is on Docker Hub,
+        and in `library` there if its name has one part.
+        """
+        check_image(text)
+        first, slash, rest = text.partition("/")
+        if not slash or not ("." in first or ":" in first or first == "localhost"):
+            first, rest = DOCKER_HUB, text
+        if first in _HUB_NAMES:
+            return cls(DOCKER_HUB, rest if "/" in rest else f"library/{rest}")
+        return cls(first.lower(), rest)
+
+    @property
+    def is_local(self) -> bool:
+        """True if the registry is on this machine, hence may be without TLS."""
+        return is_loopback(self.host.partition(":")[0])
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.name}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return True for `localhost` and for 127.0.0.0/8, written as an address."""
+    parts = host.split(".")
+    is_address = len(parts) == 4 and all(part.isascii() and part.isdigit() and int(part) < 256 for part in parts)
+    return host == "localhost" or (is_address and parts[0] == "127")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedImages:
+    """The images that an application's markers name, each with its first marker's place, and the markers of no image.
+
+    `unnamed` has a sentence for each marker whose image cannot be told.
+    """
+
+    images: Mapping[Image, str]
+    unnamed: tuple[str, ...]
+
+
+def marked_images(files: Mapping[str, bytes], group: str, app: str) -> MarkedImages:
+    """Return the images of the markers that hold a tag. Raises ManifestError if none of them can be told.
+
+    A marker for the whole image names it itself. Beside a tag stands `newName`, else `name`, in kustomize's `images`,
+    and `repository`, with `registry` if it is there, in the values of a chart; or the value of a `:name` marker.
+    """
+    images: dict[Image, str] = {}
+    unnamed: list[str] = []
+    first: Marker | None = None
+    for path in sorted(files):
+        if not mentions(files[path], group, app):
+            continue
+        markers = [marker for marker in scan(files[path], path).markers if (marker.group, marker.app) == (group, app)]
+        names = {_mapping(marker): marker.value for marker in markers if not marker.part.has_version}
+        values = read_values(files[path], path)
+        for marker in markers:
+            if not marker.part.has_tag:
+                continue
+            first = first or marker
+            text = _own_name(marker) or names.get(_mapping(marker), "") or _name_beside(marker, values)
+            try:
+                images.setdefault(Image.parse(text), marker.at)
+            except UsageError:
+                named = f"its name is {quoted(text)}" if text else "no name stands beside it"
+                unnamed.append(f"{marker.at}: cannot tell the image of {group}:{app} ({named})")
+    if first and not images:
+        raise ManifestError.at(
+            first.path,
+            first.line,
+            f"cannot tell which image the markers of {group}:{app} are about, so no registry can be asked: put the "
+            "image's name beside the tag, as newName in kustomize's images or as repository in a chart's values, or "
+            "leave out --verify, --pin and verifyImage",
+        )
+    return MarkedImages(images=images, unnamed=tuple(unnamed))
+
+
+def _mapping(marker: Marker) -> Place:
+    return Place(marker.place.document, marker.place.path[:-1])
+
+
+def _own_name(marker: Marker) -> str:
+    """Return the name in a marked value, "" for a tag alone."""
+    try:
+        name = marker.part.read(marker.marked).name
+    except UnfitValueError:
+        return ""
+    return name.removeprefix("docker://").removeprefix("oci://")
+
+
+def _name_beside(marker: Marker, values: Values) -> str:
+    place = values.stable.get(marker.place)
+    if place is None:
+        return ""
+    if marker.key == "newTag":
+        return _text(values, place, "newName") or _text(values, place, "name")
+    repository = _text(values, place, "repository")
+    registry = _text(values, place, "registry")
+    return f"{registry}/{repository}" if registry and repository else repository
+
+
+def _text(values: Values, place: StablePlace, key: str) -> str:
+    """Return the value of another key of the same mapping, "" if there is none, or several."""
+    other = (*place[:-1], key)
+    return "" if other in values.ambiguous else values.texts.get(other, "")
