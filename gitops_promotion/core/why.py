@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gitops_promotion.core.board import Cell, Promotion
 from gitops_promotion.core.gates import Decision
@@ -88,5 +88,7 @@ def next_steps(
     if promotion.decision == "pass" and not auto:
         steps.append(f"merge it: {merge}")
     if promotion.earliest:
-        steps.append(f"look again at {moment_text(promotion.earliest)}")
+        # A moment within a minute: at its beginning it would be too early.
+        last = timedelta(minutes=1) - timedelta(microseconds=1)
+        steps.append(f"look again at {moment_text(promotion.earliest + last)}")
     return steps

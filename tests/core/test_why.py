@@ -76,6 +76,7 @@ def test_where_the_tag_is_already() -> None:
             ["bob, carol can approve: gitops-promotion approve --group shop --app web --env prod"],
         ),
         (replace(OPEN, earliest=AT), True, ["look again at 2026-01-31 12:30 UTC"]),
+        (replace(OPEN, earliest=AT + timedelta(seconds=1)), True, ["look again at 2026-01-31 12:31 UTC"]),
         (replace(OPEN, decision="pass"), False, ["merge it: https://x/3"]),
         (replace(OPEN, decision="pass"), True, []),
         (replace(OPEN, decision="refuse", who=("bob",)), False, []),
