@@ -51,7 +51,8 @@ class Statement:
 class Promotion:
     """An open promotion with the verdict of its gates now: `reasons` are sentences, `who` can act on them.
 
-    `earliest` is when time alone stops holding it, None where no time does.
+    `approvers` are those of them who can approve it. `earliest` is when time alone stops holding it, None where no time
+    does.
     """
 
     pull_request: int
@@ -61,6 +62,7 @@ class Promotion:
     decision: Decision
     reasons: tuple[str, ...] = ()
     who: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
     statements: tuple[Statement, ...] = ()
     earliest: datetime | None = None
 

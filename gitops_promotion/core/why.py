@@ -83,8 +83,8 @@ def next_steps(
     """Return what people can do about an open promotion; `merge` is the page or the command that merges it."""
     steps: list[str] = []
     names = f"--group {application.group} --app {application.name} --env {environment}"
-    if promotion.decision == "wait" and promotion.who:
-        steps.append(f"{', '.join(promotion.who)} can approve: gitops-promotion approve {names}")
+    if promotion.decision == "wait" and promotion.approvers:
+        steps.append(f"{', '.join(promotion.approvers)} can approve: gitops-promotion approve {names}")
     if promotion.decision == "pass" and not auto:
         steps.append(f"merge it: {merge}")
     if promotion.earliest:

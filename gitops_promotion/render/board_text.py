@@ -142,15 +142,17 @@ def _sections(view: Board) -> Iterator[tuple[str, list["RenderableType"]]]:
                 for problem in cell.problems
             ],
         )
-    for title, kind in (("holds", "holds"), ("declined", "declined")):
-        entries: list[RenderableType] = [
-            _indented(_text(f"{line.application} in {cell.environment}: {text}"), 2)
-            for line in view.lines
-            for cell in line.cells
-            for text in getattr(cell, kind)
-        ]
-        if entries:
-            yield title, entries
+    # A hold says itself what it is about, which may be many cells.
+    holds = list(dict.fromkeys(text for line in view.lines for cell in line.cells for text in cell.holds))
+    declines = [
+        f"{line.application} in {cell.environment}: {text}"
+        for line in view.lines
+        for cell in line.cells
+        for text in cell.declined
+    ]
+    for title, texts in (("holds", holds), ("declined", declines)):
+        if texts:
+            yield title, [_indented(_text(text), 2) for text in texts]
     if view.features:
         yield (
             "features",

@@ -81,5 +81,6 @@ def _promotion(run: Run, pull: PullRequest, claim: Claim, tag: Tag, verdict: Ver
         decision=verdict.decision,
         reasons=tuple(dict.fromkeys(reasons)),
         who=tuple(dict.fromkeys(name for reason in verdict.reasons for name in reason.who)),
+        approvers=verdict.tally.who if verdict.tally else (),
         earliest=max(times, default=None) if verdict.decision == "wait" else None,
     )

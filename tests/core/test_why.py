@@ -71,7 +71,7 @@ def test_where_the_tag_is_already() -> None:
     [
         (OPEN, False, []),
         (
-            replace(OPEN, who=("bob", "carol")),
+            replace(OPEN, who=("bob", "carol", "dave"), approvers=("bob", "carol")),
             False,
             ["bob, carol can approve: gitops-promotion approve --group shop --app web --env prod"],
         ),
@@ -79,7 +79,8 @@ def test_where_the_tag_is_already() -> None:
         (replace(OPEN, earliest=AT + timedelta(seconds=1)), True, ["look again at 2026-01-31 12:31 UTC"]),
         (replace(OPEN, decision="pass"), False, ["merge it: https://x/3"]),
         (replace(OPEN, decision="pass"), True, []),
-        (replace(OPEN, decision="refuse", who=("bob",)), False, []),
+        (replace(OPEN, who=("dave",)), False, []),
+        (replace(OPEN, decision="refuse", who=("bob",), approvers=("bob",)), False, []),
     ],
 )
 def test_what_people_can_do(promotion: Promotion, auto: bool, steps: list[str]) -> None:
