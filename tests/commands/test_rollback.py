@@ -207,3 +207,29 @@ def test_a_revert_by_a_person_needs_no_sources_either(
     shop.event("pull_request", {"pull_request": {"number": 7, "head": head, "base": base}})
     passed = shop.run("status", "--timeout", "0").only
     assert passed["message"] == "rollback: webshop/webui 1.4.1 was green in prod before"
+
+
+def test_a_night_with_a_bad_release_in_a_freeze(
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
+) -> None:
+    at("2026-11-29T20:00Z")
+    shop.edit({"gitops-promotion.yaml": CONFIG.format(prod=FREEZE)})
+    by_hand(shop, manifest, "1.4.1 success")
+    release(shop, "1.4.2", "failure")
+    at("2026-11-30T22:00Z")
+    assert rollback(shop, "--reason", "breaks the checkout").results == ["merged"]
+    # CI builds the same tag again, and the schedule runs all night.
+    assert shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2").results == ["unchanged"]
+    for hour in ("23:00", "23:30"):
+        at(f"2026-11-30T{hour}Z")
+        assert shop.run("promote", "--all").results == ["skipped"]
+        assert shop.run("status", "--publish").results == ["unchanged"]
+    # The fixed tag is built in the freeze, and goes on when that is over.
+    shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.3")
+    flux(shop, "dev")
+    assert shop.run("promote", "--all").only["pull_request"]["auto_merge"] is False
+    assert prod(shop) == "1.4.1"
+    at("2026-12-02T00:00Z")
+    assert shop.run("promote", "--all").only["pull_request"]["auto_merge"] is True
+    assert shop.run("status", "--publish").results == ["merged"]
+    assert shop.tags()[0::2] == ("1.4.3", "1.4.3")
