@@ -1,5 +1,6 @@
 """The package and its release: what the index shows, and what the workflows run."""
 
+import json
 import re
 import runpy
 import sys
@@ -66,3 +67,20 @@ def test_a_client_library_that_cannot_be_imported_is_an_error_with_the_way_out(m
     finally:
         monkeypatch.undo()
         api._sdk.cache_clear()
+
+
+def test_the_ruleset_to_import_requires_the_check_of_the_waiting_workflow() -> None:
+    ruleset = json.loads((ROOT / "examples" / "github" / "ruleset.json").read_text(encoding="utf-8"))
+    rules = {rule["type"]: rule.get("parameters", {}) for rule in ruleset["rules"]}
+    status = YAML(typ="safe", pure=True).load((ROOT / "examples/github/status.yml").read_text(encoding="utf-8"))
+    [check] = rules["required_status_checks"]["required_status_checks"]
+    assert [check["context"]] == list(status["jobs"])
+    assert {"deletion", "non_fast_forward", "pull_request"} <= set(rules)
+    assert ruleset["bypass_actors"] == []
+
+
+def test_the_reusable_workflow_takes_what_new_takes_and_puts_no_input_into_a_script() -> None:
+    workflow = YAML(typ="safe", pure=True).load((ROOT / ".github/workflows/send-image.yml").read_text(encoding="utf-8"))
+    inputs = workflow["on"]["workflow_call"]["inputs"]
+    assert {"group", "app", "tag"} < set(inputs)
+    assert all("${{" not in step.get("run", "") for step in workflow["jobs"]["send"]["steps"])
