@@ -10,11 +10,11 @@ from gitops_promotion.core.model import Outcome
 from gitops_promotion.core.notifications import news as new
 from gitops_promotion.core.notifications.channels import Access, access_of
 from gitops_promotion.core.notifications.news import News
-from gitops_promotion.core.notifications.told import in_comment, with_told
+from gitops_promotion.core.notifications.told import with_told
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import ChannelError, PromotionError, UsageError
 from gitops_promotion.notify import Clock, Delivery
-from gitops_promotion.workflow.recent import approvals, recent_news
+from gitops_promotion.workflow.recent import approvals, comment_keys, recent_news
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.told import Told
 
@@ -100,11 +100,13 @@ def _tell(
     warnings: list[str] = []
     record = Told(repository=run.tip.repository, clock=run.clock)
     news = [item for outcome in outcomes for item in new.of_outcome(outcome, overridden=overridden)]
+    keys: set[str] = set()
     if recent:
-        news = [*_recent(run, accesses, record, warnings), *news]
+        recent_items, keys = _recent(run, accesses, record, warnings)
+        news = [*recent_items, *news]
     items = _items(accesses, news)
     comments = _comments(run, items, outcomes)
-    keys = {key for _, discussion in comments.values() for key in in_comment(discussion.comments[0].body)}
+    keys |= {key for _, discussion in comments.values() for key in comment_keys(discussion)}
     free = set(record.free(item.key for item in items if item.key not in keys)) if items else set()
     items, postponed = _limited([item for item in items if item.key in free])
     if postponed:
@@ -128,8 +130,8 @@ def _tell(
     return warnings
 
 
-def _recent(run: Run, accesses: Sequence[Access], record: Told, warnings: list[str]) -> list[News]:
-    """Return what happened lately without a run; what cannot be read is a warning."""
+def _recent(run: Run, accesses: Sequence[Access], record: Told, warnings: list[str]) -> tuple[list[News], set[str]]:
+    """Return what happened lately without a run, and keys that comments have; what cannot be read is a warning."""
 
     def wants(event: str) -> bool:
         return any(not access.channel.events or event in access.channel.events for access in accesses)
@@ -137,15 +139,16 @@ def _recent(run: Run, accesses: Sequence[Access], record: Told, warnings: list[s
     try:
         news = recent_news(run, wants)
         merged = [item for item in news if item.event in ("merged", "rolled-back")]
-        if wants("approved"):
-            # Who approved is asked only for what no run has told as merged yet.
-            keys = {item.key(access.channel): item.id for access in accesses for item in merged}
-            ids = {keys[key] for key in record.free(keys)}
-            news = [*approvals(run, [item for item in merged if item.id in ids]), *news]
+        if not wants("approved"):
+            return news, set()
+        # Who approved is asked only for what no run has told as merged yet.
+        ids = {item.key(access.channel): item.id for access in accesses for item in merged}
+        untold = {ids[key] for key in record.free(ids)}
+        approved, keys = approvals(run, [item for item in merged if item.id in untold])
     except PromotionError as error:
         warnings.append(f"what happened without a run is not told: {error}")
-        return []
-    return news
+        return [], set()
+    return [*approved, *news], keys
 
 
 def _items(accesses: Sequence[Access], news: Iterable[News]) -> list[_Item]:
@@ -206,4 +209,4 @@ def _record_in_comments(
         keys = [item.key for item in items if item.news.number == number]
         if keys:
             body = discussion.comments[0].body
-            run.forge.write_comment(pull, with_told(body, (*in_comment(body), *keys)), discussion.comments)
+            run.forge.write_comment(pull, with_told(body, (*comment_keys(discussion), *keys)), discussion.comments)

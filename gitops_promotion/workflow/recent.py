@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from gitops_promotion.core.discussion import Discussion
 from gitops_promotion.core.metrics import read_health
 from gitops_promotion.core.notifications import news as new
 from gitops_promotion.core.notifications.news import News
+from gitops_promotion.core.notifications.told import in_comment
 from gitops_promotion.core.status_contexts import fill
 from gitops_promotion.workflow.past import Past, Scope, read_past
 from gitops_promotion.workflow.run import Run
@@ -36,16 +38,25 @@ def recent_news(run: Run, wants: Callable[[str], bool]) -> list[News]:
     return news_list
 
 
-def approvals(run: Run, merged: Sequence[News]) -> list[News]:
-    """Return the approvals of what was merged into environments that ask for some; one request for all on GitHub."""
+def approvals(run: Run, merged: Sequence[News]) -> tuple[list[News], set[str]]:
+    """Return the approvals of what was merged into environments that ask for some, and the keys in our comments there.
+
+    One request for all on GitHub.
+    """
     config = run.tip.config
     gated = [
         arrival for arrival in merged if arrival.number and config.environment(arrival.environment).setting("approvals")
     ][-_APPROVALS:]
     if not gated:
-        return []
+        return [], set()
     discussions = run.forge.discussions(list(dict.fromkeys(arrival.number for arrival in gated)))
-    return [news for arrival in gated for news in new.of_approvals(arrival, discussions.get(arrival.number))]
+    keys = {key for discussion in discussions.values() for key in comment_keys(discussion)}
+    return [news for arrival in gated for news in new.of_approvals(arrival, discussions.get(arrival.number))], keys
+
+
+def comment_keys(discussion: Discussion) -> tuple[str, ...]:
+    """Return what our comment in a discussion says was told."""
+    return in_comment(discussion.comments[0].body) if discussion.comments else ()
 
 
 def _health(run: Run, past: Past) -> list[News]:

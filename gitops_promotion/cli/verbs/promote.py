@@ -69,4 +69,4 @@ def command(
             override_hold=override_hold,
             reason=reason,
         )
-        return run.tell(verb_run, outcomes, recent=True, overridden=override_gates)
+        return run.tell(verb_run, outcomes, recent=True, overridden=override_gates or override_hold)
