@@ -87,7 +87,7 @@ def events(
         of_commit = [_event(change, provenance, prefixes) for change in by_commit.get(commit.sha, ())]
         all_events += of_commit
         if provenance.is_rollback:
-            rollbacks |= {(event.sha, event.claim) for event in of_commit if event.kind == "promotion"}
+            rollbacks |= {(event.sha, event.claim) for event in of_commit if event.kind in ("promotion", "override")}
         if (feature := _feature_event(commit, provenance)) and only(feature.claim):
             all_events.append(feature)
     return _with_rollbacks(all_events, rollbacks)
@@ -148,7 +148,7 @@ def _event(change: TagChange, provenance: Provenance, prefixes: Sequence[str]) -
         sha=commit.sha,
         by=trailers.get("Triggered-By") or commit.author,
         overridden_by=overridden_by,
-        reason=trailers.get("Reason") or trailers.get("Override-Reason", ""),
+        reason=trailers.get("Override-Reason") or trailers.get("Rollback-Reason", ""),
         built_at=read_time(trailers.get("Built-At", "")),
     )
 

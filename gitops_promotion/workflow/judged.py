@@ -13,6 +13,7 @@ from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import GitError, LeaseLostError, PromotionError, UsageError
 from gitops_promotion.workflow.examine import Subject, examine
 from gitops_promotion.workflow.judge import judge
+from gitops_promotion.workflow.look import with_override
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.run import Run
 
@@ -37,7 +38,7 @@ def _judged(run: Run, pull: PullRequest, lookups: Lookups) -> dict[Claim, Promot
     subject = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
     verdicts: dict[Claim, tuple[Tag, Verdict]] = {}
     try:
-        examination = examine(run, subject)
+        examination = with_override(run, examine(run, subject), subject, lookups)
         refusal = Verdict(decision="refuse", reasons=examination.refusals) if examination.refusals else None
         for question in examination.questions:
             verdict = refusal or judge(run.tip, lookups, question)

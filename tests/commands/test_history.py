@@ -83,6 +83,33 @@ def test_an_unknown_name_or_time_ends_with_2(history: Looker, arguments: tuple[s
     assert (code, message in err) == (2, True)
 
 
+def test_a_rollback_and_an_override_are_told_as_such(shop: "Shop", history: Looker) -> None:
+    shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.0.1")
+    shop.run(
+        "promote",
+        "--group",
+        "webshop",
+        "--app",
+        "webui",
+        "--env",
+        "qa",
+        "--tag",
+        "1.0.1",
+        "--override-gates",
+        "--reason",
+        "urgent",
+    )
+    shop.run("rollback", "--group", "webshop", "--app", "webui", "--env", "dev", "--to", "1.0.0", "--reason", "slow")
+    code, out, _ = history("--app", "webui", "-o", "json")
+    told = [(e["kind"], e["environment"], e["tag"], bool(e["overridden_by"]), e["reason"]) for e in events(out)]
+    assert code == 0
+    assert told[:3] == [
+        ("rollback", "dev", "1.0.0", True, "slow"),
+        ("override", "qa", "1.0.1", True, "urgent"),
+        ("promotion", "dev", "1.0.1", False, None),
+    ]
+
+
 def test_since_limits_the_events_and_says_so(history: Looker) -> None:
     code, out, _ = history("--since", "2999-01-01", "-o", "json")
     document = json.loads(out)

@@ -146,7 +146,9 @@ def test_a_broken_manifest_is_an_event_without_a_tag(branch: Branch) -> None:
 
 
 def test_trailers_say_who_started_overrode_and_why(branch: Branch) -> None:
-    message = promoted("2", Triggered_By="carol", Override_By="dave", Reason="fire", Built_At="2026-01-01T00:00:00Z")
+    message = promoted(
+        "2", Triggered_By="carol", Override_By="dave", Override_Reason="fire", Built_At="2026-01-01T00:00:00Z"
+    )
     branch.commit("Merge pull request #1: x", {"shop/dev/web.yaml": text(web="2")}, head=message)
     event = branch.events()[0]
     assert (event.kind, event.by, event.overridden_by, event.reason) == ("override", "carol", "dave", "fire")
@@ -162,7 +164,7 @@ def test_the_trailers_of_a_promotion_say_nothing_of_another_change_in_its_commit
 
 def test_a_rollback_is_one_only_if_the_tag_was_there_before(branch: Branch) -> None:
     branch.commit(promoted("2"), {"shop/dev/web.yaml": text(web="2")})
-    branch.commit(promoted("1", Rollback="true"), {"shop/dev/web.yaml": text(web="1")})
+    branch.commit(promoted("1", Rollback="true", Rollback_Reason="slow"), {"shop/dev/web.yaml": text(web="1")})
     branch.commit(promoted("3", Rollback="true"), {"shop/dev/web.yaml": text(web="3")})
     branch.commit("Revert", {"shop/dev/web.yaml": text(web="2")})
     assert short(branch.events())[:4] == [
@@ -171,6 +173,15 @@ def test_a_rollback_is_one_only_if_the_tag_was_there_before(branch: Branch) -> N
         "rollback web dev 2>1",
         "promotion web dev 1>2",
     ]
+    assert [event.reason for event in branch.events()[:4]] == ["", "", "slow", ""]
+
+
+def test_a_rollback_past_its_gates_is_a_rollback_that_somebody_overrode(branch: Branch) -> None:
+    branch.commit(promoted("2"), {"shop/dev/web.yaml": text(web="2")})
+    message = promoted("1", Rollback="true", Override_By="dave", Override_Reason="broken")
+    branch.commit(message, {"shop/dev/web.yaml": text(web="1")})
+    event = branch.events()[0]
+    assert (event.kind, event.overridden_by, event.reason) == ("rollback", "dave", "broken")
 
 
 def test_a_feature_is_an_event_of_its_trailers_since_its_copy_has_no_marker(branch: Branch) -> None:
