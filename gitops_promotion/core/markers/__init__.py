@@ -9,6 +9,7 @@ from gitops_promotion.core.markers.edit import (
     read_tag,
     set_tag,
     unfit,
+    with_stand_ins,
 )
 from gitops_promotion.core.markers.scalars import Place
 from gitops_promotion.core.markers.scan import Marker, Misplaced, Scan, scan
@@ -31,4 +32,5 @@ __all__ = [
     "scan",
     "set_tag",
     "unfit",
+    "with_stand_ins",
 ]

@@ -323,3 +323,20 @@ def _readable(files: Mapping[str, bytes]) -> Iterator[Scan]:
             yield scan(files[path], path)
         except ManifestError:
             continue
+
+
+def with_stand_ins(content: bytes, path: str, tags: Mapping[tuple[str, str], Tag]) -> bytes:
+    """Return a file with these tags in the values of markers of these (group, app); one that cannot be read stays.
+
+    The digest of such a value goes. Raises ManifestError for a file that does not parse.
+    """
+    values: list[tuple[Marker, str]] = []
+    for marker in scan(content, path).markers:
+        tag = tags.get((marker.group, marker.app))
+        if tag is None or not marker.part.has_version:
+            continue
+        try:
+            values.append((marker, marker.part.read(marker.marked).updated(tag, "")))
+        except UnfitValueError:
+            continue
+    return _splice(content, values)
