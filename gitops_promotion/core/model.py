@@ -7,7 +7,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.core.gates import Decision
+from gitops_promotion.core.gates import Question, Verdict
 from gitops_promotion.core.gates.approvals import Tally
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.origin import UNKNOWN, Origin
@@ -129,7 +129,8 @@ class Outcome:
     """The result of one promotion or one check. A failed one keeps its error: code that decides asks for its class.
 
     `of`, `of_plan` and `failed` fill in the names. `tally` has the opinions of people, None where nobody is asked.
-    `decision` is that of the gates where they were asked for a verdict to publish.
+    `verdicts` are those of the gates on each question, where they were asked for a verdict to publish; the question is
+    None where the head as a whole is refused.
     """
 
     result: Result
@@ -148,7 +149,7 @@ class Outcome:
     plan: Plan | None = None
     diff: str = ""
     tally: Tally | None = None
-    decision: Decision | None = None
+    verdicts: tuple[tuple[Question | None, Verdict], ...] = ()
     error: PromotionError | None = field(default=None, repr=False)
 
     @classmethod

@@ -109,7 +109,7 @@ def _publish(
         message=f"{verb} {status.state}: {verdict.texts[0]}",
         pull_request=subject.pull_request,
         tally=verdict.tally,
-        decision=verdict.decision,
+        verdicts=tuple(verdicts),
     )
     return _merged(run, outcome) if status.state == "success" and not run.dry_run else outcome
 

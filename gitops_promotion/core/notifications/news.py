@@ -8,6 +8,7 @@ from datetime import datetime
 
 from gitops_promotion.core.branch_names import FEATURES, HOLDS, REMOVALS, ROLLBACKS
 from gitops_promotion.core.discussion import Discussion
+from gitops_promotion.core.gates import Question, Verdict
 from gitops_promotion.core.history import Event
 from gitops_promotion.core.holds import Hold
 from gitops_promotion.core.metrics import Health
@@ -75,7 +76,9 @@ def of_outcome(outcome: Outcome, *, overridden: bool = False) -> tuple[News, ...
         url=pull.url if pull else "",
         reasons=outcome.reasons or (outcome.message,),
     )
-    return tuple(_of_verdict(outcome, news) if outcome.decision else _of_result(outcome, news, overridden=overridden))
+    if not outcome.verdicts:
+        return tuple(_of_result(outcome, news, overridden=overridden))
+    return tuple(item for verdict in outcome.verdicts for item in _of_verdict(outcome, news, *verdict))
 
 
 def _of_result(outcome: Outcome, news: News, *, overridden: bool) -> Iterator[News]:
@@ -90,16 +93,25 @@ def _of_result(outcome: Outcome, news: News, *, overridden: bool) -> Iterator[Ne
         yield replace(news, event=outcome.result)
 
 
-def _of_verdict(outcome: Outcome, news: News) -> Iterator[News]:
-    """Yield the news of what the gates say of a pull request."""
-    tally = outcome.tally
+def _of_verdict(outcome: Outcome, news: News, question: Question | None, verdict: Verdict) -> Iterator[News]:
+    """Yield the news of what the gates say of one promotion of a pull request."""
+    if question is not None:
+        news = replace(
+            news,
+            group=question.group,
+            app=question.app,
+            environment=question.environment,
+            tag=str(question.tag),
+        )
+    news = replace(news, reasons=verdict.texts or news.reasons)
+    tally = verdict.tally
     if tally is not None and tally.decision == "pass":
         yield replace(news, event="approved", reasons=tuple(map(str, tally.reasons)))
     elif tally is not None and tally.decision == "refuse":
         yield replace(news, event="declined", reasons=tuple(map(str, tally.reasons)))
-    elif tally is not None and outcome.decision == "wait":
+    elif tally is not None and verdict.decision == "wait":
         yield replace(news, event="waiting", who=tally.who)
-    if outcome.decision == "refuse" and (tally is None or tally.decision != "refuse"):
+    if verdict.decision == "refuse" and (tally is None or tally.decision != "refuse"):
         yield replace(news, event="refused")
     if outcome.result == "merged":
         yield replace(news, event="merged")

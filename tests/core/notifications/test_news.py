@@ -8,7 +8,7 @@ import pytest
 
 from gitops_promotion.core.discussion import Discussion, Person
 from gitops_promotion.core.forge import PullRequest, Review
-from gitops_promotion.core.gates import Decision, Reason
+from gitops_promotion.core.gates import Decision, Question, Reason, Verdict
 from gitops_promotion.core.gates.approvals import Tally
 from gitops_promotion.core.history import Event, Kind
 from gitops_promotion.core.holds import Hold
@@ -26,6 +26,7 @@ from gitops_promotion.core.notifications.news import (
     of_outcome,
 )
 from gitops_promotion.core.opinions import Seats
+from gitops_promotion.core.tags import Tag
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 SINCE = NOW - timedelta(days=1)
@@ -50,9 +51,16 @@ def outcome(result: Result, **more: Any) -> Outcome:
     return Outcome(**{"result": result, "message": "why", **values, **more})
 
 
-def tally(decision: Decision) -> Tally:
+def of_prod(decision: Decision, opinions: Decision | None = None, app: str = "web") -> tuple[Question, Verdict]:
+    """The verdict on a promotion into prod, and what the opinions of people come to."""
     reasons = (Reason(gate="approvals of prod", evidence="seen"),)
-    return Tally(decision=decision, seats=Seats(filled=0, needed=1), reasons=reasons, who=("ann",))
+    question = Question(application=Application("shop", app), tag=Tag("2"), environment="prod", requirements=())
+    tally = opinions and Tally(decision=opinions, seats=Seats(filled=0, needed=1), reasons=reasons, who=("ann",))
+    return question, Verdict(decision=decision, reasons=reasons, tally=tally)
+
+
+def verdict(decision: Decision, opinions: Decision | None = None) -> dict[str, Any]:
+    return {"verdicts": (of_prod(decision, opinions),)}
 
 
 @pytest.mark.parametrize(
@@ -73,16 +81,16 @@ def tally(decision: Decision) -> Tally:
         ("opened", {"pull_request": replace(PULL, head="hold/shop-web")}, []),
         ("merged", {"pull_request": replace(PULL, head="rollback/shop-web")}, ["proposed", "rolled-back"]),
         # Verdicts.
-        ("updated", {"decision": "wait"}, []),
-        ("updated", {"decision": "wait", "tally": tally("wait")}, ["waiting"]),
-        ("unchanged", {"decision": "wait", "tally": tally("wait")}, ["waiting"]),
-        ("updated", {"decision": "wait", "tally": tally("pass")}, ["approved"]),
-        ("updated", {"decision": "pass", "tally": tally("pass")}, ["approved"]),
-        ("merged", {"decision": "pass", "tally": tally("pass")}, ["approved", "merged"]),
-        ("updated", {"decision": "refuse", "tally": tally("refuse")}, ["declined"]),
-        ("updated", {"decision": "refuse"}, ["refused"]),
-        ("updated", {"decision": "refuse", "tally": tally("wait")}, ["refused"]),
-        ("planned", {"decision": "wait", "tally": tally("wait")}, []),
+        ("updated", verdict("wait"), []),
+        ("updated", verdict("wait", "wait"), ["waiting"]),
+        ("unchanged", verdict("wait", "wait"), ["waiting"]),
+        ("updated", verdict("wait", "pass"), ["approved"]),
+        ("updated", verdict("pass", "pass"), ["approved"]),
+        ("merged", verdict("pass", "pass"), ["approved", "merged"]),
+        ("updated", verdict("refuse", "refuse"), ["declined"]),
+        ("updated", verdict("refuse"), ["refused"]),
+        ("updated", verdict("refuse", "wait"), ["refused"]),
+        ("planned", verdict("wait", "wait"), []),
     ],
 )
 def test_an_outcome_is_news(result: Result, more: dict[str, Any], events: list[str]) -> None:
@@ -90,7 +98,7 @@ def test_an_outcome_is_news(result: Result, more: dict[str, Any], events: list[s
 
 
 def test_the_news_have_the_names_the_pull_request_and_the_reasons() -> None:
-    [news] = of_outcome(outcome("updated", decision="wait", tally=tally("wait"), reasons=("0 of 1",)))
+    [news] = of_outcome(outcome("updated", **verdict("wait", "wait")))
     assert news == News(
         event="waiting",
         group="shop",
@@ -99,9 +107,25 @@ def test_the_news_have_the_names_the_pull_request_and_the_reasons() -> None:
         tag="2",
         number=7,
         url="https://x/7",
-        reasons=("0 of 1",),
+        reasons=("approvals of prod: seen",),
         who=("ann",),
     )
+
+
+def test_a_pull_request_for_several_applications_is_told_for_each() -> None:
+    verdicts = (of_prod("wait", "wait"), of_prod("refuse", app="cart"), of_prod("pass", "pass", app="api"))
+    news = of_outcome(outcome("updated", verdicts=verdicts))
+    assert [(item.event, item.app) for item in news] == [("waiting", "web"), ("refused", "cart"), ("approved", "api")]
+    assert [(item.event, item.app) for item in of_outcome(outcome("merged", verdicts=verdicts[2:]))] == [
+        ("approved", "api"),
+        ("merged", "api"),
+    ]
+
+
+def test_a_head_that_is_refused_as_a_whole_is_told_with_the_names_of_the_outcome() -> None:
+    refusal = Verdict(decision="refuse", reasons=(Reason(evidence="a stranger's commit"),))
+    [news] = of_outcome(outcome("updated", verdicts=((None, refusal),)))
+    assert (news.event, news.app, news.reasons) == ("refused", "web", ("a stranger's commit",))
 
 
 def test_what_a_person_sends_past_the_gates_is_told_as_that() -> None:
