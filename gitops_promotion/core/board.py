@@ -16,9 +16,6 @@ from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
 
-Opinion = str
-"""What a person thinks of a pull request, such as `approved`."""
-
 EVENTS = 8
 """Events that a row tells of one application, the newest ones."""
 
@@ -39,10 +36,10 @@ class Behind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What one person statement on a pull request: the opinion, with the comment if there is one."""
+    """What one person statement on a pull request: the opinion, such as `approved`, and the comment if there is one."""
 
     author: str
-    opinion: Opinion
+    opinion: str
     at: datetime | None = None
     comment: str = ""
 

@@ -4,6 +4,7 @@ import base64
 import fcntl
 import json
 import os
+import select
 import shutil
 import signal
 import tempfile
@@ -12,12 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+PATIENCE = 60
+"""Seconds that an answer of the browser may take."""
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 def find() -> str | None:
     """Return a browser of this machine, None without one."""
-    return os.environ.get("CHROMIUM") or next((path for name in NAMES if (path := shutil.which(name))), None)
+    names = (os.environ["CHROMIUM"],) if os.environ.get("CHROMIUM") else NAMES
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 class Browser:
@@ -51,10 +56,14 @@ class Browser:
         self._session = ""
         self.requests: list[str] = []
         self.complaints: list[str] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.call(f"{domain}.enable")
+        try:
+            target = self.call("Target.createTarget", url="about:blank")["targetId"]
+            self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in ("Page", "Runtime", "Network", "Log"):
+                self.call(f"{domain}.enable")
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +71,10 @@ class Browser:
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the browser, and remove its files."""
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
         os.close(self._commands)
@@ -85,6 +98,8 @@ class Browser:
 
     def _next(self) -> Mapping[str, Any]:
         while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._answers], [], [], PATIENCE)
+            assert ready, f"the browser does not answer for {PATIENCE} s"
             chunk = os.read(self._answers, 1 << 20)
             assert chunk, "the browser has ended"
             self._buffer += chunk

@@ -18,5 +18,9 @@ def browser() -> "Iterator[Browser]":
     program = chromium.find()
     if program is None:
         pytest.skip("no Chromium on this machine: install it, or set CHROMIUM to its path")
-    with chromium.Browser(program) as started:
+    try:
+        started = chromium.Browser(program)
+    except (AssertionError, OSError) as error:
+        pytest.skip(f"{program} does not start: {error}")
+    with started:
         yield started
