@@ -11,7 +11,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,6 +137,19 @@ def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     plain = request.path.parent.name in WITHOUT_PROCESSES and request.path.stem not in WITH_GIT
     if plain and not request.config.getoption("--thorough"):
         processes_.spare(monkeypatch.setattr)
+        config, parse = _parse_once()
+        monkeypatch.setattr(config, "parse", parse)
+
+
+@cache
+def _parse_once() -> tuple[ModuleType, Callable[..., Any]]:
+    """Return the room of the configuration and its `parse`, which reads the same text once: most tests have the same.
+
+    YAML is a tenth of the time of a verb.
+    """
+    from gitops_promotion.core import config
+
+    return config, cache(config.parse)
 
 
 @pytest.fixture(scope="session")

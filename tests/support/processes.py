@@ -19,12 +19,19 @@ Start = Callable[[Sequence[str], Mapping[str, str]], Any]
 Answer = Callable[[Sequence[str], Mapping[str, str], bytes], bytes]
 
 
+_QUESTIONS: Mapping[str, Callable[[Mapping[str, str], Sequence[str]], bytes]] = {
+    "diff-tree": private.diff_trees,
+    "merge-base": private.merge_bases,
+    "merge-tree": private.merge_trees,
+}
+
+
 class Command:
     """A git command as `gitops_promotion.git.process` sees it: it runs when its end is waited for."""
 
     returncode: int | None = None
 
-    def __init__(self, answer: Callable[[bytes], bytes], start: Callable[[], Any]) -> None:
+    def __init__(self, answer: Callable[[bytes], bytes | tuple[int, bytes]], start: Callable[[], Any]) -> None:
         self._answer = answer
         self._start = start
         self._git: Any = None
@@ -36,8 +43,8 @@ class Command:
             except FAULTS:
                 self._git = self._start()
             else:
-                self.returncode = 0
-                return answer, b""
+                self.returncode, output = (0, answer) if isinstance(answer, bytes) else answer
+                return output, b""
         stdout, stderr = self._git.communicate(stdin, timeout)
         self.returncode = self._git.returncode
         return stdout, stderr
@@ -71,6 +78,10 @@ def spare(change: Callable[[object, str, object], None]) -> None:
             return private.Reader(environ, real)
         if arguments == ["fast-import", "--quiet", "--force", "--done"]:
             return private.Importer(environ, real)
+        if verb in _QUESTIONS:
+            return Command(lambda _: _QUESTIONS[verb](environ, arguments[1:]), real)
+        if verb in ("grep", "log", "ls-tree", "rev-list"):
+            return Command(lambda _: private.remembered(environ, arguments, real), real)
         if verb == "commit-tree":
             return Command(lambda stdin: private.write_tree_commit(environ, arguments[1:], stdin).encode(), real)
         if verb in transport.VERBS:

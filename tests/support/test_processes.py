@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gitops_promotion.git import Repository
 
 Open = Callable[..., "Repository"]
-FILES = ("a", "a.b", "a-b/c", "a b/c", "d/e/f", "d/e/g")
+FILES = ("a", "a.b", "a-b/c", "a b/c", "d/e/f", "d/e/g", "d.z")
 HEADS = ("refs/heads/main", "refs/heads/p", "refs/heads/q/1", "refs/own/1")
 
 
@@ -64,6 +64,9 @@ def act(repository: "Repository", dice: Random, times: int = 15) -> list[object]
         repository.fetch_commit(known[HEADS[0]])
         one, other = dice.choice(commits), dice.choice(commits)
         seen += [got, repository.read(one, FILES), [repository.message(sha) for sha in got.values()]]
+        seen += [repository.diff_trees(one, other), repository.diff_from_merge_base(one, other)]
+        seen += [repository.merge_result(one, other), repository.history(one, ["d", "a"], 5)]
+        seen += [repository.commits(one, other), repository.has_files(other, [":(glob)d/**"])]
         ref, unmoved = dice.sample(HEADS, 2)
         new = make(repository, dice, number, one, other) if ref == HEADS[0] or dice.random() < 0.7 else None
         if new is None and ref == HEADS[3]:
@@ -99,11 +102,12 @@ def test_what_is_plain_ends_as_with_git(
         without = act(open_repository(one.clone("first").path), dice)
     # Only deletions of what is not there are refused.
     assert set(of_remote(started)) <= {"push"}
-    assert {"cat-file", "fast-import"} & set(started) == set()
+    assert {"cat-file", "fast-import", "diff-tree"} & set(started) == set()
+    assert started.count("merge-tree") < 30
     plain = len(started)
     dice.setstate(state)
     assert without == act(open_repository(two.clone("second").path), dice)
-    assert len(started) > plain + 60
+    assert len(started) > plain + 100
     assert refs.read_refs(one.path) == refs.read_refs(two.path)
     assert objects(one.path) == objects(two.path)
     assert one.git("fsck", "--strict", "--no-dangling") == ""
@@ -169,6 +173,17 @@ def test_a_fetch_gets_no_more_than_it_asked_for(remote: Remote, repository: "Rep
     assert (repository.has(sha), repository.has(other)) == (True, False)
     assert repository.fetch_commit(other)
     assert of_remote(spared) == []
+
+
+def test_differences_come_in_the_order_of_git(remote: Remote, repository: "Repository", spared: list[str]) -> None:
+    one, two = remote.commit({"k": "1\n"}), remote.commit({"k": None, "k/x": "1\n"})
+    three = remote.commit({"k.z": "1\n", "k/x": "2\n"})
+    repository.fetch("refs/heads/main")
+    assert [change.path for change in repository.diff_trees(two, three)] == ["k.z", "k/x"]
+    assert spared == []
+    # A folder in place of a file is left to git.
+    assert [change.path for change in repository.diff_trees(one, two)] == ["k", "k/x"]
+    assert spared == ["diff-tree"]
 
 
 CHANGES: dict[str, Callable[[Remote], object]] = {
