@@ -119,6 +119,12 @@ class Objects:
             raise
         return sha.decode().strip()
 
+    def commit_alone(self, name: str, content: bytes, message: str, signature: Signature) -> str:
+        """Make a commit without parents and with one file, and return it."""
+        entry = f"100644 blob {self.write_blob(content)}\t{name}\n".encode()
+        tree = self._private.git("mktree", stdin=entry).decode().strip()
+        return self.commit_tree(tree, (), message, signature)
+
     def commit_tree(self, tree: str, parents: Sequence[str], message: str, signature: Signature) -> str:
         """Make a commit of a tree, and return it."""
         arguments = ["commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-"]

@@ -334,5 +334,9 @@ class Repository:
         """Store a blob here and return its object id; only a push makes it known to others."""
         return self._objects.write_blob(content)
 
+    def write_record(self, name: str, content: bytes, message: str) -> str:
+        """Make a commit without parents and with one file, and return it; only a push makes it known to others."""
+        return self._objects.commit_alone(name, content, message, self._signature())
+
     def _signature(self) -> Signature:
         return sign(self.identity, self._environ, self._settings, int(self._clock().timestamp()))

@@ -87,10 +87,15 @@ def _send(access: Access, news: News, clock: Clock, deadline: float) -> str:
     """Send one message, once more after a failure that may pass; returns a warning. Raises ChannelError."""
     sender = _SENDERS[access.channel.type]
     try:
-        return sender(access, news, max(0.1, deadline - clock.monotonic()))
+        return sender(access, news, _share(clock, deadline))
     except PassingError as error:
         pause = _PAUSE if error.retry_after is None else error.retry_after
         if clock.monotonic() + pause >= deadline:
             raise
         clock.sleep(pause)
-        return sender(access, news, max(0.1, deadline - clock.monotonic()))
+        return sender(access, news, _share(clock, deadline))
+
+
+def _share(clock: Clock, deadline: float) -> float:
+    """Return the seconds for one try: half of what is left, so that the second one has some too."""
+    return max(0.1, (deadline - clock.monotonic()) / 2)

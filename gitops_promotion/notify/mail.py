@@ -5,7 +5,9 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.utils import format_datetime
 from typing import TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -63,7 +65,8 @@ def read_server(access: Access) -> Server:
         raise problem from None
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise problem
-    fields = parse_qs(parts.query)
+    # A plus stands for itself in an address.
+    fields = parse_qs(parts.query.replace("+", "%2B"))
     sender = fields.get("from", [""])[-1]
     to = tuple(address.strip() for text in fields.get("to", []) for address in text.split(","))
     if any(map(address_problem, (sender, *to))):
@@ -111,6 +114,7 @@ def _message(server: Server, mail: Mail) -> EmailMessage:
     message["From"] = server.sender
     message["To"] = ", ".join(mail.to)
     message["Subject"] = mail.subject
+    message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{mail.id}@gitops-promotion>"
     # So that no out-of-office answer comes back (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gitops_promotion.core.commits import RefUpdate
-from gitops_promotion.core.notifications.told import REF, Record
+from gitops_promotion.core.notifications.told import FILE, REF, Record
 from gitops_promotion.core.races import ATTEMPTS, pause
 from gitops_promotion.errors import GitError, LeaseLostError
 from gitops_promotion.git import Repository
@@ -46,24 +46,24 @@ class Told:
         """Return the record as it was read last."""
         if self._record is None:
             self._object = self.repository.refs(REF).shas.get(REF)
-            self._record = Record()
-            if self._object is not None:
-                self._object = self.repository.fetch(REF)[REF]
-                content = self.repository.read_objects([self._object])[self._object]
-                try:
-                    self._record = Record.parse(content)
-                except ValueError as error:
-                    raise GitError(
-                        f"{REF} cannot be read ({error}): delete it with `git push <remote> --delete {REF}`"
-                    ) from None
+            self._record = Record() if self._object is None else self._fetch()
         return self._record
+
+    def _fetch(self) -> Record:
+        self._object = self.repository.fetch(REF)[REF]
+        advice = f"delete it with `git push <remote> --delete {REF}`"
+        try:
+            return Record.parse(self.repository.read(self._object, [FILE]).get(FILE, b""))
+        except (GitError, ValueError) as error:
+            raise GitError(f"{REF} cannot be read ({error}): {advice}") from None
 
     def _change(self, change: Callable[[Record], Record | None]) -> None:
         for attempt in range(ATTEMPTS):
             record = change(self._read())
             if record is None:
                 return
-            new = self.repository.write_blob(record.encode(f"{self.clock.random():.17f}"))
+            content = record.encode(f"{self.clock.random():.17f}")
+            new = self.repository.write_record(FILE, content, "Record what channels were told")
             try:
                 self.repository.push([RefUpdate(ref=REF, new=new, expected=self._object)])
             except LeaseLostError:

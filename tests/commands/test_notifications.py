@@ -46,7 +46,7 @@ def configure(shop: "Shop", text: str) -> None:
 
 
 def record(shop: "Shop") -> dict[str, Any]:
-    return dict(json.loads(shop.remote.git("cat-file", "blob", REF)))
+    return dict(json.loads(shop.remote.git("cat-file", "blob", f"{REF}:told.json")))
 
 
 def test_the_way_of_a_tag_is_told_each_step_once(shop: "Shop", web: Web) -> None:

@@ -21,12 +21,13 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the web server answers; `never` until the end of the test."""
+    """What the web server answers; `never` until the end of the test. If it `stalls`, its body does not come."""
 
     status: int = 200
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b"ok"
     never: bool = False
+    stalls: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,8 @@ def web_server() -> Iterator[Web]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
+            if reply.stalls:
+                web.over.wait()
             self.wfile.write(reply.body)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its name in the base class

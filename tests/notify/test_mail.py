@@ -34,10 +34,17 @@ def test_a_mail_has_subject_text_and_receivers(send: "Sender") -> None:
     assert mail["To"] == "ops@example.com, ann@example.com"
     assert mail["Message-ID"] == f"<{NEWS.id}@gitops-promotion>"
     assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Date"]
     assert mail.get_content().splitlines()[1:] == [
         "approvals of prod: 0 of 2",
         "who can act: ann@example.com, bob",
     ]
+
+
+def test_a_plus_in_an_address_stands_for_itself(send: "Sender") -> None:
+    with mail_server(None) as server:
+        send(f"smtp://localhost:{server.port}/?from=a+b@example.com&to=c+d@example.com", "mail", replace(NEWS, who=()))
+        assert server.mails[0][:2] == ("a+b@example.com", ["c+d@example.com"])
 
 
 def test_starttls_is_used_and_the_password_is_sent_after_it(

@@ -105,7 +105,12 @@ def test_a_server_that_does_not_answer_holds_nobody_up(send: "Sender", web: Web)
     web.replies = [Reply(never=True)]
     delivery = send(web.url, seconds=0.2)
     assert delivery.sent == []
-    assert "did not answer within" in delivery.problem
+    assert "did not answer" in delivery.problem
+
+
+def test_an_answer_that_does_not_end_counts_by_its_status(send: "Sender", web: Web) -> None:
+    web.replies = [Reply(stalls=True)]
+    assert send(web.url, seconds=0.5).sent == [NEWS]
 
 
 def test_a_server_that_is_not_there_is_a_problem_without_its_address(send: "Sender") -> None:

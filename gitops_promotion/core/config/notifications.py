@@ -70,7 +70,10 @@ def _channel(document: Document, item: Entry, path: str, environments: Sequence[
 
 
 def _channel_name_problem(text: str) -> str:
-    return "" if _NAME.fullmatch(text) else "write at most 64 letters, digits and . _ - between them"
+    if not _NAME.fullmatch(text):
+        return "write at most 64 letters, digits and . _ - between them"
+    # Its variable could be the secret of another channel.
+    return "it must not end in -secret" if re.search(r"[._-]secret$", text, re.IGNORECASE) else ""
 
 
 def _one_of(text: str, accepted: Sequence[str]) -> str:

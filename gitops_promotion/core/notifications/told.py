@@ -9,7 +9,10 @@ from datetime import datetime, timedelta
 from gitops_promotion.core.commits import read_time
 
 REF = "refs/gitops-promotion/told"
-"""The ref of the record; it names a blob."""
+"""The ref of the record; it names a commit with one file, since not every server takes a ref of another object."""
+
+FILE = "told.json"
+"""The file of the record."""
 
 CLAIM = timedelta(minutes=3)
 """After this time news that a run wanted to tell, and did not record as told, are told by another run."""

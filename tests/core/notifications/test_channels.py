@@ -41,6 +41,7 @@ def test_without_the_key_there_is_no_channel() -> None:
         ("[{name: a}]", "notifications[0] has no type"),
         ("[{name: a, type: irc}]", "accepted are slack, teams, webhook, mail"),
         ("[{name: 'a b', type: slack}]", "write at most 64 letters"),
+        ("[{name: team.Secret, type: slack}]", "it must not end in -secret"),
         ("[{name: a, type: slack, events: [opened]}]", "accepted are proposed, waiting"),
         ("[{name: a, type: slack, environments: [qa]}]", "accepted are dev, prod"),
         ("[{name: a, type: slack, groups: ['../x']}]", "notifications[0].groups[0]"),
