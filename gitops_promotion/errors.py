@@ -173,3 +173,14 @@ class NoImageError(PromotionError):
     """The registry says that an image is not there."""
 
     exit_code = 2
+
+
+class TemplateError(PromotionError):
+    """A template of the configuration gives no text; `line` is its line, from 1."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, line: int) -> None:
+        """Keep the line beside the message."""
+        super().__init__(message)
+        self.line = line

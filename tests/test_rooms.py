@@ -66,7 +66,7 @@ PURE = {
     "urllib.parse",
     "zoneinfo",  # the time zone database is a table, as that of unicodedata
 }
-PURE_THIRD_PARTIES = {"ruamel", "yaml"}
+PURE_THIRD_PARTIES = {"jinja2", "ruamel", "yaml"}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 CLOCKS = {"now", "utcnow", "today"}
 

@@ -102,6 +102,7 @@ class Plan:
     url: str = ""
     diff: str = ""
     warnings: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 class Subject(Protocol):

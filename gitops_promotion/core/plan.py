@@ -7,9 +7,18 @@ from gitops_promotion.core import markers
 from gitops_promotion.core.branch_contents import edits_digest
 from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.config import Config
+from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Plan, Request
+from gitops_promotion.core.names import Application
 from gitops_promotion.core.origin import Origin
-from gitops_promotion.core.pull_request_text import body, commit_message, title
+from gitops_promotion.core.pull_request_text import TITLE_LIMIT, body, commit_message, title
+from gitops_promotion.core.sources import Version, compare_link
+from gitops_promotion.core.templates import Template
+
+LABEL_LIMIT = 50
+"""Characters of a label: GitHub takes no more."""
+
+TemplateValues = Mapping[str, str | list[str]]
 
 
 def set_tag(
@@ -37,7 +46,12 @@ def set_tag(
         edits,
         base=base,
         base_sha=base_sha,
-        message=commit_message(request, previous_tag=edited.previous, edits_digest=digest),
+        message=commit_message(
+            request,
+            previous_tag=edited.previous,
+            edits_digest=digest,
+            subject=own_subject(request, config, edited.previous),
+        ),
         previous_tag=edited.previous,
         warnings=edited.warnings,
     )
@@ -47,7 +61,8 @@ def with_origin(plan: Plan, origin: Origin) -> Plan:
     """Return the plan with the people behind it in the message of its commit."""
     request = replace(plan.request, origin=origin)
     digest = read_trailers(plan.message).get("Edits", "")
-    message = commit_message(request, previous_tag=plan.previous_tag, edits_digest=digest)
+    subject = plan.message.partition("\n")[0]
+    message = commit_message(request, previous_tag=plan.previous_tag, edits_digest=digest, subject=subject)
     return replace(plan, request=request, message=message)
 
 
@@ -71,6 +86,10 @@ def of_edits(
 
     Raises UsageError for an environment that the configuration does not have.
     """
+    settings, has_own_texts = config.pull_requests, request.kind is PROMOTION
+    notes = [*request.kind.notes(request, config), *notes]
+    values = template_values(request, config, previous_tag, notes)
+    own_title = settings.title.line_of_text(values, TITLE_LIMIT) if settings.title and has_own_texts else ""
     return Plan(
         request=request,
         branch=request.kind.branch(request, config),
@@ -78,17 +97,54 @@ def of_edits(
         base_sha=base_sha,
         previous_tag=previous_tag,
         message=message,
-        title=title(request),
+        title=own_title or title(request),
         body=body(
             request,
             base_sha=base_sha,
             previous_tag=previous_tag,
             files=sorted(edits),
-            notes=[*request.kind.notes(request, config), *notes],
+            notes=notes,
+            part=settings.body.text(values) if settings.body and has_own_texts else "",
+            has_changes=has_own_texts and has_changes(request.application, config),
         ),
         auto_merge=config.environment(request.environment).auto if auto_merge is None else auto_merge,
         gated=request.kind.is_gated(request, config),
         edits=edits,
         url=url,
         warnings=warnings,
+        labels=_labels(settings.labels, values) if has_own_texts else (),
     )
+
+
+def _labels(labels: Sequence[Template], values: TemplateValues) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(label.line_of_text(values, LABEL_LIMIT) for label in labels))
+
+
+def has_changes(application: Application, config: Config) -> bool:
+    """Return True if a promotion says how its tag came there and what changed."""
+    return config.pull_requests.changelog or bool(config.source_repository(application))
+
+
+def own_subject(request: Request, config: Config, previous_tag: str) -> str:
+    """Return the subject of the configuration's own template, "" without one. Raises ConfigError."""
+    template = config.pull_requests.commit
+    if template is None or request.kind is not PROMOTION:
+        return ""
+    notes = request.kind.notes(request, config)
+    return template.line_of_text(template_values(request, config, previous_tag, notes), TITLE_LIMIT)
+
+
+def template_values(request: Request, config: Config, previous_tag: str, reasons: Sequence[str]) -> TemplateValues:
+    """Return what the templates of the configuration can use: all but the last are texts."""
+    repository = config.source_repository(request.application)
+    previous = Version(name=previous_tag.partition("@")[0])
+    has_link = repository and previous.name
+    return {
+        "group": request.group,
+        "app": request.app,
+        "environment": request.environment,
+        "tag": str(request.tag),
+        "previous_tag": previous_tag,
+        "url": compare_link(repository, previous, Version(name=request.tag.name)) if has_link else "",
+        "reasons": list(reasons),
+    }

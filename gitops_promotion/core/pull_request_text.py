@@ -15,6 +15,8 @@ TITLE_LIMIT = 256
 """Characters of a title and of a commit's subject; a forge that takes fewer gets a shorter title."""
 
 _NOTES_LIMIT = 2400
+_SHORT_NOTES_LIMIT = 600
+_PART_LIMIT = 1000
 _METADATA = re.compile(r"<!-- metadata = (\{.*?\}) -->", re.DOTALL)
 
 
@@ -44,13 +46,35 @@ def read_metadata(body: str) -> Metadata | None:
     return None
 
 
+CHANGES_LIMIT = 1600
+"""Characters of the part of a body that says what changes."""
+
+CHANGES = "<!-- changes -->"
+"""The place of that part in a body."""
+
+_CHANGES_END = "<!-- /changes -->"
+
+
 def title(request: Request) -> str:
-    """Return the title of the request's pull request, which is the subject of its commit too."""
+    """Return the usual title of the request's pull request, which is the subject of its commit too."""
     return cut(request.kind.title(request), TITLE_LIMIT)
 
 
-def body(request: Request, *, base_sha: str, previous_tag: str, files: Sequence[str], notes: Sequence[str] = ()) -> str:
-    """Return the pull request's body, at most BODY_LIMIT characters: metadata first and never cut."""
+def body(
+    request: Request,
+    *,
+    base_sha: str,
+    previous_tag: str,
+    files: Sequence[str],
+    notes: Sequence[str] = (),
+    part: str = "",
+    has_changes: bool = False,
+) -> str:
+    """Return the pull request's body, at most BODY_LIMIT characters: metadata first and never cut.
+
+    `part` is Markdown of the configuration's own. With `has_changes` there is a place for `with_changes`, and room.
+    """
+    limit = BODY_LIMIT - (CHANGES_LIMIT if has_changes else 0)
     metadata = {
         "group": request.application.group,
         "app": request.application.name,
@@ -68,8 +92,10 @@ def body(request: Request, *, base_sha: str, previous_tag: str, files: Sequence[
         f"| {table_cell(request.environment)} | {table_cell(str(request.application))} "
         f"| {table_cell(previous_tag)} | {table_cell(str(request.tag))} |",
         "",
-        *_fitting(notes),
+        *_fitting(notes, _SHORT_NOTES_LIMIT if part or has_changes else _NOTES_LIMIT),
         "",
+        *([_cut_lines(part.replace("<!--", "&lt;!--"), _PART_LIMIT), ""] if part else []),
+        *([CHANGES, ""] if has_changes else []),
         "Files:",
         "",
     ]
@@ -77,16 +103,34 @@ def body(request: Request, *, base_sha: str, previous_tag: str, files: Sequence[
     for count, path in enumerate(files):
         line = f"- {code_span(path)}\n"
         rest = f"- and {len(files) - count} more\n"
-        if len(text) + len(line) + len(rest) > BODY_LIMIT:
+        if len(text) + len(line) + len(rest) > limit:
             return text + "\n" + rest
         text += "\n" + line.rstrip("\n")
     return text + "\n"
 
 
-def _fitting(notes: Sequence[str]) -> list[str]:
+def with_changes(body: str, lines: Sequence[str]) -> str:
+    """Return a body with what changes in its place: Markdown of at most CHANGES_LIMIT characters, by whole lines."""
+    text = _cut_lines("\n".join(lines), CHANGES_LIMIT - len(_CHANGES_END) - 4)
+    return body.replace(f"{CHANGES}\n", f"{CHANGES}\n{text}\n\n{_CHANGES_END}\n", 1) if lines else body
+
+
+def without_changes(body: str) -> str:
+    """Return a body as it is before `with_changes`; forges change line ends."""
+    start, end = body.find(CHANGES), body.find(_CHANGES_END)
+    return body if start < 0 or end < start else body[: start + len(CHANGES)] + body[end + len(_CHANGES_END) :]
+
+
+def _cut_lines(text: str, limit: int) -> str:
+    """Return the first lines that have at most `limit` characters together; `…` stands for the rest."""
+    if len(text) <= limit:
+        return text
+    return text[: limit - 2].rpartition("\n")[0] + "\n…"
+
+
+def _fitting(notes: Sequence[str], space: int) -> list[str]:
     """Return the notes that leave room for the rest of a body, and how many were left out."""
     lines: list[str] = []
-    space = _NOTES_LIMIT
     for count, note in enumerate(notes):
         space -= len(note) + 1
         if space < 0:
@@ -95,10 +139,11 @@ def _fitting(notes: Sequence[str]) -> list[str]:
     return lines
 
 
-def commit_message(request: Request, *, previous_tag: str = "", edits_digest: str = "") -> str:
+def commit_message(request: Request, *, previous_tag: str = "", edits_digest: str = "", subject: str = "") -> str:
     """Return subject and trailers; `Commit.trailers` reads them back.
 
-    `edits_digest` is for edits that change more than tags (`branches.edits_digest`).
+    Without a `subject` it is the usual title. `edits_digest` is for edits that change more than tags
+    (`branches.edits_digest`).
     """
     trailers = {
         "Promotion": str(request.application),
@@ -108,4 +153,6 @@ def commit_message(request: Request, *, previous_tag: str = "", edits_digest: st
         "Edits": edits_digest,
         **request.kind.trailers(request),
     }
-    return title(request) + "\n\n" + "".join(f"{key}: {value}\n" for key, value in trailers.items() if value)
+    return (
+        (subject or title(request)) + "\n\n" + "".join(f"{key}: {value}\n" for key, value in trailers.items() if value)
+    )

@@ -17,6 +17,7 @@ from gitops_promotion.core.holds import FILE, lifted_by_promotion
 from gitops_promotion.core.kinds import HOLD, PROMOTION, RELEASE, ROLLBACK
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.origin import Origin
+from gitops_promotion.core.pull_request_text import without_changes
 from gitops_promotion.errors import (
     ForeignCommitsError,
     RefusedPushError,
@@ -24,6 +25,7 @@ from gitops_promotion.errors import (
 )
 from gitops_promotion.workflow.arming import arm, disarm, verdict_on
 from gitops_promotion.workflow.branch import Branch, branch_changes, read_branch
+from gitops_promotion.workflow.describing import ask_people, describe
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.reviewers import ask_groups
 from gitops_promotion.workflow.run import Run
@@ -140,18 +142,10 @@ def _propose(run: Run, intent: Intent) -> Outcome:
     else:
         plan = planning.with_origin(plan, origin) if request.kind in (PROMOTION, ROLLBACK) else plan
         head_sha = _push(run, plan, branch, pulls)
-    draft = Draft(
-        head=plan.branch,
-        head_sha=head_sha,
-        base=plan.base,
-        title=untrusted.cut(plan.title, run.facts.title_limit),
-        body=plan.body,
-        gated=plan.gated,
-        base_sha=plan.base_sha,
-    )
+    draft = _draft(run, plan, head_sha)
     if current is None or not kept or not _shows(current, draft):
         result: Result = "opened" if current is None else "updated"
-        pull_request = run.forge.open_pull_request(draft)
+        pull_request = run.forge.open_pull_request(replace(draft, body=describe(run, plan).body))
     else:
         result, pull_request = "unchanged", current
     if origin.override:
@@ -160,6 +154,8 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         run.forge.set_status(head_sha, status)
     is_new = request.kind is PROMOTION and result != "unchanged"
     warnings = ask_groups(run, pull_request, [request.environment]) if is_new else ()
+    if result != "unchanged":
+        warnings += ask_people(run, plan, pull_request, is_new=result == "opened")
     if kept:
         _take_back_success(run, plan, pull_request)
     auto_merge = arm(run, plan, pull_request)
@@ -167,6 +163,18 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         pull_request = run.forge.pull_request(pull_request.number)
     outcome = _report(plan, result, head_sha, pull_request, auto_merge)
     return replace(outcome, warnings=(*outcome.warnings, *warnings))
+
+
+def _draft(run: Run, plan: Plan, head_sha: str) -> Draft:
+    return Draft(
+        head=plan.branch,
+        head_sha=head_sha,
+        base=plan.base,
+        title=untrusted.cut(plan.title, run.facts.title_limit),
+        body=plan.body,
+        gated=plan.gated,
+        base_sha=plan.base_sha,
+    )
 
 
 def _origin(plan: Plan, branch: Branch | None, origin: Origin) -> Origin:
@@ -309,7 +317,7 @@ def _take_back_success(run: Run, plan: Plan, pull_request: PullRequest) -> None:
 def _shows(current: PullRequest, draft: Draft) -> bool:
     def lines(text: str) -> list[str]:
         # Forges trim bodies and change their line ends.
-        return [line.rstrip() for line in text.strip().splitlines()]
+        return [line.rstrip() for line in without_changes(text).strip().splitlines()]
 
     return (current.head_sha, current.base, current.title, lines(current.body)) == (
         draft.head_sha,

@@ -15,6 +15,7 @@ from gitops_promotion.core.branch_names import BRANCHES, Flow
 from gitops_promotion.core.config import environments as section
 from gitops_promotion.core.config import notifications, pull_requests
 from gitops_promotion.core.config.document import Document, Entry, is_empty, line_of
+from gitops_promotion.core.config.pull_requests import PullRequestSettings
 from gitops_promotion.core.config.values import (
     duration,
     identity_problem,
@@ -57,15 +58,21 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "commitAuthor",
         "comment",
         "notifications",
-        "verifyImage",
+        *pull_requests.KEYS,
         *table.TOP_KEYS,
     ),
     "environments[]": section.KEYS,
     "environments[].rollback": section.ROLLBACK_KEYS,
     "notifications[]": notifications.KEYS,
     "groups.<group>": ("applications",),
-    "groups.<group>.applications.<application>": ("featureOverwrite", "featureLabelSelector", "environments"),
+    "groups.<group>.applications.<application>": (
+        "featureOverwrite",
+        "featureLabelSelector",
+        "environments",
+        "sourceRepository",
+    ),
     "commitAuthor": ("name", "email"),
+    "templates": pull_requests.TEMPLATE_KEYS,
     **table.MAPPINGS,
 }
 """Every key, by the mapping that it belongs to; all other keys except `x-...` are errors."""
@@ -81,6 +88,7 @@ class ApplicationSettings:
     feature_overwrite: bool = False
     feature_label_selector: Mapping[str, str] = field(default_factory=dict)
     environments: tuple[str, ...] = ()
+    source_repository: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +118,7 @@ class Config:
     comment: bool | None = None
     channels: tuple[Channel, ...] = ()
     verify_image: pull_requests.VerifyImage = "no"
+    pull_requests: PullRequestSettings = field(default_factory=PullRequestSettings)
     gate_settings: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Fault, ...] = ()
 
@@ -121,6 +130,11 @@ class Config:
         """Return the environments that an application passes through."""
         settings = self.groups.get(application.group, {}).get(application.name)
         return _way(self.pipeline, settings.environments) if settings and settings.environments else self.pipeline
+
+    def source_repository(self, application: Application) -> str:
+        """Return the address of the repository that an application is built from, "" if the file does not say it."""
+        settings = self.groups.get(application.group, {}).get(application.name)
+        return settings.source_repository if settings else ""
 
     @property
     def context_templates(self) -> dict[str, tuple[str, ...]]:
@@ -268,6 +282,7 @@ def parse(source: bytes | str, file: str) -> Config:
         comment=_comment(document, top.get("comment")),
         channels=notifications.read_channels(document, top.get("notifications"), environments),
         verify_image=pull_requests.read_verify_image(document, top.get("verifyImage")),
+        pull_requests=pull_requests.read_settings(document, top),
         gate_settings=gate_settings,
     )
     document.finish()
@@ -323,6 +338,9 @@ def _application(
         feature_overwrite=document.boolean(fields.get("featureOverwrite"), f"{key_path}.featureOverwrite"),
         feature_label_selector=selector,
         environments=section.read_way(document, fields.get("environments"), f"{key_path}.environments", environments),
+        source_repository=pull_requests.read_repository(
+            document, fields.get("sourceRepository"), f"{key_path}.sourceRepository"
+        ),
     )
 
 

@@ -42,7 +42,7 @@ class Document:
 
     def __init__(self, text: str, root: Node, file: str) -> None:
         self.root = root
-        self._file = file
+        self.file = file
         self._faults: dict[tuple[int, str], None] = {}
         self._warnings: dict[tuple[int, str], None] = {}
         # Aliases let a small text expand to a huge tree; a sensible file repeats itself a few times at most.
@@ -68,7 +68,7 @@ class Document:
     @property
     def warnings(self) -> tuple[Fault, ...]:
         """All warnings, in the order of lines."""
-        return tuple(Fault(self._file, line, text) for line, text in sorted(self._warnings))
+        return tuple(Fault(self.file, line, text) for line, text in sorted(self._warnings))
 
     def finish(self) -> None:
         """Raise ConfigError with the complaints, in the order of lines, if there are any; of many the first ones."""
@@ -77,7 +77,7 @@ class Document:
             if (more := len(first) - _MOST_FAULTS) > 1:
                 rest = f"here and below are {more} more faults, correct those above first"
                 first[_MOST_FAULTS:] = [(first[_MOST_FAULTS][0], rest)]
-            raise ConfigError(faults=[Fault(self._file, line, text) for line, text in first])
+            raise ConfigError(faults=[Fault(self.file, line, text) for line, text in first])
 
     def mapping(self, entry: Entry | None, key_path: str, accepted: tuple[str, ...] | None) -> dict[str, Entry]:
         """Return the entries of an optional mapping by key; `accepted` None means that the keys are names."""
@@ -134,7 +134,7 @@ class Document:
     def _visit(self) -> None:
         self._visits_left -= 1
         if self._visits_left < 0:
-            raise ConfigError.at(self._file, 1, "its aliases expand to too much data, write the repeated parts out")
+            raise ConfigError.at(self.file, 1, "its aliases expand to too much data, write the repeated parts out")
 
     def items(self, entry: Entry | None, key_path: str, example: str) -> list[Entry]:
         """Return the items of an optional list; a complaint shows `example`."""

@@ -55,6 +55,12 @@ TYPES: Mapping[str, Schema] = {
     "checkRunApps": LIST,
     "failFast": FLAG,
     "comment": FLAG,
+    "templates.title": TEXT,
+    "templates.body": TEXT,
+    "templates.commit": TEXT,
+    "labels": LIST,
+    "reviewers": LIST,
+    "changelog": FLAG,
     "verifyImage": {"anyOf": [{"const": "warn"}, *FLAG["anyOf"]]},
     "mergeMethod": _one_of("merge", "squash", "rebase"),
     "commitAuthor.name": TEXT,
@@ -106,6 +112,7 @@ TYPES: Mapping[str, Schema] = {
         "additionalProperties": TEXT,
     },
     "groups.<group>.applications.<application>.environments": LIST,
+    "groups.<group>.applications.<application>.sourceRepository": TEXT,
 }
 """The kind of each key that is no mapping or list with keys of its own."""
 

@@ -1,0 +1,57 @@
+"""The repository that an image was built from: links to what changed between two versions."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from gitops_promotion.core import untrusted
+
+SOURCE = "org.opencontainers.image.source"
+REVISION = "org.opencontainers.image.revision"
+"""Labels of https://github.com/opencontainers/image-spec/blob/main/annotations.md."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A version of an application's sources: a commit, or the tag of git that is called as the image's tag."""
+
+    name: str
+    is_commit: bool = False
+
+
+def repository_problem(text: str) -> str:
+    """Return the problem with the address of a repository in a browser, "" without one."""
+    advice = "write its address in a browser, such as https://github.com/org/webui"
+    if not untrusted.is_web_address(text) or set("?#") & set(text):
+        return advice
+    return "" if urlsplit(text).path.strip("/") else advice
+
+
+def labelled_repository(labels: Mapping[str, str]) -> str:
+    """Return the address of the repository that an image says it was built from, "" for none that a link may have."""
+    address = labels.get(SOURCE, "").removesuffix(".git").rstrip("/")
+    return "" if repository_problem(address) else address
+
+
+def labelled_version(labels: Mapping[str, str], tag: str) -> Version:
+    """Return the version that an image says it was built from, else the tag of git of the same name."""
+    revision = labels.get(REVISION, "")
+    return Version(name=revision, is_commit=True) if _COMMIT.fullmatch(revision) else Version(name=tag)
+
+
+def compare_link(repository: str, old: Version, new: Version) -> str:
+    """Return the page that shows what `new` has and `old` has not."""
+    repository = repository.removesuffix(".git").rstrip("/")
+    host = urlsplit(repository).hostname or ""
+    before, after = quote(old.name, safe=""), quote(new.name, safe="")
+    if host == "dev.azure.com" or host.endswith(".visualstudio.com"):
+        kinds = ["GC" if version.is_commit else "GT" for version in (old, new)]
+        return f"{repository}/branchCompare?baseVersion={kinds[0]}{before}&targetVersion={kinds[1]}{after}"
+    if host == "bitbucket.org":
+        return f"{repository}/branches/compare/{after}..{before}"
+    if "gitlab" in host.split("."):
+        return f"{repository}/-/compare/{before}...{after}"
+    return f"{repository}/compare/{before}...{after}"

@@ -1,0 +1,108 @@
+"""Says in the pull request of a promotion how its tag came there and what changed, where the configuration asks."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from gitops_promotion.core import changes, deployments
+from gitops_promotion.core.changes import Labels, Stop
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.images import marked_images
+from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.model import Plan
+from gitops_promotion.core.plan import has_changes
+from gitops_promotion.core.provenance import read_provenance
+from gitops_promotion.core.pull_request_text import with_changes
+from gitops_promotion.core.tags import NO_TAG, Tag
+from gitops_promotion.errors import LeaseLostError, ManifestError, NoImageError, ProviderError, RegistryError
+from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.tip import Site
+
+SECONDS = 5.0
+"""Seconds for all requests to registries about one promotion."""
+
+
+def describe(run: Run, plan: Plan) -> Plan:
+    """Return the plan with what changes in the description of its pull request, where the configuration asks for it.
+
+    It asks registries only with `changelog`, and no failure of theirs stops a promotion. Raises GitError.
+    """
+    request, config = plan.request, run.tip.config
+    if request.kind is not PROMOTION or not has_changes(request.application, config):
+        return plan
+    previous = _parsed(plan.previous_tag)
+    lines: list[str] = []
+    labels = None
+    if config.pull_requests.changelog:
+        lines += changes.way(_stops(run, plan))
+        labels = _labels(run, plan, previous)
+        if labels is None:
+            lines += ["Changelog unavailable: the registry gave no answer.", ""]
+    lines += changes.link(config.source_repository(request.application), previous, request.tag, labels)
+    return replace(plan, body=with_changes(plan.body, lines))
+
+
+def _stops(run: Run, plan: Plan) -> list[Stop]:
+    """Return the environments before this one that have the tag now, in the order of the pipeline."""
+    tip, application, tag = run.tip, plan.request.application, plan.request.tag
+    way = tip.config.way(application)
+    before = set(way.before(plan.request.environment))
+    sites = [Site(application, name) for name in way.names if name in before]
+    present = {site: tag for site in sites if deployments.same_tag(tip.tag(site), tag)}
+    timelines = tip.timelines(present, [], sites) if present else {}
+    found = {site: deployments.deployment(timelines[site], tag) for site in present}
+    arrivals = {site: deployment.arrival for site, deployment in found.items() if deployment and deployment.arrival}
+    heads = tip.heads(arrivals.values())
+    stops = []
+    for site in present:
+        commit = arrivals.get(site)
+        number = read_provenance(commit, heads.get(commit.sha)).number if commit else None
+        since = commit.committed_at if commit else None
+        stops.append(Stop(environment=site.environment, since=since, pull_request=number))
+    return stops
+
+
+def _labels(run: Run, plan: Plan, previous: Tag) -> Labels | None:
+    """Return what two images say of themselves, those of the first marker; None without an answer."""
+    request, tip = plan.request, run.tip
+    marker = tip.config.layout.marker_name(request.application, request.environment)
+    files = {path: content for path, content in plan.edits.items() if content is not None}
+    try:
+        image = next(iter(marked_images(files, marker.group, marker.app).images))
+        registries = run.registries(SECONDS)
+        new = registries.labels(image, request.tag.digest or request.tag.name)
+        old = registries.labels(image, previous.digest or previous.name) if previous.name else {}
+    except ManifestError:
+        return Labels(old={}, new={})
+    except (NoImageError, RegistryError) as error:
+        run.note(f"changelog unavailable: {error}")
+        return None
+    return Labels(old=old, new=new)
+
+
+def _parsed(text: str) -> Tag:
+    name, _, digest = text.partition("@")
+    return Tag(name, digest) if name else NO_TAG
+
+
+def ask_people(run: Run, plan: Plan, pull_request: PullRequest, *, is_new: bool) -> tuple[str, ...]:
+    """Give a pull request its labels, and if it is new its reviewers; returns a warning for each that is refused.
+
+    Reviewers are asked once: who has an opinion already would lose it on GitHub by being asked again.
+    """
+    settings = run.tip.config.pull_requests
+    if plan.request.kind is not PROMOTION:
+        return ()
+    problems = [_attempt(partial(run.forge.add_label, pull_request, label)) for label in plan.labels]
+    names = settings.reviewers if is_new else ()
+    problems += [_attempt(partial(run.forge.add_reviewer, pull_request, name)) for name in names]
+    return tuple(filter(None, problems))
+
+
+def _attempt(request: Callable[[], str]) -> str:
+    try:
+        return request()
+    except LeaseLostError:
+        raise
+    except ProviderError as error:
+        return str(error)
