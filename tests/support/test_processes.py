@@ -154,7 +154,8 @@ def test_a_history_that_is_cut_off_becomes_whole_as_with_git(
             cut_off = repository._private.folder / "shallow"
             assert len(cut_off.read_text().split()) == 2
             shas = repository.fetch("refs/heads/main")
-            one = [repository.history(shas["refs/heads/main"], ["a", "b"], 9), cut_off.read_text()]
+            one: list[object] = [repository.history(shas["refs/heads/main"], ["a", "b"], 9), cut_off.read_text()]
+            one += [repository.deepen(9), cut_off.read_text()]
             shas |= repository.fetch("refs/heads/p", depth=2)
             ends.append([one, shas, repository.has(remote.sha("main~2")), cut_off.exists()])
             assert bool(of_remote(started)) == (kind == "with")

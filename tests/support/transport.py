@@ -152,12 +152,12 @@ def _fetch(client: _Client, remote: _Remote, options: Sequence[str], refspecs: S
     check(list(options) == [*_FETCH, *depth, "--stdin", _REMOTE] and len(depth) == bool(cut_off))
     found = {}
     for refspec in refspecs:
-        source, colon, target = refspec.partition(":")
-        source = source.removeprefix("+")
+        source, _, target = refspec.removeprefix("+").partition(":")
         sha = remote.refs.get(source) or source
-        check(bool(colon and refspec[0] == "+" and _SHA.fullmatch(sha)))
-        check(packs.is_file(remote.objects, sha) and bool(_REF.fullmatch(target)))
-        found[target] = sha
+        # An object that is fetched for its history has no target.
+        check(bool(_REF.fullmatch(target)) if refspec[0] == "+" else source == refspec)
+        check(bool(_SHA.fullmatch(sha)) and packs.is_file(remote.objects, sha))
+        found[target or sha] = sha
     folders = packs.folders(client.folder)
     store = Objects(remote.folder, client.environ)
     history = _history(store, [*found.values()], int(depth[0].partition("=")[2])) if depth else set()
@@ -166,7 +166,8 @@ def _fetch(client: _Client, remote: _Remote, options: Sequence[str], refspecs: S
         rest = "".join(f"{sha}\n" for sha in sorted(cut_off - history))
         (client.folder / "shallow").write_text(rest) if rest else (client.folder / "shallow").unlink()
     for target, sha in found.items():
-        (client.folder / target).write_text(f"{sha}\n", encoding="utf-8")
+        if target != sha:
+            (client.folder / target).write_text(f"{sha}\n", encoding="utf-8")
     return ""
 
 
