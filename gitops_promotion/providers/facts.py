@@ -63,6 +63,8 @@ class Forge:
     """Makes a text fit for the description of a commit status."""
     is_update: Callable[["Commit"], bool] = _is_never_an_update
     """Returns True for a merge of the base that the forge's "Update branch" makes, by its metadata alone."""
+    most_discussions: int = 20
+    """Pull requests of which a verb that only shows something reads the discussions: each may cost requests."""
     page: Callable[[str, int], str] = _has_no_page
     """Returns the address of a pull request, from the remote's and its number; "" where that is not enough."""
     trusts_names: bool = False

@@ -23,7 +23,7 @@ from gitops_promotion.workflow.build import feature_environment, feature_folder
 from gitops_promotion.workflow.holding import gather
 from gitops_promotion.workflow.judged import judged_promotions
 from gitops_promotion.workflow.lookups import Lookups
-from gitops_promotion.workflow.past import PULL_REQUESTS, Past, Scope, answer, read_past
+from gitops_promotion.workflow.past import Past, Scope, answer, read_past
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import no_marker
 from gitops_promotion.workflow.stops import Next, next_tags, read_declines, read_holds
@@ -125,7 +125,14 @@ def _ask_forge(reader: _Reader, coming: Sequence[Next]) -> _Answers:
     if pulls is None:
         return _Answers()
     merged_numbers = _numbers(reader.past.history.events, reader.tags)
-    numbers = list(dict.fromkeys([*(pull.number for pull in pulls), *merged_numbers]))[: max(PULL_REQUESTS, len(pulls))]
+    open_numbers = [pull.number for pull in pulls]
+    most = run.facts.most_discussions
+    numbers = list(dict.fromkeys([*open_numbers, *merged_numbers]))
+    if len(numbers) > most:
+        reader.left_out.append(
+            f"who approved and commented on {len(numbers) - most} pull requests, beyond the first {most}"
+        )
+        numbers = numbers[:most]
     lookups = run.lookups(heads=tuple(pull.head_sha for pull in pulls), numbers=tuple(numbers))
     lookups.note_open(pulls)
     promotions = judged_promotions(run, pulls, lookups)

@@ -21,9 +21,6 @@ T = TypeVar("T")
 # Commits whose files are in memory together.
 _AT_ONCE = 500
 
-PULL_REQUESTS = 100
-"""Pull requests whose people are asked for, the newest ones."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
@@ -125,9 +122,9 @@ def with_people(run: Run, history: History) -> History:
         return history
     left_out = list(history.left_out)
     topic = "who approved and merged"
-    discussions = answer(run, left_out, topic, lambda forge: forge.discussions(numbers[:PULL_REQUESTS]))
-    if discussions is not None and len(numbers) > PULL_REQUESTS:
-        left_out.append(f"{topic}: before the newest {PULL_REQUESTS} pull requests; narrow it with --app or --since")
+    discussions = answer(run, left_out, topic, lambda forge: forge.discussions(numbers[: run.facts.most_discussions]))
+    if discussions is not None and len(numbers) > (limit := run.facts.most_discussions):
+        left_out.append(f"{topic}: before the newest {limit} pull requests; narrow it with --app or --since")
     events = core_history.with_people(history.events, discussions or {})
     return replace(history, events=events, left_out=tuple(left_out))
 

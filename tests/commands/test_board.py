@@ -119,6 +119,26 @@ def test_a_decline_and_a_hold_stand_in_their_cells(shop: "Shop", board: Looker) 
     assert "webshop/webui in qa" in " ".join(board()[1].split())
 
 
+def test_a_feature_is_shown_with_its_address_while_its_copy_is_there(shop: "Shop", board: Looker) -> None:
+    copy = {
+        "webshop/dev/webui-pr-1/kustomization.yaml": (
+            "labels: [{pairs: {gitops-promotion.xenit.io/feature: pr-1}}]\nresources:\n- ingress.yaml\n"
+        ),
+        "webshop/dev/webui-pr-1/ingress.yaml": (
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: webui-pr-1}\n"
+            "spec: {rules: [{host: pr-1.webui.example.org}]}\n"
+        ),
+    }
+    trailers = "Promotion: webshop/webui\nEnvironment: dev\nTag: pr-1-abc\nFeature: pr-1\n"
+    shop.edit(copy, f"Feature pr-1 of webshop/webui\n\n{trailers}")
+    [feature] = json.loads(board("-o", "json")[1])["features"]
+    assert (feature["feature"], feature["tag"], feature["environment"]) == ("pr-1", "pr-1-abc", "dev")
+    assert feature["url"] == "http://pr-1.webui.example.org"
+    assert json.loads(board("-o", "json", "--env", "qa")[1])["features"] == []
+    shop.edit(dict.fromkeys(copy))
+    assert json.loads(board("-o", "json")[1])["features"] == []
+
+
 def test_markers_that_disagree_are_a_problem_of_their_cell(
     shop: "Shop", board: Looker, manifest: Callable[..., str]
 ) -> None:

@@ -60,6 +60,7 @@ FORGE = Forge(
     body_limit=65_536,
     is_update=is_update,
     page=page,
+    most_discussions=100,  # 50 in one request
     login_program=("gh", "auth", "token", "--hostname"),
     login_host=lambda host: "github.com" if host == "ssh.github.com" else host,
     queue_prefix="gh-readonly-queue/",
