@@ -290,6 +290,9 @@ class GitHubStage:
     def review(self, number: int, by: str, *, approve: bool) -> None:
         self.hosted.review(number, by, "APPROVED" if approve else "CHANGES_REQUESTED", body="" if approve else "no")
 
+    def token_of(self, person: str) -> str:
+        return self.server.give_token(person)
+
     def comments(self, number: int) -> list[str]:
         return [comment.body for comment in self.hosted.pull(number).comments]
 

@@ -210,6 +210,9 @@ class Stage(Protocol):
     def review(self, number: int, by: str, *, approve: bool) -> None:
         """Approve or reject it in the browser."""
 
+    def token_of(self, person: str) -> str:
+        """Return a new token of a person."""
+
     def comments(self, number: int) -> list[str]:
         """Return the texts of the comments on it that anybody wrote, oldest first."""
 

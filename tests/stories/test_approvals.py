@@ -6,7 +6,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.stories.github_stage import GitHubStage
-    from tests.stories.stage import Pull
+    from tests.stories.stage import Pull, Run
     from tests.stories.story import Story
 
 CONFIG = """
@@ -185,3 +185,28 @@ def test_added_to_a_repository_whose_required_check_is_the_waiting_job_nothing_m
     assert runs
     assert all(run.code in (3, 4) for run in runs)
     assert "require the status gitops-promotion" in runs[-1].printed
+
+
+def test_people_decide_with_the_verbs_and_a_pipeline_waits_for_them(approved: "Story") -> None:
+    pull = at_prods_door(approved, "1.4.2")
+    prod = ("--app", "webui", "--env", "prod")
+    wait = ("wait", "--group", "webshop", *prod, "--timeout", "0s")
+
+    def by(name: str, *words: str) -> "Run":
+        token = approved.stage.token if name == "the job" else approved.stage.token_of(name)
+        return approved.run(approved.stage.schedule(), *words, "--token", token)
+
+    assert by("bob", *wait).only["result"] == "timed-out"
+    refused = by("eve", "approve", *prod)
+    assert (refused.code, "not one of ops" in refused.only["message"]) == (3, True)
+    assert by("the job", "approve", *prod).code == 3
+    assert by("bob", "approve", *prod, "--comment", "looks good").only["result"] == "updated"
+    assert by("bob", "approve", "--pr", str(pull.number), "--comment", "looks good").only["result"] == "unchanged"
+    declined = by("cat", "decline", *prod, "--comment", "breaks the checkout")
+    assert declined.only["result"] == "updated"
+    assert by("bob", *wait).code == 3
+    by("cat", "approve", *prod)
+    approved.look()
+    approved.play()
+    assert approved.tags() == ("1.4.2", "1.4.2", "1.4.2")
+    assert by("bob", *wait).only["result"] == "passed"
