@@ -254,3 +254,16 @@ def test_a_sample_that_cannot_be_sent_is_an_error(
     run = shop.run("notify", "--test", name, code=code)
     assert text in run.only["message"]
     assert "very-secret" not in run.stdout + run.stderr
+
+
+def test_a_rollback_and_its_hold_are_told_once(shop: "Shop", web: Web, config: Any) -> None:
+    shop.edit({"gitops-promotion.yaml": config() + CHANNEL})
+    shop.into_qa("1.4.2")
+    told(web)
+    shop.run("rollback", "--group", "webshop", "--app", "webui", "--env", "qa", "--to", "1.0.0", "--reason", "login")
+    shop.run("promote", "--all", code=None)
+    messages = told(web)
+    shop.run("promote", "--all", code=None)
+    assert told(web) == []
+    assert messages.count(("rolled-back", "qa", "1.0.0")) == 1
+    assert messages.count(("held", "qa", "1.4.2")) == 1
