@@ -1,4 +1,4 @@
-"""Texts of pull requests from templates in the configuration: Jinja2 in its sandbox, checked when they are read."""
+"""Texts from templates in the configuration: Jinja2 in its sandbox, checked when they are read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,10 @@ from gitops_promotion.core import untrusted
 from gitops_promotion.errors import ConfigError, TemplateError
 
 NAMES = ("group", "app", "environment", "tag", "previous_tag", "url", "reasons")
-"""The names that a template can use."""
+"""The names that a template of a pull request can use."""
 
 MAX_SOURCE = 10_000
 """Characters of a template."""
-
-_SAMPLE: Mapping[str, Any] = {**dict.fromkeys(NAMES, "1"), "reasons": ["1", "1"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +25,7 @@ class Template:
     line: int
 
     def text(self, values: Mapping[str, object]) -> str:
-        """Return the text for these values, which have the names in NAMES. Raises ConfigError."""
+        """Return the text for these values. Raises ConfigError."""
         try:
             return rendered(self.source, values).strip()
         except TemplateError as error:
@@ -53,12 +51,12 @@ def line_problem(text: str) -> str:
     return ""
 
 
-def problem_of(source: str, *, one_line: bool) -> tuple[str, int]:
-    """Return the problem with a template and its line from 1, ("", 0) without one."""
+def problem_of(source: str, *, one_line: bool, names: Sequence[str] = NAMES) -> tuple[str, int]:
+    """Return the problem with a template that can use these names, and its line from 1; ("", 0) without one."""
     if len(source) > MAX_SOURCE:
         return f"has more than {MAX_SOURCE} characters: shorten it", 1
     try:
-        text = rendered(source, _SAMPLE).strip()
+        text = rendered(source, {**dict.fromkeys(names, "1"), "reasons": ["1", "1"]}).strip()
     except TemplateError as error:
         return str(error), error.line
     problem = line_problem(text) if one_line else ""
@@ -76,7 +74,7 @@ def rendered(source: str, values: Mapping[str, object]) -> str:
     except TemplateSyntaxError as error:
         raise TemplateError(f"is no template ({_said(error)}): correct it", line=error.lineno) from None
     except JinjaError as error:
-        advice = f"use {', '.join(NAMES)}"
+        advice = f"use {', '.join(values)}"
         raise TemplateError(f"cannot be rendered ({_said(error)}): {advice}", line=_failed_line(error)) from None
     except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
         problem = f"cannot be rendered ({type(error).__name__}: {_said(error)}): correct it"

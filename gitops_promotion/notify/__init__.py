@@ -6,7 +6,7 @@ from threading import Thread
 
 from gitops_promotion.core.notifications.channels import Access, Type
 from gitops_promotion.core.notifications.news import News
-from gitops_promotion.errors import ChannelError
+from gitops_promotion.errors import ChannelError, ConfigError
 from gitops_promotion.notify import mail, web
 from gitops_promotion.notify.failures import PassingError
 
@@ -72,7 +72,7 @@ def _send_all(delivery: Delivery, clock: Clock, deadline: float) -> None:
             # The next message would meet the same.
             problems.append(str(error))
             break
-        except ChannelError as error:
+        except (ChannelError, ConfigError) as error:
             problems.append(str(error))
             continue
         except Exception as error:  # noqa: BLE001  its text may have the address

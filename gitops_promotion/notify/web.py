@@ -32,7 +32,7 @@ def send(access: Access, news: News, seconds: float) -> str:
     import requests
 
     require_safe(access)
-    body = json.dumps(BODIES[access.channel.type](news)).encode()
+    body = json.dumps(BODIES[access.channel.type](news, access.channel)).encode()
     headers = {"Content-Type": "application/json", "User-Agent": "gitops-promotion"}
     if access.channel.type == "webhook" and access.secret:
         headers[SIGNATURE] = signature(body, access.secret)

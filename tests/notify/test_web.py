@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitops_promotion.core.notifications import messages
-from gitops_promotion.core.notifications.channels import Type
+from gitops_promotion.core.notifications.channels import Channel, Type
 from gitops_promotion.core.notifications.news import News
 from tests.notify.receivers import Reply, Web
 
@@ -30,7 +30,7 @@ def test_the_body_of_each_kind_is_posted_as_json(send: "Sender", web: Web, kind:
     (call,) = web.calls
     assert call.path == SECRET_PATH
     assert call.headers["Content-Type"] == "application/json"
-    assert json.loads(call.body) == messages.BODIES[kind](NEWS)
+    assert json.loads(call.body) == messages.BODIES[kind](NEWS, Channel(name="team", type=kind))
     assert "X-Gitops-Promotion-Signature" not in call.headers
 
 

@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 
 from gitops_promotion.core.config.document import Document, Entry
+from gitops_promotion.core.config.templates import read_template
 from gitops_promotion.core.config.values import address_problem, name_problem
 from gitops_promotion.core.environments import Environment
-from gitops_promotion.core.notifications.channels import EVENTS, TYPES, Channel
+from gitops_promotion.core.notifications.channels import EVENTS, NAMES, TYPES, Channel
 
-KEYS = ("name", "type", "events", "environments", "groups", "applications", "to")
+KEYS = ("name", "type", "events", "environments", "groups", "applications", "to", "subject", "text")
 """The keys of one channel."""
 
 EXAMPLE = "[{name: team, type: slack}]"
@@ -66,6 +67,8 @@ def _channel(document: Document, item: Entry, path: str, environments: Sequence[
         groups=names("groups", "group"),
         applications=names("applications", "application"),
         to=to,
+        subject=read_template(document, fields.get("subject"), f"{path}.subject", names=NAMES),
+        text=read_template(document, fields.get("text"), f"{path}.text", one_line=False, names=NAMES),
     )
 
 

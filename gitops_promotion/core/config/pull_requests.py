@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from gitops_promotion.core import sources, templates
-from gitops_promotion.core.config.document import Document, Entry, line_of
+from gitops_promotion.core import sources
+from gitops_promotion.core.config.document import Document, Entry
+from gitops_promotion.core.config.templates import read_template
 from gitops_promotion.core.config.values import login_problem
 from gitops_promotion.core.templates import Template
 
@@ -41,28 +42,17 @@ def read_settings(document: Document, top: Mapping[str, Entry]) -> PullRequestSe
     labels = top.get("labels")
     items = document.items(labels, "labels", '["env/{{ environment }}"]')
     return PullRequestSettings(
-        title=_template(document, fields.get("title"), "templates.title"),
-        body=_template(document, fields.get("body"), "templates.body", one_line=False),
-        commit=_template(document, fields.get("commit"), "templates.commit"),
+        title=read_template(document, fields.get("title"), "templates.title"),
+        body=read_template(document, fields.get("body"), "templates.body", one_line=False),
+        commit=read_template(document, fields.get("commit"), "templates.commit"),
         labels=tuple(
             label
             for number, item in enumerate(items)
-            if (label := _template(document, item, f"labels[{number}]")) is not None
+            if (label := read_template(document, item, f"labels[{number}]")) is not None
         ),
         reviewers=document.texts(top.get("reviewers"), "reviewers", login_problem, "[ann, org/team]", several=True),
         changelog=document.boolean(top.get("changelog"), "changelog"),
     )
-
-
-def _template(document: Document, entry: Entry | None, key: str, *, one_line: bool = True) -> Template | None:
-    source = document.text(entry, key)
-    if entry is None or not source:
-        return None
-    first = line_of(entry.node) + (1 if entry.node.style in ("|", ">") else 0)
-    problem, line = templates.problem_of(source, one_line=one_line)
-    if problem:
-        document.fail(first + line - 1, f"{key} {problem}")
-    return Template(source=source, key=key, path=document.file, line=first)
 
 
 def read_repository(document: Document, entry: Entry | None, key: str) -> str:

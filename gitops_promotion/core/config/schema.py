@@ -73,6 +73,8 @@ TYPES: Mapping[str, Schema] = {
     "notifications[].groups": TEXTS,
     "notifications[].applications": TEXTS,
     "notifications[].to": TEXTS,
+    "notifications[].subject": TEXT,
+    "notifications[].text": TEXT,
     "environments[].name": TEXT,
     "environments[].auto": FLAG,
     "environments[].overrides": FLAG,

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from gitops_promotion.core import templates
+from gitops_promotion.core.templates import Template
+
 Type = Literal["slack", "teams", "webhook", "mail"]
 EventName = Literal[
     "proposed",
@@ -27,6 +30,9 @@ TYPES: tuple[Type, ...] = get_args(Type)
 EVENTS: tuple[EventName, ...] = get_args(EventName)
 """What a channel can be told, in the order of a promotion's life."""
 
+NAMES = (*templates.NAMES, "event", "pull_request")
+"""The names that a template of a message can use."""
+
 PREFIX = "GITOPS_PROMOTION_NOTIFY_"
 """The beginning of the variables that have the addresses of channels."""
 
@@ -37,7 +43,8 @@ _SHORTEST = 8
 class Channel:
     """One channel. What it is told is limited by `events`, `environments`, `groups` and `applications`; () for all.
 
-    `to` are the addresses that a mail goes to, in place of those in the channel's URL.
+    `to` are the addresses that a mail goes to, in place of those in the channel's URL. `subject` and `text` are None
+    where messages have the usual words.
     """
 
     name: str
@@ -47,6 +54,8 @@ class Channel:
     groups: tuple[str, ...] = ()
     applications: tuple[str, ...] = ()
     to: tuple[str, ...] = ()
+    subject: Template | None = None
+    text: Template | None = None
 
     @property
     def variable(self) -> str:

@@ -12,7 +12,9 @@ from gitops_promotion.core.untrusted import cut, is_web_address, line
 VERSION = 1
 """The version of a webhook's body."""
 
+_FIELDS = ("event", "group", "app", "environment", "tag", "previous_tag")
 _REASONS = 20
+_LINES = 50
 _SUBJECT = 150
 _SECTION = 3000
 """Characters of a header and of a section on Slack
@@ -43,16 +45,20 @@ class Mail:
     id: str
 
 
-def subject(news: News) -> str:
-    """Return the news in one line of at most 150 characters."""
+def subject(news: News, channel: Channel) -> str:
+    """Return the news in one line of at most 150 characters. Raises ConfigError for a template that fails."""
+    if channel.subject is not None:
+        return channel.subject.line_of_text(_values(news), _SUBJECT)
     application = f"{news.group}/{news.app}" if (news.group, news.app) != ("*", "*") else "every application"
     promotion = line(f"{application} {news.tag}".strip())
     environment = line(news.environment) if news.environment != "*" else "every environment"
     return cut(_SENTENCES[news.event].format(promotion=promotion, environment=environment), _SUBJECT)
 
 
-def lines(news: News) -> list[str]:
-    """Return the lines below the subject, without the address of the pull request."""
+def lines(news: News, channel: Channel) -> list[str]:
+    """Return the lines below the subject, without the address of the pull request. Raises ConfigError."""
+    if channel.text is not None:
+        return [line(text) for text in channel.text.text(_values(news)).split("\n")[:_LINES]]
     texts = [line(reason) for reason in news.reasons[:_REASONS]]
     if len(news.reasons) > _REASONS:
         texts.append(f"and {len(news.reasons) - _REASONS} more reasons")
@@ -63,10 +69,17 @@ def lines(news: News) -> list[str]:
     return texts
 
 
-def text(news: News) -> str:
-    """Return the news as plain text of several lines."""
+def _values(news: News) -> dict[str, object]:
+    """Return what a template can use: each value is one line."""
+    values: dict[str, object] = {name: line(getattr(news, name)) for name in _FIELDS}
+    number = str(news.number) if news.number else ""
+    return {**values, "url": _address(news), "pull_request": number, "reasons": [line(text) for text in news.reasons]}
+
+
+def text(news: News, channel: Channel) -> str:
+    """Return the news as plain text of several lines. Raises ConfigError."""
     url = [address] if (address := _address(news)) else []
-    return "\n".join([subject(news), *lines(news), *url])
+    return "\n".join([subject(news, channel), *lines(news, channel), *url])
 
 
 def mail(news: News, channel: Channel, default: tuple[str, ...]) -> Mail:
@@ -76,10 +89,10 @@ def mail(news: News, channel: Channel, default: tuple[str, ...]) -> Mail:
     """
     people = tuple(name for name in news.who if not address_problem(name)) if news.event == "waiting" else ()
     to = tuple(dict.fromkeys((*(channel.to or default), *people)))
-    return Mail(subject=subject(news), text=f"{text(news)}\n", to=to, id=news.id)
+    return Mail(subject=subject(news, channel), text=f"{text(news, channel)}\n", to=to, id=news.id)
 
 
-def webhook(news: News) -> dict[str, Any]:
+def webhook(news: News, channel: Channel) -> dict[str, Any]:
     """Return the body of a generic webhook; a new key does not raise its version."""
     return {
         "version": VERSION,
@@ -92,24 +105,24 @@ def webhook(news: News) -> dict[str, Any]:
         "previous_tag": news.previous_tag or None,
         "pull_request": {"number": news.number, "url": _address(news) or None} if news.number else None,
         "reasons": [line(reason) for reason in news.reasons],
-        "text": text(news),
+        "text": text(news, channel),
     }
 
 
-def slack(news: News) -> dict[str, Any]:
+def slack(news: News, channel: Channel) -> dict[str, Any]:
     """Return the body for an incoming webhook of Slack.
 
     Texts are `plain_text`, in which Slack reads no markup, and escaped as Slack demands
     (https://docs.slack.dev/messaging/formatting-message-text#escaping).
     """
-    blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(subject(news), _SUBJECT)}]
-    if body := "\n".join(lines(news)):
+    blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(subject(news, channel), _SUBJECT)}]
+    if body := "\n".join(lines(news, channel)):
         blocks.append({"type": "section", "text": _plain(body, _SECTION)})
     if address := _address(news):
         link = {"type": "mrkdwn", "text": f"<{_escaped(address)}|{_link(news)}>"}
         blocks.append({"type": "section", "text": link})
     return {
-        "text": _escaped(subject(news)),
+        "text": _escaped(subject(news, channel)),
         "mrkdwn": False,
         "link_names": False,
         "unfurl_links": False,
@@ -117,16 +130,17 @@ def slack(news: News) -> dict[str, Any]:
     }
 
 
-def teams(news: News) -> dict[str, Any]:
+def teams(news: News, channel: Channel) -> dict[str, Any]:
     """Return the body for a webhook of Teams' Workflows: an adaptive card.
 
     A `TextRun` has no markup (https://adaptivecards.io/explorer/TextRun.html), unlike a `TextBlock`.
     """
+    header = _run(subject(news, channel), weight="bolder", size="medium")
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "body": [_run(subject(news), weight="bolder", size="medium"), *(_run(reason) for reason in lines(news))],
+        "body": [header, *(_run(text) for text in lines(news, channel))],
     }
     if address := _address(news):
         card["actions"] = [{"type": "Action.OpenUrl", "title": _link(news), "url": address}]
@@ -134,7 +148,7 @@ def teams(news: News) -> dict[str, Any]:
     return {"type": "message", "attachments": [attachment]}
 
 
-BODIES: Mapping[Type, Callable[[News], dict[str, Any]]] = {"slack": slack, "teams": teams, "webhook": webhook}
+BODIES: Mapping[Type, Callable[[News, Channel], dict[str, Any]]] = {"slack": slack, "teams": teams, "webhook": webhook}
 """The function that makes the body, for each kind of channel that is sent to by HTTP."""
 
 

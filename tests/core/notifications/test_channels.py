@@ -1,5 +1,7 @@
 """Channels in the configuration, their variables and what they want to be told."""
 
+from typing import Any
+
 import pytest
 
 from gitops_promotion.core import config
@@ -84,7 +86,7 @@ def test_without_its_variable_a_channel_cannot_be_reached() -> None:
         ({"applications": ("b",)}, False),
     ],
 )
-def test_all_limits_must_fit(limits: dict[str, tuple[str, ...]], is_wanted: bool) -> None:
+def test_all_limits_must_fit(limits: dict[str, Any], is_wanted: bool) -> None:
     channel = Channel(name="t", type="slack", **limits)
     assert channel.wants("waiting", group="g", app="a", environment="prod") is is_wanted
 
