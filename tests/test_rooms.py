@@ -49,6 +49,7 @@ PURE = {
     "hashlib",
     "heapq",
     "html",
+    "ipaddress",
     "itertools",
     "json",
     "math",

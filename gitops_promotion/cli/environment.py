@@ -42,7 +42,19 @@ def variables(context: click.Context | None = None) -> Mapping[str, str]:
 
 PREFIX = "GITOPS_PROMOTION_"
 
-FROM_ENVIRONMENT = ("sourcedir", "remote", "provider", "token", "output", "quiet", "verbose", "timeout", "interval")
+FROM_ENVIRONMENT = (
+    "sourcedir",
+    "remote",
+    "repo",
+    "cache-dir",
+    "provider",
+    "token",
+    "output",
+    "quiet",
+    "verbose",
+    "timeout",
+    "interval",
+)
 """The options with a variable: those that say where and how, never those that say what to do or who says so.
 
 Later steps of Azure Pipelines have variables such as GITOPS_PROMOTION_TAG, which a verb must not take for its own.

@@ -20,7 +20,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 MACRO = re.compile(r"\$\([A-Za-z_][\w.-]*\)")
 # Texts by people for people, which may contain anything.
 _FREE_TEXTS = ("comment", "description", "reason")
-_PATHS = ("sourcedir",)
+_PATHS = ("sourcedir", "repo", "cache_dir")
 
 
 TEXT_LIMIT = 300
@@ -67,7 +67,7 @@ dry_run = click.option("--dry-run", is_flag=True, help="Show the plan with its d
 sourcedir = environment.option(
     "--sourcedir", default=".", metavar="DIR", help="The checkout of the GitOps repository [default: .]."
 )
-connection = several(
+checkout = several(
     sourcedir,
     environment.option(
         "--remote", default="", metavar="NAME", help="The remote of the checkout [default: origin, or the only one]."
@@ -88,6 +88,22 @@ connection = several(
     ),
     click.option(
         "--api-url", default="", metavar="URL", help="The forge's API [default: GITHUB_API_URL, else by the remote]."
+    ),
+)
+connection = several(
+    checkout,
+    environment.option(
+        "--repo",
+        default="",
+        metavar="URL",
+        help="The GitOps repository's address, in place of a checkout: only what is needed is fetched.",
+    ),
+    environment.option(
+        "--cache-dir",
+        "cache_dir",
+        default="",
+        metavar="DIR",
+        help="With --repo: a folder that keeps what is fetched for the next run.",
     ),
 )
 application = several(

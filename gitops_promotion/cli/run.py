@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from gitops_promotion import render
 from gitops_promotion.cli import environment, options
-from gitops_promotion.errors import Fault, PromotionError, StorageError
+from gitops_promotion.errors import Fault, PromotionError, StorageError, UsageError
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from gitops_promotion.core.model import Flawed, Outcome
+    from gitops_promotion.git import NoCheckout
     from gitops_promotion.kustomize import Kustomize
     from gitops_promotion.workflow.run import Run
 
@@ -199,6 +200,25 @@ def tell(
     return notifying.tell(verb_run, outcomes, environ=environment.variables(), recent=recent, overridden=overridden)
 
 
+def _place(sourcedir: str, repo: str, cache_dir: str) -> "Path | NoCheckout":
+    """Return the checkout or the repository without one that the options name. Raises UsageError for both at once."""
+    import click
+    from click.core import ParameterSource
+
+    from gitops_promotion.git import NoCheckout
+
+    context = click.get_current_context()
+    flags = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    of_checkout = [name for name in ("sourcedir", "remote") if name in flags]
+    if repo and of_checkout and "repo" in flags:
+        raise UsageError(f"--repo needs no checkout: leave --{of_checkout[0]} out")
+    if repo and not of_checkout:
+        return NoCheckout(url=repo, cache_dir=Path(cache_dir) if cache_dir else None)
+    if "cache_dir" in flags:
+        raise UsageError("--cache-dir is for a repository without a checkout: give --repo too")
+    return Path(sourcedir)
+
+
 def open_run_at(
     terminal: Terminal,
     *,
@@ -207,15 +227,18 @@ def open_run_at(
     provider: str,
     token: str,
     api_url: str,
+    repo: str = "",
+    cache_dir: str = "",
     dry_run: bool = False,
     person: str = "",
 ) -> "AbstractContextManager[Run]":
     """Return the run of the options in `options.connection`, for a `with` statement."""
     from gitops_promotion.workflow.run import open_run
 
+    place = _place(sourcedir, repo, cache_dir)
     return open_run(
-        Path(sourcedir),
-        remote=remote,
+        place,
+        remote=remote if isinstance(place, Path) else "",
         provider=provider,
         token=token,
         api_url=api_url,

@@ -26,6 +26,8 @@ class PrivateRepository:
     """The environment of commands that do not reach the remote."""
     whole: bool
     """Whether the borrowed history was complete when the repository was made."""
+    partial: bool
+    """Whether the checkout is a partial clone: contents of files are fetched here too when they are needed."""
     object_format: str
     """The hash function of object ids, `sha1` or `sha256`."""
 
@@ -35,10 +37,14 @@ class PrivateRepository:
         with temporary_files():
             self.folder = Path(tempfile.mkdtemp(prefix="gitops-promotion-"))
         self.environ = local_environment(environ, self.folder)
-        self.object_format = _own_settings(checkout).get("extensions.objectformat", "sha1")
+        settings = _own_settings(checkout)
+        self.object_format = settings.get("extensions.objectformat", "sha1")
+        self.partial = "extensions.partialclone" in settings or any(
+            re.fullmatch(r"remote\..*\.promisor", key, re.DOTALL) for key in settings
+        )
         try:
             with temporary_files():
-                self.whole = _lay_out(checkout, self.folder, self.object_format)
+                self.whole = _lay_out(checkout, self.folder, self.object_format, partial=self.partial)
         except BaseException:
             self.remove()
             raise
@@ -79,16 +85,12 @@ def _own_settings(checkout: Checkout) -> dict[str, str]:
     return {setting.key: setting.value for setting in checkout.settings if setting.own}
 
 
-def _lay_out(checkout: Checkout, folder: Path, object_format: str) -> bool:
+def _lay_out(checkout: Checkout, folder: Path, object_format: str, *, partial: bool) -> bool:
     """Write the repository's own files; returns whether its history is complete.
 
     No object of a partial clone is borrowed: the server would not send the objects that the clone left out. Fetching
     brings them instead.
     """
-    settings = _own_settings(checkout)
-    partial = "extensions.partialclone" in settings or any(
-        re.fullmatch(r"remote\..*\.promisor", key, re.DOTALL) for key in settings
-    )
     sha256_objects = object_format == "sha256"
     for name in ("objects/info", "refs/promotion"):
         (folder / name).mkdir(parents=True)

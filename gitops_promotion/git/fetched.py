@@ -1,7 +1,7 @@
 """The refs and commits of the remote that are here, and how much of their history."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import combinations
 
@@ -24,20 +24,29 @@ class Fetched:
     shallow: bool
     """Whether history may be cut off here."""
 
-    def __init__(self, private: PrivateRepository, objects: Objects, remote: Remote) -> None:
+    def __init__(
+        self, private: PrivateRepository, objects: Objects, remote: Remote, *, depth: int, cached: bool
+    ) -> None:
+        """Fetch `depth` commits of a history that is cut off, at first.
+
+        What is `cached` is asked for all the same, so that its history can be fetched too.
+        """
         self.shallow = not private.whole
         self._private = private
         self._objects = objects
         self._remote = remote
         self._tips: dict[str, str] = {}
-        self._depth = DEPTH
+        self._first_depth = self._depth = depth
+        self._cached = cached
+        if private.partial:
+            objects.fetch_blobs = self._blobs
 
     def refs(self, refs: Iterable[str], depth: int | None) -> dict[str, str]:
         """Fetch refs by their full names; returns the object of each. Raises RefGoneError if one is gone."""
         targets = {ref: f"refs/promotion/{sha256(os.fsencode(full_ref(ref))).hexdigest()}" for ref in refs}
         if not targets:
             return {}
-        self._depth = max(self._depth, depth or DEPTH)
+        self._depth = max(self._depth, depth or self._first_depth)
         self._fetch([f"+{ref}:{target}" for ref, target in targets.items()])
         fetched = {ref: file_text(self._private.folder / target) for ref, target in targets.items()}
         self._tips.update(fetched)
@@ -47,13 +56,23 @@ class Fetched:
         """Fetch a commit; returns False if neither this repository nor the remote has it."""
         if not SHA.fullmatch(sha) or not sha.strip("0"):
             return False
-        if not self._objects.has(sha):
+        if not self._objects.has(sha) or (self._cached and sha not in self._tips.values()):
             try:
                 self._fetch([f"+{sha}:refs/promotion/{sha}"])
             except RefGoneError:
                 return False
             self._tips[sha] = sha
         return self._objects.has(sha)
+
+    @property
+    def newest(self) -> str:
+        """The commit of the ref that was fetched last of those that were fetched first, "" for none."""
+        return next(iter(self._tips.values()), "")
+
+    @property
+    def depth(self) -> int:
+        """How many commits of history were asked for."""
+        return self._depth
 
     def deepen(self, depth: int) -> bool:
         """Fetch `depth` commits of history of all that was fetched; returns False if the remote has no more."""
@@ -72,6 +91,16 @@ class Fetched:
         # A depth would cut off a history that is complete.
         self._remote.fetch(refspecs, self._depth if self.shallow else None)
         self.shallow = self.shallow and bool(self._private.cut_off())
+
+    def _blobs(self, shas: Sequence[str]) -> None:
+        """Fetch blobs; from a server that gives none by its id all of those of the commits that are here."""
+        try:
+            self._remote.fetch_blobs(shas)
+        except RefGoneError:
+            if not self._remote.filters:
+                raise
+            self._remote.stop_filtering("does not give single files")
+            self._remote.fetch(sorted(set(self._tips.values())), self._depth, again=True)
 
     # -- certain answers about two commits
 
@@ -122,4 +151,4 @@ class Fetched:
 
 def _deeper(depth: int) -> int:
     """Return how many commits to fetch next, where that many were not enough."""
-    return depth * 4 if depth < 16 * DEPTH else _EVERYTHING
+    return max(DEPTH, depth * 4) if depth < 16 * DEPTH else _EVERYTHING

@@ -1,11 +1,12 @@
 """The files of commits: found by a marker, read, and laid out on disk."""
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from gitops_promotion.core.commits import LFS_POINTER
+from gitops_promotion.core.commits import LFS_POINTER, FileChange
 from gitops_promotion.core.markers.spelling import is_manifest, line_words
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import first_line
@@ -41,10 +42,7 @@ class Files:
 
         A folder that is a link or a submodule stands for the manifests in it.
         """
-        empty_tree = self._private.git("mktree").decode().strip()
-        options = ["-r", "-z", "--raw", "--no-abbrev", "--no-renames"]
-        command = ["diff-tree", *options, empty_tree, full_sha(commit), "--", *pathspecs]
-        changes = read_changes(self._private.git(*command, variables=_WITH_PATHSPECS))
+        changes = self._matching(commit, pathspecs)
         folders = {folder for pathspec in pathspecs for folder in _fixed_folders(pathspec)}
         kinds: dict[str, str] = {change.path: change.new_kind for change in changes}
         kinds |= {path: entry.kind for path, entry in self._entries.find(commit, folders).items()}
@@ -52,7 +50,20 @@ class Files:
         pointers = self._grep(commit, ["-e", LFS_POINTER.decode()], pathspecs)
         return names | dict.fromkeys(pointers, "a pointer to a large file (Git LFS)")
 
+    def _matching(self, commit: str, pathspecs: Sequence[str]) -> list[FileChange]:
+        """Return the entries of a commit that pathspecs match, each as an addition."""
+        empty_tree = hashlib.new(self._private.object_format, b"tree 0\0", usedforsecurity=False).hexdigest()
+        options = ["-r", "-z", "--raw", "--no-abbrev", "--no-renames"]
+        command = ["diff-tree", *options, empty_tree, full_sha(commit), "--", *pathspecs]
+        return read_changes(self._private.git(*command, variables=_WITH_PATHSPECS))
+
+    def _bring(self, commit: str, pathspecs: Sequence[str]) -> None:
+        """Fetch the files that pathspecs match, in one go, where only those in question are fetched."""
+        if self._objects.fetch_blobs:
+            self._objects.bring(filter(None, (change.new_file for change in self._matching(commit, pathspecs))))
+
     def _grep(self, commit: str, expression: Sequence[str], pathspecs: Sequence[str]) -> list[str]:
+        self._bring(commit, pathspecs)
         command = ["grep", "-z", "-l", "-a", "-F", "--no-color", *expression, full_sha(commit), "--", *pathspecs]
         result = self._private.runner.run(command, {**self._private.environ, **_WITH_PATHSPECS})
         # git goes on after a blob that it cannot read; a file that is left out in silence is never promoted.
@@ -63,6 +74,7 @@ class Files:
 
     def has_files(self, commit: str, paths: Sequence[str]) -> bool:
         """Return True if a commit has a file with content that git's pathspecs match."""
+        self._bring(commit, paths)
         result = self._private.runner.run(
             ["grep", "-q", "-a", "-F", "-e", "", full_sha(commit), "--", *paths],
             {**self._private.environ, "GIT_LITERAL_PATHSPECS": "0"},

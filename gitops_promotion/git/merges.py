@@ -6,13 +6,15 @@ from gitops_promotion.git.advice import advice
 from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.fetched import Fetched
 from gitops_promotion.git.formats import full_sha, read_changes
+from gitops_promotion.git.objects import Objects
 
 
 class Merges:
     """Merges commits without a working tree. Methods raise GitError, and AuthError where history must be fetched."""
 
-    def __init__(self, private: PrivateRepository, fetched: Fetched) -> None:
+    def __init__(self, private: PrivateRepository, objects: Objects, fetched: Fetched) -> None:
         self._private = private
+        self._objects = objects
         self._fetched = fetched
 
     def merge(self, base: str, head: str) -> tuple[str, tuple[str, ...]]:
@@ -21,6 +23,8 @@ class Merges:
         History that is cut off is fetched until the answer is certain.
         """
         self._fetched.settle_merge(base, head)
+        if self._objects.fetch_blobs:
+            self._bring_changes(base, head)
         command = ["merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", full_sha(base), full_sha(head)]
         result = self._private.runner.run(command, self._private.environ)
         tree, *names = result.stdout.decode(errors="surrogateescape").split("\0")
@@ -28,6 +32,13 @@ class Merges:
         if result.status != bool(paths):  # Status 1 means conflicts, and also that git does not know the command.
             raise GitError(f"cannot merge {head} into {base}: {advice(result.stderr)}")
         return tree, paths
+
+    def _bring_changes(self, first: str, second: str) -> None:
+        """Fetch the files that either side changed: git compares them to find renames, and merges them."""
+        for merge_base in self._fetched.merge_bases(first, second):
+            changes = [*self.diff(merge_base, first), *self.diff(merge_base, second)]
+            sides = [side for c in changes for side in ((c.old_kind, c.old), (c.new_kind, c.new))]
+            self._objects.bring(sha for kind, sha in sides if kind in ("file", "symlink") and sha)
 
     def is_plain(self, sha: str, base: str, head: str) -> bool:
         """Return True if the files of a merge commit are those that git merges from its parents, with nothing added."""

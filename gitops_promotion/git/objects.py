@@ -3,7 +3,7 @@
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gitops_promotion.core.commits import CommitHeader
@@ -24,6 +24,8 @@ class Objects:
     def __init__(self, private: PrivateRepository) -> None:
         self._private = private
         self._reader: Dialogue | None = None
+        self.fetch_blobs: Callable[[Sequence[str]], None] | None = None
+        """Brings blobs that are not here, where only those in question are fetched (Fetched)."""
 
     def stop(self) -> None:
         """End the process that reads; the next question starts another."""
@@ -45,12 +47,23 @@ class Objects:
 
         Raises GitError if one is not here, or of another kind.
         """
+        if kind == "blob":
+            self.bring(names)
         contents = []
         for name, (actual, content) in zip(names, self._ask("contents", names), strict=True):
             if actual != kind:
                 raise GitError(f"the {kind} {name} is not in this repository: fetch it first")
             contents.append(content)
         return contents
+
+    def bring(self, blobs: Iterable[str]) -> None:
+        """Fetch those of these blobs that are not here, in one go, where only those in question are fetched."""
+        if not self.fetch_blobs:
+            return
+        names = list(dict.fromkeys(blobs))
+        missing = [name for name, (kind, _) in zip(names, self._ask("info", names), strict=True) if not kind]
+        if missing:
+            self.fetch_blobs(missing)
 
     def _ask(self, command: str, names: Sequence[str]) -> list[tuple[str, bytes]]:
         """Return kind and content of each object, "" if missing, by one process that lives until `stop`."""

@@ -23,6 +23,8 @@ _REMOTE_URL = f"remote.{_REMOTE}.url"
 _PUSH_URL = f"remote.{_REMOTE}.pushurl"
 # A ref that is deleted while git fetches it: the remote lists it no longer, or no longer gives its commit.
 _GONE = re.compile(r"couldn't find remote ref|not our ref|unadvertised object")
+_NO_FILTER = re.compile(r"filtering not recognized by server")
+# https://github.com/git/git/blob/v2.39.5/fetch-pack.c
 _AUTH = re.compile(r"could not read (?:Username|Password)|Authentication failed|returned error: 40[13]")
 
 # The settings of a repository about reaching its remote. All its other settings are left out.
@@ -39,6 +41,8 @@ class Remote:
     """Its address, a relative path made absolute; without the user and password of a web address."""
     name: str
     """Its name in the user's repository."""
+    filters: bool
+    """Whether it is asked to leave out the contents of files."""
 
     def __init__(
         self,
@@ -50,8 +54,15 @@ class Remote:
         name: str | None,
         token: str | Callable[[str], str],
         user: str | Callable[[str], str],
+        partial: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Find the remote called `name`, its real address, and the environment that reaches it. Raises GitError."""
+        """Find the remote called `name`, its real address, and the environment that reaches it. Raises GitError.
+
+        With `partial` it is asked to leave out the contents of files; `tell` is told if it cannot.
+        """
+        self.filters = self._partial = partial
+        self._tell = tell
         self._runner = runner
         self._find_token = (lambda _: token) if isinstance(token, str) else token
         self._find_user = (lambda _: user) if isinstance(user, str) else user
@@ -90,15 +101,30 @@ class Remote:
                 shas[name] = value
         return Refs(default_branch=default, shas=shas)
 
-    def fetch(self, refspecs: Iterable[str], depth: int | None) -> None:
+    def fetch(self, refspecs: Iterable[str], depth: int | None, *, again: bool = False) -> None:
         """Fetch these refspecs; a `depth` cuts off all history below it, in a whole repository too.
 
-        Raises RefGoneError if the remote has one of them no longer.
+        `again` fetches what is here already too. Raises RefGoneError if the remote has one of them no longer.
         """
         cut = [f"--depth={depth}"] if depth else []
-        options = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune", "--quiet", *cut]
+        self._fetch(refspecs, *cut, *(["--refetch"] if again else []))
+
+    def fetch_blobs(self, shas: Iterable[str]) -> None:
+        """Fetch the contents of files. Raises RefGoneError if the remote does not give one of them by its id."""
+        # What is here is no hint at blobs: they are asked for because they are not here.
+        self._fetch(shas, settings=[("fetch.negotiationAlgorithm", "noop")])
+
+    def stop_filtering(self, reason: str) -> None:
+        """Fetch the contents of all files from now on, and say so."""
+        self.filters = False
+        self._tell(f"{self.url} {reason}: all files are fetched, which may take long in a large repository")
+
+    def _fetch(self, refspecs: Iterable[str], *more: str, settings: Sequence[tuple[str, str]] = ()) -> None:
+        options = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune", "--quiet", *more]
         lines = "".join(f"{refspec}\n" for refspec in refspecs)
-        result = self._run("fetch", [*options, "--stdin", _REMOTE], os.fsencode(lines))
+        result = self._run("fetch", [*options, "--stdin", _REMOTE], os.fsencode(lines), settings)
+        if self.filters and _NO_FILTER.search(result.stderr):
+            self.stop_filtering("cannot leave out the contents of files")
         if result.status:
             if _GONE.search(result.stderr) and not _AUTH.search(result.stderr):
                 reason = first_line(result.stderr)
@@ -139,17 +165,24 @@ class Remote:
         return GitError(f"git {command} failed at {self.url}: {advice(stderr)}")
 
     def _run(
-        self, command: Literal["ls-remote", "fetch", "push"], arguments: Sequence[str], stdin: bytes = b""
+        self,
+        command: Literal["ls-remote", "fetch", "push"],
+        arguments: Sequence[str],
+        stdin: bytes = b"",
+        settings: Sequence[tuple[str, str]] = (),
     ) -> Result:
-        return self._runner.run([command, *arguments], self._reach(push=command == "push"), stdin)
+        return self._runner.run([command, *arguments], self._reach(settings, push=command == "push"), stdin)
 
-    def _reach(self, *, push: bool) -> dict[str, str]:
+    def _reach(self, more: Sequence[tuple[str, str]], *, push: bool) -> dict[str, str]:
         """Return the environment that reaches the remote, with the token to use now."""
         token = self._find_token(self.url) if self._address.web else ""
         self._token = token or self._token
         addresses = self._push_addresses if push and self._push_addresses else [self._address]
         settings = [
             *self._settings,
+            *more,
+            *([(f"remote.{_REMOTE}.promisor", "true")] if self._partial else []),
+            *([(f"remote.{_REMOTE}.partialclonefilter", "blob:none")] if self.filters else []),
             (_REMOTE_URL, self._address.text),
             *((_PUSH_URL, address.text) for address in addresses),
             # `insteadOf` rules of the person are applied already.

@@ -10,14 +10,16 @@ from typing import Self
 from gitops_promotion.core.commits import Commit, CommitHeader, FileChange, Merge, Refs, RefUpdate
 from gitops_promotion.errors import GitError, UsageError
 from gitops_promotion.git.borrowed import PrivateRepository
+from gitops_promotion.git.cache import Cache
 from gitops_promotion.git.checkout import Checkout
 from gitops_promotion.git.credentials import stored_password
 from gitops_promotion.git.environment import transport_environment
-from gitops_promotion.git.fetched import Fetched
+from gitops_promotion.git.fetched import DEPTH, Fetched
 from gitops_promotion.git.files import Files
 from gitops_promotion.git.history import History
 from gitops_promotion.git.identity import Identity, Signature, sign
 from gitops_promotion.git.merges import Merges
+from gitops_promotion.git.no_checkout import NoCheckout
 from gitops_promotion.git.objects import Objects
 from gitops_promotion.git.process import Runner
 from gitops_promotion.git.remote import Remote
@@ -51,6 +53,8 @@ class Repository:
         environ: Mapping[str, str],
         identity: Identity | None,
         clock: Callable[[], datetime],
+        depth: int,
+        cache: Cache | None,
     ) -> None:
         """Take over the private repository; `open` makes one."""
         self.url = remote.url
@@ -64,9 +68,13 @@ class Repository:
         self._checkout = checkout
         self._objects = Objects(private)
         self._files = Files(private, self._objects)
-        self._fetched = Fetched(private, self._objects, remote)
+        self._cache = cache
+        cached_depth = cache.lend(private) if cache else 0
+        self._fetched = Fetched(
+            private, self._objects, remote, depth=max(depth, cached_depth), cached=bool(cached_depth)
+        )
         self._history = History(private, self._objects, self._fetched)
-        self._merges = Merges(private, self._fetched)
+        self._merges = Merges(private, self._objects, self._fetched)
 
     @classmethod
     def open(
@@ -80,13 +88,17 @@ class Repository:
         remote: str | None = None,
         identity: Identity | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        no_checkout: NoCheckout | None = None,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> Self:
         """Open the repository that `path` is in, and its remote: the one named, else `origin`, else the only one.
 
         `token` is for fetch, push and ls-remote over http; without one the repository's own credentials are left
         alone. A function is asked with the remote's address before each of them, since a token may expire meanwhile.
         `user` is the user name that goes with the token where the remote's address has none. `trust` accepts a folder
-        of another user, which is right in the containers of a CI system only.
+        of another user, which is right in the containers of a CI system only. `tell` is told if the server of a partial
+        clone cannot leave out the contents of files. `no_checkout` is what the checkout stands for,
+        where it is empty.
         """
         if not os.path.exists(path):  # noqa: PTH110  Path.exists raises OSError for a name that is too long
             raise UsageError(f"{path} does not exist: name a folder of the repository with --sourcedir")
@@ -104,9 +116,18 @@ class Repository:
                 name=remote,
                 token=token,
                 user=user,
+                partial=private.partial,
+                tell=tell,
             )
             return cls(
-                checkout=checkout, private=private, remote=remote_side, environ=environ, identity=identity, clock=clock
+                checkout=checkout,
+                private=private,
+                remote=remote_side,
+                environ=environ,
+                identity=identity,
+                clock=clock,
+                depth=no_checkout.DEPTH if no_checkout else DEPTH,
+                cache=no_checkout.cache if no_checkout else None,
             )
         except BaseException:
             private.remove()
@@ -115,6 +136,9 @@ class Repository:
     def close(self) -> None:
         """End git's processes and remove the private repository."""
         self._objects.stop()
+        if self._cache and self._fetched.newest:
+            self._cache.keep(self._private, self._fetched.newest, self._fetched.depth)
+        self._cache = None
         self._private.remove()
 
     def __enter__(self) -> Self:

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import ipaddress
 import json
 import logging
 import math
@@ -13,6 +12,7 @@ from gitops_promotion.core import untrusted
 from gitops_promotion.core.notifications.channels import Access
 from gitops_promotion.core.notifications.messages import BODIES
 from gitops_promotion.core.notifications.news import News
+from gitops_promotion.core.repo_url import is_loopback
 from gitops_promotion.errors import ChannelError
 from gitops_promotion.notify.failures import PassingError
 
@@ -70,14 +70,6 @@ def require_safe(access: Access) -> None:
         raise ChannelError(f"{variable} has no https address: copy it again")
     if parts.scheme == "http" and not is_loopback(host):
         raise ChannelError(f"{variable} has an http address, in which everybody on the way can read: use https")
-
-
-def is_loopback(host: str) -> bool:
-    """Return True for the names and addresses of this machine."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def signature(body: bytes, secret: str) -> str:

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -14,7 +14,7 @@ from gitops_promotion import ci
 from gitops_promotion.ci import CIContext
 from gitops_promotion.core.config import Config
 from gitops_promotion.errors import UsageError
-from gitops_promotion.git import Repository
+from gitops_promotion.git import NoCheckout, Repository
 from gitops_promotion.providers import Connection, Provider, TokenQuery, registry
 from gitops_promotion.providers.choose import choose, find_token, git_user
 from gitops_promotion.providers.facts import Forge
@@ -153,7 +153,7 @@ def _registries(seconds: float, environ: Mapping[str, str], clock: Clock, termin
 
 @contextmanager
 def open_run(
-    sourcedir: Path,
+    place: Path | NoCheckout,
     *,
     remote: str = "",
     provider: str,
@@ -164,10 +164,10 @@ def open_run(
     terminal: Log,
     person: str = "",
 ) -> Iterator[Run]:
-    """Open the repository of a checkout and read its remote; everything temporary is gone afterwards.
+    """Open a repository and read its remote; everything temporary is gone afterwards.
 
-    `remote` is the name of the remote, "" for the usual one. `person` acts on plain git in place of git's user.name, ""
-    for nobody else.
+    `place` is a folder of its checkout, or the address of a repository without one. `remote` is the name of the
+    checkout's remote, "" for the usual one. `person` acts on plain git in place of git's user.name, "" for nobody else.
 
     Raises UsageError, ConfigError, GitError, ProviderError.
     """
@@ -179,14 +179,19 @@ def open_run(
     def git_user_for(url: str) -> str:
         return git_user(url, option=provider, environ=environ)
 
-    with Repository.open(
-        sourcedir,
-        remote=remote or None,
-        token=token_for,
-        user=git_user_for,
-        environ=environ,
-        trust=bool(runner.NAME),
-    ) as repository:
+    with (
+        nullcontext(place) if isinstance(place, Path) else place.checkout() as folder,
+        Repository.open(
+            folder,
+            remote=remote or None,
+            token=token_for,
+            user=git_user_for,
+            environ=environ,
+            trust=bool(runner.NAME),
+            tell=terminal.note,
+            no_checkout=place if isinstance(place, NoCheckout) else None,
+        ) as repository,
+    ):
 
         @cache
         def own_token(facts: Forge) -> str:

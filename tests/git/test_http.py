@@ -15,6 +15,7 @@ import pytest
 
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.errors import AuthError, GitError
+from gitops_promotion.git import NoCheckout
 from tests.forges.faults import Request, Response
 from tests.forges.git_http import serve_git
 from tests.forges.server import Server
@@ -132,6 +133,32 @@ def test_the_token_is_sent_once_a_request_and_is_visible_to_no_other_user(
     (reader,) = [path for path in Path("/proc").glob("[0-9]*/cmdline") if is_reader(path)]
     assert TOKEN.encode() not in reader.with_name("environ").read_bytes()
     assert b64encode(f"{sent}:{TOKEN}".encode()) not in reader.with_name("environ").read_bytes()
+
+
+def test_a_repository_without_a_checkout_gets_the_token_where_a_remote_does_and_its_cache_has_none(
+    remote: "Remote", start_forge: "StartForge", open_repository: "Open", tmp_path: Path
+) -> None:
+    remote.git("config", "uploadpack.allowFilter", "true")
+    forge = start_forge(f"x-access-token:{TOKEN}")
+    elsewhere = start_forge()
+    place = NoCheckout(url=forge.url, cache_dir=tmp_path / "cache")
+    with place.checkout() as folder:
+        repository = open_repository(folder, token=TOKEN, no_checkout=place)
+        main = repository.fetch("refs/heads/main")["refs/heads/main"]
+        assert list(repository.read(main, ["README.md"])) == ["README.md"]
+        sha = promote(repository)
+        assert remote.sha("p") == sha
+        repository.close()
+        forge.redirect = elsewhere.url.removesuffix("/remote.git")
+        with pytest.raises(GitError):
+            open_repository(folder, token=TOKEN, no_checkout=place).refs()
+    assert len(forge.seen) >= 5
+    assert all(headers == [basic(f"x-access-token:{TOKEN}")] for headers in forge.seen)
+    assert forge.exposed == []
+    assert elsewhere.seen == []
+    files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert len(files) > 3
+    assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
 
 
 def is_reader(path: Path) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Write the files without asking.")
 @click.option("--pull-request", is_flag=True, help="Open a pull request; the working tree stays as it is.")
 @click.option("--action", default="", metavar="OWNER/REPO@REF", help="The GitHub Action that the workflows use.")
-@options.connection
+@options.checkout
 @run.verb("proposal")
 def command(
     terminal: Terminal, yes: bool, pull_request: bool, action: str, sourcedir: str, provider: str, **connection: Any
