@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from gitops_promotion.core import durations, untrusted
@@ -26,6 +27,25 @@ _log = logging.getLogger(__name__)
 
 class TooLargeError(ProviderError):
     """An answer is larger than ANSWER_LIMIT: a request for less may be answered."""
+
+
+class Signature(AuthBase):
+    """Signs with one value of the header, or with nothing.
+
+    Without such an object `requests` takes a password out of `~/.netrc`, even in place of a header that is set, and
+    sends it along with redirects.
+    """
+
+    def __init__(self, value: str = "") -> None:
+        """Keep the value."""
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Return the signed request."""
+        request.headers.pop("Authorization", None)
+        if self._value:
+            request.headers["Authorization"] = self._value
+        return request
 
 
 def _log_request(request: requests.PreparedRequest, result: str, started: float) -> None:

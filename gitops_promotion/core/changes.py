@@ -4,9 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gitops_promotion.core.sources import Version, compare_link, labelled_repository, labelled_version
+from gitops_promotion.core.sources import Difference, Version, compare_link, labelled_repository, labelled_version
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.core.untrusted import code_span
+from gitops_promotion.core.untrusted import code_span, cut
+
+MAX_COMMITS = 15
+"""Commits that a description shows."""
+
+_MAX_SUBJECT = 72
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +42,19 @@ def _stop(stop: Stop) -> str:
     return f"- {code_span(stop.environment)}{since}{by}"
 
 
-def link(repository: str, old: Tag, new: Tag, labels: Labels | None) -> list[str]:
-    """Return Markdown with the link to what changed, nothing where no repository is known.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two versions of one repository, and the tags of their images."""
+
+    repository: str
+    old: Version
+    new: Version
+    old_tag: str
+    new_tag: str
+
+
+def pair(repository: str, old: Tag, new: Tag, labels: Labels | None) -> Pair | None:
+    """Return the versions to compare, None where no repository is known, or no other version.
 
     `repository` is the one that the configuration names, "" for none; then it is the one that the new image names. An
     image's commit is used if the image does not say that it is from another repository.
@@ -46,11 +62,27 @@ def link(repository: str, old: Tag, new: Tag, labels: Labels | None) -> list[str
     labelled = labelled_repository(labels.new) if labels else ""
     address = repository or labelled
     if not address or not old.name or old.name == new.name:
-        return []
+        return None
     before, after = Version(name=old.name), Version(name=new.name)
     if labels and labelled in ("", address):
-        commits = labelled_version(labels.old, old.name), labelled_version(labels.new, new.name)
-        if all(version.is_commit for version in commits):
-            before, after = commits
-    text = f"{code_span(old.name)} → {code_span(new.name)}"
-    return [f"[What changed]({compare_link(address, before, after)}): {text}", ""]
+        versions = labelled_version(labels.old, old.name), labelled_version(labels.new, new.name)
+        if all(version.is_commit for version in versions):
+            before, after = versions
+    return Pair(repository=address, old=before, new=after, old_tag=old.name, new_tag=new.name)
+
+
+def link(pair: Pair) -> list[str]:
+    """Return Markdown with the link to what changed."""
+    text = f"{code_span(pair.old_tag)} → {code_span(pair.new_tag)}"
+    return [f"[What changed]({compare_link(pair.repository, pair.old, pair.new)}): {text}", ""]
+
+
+def commits(difference: Difference) -> list[str]:
+    """Return Markdown with the commits between two versions, newest first; their subjects are anybody's words."""
+    shown = difference.commits[:MAX_COMMITS]
+    lines = [f"- {code_span(commit.sha[:7])} {code_span(cut(commit.subject, _MAX_SUBJECT))}" for commit in shown]
+    if shown and difference.total > len(shown):
+        lines.append(f"- and {difference.total - len(shown)} older")
+    if difference.removed:
+        lines.append(f"- removes {difference.removed} commit{'s' if difference.removed > 1 else ''}")
+    return [*lines, ""] if lines else []

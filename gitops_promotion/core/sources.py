@@ -22,6 +22,23 @@ class Version:
     is_commit: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCommit:
+    """A commit of an application's sources, with the first line of its message as it was written."""
+
+    sha: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What one version has and another has not: the newest commits first, of `total`; `removed` are the other way."""
+
+    commits: tuple[SourceCommit, ...] = ()
+    total: int = 0
+    removed: int = 0
+
+
 def repository_problem(text: str) -> str:
     """Return the problem with the address of a repository in a browser, "" without one."""
     advice = "write its address in a browser, such as https://github.com/org/webui"

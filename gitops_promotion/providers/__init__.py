@@ -9,6 +9,7 @@ from gitops_promotion.core.branch_names import BESIDE_PROMOTIONS
 from gitops_promotion.core.commits import Store
 from gitops_promotion.core.discussion import Comment, Discussion, People, Person
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Details, Draft, HeadState, PullRequest, Review
+from gitops_promotion.core.sources import Difference
 
 Opinion = Literal["approved", "changes-requested"]
 """The opinion of a review."""
@@ -134,6 +135,31 @@ class Connection:
     merge_method: str = ""
     check_run_apps: tuple[str, ...] = ()
     branch_prefixes: tuple[str, ...] = ("promote/", *BESIDE_PROMOTIONS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceQuery:
+    """What is asked of the repository that an application is built from.
+
+    `repository` is its address in a browser, `old` and `new` are commits or tags. At most `limit` commits are wanted.
+    `left` gives the seconds that are left for all requests, `token` the token to use, "" for nobody.
+    """
+
+    repository: str
+    old: str
+    new: str
+    limit: int
+    left: Callable[[], float]
+    token: Callable[[], str] = field(repr=False)
+    api_url: str
+    environ: Mapping[str, str] = field(repr=False)
+
+
+class ReadCommits(Protocol):
+    """Reads what changed in any repository on a forge."""
+
+    def __call__(self, query: SourceQuery, /) -> Difference:
+        """Return what the new version has and the old one has not. Raises ProviderError, UsageError."""
 
 
 class Connect(Protocol):

@@ -8,7 +8,7 @@ from gitops_promotion.core import untrusted
 
 if TYPE_CHECKING:
     from gitops_promotion.core.commits import Commit
-    from gitops_promotion.providers import Connect, FindToken
+    from gitops_promotion.providers import Connect, FindToken, ReadCommits
 
 
 GIT_USER = "x-access-token"
@@ -52,6 +52,8 @@ class Forge:
     connect: "Connect"
     token: "FindToken | None" = None
     """Finds the environment's token for a remote; None where the environment has none for this forge."""
+    read_commits: "ReadCommits | None" = None
+    """Reads what changed in any repository of the forge; None where the adapter cannot."""
     claims: Claims = _claims_nothing
     git_user: str = GIT_USER
     """The user name with which git sends a token over http, where the remote's address has none."""

@@ -11,34 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-from requests.auth import AuthBase
-
+from gitops_promotion.bounded_http import Signature
 from gitops_promotion.registry.credentials import Credentials
 
 _SCHEME = re.compile(r"\s*([A-Za-z]+)(?:\s+|\Z)")
 _PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))\s*(?:,|\Z)')
 _CLIENT = "gitops-promotion"
 _MAX_TOKEN = 100_000
-
-
-class Signature(AuthBase):
-    """Signs with one value of the header, or with nothing.
-
-    Without such an object `requests` takes a password out of `~/.netrc`, even in place of a header that is set, and
-    sends it along with redirects.
-    """
-
-    def __init__(self, value: str = "") -> None:
-        """Keep the value."""
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Return the signed request."""
-        request.headers.pop("Authorization", None)
-        if self._value:
-            request.headers["Authorization"] = self._value
-        return request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

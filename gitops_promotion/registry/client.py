@@ -6,12 +6,12 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from gitops_promotion.bounded_http import BoundedAdapter
+from gitops_promotion.bounded_http import BoundedAdapter, Signature
 from gitops_promotion.core import durations, untrusted
 from gitops_promotion.core.images import Image, is_loopback
 from gitops_promotion.errors import NoImageError, ProviderError, RegistryError
 from gitops_promotion.registry import auth, manifests
-from gitops_promotion.registry.auth import Challenge, Signature
+from gitops_promotion.registry.auth import Challenge
 from gitops_promotion.registry.credentials import Credentials, find_credentials
 from gitops_promotion.registry.manifests import Descriptor, Manifest
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from gitops_promotion.core import changes, deployments
-from gitops_promotion.core.changes import Labels, Stop
+from gitops_promotion.core.changes import Labels, Pair, Stop
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.images import marked_images
 from gitops_promotion.core.kinds import PROMOTION
@@ -14,12 +14,19 @@ from gitops_promotion.core.plan import has_changes
 from gitops_promotion.core.provenance import read_provenance
 from gitops_promotion.core.pull_request_text import with_changes
 from gitops_promotion.core.tags import NO_TAG, Tag
-from gitops_promotion.errors import LeaseLostError, ManifestError, NoImageError, ProviderError, RegistryError
+from gitops_promotion.errors import (
+    LeaseLostError,
+    ManifestError,
+    NoImageError,
+    ProviderError,
+    RegistryError,
+    UsageError,
+)
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 
 SECONDS = 5.0
-"""Seconds for all requests to registries about one promotion."""
+"""Seconds for all requests about the changes of one promotion."""
 
 
 def describe(run: Run, plan: Plan) -> Plan:
@@ -31,6 +38,7 @@ def describe(run: Run, plan: Plan) -> Plan:
     if request.kind is not PROMOTION or not has_changes(request.application, config):
         return plan
     previous = _parsed(plan.previous_tag)
+    deadline = run.clock.monotonic() + SECONDS
     lines: list[str] = []
     labels = None
     if config.pull_requests.changelog:
@@ -38,8 +46,24 @@ def describe(run: Run, plan: Plan) -> Plan:
         labels = _labels(run, plan, previous)
         if labels is None:
             lines += ["Changelog unavailable: the registry gave no answer.", ""]
-    lines += changes.link(config.source_repository(request.application), previous, request.tag, labels)
+    repository = config.source_repository(request.application)
+    if pair := changes.pair(repository, previous, request.tag, labels):
+        lines += changes.link(pair)
+        # An image may name any repository: none is asked on its word.
+        if config.pull_requests.changelog and repository:
+            lines += _commits(run, pair, lambda: max(0.1, deadline - run.clock.monotonic()))
     return replace(plan, body=with_changes(plan.body, lines))
+
+
+def _commits(run: Run, pair: Pair, left: Callable[[], float]) -> list[str]:
+    try:
+        difference = run.sources.difference(
+            pair.repository, pair.old.name, pair.new.name, limit=changes.MAX_COMMITS, left=left
+        )
+    except (ProviderError, UsageError) as error:
+        run.note(f"changelog unavailable: {error}")
+        return ["Changelog unavailable: the commits could not be read.", ""]
+    return changes.commits(difference) if difference else []
 
 
 def _stops(run: Run, plan: Plan) -> list[Stop]:

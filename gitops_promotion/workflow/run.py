@@ -18,6 +18,7 @@ from gitops_promotion.git import NoCheckout, Repository
 from gitops_promotion.providers import Connection, Provider, TokenQuery, registry
 from gitops_promotion.providers.choose import choose, find_token, git_user
 from gitops_promotion.providers.facts import Forge
+from gitops_promotion.providers.sources import Sources
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.stored_token import find_stored_token
 from gitops_promotion.workflow.tip import Tip
@@ -77,6 +78,7 @@ class Run:
     choose: Callable[[Config | None], Forge]
     connect: Callable[[Forge, Config | None], Provider]
     registries: "Callable[[float], Registries]"
+    read_sources: Callable[[Forge], Sources]
     dry_run: bool = False
     _facts: Forge | None = field(init=False, default=None)
     _forge: Provider | None = field(init=False, default=None)
@@ -94,6 +96,11 @@ class Run:
         if self._forge is None:
             self._forge = self.connect(self.facts, self.tip.config_if_there)
         return self._forge
+
+    @property
+    def sources(self) -> Sources:
+        """What reads the changes of the repositories that applications are built from."""
+        return self.read_sources(self.facts)
 
     @property
     def person(self) -> str:
@@ -235,6 +242,13 @@ def open_run(
             tip=Tip(repository=repository),
             choose=choose_forge,
             connect=connect,
+            read_sources=lambda facts: Sources(
+                forge=facts,
+                url=repository.url,
+                api_url=api_url,
+                token=lambda: token_for(repository.url),
+                environ=environ,
+            ),
             registries=lambda seconds: _registries(seconds, environ, clock, terminal),
             context=context,
             clock=clock,

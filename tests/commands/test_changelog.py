@@ -1,5 +1,6 @@
 """What a promotion's pull request says of its tag (docs/pull-requests.md), on plain git and a registry on loopback."""
 
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitops_promotion.workflow import describing
-from tests.registry.server import Registry, serving
+from tests.registry.server import Answer, Registry, serving
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Shop
@@ -46,6 +47,28 @@ def test_the_way_and_the_link_by_the_images_labels_stand_in_the_description(shop
     before = shop.remote.git("for-each-ref")
     assert shop.run("promote", "--all").results == ["unchanged"]
     assert (len(registry.requests), shop.remote.git("for-each-ref")) == (requests, before)
+
+
+def test_the_commits_of_a_repository_of_the_configuration_are_listed_without_our_token(
+    shop: "Shop", registry: Registry, config: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_API_URL", f"http://{registry.host}")
+    monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "our-t0ken")
+    commit = {"sha": NEW, "commit": {"message": "Round `prices`\n\nBecause."}}
+    answer = json.dumps({"commits": [commit], "total_commits": 1}).encode()
+    path = f"/repos/acme/webui/compare/{OLD}...{NEW}"
+    registry.instead[path] = Answer(body=answer)
+    groups = f"groups: {{webshop: {{applications: {{webui: {{sourceRepository: {SOURCE}}}}}}}}}\n"
+    more = f"changelog: true\n{groups}"
+    shop.edit({"gitops-promotion.yaml": config(autos=(True, False, False), more=more)})
+    shop.new("1.4.2")
+    shop.run("promote", "--all")
+    assert "- `bbbbbbb` `` Round `prices` ``" in body(shop, 2)
+    assert [authorization for _, asked, authorization in registry.requests if asked.startswith(path)] == [""]
+    registry.push("webshop/webui", "1.4.3", labels={"org.opencontainers.image.source": SOURCE})
+    shop.new("1.4.3")
+    opened = shop.run("promote", "--all").only
+    assert "the commits could not be read" in body(shop, opened["pull_request"]["number"])
 
 
 def test_a_registry_that_does_not_answer_stops_no_promotion(

@@ -5,8 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gitops_promotion.core.changes import Labels, Stop, link, way
-from gitops_promotion.core.sources import REVISION, SOURCE, Version, compare_link, repository_problem
+from gitops_promotion.core.changes import Labels, Stop, commits, link, pair, way
+from gitops_promotion.core.sources import (
+    REVISION,
+    SOURCE,
+    Difference,
+    SourceCommit,
+    Version,
+    compare_link,
+    repository_problem,
+)
 from gitops_promotion.core.tags import NO_TAG, Tag
 
 GITHUB = "https://github.com/acme/webui"
@@ -71,10 +79,20 @@ def test_the_configuration_names_the_repository_before_the_image_does(
     repository: str, old: Mapping[str, str] | None, new: Mapping[str, str] | None, address: str
 ) -> None:
     labels = Labels(old=old or {}, new=new or {}) if new is not None else None
-    expected = [f"[What changed]({address}): `1.0` → `2.0`", ""] if address else []
-    assert link(repository, Tag("1.0"), Tag("2.0"), labels) == expected
+    found = pair(repository, Tag("1.0"), Tag("2.0"), labels)
+    assert (link(found) if found else []) == ([f"[What changed]({address}): `1.0` → `2.0`", ""] if address else [])
 
 
 def test_without_another_version_there_is_nothing_to_compare() -> None:
-    assert link(GITHUB, NO_TAG, Tag("2.0"), None) == []
-    assert link(GITHUB, Tag("2.0"), Tag("2.0", "sha256:" + "a" * 64), None) == []
+    assert pair(GITHUB, NO_TAG, Tag("2.0"), None) is None
+    assert pair(GITHUB, Tag("2.0"), Tag("2.0", "sha256:" + "a" * 64), None) is None
+
+
+def test_commits_are_bounded_and_their_subjects_are_no_markup() -> None:
+    hostile = "`x` [a](javascript:b) <img src=x> @everyone\x1b " + "z" * 100
+    found = Difference(commits=(SourceCommit(sha=NEW, subject=hostile),) * 20, total=300, removed=1)
+    lines = commits(found)
+    assert lines[0] == "- `bbbbbbb` ``" + f" {hostile[:71]}…".replace("\x1b", "\ufffd") + " ``"
+    assert lines[-3:] == ["- and 285 older", "- removes 1 commit", ""]
+    assert len(lines) == 15 + 3
+    assert commits(Difference()) == []

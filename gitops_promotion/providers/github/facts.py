@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from gitops_promotion.core.commits import Commit
+from gitops_promotion.core.sources import Difference
 from gitops_promotion.errors import UsageError
-from gitops_promotion.providers import Connection, Provider, TokenQuery
+from gitops_promotion.providers import Connection, Provider, SourceQuery, TokenQuery
 from gitops_promotion.providers.choose import remote_host
 from gitops_promotion.providers.facts import Forge
 from gitops_promotion.providers.github.address import Address, split
@@ -50,10 +51,18 @@ def token(query: TokenQuery) -> Callable[[], str]:
     return tokens.token(query)
 
 
+def read_commits(query: SourceQuery) -> Difference:
+    """Return what changed in any repository on GitHub. Raises ProviderError, UsageError."""
+    from gitops_promotion.providers.github import sources
+
+    return sources.read_commits(query)
+
+
 FORGE = Forge(
     name="github",
     connect=connect,
     token=token,
+    read_commits=read_commits,
     claims=claims,
     git_user="x-access-token",
     title_limit=256,
