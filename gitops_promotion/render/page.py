@@ -36,7 +36,9 @@ def board(view: Board) -> str:
         groups=sorted({line.application.group for line in view.lines}),
         states=[state for state in STATES if counts[state]],
         counts=counts,
-        people=sorted({name for line in view.lines for name in _people(line)}, key=str.casefold),
+        people=sorted(
+            {name for line in view.lines for name in _people(line)}, key=lambda name: (name.casefold(), name)
+        ),
         rank=lambda line: STATES.index(line.state),
         newest=lambda line: int(max((cell.since.timestamp() for cell in line.cells if cell.since), default=0)),
         people_of=lambda line: sorted(set(_people(line))),
@@ -81,12 +83,11 @@ def _hash(text: str) -> str:
 def _people(line: Line) -> Iterator[str]:
     """Yield everybody who can act on an application's promotions, or has acted on its tags of today."""
     for cell in line.cells:
+        names = [cell.by, *(statement.author for statement in cell.statements)]
         if cell.open:
-            yield from cell.open.who
-            yield from (statement.author for statement in cell.open.statements)
-        yield from (statement.author for statement in cell.statements)
-        if cell.by:
-            yield cell.by
+            names += [*cell.open.who, *(statement.author for statement in cell.open.statements)]
+        # As they are shown, so that the filter finds them.
+        yield from (untrusted.terminal(name) for name in names if name)
 
 
 def _words(line: Line) -> str:

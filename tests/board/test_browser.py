@@ -99,6 +99,17 @@ def test_an_environment_hides_the_columns_of_the_others(browser: "Browser", show
     assert browser.evaluate(heads) == ["Application", "qa"]
 
 
+def test_a_hostile_name_is_a_filter_like_any_other(browser: "Browser", show: Open) -> None:
+    show(boards.hostile(), "hostile")
+    names = browser.evaluate("[...document.forms[0].elements.who.options].map(option => option.value)")
+    assert len(names) == 3
+    browser.evaluate(
+        "document.forms[0].elements.who.selectedIndex = 1;document.forms[0].dispatchEvent(new Event('input'))"
+    )
+    assert browser.evaluate(VISIBLE) == ["g/a"]
+    assert browser.evaluate("location.hash").startswith("#who=")
+
+
 def test_typing_clicking_and_resetting_change_the_address(browser: "Browser", show: Open) -> None:
     show(boards.small(), "small")
     browser.press("/")
