@@ -33,6 +33,7 @@ PARTS = ("Start", "Promote", "People", "Look", "Previews", "Plain git")
 VERBS = {
     "init": Verb("init", in_action=False, part="Start"),
     "validate": Verb("validate", in_action=False, part="Start"),
+    "doctor": Verb("doctor", in_action=False, part="Start"),
     "notify": Verb("notify", in_action=False, part="Start"),
     "demo": Verb("demo", in_action=False, part="Start"),
     "schema": Verb("schema", in_action=False, part="Start"),

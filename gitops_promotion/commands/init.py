@@ -103,11 +103,11 @@ def _example() -> Proposal:
 
 def _workflows(tree: WorkingTree, forge: str, action: str) -> dict[str, bytes]:
     names = pipelines.PIPELINES[forge].names if forge in pipelines.PIPELINES else ()
-    examples = {name: _example_file(pipelines.PIPELINES[forge].examples, name) for name in names}
+    examples = {name: example_file(pipelines.PIPELINES[forge].examples, name) for name in names}
     return pipelines.workflows(forge, examples, branch=tree.default_branch, action=action)
 
 
-def _example_file(folder: str, name: str) -> str:
+def example_file(folder: str, name: str) -> str:
     """Return an example of this repository: from the installed package, or from the checkout that it runs from."""
     file = resources.files("gitops_promotion") / "examples" / folder / name
     if not file.is_file():

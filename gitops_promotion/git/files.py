@@ -37,6 +37,12 @@ class Files:
         specs = [spec for path in paths or ("",) for spec in manifest_specs(path)]
         return self._grep(commit, expression[1:], specs)
 
+    def manifests(self, commit: str) -> list[str]:
+        """Return all manifests of a commit by their names."""
+        listing = self._private.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", full_sha(commit))
+        paths = listing.decode(errors="surrogateescape").split("\0")[:-1]
+        return [path for path in paths if is_manifest(path)]
+
     def unreadable(self, commit: str, pathspecs: Sequence[str]) -> dict[str, str]:
         """Return the manifests that are not regular files, with the kind of each, such as `a symbolic link`.
 

@@ -216,6 +216,19 @@ class Repository:
         except GitError:
             return {}
 
+    def server_settings(self) -> dict[str, str] | None:
+        """Return the settings of a remote that is a path on this machine, in lower case; None for any other."""
+        folder = Path(self.url.removeprefix("file://"))
+        if not folder.is_absolute() or not folder.is_dir():
+            return None
+        git_dir = folder / ".git" if (folder / ".git").is_dir() else folder
+        arguments = ["config", "--list", "-z", "--file", str(git_dir / "config")]
+        result = self._private.runner.run(arguments, self._private.environ)
+        if result.status:
+            return None
+        rows = (row.partition("\n") for row in result.stdout.decode(errors="replace").split("\0"))
+        return {key.lower(): value if equals else "true" for key, equals, value in rows if key}
+
     def stored_password(self, host: str) -> str:
         """Return the password that git's credential helpers have for https on a host, "" for none."""
         return stored_password(Runner(self._checkout.root), host, self._environ)

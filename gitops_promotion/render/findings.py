@@ -1,4 +1,4 @@
-"""The findings of `validate`: for people, as JSON, as SARIF, and as annotations of GitHub Actions."""
+"""The findings of `validate` and `doctor`: for people, as JSON, as SARIF, and as annotations of GitHub Actions."""
 
 import json
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.checks import CHECKS, USELESS, Finding, Findings
+from gitops_promotion.core.doctor import ROWS
 from gitops_promotion.core.pages import REPOSITORY, page
 from gitops_promotion.render.common import without_commands
 from gitops_promotion.render.json_v1 import VERSION
@@ -60,7 +61,7 @@ def sarif(findings: Findings, *, colour: bool = False) -> str:
     https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
     """
     del colour
-    titles = {check.code: check.title for check in CHECKS} | {USELESS: "a comment that allows nothing"}
+    titles = {row.code: row.title for row in (*CHECKS, *ROWS)} | {USELESS: "a comment that allows nothing"}
     codes = sorted({finding.code for finding in findings.findings})
     rules = [
         {

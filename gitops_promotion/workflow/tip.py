@@ -161,6 +161,10 @@ class Tip:
         except ConfigError:
             return False
 
+    def yaml_files(self) -> Mapping[str, bytes]:
+        """Return all YAML files of the tip by path; it reads the whole tree, which only looking verbs may do."""
+        return self.repository.read(self.sha, self.repository.manifests(self.sha))
+
     # -- marked files
 
     @property

@@ -1,0 +1,36 @@
+"""`gitops-promotion doctor`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitops_promotion.cli import options, run
+from gitops_promotion.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gitops_promotion.core.checks import Findings
+
+
+@click.command(
+    "doctor",
+    cls=options.Command,
+    examples=("gitops-promotion doctor", "gitops-promotion doctor --ruleset"),
+    page="docs/checks.md#the-forges-side",
+)
+@click.option("--strict", is_flag=True, help="End with 2 for warnings too.")
+@click.option("--ruleset", is_flag=True, help="Print a ruleset of GitHub to import, and read nothing.")
+@options.connection
+@run.verb("findings", output=("--format",))
+def command(terminal: Terminal, strict: bool, ruleset: bool, **connection: Any) -> "Findings":
+    """Look at the forge's side of promotions.
+
+    It reads the statuses, rules, workflows and other programs that matter, and changes nothing.
+    """
+    from gitops_promotion.commands.doctor import doctor
+    from gitops_promotion.commands.init import example_file
+
+    if ruleset:
+        terminal.result(example_file("github", "ruleset.json"))
+        click.get_current_context().exit()
+    with run.open_run_at(terminal, **connection) as verb_run:
+        return doctor(verb_run, strict=strict)
