@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from gitops_promotion.commands.init import example_file
 from gitops_promotion.core.checks import Findings, Tree
 from gitops_promotion.core.doctor import Facts, diagnose
 from gitops_promotion.core.doctor.bots import DEPENDABOT, RENOVATE
+from gitops_promotion.core.doctor.ruleset import ruleset as make_ruleset
 from gitops_promotion.core.doctor.workflows import FOLDER
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus
-from gitops_promotion.errors import ProviderError
+from gitops_promotion.errors import GitError, ProviderError
+from gitops_promotion.git.worktree import WorkingTree
 from gitops_promotion.workflow.run import Run
 
 COMMITS = 20
@@ -39,6 +42,16 @@ def doctor(run: Run, *, strict: bool = False) -> Findings:
         ),
         strict=strict,
     )
+
+
+def ruleset(folder: Path, *, environ: Mapping[str, str], trust: bool = False) -> str:
+    """Return the ruleset of GitHub for the repository that a folder is in, as a file to import."""
+    example = example_file("github", "ruleset.json")
+    try:
+        contents = WorkingTree.find(folder, environ, trust=trust).yaml_files()
+    except GitError:
+        contents = {}
+    return make_ruleset(example, Tree(contents=contents))
 
 
 def _asked(run: Run, commits: list[str]) -> tuple[list[CommitStatus] | None, bool | None, str]:

@@ -255,6 +255,10 @@ class Repository:
         """
         return self._files.grep(commit, names, paths)
 
+    def manifests(self, commit: str) -> list[str]:
+        """Return the paths of all manifests of a commit, markers or not."""
+        return self._files.manifests(commit)
+
     def unreadable_manifests(self, commit: str, pathspecs: Sequence[str]) -> dict[str, str]:
         """Return the manifests that are not regular files, with the kind of each, such as `a symbolic link`.
 

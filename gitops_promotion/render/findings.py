@@ -61,7 +61,8 @@ def sarif(findings: Findings, *, colour: bool = False) -> str:
     https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
     """
     del colour
-    titles = {row.code: row.title for row in (*CHECKS, *ROWS)} | {USELESS: "a comment that allows nothing"}
+    titles = {check.code: check.title for check in CHECKS} | {row.code: row.title for row in ROWS}
+    titles[USELESS] = "a comment that allows nothing"
     codes = sorted({finding.code for finding in findings.findings})
     rules = [
         {

@@ -1,10 +1,11 @@
 """`gitops-promotion doctor`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import environment, options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
     "doctor",
     cls=options.Command,
     examples=("gitops-promotion doctor", "gitops-promotion doctor --ruleset"),
-    page="docs/checks.md#the-forges-side",
+    page="docs/checks.md",
 )
 @click.option("--strict", is_flag=True, help="End with 2 for warnings too.")
-@click.option("--ruleset", is_flag=True, help="Print a ruleset of GitHub to import, and read nothing.")
+@click.option("--ruleset", is_flag=True, help="Print a ruleset of GitHub to import, and ask no forge.")
 @options.connection
 @run.verb("findings", output=("--format",))
 def command(terminal: Terminal, strict: bool, ruleset: bool, **connection: Any) -> "Findings":
@@ -26,11 +27,13 @@ def command(terminal: Terminal, strict: bool, ruleset: bool, **connection: Any) 
 
     It reads the statuses, rules, workflows and other programs that matter, and changes nothing.
     """
-    from gitops_promotion.commands.doctor import doctor
-    from gitops_promotion.commands.init import example_file
+    from gitops_promotion import ci
+    from gitops_promotion.commands import doctor
 
     if ruleset:
-        terminal.result(example_file("github", "ruleset.json"))
+        variables = environment.variables()
+        trust = bool(ci.runner(variables).NAME)
+        terminal.result(doctor.ruleset(Path(connection["sourcedir"]), environ=variables, trust=trust))
         click.get_current_context().exit()
     with run.open_run_at(terminal, **connection) as verb_run:
-        return doctor(verb_run, strict=strict)
+        return doctor.doctor(verb_run, strict=strict)

@@ -1,4 +1,4 @@
-"""What is wrong on the forge's side, from what was read there: the rows of `ROWS`, each a pure function of the facts."""
+"""What is wrong on the forge's side: the rows of `ROWS`, each a pure function of the facts that were read there."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,7 +55,8 @@ def unanswered(facts: Facts) -> Iterator[Problem]:
     """Yield that the forge could not be asked."""
     if facts.problem:
         message, _, step = facts.problem.rpartition(": ")
-        yield _problem(facts, message or facts.problem, step if message else "give a token that may read the repository")
+        fix = step if message else "give a token that may read the repository"
+        yield _problem(facts, message or facts.problem, fix)
 
 
 def silent_environments(facts: Facts) -> Iterator[Problem]:
@@ -71,15 +72,12 @@ def silent_environments(facts: Facts) -> Iterator[Problem]:
         if is_heard or not patterns or not facts.config.pipeline.targets(name):
             continue
         shown = ", ".join(patterns[:_SHOWN])
-        others = f"; posted were {', '.join(free[:_SHOWN])}" if free else "; nothing was posted"
-        yield _problem(
-            facts,
-            f"nothing reported on {name} on the newest {facts.commits} commits of {facts.base}: expected is {shown}{others}",
-            f"set statusContext of {name} to the name that is posted, or look at the Alert and the Provider of Flux there"
-            if free
-            else "look at the Alert and the Provider of Flux in that cluster (docs/facts/flux.md)",
-            name,
-        )
+        others = f"posted were {', '.join(free[:_SHOWN])}" if free else "nothing else was posted"
+        message = f"nothing reported on {name} on the newest {facts.commits} commits of {facts.base}"
+        fix = "look at the Alert and the Provider of Flux in that cluster"
+        if free:
+            fix = f"set statusContext of {name} to the name that is posted, or {fix}"
+        yield _problem(facts, f"{message}: expected was {shown}, {others}", fix, name)
 
 
 def _patterns(facts: Facts, environment: str) -> list[str]:
@@ -122,7 +120,10 @@ def other_writers(facts: Facts) -> Iterator[Problem]:
 
 def strict_server(facts: Facts) -> Iterator[Problem]:
     """Yield the settings of a plain git server that deny what promotions do."""
-    for key, text in (("receive.denynonfastforwards", "forced pushes"), ("receive.denydeletes", "deletions of branches")):
+    for key, text in (
+        ("receive.denynonfastforwards", "forced pushes"),
+        ("receive.denydeletes", "deletions of branches"),
+    ):
         if (facts.server or {}).get(key, "").lower() in ("true", "yes", "on", "1"):
             yield _problem(
                 facts,

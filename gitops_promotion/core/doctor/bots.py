@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import yaml
 from yaml.error import YAMLError
 
-RENOVATE = ("renovate.json", "renovate.json5", ".renovaterc", ".renovaterc.json", ".github/renovate.json", ".github/renovate.json5")
+RENOVATE = (
+    "renovate.json",
+    "renovate.json5",
+    ".renovaterc",
+    ".renovaterc.json",
+    ".github/renovate.json",
+    ".github/renovate.json5",
+)
 DEPENDABOT = (".github/dependabot.yml", ".github/dependabot.yaml")
 _EXCLUDES = re.compile(r"ignorePaths|enabled\"?\s*:\s*false|ignoreDeps")
 
@@ -37,14 +44,16 @@ def writers(
 
 def _automations(path: str, content: bytes, marked: Sequence[str]) -> Iterator[tuple[str, int, str, str]]:
     try:
-        documents = list(yaml.load_all(content.decode(errors="replace"), Loader=yaml.CBaseLoader))  # noqa: S506
+        documents = list(yaml.load_all(content.decode(errors="replace"), Loader=yaml.CBaseLoader))
     except YAMLError:
         return
     for document in documents:
         if not isinstance(document, dict) or document.get("kind") != "ImageUpdateAutomation":
             continue
         spec = document.get("spec")
-        update = spec.get("update") if isinstance(spec, dict) else None
+        if not isinstance(spec, dict):
+            continue
+        update = spec.get("update")
         folder = str(update.get("path", "")) if isinstance(update, dict) else ""
         folder = folder.removeprefix("./").strip("/")
         covered = [file for file in marked if not folder or file.startswith(f"{folder}/")]
@@ -53,6 +62,6 @@ def _automations(path: str, content: bytes, marked: Sequence[str]) -> Iterator[t
             yield (
                 path,
                 line,
-                f"this ImageUpdateAutomation writes the newest tag to markers in {covered[0]}, and so to all environments",
+                f"this ImageUpdateAutomation writes the newest tag to the markers of {covered[0]}",
                 "suspend it, or limit its update.path: docs/image-automation.md",
             )

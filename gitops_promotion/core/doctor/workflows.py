@@ -11,6 +11,11 @@ _VERB = re.compile(r"^\s*action:\s*[\"']?([a-z-]+)|gitops-promotion +([a-z-]+)",
 _GUIDE = "docs/github.md shows the workflows"
 
 
+def publishes(text: str) -> bool:
+    """Return True if a workflow publishes the verdict as a commit status."""
+    return re.search(r"publish:\s*[\"']?true|--publish", text) is not None
+
+
 def gaps(files: Mapping[str, bytes], *, must_publish: bool) -> Iterator[tuple[str, str, str]]:
     """Yield what is missing: the workflow ("" for none), the problem, and what to do."""
     running: dict[str, dict[str, set[str]]] = {}
@@ -18,8 +23,8 @@ def gaps(files: Mapping[str, bytes], *, must_publish: bool) -> Iterator[tuple[st
         if path.startswith(FOLDER):
             text = content.decode(errors="replace")
             for verb in {match[1] or match[2] for match in _VERB.finditer(text)}:
-                publishes = verb == "status" and re.search(r"publish:\s*[\"']?true|--publish", text)
-                running.setdefault("status --publish" if publishes else verb, {})[path] = _events(text)
+                name = "status --publish" if verb == "status" and publishes(text) else verb
+                running.setdefault(name, {})[path] = _events(text)
     yield from _gap(running, "promote", {"push"}, "a merge starts no promotion into the next environment")
     if "status --publish" in running or must_publish:
         events = {"status", "pull_request_target", "schedule"}

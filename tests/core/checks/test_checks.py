@@ -10,6 +10,7 @@ from gitops_promotion.commands import demo
 from gitops_promotion.core.branch_names import fill
 from gitops_promotion.core.checks import CHECKS, CODES, USELESS, Tree, check
 from gitops_promotion.core.config import parse
+from gitops_promotion.core.doctor import ROWS
 from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.layout import Layout, is_file_pattern
 from gitops_promotion.core.names import Application
@@ -314,6 +315,7 @@ def test_every_finding_says_why_and_what_to_do() -> None:
 def test_every_code_has_its_section_in_the_page_with_level_and_title() -> None:
     found = dict(re.findall(r"^### (GP\d{3})\n\n\*((?:Error|Warning): .+?)\.\*", PAGE, re.MULTILINE))
     expected = {row.code: f"{row.level.capitalize()}: {row.title}" for row in CHECKS}
+    expected |= {row.code: f"{row.level.capitalize()}: {row.title}" for row in ROWS}
     assert found == {**expected, USELESS: "Warning: a comment that allows nothing"}
 
 
