@@ -44,3 +44,5 @@ def test_three_commands_and_a_merge_lead_to_a_gated_promotion(
         [outcome] = json.loads(run(capsys, "promote", "-o", "json"))["outcomes"]
         assert (outcome["result"], outcome["environment"], outcome["tag"]) == ("opened", "production", "6.7.1")
         assert outcome["pull_request"]["auto_merge"] is False
+        found = json.loads(run(capsys, "doctor", "--format", "json"))["findings"]
+        assert [finding["code"] for finding in found] == ["GP502"]  # No controller has reported yet.
