@@ -122,7 +122,8 @@ def _labels(labels: Sequence[Template], values: TemplateValues) -> tuple[str, ..
 
 def has_changes(application: Application, config: Config) -> bool:
     """Return True if a promotion says how its tag came there and what changed."""
-    return config.pull_requests.changelog or bool(config.source_repository(application))
+    settings = config.pull_requests
+    return settings.changelog or settings.rendered_diff or bool(config.source_repository(application))
 
 
 def own_subject(request: Request, config: Config, previous_tag: str) -> str:

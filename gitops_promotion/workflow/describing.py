@@ -12,7 +12,7 @@ from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Plan
 from gitops_promotion.core.plan import has_changes
 from gitops_promotion.core.provenance import read_provenance
-from gitops_promotion.core.pull_request_text import with_changes
+from gitops_promotion.core.pull_request_text import CHANGES_LIMIT, with_changes
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import (
     LeaseLostError,
@@ -22,6 +22,7 @@ from gitops_promotion.errors import (
     RegistryError,
     UsageError,
 )
+from gitops_promotion.workflow.rendering import rendered
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 
@@ -52,6 +53,9 @@ def describe(run: Run, plan: Plan) -> Plan:
         # An image may name any repository: none is asked on its word.
         if config.pull_requests.changelog and repository:
             lines += _commits(run, pair, lambda: max(0.1, deadline - run.clock.monotonic()))
+    if config.pull_requests.rendered_diff:
+        space = CHANGES_LIMIT - sum(len(line) + 1 for line in lines) - 50
+        lines += rendered(run, plan, space)
     return replace(plan, body=with_changes(plan.body, lines))
 
 

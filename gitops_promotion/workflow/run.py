@@ -15,6 +15,7 @@ from gitops_promotion.ci import CIContext
 from gitops_promotion.core.config import Config
 from gitops_promotion.errors import UsageError
 from gitops_promotion.git import NoCheckout, Repository
+from gitops_promotion.kustomize import Kustomize
 from gitops_promotion.providers import Connection, Provider, TokenQuery, registry
 from gitops_promotion.providers.choose import choose, find_token, git_user
 from gitops_promotion.providers.facts import Forge
@@ -79,6 +80,7 @@ class Run:
     connect: Callable[[Forge, Config | None], Provider]
     registries: "Callable[[float], Registries]"
     read_sources: Callable[[Forge], Sources]
+    find_kustomize: Callable[[], Kustomize]
     dry_run: bool = False
     _facts: Forge | None = field(init=False, default=None)
     _forge: Provider | None = field(init=False, default=None)
@@ -242,6 +244,7 @@ def open_run(
             tip=Tip(repository=repository),
             choose=choose_forge,
             connect=connect,
+            find_kustomize=cache(lambda: Kustomize.find(environ)),
             read_sources=lambda facts: Sources(
                 forge=facts,
                 url=repository.url,

@@ -1,6 +1,7 @@
 """What a promotion's pull request says of its tag (docs/pull-requests.md), on plain git and a registry on loopback."""
 
 import json
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -104,3 +105,23 @@ def test_a_label_that_is_refused_is_a_warning(shop: "Shop", config: Callable[...
     assert len(opened["warnings"]) == 1
     again = shop.new("1.4.2").only
     assert (again["result"], again["warnings"]) == ("unchanged", []), "the branch is known as ours by its trailers"
+
+
+def test_the_rendered_difference_is_shown_and_no_build_that_fails_stops_a_promotion(
+    shop: "Shop", config: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = shop.tmp_path / "bin" / "kustomize"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\n[ "$1" = version ] && { echo v5.0.0; exit; }\nexec /bin/cat "$2/webui.yaml"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    manifest = shop.remote.show("webshop/dev/webui.yaml", "main").replace("spec:", "metadata: {name: webui}\nspec:")
+    more = config(autos=(False, True, False), more="renderedDiff: true\n")
+    shop.edit({"gitops-promotion.yaml": more, "webshop/dev/webui.yaml": manifest})
+    shop.new("1.4.2")
+    assert "-  image: ghcr.io/webshop/webui:1.0.0\n+  image: ghcr.io/webshop/webui:1.4.2" in body(shop, 1)
+    program.write_text('#!/bin/sh\n[ "$1" = version ] && { echo v5.0.0; exit; }\nexit 1\n')
+    done = shop.new("1.4.3")
+    assert done.results == ["updated"]
+    assert "no rendered difference: webshop/dev does not build" in done.stderr
+    assert "Rendered difference" not in body(shop, 1)

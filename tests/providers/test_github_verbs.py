@@ -150,6 +150,25 @@ class TestBudgets:
         assert len(gated.forge.calls()) <= 1
 
 
+class TestPullRequests:
+    def test_labels_and_reviewers_are_given_once_each_and_a_refusal_is_a_warning(self, gated: Actions) -> None:
+        hosted = gated.forge.hosted
+        hosted.repo.collaborators = frozenset({"bob"})
+        keys = "labels: [promotion, 'env/{{ environment }}']\nreviewers: [eve, bob]\n"
+        hosted_config = gated.forge.show("main", "gitops-promotion.yaml")
+        gated.forge.push("main", {"gitops-promotion.yaml": hosted_config + "\n" + keys})
+        first = gated.new("1.4.2")
+        assert first["result"] == "opened"
+        assert [warning for warning in first["warnings"] if "eve is not asked" in warning] == first["warnings"]
+        assert hosted.pull(1).labels == ["promotion", "env/dev"]
+        assert hosted.pull(1).requested == ["bob"]
+        gated.forge.calls()
+        assert gated.new("1.4.3")["warnings"] == []
+        assert not [call for call in gated.forge.calls() if "reviewers" in call], "who was asked is not asked again"
+        assert gated.new("1.4.3")["result"] == "unchanged"
+        assert not [call for call in gated.forge.calls() if "labels" in call]
+
+
 SHOP = {
     "gitops-promotion.yaml": (
         "environments: [{name: dev, auto: true}, {name: prod}]\n"

@@ -27,6 +27,7 @@ def run_with(local_forge: "LocalForge", provider: "Provider") -> Run:
         choose=lambda _: Facts(name="test", connect=lambda _: provider),
         connect=lambda _, __: provider,
         read_sources=lambda _: pytest.fail("no verb here asks for changes"),
+        find_kustomize=lambda: pytest.fail("no verb here builds"),
         registries=lambda _: pytest.fail("no verb here asks a registry"),
         context=CIContext(),
         clock=Clock(now=lambda: datetime.now(UTC), monotonic=lambda: 0.0, sleep=lambda _: None, random=lambda: 0.5),

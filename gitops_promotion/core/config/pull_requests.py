@@ -13,7 +13,7 @@ from gitops_promotion.core.templates import Template
 VerifyImage = Literal["no", "yes", "warn"]
 """Whether `new` asks the registry for the image; `warn`: it goes on without an answer."""
 
-KEYS = ("templates", "labels", "reviewers", "changelog", "verifyImage")
+KEYS = ("templates", "labels", "reviewers", "changelog", "renderedDiff", "verifyImage")
 """The keys of the top level."""
 
 TEMPLATE_KEYS = ("title", "body", "commit")
@@ -25,7 +25,7 @@ class PullRequestSettings:
     """What pull requests of promotions say beside what they always say, and who is asked.
 
     `title`, `body` and `commit` are None where the configuration has no template. `changelog`: they say how the tag
-    came there and what changed.
+    came there and what changed. `rendered_diff`: they show what changes in the objects.
     """
 
     title: Template | None = None
@@ -34,6 +34,7 @@ class PullRequestSettings:
     labels: tuple[Template, ...] = ()
     reviewers: tuple[str, ...] = ()
     changelog: bool = False
+    rendered_diff: bool = False
 
 
 def read_settings(document: Document, top: Mapping[str, Entry]) -> PullRequestSettings:
@@ -52,6 +53,7 @@ def read_settings(document: Document, top: Mapping[str, Entry]) -> PullRequestSe
         ),
         reviewers=document.texts(top.get("reviewers"), "reviewers", login_problem, "[ann, org/team]", several=True),
         changelog=document.boolean(top.get("changelog"), "changelog"),
+        rendered_diff=document.boolean(top.get("renderedDiff"), "renderedDiff"),
     )
 
 

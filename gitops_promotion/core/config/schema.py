@@ -61,6 +61,7 @@ TYPES: Mapping[str, Schema] = {
     "labels": LIST,
     "reviewers": LIST,
     "changelog": FLAG,
+    "renderedDiff": FLAG,
     "verifyImage": {"anyOf": [{"const": "warn"}, *FLAG["anyOf"]]},
     "mergeMethod": _one_of("merge", "squash", "rebase"),
     "commitAuthor.name": TEXT,
