@@ -2,12 +2,14 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gitops_promotion.core import durations, untrusted
@@ -17,6 +19,8 @@ TIMEOUT = 120.0
 """Seconds for one build, the download of a remote base included."""
 
 _OLDEST = 5
+# Nothing listens at the port of `discard`.
+_NO_PROXY = "http://127.0.0.1:9"
 # kustomize prints `v5.8.1`, versions before 5 `{Version:kustomize/v4.5.7 ...}`; kubectl prints it on a separate line.
 _VERSION = re.compile(r"(?:Kustomize Version: *|^|kustomize/)v(\d+)(\.\d+\.\d+)", re.MULTILINE)
 _VARIABLES = (
@@ -46,12 +50,22 @@ _REASON_LIMIT = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one build may use at most: seconds, and bytes of memory and of output."""
+
+    seconds: float = 60.0
+    memory: int = 2 << 30
+    output: int = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kustomize:
     """A program that builds kustomizations, and its version."""
 
     command: tuple[str, ...]
     version: str
     environ: Mapping[str, str]
+    limits: Limits | None = None
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> "Kustomize":
@@ -81,6 +95,19 @@ class Kustomize:
         reason = "; ".join(problems) or "none was found"
         raise KustomizeError(f"no kustomize {_OLDEST} or newer ({reason}): {_INSTALL}")
 
+    def confined(self, home: Path, limits: Limits) -> "Kustomize":
+        """Return the same program for the files of a stranger: without network, within limits.
+
+        `home` is an empty folder. Every address is asked for through a proxy that is not there, and without PATH there
+        is no git that could fetch a repository.
+        """
+        folder = str(home)
+        environ = dict.fromkeys(("HOME", "TMPDIR", "PATH", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), folder)
+        environ |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NO_PROXY)
+        # The collector frees memory before the limit ends the program.
+        environ["GOMEMLIMIT"] = str(limits.memory // 2)
+        return replace(self, environ=environ, limits=limits)
+
     def build(self, root: Path, folder: str, *, unrestricted: bool = False) -> bytes:
         """Return the output of the kustomization in `folder` of the tree at `root`, as YAML.
 
@@ -90,11 +117,14 @@ class Kustomize:
         """
         options = ("--load-restrictor", "LoadRestrictionsNone") if unrestricted else ()
         problem = f"{folder} does not build with {Path(self.command[0]).name} {self.version}"
-        return _run((*self.command, str(root / folder), *options), self.environ, root, problem)
+        return _run((*self.command, str(root / folder), *options), self.environ, root, problem, self.limits)
 
 
-def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, problem: str) -> bytes:
+def _run(
+    command: tuple[str, ...], environ: Mapping[str, str], folder: Path, problem: str, limits: Limits | None = None
+) -> bytes:
     """Run a program and return its output. `problem` begins the error where it fails."""
+    timeout = limits.seconds if limits else TIMEOUT
     try:
         # In a session of its own the program ends together with its children, such as git for a remote base.
         process = subprocess.Popen(
@@ -105,11 +135,12 @@ def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, pro
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            preexec_fn=partial(_limit, limits) if limits else None,
         )
     except OSError as error:
         raise KustomizeError(f"{command[0]} cannot be started ({error.strerror}): {_INSTALL}") from error
     try:
-        stdout, stderr = process.communicate(timeout=TIMEOUT)
+        stdout, stderr = process.communicate(timeout=timeout)
     except BaseException as error:
         # After an interrupt communicate() waits shortly for the end of the program, which may be gone now.
         with suppress(ProcessLookupError):
@@ -117,7 +148,7 @@ def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, pro
         process.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
             raise KustomizeError(
-                f"{problem}: no result after {durations.shown(TIMEOUT)}: try `{' '.join(command[:2])}` there by hand, "
+                f"{problem}: no result after {durations.shown(timeout)}: try `{' '.join(command[:2])}` there by hand, "
                 "a remote base may be unreachable"
             ) from error
         raise
@@ -126,7 +157,23 @@ def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: Path, pro
         kind = RestrictedError if b"is not in or below" in stderr else BuildError
         next_step = _CHARTS if b"--enable-helm" in stderr else "try it by hand, in a clone of the repository"
         raise kind(f"{problem}: {reason}: {next_step}", reason)
+    if limits and len(stdout) > limits.output:
+        reason = f"its output is larger than {limits.output >> 20} MiB"
+        raise BuildError(f"{problem}: {reason}: split the environment", reason)
     return stdout
+
+
+def _limit(limits: Limits) -> None:
+    """Limit this process, before it becomes the program."""
+    for kind, value in (
+        (resource.RLIMIT_AS, limits.memory),
+        (resource.RLIMIT_CPU, int(limits.seconds)),
+        (resource.RLIMIT_FSIZE, limits.output),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        # A limit that was lower before stays, and not every system has all of them.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, (value, value))
 
 
 def _one_line(stderr: bytes, root: Path) -> str:

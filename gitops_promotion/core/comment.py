@@ -62,6 +62,8 @@ def _lines(part: Part, number: int) -> list[str]:
     if question is not None:
         tag, environment = code_span(question.tag.name), code_span(question.environment)
         about = f": {code_span(str(question.application))} {tag} into {environment}"
+        if not question.tag.name:
+            about = f": images of {environment}"
     lines = ["", f"**{_WORDS[verdict.decision]}**{about}", ""]
     lines += [f"- {code_span(untrusted.line(reason, 1000))}" for reason in verdict.texts[:_REASONS]]
     if len(verdict.reasons) > _REASONS:

@@ -1,7 +1,8 @@
 """The container images that the objects of an environment name, and those that change without a gated tag.
 
 Everything that says which image runs counts: the containers of any pod template, image volumes, the images of other
-kinds that have an `image`, the image values of a HelmRelease, and the `images` of kustomize and of Flux.
+kinds that have an `image`, the image values of a HelmRelease, and the `images` of kustomize and of Flux
+(docs/unmanaged-images.md).
 """
 
 import re
@@ -65,6 +66,22 @@ class ImageChange:
         return f"{where}: {quoted_name(self.old)} -> {quoted_name(self.new)}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a pull request changes of the images of one environment: those that no gated tag explains.
+
+    `problem` is why the images cannot be read, "" if they can.
+    """
+
+    changes: tuple[ImageChange, ...] = ()
+    problem: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing needs to be said."""
+        return not self.changes and not self.problem
+
+
 def quoted_name(text: str) -> str:
     """Return a name of a manifest for messages: as it is where it is plain, else quoted and cut."""
     return text if text.isprintable() and len(text) <= 200 else quoted(text, 200)
@@ -74,11 +91,14 @@ def quoted_name(text: str) -> str:
 class Judged:
     """The tag of an application that the gates judge: `stand_in` takes its place on both sides of a comparison.
 
+    `digest` stands in for its digest, which may come or go.
+
     `unmarked` is the tag that a value gets as its marker goes, "" where no marker goes. `names` are the images that the
     application has in its sources: a marker of it that comes may stand behind one of them, and behind no other.
     """
 
     stand_in: str
+    digest: str = ""
     old: str = NONE
     new: str = NONE
     unmarked: str = ""
@@ -252,7 +272,7 @@ def unmanaged(before: Images, after: Images, judged: Sequence[Judged] = ()) -> t
     judged = [replace(tag, names=tag.names | marked_names(before, tag.stand_in)) for tag in judged]
     changes: list[ImageChange] = []
     for place in {**before, **after}:
-        old, new = list(before.get(place, ())), list(after.get(place, ()))
+        old, new = ([_undigested(image, judged) for image in side.get(place, ())] for side in (before, after))
         for image in list(old):
             if image in new:
                 old.remove(image)
@@ -264,6 +284,12 @@ def unmanaged(before: Images, after: Images, judged: Sequence[Judged] = ()) -> t
                 sides = (_shown(before_image, [(k.stand_in, k.old) for k in judged]), _shown(image, _new_tags(judged)))
                 changes.append(ImageChange(place.object, place.container, *sides))
     return tuple(sorted(set(changes)))
+
+
+def _undigested(image: str, judged: Iterable[Judged]) -> str:
+    for tag in judged:
+        image = image.replace(f"@{tag.digest}", "") if tag.digest else image
+    return image
 
 
 def marked_names(images: Images, stand_in: str) -> frozenset[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from gitops_promotion.core.commits import LFS_POINTER, FileChange
@@ -16,6 +16,7 @@ from gitops_promotion.git.formats import GLOB, full_sha, manifest_specs, read_ch
 from gitops_promotion.git.objects import Objects
 from gitops_promotion.git.tree import Tree
 
+SYMLINK = "120000"
 _WITH_PATHSPECS = {"GIT_LITERAL_PATHSPECS": "0"}
 _KIND_NAMES = {"symlink": "a symbolic link", "submodule": "a submodule"}
 
@@ -106,13 +107,29 @@ class Files:
         """Return the contents of blobs. Raises GitError if one is not here."""
         return dict(zip(shas, self._objects.read([full_sha(sha) for sha in shas], "blob"), strict=True))
 
-    def lay_out(self, commit: str) -> Tree:
-        """Write a commit's files to a temporary folder, which is deleted with the private repository."""
+    def listing(self, commit: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the blobs of all files of a commit or tree by path, and the targets of its symbolic links."""
+        blobs = self._blobs(commit)
+        links = {path: sha for path, mode, sha in blobs if mode == SYMLINK}
+        targets = self._objects.read(list(links.values()), "blob")
+        return (
+            {path: sha for path, mode, sha in blobs if mode != SYMLINK},
+            {path: target.decode(errors="surrogateescape") for path, target in zip(links, targets, strict=True)},
+        )
+
+    def _blobs(self, commit: str) -> list[tuple[str, str, str]]:
         listing = self._private.git("ls-tree", "-r", "-z", full_sha(commit)).decode(errors="surrogateescape")
         rows = [
             (*entry.split(), path) for entry, _, path in (line.partition("\t") for line in listing.split("\0")[:-1])
         ]
-        blobs = [(path, mode, sha) for mode, kind, sha, path in rows if kind == "blob"]
+        return [(path, mode, sha) for mode, kind, sha, path in rows if kind == "blob"]
+
+    def lay_out(self, commit: str, only: Collection[str] | None = None) -> Tree:
+        """Write a commit's files to a temporary folder, which is deleted with the private repository.
+
+        `only` are the paths of the files to write, beside all links.
+        """
+        blobs = [blob for blob in self._blobs(commit) if only is None or blob[0] in only or blob[1] == SYMLINK]
         contents = self._objects.read([sha for _, _, sha in blobs], "blob")
         files = {path: (mode, content) for (path, mode, _), content in zip(blobs, contents, strict=True)}
         with temporary_files():

@@ -1,7 +1,7 @@
 """A repository and its one remote: files of a commit, its history, and new commits."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -282,9 +282,16 @@ class Repository:
         """Return the contents of blobs. Raises GitError if one is not here."""
         return self._files.read_blobs(shas)
 
-    def lay_out(self, commit: str) -> Tree:
-        """Write a commit's files to a temporary folder, which is deleted when this repository is closed."""
-        return self._files.lay_out(commit)
+    def lay_out(self, commit: str, only: Collection[str] | None = None) -> Tree:
+        """Write a commit's files to a temporary folder, which is deleted when this repository is closed.
+
+        `only` are the paths of the files to write, beside all symbolic links.
+        """
+        return self._files.lay_out(commit, only)
+
+    def listing(self, commit: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the blobs of all files of a commit or tree by path, and the targets of its symbolic links by path."""
+        return self._files.listing(commit)
 
     # -- history
 

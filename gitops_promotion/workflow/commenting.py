@@ -28,7 +28,7 @@ def write(
             verdict=verdict,
             auto=question is not None and config.environment(question.environment).auto,
             asks_people=question is not None
-            and any("opinions" in gate.needs for gate in config.gates(question.environment)),
+            and any("opinions" in gate.needs for gate in config.gates(question.environment, only=question.only)),
         )
         for question, verdict in verdicts
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from gitops_promotion.core import holds, holds_file, markers, strays
 from gitops_promotion.core.branch_contents import beyond_tags
 from gitops_promotion.core.commits import FileChange
+from gitops_promotion.core.config import Config
 from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gated_changes import GatedChange, gated_changes
@@ -15,8 +16,9 @@ from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.markers import is_manifest
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.strays import Stray
-from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, UsageError
+from gitops_promotion.workflow import images
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import left_out
@@ -171,8 +173,41 @@ def examine_head(run: Run, subject: Subject) -> Examination:
     merged = repository.merge_result(tip.sha, subject.sha)
     if merged is None:
         _, changes = repository.diff_from_merge_base(tip.sha, subject.sha)
-        return _checked(tip, _examine_merge(run, subject, _Merge(changes=changes, tree=subject.sha)))
-    return _checked(tip, _examine_merge(run, subject, _Merge(changes=repository.diff_trees(tip.sha, merged))))
+        merge = _Merge(changes=changes, tree=subject.sha)
+    else:
+        merge = _Merge(changes=repository.diff_trees(tip.sha, merged))
+    examination = _checked(tip, _examine_merge(run, subject, merge))
+    return _with_images(run, subject, examination, merge.changes, merged or subject.sha)
+
+
+def _with_images(
+    run: Run, subject: Subject, examination: Examination, changes: Sequence[FileChange], merged: str
+) -> Examination:
+    """Return the examination with what the merge does to images, where the configuration wants to know.
+
+    An environment without a question gets one if its images change otherwise than by tags.
+    """
+    environments = images.compared_environments(run.tip)
+    if not environments or examination.refusals:
+        return examination
+    comparisons = images.compare(run, environments, examination.questions, changes, merged)
+    questions = [replace(q, images=comparisons.get(q.environment)) for q in examination.questions]
+    for environment, comparison in comparisons.items():
+        if comparison.is_empty or environment in {question.environment for question in examination.questions}:
+            continue
+        questions.append(
+            Question(
+                application=images.application_for(run.tip, environment, changes),
+                tag=NO_TAG,
+                environment=environment,
+                requirements=(),
+                head=subject.sha,
+                pull_request=subject.pull_request,
+                images=comparison,
+                only=("images",),
+            )
+        )
+    return replace(examination, questions=tuple(questions))
 
 
 def _checked(tip: Tip, examination: Examination) -> Examination:
@@ -201,7 +236,7 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
         return Examination(refusals=tuple(_foreign_work(run, subject, (), changes)))
     blobs = tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
     config = tip.config
-    gated = [name for name in config.pipeline.names if config.gates(name)]
+    gated = [name for name in config.pipeline.names if _is_gated(config, name)]
     found = gated_changes(changes, blobs, config.layout, gated)
     questions: list[Question] = []
     remarks: list[Reason] = []
@@ -225,6 +260,12 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
         unclaimed=found.unclaimed,
         warnings=tuple(left_out(site) for site in sites if site.environment not in config.way(site.application).names),
     )
+
+
+def _is_gated(config: Config, environment: str) -> bool:
+    """Return True if a gate of an environment has a say on tags; a report of images has none."""
+    gates = config.gates(environment)
+    return bool(gates) and (bool(config.pipeline.sources(environment)) or not all(g.judges_sources for g in gates))
 
 
 def _require_readable_holds(tip: Tip, changes: Sequence[FileChange]) -> None:

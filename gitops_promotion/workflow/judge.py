@@ -8,6 +8,7 @@ from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.core.gates import Evidence, Question, Reason, Verdict, health, soak, table
 from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.core.gates.health import Health
+from gitops_promotion.core.gates.images import Images
 from gitops_promotion.core.gates.soak import Soak
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.overrides import Override
@@ -24,7 +25,7 @@ def judge(tip: Tip, lookups: Lookups, question: Question, *, expired: bool = Fal
 
     Costs what `lookups` has not asked the forge yet. Raises GitError, ProviderError, ConfigError.
     """
-    configured = tip.config.gates(question.environment, question.override)
+    configured = tip.config.gates(question.environment, question.override, only=question.only)
     verdict = _judge(tip, lookups, question, configured, expired=expired)
     if verdict.decision != "pass" and question.sources and is_return(tip, lookups, question):
         of_target = [gate for gate in configured if not _is_passed_by_rollback(tip, question, gate)]
@@ -66,7 +67,7 @@ def judge_arming(tip: Tip, lookups: Lookups, question: Question) -> Verdict:
 
     Costs what those gates need: nothing for windows and freezes. Raises GitError, ProviderError, ConfigError.
     """
-    configured = tip.config.gates(question.environment, question.override)
+    configured = tip.config.gates(question.environment, question.override, only=question.only)
     configured = tuple(gate for gate in configured if gate.stops_arming)
     return _judge(tip, lookups, question, configured, expired=False)
 
@@ -82,8 +83,9 @@ def _judge(
         holding.require_readable(tip, question.environment)
         evidence = replace(evidence, holds=holding.gather(tip, lookups))
     for gate in configured:
-        if isinstance(gate, Approvals):
-            evidence = replace(evidence, opinions=opinions.gather(tip, lookups, question, gate))
+        of_people = gate.approvals if isinstance(gate, Images) and question.images else gate
+        if isinstance(of_people, Approvals) and evidence.opinions is None:
+            evidence = replace(evidence, opinions=opinions.gather(tip, lookups, question, of_people))
     return gates.judge(configured, question, evidence)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
+from gitops_promotion.core import gates
 from gitops_promotion.core.board import Promotion
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Reason, Verdict
@@ -40,10 +41,13 @@ def _judged(run: Run, pull: PullRequest, lookups: Lookups) -> dict[Claim, Promot
     try:
         examination = with_override(run, examine(run, subject), subject, lookups)
         refusal = Verdict(decision="refuse", reasons=examination.refusals) if examination.refusals else None
+        general = refusal or Verdict(decision="pass", reasons=examination.remarks)
         for question in examination.questions:
             verdict = refusal or judge(run.tip, lookups, question)
+            if not question.tag.name:
+                general = gates.strictest([general, verdict])
+                continue
             verdicts[Claim(question.application, question.environment)] = question.tag, verdict
-        general = refusal or Verdict(decision="pass", reasons=examination.remarks)
     except LeaseLostError:
         general = Verdict(decision="wait", reasons=(Reason(evidence="it moved while it was read: look again"),))
     except PromotionError as error:

@@ -69,7 +69,8 @@ def system_clock() -> Clock:
 class Run:
     """What a verb works with; `dry_run`: nothing may be written.
 
-    `registries` gives those of images, to be asked for at most so many seconds in all.
+    `registries` gives those of images, to be asked for at most so many seconds in all. `find_kustomize` raises
+    KustomizeError.
     """
 
     tip: Tip

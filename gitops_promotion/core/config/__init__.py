@@ -141,10 +141,15 @@ class Config:
         """The patterns of the statuses that speak for each environment, placeholders and all."""
         return {e.name: contexts_of(e) or self.status_contexts for e in self.pipeline.environments}
 
-    def gates(self, environment: str, override: Override | None = None) -> tuple[Gate, ...]:
-        """Return the gates of an environment, without those that an override passes. Raises UsageError."""
+    def gates(
+        self, environment: str, override: Override | None = None, *, only: Sequence[str] = ()
+    ) -> tuple[Gate, ...]:
+        """Return the gates of an environment, without those that an override passes. Raises UsageError.
+
+        `only` are the names of those to return, all where it is empty.
+        """
         self.environment(environment)
-        return table.make_gates(environment, self.pipeline, self.common, override)
+        return table.make_gates(environment, self.pipeline, self.common, override, only=only or None)
 
     def allows_overrides(self, environment: str) -> bool:
         """Return True if a person may send a promotion past the gates of an environment: `overrides`.

@@ -94,6 +94,7 @@ TYPES: Mapping[str, Schema] = {
     "environments[].requiredContexts": TEXTS,
     "environments[].clusters": {"anyOf": [WHOLE, LIST]},
     "environments[].require": {"anyOf": [{"const": "all"}, WHOLE]},
+    "environments[].unmanagedImages": _one_of("off", "report", "approve", "refuse"),
     "environments[].approvals.strategy": _one_of("single", "multi", "four-eyes"),
     "environments[].approvals.quorum": WHOLE,
     "environments[].approvals.approvers": LIST,

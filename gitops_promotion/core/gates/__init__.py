@@ -21,6 +21,7 @@ from gitops_promotion.core.tags import Tag
 
 if TYPE_CHECKING:
     from gitops_promotion.core.gates.approvals import Tally
+    from gitops_promotion.core.running_images import Comparison
 
 Decision = Literal["pass", "wait", "refuse"]
 Need = Literal["deployments", "statuses", "opinions", "holds"]
@@ -70,7 +71,9 @@ class Question:
 
     `requirements` are the environments whose health counts. `head` is the commit that would bring it, "" where there
     is none yet; `pull_request` is None where the forge was not asked. `unseen` are parts of the change that no gate can
-    judge, such as another image name. `override` is a person's, with which some gates are not asked.
+    judge, such as another image name. `override` is a person's, with which some gates are not asked. `images` is what
+    the change does to the images of the environment, None where they were not compared. A question about images alone
+    has no tag, and is one for the gates of the names in `only` (`core/gates/table.py`).
     """
 
     application: Application
@@ -81,6 +84,8 @@ class Question:
     pull_request: PullRequest | None = None
     override: Override | None = None
     unseen: tuple[str, ...] = ()
+    images: "Comparison | None" = None
+    only: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:

@@ -19,6 +19,7 @@ from gitops_promotion.core.gates import (
     health,
     health_keys,
     holds,
+    images,
     soak,
     windows,
 )
@@ -85,6 +86,7 @@ GATES: tuple[Row, ...] = (
         check=approvals_keys.check,
         mappings=approvals_keys.MAPPINGS,
     ),
+    Row(name="images", keys=("unmanagedImages",), read=images.read, make=images.make, check=images.check),
     Row(name="soak", published=True, keys=("soak",), read=soak.read, make=soak.make),
     Row(
         name="windows",
