@@ -38,12 +38,16 @@ def body(shop: "Shop", number: int) -> str:
     return shop.local("show", str(number))
 
 
-def test_the_way_and_the_link_by_the_images_labels_stand_in_the_description(shop: "Shop", registry: Registry) -> None:
+def test_the_way_and_the_link_by_the_images_labels_stand_in_the_description(
+    shop: "Shop", registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_API_URL", f"http://{registry.host}")
     shop.new("1.4.2")
     assert shop.run("promote", "--all").results == ["opened"]
     shown = body(shop, 2)
     assert re.search(r"The way so far:\s+- `dev` since \d{4}-\d\d-\d\d \d\d:\d\d UTC, by #1\s", shown)
     assert f"[What changed]({SOURCE}/compare/{OLD}...{NEW}): `1.0.0` → `1.4.2`" in shown
+    assert all(path.startswith("/v2/") for path in registry.paths), "no repository is asked on an image's word"
     requests = len(registry.requests)
     before = shop.remote.git("for-each-ref")
     assert shop.run("promote", "--all").results == ["unchanged"]

@@ -129,6 +129,11 @@ def test_what_only_a_real_promotion_shows_is_an_error_with_the_line_too() -> Non
     )
 
 
+def test_the_line_of_what_only_a_real_promotion_shows_is_that_in_the_template() -> None:
+    text = "templates:\n  body: |\n    one\n    {{ reasons[7] if tag != '1' else 'x' }}\n"
+    assert fault(text).startswith(f"{FILE}:5: templates.body cannot be rendered")
+
+
 @pytest.mark.parametrize("text", ["changelog: true\n", REPOSITORY])
 def test_a_promotion_that_says_what_changed_has_a_place_for_it(text: str) -> None:
     assert made(text).body.count(CHANGES) == 1

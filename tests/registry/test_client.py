@@ -133,10 +133,18 @@ class TestSigning:
 
     @pytest.mark.parametrize("name", ["../mine", "mine; touch x", "", "none"])
     def test_no_other_program_is_a_helper(
-        self, registry: Registry, docker: Callable[[object], dict[str, str]], tmp_path: Path, name: str
+        self,
+        registry: Registry,
+        docker: Callable[[object], dict[str, str]],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        name: str,
     ) -> None:
         registry.login, registry.users = "basic", {"ann": "x"}
-        helper = tmp_path / "mine"
+        # A name with a slash would be looked up in the present folder, which may be a checkout.
+        monkeypatch.chdir(tmp_path)
+        helper = tmp_path / "docker-credential-.." / "mine"
+        helper.parent.mkdir()
         helper.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
         helper.chmod(0o755)
         assert "denies access" in str(problem(registry, client(docker({"credsStore": name}))))
@@ -251,6 +259,13 @@ def test_a_digest_that_has_other_content_is_no_answer(registry: Registry) -> Non
     registry.manifests[f"org/web/{digest}"] = registry.manifests["org/web/1.0"] + b" "
     with pytest.raises(RegistryError, match="wrong digest"):
         client().manifest(image(registry), digest)
+
+
+def test_a_configuration_that_has_other_content_is_no_answer(registry: Registry) -> None:
+    registry.push("org/web", "1.0", labels={"a": "b"})
+    [digest] = registry.blobs
+    registry.blobs[digest] = registry.blobs[digest].replace(b'"b"', b'"c"')
+    assert "matches its digest" in str(problem(registry))
 
 
 def test_an_index_without_platforms_has_no_labels(registry: Registry) -> None:
