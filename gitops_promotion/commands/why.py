@@ -12,7 +12,7 @@ from gitops_promotion.core.environments import Pipeline
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.history import Event, History
-from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.kinds import PROMOTION, branches_into
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application
@@ -92,7 +92,7 @@ def _application(run: Run, group: str, app: str, environment: str) -> Applicatio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answers:
-    """What the forge says: all pull requests of the application's branches, and the open ones, judged.
+    """What the forge says: all pull requests of the application's promotions and rollbacks, and the open ones, judged.
 
     `problem` says why it did not answer, "" if it did.
     """
@@ -104,7 +104,9 @@ class _Answers:
 
 def _ask(run: Run, place: _Place, at: datetime | None) -> _Answers:
     left_out: list[str] = []
-    branches = dict.fromkeys(run.tip.config.branch(place.application, name) for name in place.way.names)
+    branches = dict.fromkeys(
+        branch for name in place.way.names for branch in branches_into(place.application, name, run.tip.config)
+    )
     pulls = answer(
         run,
         left_out,
@@ -172,7 +174,7 @@ def _absent(run: Run, place: _Place, expected: Tag, answers: _Answers, at: datet
         steps += outcome_steps
         reasons += _judged_without_promotion(run, place, expected, at, problem)
         if opened:
-            reasons.append(f"an older one is open: {_about(opened)}")
+            reasons.append(f"another one is open: {_about(opened)}")
     if so_far := why.way_so_far(before, str(expected)):
         reasons.append(f"it is in {so_far}")
     others = [promotion for claim, promotion in answers.promotions.items() if claim != place.claim]

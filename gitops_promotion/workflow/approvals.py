@@ -10,6 +10,7 @@ from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.approvals import Approvals, Tally
+from gitops_promotion.core.kinds import branches_into
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application, is_name
@@ -168,8 +169,9 @@ def find_promotion(run: Run, *, group: str, app: str, environment: str, number: 
         config = run.tip.config
         config.environment(environment)
         branches = {
-            config.branch(application, environment): None
+            branch: None
             for application in run.tip.applications()
+            for branch in branches_into(application, environment, config)
             if application.name == app and group in ("", application.group)
         }
         if not branches:
@@ -184,8 +186,13 @@ def find_promotion(run: Run, *, group: str, app: str, environment: str, number: 
     promotions = [p for p in promotions if environment in ("", p.question.environment) and app in ("", p.question.app)]
     if not promotions:
         subject = f"pull request #{number}" if number is not None else f"{app} in {environment}"
-        raise UsageError(f"{subject} has no open promotion that a gate looks at: see `gitops-promotion approvals`")
+        raise UsageError(
+            f"{subject} has no open promotion that takes an opinion: `gitops-promotion approvals` lists those that wait"
+        )
     if len(promotions) > 1:
-        names = ", ".join(f"--app {p.question.app} --env {p.question.environment}" for p in promotions[:5])
+        names = ", ".join(
+            f"--pr {p.pull_request.number} --app {p.question.app} --env {p.question.environment}"
+            for p in promotions[:5]
+        )
         raise UsageError(f"there are {len(promotions)} open promotions: give one of {names}")
     return promotions[0]

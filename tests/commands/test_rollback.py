@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitops_promotion import cli
+
 if TYPE_CHECKING:
     from tests.commands.conftest import Run, Shop
 
@@ -233,3 +235,19 @@ def test_a_night_with_a_bad_release_in_a_freeze(
     assert shop.run("promote", "--all").only["pull_request"]["auto_merge"] is True
     assert shop.run("status", "--publish").results == ["merged"]
     assert shop.tags()[0::2] == ("1.4.3", "1.4.3")
+
+
+def test_people_find_a_rollback_by_the_names_of_the_application(
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
+) -> None:
+    approvals = ", approvals: {quorum: 1, approvers: [bob]}"
+    shop.edit(
+        {"gitops-promotion.yaml": CONFIG.format(prod=approvals), "webshop/dev/webui.yaml": manifest("webui", "2")}
+    )
+    by_hand(shop, manifest, "1 success", "2 failure")
+    number = rollback(shop).only["pull_request"]["number"]
+    shop.capsys.readouterr()
+    cli.main(["why", "--app", "webui", "--env", "prod", "--sourcedir", str(shop.checkout.path)])
+    assert f"pull request #{number} for 1 waits: approvals of prod: 0 of 1" in shop.capsys.readouterr().out
+    approved = shop.run("approve", "--app", "webui", "--env", "prod", "--as", "bob").only
+    assert (approved["result"], approved["pull_request"]["number"]) == ("updated", number)

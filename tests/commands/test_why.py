@@ -97,14 +97,14 @@ def test_a_tag_that_a_person_set_by_hand_is_not_promoted(
     assert "not promoting 7 automatically" in why("qa")["reasons"][0]
 
 
-def test_an_older_open_promotion_is_named_too(shop: "Shop", why: Asker, config: Callable[..., str]) -> None:
+def test_another_open_promotion_is_named_too(shop: "Shop", why: Asker, config: Callable[..., str]) -> None:
     shop.edit({"gitops-promotion.yaml": config(flow="per-env")})
     shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.0.1")
     shop.run("promote", "--all")
     shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.0.2")
     document = why("qa")
     assert (document["tag"], document["pull_request"]) == ("1.0.2", None)
-    assert any("an older one is open: pull request #2 for 1.0.1" in reason for reason in document["reasons"])
+    assert any("another one is open: pull request #2 for 1.0.1" in reason for reason in document["reasons"])
 
 
 def test_the_last_environment_speaks_of_its_own_source(shop: "Shop", why: Asker) -> None:

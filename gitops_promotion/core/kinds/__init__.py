@@ -4,6 +4,6 @@ from gitops_promotion.core.kinds.feature import FEATURE
 from gitops_promotion.core.kinds.hold import HOLD, RELEASE
 from gitops_promotion.core.kinds.promotion import PROMOTION
 from gitops_promotion.core.kinds.removal import REMOVAL
-from gitops_promotion.core.kinds.rollback import ROLLBACK
+from gitops_promotion.core.kinds.rollback import ROLLBACK, branches_into
 
-__all__ = ["FEATURE", "HOLD", "PROMOTION", "RELEASE", "REMOVAL", "ROLLBACK"]
+__all__ = ["FEATURE", "HOLD", "PROMOTION", "RELEASE", "REMOVAL", "ROLLBACK", "branches_into"]

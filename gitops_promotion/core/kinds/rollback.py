@@ -1,11 +1,13 @@
 """Rollbacks: an application gets a tag back that it had in an environment before."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gitops_promotion.core.branch_names import ROLLBACKS, branch_problem
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.model import Request
+from gitops_promotion.core.names import Application
 from gitops_promotion.errors import UsageError
 
 
@@ -43,3 +45,13 @@ class Rollback:
 
 
 ROLLBACK = Rollback()
+
+
+def branches_into(application: Application, environment: str, config: Config) -> list[str]:
+    """Return the branches of the promotion and of the rollback of an application into an environment."""
+    request = Request(kind=ROLLBACK, application=application, environment=environment)
+    branches = [config.branch(application, environment)]
+    # Names that are too long for the branch of a rollback have a promotion all the same.
+    with suppress(UsageError):
+        branches.append(ROLLBACK.branch(request, config))
+    return branches
