@@ -24,6 +24,8 @@ def doctor(run: Run, *, strict: bool = False) -> Findings:
     A forge that cannot be asked is a finding.
     """
     tip, repository = run.tip, run.tip.repository
+    if repository.shallow:
+        repository.deepen(COMMITS)
     commits = [commit.sha for commit in repository.history(tip.sha, [], COMMITS)]
     statuses, is_required, problem = _asked(run, commits)
     return diagnose(

@@ -63,3 +63,16 @@ def test_the_ruleset_requires_the_published_status_where_the_gates_need_it(shop:
     cli.main(["doctor", "--ruleset", "--sourcedir", str(shop.checkout.path)])
     rules = {rule["type"]: rule.get("parameters") for rule in json.loads(shop.capsys.readouterr().out)["rules"]}
     assert rules["required_status_checks"]["required_status_checks"] == [{"context": "gitops-promotion"}]
+
+
+def test_without_a_checkout_it_looks_back_as_far(shop: "Shop") -> None:
+    shop.edit({"docs/a.md": "a\n"})
+    expected = run(shop, "--format", "json")
+    shop.capsys.readouterr()
+    words = ["doctor", "--format", "json", "--repo", f"file://{shop.remote.path}", "--quiet"]
+    try:
+        cli.main(words)
+    except SystemExit as ended:
+        assert not ended.code
+    assert (0, shop.capsys.readouterr().out) == expected
+    assert "newest 1 commits" not in expected[1]
