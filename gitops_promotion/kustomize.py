@@ -1,16 +1,19 @@
 """Running kustomize: the objects that a folder of a repository gives Flux to apply."""
 
+import math
 import os
 import re
 import resource
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from gitops_promotion.core import durations, untrusted
 from gitops_promotion.errors import BuildError, KustomizeError, RestrictedError
@@ -124,6 +127,25 @@ def _run(
     command: tuple[str, ...], environ: Mapping[str, str], folder: Path, problem: str, limits: Limits | None = None
 ) -> bytes:
     """Run a program and return its output. `problem` begins the error where it fails."""
+    if limits is None:
+        return _completed(command, environ, folder, problem, subprocess.PIPE, None)
+    # A file, whose size is limited, takes what would fill this program's memory.
+    with tempfile.TemporaryFile(dir=environ["TMPDIR"]) as file:
+        output = _completed(command, environ, folder, problem, file, limits)
+        file.seek(0)
+        # A stand-in in the tests has no file to write to.
+        return file.read() or output
+
+
+def _completed(
+    command: tuple[str, ...],
+    environ: Mapping[str, str],
+    folder: Path,
+    problem: str,
+    output: int | IO[bytes],
+    limits: Limits | None,
+) -> bytes:
+    """Run a program and return its output, b"" where that goes into a file."""
     timeout = limits.seconds if limits else TIMEOUT
     try:
         # In a session of its own the program ends together with its children, such as git for a remote base.
@@ -132,7 +154,7 @@ def _run(
             cwd=folder,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.PIPE,
             start_new_session=True,
             preexec_fn=partial(_limit, limits) if limits else None,
@@ -157,17 +179,14 @@ def _run(
         kind = RestrictedError if b"is not in or below" in stderr else BuildError
         next_step = _CHARTS if b"--enable-helm" in stderr else "try it by hand, in a clone of the repository"
         raise kind(f"{problem}: {reason}: {next_step}", reason)
-    if limits and len(stdout) > limits.output:
-        reason = f"its output is larger than {limits.output >> 20} MiB"
-        raise BuildError(f"{problem}: {reason}: split the environment", reason)
-    return stdout
+    return stdout or b""
 
 
 def _limit(limits: Limits) -> None:
     """Limit this process, before it becomes the program."""
     for kind, value in (
         (resource.RLIMIT_AS, limits.memory),
-        (resource.RLIMIT_CPU, int(limits.seconds)),
+        (resource.RLIMIT_CPU, math.ceil(limits.seconds)),
         (resource.RLIMIT_FSIZE, limits.output),
         (resource.RLIMIT_CORE, 0),
     ):

@@ -4,6 +4,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from gitops_promotion import kustomize as kustomize_module
 from gitops_promotion.errors import KustomizeError, RestrictedError
-from gitops_promotion.kustomize import Kustomize
+from gitops_promotion.kustomize import Kustomize, Limits
 from tests.kustomizations import program
 
 KUBECTL = "echo 'Client Version: v1.32.4'; echo 'Kustomize Version: {version}'"
@@ -186,3 +187,40 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+def confined(folder: Path, tmp_path: Path, script: str, limits: Limits) -> Kustomize:
+    put(folder, "kustomize", f'[ "$1" = version ] && {{ echo v5.0.0; exit; }}\n{script}')
+    home = tmp_path / "home"
+    home.mkdir()
+    variables = {"HOME": "/home/x", "SSH_AUTH_SOCK": "/agent", "HTTPS_PROXY": "http://proxy", "SSL_CERT_FILE": "/ca"}
+    return find(folder, **variables).confined(home, limits)
+
+
+def test_a_confined_build_has_an_empty_home_no_path_no_agent_and_a_proxy_that_is_not_there(
+    folder: Path, tmp_path: Path
+) -> None:
+    output = confined(folder, tmp_path, "exec /usr/bin/env", Limits()).build(tmp_path, ".").decode()
+    variables = dict(line.partition("=")[::2] for line in output.splitlines())
+    home, nobody = str(tmp_path / "home"), "http://127.0.0.1:9"
+    assert {name: variables.get(name) for name in ("HOME", "PATH", "HTTPS_PROXY", "http_proxy")} == {
+        "HOME": home,
+        "PATH": home,
+        "HTTPS_PROXY": nobody,
+        "http_proxy": nobody,
+    }
+    assert not {"SSH_AUTH_SOCK", "SSL_CERT_FILE", "NO_PROXY"} & variables.keys()
+
+
+@pytest.mark.parametrize(
+    ("script", "limits", "reason"),
+    [
+        ("exec /bin/sleep 60", Limits(seconds=0.2), "no result after"),
+        ("exec /usr/bin/head -c 100000 /dev/zero", Limits(output=1000), "no reason given"),
+        (f"exec {sys.executable} -I -S -c 'len(bytes(1 << 30))'", Limits(memory=1 << 29), "MemoryError"),
+    ],
+    ids=["time", "output", "memory"],
+)
+def test_a_confined_build_is_bounded(folder: Path, tmp_path: Path, script: str, limits: Limits, reason: str) -> None:
+    with pytest.raises(KustomizeError, match=reason):
+        confined(folder, tmp_path, script, limits).build(tmp_path, ".")

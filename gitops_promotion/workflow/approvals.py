@@ -10,6 +10,7 @@ from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.approvals import Approvals, Tally
+from gitops_promotion.core.gates.images import Images
 from gitops_promotion.core.kinds import branches_into
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.model import Request
@@ -42,15 +43,22 @@ class Promotion:
 def open_promotions(run: Run, pull: PullRequest) -> list[Promotion]:
     """Return the changes of gated tags that an open pull request makes. Raises ManifestError, GitError."""
     subject = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
-    return [
-        Promotion(question=question, pull_request=pull, gate=approvals_of(run.tip.config.gates(question.environment)))
+    promotions = [
+        Promotion(
+            question=question,
+            pull_request=pull,
+            gate=approvals_of(run.tip.config.gates(question.environment, only=question.only)),
+        )
         for question in examine(run, subject).questions
     ]
+    # A question about images alone is one for people only where they may approve them.
+    return [promotion for promotion in promotions if promotion.question.tag.name or promotion.gate]
 
 
 def approvals_of(configured: Sequence[gates.Gate]) -> Approvals | None:
     """Return the gate of approvals among the gates of an environment."""
-    return next((gate for gate in configured if isinstance(gate, Approvals)), None)
+    of_people = (gate.approvals if isinstance(gate, Images) else gate for gate in configured)
+    return next((gate for gate in of_people if isinstance(gate, Approvals)), None)
 
 
 def tally_of(run: Run, lookups: Lookups, promotion: Promotion) -> Tally | None:

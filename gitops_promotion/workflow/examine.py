@@ -111,10 +111,16 @@ def examine(run: Run, subject: Subject) -> Examination:
         return examination
     questions: dict[Question, None] = {}
     for question in examination.questions:
-        asked = (question.application, question.environment, question.tag)
-        same = [q for q in of_pulls if (q.application, q.environment, q.tag) == asked]
+        same = [q for q in of_pulls if _is_same(q, question)]
         questions |= dict.fromkeys(same if same and _asks_people(run, question) else [question])
     return replace(examination, questions=tuple(questions))
+
+
+def _is_same(one: Question, other: Question) -> bool:
+    """Return True if two heads ask the same; a question about images alone is about no application."""
+    return (one.environment, one.tag, one.only) == (other.environment, other.tag, other.only) and (
+        bool(one.only) or one.application == other.application
+    )
 
 
 def _asks_people(run: Run, question: Question) -> bool:

@@ -97,6 +97,7 @@ class _Side:
     tree: str
     _blobs: Mapping[str, str] = field(init=False, default_factory=dict)
     _listing: Listing | None = field(init=False, default=None)
+    _reach: dict[str, list[str]] = field(init=False, default_factory=dict)
 
     @property
     def listing(self) -> Listing:
@@ -113,9 +114,13 @@ class _Side:
 
     def sources(self, environment: str) -> Sources:
         """Return what an environment reads. Raises ManifestError for too many files."""
-        in_reach = self.run.tip.config.layout.in_reach
-        paths = (*self.listing.files, *self.listing.behind_links())
-        return sources(self.listing, [path for path in paths if environment in in_reach(path)], self.read)
+        if not self._reach:
+            layout = self.run.tip.config.layout
+            self._reach = {known.name: [] for known in layout.environments}
+            for path in (*self.listing.files, *self.listing.behind_links()):
+                for name in layout.in_reach(path):
+                    self._reach[name].append(path)
+        return sources(self.listing, sorted(self._reach[environment]), self.read)
 
     def manifests(self, files: Sources) -> Iterator[str]:
         """Yield the manifests that may have markers, among the files that an environment reads."""
@@ -147,10 +152,13 @@ class _Side:
         home = tree.root.with_name(f"{tree.root.name}-home")
         home.mkdir(exist_ok=True)
         confined = kustomize.confined(home, LIMITS)
-        return {
-            f"{folder or '.'} as it is built": confined.build(tree.root, folder or ".", unrestricted=True)
-            for folder in files.roots
-        }
+        objects: dict[str, bytes] = {}
+        for folder in files.roots:
+            output = confined.build(tree.root, folder or ".", unrestricted=True)
+            # One by one, so that they are known by their names alone, however many there are.
+            for number, text in enumerate(output.split(b"\n---\n")):
+                objects[f"{folder or '.'} as it is built, object {number + 1}"] = text
+        return objects
 
 
 def _with_stand_ins(

@@ -99,6 +99,32 @@ CHANGES: "dict[str, tuple[dict[str, str | None], str]]" = {
         },
         "Pod p, container c: (none) -> evil:1",
     ),
+    "a case twin": (
+        {
+            "webshop/base/kustomization.yaml": "resources: [Deployment.yaml]\n",
+            "webshop/base/Deployment.yaml": EVIL,
+        },
+        f"{D}, container log: log:1 -> evil:1",
+    ),
+    "a base that moves": (
+        {
+            "webshop/prod/kustomization.yaml": PROD.replace("../base", "../moved"),
+            "webshop/base/deployment.yaml": None,
+            "webshop/base/kustomization.yaml": None,
+            "webshop/dev/kustomization.yaml": None,
+            "webshop/moved/deployment.yaml": EVIL,
+            "webshop/moved/kustomization.yaml": BASE_KUSTOMIZATION,
+        },
+        f"{D}, container log: log:1 -> evil:1",
+    ),
+    "a generator of objects": (
+        {
+            "webshop/prod/kustomization.yaml": f"{PROD}replacements:\n- source: {{kind: ConfigMap, name: i, "
+            "fieldPath: data.image}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: "
+            "[spec.template.spec.containers.1.image]\nconfigMapGenerator: [{name: i, literals: [image=evil:1]}]\n"
+        },
+        f"{D}, container log: log:1 -> evil:1",
+    ),
     "a whole application in prod alone": (
         {
             "webshop/prod/kustomization.yaml": PROD.replace("[../base]", "[../base, cart.yaml]"),
@@ -118,6 +144,13 @@ def test_a_change_of_what_prod_builds_is_refused_with_its_images(
     begin(shop, "refuse")
     refused = check(shop, files, 3).only
     assert f"images of prod: unmanaged: {change}; take it out of this pull request" in refused["reasons"]
+
+
+def test_a_marker_that_was_removed_one_pull_request_earlier_hides_nothing(shop: "Shop", kustomize: str) -> None:
+    unmarked = PROD.replace(TAG, "")
+    begin(shop, "refuse", files={"webshop/prod/kustomization.yaml": unmarked})
+    message = check(shop, {"webshop/prod/kustomization.yaml": unmarked.replace("1.0.0", "6.6.6")}, 3).only["message"]
+    assert f"{D}, container webui: ghcr.io/webshop/webui:1.0.0 -> ghcr.io/webshop/webui:6.6.6" in message
 
 
 EXPLAINED: "dict[str, dict[str, str | None]]" = {
