@@ -22,7 +22,6 @@ from gitops_promotion.errors import (
     RegistryError,
     UsageError,
 )
-from gitops_promotion.workflow.rendering import rendered
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 
@@ -54,6 +53,9 @@ def describe(run: Run, plan: Plan) -> Plan:
         if config.pull_requests.changelog and repository:
             lines += _commits(run, pair, lambda: max(0.1, deadline - run.clock.monotonic()))
     if config.pull_requests.rendered_diff:
+        # What builds an environment takes long to import, and most repositories do not ask for it.
+        from gitops_promotion.workflow.rendering import rendered
+
         space = CHANGES_LIMIT - sum(len(line) + 1 for line in lines) - 50
         lines += rendered(run, plan, space)
     return replace(plan, body=with_changes(plan.body, lines))
