@@ -9,10 +9,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from subprocess import PIPE
 from typing import IO, TYPE_CHECKING, NoReturn
@@ -24,6 +27,7 @@ from gitops_promotion.git.advice import LOCAL_STEP, advice
 
 if TYPE_CHECKING:
     from git.cmd import Git
+    from git.exc import GitCommandNotFound
 
 _log = logging.getLogger(__name__)
 _LOGGED_WORDS = 20
@@ -162,19 +166,36 @@ def _milliseconds(started: float) -> float:
 
 def _start(command: Sequence[str], environ: Mapping[str, str]) -> "Git.AutoInterrupt":
     try:
-        # GitPython is slow to import, and runs `git version` then.
-        from git.cmd import Git
-        from git.exc import GitCommandNotFound
+        git_class, not_found = _gitpython()
     except ImportError as error:
         raise _start_error(str(error).partition("\n")[0]) from error
     try:
         with _without_others(environ):
-            return Git().execute(command, env=environ, istream=PIPE, as_process=True)
-    except GitCommandNotFound as error:
+            return git_class().execute(command, env=environ, istream=PIPE, as_process=True)
+    except not_found as error:
         cause = error.__cause__
         raise _start_error(cause.strerror if isinstance(cause, OSError) else f"{command[0]} is missing") from error
     except OSError as error:
         raise _start_error(error.strerror) from error
+
+
+@cache
+def _gitpython() -> "tuple[type[Git], type[GitCommandNotFound]]":
+    """Return GitPython's class that starts git, and its error, without the rest of the package.
+
+    `git/__init__.py` also loads repositories, index and remotes, which are not used here, and runs `git version`: more
+    than half of the time. So an empty package stands in its place meanwhile.
+    """
+    spec = find_spec("git") if "git" not in sys.modules else None
+    if spec:
+        sys.modules["git"] = module_from_spec(spec)
+    try:
+        from git.cmd import Git
+        from git.exc import GitCommandNotFound
+    finally:
+        if spec:
+            del sys.modules["git"]
+    return Git, GitCommandNotFound
 
 
 @contextmanager
