@@ -145,7 +145,7 @@ class TestSigning:
         monkeypatch.chdir(tmp_path)
         helper = tmp_path / "docker-credential-.." / "mine"
         helper.parent.mkdir()
-        helper.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+        helper.write_text(f"#!/bin/sh\n: > {tmp_path}/started\n")
         helper.chmod(0o755)
         assert "denies access" in str(problem(registry, client(docker({"credsStore": name}))))
         assert not (tmp_path / "started").exists()
