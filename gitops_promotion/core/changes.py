@@ -71,10 +71,12 @@ def pair(repository: str, old: Tag, new: Tag, labels: Labels | None) -> Pair | N
     return Pair(repository=address, old=before, new=after, old_tag=old.name, new_tag=new.name)
 
 
-def link(pair: Pair) -> list[str]:
-    """Return Markdown with the link to what changed."""
-    text = f"{code_span(pair.old_tag)} → {code_span(pair.new_tag)}"
-    return [f"[What changed]({compare_link(pair.repository, pair.old, pair.new)}): {text}", ""]
+def link(pair: Pair, *, removes: bool = False) -> list[str]:
+    """Return Markdown with the link to what changed; `removes`: the newer of the two versions goes."""
+    tags = (pair.new_tag, pair.old_tag) if removes else (pair.old_tag, pair.new_tag)
+    text = " → ".join(map(code_span, tags))
+    word = "What this removes" if removes else "What changed"
+    return [f"[{word}]({compare_link(pair.repository, pair.old, pair.new)}): {text}", ""]
 
 
 def commits(difference: Difference) -> list[str]:

@@ -7,9 +7,8 @@ from gitops_promotion.core import markers
 from gitops_promotion.core.branch_contents import edits_digest
 from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.kinds import PROMOTION, ROLLBACK
 from gitops_promotion.core.model import Plan, Request
-from gitops_promotion.core.names import Application
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.pull_request_text import TITLE_LIMIT, body, commit_message, title
 from gitops_promotion.core.sources import Version, compare_link
@@ -105,7 +104,7 @@ def of_edits(
             files=sorted(edits),
             notes=notes,
             part=settings.body.text(values) if settings.body and has_own_texts else "",
-            has_changes=has_own_texts and has_changes(request.application, config),
+            has_changes=has_changes(request, config),
         ),
         auto_merge=config.environment(request.environment).auto if auto_merge is None else auto_merge,
         gated=request.kind.is_gated(request, config),
@@ -120,10 +119,11 @@ def _labels(labels: Sequence[Template], values: TemplateValues) -> tuple[str, ..
     return tuple(dict.fromkeys(label.line_of_text(values, LABEL_LIMIT) for label in labels))
 
 
-def has_changes(application: Application, config: Config) -> bool:
-    """Return True if a promotion says how its tag came there and what changed."""
+def has_changes(request: Request, config: Config) -> bool:
+    """Return True if the pull request of a promotion or a rollback says what changes."""
     settings = config.pull_requests
-    return settings.changelog or settings.rendered_diff or bool(config.source_repository(application))
+    is_wanted = settings.changelog or settings.rendered_diff or bool(config.source_repository(request.application))
+    return is_wanted and request.kind in (PROMOTION, ROLLBACK)
 
 
 def own_subject(request: Request, config: Config, previous_tag: str) -> str:

@@ -8,7 +8,7 @@ from gitops_promotion.core import changes, deployments
 from gitops_promotion.core.changes import Labels, Pair, Stop
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.images import marked_images
-from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.kinds import PROMOTION, ROLLBACK
 from gitops_promotion.core.model import Plan
 from gitops_promotion.core.plan import has_changes
 from gitops_promotion.core.provenance import read_provenance
@@ -35,20 +35,24 @@ def describe(run: Run, plan: Plan) -> Plan:
     It asks registries only with `changelog`, and no failure of theirs stops a promotion. Raises GitError.
     """
     request, config = plan.request, run.tip.config
-    if request.kind is not PROMOTION or not has_changes(request.application, config):
+    if not has_changes(request, config):
         return plan
+    is_rollback = request.kind is ROLLBACK
     previous = _parsed(plan.previous_tag)
     deadline = run.clock.monotonic() + SECONDS
     lines: list[str] = []
     labels = None
     if config.pull_requests.changelog:
-        lines += changes.way(_stops(run, plan))
+        lines += [] if is_rollback else changes.way(_stops(run, plan))
         labels = _labels(run, plan, previous)
         if labels is None:
             lines += ["Changelog unavailable: the registry gave no answer.", ""]
     repository = config.source_repository(request.application)
-    if pair := changes.pair(repository, previous, request.tag, labels):
-        lines += changes.link(pair)
+    older, newer = (request.tag, previous) if is_rollback else (previous, request.tag)
+    if labels and is_rollback:
+        labels = Labels(old=labels.new, new=labels.old)
+    if pair := changes.pair(repository, older, newer, labels):
+        lines += changes.link(pair, removes=is_rollback)
         # An image may name any repository: none is asked on its word.
         if config.pull_requests.changelog and repository:
             lines += _commits(run, pair, lambda: max(0.1, deadline - run.clock.monotonic()))

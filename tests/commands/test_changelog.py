@@ -100,6 +100,17 @@ def test_a_repository_of_the_configuration_needs_no_registry(shop: "Shop", confi
     assert shop.new("1.4.2").results == ["unchanged"]
 
 
+def test_a_rollback_says_what_it_removes(shop: "Shop", config: Callable[..., str]) -> None:
+    shop.flux("dev")
+    shop.new("1.4.2")
+    groups = f"groups: {{webshop: {{applications: {{webui: {{sourceRepository: {SOURCE}}}}}}}}}\n"
+    shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False), more=groups)})
+    names = ("--group", "webshop", "--app", "webui", "--env", "dev", "--to", "1.0.0", "--no-hold")
+    opened = shop.run("rollback", *names).only
+    shown = body(shop, opened["pull_request"]["number"])
+    assert f"[What this removes]({SOURCE}/compare/1.0.0...1.4.2): `1.4.2` → `1.0.0`" in shown
+
+
 def test_a_label_that_is_refused_is_a_warning(shop: "Shop", config: Callable[..., str]) -> None:
     more = "labels: ['env/{{ environment }}']\ntemplates: {title: '{{ app }} {{ tag }}', commit: c}\n"
     shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False), more=more)})

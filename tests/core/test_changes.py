@@ -83,6 +83,12 @@ def test_the_configuration_names_the_repository_before_the_image_does(
     assert (link(found) if found else []) == ([f"[What changed]({address}): `1.0` → `2.0`", ""] if address else [])
 
 
+def test_a_rollback_says_what_it_removes() -> None:
+    found = pair(GITHUB, Tag("1.0"), Tag("2.0"), None)
+    assert found is not None
+    assert link(found, removes=True) == [f"[What this removes]({GITHUB}/compare/1.0...2.0): `2.0` → `1.0`", ""]
+
+
 def test_without_another_version_there_is_nothing_to_compare() -> None:
     assert pair(GITHUB, NO_TAG, Tag("2.0"), None) is None
     assert pair(GITHUB, Tag("2.0"), Tag("2.0", "sha256:" + "a" * 64), None) is None

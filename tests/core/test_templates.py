@@ -4,7 +4,7 @@ import pytest
 
 from gitops_promotion.core import plan
 from gitops_promotion.core.config import parse
-from gitops_promotion.core.kinds import PROMOTION, ROLLBACK
+from gitops_promotion.core.kinds import HOLD, PROMOTION, ROLLBACK
 from gitops_promotion.core.model import Kind, Plan, Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.pull_request_text import BODY_LIMIT, CHANGES, read_metadata, with_changes, without_changes
@@ -137,4 +137,5 @@ def test_the_line_of_what_only_a_real_promotion_shows_is_that_in_the_template() 
 @pytest.mark.parametrize("text", ["changelog: true\n", REPOSITORY])
 def test_a_promotion_that_says_what_changed_has_a_place_for_it(text: str) -> None:
     assert made(text).body.count(CHANGES) == 1
-    assert CHANGES not in made(text, ROLLBACK).body
+    assert made(text, ROLLBACK).body.count(CHANGES) == 1
+    assert CHANGES not in made(text, HOLD).body
