@@ -153,6 +153,22 @@ def test_a_marker_that_was_removed_one_pull_request_earlier_hides_nothing(shop: 
     assert f"{D}, container webui: ghcr.io/webshop/webui:1.0.0 -> ghcr.io/webshop/webui:6.6.6" in message
 
 
+def test_a_criss_cross_history_hides_no_image(shop: "Shop") -> None:
+    prod = "webshop/prod/webui.yaml"
+    good, evil = BASE.replace("image: webui", f"image: app:1 {MARKER}"), EVIL.replace("image: webui", "image: app:1")
+    evil = evil.replace("image: app:1", f"image: app:1 {MARKER}")
+    start = shop.edit({"gitops-promotion.yaml": config("refuse"), prod: evil})
+    one = shop.remote.commit({prod: f"{evil}# Note\n"}, branch="one", start=start)
+    other = shop.remote.commit({prod: good}, branch="other", start=start)
+    for branch, text, parents in (("main", f"{good}# Note\n", (one, other)), ("change", evil, (other, one))):
+        scratch = shop.remote.commit({prod: text}, branch="scratch", start=parents[0])
+        words = [word for parent in parents for word in ("-p", parent)]
+        merge = shop.remote.git("commit-tree", f"{scratch}^{{tree}}", *words, "-m", "Merge")
+        shop.remote.git("update-ref", f"refs/heads/{branch}", merge)
+        shop.remote.git("update-ref", "-d", "refs/heads/scratch")
+    assert f"{D}, container log: log:1 -> evil:1" in check(shop, {"README.md": "x"}, 3).only["message"]
+
+
 EXPLAINED: "dict[str, dict[str, str | None]]" = {
     "fields of the base": {"webshop/base/deployment.yaml": f"{BASE}      restartPolicy: Always\n"},
     "a base that nothing names": {"webshop/other/deployment.yaml": EVIL},

@@ -36,6 +36,8 @@ def configuration(
             fields["path"] = _scalars([pattern.replace("{env}", environment.name) for pattern in patterns])
         if context := contexts.own.get(environment.name):
             fields["statusContext"] = _scalar(context)
+        if number:
+            fields["unmanagedImages"] = "report"
         comment = "" if environment.auto else " # a person merges"
         if number == 0 and last:
             comment = " # merges by itself" if environment.auto else comment

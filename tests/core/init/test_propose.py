@@ -61,6 +61,12 @@ def each(names: Sequence[str], make: Callable[[str], Files]) -> Files:
     return {path: text for name in names for path, text in make(name).items()}
 
 
+def with_reports(text: str) -> str:
+    """Return a configuration in which every environment but the first reports what changes of its images."""
+    start, first, *later = text.split("  - {name: ")
+    return "  - {name: ".join([start, first, *(e.replace("}\n", ", unmanagedImages: report}\n", 1) for e in later)])
+
+
 LAYOUTS: dict[str, tuple[Files, str, set[str]]] = {
     "a folder for each group and environment": (
         each(
@@ -187,7 +193,7 @@ LAYOUTS: dict[str, tuple[Files, str, set[str]]] = {
 def test_the_proposal_for_a_layout_works_unchanged(name: str) -> None:
     files, expected, applications = LAYOUTS[name]
     proposal = proposed(files)
-    assert config(proposal) == expected
+    assert config(proposal) == with_reports(expected)
     assert {str(application) for application in proposal.applications} == applications
     tree = Tree(contents={**{path: text.encode() for path, text in files.items()}, **proposal.edits})
     assert {finding.code for finding in check(tree).findings} <= {"GP207"}
@@ -321,7 +327,7 @@ def test_a_tree_without_an_application_in_two_environments_has_no_proposal(files
 def test_the_names_of_kustomizations_say_the_status_contexts(names: dict[str, str], expected: str) -> None:
     more = {f"flux/{e}.yaml": kustomization(name, f"shop/{e}") for e, name in names.items()}
     proposal = shop(deployment("web"), **more)
-    assert config(proposal).partition("auto: false}\n")[2] == expected
+    assert config(proposal).partition("unmanagedImages: report}\n")[2] == expected
     assert not proposal.provider
     assert not any("statusContext" in line for line in proposal.undecided)
 
