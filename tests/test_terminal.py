@@ -81,6 +81,7 @@ def test_a_quiet_run_tells_of_no_wait(capsys: pytest.CaptureFixture[str]) -> Non
     [
         (0, "0s"),
         (0.3, "0.3s"),
+        (0.999999, "1s"),
         (1, "1s"),
         (59.4, "59s"),
         (59.6, "1m"),

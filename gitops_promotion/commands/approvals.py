@@ -16,4 +16,4 @@ def approvals(run: Run, scope: Scope, *, everything: bool, mine: str, history: b
     promotions = [*list_open(run, scope), *(list_ended(run, scope) if everything else [])]
     if mine:
         promotions = of_person(promotions, mine, decided=everything)
-    return ApprovalList(approvals=tuple(promotions), history=history)
+    return ApprovalList(approvals=tuple(promotions), history=history, person=mine)

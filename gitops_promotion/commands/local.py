@@ -93,9 +93,12 @@ def close(run: Run, number: int) -> Outcome:
 
 
 def reopen(run: Run, number: int) -> Outcome:
-    """Open a closed pull request again. Raises ProviderError with the reason where that is not possible."""
+    """Open a closed pull request again.
+
+    Raises UsageError if it is merged, ProviderError with the reason where it is not possible otherwise.
+    """
     forge = _forge(run)
-    before = forge.pull_request(number)
+    before = _not_merged(forge.pull_request(number))
     after = forge.reopen(number)
     if before == after:
         return _outcome("unchanged", f"pull request #{number} is open already", after)

@@ -72,12 +72,12 @@ def _review(run: Run, promotion: Promotion, verdict: Opinion, comment: str) -> O
         message = f"{person.name} would have {verb} #{pull.number}"
         return replace(Outcome.of(promotion.question, "planned", message), pull_request=pull)
     run.forge.add_review(pull, verdict, comment)
-    outcome = Outcome.of(promotion.question, "updated", f"{person.name} {verb} #{pull.number}; {_NEXT}")
+    posted = f"{person.name} {verb} #{pull.number}"
     if promotion.gate is None:
-        warning = (
-            f"{promotion.question.environment} has no approvals: key: the forge's own rules alone count the review"
-        )
+        warning = f"{promotion.question.environment} has no approvals, so only the forge's own rules count the review"
+        outcome = Outcome.of(promotion.question, "updated", posted)
         return replace(outcome, pull_request=pull, warnings=(warning,))
+    outcome = Outcome.of(promotion.question, "updated", f"{posted}; {_NEXT}")
     tally = promotion.gate.tally(promotion.question, _facts(run, promotion))
     return replace(outcome, pull_request=pull, tally=tally, reasons=tuple(map(str, tally.reasons)))
 

@@ -29,7 +29,8 @@ def new_override(run: Run, environment: str, reason: str, *, gates: bool, hold: 
         raise UsageError("an override needs --reason TEXT, which is recorded")
     if not config.allows_overrides(environment):
         raise UsageError(
-            f"{environment} allows no override: overrides is false there, the default of an environment with approvals"
+            f"{environment} allows no override, since overrides is false there, the default with approvals: set "
+            "overrides: true in the configuration of the environment"
         )
     if not run.person:
         raise UsageError("an override needs a person, and this run names none: start it by hand as a person")

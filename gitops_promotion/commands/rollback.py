@@ -116,9 +116,14 @@ def _target(tip: Tip, lookups: Lookups, order: _Order) -> tuple[Stay, bool]:
         is_held = covering(tip.holds.holds, order.application, order.environment, earlier.tag, lookups.now)
         if not is_held and is_green(earlier):
             return earlier, True
+    if not stays:
+        raise UsageError(
+            f"{order.environment} had no other tag of {order.application} that the history here shows: bring another "
+            "one with `gitops-promotion promote`"
+        )
     raise UsageError(
-        f"no earlier tag of {order.application} that is not on hold was green in {order.environment}: name one with "
-        f"--to and --reason (it had {names})"
+        f"no earlier tag of {order.application} that is not on hold was green in {order.environment} (it had {names}): "
+        "name one with --to and --reason"
     )
 
 

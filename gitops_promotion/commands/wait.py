@@ -112,7 +112,10 @@ def _look(run: Run, request: Request, goal: Goal, *, expired: bool) -> _Look:
         return _Look(result=None, reasons=(text,), pull_request=promotion.pull_request)
     texts = tuple(map(str, tally.reasons))
     if tally.decision == "pass":
-        texts = (f"pull request #{promotion.pull_request.number} is approved and not merged yet", *texts)
+        hint = (
+            f"`gitops-promotion why --group {request.group} --app {request.app} --env {request.environment}` says why"
+        )
+        texts = (f"pull request #{promotion.pull_request.number} is approved and not merged yet: {hint}", *texts)
     result: Result | None = "refused" if tally.decision == "refuse" else None
     return _Look(result=result, reasons=texts, pull_request=promotion.pull_request, tally=tally)
 

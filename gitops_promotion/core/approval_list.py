@@ -33,10 +33,14 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalList:
-    """Promotions that people decide on, newest first; `history` says that their events are to be shown."""
+    """Promotions that people decide on, newest first; `history` says that their events are to be shown.
+
+    `person` is the one whose promotions these are, "" for those of everybody.
+    """
 
     approvals: tuple[Approval, ...]
     history: bool = False
+    person: str = ""
 
 
 def state_of(pull: PullRequest, discussion: Discussion | None, tally: Tally | None) -> State:

@@ -18,7 +18,7 @@ _WIDTH = max(map(len, _COLOURS))
 def human(view: ApprovalList, *, colour: bool = False) -> str:
     """Return one line for each promotion, with the opinions, who can act, and the events indented below."""
     if not view.approvals:
-        return "no promotion waits for people\n"
+        return f"no promotion waits for {untrusted.terminal(view.person) or 'people'}\n"
     return "".join(f"{line}\n" for approval in view.approvals for line in _lines(approval, view.history, colour))
 
 

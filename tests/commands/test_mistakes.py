@@ -99,7 +99,7 @@ def test_a_pull_request_that_does_not_exist(line: str, shop: "Shop") -> None:
     assert error(shop, *line.split()).startswith("there is no pull request #99")
 
 
-@pytest.mark.parametrize("verb", ["merge 1", "close 1", "review 1 approved"])
+@pytest.mark.parametrize("verb", ["merge 1", "close 1", "reopen 1", "review 1 approved"])
 def test_a_pull_request_that_is_merged(verb: str, shop: "Shop") -> None:
     shop.new("2.0.0")
     assert error(shop, "local", *verb.split()).startswith("pull request #1 is merged already")

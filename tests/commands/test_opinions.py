@@ -57,6 +57,9 @@ def test_people_approve_with_their_own_names_and_the_list_counts_them(proposed: 
     )
     assert [row["app"] for row in listed(proposed, "--mine", "EVA")] == ["webui"]
     assert listed(proposed, "--mine", "bob") == []
+    proposed.capsys.readouterr()
+    cli.main(["approvals", "--mine", "bob", "--sourcedir", str(proposed.checkout.path)])
+    assert proposed.capsys.readouterr().out == "no promotion waits for bob\n"
     proposed.run("approve", *PROD, "--as", "eva")
     assert [row["state"] for row in listed(proposed)] == ["approved"]
     assert proposed.run("status", "--publish").results == ["merged"]
@@ -124,7 +127,8 @@ def test_wait_ends_as_people_decide(proposed: "Shop") -> None:
     proposed.run("decline", *PROD, "--as", "eva")
     assert wait(proposed, code=3)["result"] == "refused"
     proposed.run("approve", *PROD, "--as", "eva")
-    assert "approved and not merged yet" in wait(proposed, code=4)["message"]
+    approved = wait(proposed, code=4)["message"]
+    assert "approved and not merged yet: `gitops-promotion why --group webshop --app webui --env prod`" in approved
     proposed.run("status", "--publish")
     assert wait(proposed, "--tag", "1.4.2", code=0)["result"] == "passed"
     assert wait(proposed, "--tag", "1.4.2", "--for", "healthy", code=4)["result"] == "timed-out"

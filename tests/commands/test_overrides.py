@@ -71,7 +71,7 @@ def test_the_same_verdict_by_somebody_else_does_not_count(frozen: "Shop", monkey
         (CONFIG, (*OVERRIDE[:5], "--override-gates", "--reason", "x"), "--override-gates needs --app, --env, --tag"),
         (CONFIG, OVERRIDE[:7], "--tag is for --override-gates"),
         (CONFIG, (*OVERRIDE[:5], "--reason", "x"), "--reason is for --override-gates"),
-        (CONFIG.replace("    overrides: true\n", ""), OVERRIDE, "prod allows no override"),
+        (CONFIG.replace("    overrides: true\n", ""), OVERRIDE, "with approvals: set overrides: true in the"),
         (CONFIG.replace("overrides: true", "overrides: false"), OVERRIDE, "prod allows no override"),
         (CONFIG, (*OVERRIDE[:-1], "x\ny"), "one printable line"),
     ],

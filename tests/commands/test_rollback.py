@@ -126,7 +126,8 @@ def test_a_digest_comes_back_and_what_is_on_hold_does_not(
 @pytest.mark.parametrize(
     ("history", "more", "message"),
     [
-        (("1.4.1 failure", "1.4.2"), (), "no earlier tag of webshop/webui that is not on hold was green in prod"),
+        ((), (), "prod had no other tag of webshop/webui that the history here shows"),
+        (("1.4.1 failure", "1.4.2"), (), "was green in prod (it had 1.4.1, 1.0.0): name one with --to and --reason"),
         (("1.4.1 failure", "1.4.2"), ("--to", "1.4.1"), "1.4.1 was never green in prod: give --reason to go back"),
         (("1.4.1 success", "1.4.2"), ("--to", "1.3.0"), "prod never had webshop/webui 1.3.0: it had 1.4.1, 1.0.0"),
     ],
