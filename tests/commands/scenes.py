@@ -84,9 +84,9 @@ class Stage:
         shutil.rmtree(self.remote.path)
         snapshot.write(self.remote.path)
 
-    def heal(self, environment: str) -> None:
-        """Report an environment healthy at the tip of main, as Flux does."""
-        sha = self.remote.sha("main")
+    def heal(self, environment: str, at: str = "main") -> None:
+        """Report an environment healthy at a commit, as Flux does."""
+        sha = self.remote.sha(at)
         status = {"context": f"kustomization/webshop-{environment}/2fb0a5b0", "state": "success", "description": ""}
         status |= {"url": "", "author": "flux", "created_at": "2026-01-01T00:00:00+00:00"}
         record = json.dumps({"version": 1, "nonce": "n", "sha": sha, "statuses": [status]})
@@ -157,6 +157,12 @@ def _conflict(stage: Stage) -> None:
     stage.remote.commit({"webshop/dev/webui.yaml": text})
 
 
+def _bad_release(stage: Stage) -> None:
+    stage.heal("qa", "main~1")
+
+
+ROLLBACK = ("rollback", "--group", "webshop", "--app", "webui", "--env", "qa")
+
 SCENES = {
     "new": Scene(words=(*NEW, "1.4.2")),
     "promote": Scene(words=("promote",), after="new"),
@@ -168,6 +174,8 @@ SCENES = {
     "new takes over": Scene(words=(*NEW, "1.4.3"), after="promote all"),
     "new takes over what is armed": Scene(words=(*NEW, "1.4.3"), after="promote"),
     "new by hand": Scene(words=(*NEW, "1.4.2"), prepare=_by_hand),
+    # The hold that a rollback records has its time, in which two runs differ.
+    "rollback": Scene(words=(*ROLLBACK, "--no-hold"), after="publish", prepare=_bad_release),
     "promote all heals": Scene(words=("promote", "--all"), after="new by hand", prepare=_conflict),
 }
 

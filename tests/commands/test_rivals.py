@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.commands.scenes import NEW, Played, Stage, chosen, play
+from tests.commands.scenes import NEW, ROLLBACK, Played, Stage, chosen, play
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +27,7 @@ SAME: list[Pair] = [
     ("promote all heals", ("promote", "--all")),
     ("status", ("status", "--publish")),
     ("publish", ("status", "--publish")),
+    ("rollback", (*ROLLBACK, "--no-hold")),
 ]
 OTHER: list[Pair] = [
     ("new", (*NEW, "1.4.9")),
@@ -36,6 +37,8 @@ OTHER: list[Pair] = [
     ("promote all heals", (*NEW, "1.4.9")),
     ("status", (*NEW, "1.4.9")),
     ("publish", ("promote", "--all")),
+    ("rollback", ("promote", "--all")),
+    ("rollback", (*NEW, "1.4.9")),
 ]
 
 
@@ -89,6 +92,13 @@ def test_the_same_build_announced_many_times_at_once_is_one_pull_request(stage: 
     stage.run_at_once(*[(*NEW, "1.4.2")] * crowd)
     state, alone = stage.state(), play(stage, "new").state
     assert state == alone
+
+
+def test_two_rollbacks_at_once_are_one(stage: Stage) -> None:
+    alone = play(stage, "rollback")
+    stage.restore(alone.before)
+    stage.run_at_once((*ROLLBACK, "--no-hold"), (*ROLLBACK, "--no-hold"))
+    assert stage.state() == alone.state
 
 
 def test_many_applications_at_once_need_one_run_each(stage: Stage, pytestconfig: pytest.Config) -> None:
