@@ -259,3 +259,19 @@ finally:
     loaded = set(json.loads(run.stderr.splitlines()[-1]))
     assert "click" in loaded
     assert loaded.isdisjoint({"git", "github", "azure", "msrest", "ruamel", "yaml", "tenacity", "requests", "rich"})
+
+
+def test_connecting_to_github_imports_no_cryptography_but_for_an_app() -> None:
+    code = """
+import sys
+from gitops_promotion.providers.github import api
+assert "github" in sys.modules
+print("cryptography" in sys.modules)
+try:
+    api.app_auth("1", "no key")
+except ValueError:
+    print("cryptography" in sys.modules)
+"""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT.parent)}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
+    assert run.stdout.split() == ["False", "True"]
