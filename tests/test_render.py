@@ -333,6 +333,10 @@ def test_a_view_has_only_the_formats_that_can_show_it(monkeypatch: pytest.Monkey
     assert render.formats("pull_requests") == ("human", "json", "csv")
 
 
+def test_an_error_with_several_faults_is_one_line() -> None:
+    assert "one; two\n" in report("human", replace(OPENED, result="failed", message="one\ntwo"))
+
+
 def test_colour_is_for_results_alone() -> None:
     text = report("human", replace(OPENED, message="\x1b[31mred"), REFUSED, colour=True)
     assert re.findall("\x1b.*?m", text) == ["\x1b[32m", "\x1b[0m", "\x1b[31m", "\x1b[0m"]

@@ -93,6 +93,8 @@ def release(run: Run, *, group: str, app: str, environment: str = ANY, tag: str 
         entries = list(lifted(pending.holds(tip.holds.holds), names, parsed))
         if not entries:
             is_pending = any(_names(hold) == names for hold in pending.removed)
+            if not is_pending:
+                _require_known(tip, request)
             return pending if is_pending else _nothing_to_lift(tip, request, parsed)
         for entry, remaining in entries:
             pending = pending.without(entry)
@@ -130,7 +132,7 @@ def _request(tip: Tip, kind: Kind, group: str, app: str, environment: str) -> Re
 
 
 def _require_known(tip: Tip, request: Request) -> None:
-    """Raise UsageError for an application without a marker: a hold on it would stop nothing."""
+    """Raise UsageError for an application without a marker: no hold on it would stop anything."""
     if (request.group, request.app) == (ANY, ANY):
         return
     if not any(

@@ -172,7 +172,10 @@ def _absent(run: Run, place: _Place, expected: Tag, answers: _Answers, at: datet
         outcome_reasons, outcome_steps = _outlook(run, place, expected, answers)
         reasons += outcome_reasons
         steps += outcome_steps
-        reasons += _judged_without_promotion(run, place, expected, at, problem)
+        judged = _judged_without_promotion(run, place, expected, at, problem)
+        # `promote` gives some reasons of gates too, such as a hold, without the gate's name.
+        reasons = [reason for reason in reasons if not any(text.endswith(f": {reason}") for text in judged)]
+        reasons += judged
         if opened:
             reasons.append(f"another one is open: {_about(opened)}")
     if so_far := why.way_so_far(before, str(expected)):

@@ -22,7 +22,9 @@ def report(report: Report, *, colour: bool = False) -> str:
 
 def _outcome(outcome: Outcome, colour: bool) -> str:
     about = subject(outcome)
-    lines = [f"{about}: {outcome.message}" if about else outcome.message]
+    # An error of a file has a line for each fault.
+    message = "; ".join(outcome.message.split("\n"))
+    lines = [f"{about}: {message}" if about else message]
     lines += [f"- {reason}" for reason in outcome.reasons if reason != outcome.message]
     lines += [f"- warning: {warning}" for warning in outcome.warnings]
     lines += [f"at {outcome.feature_url}"] if outcome.feature_url else []

@@ -196,6 +196,7 @@ def test_a_hold_that_makes_no_sense_is_an_error(
     assert message in hold(shop, *words, code=2).stderr
 
 
-def test_an_application_without_a_marker_cannot_be_held(shop: "Shop", at: Callable[[str], None]) -> None:
-    run = shop.run("hold", "--group", "webshop", "--app", "webiu", code=2)
+@pytest.mark.parametrize("verb", ["hold", "release"])
+def test_an_application_without_a_marker_cannot_be_held(shop: "Shop", at: Callable[[str], None], verb: str) -> None:
+    run = shop.run(verb, "--group", "webshop", "--app", "webiu", code=2)
     assert "webshop/webiu has no marker in any environment" in run.stderr

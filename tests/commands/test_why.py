@@ -97,6 +97,13 @@ def test_a_tag_that_a_person_set_by_hand_is_not_promoted(
     assert "not promoting 7 automatically" in why("qa")["reasons"][0]
 
 
+def test_a_hold_is_named_once(shop: "Shop", why: Asker) -> None:
+    hold = "holds: [{group: webshop, app: webui, environment: qa, reason: incident}]\n"
+    shop.edit({"gitops-promotion.holds.yaml": hold})
+    shop.new("1.0.1")
+    assert [reason.partition(":")[0] for reason in why("qa")["reasons"] if "incident" in reason] == ["holds of qa"]
+
+
 def test_another_open_promotion_is_named_too(shop: "Shop", why: Asker, config: Callable[..., str]) -> None:
     shop.edit({"gitops-promotion.yaml": config(flow="per-env")})
     shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.0.1")
