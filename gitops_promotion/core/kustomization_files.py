@@ -21,9 +21,9 @@ NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # https://github.com/kubernetes-sigs/kustomize/blob/master/api/internal/git/repospec.go
 _REMOTE = re.compile(r"://|^git::|^gh:|^[^/]*[@:]|github\.com|\.git(?:/|\?|$)|_git/|\?|//")
 _LISTS = ("resources", "bases", "components", "crds", "configurations", "generators", "transformers", "validators")
-_PATCHES = ("patches", "patchesStrategicMerge", "patchesJson6902", "replacements")
-_GENERATORS = ("configMapGenerator", "secretGenerator")
-_HELM = ("helmCharts", "helmChartInflationGenerator")
+_PATCHES = ("patches", "patchesstrategicmerge", "patchesjson6902", "replacements")
+_GENERATORS = ("configmapgenerator", "secretgenerator")
+_HELM = ("helmcharts", "helmchartinflationgenerator")
 _MANIFESTS = (".yaml", ".yml", ".json")
 _MOST_FILES = 20_000
 _MOST_LINKS = 40
@@ -174,7 +174,7 @@ class _Walk:
     def _kustomization(self, value: Mapping[str, Any], folder: str, path: str) -> None:
         for key in _HELM:
             if value.get(key):
-                self._fail(path, f"{key}: charts are not inflated, here as in Flux; keep their output in files")
+                self._fail(path, "charts are not inflated, here as in Flux: keep the output of helmCharts in files")
         for key in _LISTS:
             for entry in _texts(value.get(key)):
                 self._entry(entry, folder, path, is_plugin=key in ("generators", "transformers", "validators"))
@@ -222,7 +222,7 @@ class _Walk:
             self._note(full_path)
             if target[0].casefold().endswith(_MANIFESTS) or is_plugin:
                 for value in self._documents(target[0]):
-                    if isinstance(value, dict) and value.get("apiVersion") == "builtin":
+                    if isinstance(value, dict) and value.get("apiversion") == "builtin":
                         self._plugin(value, target[0].rpartition("/")[0], path)
         elif target[0] in self.listing.folders or not target[0]:
             self.sources.built.update(target[1])
@@ -253,11 +253,28 @@ def _parsed(content: bytes, path: str, result: Sources) -> list[Any]:
 
     try:
         nodes = list(yaml.compose_all(content.removeprefix(b"\xef\xbb\xbf").decode(), Loader=yaml.CSafeLoader))
-        return [of_node(node, 100 * len(content)) for node in nodes if node is not None]
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, KustomizeError) as error:
+        return [_folded(of_node(node, 100 * len(content))) for node in nodes if node is not None]
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, KustomizeError, ManifestError) as error:
         reason = " ".join(str(error).split())[:200]
         result.problems.append(f"{path}: cannot be read ({json.dumps(reason)})")
         return []
+
+
+def _folded(value: Any) -> Any:
+    """Return a value with its keys in lower case: kustomize takes `Resources` for `resources`.
+
+    It decodes them as https://pkg.go.dev/encoding/json#Unmarshal does. Raises ManifestError for a key that is there
+    twice.
+    """
+    if isinstance(value, list):
+        return [_folded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    keys = [key.casefold() for key in value]
+    if len(set(keys)) < len(keys):
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise ManifestError(f"the key {quoted(repeated)} is there twice (case ignored)")
+    return {key.casefold(): _folded(item) for key, item in value.items()}
 
 
 def _texts(value: Any) -> Sequence[str]:

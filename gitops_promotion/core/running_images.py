@@ -6,7 +6,7 @@ kinds that have an `image`, the image values of a HelmRelease, and the `images` 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gitops_promotion.core.markers.places import StablePlace, read_values
@@ -117,14 +117,19 @@ class _Collected:
         self.images.setdefault(Place(owner, path), []).append(image)
 
 
-def read_images(files: Mapping[str, bytes]) -> Images:
+def read_images(files: Mapping[str, bytes], *, unchanged: Collection[str] = ()) -> Images:
     """Return the images that files of YAML or JSON name, by place.
 
-    Raises ManifestError for a file that no YAML loader reads, or of which loaders read different values.
+    Raises ManifestError for a file that no YAML loader reads, or of which loaders read different values. Such a file is
+    left out where it is one of `unchanged`, the paths of files that are the same on both sides.
     """
     collected = _Collected()
     for path in sorted(files):
-        _read_file(collected, files[path], path, "", _DEPTH)
+        try:
+            _read_file(collected, files[path], path, "", _DEPTH)
+        except ManifestError:
+            if path not in unchanged:
+                raise
     for owner, name, key, text in collected.config_maps:
         if (name, key) in collected.values_from or (_HASH.sub("", name), key) in collected.values_from:
             _read_config_map(collected, owner, key, text)

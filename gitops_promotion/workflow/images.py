@@ -50,12 +50,13 @@ def compare(
             if not _touches(run.tip, environment, changes, old.files | new.files):
                 continue
             judged = _judged(run.tip, after, new, environment, of_environment)
-            images = after.images(new, environment, judged)
+            unchanged = before.same_files(after, new.loose)
+            images = after.images(new, environment, judged, unchanged)
         except (ManifestError, KustomizeError) as error:
             comparisons[environment] = Comparison(problem=str(error))
             continue
         try:
-            images_before = before.images(old, environment, judged)
+            images_before = before.images(old, environment, judged, unchanged)
         except (ManifestError, KustomizeError):
             # A pull request that repairs an environment must be able to pass: all of its images are new.
             images_before = {}
@@ -126,8 +127,21 @@ class _Side:
         """Yield the manifests that may have markers, among the files that an environment reads."""
         return (path for path in sorted(files.files & self.listing.files) if is_manifest(path))
 
-    def images(self, files: Sources, environment: str, judged: Mapping[Application, Judged]) -> Images:
-        """Return the images of an environment, with stand-ins. Raises ManifestError, KustomizeError, GitError."""
+    def same_files(self, other: "_Side", paths: Iterable[str]) -> frozenset[str]:
+        """Return those of these paths that are the same file on both sides; not those that are behind links."""
+        return frozenset(path for path in paths if path in self._blobs and self._blobs[path] == other.blob(path))
+
+    def blob(self, path: str) -> str | None:
+        """Return the blob of a file, None where there is none."""
+        return self._blobs.get(path)
+
+    def images(
+        self, files: Sources, environment: str, judged: Mapping[Application, Judged], unchanged: Collection[str]
+    ) -> Images:
+        """Return the images of an environment, with stand-ins. Raises ManifestError, KustomizeError, GitError.
+
+        `unchanged` are the manifests that are the same on the other side.
+        """
         if files.problems:
             raise ManifestError(files.problems[0])
         edits: dict[str, bytes | None] = {}
@@ -141,7 +155,7 @@ class _Side:
             target = self.listing.resolve(path)
             if target is not None and target[0] in self.listing.files:
                 texts[path] = edits.get(target[0]) or self.read(target[0])
-        return read_images(texts | self._built(files, edits))
+        return read_images(texts | self._built(files, edits), unchanged=unchanged)
 
     def _built(self, files: Sources, edits: Mapping[str, bytes | None]) -> dict[str, bytes]:
         if not files.roots:

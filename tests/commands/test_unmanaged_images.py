@@ -213,7 +213,7 @@ HOSTILE: "dict[str, tuple[dict[str, str | None], str]]" = {
     ),
     "a chart": (
         {"webshop/prod/kustomization.yaml": f"{PROD}helmCharts: [{{name: x, repo: 'https://evil.example'}}]\n"},
-        "helmCharts: charts are not inflated",
+        "charts are not inflated, here as in Flux",
     ),
     "a file of the machine": (
         {"webshop/prod/kustomization.yaml": f"{PROD}configMapGenerator: [{{name: x, files: [/etc/passwd]}}]\n"},

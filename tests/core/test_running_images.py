@@ -381,3 +381,10 @@ def test_a_new_application_runs_the_image_that_its_source_has_and_no_other() -> 
     known = Judged(stand_in=STAND_IN, new="2", names=frozenset({"app"}))
     assert changed({}, MOVED, known) == []
     assert changed({}, MOVED.replace("app", "evil"), known) == [f"{D}, container web: (none) -> evil:2"]
+
+
+def test_a_file_that_cannot_be_read_is_left_out_if_it_is_the_same_on_both_sides() -> None:
+    files = {"chart.yaml": b"{{ .Values.x }}: [", "web.yaml": WEB.encode()}
+    with pytest.raises(ManifestError):
+        read_images(files, unchanged=["web.yaml"])
+    assert [place.container for place in read_images(files, unchanged=["chart.yaml"])] == ["container web"]
