@@ -44,7 +44,7 @@ def parse(source: bytes, environments: Sequence[str]) -> HoldsFile:
             entry.finish()
             holds.append(hold)
         except ConfigError as error:
-            name = _readable_environment(item.node)
+            name = _readable_environment(item.node, environments)
             problems += [Problem(fault=fault, environment=name) for fault in error.faults]
     return HoldsFile(holds=tuple(holds), problems=tuple(problems))
 
@@ -61,13 +61,16 @@ def _items(source: bytes) -> tuple[Document, list[Entry]]:
     return document, document.items(top.get("holds"), "holds", f"[{_EXAMPLE}]")
 
 
-def _readable_environment(node: Node) -> str:
-    """Return the one environment that a faulty entry can concern, "" if that cannot be told."""
+def _readable_environment(node: Node, environments: Sequence[str]) -> str:
+    """Return the one environment that a faulty entry can concern, "" if that cannot be told.
+
+    A name of no environment is a misspelled one, and any of them may be meant.
+    """
     if node.id != "mapping":
         return ""
     values = [value for key, value in node.value if key.id == "scalar" and key.value in ("environment", "<<")]
     text = str(values[0].value) if len(values) == 1 and values[0].id == "scalar" else ""
-    return text if is_name(text) else ""
+    return text if is_name(text) and (text in environments or not environments) else ""
 
 
 def _hold(document: Document, item: Entry, key_path: str, environments: Sequence[str]) -> Hold:

@@ -117,7 +117,7 @@ def test_a_file_without_an_entry_holds_nothing(text: str) -> None:
         (f"holds: [{ENTRY}, tag: a/b}}]", "holds[0].tag is 'a/b'", "prod"),
         (f"holds: [{ENTRY}, tag: []}}]", "holds[0].tag is an empty list", "prod"),
         (f'holds: [{ENTRY}, reason: "a\\nb"}}]', "write one line of at most 300 characters", "prod"),
-        ("holds: [{group: a, app: b, environment: prodd}]", "environment is 'prodd', which is none: use dev", "prodd"),
+        ("holds: [{group: a, app: b, environment: prodd}]", "environment is 'prodd', which is none: use dev", ""),
         ("holds: [{<<: {environment: qa}, group: a, app: b, bad: 1, environment: dev}]", "unknown key 'bad'", ""),
     ],
 )
