@@ -74,6 +74,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="meet every fault at every request, and ask the real kustomize each time: minutes",
     )
     parser.addoption(
+        "--git", action="store_true", help="start git wherever the program does, and answer nothing in its place"
+    )
+    parser.addoption(
         "--stories",
         choices=("one", "other", "all"),
         default="one",
@@ -133,9 +136,9 @@ def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 @pytest.fixture(autouse=True)
 def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare the processes of a plain transport, but for tests of that and with --thorough."""
+    """Spare the processes of a plain transport, but for tests of that, with --git and with --thorough."""
     plain = request.path.parent.name in WITHOUT_PROCESSES and request.path.stem not in WITH_GIT
-    if plain and not request.config.getoption("--thorough"):
+    if plain and not (request.config.getoption("--thorough") or request.config.getoption("--git")):
         processes_.spare(monkeypatch.setattr)
         config, parse = _parse_once()
         monkeypatch.setattr(config, "parse", parse)

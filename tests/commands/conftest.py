@@ -251,7 +251,8 @@ def stage(remote: "Remote", checkout: "Checkout", forks: "Forks", tmp_path: Path
     """The webshop at 1.0.0 everywhere, for verbs that are processes of their own."""
     program = forks.write_program(tmp_path / "disturbed", "tests.commands.disturbed:main")
     start, thorough = Snapshot.take(remote.path), pytestconfig.getoption("--thorough")
-    return Stage(remote=remote, checkout=checkout.path, program=program, start=start, git=thorough)
+    with_git = thorough or pytestconfig.getoption("--git")
+    return Stage(remote=remote, checkout=checkout.path, program=program, start=start, git=with_git)
 
 
 @pytest.fixture

@@ -161,7 +161,8 @@ def _fetch(client: _Client, remote: _Remote, options: Sequence[str], refspecs: S
     folders = packs.folders(client.folder)
     store = Objects(remote.folder, client.environ)
     history = _history(store, [*found.values()], int(depth[0].partition("=")[2])) if depth else set()
-    _copy(store, folders[0], found.values(), lambda sha: sha not in cut_off and packs.has(folders, sha))
+    # A commit that is here need not have its history here: what is asked for is looked through.
+    _copy(store, folders[0], found.values(), lambda sha: sha not in cut_off | history and packs.has(folders, sha))
     if cut_off & history:
         rest = "".join(f"{sha}\n" for sha in sorted(cut_off - history))
         (client.folder / "shallow").write_text(rest) if rest else (client.folder / "shallow").unlink()
