@@ -107,14 +107,13 @@ def _look(run: Run, request: Request, goal: Goal, *, expired: bool) -> _Look:
         text = f"no pull request proposes {request.tag.name} for {request.environment} yet"
         return _Look(result=None, reasons=(text,))
     tally = tally_of(run, run.lookups(), promotion)
+    names = f"--group {request.group} --app {request.app} --env {request.environment}"
+    hint = f"`gitops-promotion why {names}` says why it waits"
     if tally is None:
-        text = f"pull request #{promotion.pull_request.number} is open"
+        text = f"pull request #{promotion.pull_request.number} is open: {hint}"
         return _Look(result=None, reasons=(text,), pull_request=promotion.pull_request)
     texts = tuple(map(str, tally.reasons))
     if tally.decision == "pass":
-        hint = (
-            f"`gitops-promotion why --group {request.group} --app {request.app} --env {request.environment}` says why"
-        )
         texts = (f"pull request #{promotion.pull_request.number} is approved and not merged yet: {hint}", *texts)
     result: Result | None = "refused" if tally.decision == "refuse" else None
     return _Look(result=result, reasons=texts, pull_request=promotion.pull_request, tally=tally)

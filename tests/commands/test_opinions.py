@@ -140,6 +140,10 @@ def test_wait_ends_as_people_decide(proposed: "Shop") -> None:
 
 def test_wait_is_refused_for_a_tag_that_was_declined_by_closing(shop: "Shop") -> None:
     shop.opened("1.4.2")
+    words = ("wait", "--group", "webshop", "--app", "webui", "--env", "qa", "--timeout", "0s")
+    assert shop.run(*words, code=4).only["message"] == (
+        "pull request #2 is open: `gitops-promotion why --group webshop --app webui --env qa` says why it waits"
+    )
     shop.local("close", "2", "--as", "cid")
-    refused = shop.run("wait", "--group", "webshop", "--app", "webui", "--env", "qa", "--timeout", "0s", code=3).only
+    refused = shop.run(*words, code=3).only
     assert "closed without merging by cid" in refused["message"]
