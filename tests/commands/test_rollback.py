@@ -252,3 +252,25 @@ def test_people_find_a_rollback_by_the_names_of_the_application(
     assert f"pull request #{number} for 1 waits: approvals of prod: 0 of 1" in shop.capsys.readouterr().out
     approved = shop.run("approve", "--app", "webui", "--env", "prod", "--as", "bob").only
     assert (approved["result"], approved["pull_request"]["number"]) == ("updated", number)
+
+
+def test_a_rollback_in_one_of_three_regions_leaves_the_others_alone(
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
+) -> None:
+    regions = ("eu", "us", "ap")
+    lines = [f"  - {{name: {name}, auto: true, after: [qa]}}\n" for name in regions]
+    config = "environments:\n  - {name: qa, auto: true}\n" + "".join(lines) + "prflow: per-env\n"
+    names = ("qa", *regions)
+    shop.edit(
+        {"gitops-promotion.yaml": config} | {f"webshop/{n}/webui.yaml": manifest("webui", "1.0.0") for n in names}
+    )
+    for name in names:
+        flux(shop, name)
+    shop.edit({f"webshop/{n}/webui.yaml": manifest("webui", "1.4.2") for n in names})
+    flux(shop, "qa")
+    flux(shop, "eu", "failure")
+    assert rollback(shop, env="eu").results == ["opened"]
+    shop.run("status", "--publish")
+    assert [shop.tag(name) for name in names] == ["1.4.2", "1.0.0", "1.4.2", "1.4.2"]
+    assert {o["result"] for o in shop.run("promote", "--all").outcomes if o["environment"]} <= {"skipped"}
+    assert shop.tag("eu") == "1.0.0"
