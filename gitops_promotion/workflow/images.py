@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.images import Images as Gate
-from gitops_promotion.core.kustomization_files import Listing, Sources, sources
+from gitops_promotion.core.kustomization_files import NAMES, Listing, Sources, sources
 from gitops_promotion.core.layout import Claim, MarkerName
 from gitops_promotion.core.markers import is_manifest, scan, with_stand_ins
 from gitops_promotion.core.names import Application
@@ -51,6 +51,11 @@ def compare(
                 continue
             judged = _judged(run.tip, after, new, environment, of_environment)
             unchanged = before.same_files(after, new.loose)
+            if not _takes_values(before.contents(old.loose, unchanged), after.contents(new.loose, unchanged)):
+                # What is the same on both sides makes no difference, and there may be very much of it.
+                old, new = (
+                    replace(files, loose=tuple(p for p in files.loose if p not in unchanged)) for files in (old, new)
+                )
             images = after.images(new, environment, judged, unchanged)
         except (ManifestError, KustomizeError) as error:
             comparisons[environment] = Comparison(problem=str(error))
@@ -79,6 +84,13 @@ def application_for(tip: Tip, environment: str, changes: Sequence[FileChange]) -
         return 1 if any(layout.holds_group(path, application.group, environment) for path in paths) else 2
 
     return min(applications, key=lambda application: (distance(application), application), default=_NONE)
+
+
+def _takes_values(*contents: Sequence[bytes]) -> bool:
+    """Return True if one of these files may say what another one means: a chart takes its values from a ConfigMap."""
+    return any(
+        word in content for side in contents for content in side for word in (b"ConfigMap", b"valuesFrom", b"\\")
+    )
 
 
 def _touches(tip: Tip, environment: str, changes: Sequence[FileChange], files: Collection[str]) -> bool:
@@ -121,15 +133,27 @@ class _Side:
             for path in (*self.listing.files, *self.listing.behind_links()):
                 for name in layout.in_reach(path):
                     self._reach[name].append(path)
-        return sources(self.listing, sorted(self._reach[environment]), self.read)
+        paths = sorted(self._reach[environment])
+        self.contents([path for path in paths if path.rpartition("/")[2] in NAMES], ())
+        return sources(self.listing, paths, self.read)
 
     def manifests(self, files: Sources) -> Iterator[str]:
         """Yield the manifests that may have markers, among the files that an environment reads."""
-        return (path for path in sorted(files.files & self.listing.files) if is_manifest(path))
+        targets = (self.listing.resolve(path) for path in files.loose)
+        paths = files.built | {target[0] for target in targets if target}
+        self.contents(paths, ())
+        return (path for path in sorted(paths & self.listing.files) if is_manifest(path))
 
     def same_files(self, other: "_Side", paths: Iterable[str]) -> frozenset[str]:
         """Return those of these paths that are the same file on both sides; not those that are behind links."""
         return frozenset(path for path in paths if path in self._blobs and self._blobs[path] == other.blob(path))
+
+    def contents(self, paths: Iterable[str], unchanged: Collection[str]) -> list[bytes]:
+        """Return the contents of these files without the unchanged ones."""
+        targets = (self.listing.resolve(path) for path in paths if path not in unchanged)
+        blobs = [self._blobs[target[0]] for target in targets if target and target[0] in self._blobs]
+        contents = self.run.tip.blobs(blobs)
+        return [contents[oid] for oid in blobs]
 
     def blob(self, path: str) -> str | None:
         """Return the blob of a file, None where there is none."""

@@ -275,3 +275,18 @@ def test_an_approval_is_asked_for_with_the_images_that_it_is_for(shop: "Shop", k
         f"approvals of prod: 0 of 1 of ann; no pull request is known that brings {waits['sha'][:7]}, and opinions are "
         "given on one: give --pr NUMBER",
     ]
+
+
+def test_a_chart_that_stays_takes_its_image_from_a_config_map_that_changes(shop: "Shop") -> None:
+    chart = "kind: HelmRelease\nmetadata: {name: h}\nspec: {valuesFrom: [{kind: ConfigMap, name: v}]}\n"
+    values = "kind: ConfigMap\nmetadata: {name: v}\ndata: {values.yaml: 'image: {repository: a, tag: 1}'}\n"
+    shop.edit(
+        {
+            "gitops-promotion.yaml": config("refuse"),
+            "webshop/prod/chart.yaml": chart,
+            "webshop/prod/values.yaml": values,
+            "webshop/prod/template.yaml": "{{ no YAML }}: [",
+        }
+    )
+    refused = check(shop, {"webshop/prod/values.yaml": values.replace("repository: a", "repository: evil")}, 3).only
+    assert "unmanaged: ConfigMap v, data.values.yaml.image: a:1 -> evil:1" in refused["message"]
