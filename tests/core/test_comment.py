@@ -8,7 +8,7 @@ from gitops_promotion.core.comment import LIMIT, Part, says_the_same, text
 from gitops_promotion.core.discussion import MARKER
 from gitops_promotion.core.gates import Question, Reason, Verdict
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.tags import NO_TAG, Tag
 
 QUESTION = Question(
     application=Application("webshop", "webui"), tag=Tag("1.4.2"), environment="prod", requirements=(("qa",),)
@@ -88,3 +88,8 @@ def test_ids_of_commits_and_ends_of_lines_alone_are_no_news() -> None:
     assert says_the_same(one, one.replace("\n", "\r\n").rstrip())
     assert says_the_same(f"{one} at 1a2b3c4", f"{one} at 5d6e7f8")
     assert not says_the_same(one, one.replace("1.4.2", "1.4.3"))
+
+
+def test_a_question_about_images_alone_names_no_application() -> None:
+    part = replace(WAITS, question=replace(QUESTION, tag=NO_TAG))
+    assert "**Waits**: images of `prod`\n" in text([part], number=7)

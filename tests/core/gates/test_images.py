@@ -15,6 +15,7 @@ from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.running_images import Comparison, ImageChange
 from gitops_promotion.core.tags import NO_TAG
 from gitops_promotion.errors import ConfigError
+from gitops_promotion.workflow.approvals import approvals_of
 
 CHANGE = ImageChange("Deployment web", "container log", "log:1", "evil:1")
 TEXT = "images of prod: unmanaged: Deployment web, container log: log:1 -> evil:1"
@@ -109,3 +110,9 @@ def test_a_wrong_key_is_an_error_with_its_line(keys: str, problem: str) -> None:
         parse(keys)
     assert problem in str(error.value)
     assert str(error.value).startswith("f.yaml:3: ")
+
+
+def test_the_people_of_a_question_about_images_alone_are_those_of_approve() -> None:
+    gates = parse(f", unmanagedImages: approve{APPROVALS}").gates("prod", only=["images"])
+    assert (approvals_of(gates) or pytest.fail("nobody")).approvers == ("ann",)
+    assert approvals_of(parse(f", unmanagedImages: refuse{APPROVALS}").gates("prod", only=["images"])) is None
