@@ -162,6 +162,19 @@ def test_a_history_that_is_cut_off_becomes_whole_as_with_git(
     assert ends[0] == ends[1]
 
 
+def test_a_history_goes_on_where_it_was_cut_off(
+    remote: Remote, open_repository: "Open", spared: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        remote.commit({"a": f"{number}\n"})
+    monkeypatch.setattr("gitops_promotion.git.repository.DEPTH", 2)
+    repository = open_repository(remote.clone("cut", "--depth=1").path)
+    tip = repository.fetch("refs/heads/main")["refs/heads/main"]
+    assert (of_remote(spared), len(repository.history(tip, ["a"], 9))) == (["fetch"], 2)
+    assert repository.deepen(9)
+    assert (of_remote(spared), len(repository.history(tip, ["a"], 9))) == (["fetch"], 6)
+
+
 @pytest.fixture
 def repository(remote: Remote, open_repository: "Open") -> "Repository":
     remote.commit({"new": "1\n"}, branch="p", start="main")
