@@ -104,6 +104,11 @@ class Stage:
             statuses = record(STATUSES + sha)["statuses"]
             return next((str(each["state"]) for each in statuses if each["context"] == "gitops-promotion"), "")
 
+        def head(pull: Mapping[str, Any]) -> str:
+            # The tip of its branch counts, also where a killed run has not recorded it.
+            tip = refs.get(f"refs/heads/{pull['head']}") if pull["state"] == "open" else None
+            return str(tip or pull["head_sha"])
+
         pulls = [record(ref) for ref in refs if ref.startswith(PULLS)]
         trees = [objects.commit(sha).tree for sha in self._first_parents()]
         return {
@@ -112,7 +117,7 @@ class Stage:
             "empty merges": sum(one == other for one, other in pairwise(trees)),
             "pulls": [
                 {key: pull[key] for key in ("number", "head", "title", "state")}
-                | {"armed": bool(pull["armed_for"]), "verdict": verdict(pull["head_sha"])}
+                | {"armed": bool(pull["armed_for"]), "verdict": verdict(head(pull))}
                 for pull in sorted(pulls, key=lambda pull: int(pull["number"]))
             ],
         }
