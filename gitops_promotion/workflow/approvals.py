@@ -11,7 +11,7 @@ from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.approvals import Approvals, Tally
 from gitops_promotion.core.gates.images import Images
-from gitops_promotion.core.kinds import branches_into
+from gitops_promotion.core.kinds import ROLLBACK, branches_into
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application, is_name
@@ -129,7 +129,7 @@ def list_ended(run: Run, scope: Scope) -> list[Approval]:
     lookups = run.lookups(numbers=tuple(pull.number for pull in ended))
     for pull in ended:
         hint = read_metadata(pull.body)
-        if hint is None or not (is_name(hint.group) and is_name(hint.app)) or hint.type != "promote":
+        if hint is None or not (is_name(hint.group) and is_name(hint.app)) or hint.type not in ("promote", "rollback"):
             continue
         application = Application(hint.group, hint.app)
         try:
@@ -153,13 +153,12 @@ def list_ended(run: Run, scope: Scope) -> list[Approval]:
 
 def _branches(run: Run, scope: Scope) -> Iterator[str]:
     config = run.tip.config
-    branches = {
-        config.branch(application, name): None
-        for application in run.tip.applications()
-        if scope.has_application(application)
-        for name in config.way(application).names
-        if scope.environment in ("", name)
-    }
+    branches: dict[str, None] = {}
+    for application in run.tip.applications():
+        for name in config.way(application).names:
+            if scope.has_application(application) and scope.environment in ("", name):
+                request = Request(kind=ROLLBACK, application=application, environment=name)
+                branches |= dict.fromkeys((config.branch(application, name), ROLLBACK.branch(request, config)))
     yield from branches
 
 

@@ -66,7 +66,7 @@ def test_the_ruleset_requires_the_published_status_where_the_gates_need_it(shop:
 
 
 def test_without_a_checkout_it_looks_back_as_far(shop: "Shop") -> None:
-    shop.edit({"docs/a.md": "a\n"})
+    shop.edit({"notes/a.md": "a\n"})
     expected = run(shop, "--format", "json")
     shop.capsys.readouterr()
     words = ["doctor", "--format", "json", "--repo", f"file://{shop.remote.path}", "--quiet"]

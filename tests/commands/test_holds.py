@@ -200,3 +200,10 @@ def test_a_hold_that_makes_no_sense_is_an_error(
 def test_an_application_without_a_marker_cannot_be_held(shop: "Shop", at: Callable[[str], None], verb: str) -> None:
     run = shop.run(verb, "--group", "webshop", "--app", "webiu", code=2)
     assert "webshop/webiu has no marker in any environment" in run.stderr
+
+
+def test_a_branch_that_a_closed_hold_left_behind_gates_nothing(shop: "Shop", at: Callable[[str], None]) -> None:
+    opened = shop.run("hold", "--group", "webshop", "--app", "webui", "--env", "prod", "--reason", "not now").only
+    assert opened["result"] == "opened"
+    shop.local("close", str(opened["pull_request"]["number"]), "--as", "ann")
+    assert shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2").results == ["merged"]

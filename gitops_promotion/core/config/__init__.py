@@ -28,6 +28,7 @@ from gitops_promotion.core.config.values import (
 from gitops_promotion.core.environments import Environment, Pipeline
 from gitops_promotion.core.gates import Common, Gate, table
 from gitops_promotion.core.gates.health import contexts_of
+from gitops_promotion.core.gates.holds import is_of_open_alone
 from gitops_promotion.core.layout import MARKER, PATH, Layout, marker_problem, path_problem
 from gitops_promotion.core.names import Application, check_name, is_name
 from gitops_promotion.core.notifications.channels import Channel
@@ -187,7 +188,8 @@ class Config:
     def is_gated(self, application: Application, environment: str) -> bool:
         """Return True if a gate has a say on an application in an environment."""
         has_sources = bool(self.way(application).sources(environment))
-        return has_sources or not all(gate.judges_sources for gate in self.gates(environment))
+        gates = self.gates(environment)
+        return has_sources or not all(gate.judges_sources or is_of_open_alone(gate) for gate in gates)
 
     def branch(self, application: Application, environment: str) -> str:
         """Return the promotion branch, without `refs/heads/`. Raises UsageError.

@@ -11,10 +11,9 @@ RENOVATE = (
     "renovate.json5",
     ".renovaterc",
     ".renovaterc.json",
-    ".github/renovate.json",
-    ".github/renovate.json5",
+    *(f".github/{name}" for name in ("renovate.json", "renovate.json5")),
 )
-DEPENDABOT = (".github/dependabot.yml", ".github/dependabot.yaml")
+DEPENDABOT = tuple(f".github/{name}" for name in ("dependabot.yml", "dependabot.yaml"))
 _EXCLUDES = re.compile(r"ignorePaths|enabled\"?\s*:\s*false|ignoreDeps")
 
 

@@ -1,25 +1,39 @@
 """The holds gate: what a person has put on hold does not merge (docs/windows-and-holds.md, Holds)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitops_promotion.core.environments import Pipeline, Requirements
-from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict
+from gitops_promotion.core.gates import Common, Evidence, Gate, Need, Question, Reason, Verdict
 from gitops_promotion.core.holds import HoldsFile, covering
 
 
 def make(environment: str, _pipeline: Pipeline, _settings: Mapping[str, Any], common: Common) -> "Holds | None":
     """Return the holds gate of an environment, None where nothing can be on hold."""
     file = common.settings.get("holds")
-    return Holds(file=file) if isinstance(file, HoldsFile) and file.is_about(environment) else None
+    if not isinstance(file, HoldsFile) or not file.is_about(environment):
+        return None
+    return Holds(file=file, in_file=replace(file, has_open=False).is_about(environment))
+
+
+def is_of_open_alone(gate: Gate) -> bool:
+    """Return True for a holds gate of an environment that the file has no hold of: open pull requests may have one.
+
+    It stops the arming then, and no more: whether one is open is not known before the forge was asked.
+    """
+    return isinstance(gate, Holds) and not gate.in_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holds:
-    """The holds of the file on the default branch; those that open pull requests add are evidence."""
+    """The holds of the file on the default branch; those that open pull requests add are evidence.
+
+    `in_file`: the file itself may hold something out of the environment.
+    """
 
     file: HoldsFile
+    in_file: bool = True
     needs: frozenset[Need] = frozenset({"holds"})
     judges_sources: bool = False
     stops_arming: bool = True
