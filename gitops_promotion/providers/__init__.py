@@ -92,6 +92,9 @@ class Provider(Protocol):
     def add_reviewer(self, pull_request: PullRequest, name: str) -> str:
         """Ask a person or a group of the forge for a review; returns why that was refused, "" if it was not."""
 
+    def add_assignee(self, pull_request: PullRequest, name: str) -> str:
+        """Assign a person to a pull request; returns why that was refused, "" if it was not."""
+
     def add_label(self, pull_request: PullRequest, label: str) -> str:
         """Give a pull request a label, which may be there already; returns why that was refused, "" if it was not."""
 

@@ -120,7 +120,9 @@ def _parsed(text: str) -> Tag:
 
 
 def ask_people(run: Run, plan: Plan, pull_request: PullRequest, *, is_new: bool) -> tuple[str, ...]:
-    """Give a pull request its labels, and if it is new its reviewers; returns a warning for each that is refused.
+    """Give a pull request its labels, and if it is new its reviewers and assignees.
+
+    Returns a warning for each that is refused.
 
     Reviewers are asked once: who has an opinion already would lose it on GitHub by being asked again.
     """
@@ -130,6 +132,8 @@ def ask_people(run: Run, plan: Plan, pull_request: PullRequest, *, is_new: bool)
     problems = [_attempt(partial(run.forge.add_label, pull_request, label)) for label in plan.labels]
     names = settings.reviewers if is_new else ()
     problems += [_attempt(partial(run.forge.add_reviewer, pull_request, name)) for name in names]
+    assignees = settings.assignees if is_new else ()
+    problems += [_attempt(partial(run.forge.add_assignee, pull_request, name)) for name in assignees]
     return tuple(filter(None, problems))
 
 

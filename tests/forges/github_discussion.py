@@ -75,6 +75,15 @@ def add_labels(call: Call) -> Answer:
     return listed(call, pull.labels, lambda name: _label(call, name))
 
 
+@endpoint("POST /repos/{owner}/{repo}/issues/{issue_number}/assignees")
+def add_assignees(call: Call) -> Answer:
+    """Assign people, at most ten; whoever cannot be assigned is left out without an error."""
+    pull = _pull_of_issue(call)
+    people = [name for name in call.body["assignees"] if name not in call.world.strangers]
+    pull.assignees = [*pull.assignees, *(name for name in people if name not in pull.assignees)][:10]
+    return 201, call.shapes.issue(call.repo, pull), {}
+
+
 def _pull_of_issue(call: Call) -> Pull:
     """The pull request behind an issue's number; one of two permissions is enough."""
     if not (call.token.allows("issues", "write") or call.token.allows("pull_requests", "write")):

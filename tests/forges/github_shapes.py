@@ -171,6 +171,25 @@ class Shapes:
             "draft": pull.draft,
         }
 
+    def issue(self, repo: Repo, pull: Pull) -> Shape:
+        """A pull request as an issue."""
+        url = f"{self._url(repo)}/issues/{pull.number}"
+        keys = ("number", "state", "locked", "title", "user", "body", "labels", "milestone", "active_lock_reason")
+        times = ("created_at", "updated_at", "closed_at", "author_association", "html_url")
+        shown = self.pull(repo, pull)
+        return {name: shown[name] for name in (*keys, *times)} | {
+            "url": url,
+            "id": repo.id * 100_000 + pull.number,
+            "node_id": node_id("I", repo.id, pull.number),
+            "repository_url": self._url(repo),
+            "labels_url": f"{url}/labels{{/name}}",
+            "comments_url": f"{url}/comments",
+            "events_url": f"{url}/events",
+            "assignee": self.user(repo, pull.assignees[0]) if pull.assignees else None,
+            "assignees": [self.user(repo, name) for name in pull.assignees],
+            "comments": len(pull.comments),
+        }
+
     def full_pull(self, repo: Repo, pull: Pull) -> Shape:
         """As a look-up of one shows it; mergeability is null until it is known."""
         settled = pull.open and repo.is_settled(pull)

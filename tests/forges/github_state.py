@@ -230,6 +230,7 @@ class Pull:
     timeline: list[Noted] = field(default_factory=list)
     requested: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    assignees: list[str] = field(default_factory=list)
     unsettled: int = 0
     shown: "Pull | None" = None
     late: int = 0
@@ -286,7 +287,10 @@ class Event:
 
 @dataclass(kw_only=True)
 class World:
-    """What all repositories share. `teams` are by `organisation/team`; `imported` accounts came from another server."""
+    """What all repositories share. `teams` are by `organisation/team`; `imported` accounts came from another server.
+
+    `strangers` cannot be assigned.
+    """
 
     clock: Clock = field(default_factory=Clock)
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -296,6 +300,7 @@ class World:
     repos: "dict[str, Repo]" = field(default_factory=dict)
     teams: dict[str, list[str]] = field(default_factory=dict)
     imported: set[str] = field(default_factory=set)
+    strangers: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
     unknown_reads: int = 0
     late_reads: int = 0

@@ -163,6 +163,12 @@ class TestPeople:
             refusal = forge.provider.add_label(opened, "env:prod")
             assert refusal == ("plain git keeps no labels: env:prod is left out" if forge.provider.publishes else "")
 
+    def test_a_person_is_assigned_or_the_reason_against_it_is_told(self, forge: "Forge") -> None:
+        opened = propose(forge)
+        for _ in range(2):
+            refusal = forge.provider.add_assignee(opened, "ann")
+            assert refusal == "" or refusal.startswith(("plain git keeps no assignees", "Azure DevOps assigns nobody"))
+
     def test_a_status_that_must_be_there_is_required(self, forge: "Forge") -> None:
         forge.require_gate()
         opened = propose(forge, HEAD)

@@ -467,6 +467,22 @@ class TestAddReviewer:
         assert "pull_requests: write" in github_forge.connect(token=token).add_reviewer(opened, "bob")
 
 
+class TestAddAssignee:
+    def test_assigns_a_person_and_says_who_is_left_out(self, github_forge: "GitHubForge") -> None:
+        opened = propose(github_forge)
+        github_forge.server.world.strangers.add("eve")
+        assert github_forge.provider.add_assignee(opened, "Ann") == ""
+        assert github_forge.provider.add_assignee(opened, "eve").startswith(
+            "eve is not assigned: GitHub assigns at most"
+        )
+        assert github_forge.hosted.pull(1).assignees == ["Ann"]
+
+    def test_a_refusal_is_returned_with_the_permission(self, github_forge: "GitHubForge") -> None:
+        opened = propose(github_forge)
+        token = github_forge.server.give_token("x[bot]", kind="actions", permissions={"pull_requests": "read"})
+        assert github_forge.connect(token=token).add_assignee(opened, "ann").startswith("ann is not assigned: ")
+
+
 class TestAddLabel:
     def test_gives_one_after_the_other(self, github_forge: "GitHubForge") -> None:
         opened = propose(github_forge)

@@ -13,7 +13,7 @@ from gitops_promotion.core.templates import Template
 VerifyImage = Literal["no", "yes", "warn"]
 """Whether `new` asks the registry for the image; `warn`: it goes on without an answer."""
 
-KEYS = ("templates", "labels", "reviewers", "changelog", "renderedDiff", "verifyImage")
+KEYS = ("templates", "labels", "reviewers", "assignees", "changelog", "renderedDiff", "verifyImage")
 """The keys of the top level."""
 
 TEMPLATE_KEYS = ("title", "body", "commit")
@@ -33,6 +33,7 @@ class PullRequestSettings:
     commit: Template | None = None
     labels: tuple[Template, ...] = ()
     reviewers: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
     changelog: bool = False
     rendered_diff: bool = False
 
@@ -52,6 +53,7 @@ def read_settings(document: Document, top: Mapping[str, Entry]) -> PullRequestSe
             if (label := read_template(document, item, f"labels[{number}]")) is not None
         ),
         reviewers=document.texts(top.get("reviewers"), "reviewers", login_problem, "[ann, org/team]", several=True),
+        assignees=document.texts(top.get("assignees"), "assignees", login_problem, "[ann]", several=True),
         changelog=document.boolean(top.get("changelog"), "changelog"),
         rendered_diff=document.boolean(top.get("renderedDiff"), "renderedDiff"),
     )

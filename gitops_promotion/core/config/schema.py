@@ -60,6 +60,7 @@ TYPES: Mapping[str, Schema] = {
     "templates.commit": TEXT,
     "labels": LIST,
     "reviewers": LIST,
+    "assignees": LIST,
     "changelog": FLAG,
     "renderedDiff": FLAG,
     "verifyImage": {"anyOf": [{"const": "warn"}, *FLAG["anyOf"]]},

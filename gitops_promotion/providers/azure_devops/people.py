@@ -224,6 +224,10 @@ class WithPeople:
             return f"Azure DevOps does not take {untrusted.line(name)} as a reviewer: {reason}"
         return ""
 
+    def add_assignee(self, _pull_request: PullRequest, name: str) -> str:
+        """Return that Azure DevOps has no assignees of pull requests."""
+        return f"Azure DevOps assigns nobody to a pull request: put {untrusted.line(name)} into reviewers"
+
     def add_label(self, pull_request: PullRequest, label: str) -> str:
         """Give a pull request a label, which becomes one of the project; returns why that was refused."""
         name = untrusted.line(label)

@@ -274,6 +274,28 @@ class WithPeople:
             return f"{label} is not asked for a review ({error.reason}): {advice}{f', and {_MEMBERS}' if team else ''}"
         return ""
 
+    def add_assignee(self, pull_request: PullRequest, name: str) -> str:
+        """Assign a person to a pull request; returns why that was refused, "" if it was not.
+
+        GitHub leaves out whom it cannot assign, without an error: the answer has those who are assigned
+        (https://docs.github.com/rest/issues/assignees#add-assignees-to-an-issue).
+        """
+        person = untrusted.line(name, untrusted.VALUE_LIMIT)
+        try:
+            path = f"{self._path}/issues/{pull_request.number}/assignees"
+            answer = self._api.rest("POST", path, {"assignees": [name]}, needs=_COMMENTS)[0]
+        except AuthError as error:
+            return f"{person} is not assigned: {error}"
+        except RefusedError as error:
+            return f"{person} is not assigned ({error.reason}): correct assignees in the configuration"
+        assigned = answer.get("assignees") if isinstance(answer, dict) else None
+        logins = [each.get("login") for each in assigned or () if isinstance(each, dict)]
+        if name.casefold() in [str(login).casefold() for login in logins]:
+            return ""
+        return (
+            f"{person} is not assigned: GitHub assigns at most ten people, who have write access: give it to {person}"
+        )
+
     def add_label(self, pull_request: PullRequest, label: str) -> str:
         """Give a pull request a label; returns why that was refused, "" if it was not.
 

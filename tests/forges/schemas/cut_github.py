@@ -47,6 +47,7 @@ GET /repos/{owner}/{repo}/commits/{ref}/statuses
 GET /repos/{owner}/{repo}/git/ref/{ref}
 DELETE /repos/{owner}/{repo}/git/refs/{ref}
 GET /repos/{owner}/{repo}/installation
+POST /repos/{owner}/{repo}/issues/{issue_number}/assignees
 POST /repos/{owner}/{repo}/issues/{issue_number}/comments
 POST /repos/{owner}/{repo}/issues/{issue_number}/labels
 GET /repos/{owner}/{repo}/pulls
