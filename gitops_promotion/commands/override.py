@@ -1,6 +1,7 @@
 """`promote --override-gates` and `--override-hold`: a person sends a tag past the gates or holds of an environment."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gitops_promotion.core import overrides
 from gitops_promotion.core.forge import PullRequest
@@ -15,6 +16,7 @@ from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.origin import starter
 from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.superseding import close_rollback
 from gitops_promotion.workflow.tip import Site
 
 
@@ -67,4 +69,10 @@ def promote_past(
             files = run.tip.marked.around(site)
         return setting_tag(run.tip, request, files, veto)
 
-    return [deliver(run, decide)]
+    outcome = deliver(run, decide)
+    if run.dry_run or outcome.pull_request is None:
+        return [outcome]
+    # It would take the tag away again.
+    closed = close_rollback(run, application, environment)
+    notes = [f"rollback #{closed.number} of {environment} is superseded"] if closed else []
+    return [replace(outcome, reasons=(*outcome.reasons, *notes))]

@@ -3,6 +3,8 @@
 from gitops_promotion.core import due
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.kinds import ROLLBACK
+from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import RefusedPushError
 from gitops_promotion.workflow.arming import disarm_known
@@ -17,7 +19,18 @@ def close_promotion(run: Run, application: Application, environment: str) -> Pul
     server allows no deletion, the pull request alone is closed. What has commits of people is only disarmed. Raises
     GitError, ProviderError.
     """
-    branch = run.tip.config.branch(application, environment)
+    return _close(run, run.tip.config.branch(application, environment), application, environment)
+
+
+def close_rollback(run: Run, application: Application, environment: str) -> PullRequest | None:
+    """Close the open rollback of an application in an environment likewise, and return it; None without one."""
+    request = Request(kind=ROLLBACK, application=application, environment=environment)
+    return _close(run, ROLLBACK.branch(request, run.tip.config), application, environment)
+
+
+def _close(run: Run, branch: str, application: Application, environment: str) -> PullRequest | None:
+    if run.tip.refs.branch(branch) is None:
+        return None
     pull = due.open_for(run.forge.pull_requests(head=branch), run.tip.base)
     if pull is None:
         return None

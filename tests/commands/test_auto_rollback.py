@@ -119,3 +119,13 @@ def test_two_changes_since_it_was_healthy_are_for_a_person(
     at(timedelta(minutes=16))
     warnings = [w for o in bad.run("promote", "--all", code=None).outcomes for w in o["warnings"]]
     assert any("webshop/cart changed there too: find the cause" in warning for warning in warnings)
+
+
+def test_an_override_supersedes_the_open_rollback(bad: "Shop") -> None:
+    opened = rollback(bad).only
+    words = ("promote", "--app", "webui", "--env", "prod", "--tag", "1.3.0", "--override-gates", "--reason", "fixed")
+    merged = bad.run(*words).only
+    assert (merged["result"], bad.tag("prod")) == ("merged", "1.3.0")
+    assert f"rollback #{opened['pull_request']['number']} of prod is superseded" in merged["reasons"]
+    bad.run("status", "--publish")
+    assert bad.tag("prod") == "1.3.0"
