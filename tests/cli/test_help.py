@@ -110,7 +110,7 @@ MISTAKES = [
     ),
     ("graph -o csv", "error: Invalid value for '-o' / '--output': 'csv' is not one of 'human', 'json', 'mermaid': s"),
     ("graph --sorcedir x", "error: No such option"),
-    ("local shw 3", "error: No such command 'shw'."),
+    ("local shw 3", "error: No such command 'shw'"),
 ]
 
 

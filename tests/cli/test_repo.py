@@ -1,6 +1,7 @@
 """`--repo`: a verb without a checkout, and what it cannot be combined with."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,4 +79,5 @@ def test_what_cannot_be_is_a_usage_error(
 def test_a_verb_that_reads_a_working_tree_has_no_such_option(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, errors = run(capsys, verb, "--repo", "/srv/x")
     assert code == 2
-    assert "No such option '--repo'" in errors
+    # The versions of click spell it differently.
+    assert re.search(r"No such option:? '?--repo\b", errors)
