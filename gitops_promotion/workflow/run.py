@@ -151,14 +151,86 @@ def _tokens(
     return token_for
 
 
-def _registries(seconds: float, environ: Mapping[str, str], clock: Clock, terminal: Log) -> "Registries":
-    # Imported here, since most runs ask no registry and need no HTTP for it.
-    from gitops_promotion.registry import Registries
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opening:
+    """What is known when a repository is opened; `provider` and `api_url` are options, `person` that of --as."""
 
-    def hide(secret: str) -> None:
-        terminal.add_secret(secret, is_new=True)
+    repository: Repository
+    runner: ci.Runner
+    provider: str
+    api_url: str
+    person: str
+    token_for: Callable[[str], str]
+    environ: Mapping[str, str] = field(repr=False)
+    clock: Clock
+    terminal: Log
+    _stored: dict[str, str] = field(init=False, default_factory=dict, repr=False)
 
-    return Registries(environ=environ, monotonic=clock.monotonic, hide=hide, seconds=seconds)
+    def choose(self, config: Config | None) -> Forge:
+        """Return the facts of the forge that the remote belongs to. Raises UsageError."""
+        configured = config.provider if config else ""
+        choice = choose(self.repository.url, option=self.provider, configured=configured, environ=self.environ)
+        facts = registry.forge(choice.name)
+        self.terminal.note(f"provider {facts.name} ({choice.reason})")
+        return facts
+
+    def connect(self, facts: Forge, config: Config | None) -> Provider:
+        """Return the provider of a forge. Raises UsageError."""
+        if self.person and not facts.trusts_names:
+            raise UsageError(f"--as is for the local provider: on {facts.name} the token says who you are")
+        if self.person:
+            self.terminal.note(f"acting as {self.person}: plain git cannot check who you are")
+        connection = Connection(
+            store=self.repository,
+            url=self.repository.url,
+            token=lambda: self.token_for(self.repository.url) or self._stored_token(facts),
+            author=self.person or self.repository.author,
+            environ=self.environ,
+            now=self.clock.now,
+            sleep=self.clock.sleep,
+            nonce=lambda: secrets.token_hex(8),
+            api_url=self.api_url,
+        )
+        if config:
+            connection = replace(
+                connection,
+                merge_method=config.merge_method,
+                check_run_apps=config.check_run_apps,
+                branch_prefixes=config.branch_prefixes,
+            )
+        return registry.connect(facts.name, connection)
+
+    def _stored_token(self, facts: Forge) -> str:
+        """Return the token that gh or git has stored, in a shell; "" for none. It is looked for once."""
+        if facts.name not in self._stored:
+            token = ""
+            if not self.runner.NAME:
+                token = find_stored_token(
+                    facts, self.repository, self.environ, self.terminal.note, api_url=self.api_url
+                )
+            self.terminal.add_secret(token, is_new=True)
+            self._stored[facts.name] = token
+        return self._stored[facts.name]
+
+    def read_sources(self, facts: Forge) -> Sources:
+        """Return what reads the changes of the repositories that applications are built from."""
+        return Sources(
+            forge=facts,
+            url=self.repository.url,
+            api_url=self.api_url,
+            token=lambda: self.token_for(self.repository.url),
+            environ=self.environ,
+        )
+
+    def registries(self, seconds: float) -> "Registries":
+        """Return the registries of images, to be asked for at most so many seconds in all."""
+        # Imported here, since most runs ask no registry and need no HTTP for it.
+        from gitops_promotion.registry import Registries
+
+        def hide(secret: str) -> None:
+            self.terminal.add_secret(secret, is_new=True)
+
+        return Registries(environ=self.environ, monotonic=self.clock.monotonic, hide=hide, seconds=seconds)
 
 
 @contextmanager
@@ -185,75 +257,37 @@ def open_run(
     runner = ci.runner(environ)
     context = runner.context(environ, lambda path: Path(path).read_text(encoding="utf-8"))
     token_for = _tokens(token, provider, api_url, environ, clock, terminal)
-
-    def git_user_for(url: str) -> str:
-        return git_user(url, option=provider, environ=environ)
-
     with (
         nullcontext(place) if isinstance(place, Path) else place.checkout() as folder,
         Repository.open(
             folder,
             remote=remote or None,
             token=token_for,
-            user=git_user_for,
+            user=lambda url: git_user(url, option=provider, environ=environ),
             environ=environ,
             trust=bool(runner.NAME),
             tell=terminal.note,
             no_checkout=place if isinstance(place, NoCheckout) else None,
         ) as repository,
     ):
-
-        @cache
-        def own_token(facts: Forge) -> str:
-            own = "" if runner.NAME else find_stored_token(facts, repository, environ, terminal.note, api_url=api_url)
-            terminal.add_secret(own, is_new=True)
-            return own
-
-        def choose_forge(config: Config | None) -> Forge:
-            configured = config.provider if config else ""
-            choice = choose(repository.url, option=provider, configured=configured, environ=environ)
-            facts = registry.forge(choice.name)
-            terminal.note(f"provider {facts.name} ({choice.reason})")
-            return facts
-
-        def connect(facts: Forge, config: Config | None) -> Provider:
-            if person and not facts.trusts_names:
-                raise UsageError(f"--as is for the local provider: on {facts.name} the token says who you are")
-            if person:
-                terminal.note(f"acting as {person}: plain git cannot check who you are")
-            connection = Connection(
-                store=repository,
-                url=repository.url,
-                token=lambda: token_for(repository.url) or own_token(facts),
-                author=person or repository.author,
-                environ=environ,
-                now=clock.now,
-                sleep=clock.sleep,
-                nonce=lambda: secrets.token_hex(8),
-                api_url=api_url,
-            )
-            if config:
-                connection = replace(
-                    connection,
-                    merge_method=config.merge_method,
-                    check_run_apps=config.check_run_apps,
-                    branch_prefixes=config.branch_prefixes,
-                )
-            return registry.connect(facts.name, connection)
-
+        opening = _Opening(
+            repository=repository,
+            runner=runner,
+            provider=provider,
+            api_url=api_url,
+            person=person,
+            token_for=token_for,
+            environ=environ,
+            clock=clock,
+            terminal=terminal,
+        )
         yield Run(
             tip=Tip(repository=repository),
-            choose=choose_forge,
-            connect=connect,
+            choose=opening.choose,
+            connect=opening.connect,
             find_kustomize=cache(lambda: Kustomize.find(environ)),
-            read_sources=lambda facts: Sources(
-                forge=facts,
-                url=repository.url,
-                api_url=api_url,
-                token=lambda: token_for(repository.url),
-                environ=environ,
-            ),
-            registries=lambda seconds: _registries(seconds, environ, clock, terminal),
+            read_sources=opening.read_sources,
+            registries=opening.registries,
             context=context,
             clock=clock,
             note=terminal.note,
