@@ -1,16 +1,19 @@
 """The promotions that people decide on: their state, the opinions on them, and what happened to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from gitops_promotion.core.declines import decline_of
 from gitops_promotion.core.discussion import Discussion, Event
 from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.gates import Decision
 from gitops_promotion.core.gates.approvals import Tally
 from gitops_promotion.core.names import Application
 
 State = Literal["pending", "approved", "declined", "merged", "superseded"]
+
+_STATES: Mapping[Decision, State] = {"pass": "approved", "refuse": "declined", "wait": "pending"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +52,7 @@ def state_of(pull: PullRequest, discussion: Discussion | None, tally: Tally | No
         return "merged"
     if pull.state == "closed":
         return "declined" if decline_of(pull, discussion) else "superseded"
-    decision = tally.decision if tally else "wait"
-    return {"pass": "approved", "refuse": "declined"}.get(decision, "pending")  # type: ignore[return-value]
+    return _STATES[tally.decision if tally else "wait"]
 
 
 def of_person(approvals: Sequence[Approval], person: str, *, decided: bool) -> list[Approval]:

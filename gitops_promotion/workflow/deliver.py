@@ -133,8 +133,8 @@ def _propose(run: Run, intent: Intent) -> Outcome:
     origin = _origin(plan, branch, ruling or Origin())
 
     # What is proposed again gets a new head: the opinions on the old one do not count. An override is of one head.
-    is_new = bool(origin.override) or (ruling is not None and bool(ruling.again_by))
-    kept = branch is not None and not is_new and _is_worth_keeping(run, plan, branch, current)
+    needs_new_head = bool(origin.override) or (ruling is not None and bool(ruling.again_by))
+    kept = branch is not None and not needs_new_head and _is_worth_keeping(run, plan, branch, current)
     if branch is not None and kept:
         # The body names the base that the branch really has, or each run would edit it.
         plan = intent.plan(branch.base_sha)
@@ -152,9 +152,9 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         verdict = verdict_on(run, plan.request, pull_request)
         status = own_status(verdict, shorten=run.facts.status_text)
         run.forge.set_status(head_sha, status)
-    is_new = request.kind is PROMOTION and result != "unchanged"
-    warnings = ask_groups(run, pull_request, [request.environment]) if is_new else ()
+    warnings: tuple[str, ...] = ()
     if result != "unchanged":
+        warnings += ask_groups(run, pull_request, [request.environment]) if request.kind is PROMOTION else ()
         warnings += ask_people(run, plan, pull_request, is_new=result == "opened")
     if kept:
         _take_back_success(run, plan, pull_request)

@@ -21,7 +21,7 @@ from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.heal import promotion_again
 from gitops_promotion.workflow.judge import judge_arming
-from gitops_promotion.workflow.overriding import counting_override, find_claim
+from gitops_promotion.workflow.overriding import counting_override
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
 
@@ -66,9 +66,6 @@ def _decide(run: Run, pull: PullRequest, hint: Request, _attempt: int) -> Reques
     if proposal is None or proposal.tag is None or proposal.environments != (hint.environment,):
         return None
     if proposal.foreign or proposal.other_owner:
-        return None
-    claim = find_claim(run.tip, run.lookups(), branch.sha) if branch else None
-    if claim is not None and not claim.problem:
         return None
     request = replace(hint, tag=proposal.tag)
     if proposal.origin.override and branch and counting_override(run.tip, run.lookups(), branch.sha):
