@@ -62,9 +62,6 @@ class Provider(Protocol):
     def set_status(self, sha: str, status: CommitStatus) -> None:
         """Publish a status on a commit."""
 
-    def reviews(self, number: int) -> list[Review]:
-        """Return the effective review of each person, with its commit."""
-
     def discussions(self, numbers: Sequence[int]) -> dict[int, Discussion]:
         """Return the reviews, this tool's comments and the events of pull requests, in as few requests as possible."""
 

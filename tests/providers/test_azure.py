@@ -465,7 +465,7 @@ class TestReviews:
         opened = propose(swift)
         swift.review(opened.number, "approved", by="bob")
         swift.hosted.pull(opened.number).threads.clear()
-        [review] = swift.provider.reviews(opened.number)
+        [review] = swift.provider.discussions([opened.number])[opened.number].reviews
         assert (review.author, review.verdict, review.sha, review.at) == ("bob", "approved", "", None)
 
 

@@ -47,7 +47,6 @@ class TestReviews:
         forge.review(opened.number, "approved", by="eve")
         forge.review(opened.number, "approved", by="bob")
         discussion = forge.provider.discussions([opened.number])[opened.number]
-        assert set(discussion.reviews) == set(forge.provider.reviews(opened.number))
         assert {(review.author, review.verdict) for review in discussion.reviews} == {
             ("bob", "approved"),
             ("eve", "approved"),

@@ -147,20 +147,11 @@ def test_a_list_of_the_wrong_type_is_an_error_of_the_forge_or_an_empty_list(wron
         lambda: answers.read_check_runs({"statusCheckRollup": wrong}, frozenset({"x"})),
         lambda: answers.next_page({"statusCheckRollup": wrong}),
         lambda: answers.read_head_state({"repository": REPOSITORY | {"object": {"statusCheckRollup": wrong}}}),
-        lambda: answers.read_reviews({"repository": {"pullRequest": {"latestOpinionatedReviews": wrong}}}),
         lambda: answers.read_statuses(wrong),
         lambda: answers.read_check_runs(wrong, frozenset()),
     ):
         with suppress(ProviderError):
             read()
-
-
-@pytest.mark.parametrize("node", [5, "x", None, [], {"state": 5}, {"state": "APPROVED", "author": 5, "commit": "x"}])
-def test_a_review_of_the_wrong_type_is_left_out_or_has_no_author(node: object) -> None:
-    page = {"pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": [node]}
-    reviews, cursor = answers.read_reviews({"repository": {"pullRequest": {"latestOpinionatedReviews": page}}})
-    assert cursor is None
-    assert [(review.author, review.sha) for review in reviews] in ([], [("ghost", "")])
 
 
 @pytest.mark.parametrize("key", [key for key in PULL_DATA if key != "autoMergeRequest"])

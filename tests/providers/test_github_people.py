@@ -114,7 +114,6 @@ class TestReviews:
         github_forge.hosted.repo.writers = frozenset({"cat"})
         github_forge.hosted.review(1, "bob", "APPROVED")
         assert verdicts(github_forge) == [("bob", "approved")]
-        assert github_forge.provider.reviews(1) == []
 
     def test_an_edit_afterwards_has_its_time(self, github_forge: "GitHubForge") -> None:
         propose(github_forge)

@@ -119,5 +119,5 @@ def test_a_damaged_record_is_an_error_with_the_way_out(local_forge: "LocalForge"
     record = records(local_forge.remote)[f"pulls/{opened.number}"]
     overwrite(local_forge.remote, f"pulls/{opened.number}", json.dumps(record | damaged).encode())
     with pytest.raises(ProviderError, match="is not a record of this program"):
-        local_forge.provider.reviews(opened.number)
+        local_forge.provider.pull_request(opened.number)
     assert local_forge.provider.discussions([opened.number]) == {}

@@ -111,7 +111,6 @@ class TestHostileRecords:
             lambda: forge.set_auto_merge(broken, enabled=True),
             lambda: forge.close_pull_request(broken),
             lambda: forge.merge(broken),
-            lambda: forge.reviews(broken.number),
             lambda: forge.details(broken.number),
         ):
             with pytest.raises(ProviderError) as error:
@@ -206,4 +205,4 @@ class TestHostileRecords:
         opened = propose(local_forge)
         with pytest.raises(ProviderError, match="too long"):
             local_forge.provider.review(opened.number, "approved", "x" * LIMIT)
-        assert local_forge.provider.reviews(opened.number) == []
+        assert local_forge.provider.discussions([opened.number])[opened.number].reviews == ()

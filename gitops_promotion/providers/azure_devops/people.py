@@ -9,7 +9,7 @@ from typing import Any
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.discussion import Comment, Discussion, People, Person
-from gitops_promotion.core.forge import PullRequest, Review
+from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.errors import AuthError, NoPullRequestError, ProviderError
 from gitops_promotion.providers import Opinion
 from gitops_promotion.providers.azure_devops.address import Address
@@ -25,7 +25,6 @@ from gitops_promotion.providers.azure_devops.discussions import (
     read_account,
     read_discussion,
     read_pushers,
-    read_reviews,
 )
 from gitops_promotion.providers.azure_devops.endpoints import PAGE, Directory, Endpoints
 from gitops_promotion.providers.http import RefusedError
@@ -65,13 +64,6 @@ class WithPeople:
             ) from error
 
     # -- reading
-
-    def reviews(self, number: int) -> list[Review]:
-        """Return the vote of each person that counts now, newest first, with the commit it was given on."""
-        data = self._pull(number)
-        if not has_votes(data):
-            return []
-        return read_reviews(data, self._endpoints.threads(number), self._endpoints.iterations(number))
 
     def discussions(self, numbers: Sequence[int]) -> dict[int, Discussion]:
         """Return the votes, this tool's comments and the events of pull requests.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.forge import (
@@ -13,7 +13,6 @@ from gitops_promotion.core.forge import (
     CommitStatus,
     HeadState,
     PullRequest,
-    Review,
     StatusState,
 )
 from gitops_promotion.providers.github.queries import SETTINGS
@@ -31,10 +30,6 @@ URL_LIMIT = 2000
 
 _STATES: Mapping[str, StatusState] = {"SUCCESS": "success", "FAILURE": "failure", "ERROR": "failure"}
 _IGNORED_CONCLUSIONS = ("NEUTRAL", "SKIPPED")
-_VERDICTS: Mapping[str, Literal["approved", "changes-requested"]] = {
-    "APPROVED": "approved",
-    "CHANGES_REQUESTED": "changes-requested",
-}
 _EPOCH = datetime.min.replace(tzinfo=UTC)
 T = TypeVar("T")
 
@@ -238,35 +233,6 @@ def read_pull_request(data: object) -> PullRequest | None:
         body=text(data, "body"),
         author=login(data.get("user")),
     )
-
-
-def read_reviews(data: Mapping[str, Any]) -> tuple[list[Review], str | None]:
-    """Read the answer to `queries.REVIEWS`: reviews, and the cursor of the next page, None after the last."""
-    pull = field(field(data, dict, "repository"), dict, "pullRequest")
-    reviews = field(pull, dict, "latestOpinionatedReviews")
-    page = field(reviews, dict, "pageInfo")
-    cursor = field(page, str, "endCursor") if field(page, bool, "hasNextPage") else None
-    return [review for node in items(reviews.get("nodes")) if (review := _read_review(node)) is not None], cursor
-
-
-def _read_review(node: object) -> Review | None:
-    """Return an approval or an objection; None for a review that is neither any more."""
-    verdict = _VERDICTS.get(text(node, "state"))
-    if verdict is None:
-        return None
-    return Review(
-        author=login(_object(node, "author")),
-        verdict=verdict,
-        # A commit that was pushed away is null: then the review belongs to no head.
-        sha=text(_object(node, "commit"), "oid"),
-        comment=text(node, "body"),
-        at=time(node, "submittedAt"),
-    )
-
-
-def newest_first(reviews: Sequence[Review]) -> list[Review]:
-    """Return reviews in the order of their times, newest first, those without a time last."""
-    return sorted(reviews, key=lambda review: review.at or _EPOCH, reverse=True)
 
 
 # -- statuses

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.due import open_for
-from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest, Review
+from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest
 from gitops_promotion.core.races import require_off
 from gitops_promotion.errors import AuthError, NoPullRequestError, OutdatedError, ProviderError
 from gitops_promotion.providers import Connection
@@ -21,11 +21,9 @@ from gitops_promotion.providers.github.answers import (
     field,
     items,
     newest,
-    newest_first,
     next_page,
     read_check_runs,
     read_pull_request,
-    read_reviews,
     read_statuses,
 )
 from gitops_promotion.providers.github.api import PAGE, Api, Given
@@ -286,25 +284,6 @@ class GitHub(WithPeople):
                 f"GitHub takes no status {status.context!r} on {sha} ({error.reason}): check that the commit is pushed "
                 "and the token has the permission commit statuses: write"
             ) from error
-
-    def reviews(self, number: int) -> list[Review]:
-        """Return the last approval or objection of each person who may write, newest first, with its commit."""
-        reviews: list[Review] = []
-        cursor: str | None = None
-        for _ in range(PAGES):
-            variables = {**self._names, "number": number, "after": cursor}
-            try:
-                data = self._api.graphql(queries.REVIEWS, variables, needs="pull-requests: read")
-            except RefusedError as error:
-                raise ProviderError(
-                    f"the reviews of pull request #{number} of {self._address.repository} cannot be read "
-                    f"({error.reason}): check the number"
-                ) from error
-            page, cursor = read_reviews(data)
-            reviews += page
-            if cursor is None:
-                return newest_first(reviews)
-        raise ProviderError(f"GitHub shows no end of the reviews of pull request #{number}: run again")
 
     # -- reading
 

@@ -28,17 +28,6 @@ HEAD_STATE = f"""query($owner: String!, $name: String!, $number: Int!, $oid: Git
   }}
 }}"""
 
-REVIEWS = """query($owner: String!, $name: String!, $number: Int!, $after: String) {
-  repository(owner: $owner, name: $name) {
-    pullRequest(number: $number) {
-      latestOpinionatedReviews(first: 100, after: $after, writersOnly: true) {
-        pageInfo { hasNextPage endCursor }
-        nodes { state body submittedAt author { __typename login } commit { oid } }
-      }
-    }
-  }
-}"""
-
 _STATUSES = "status { contexts { context state description targetUrl createdAt creator { __typename login } } }"
 _CHECK_RUNS = """statusCheckRollup { contexts(first: 100, after: %s) {
   pageInfo { hasNextPage endCursor }

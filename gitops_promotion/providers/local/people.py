@@ -55,10 +55,6 @@ class WithPeople:
             events=(opened, *record.events),
         )
 
-    def reviews(self, number: int) -> list[Review]:
-        """Return the last review of each person, newest first, bound to its commit."""
-        return self._ledger.transact(lambda refs: ((), list(self._ledger.record(refs, number).reviews)))
-
     def add_review(self, pull_request: PullRequest, verdict: Opinion, comment: str) -> None:
         """Review `pull_request.head_sha` as the author that git is configured with."""
         self._review(pull_request.number, verdict, comment, sha=pull_request.head_sha)
