@@ -50,7 +50,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return call
 
-    for name in ("pull_request", "pull_requests", "open_promotions", "statuses", "set_status", "reviews"):
+    for name in ("pull_request", "pull_requests", "open_promotions", "statuses", "set_status", "discussions"):
         monkeypatch.setattr(Local, name, counted(name))
     return made
 
