@@ -22,6 +22,7 @@ from tests.sources import anchors, messages, unsaid
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+VERBS_PAGE = (ROOT / "docs" / "verbs.md").read_text(encoding="utf-8")
 EXIT_CODES = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
@@ -56,8 +57,8 @@ def names(option: str, text: str) -> bool:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_its_section_of_the_readme_and_every_option_stands_there(verb: str) -> None:
-    found = sections(README.read_text(encoding="utf-8"), "###")
+def test_every_verb_has_its_section_with_every_option(verb: str) -> None:
+    found = sections(VERBS_PAGE, "##")
     section = found[verb.split()[0]]
     assert f"gitops-promotion {verb}" in section, "an example"
     told = section + found["Options of every verb"]
@@ -66,8 +67,21 @@ def test_every_verb_has_its_section_of_the_readme_and_every_option_stands_there(
 
 
 def test_options_of_the_program_itself_are_told() -> None:
-    common = sections(README.read_text(encoding="utf-8"), "###")["Options of every verb"]
+    common = sections(VERBS_PAGE, "##")["Options of every verb"]
     assert all(names(option, common) for option in ("--help", "-h", "--version"))
+
+
+def test_the_readme_lists_every_verb_in_the_words_of_its_help() -> None:
+    rows = re.findall(
+        r"^\| ([\w ]+) \| \[([\w-]+)\]\(docs/verbs\.md#\2\) \| (.+) \|$", README.read_text(encoding="utf-8"), re.M
+    )
+    expected = [
+        (verb.part, name, cli.command(name).get_short_help_str(200).rstrip("."))
+        for part in cli.PARTS
+        for name, verb in cli.VERBS.items()
+        if verb.part == part
+    ]
+    assert [(part, name, does[0].upper() + does[1:]) for part, name, does in rows] == expected
 
 
 def examples() -> Iterator[tuple[str, str]]:
@@ -240,7 +254,7 @@ def test_every_key_of_the_document_is_told_and_no_other() -> None:
 
 
 def test_every_output_format_and_the_version_of_the_document_are_told() -> None:
-    row = re.search(r"^\| `-o`, `--output` \| (.*) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    row = re.search(r"^\| `-o`, `--output` \| (.*) \|$", VERBS_PAGE, re.MULTILINE)
     assert row
     assert re.findall(r"`([a-z]+)`", row[1]) == list(render.FORMATS)
     assert f"| `version` | integer | the version of this document: {json_v1.VERSION} |" in EXIT_CODES

@@ -1,4 +1,4 @@
-"""The README's examples of features in the repository of the demo; tests/test_docs.py runs the demo itself."""
+"""The examples of features of docs/verbs.md in the repository of the demo; tests/test_docs.py runs the demo itself."""
 
 import re
 import shlex
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Remote
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+VERBS_PAGE = (Path(__file__).parents[2] / "docs" / "verbs.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.kustomize
@@ -27,7 +27,7 @@ def test_the_repository_of_the_demo_takes_the_feature_verbs(
 ) -> None:
     monkeypatch.chdir(make_remote(files()).clone().path)
     results = []
-    for example in re.findall(r"^gitops-promotion (feature.*)$", README, re.MULTILINE):
+    for example in re.findall(r"^gitops-promotion (feature.*)$", VERBS_PAGE, re.MULTILINE):
         with pytest.raises(SystemExit) as raised:
             cli.main(shlex.split(example))
         printed = capsys.readouterr()

@@ -14,7 +14,7 @@ _VARIABLE = "_GITOPS_PROMOTION_COMPLETE"
     "completion",
     cls=options.Command,
     examples=('eval "$(gitops-promotion completion bash)"', "gitops-promotion completion fish | source"),
-    page="README.md#completion",
+    page="docs/verbs.md#completion",
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @run.verb(None)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     "init",
     cls=options.Command,
     examples=("gitops-promotion init", "gitops-promotion init --yes --pull-request"),
-    page="README.md#init",
+    page="docs/verbs.md#init",
 )
 @click.option("--yes", is_flag=True, help="Write the files without asking.")
 @click.option("--pull-request", is_flag=True, help="Open a pull request; the working tree stays as it is.")
