@@ -14,8 +14,9 @@ import pytest
 from gitops_promotion import cli, errors, render
 from gitops_promotion.core.forge import CommitStatus, Details, PullRequest, PullRequests, Review
 from gitops_promotion.core.kinds import PROMOTION
-from gitops_promotion.core.model import Outcome, Plan, Report, Request, Result
+from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.report import Report
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.render import json_v1
 from tests.sources import anchors, messages, unsaid
@@ -369,12 +370,15 @@ def test_the_map_has_a_paragraph_for_every_room_and_every_room_in_its_picture() 
     rooms = {name for name in modules("") if not name.startswith("__")}
     assert set(re.findall(r"^\*\*`([\w./]+)`\*\* ", MAP, re.MULTILINE)) == rooms
     picture = MAP.partition("## The rooms\n\n```text\n")[2].partition("```")[0]
-    assert [room for room in rooms if room.removesuffix("/").removesuffix(".py") not in picture] == []
+    words = re.findall(r"\w+", picture)
+    assert [room for room in rooms if words.count(room.removesuffix("/").removesuffix(".py")) != 1] == []
 
 
 @pytest.mark.parametrize("room", ["core", "git", "providers", "workflow"])
-def test_the_map_lists_every_module_of_the_larger_rooms(room: str) -> None:
-    assert set(re.findall(rf"`({room}/[\w/]+(?:\.py|/))`", MAP)) == modules(room), ADVICE
+def test_the_map_lists_every_module_of_the_larger_rooms_once(room: str) -> None:
+    cells = re.findall(r"^\| (`[^|]+) \|", MAP, re.MULTILINE)
+    listed = [name for cell in cells for name in re.findall(rf"`({room}/[\w/]+(?:\.py|/))`", cell)]
+    assert sorted(listed) == sorted(modules(room)), ADVICE
 
 
 @pytest.mark.parametrize("page", ["approvals.md", "security.md"])

@@ -17,8 +17,9 @@ from gitops_promotion.core.forge import Details, PullRequest, PullRequests
 from gitops_promotion.core.graph import draw
 from gitops_promotion.core.history import Event, History
 from gitops_promotion.core.init import Proposal, ProposedEnvironment
-from gitops_promotion.core.model import Outcome, Report, Result
+from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.report import Report
 from gitops_promotion.core.why import Why
 from gitops_promotion.errors import ConfigError, Fault, ManifestError
 from gitops_promotion.render.annotations import annotations

@@ -169,7 +169,8 @@ def _report_usage(args: Sequence[str] | None, variables: Mapping[str, str], erro
     words = sys.argv[1:] if args is None else args
     if _asks_for_json(words, variables):
         from gitops_promotion.cli.run import terminal
-        from gitops_promotion.core.model import Outcome, Report
+        from gitops_promotion.core.model import Outcome
+        from gitops_promotion.core.report import Report
         from gitops_promotion.errors import UsageError
         from gitops_promotion.render.json_v1 import report
 

@@ -16,7 +16,8 @@ from gitops_promotion.terminal import Terminal
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from gitops_promotion.core.model import Flawed, Outcome
+    from gitops_promotion.core.model import Outcome
+    from gitops_promotion.core.report import Flawed
     from gitops_promotion.git import NoCheckout
     from gitops_promotion.kustomize import Kustomize
     from gitops_promotion.workflow.run import Run
@@ -66,7 +67,7 @@ def _run(
 ) -> None:
     import click
 
-    from gitops_promotion.core.model import Flawed, Judged, Report
+    from gitops_promotion.core.report import Flawed, Judged, Report
 
     try:
         options.check(values)
@@ -128,7 +129,7 @@ def _failed(error: PromotionError, values: Mapping[str, object], mask: Callable[
 
 
 def _log_failures(terminal: Terminal, result: object) -> None:
-    from gitops_promotion.core.model import Report
+    from gitops_promotion.core.report import Report
     from gitops_promotion.render.common import subject
 
     for outcome in result.outcomes if isinstance(result, Report) else ():

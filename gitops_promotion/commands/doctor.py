@@ -5,9 +5,8 @@ from pathlib import Path
 
 from gitops_promotion.commands.init import example_file
 from gitops_promotion.core.checks import Findings, Tree
-from gitops_promotion.core.doctor import Facts, diagnose
+from gitops_promotion.core.doctor import Facts, diagnose, example_ruleset
 from gitops_promotion.core.doctor.bots import DEPENDABOT, RENOVATE
-from gitops_promotion.core.doctor.ruleset import ruleset as make_ruleset
 from gitops_promotion.core.doctor.workflows import FOLDER
 from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus
 from gitops_promotion.errors import GitError, ProviderError
@@ -53,7 +52,7 @@ def ruleset(folder: Path, *, environ: Mapping[str, str], trust: bool = False) ->
         contents = WorkingTree.find(folder, environ, trust=trust).yaml_files()
     except GitError:
         contents = {}
-    return make_ruleset(example, Tree(contents=contents))
+    return example_ruleset.fitted(example, Tree(contents=contents))
 
 
 def _asked(run: Run, commits: list[str]) -> tuple[list[CommitStatus] | None, bool | None, str]:

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.reports import Report
+from gitops_promotion.core.status_reports import StatusReport
 
-Reports = Mapping[str, Sequence[Report]]
+Reports = Mapping[str, Sequence[StatusReport]]
 """Every report of each context since a tag arrived, the newest commit first."""
 
 

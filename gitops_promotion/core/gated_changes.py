@@ -121,6 +121,20 @@ def gated_changes(
     return GatedChanges(changes=tuple(gated_changes), unclaimed=tuple(unclaimed))
 
 
+MARKER_REMOVED = "its marker is removed, a manual change: its tag is not gated any more"
+
+
+def manual_change(changes: Sequence[GatedChange]) -> str:
+    """Return what makes the changes of one application a manual change, whose tag no gate judges; "" for others."""
+    effects = {change.effect for change in changes}
+    if effects <= {"removed"}:
+        return MARKER_REMOVED
+    if effects <= {"name", "removed"}:
+        unseen = dict.fromkeys(text for change in changes for text in change.unseen)
+        return f"a manual change that no gate has seen: {', '.join(unseen)}"
+    return ""
+
+
 def _read(change: FileChange, blobs: Mapping[str, bytes]) -> tuple[_File, _File]:
     """Return both sides of a changed manifest; without a marker on either side nothing of it is read."""
     sides = [(blobs[blob] if blob else None) for blob in (change.old_file, change.new_file)]

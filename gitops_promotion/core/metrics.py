@@ -11,8 +11,8 @@ from statistics import median
 from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.history import Event, History, parsed, returning
 from gitops_promotion.core.layout import Claim
-from gitops_promotion.core.reports import Statuses, state_of
 from gitops_promotion.core.status_contexts import belongs
+from gitops_promotion.core.status_reports import Statuses, state_of
 
 ENOUGH = 3
 """Fewer values than this are too few for a median or a rate."""

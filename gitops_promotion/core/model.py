@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Literal, Protocol, Self
 
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.forge import PullRequest
@@ -197,42 +197,3 @@ class Outcome:
     def faults(self) -> tuple[Fault, ...]:
         """The lines of files that its error is about."""
         return self.error.faults if self.error else ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """The outcomes of a run, in the order in which they were carried out."""
-
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of the run: of several, the one that a person must act on first (docs/exit-codes.md)."""
-        codes = {outcome.exit_code for outcome in self.outcomes}
-        return next((code for code in (1, 6, 5, 2, 3, 4) if code in codes), 0)
-
-
-@runtime_checkable
-class Judged(Protocol):
-    """A view that decides on the exit code of its run."""
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of the run."""
-
-
-@runtime_checkable
-class Flawed(Protocol):
-    """A view that is shown as far as it can be, such as a graph: what is wrong with it, and the exit code."""
-
-    @property
-    def errors(self) -> tuple[str, ...]:
-        """The errors, one line each."""
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """The warnings, one line each."""
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of the run."""

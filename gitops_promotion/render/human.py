@@ -6,7 +6,8 @@ from gitops_promotion.core import untrusted
 from gitops_promotion.core.environments import described
 from gitops_promotion.core.forge import Details, PullRequests
 from gitops_promotion.core.graph import Graph, Node
-from gitops_promotion.core.model import Outcome, Plan, Report
+from gitops_promotion.core.model import Outcome, Plan
+from gitops_promotion.core.report import Report
 from gitops_promotion.render.common import subject
 
 _GREEN, _YELLOW, _RED = 32, 33, 31

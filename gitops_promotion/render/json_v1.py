@@ -9,7 +9,8 @@ from typing import Any
 
 from gitops_promotion.core.forge import Details, PullRequest, PullRequests
 from gitops_promotion.core.graph import Graph
-from gitops_promotion.core.model import Outcome, Plan, Report
+from gitops_promotion.core.model import Outcome, Plan
+from gitops_promotion.core.report import Report
 from gitops_promotion.render.common import without_commands
 
 VERSION = 1

@@ -10,7 +10,7 @@ from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.approvals import Approvals, Tally
-from gitops_promotion.core.gates.images import Images
+from gitops_promotion.core.gates.unmanaged_images import Images
 from gitops_promotion.core.kinds import ROLLBACK, branches_into
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.model import Request

@@ -10,7 +10,7 @@ from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.core.gated_changes import GatedChange, gated_changes
+from gitops_promotion.core.gated_changes import MARKER_REMOVED, GatedChange, gated_changes, manual_change
 from gitops_promotion.core.gates import Question, Reason
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.markers import is_manifest
@@ -18,7 +18,7 @@ from gitops_promotion.core.names import Application
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, UsageError
-from gitops_promotion.workflow import images
+from gitops_promotion.workflow import unmanaged_images
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import left_out
@@ -193,17 +193,17 @@ def _with_images(
 
     An environment without a question gets one if its images change otherwise than by tags.
     """
-    environments = images.compared_environments(run.tip)
+    environments = unmanaged_images.compared_environments(run.tip)
     if not environments or examination.refusals:
         return examination
-    comparisons = images.compare(run, environments, examination.questions, changes, merged)
+    comparisons = unmanaged_images.compare(run, environments, examination.questions, changes, merged)
     questions = [replace(q, images=comparisons.get(q.environment)) for q in examination.questions]
     for environment, comparison in comparisons.items():
         if comparison.is_empty or environment in {question.environment for question in examination.questions}:
             continue
         questions.append(
             Question(
-                application=images.application_for(run.tip, environment, changes),
+                application=unmanaged_images.application_for(run.tip, environment, changes),
                 tag=NO_TAG,
                 environment=environment,
                 requirements=(),
@@ -323,12 +323,8 @@ def _questions(
     tip: Tip, subject: Subject, claim: Claim, changes: Sequence[GatedChange], merge: _Merge
 ) -> tuple[list[Question], str]:
     """Return the questions of one application's changes in one environment, and why there are none."""
-    unseen = tuple(dict.fromkeys(text for change in changes for text in change.unseen))
-    effects = {change.effect for change in changes}
-    if effects <= {"removed"}:
-        return [], "its marker is removed, a manual change: its tag is not gated any more"
-    if effects <= {"name", "removed"}:
-        return [], f"a manual change that no gate has seen: {', '.join(unseen)}"
+    if remark := manual_change(changes):
+        return [], remark
     application, environment = claim.application, claim.environment
     way = tip.config.way(application)
     if environment not in way.names:
@@ -339,8 +335,9 @@ def _questions(
     if not requirements and all(gate.judges_sources for gate in tip.config.gates(environment)):
         return [], "no earlier environment has it, nothing to wait for"
     tags = [change.tag for change in changes if change.effect == "unmarked" and change.tag]
-    if "tag" in effects and (tag := _merged_tag(tip, merge, claim)):
+    if any(change.effect == "tag" for change in changes) and (tag := _merged_tag(tip, merge, claim)):
         tags.append(tag)
+    unseen = tuple(dict.fromkeys(text for change in changes for text in change.unseen))
     return [
         Question(
             application=application,
@@ -352,7 +349,7 @@ def _questions(
             unseen=unseen + _unseen_digest(tip, claim, requirements, tag),
         )
         for tag in dict.fromkeys(tags)
-    ], "" if tags else "its marker is removed, a manual change: its tag is not gated any more"
+    ], "" if tags else MARKER_REMOVED
 
 
 def _unseen_digest(tip: Tip, claim: Claim, requirements: Requirements, tag: Tag) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.core.gates import Evidence, Question, Reason, Verdict, health, soak, table
 from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.core.gates.health import Health
-from gitops_promotion.core.gates.images import Images
 from gitops_promotion.core.gates.soak import Soak
+from gitops_promotion.core.gates.unmanaged_images import Images
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.tags import Tag

@@ -13,8 +13,8 @@ from gitops_promotion.core.gates import health
 from gitops_promotion.core.kinds import ROLLBACK
 from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.reports import reports_by_context
 from gitops_promotion.core.rollback import earlier_stays
+from gitops_promotion.core.status_reports import reports_by_context
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow.lookups import Lookups

@@ -10,7 +10,7 @@ from gitops_promotion.core.model import Outcome
 from gitops_promotion.core.notifications import news as new
 from gitops_promotion.core.notifications.channels import Access, access_of
 from gitops_promotion.core.notifications.news import News
-from gitops_promotion.core.notifications.told import with_told
+from gitops_promotion.core.notifications.told import key_of, with_told
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import ChannelError, PromotionError, UsageError
 from gitops_promotion.notify import Clock, Delivery
@@ -33,7 +33,7 @@ class _Item:
 
     @property
     def key(self) -> str:
-        return self.news.key(self.access.channel)
+        return key_of(self.news.id, self.access.channel.name)
 
 
 def tell(
@@ -142,7 +142,7 @@ def _recent(run: Run, accesses: Sequence[Access], record: Told, warnings: list[s
         if not wants("approved"):
             return news, set()
         # Who approved is asked only for what no run has told as merged yet.
-        ids = {item.key(access.channel): item.id for access in accesses for item in merged}
+        ids = {key_of(item.id, access.channel.name): item.id for access in accesses for item in merged}
         untold = {ids[key] for key in record.free(ids)}
         approved, keys = approvals(run, [item for item in merged if item.id in untold])
     except PromotionError as error:
@@ -198,7 +198,7 @@ def _sent(run: Run, items: Sequence[_Item], warnings: list[str]) -> set[str]:
     """Send everything and return the keys of what was taken."""
     deliveries = _send(run, items)
     warnings += [f"channel {d.access.channel.name}: {d.problem}" for d in deliveries if d.problem]
-    return {news.key(delivery.access.channel) for delivery in deliveries for news in tuple(delivery.sent)}
+    return {key_of(news.id, delivery.access.channel.name) for delivery in deliveries for news in tuple(delivery.sent)}
 
 
 def _record_in_comments(

@@ -252,7 +252,9 @@ def test_a_report_passes_and_names_the_images_as_warnings(shop: "Shop", kustomiz
 
 
 def test_without_the_key_nothing_is_compared(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gitops_promotion.workflow.images.compare", lambda *_: pytest.fail("nothing is compared"))
+    monkeypatch.setattr(
+        "gitops_promotion.workflow.unmanaged_images.compare", lambda *_: pytest.fail("nothing is compared")
+    )
     begin(shop, "off")
     passed = check(shop, {"webshop/base/deployment.yaml": EVIL}, 0).only
     assert passed["message"] == "no marked tag is changed: a manual change, nothing to wait for"

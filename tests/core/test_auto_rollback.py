@@ -7,23 +7,23 @@ import pytest
 from gitops_promotion.core import auto_rollback
 from gitops_promotion.core.forge import StatusState
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.reports import Report
+from gitops_promotion.core.status_reports import StatusReport
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 LIMIT = timedelta(minutes=15)
 WEBUI = Application("webshop", "webui")
 
 
-def report(state: StatusState, minutes: float | None) -> Report:
+def report(state: StatusState, minutes: float | None) -> StatusReport:
     """Return a report from so many minutes ago, None for no known time."""
     at = None if minutes is None else NOW - timedelta(minutes=minutes)
-    return Report(context="c", state=state, sha="a" * 40, at=at)
+    return StatusReport(context="c", state=state, sha="a" * 40, at=at)
 
 
 RED: StatusState = "failure"
 GREEN: StatusState = "success"
 PENDING: StatusState = "pending"
-CASES: dict[str, tuple[dict[str, list[Report]], bool]] = {
+CASES: dict[str, tuple[dict[str, list[StatusReport]], bool]] = {
     "nothing was reported": ({}, False),
     "it failed long ago": ({"a": [report(RED, 20)]}, True),
     "it failed just now": ({"a": [report(RED, 1)]}, False),

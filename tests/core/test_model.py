@@ -12,7 +12,7 @@ from gitops_promotion.core.config.values import duration
 from gitops_promotion.core.diff import unified
 from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.kinds import FEATURE, PROMOTION
-from gitops_promotion.core.model import Outcome, Plan, Report, Request, Result
+from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.names import Application, check_name, is_name
 from gitops_promotion.core.pull_request_text import (
     BODY_LIMIT,
@@ -22,6 +22,7 @@ from gitops_promotion.core.pull_request_text import (
     read_metadata,
     title,
 )
+from gitops_promotion.core.report import Report
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import (
     ConfigError,

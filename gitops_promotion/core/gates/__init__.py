@@ -21,7 +21,7 @@ from gitops_promotion.core.tags import Tag
 
 if TYPE_CHECKING:
     from gitops_promotion.core.gates.approvals import Tally
-    from gitops_promotion.core.running_images import Comparison
+    from gitops_promotion.core.unmanaged_images import Comparison
 
 Decision = Literal["pass", "wait", "refuse"]
 Need = Literal["deployments", "statuses", "opinions", "holds"]

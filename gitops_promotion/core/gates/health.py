@@ -13,16 +13,16 @@ from gitops_promotion.core.environments import Environment, Pipeline, Requiremen
 from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict, mildest, strictest
 from gitops_promotion.core.gates.health_keys import Clusters, StatusSettings
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.reports import (
-    Report,
+from gitops_promotion.core.status_contexts import belongs, fill
+from gitops_promotion.core.status_reports import (
     Statuses,
+    StatusReport,
     by_cluster,
     named_reports,
     newest_reports,
     state_of,
     worst,
 )
-from gitops_promotion.core.status_contexts import belongs, fill
 from gitops_promotion.core.untrusted import code_span, quoted
 
 CANDIDATES = 100
@@ -173,7 +173,7 @@ class _Finding:
     """What some statuses say of a tag: `failures` and `waits` are sentences; one of them is never healthy."""
 
     healthy: bool
-    reports: tuple[Report, ...] = ()
+    reports: tuple[StatusReport, ...] = ()
     failures: tuple[str, ...] = ()
     waits: tuple[str, ...] = ()
 
@@ -248,7 +248,7 @@ def _findings(
     return (finding, _required(subject, source, named_reports(shas, statuses, rules.required), rules.required))
 
 
-def _as_before(subject: str, reports: Mapping[str, Report], expected: set[str]) -> _Finding:
+def _as_before(subject: str, reports: Mapping[str, StatusReport], expected: set[str]) -> _Finding:
     """Return the finding of all reports, where each context is expected that reported before."""
     shown = tuple(report for _, report in sorted(reports.items()))
     absent = tuple(
@@ -263,7 +263,7 @@ def _as_before(subject: str, reports: Mapping[str, Report], expected: set[str]) 
     )
 
 
-def _in_clusters(subject: str, reports: Mapping[str, Report], clusters: Clusters) -> _Finding:
+def _in_clusters(subject: str, reports: Mapping[str, StatusReport], clusters: Clusters) -> _Finding:
     """Return the finding of the configured clusters: `required` of them must be healthy, and no others count."""
     names = [name.casefold() for name in clusters.names]
     of_cluster = {
@@ -294,7 +294,7 @@ def _in_clusters(subject: str, reports: Mapping[str, Report], clusters: Clusters
     )
 
 
-def _required(subject: str, source: str, reports: Mapping[str, Report], names: Sequence[str]) -> _Finding:
+def _required(subject: str, source: str, reports: Mapping[str, StatusReport], names: Sequence[str]) -> _Finding:
     """Return the finding of the statuses that the source requires beside those of its clusters."""
     absent = tuple(
         f"{subject} is waiting for the status {name}, which requiredContexts of {source} demands"
@@ -310,7 +310,7 @@ def _required(subject: str, source: str, reports: Mapping[str, Report], names: S
     )
 
 
-def _failed(subject: str, reports: Iterable[Report]) -> tuple[str, ...]:
+def _failed(subject: str, reports: Iterable[StatusReport]) -> tuple[str, ...]:
     return tuple(
         f"{subject} failed: {report} says {report.description or 'failure'!r}"
         for report in reports
@@ -318,7 +318,7 @@ def _failed(subject: str, reports: Iterable[Report]) -> tuple[str, ...]:
     )
 
 
-def _in_progress(subject: str, reports: Iterable[Report]) -> tuple[str, ...]:
+def _in_progress(subject: str, reports: Iterable[StatusReport]) -> tuple[str, ...]:
     return tuple(
         f"{subject} is in progress: {report} {report.description}".rstrip()
         for report in reports

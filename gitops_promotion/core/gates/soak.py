@@ -12,7 +12,7 @@ from gitops_promotion.core.deployments import Deployment
 from gitops_promotion.core.environments import Pipeline, Requirements
 from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict, health, mildest, strictest
 from gitops_promotion.core.gates.health import Health, Rules
-from gitops_promotion.core.reports import Report, Statuses, by_cluster, reports_by_context, worst
+from gitops_promotion.core.status_reports import Statuses, StatusReport, by_cluster, reports_by_context, worst
 from gitops_promotion.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ class Since:
     """
 
     at: datetime | None
-    first: Report
-    failed: Report | None = None
+    first: StatusReport
+    failed: StatusReport | None = None
 
 
 def judge_source(
@@ -172,7 +172,9 @@ def healthy_since(deployment: Deployment, statuses: Statuses, rules: Rules) -> S
     return _latest([*counting, *of_required])
 
 
-def _of_clusters(since: Mapping[str, Since], reports: Mapping[str, Sequence[Report]], rules: Rules) -> list[Since]:
+def _of_clusters(
+    since: Mapping[str, Since], reports: Mapping[str, Sequence[StatusReport]], rules: Rules
+) -> list[Since]:
     """Return the beginnings of the clusters that are healthy, the earliest first."""
     names = {name.casefold() for name in rules.clusters.names} if rules.clusters else set()
     newest = by_cluster(reports[key][0] for key in since)
@@ -191,7 +193,7 @@ def _latest(beginnings: Iterable[Since]) -> Since | None:
     return max(beginnings, key=lambda since: since.at or future, default=None)
 
 
-def _of_context(reports: Sequence[Report]) -> Since:
+def _of_context(reports: Sequence[StatusReport]) -> Since:
     """Return when one context became healthy, from its reports, newest commit first.
 
     In the order of their times; at the same time the older commit's comes first.

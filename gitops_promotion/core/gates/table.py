@@ -19,8 +19,8 @@ from gitops_promotion.core.gates import (
     health,
     health_keys,
     holds,
-    images,
     soak,
+    unmanaged_images,
     windows,
 )
 from gitops_promotion.core.overrides import Override
@@ -86,7 +86,13 @@ GATES: tuple[Row, ...] = (
         check=approvals_keys.check,
         mappings=approvals_keys.MAPPINGS,
     ),
-    Row(name="images", keys=("unmanagedImages",), read=images.read, make=images.make, check=images.check),
+    Row(
+        name="images",
+        keys=("unmanagedImages",),
+        read=unmanaged_images.read,
+        make=unmanaged_images.make,
+        check=unmanaged_images.check,
+    ),
     Row(name="soak", published=True, keys=("soak",), read=soak.read, make=soak.make),
     Row(
         name="windows",

@@ -44,10 +44,6 @@ class News:
         values = (self.event, self.group, self.app, self.environment, self.tag, self.number, self.mark)
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
 
-    def key(self, channel: Channel) -> str:
-        """Return 16 hexadecimal digits under which it is recorded that a channel was told."""
-        return hashlib.sha256(f"{self.id} {channel.name}".encode()).hexdigest()[:16]
-
     def is_for(self, channel: Channel) -> bool:
         """Return True if a channel is to be told."""
         return channel.wants(self.event, group=self.group, app=self.app, environment=self.environment)

@@ -1,5 +1,6 @@
 """What was told already: in the last line of our comment on a pull request, else in one record for all."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,11 @@ _LINE = re.compile(r"^<!-- gitops-promotion: told((?: [0-9a-f]{16})*) -->$", re.
 _KEY = re.compile("[0-9a-f]{16}")
 _IN_COMMENT = 200
 _IN_RECORD = 5000
+
+
+def key_of(news_id: str, channel_name: str) -> str:
+    """Return 16 hexadecimal digits under which it is recorded that a channel was told some news."""
+    return hashlib.sha256(f"{news_id} {channel_name}".encode()).hexdigest()[:16]
 
 
 def in_comment(body: str) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.metrics import Health
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.notifications.channels import Channel
 from gitops_promotion.core.notifications.news import (
     News,
     of_approvals,
@@ -225,5 +224,3 @@ def test_an_id_changes_with_all_that_makes_news_other_news() -> None:
     ids = {news.id, *(replace(news, **change).id for change in changes)}
     assert len(ids) == len(changes) + 1
     assert replace(news, reasons=("other words",), url="https://y").id == news.id
-    keys = {news.key(Channel(name=name, type="slack")) for name in ("a", "b")}
-    assert len(keys) == 2

@@ -7,11 +7,17 @@ import pytest
 
 from gitops_promotion.core import comment
 from gitops_promotion.core.discussion import MARKER
-from gitops_promotion.core.notifications.told import CLAIM, Record, in_comment, with_told
+from gitops_promotion.core.notifications.told import CLAIM, Record, in_comment, key_of, with_told
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEYS = tuple(f"{number:016x}" for number in range(300))
 BODY = f"{MARKER}\n\n**Waits**\n"
+
+
+def test_each_channel_has_its_own_key_for_each_piece_of_news() -> None:
+    keys = [key_of(news, channel) for news in ("a" * 32, "b" * 32) for channel in ("chat", "mail")]
+    assert len(set(keys)) == 4
+    assert in_comment(with_told(BODY, keys)) == tuple(keys)
 
 
 def test_a_comment_keeps_the_keys_in_its_last_line() -> None:

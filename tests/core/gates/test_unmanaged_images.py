@@ -8,12 +8,12 @@ from gitops_promotion.core import config
 from gitops_promotion.core.discussion import Discussion, Person
 from gitops_promotion.core.forge import Review
 from gitops_promotion.core.gates import Evidence, Question, Verdict
-from gitops_promotion.core.gates.images import Images
+from gitops_promotion.core.gates.unmanaged_images import Images
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.opinions import Facts
 from gitops_promotion.core.overrides import Override
-from gitops_promotion.core.running_images import Comparison, ImageChange
 from gitops_promotion.core.tags import NO_TAG
+from gitops_promotion.core.unmanaged_images import Comparison, ImageChange
 from gitops_promotion.errors import ConfigError
 from gitops_promotion.workflow.approvals import approvals_of
 

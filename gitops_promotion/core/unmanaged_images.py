@@ -88,7 +88,7 @@ def quoted_name(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedTag:
     """The tag of an application that the gates judge: `stand_in` takes its place on both sides of a comparison.
 
     `digest` stands in for its digest, which may come or go.
@@ -267,10 +267,10 @@ def _reference(registry: str, name: str, tag: str, digest: str) -> str:
 # --- before and after
 
 
-def unmanaged(before: Images, after: Images, judged: Sequence[Judged] = ()) -> tuple[ImageChange, ...]:
+def unmanaged(before: Images, after: Images, judged: Sequence[JudgedTag] = ()) -> tuple[ImageChange, ...]:
     """Return the images that differ for another reason than a tag that the gates judge.
 
-    On both sides the stand-in of an application takes the place of each of its marked tags (`Judged`). An image that
+    On both sides the stand-in of an application takes the place of each of its marked tags (`JudgedTag`). An image that
     goes with its whole object is no change, for nothing runs it any more.
     """
     objects = {place.object for place in after}
@@ -291,7 +291,7 @@ def unmanaged(before: Images, after: Images, judged: Sequence[Judged] = ()) -> t
     return tuple(sorted(set(changes)))
 
 
-def _undigested(image: str, judged: Iterable[Judged]) -> str:
+def _undigested(image: str, judged: Iterable[JudgedTag]) -> str:
     for tag in judged:
         image = image.replace(f"@{tag.digest}", "") if tag.digest else image
     return image
@@ -316,7 +316,7 @@ def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield from ((image, "") for image in unpaired)
 
 
-def _new_tags(judged: Iterable[Judged]) -> list[tuple[str, str]]:
+def _new_tags(judged: Iterable[JudgedTag]) -> list[tuple[str, str]]:
     return [(tag.stand_in, tag.new) for tag in judged]
 
 
@@ -331,7 +331,7 @@ def _name_of(image: str) -> str:
     return reference.name if reference else image
 
 
-def _explains(tag: Judged, old: str, new: str) -> bool:
+def _explains(tag: JudgedTag, old: str, new: str) -> bool:
     """Return True if nothing but the tag that is judged makes the difference."""
     if tag.stand_in in new:
         # A marker comes with a new place, or to a value that had none.

@@ -7,7 +7,7 @@ from gitops_promotion.core.doctor.workflows import FOLDER, publishes
 from gitops_promotion.core.forge import OWN_CONTEXT
 
 
-def ruleset(example: str, tree: Tree) -> str:
+def fitted(example: str, tree: Tree) -> str:
     """Return the example, which requires the job of `status.yml`, or the published status where a tree needs it."""
     published = any(
         path.startswith(FOLDER) and publishes(text.decode(errors="replace")) for path, text in tree.contents.items()

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.gates import Question
-from gitops_promotion.core.gates.images import Images as Gate
+from gitops_promotion.core.gates.unmanaged_images import Images as Gate
 from gitops_promotion.core.kustomization_files import NAMES, Listing, Sources, sources
 from gitops_promotion.core.layout import Claim, MarkerName
 from gitops_promotion.core.markers import is_manifest, scan, with_stand_ins
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.running_images import Comparison, Images, Judged, marked_names, read_images, unmanaged
 from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.unmanaged_images import Comparison, Images, JudgedTag, marked_names, read_images, unmanaged
 from gitops_promotion.errors import KustomizeError, ManifestError
 from gitops_promotion.kustomize import Limits
 from gitops_promotion.workflow.run import Run
@@ -160,7 +160,7 @@ class _Side:
         return self._blobs.get(path)
 
     def images(
-        self, files: Sources, environment: str, judged: Mapping[Application, Judged], unchanged: Collection[str]
+        self, files: Sources, environment: str, judged: Mapping[Application, JudgedTag], unchanged: Collection[str]
     ) -> Images:
         """Return the images of an environment, with stand-ins. Raises ManifestError, KustomizeError, GitError.
 
@@ -200,7 +200,7 @@ class _Side:
 
 
 def _with_stand_ins(
-    tip: Tip, content: bytes, path: str, environment: str, judged: Mapping[Application, Judged]
+    tip: Tip, content: bytes, path: str, environment: str, judged: Mapping[Application, JudgedTag]
 ) -> bytes:
     """Return a file with stand-ins for the tags that the gates judge in one environment."""
     layout = tip.config.layout
@@ -218,19 +218,19 @@ def _with_stand_ins(
 
 def _judged(
     tip: Tip, side: _Side, files: Sources, environment: str, questions: Sequence[Question]
-) -> dict[Application, Judged]:
+) -> dict[Application, JudgedTag]:
     """Return the applications whose tags explain a changed image: those that the gates are asked about.
 
     In an environment without sources every tag may change.
     """
-    judged: dict[Application, Judged] = {}
+    judged: dict[Application, JudgedTag] = {}
     tags = {question.application: question.tag for question in questions if question.tag.name}
     applications: dict[Application, None] = dict.fromkeys(tags)
     if not tip.config.pipeline.requirements(environment):
         applications |= dict.fromkeys(_marked_applications(tip, side, files, environment))
     for application in applications:
         secret = hashlib.sha256(f"{side.tree} {application} {environment}".encode()).hexdigest()
-        stand_in = Judged(stand_in=f"gp-{secret[:24]}", digest=f"sha256:{secret}")
+        stand_in = JudgedTag(stand_in=f"gp-{secret[:24]}", digest=f"sha256:{secret}")
         tag = tags.get(application)
         old = _tag_at_tip(tip, Site(application, environment))
         stand_in = replace(stand_in, old=old, new=str(tag) if tag else old, unmarked=str(tag) if tag else "")
@@ -258,7 +258,7 @@ def _tag_at_tip(tip: Tip, site: Site) -> str:
         return ""
 
 
-def _names_in_sources(tip: Tip, application: Application, environment: str, stand_in: Judged) -> frozenset[str]:
+def _names_in_sources(tip: Tip, application: Application, environment: str, stand_in: JudgedTag) -> frozenset[str]:
     """Return the names of the images that an application has in the environments before."""
     names: frozenset[str] = frozenset()
     for source in tip.config.way(application).before(environment):

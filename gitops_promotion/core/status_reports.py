@@ -17,7 +17,7 @@ Statuses = Mapping[str, Sequence[CommitStatus]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class StatusReport:
     """The newest status of one context."""
 
     context: str
@@ -35,9 +35,9 @@ class Report:
         return f"{self.context} on {self.sha[:7]}"
 
 
-def newest_reports(shas: Iterable[str], statuses: Statuses, patterns: Sequence[str]) -> dict[str, Report]:
+def newest_reports(shas: Iterable[str], statuses: Statuses, patterns: Sequence[str]) -> dict[str, StatusReport]:
     """Return the newest report of each context that fits, over commits given newest first, by context in lower case."""
-    reports: dict[str, Report] = {}
+    reports: dict[str, StatusReport] = {}
     for sha in shas:
         for status in statuses.get(sha, ()):
             key = status.full_context.casefold()
@@ -46,9 +46,9 @@ def newest_reports(shas: Iterable[str], statuses: Statuses, patterns: Sequence[s
     return reports
 
 
-def named_reports(shas: Iterable[str], statuses: Statuses, names: Iterable[str]) -> dict[str, Report]:
+def named_reports(shas: Iterable[str], statuses: Statuses, names: Iterable[str]) -> dict[str, StatusReport]:
     """Return the newest report of each name, over commits given newest first; any system may have posted it."""
-    reports: dict[str, Report] = {}
+    reports: dict[str, StatusReport] = {}
     pending = list(names)
     for sha in shas:
         for name in list(pending):
@@ -62,12 +62,12 @@ def named_reports(shas: Iterable[str], statuses: Statuses, names: Iterable[str])
 
 def reports_by_context(
     shas: Iterable[str], statuses: Statuses, patterns: Sequence[str], names: Sequence[str] = ()
-) -> dict[str, list[Report]]:
+) -> dict[str, list[StatusReport]]:
     """Return every report of each context that fits, newest commit first, by context in lower case.
 
     Each of `names` is a context too, whichever system posted it.
     """
-    reports: dict[str, list[Report]] = {}
+    reports: dict[str, list[StatusReport]] = {}
     for sha in shas:
         for status in statuses.get(sha, ()):
             if belongs(status.context, patterns, genre=status.genre):
@@ -78,9 +78,9 @@ def reports_by_context(
     return reports
 
 
-def by_cluster(reports: Iterable[Report]) -> dict[str, list[Report]]:
+def by_cluster(reports: Iterable[StatusReport]) -> dict[str, list[StatusReport]]:
     """Return the reports by the cluster that they are of, in lower case."""
-    clusters: dict[str, list[Report]] = {}
+    clusters: dict[str, list[StatusReport]] = {}
     for report in reports:
         clusters.setdefault(report.cluster.casefold(), []).append(report)
     return clusters
@@ -91,14 +91,14 @@ def state_of(status: CommitStatus) -> StatusState:
     return "pending" if status.state == "success" and _NOT_YET.search(status.description) else status.state
 
 
-def worst(reports: Iterable[Report]) -> StatusState:
+def worst(reports: Iterable[StatusReport]) -> StatusState:
     """Return the state of several reports together."""
     states = {report.state for report in reports}
     return "failure" if "failure" in states else "pending" if "pending" in states else "success"
 
 
-def _report(sha: str, status: CommitStatus, state: StatusState) -> Report:
-    return Report(
+def _report(sha: str, status: CommitStatus, state: StatusState) -> StatusReport:
+    return StatusReport(
         context=untrusted.line(status.full_context, untrusted.STATUS_LIMIT),
         state=state,
         sha=sha,

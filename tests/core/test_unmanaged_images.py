@@ -3,8 +3,8 @@
 import pytest
 
 from gitops_promotion.core.markers import with_stand_ins
-from gitops_promotion.core.running_images import Images, Judged, read_images, unmanaged
 from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.unmanaged_images import Images, JudgedTag, read_images, unmanaged
 from gitops_promotion.errors import ManifestError
 
 STAND_IN = "stand-in-1"
@@ -28,7 +28,7 @@ def images(*texts: str) -> dict[str, str]:
     return {f"{place.object}, {place.container}": " and ".join(found) for place, found in read_images(files).items()}
 
 
-def changed(before: str | dict[str, str], after: str | dict[str, str], judged: Judged | None = None) -> list[str]:
+def changed(before: str | dict[str, str], after: str | dict[str, str], judged: JudgedTag | None = None) -> list[str]:
     """Return the unmanaged images between two sets of files, with the stand-in for markers of shop:web if judged."""
 
     def read(side: str | dict[str, str]) -> Images:
@@ -39,7 +39,7 @@ def changed(before: str | dict[str, str], after: str | dict[str, str], judged: J
     return [str(change) for change in unmanaged(read(before), read(after), [judged] if judged else [])]
 
 
-JUDGED = Judged(stand_in=STAND_IN, old="1", new="2")
+JUDGED = JudgedTag(stand_in=STAND_IN, old="1", new="2")
 
 D = "Deployment shop/web"
 
@@ -372,13 +372,13 @@ def test_a_gated_tag_explains_its_own_image_alone(before: str, after: str, expec
 
 
 def test_the_tag_of_a_marker_that_goes_is_explained_where_the_gates_judge_it() -> None:
-    judged = Judged(stand_in=STAND_IN, old="1", new="2", unmarked="2")
+    judged = JudgedTag(stand_in=STAND_IN, old="1", new="2", unmarked="2")
     assert changed(MARKED, MOVED.replace(MARKER, ""), judged) == []
     assert changed(MARKED, MOVED.replace(f"app:2 {MARKER}", "app:3"), judged) == [f"{D}, container web: app:1 -> app:3"]
 
 
 def test_a_new_application_runs_the_image_that_its_source_has_and_no_other() -> None:
-    known = Judged(stand_in=STAND_IN, new="2", names=frozenset({"app"}))
+    known = JudgedTag(stand_in=STAND_IN, new="2", names=frozenset({"app"}))
     assert changed({}, MOVED, known) == []
     assert changed({}, MOVED.replace("app", "evil"), known) == [f"{D}, container web: (none) -> evil:2"]
 
