@@ -64,12 +64,11 @@ class Promotion:
     earliest: datetime | None = None
 
     def is_for(self, user: str) -> bool:
-        """Return True if a person can act on it now; names are compared without regard to case, as on the forges.
+        """Return True if it names a person as one who can act; names are compared without regard to case.
 
-        One whose gates pass waits for anybody who may merge it.
+        One whose gates pass waits for anybody who may merge it, and so for nobody in particular.
         """
-        names = {name.casefold() for name in self.who}
-        return user.casefold() in names or (self.decision == "pass" and not names)
+        return user.casefold() in {name.casefold() for name in self.who}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
