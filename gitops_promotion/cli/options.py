@@ -21,6 +21,7 @@ MACRO = re.compile(r"\$\([A-Za-z_][\w.-]*\)")
 # Texts by people for people, which may contain anything.
 _FREE_TEXTS = ("comment", "description", "reason")
 _PATHS = ("sourcedir", "repo", "cache_dir")
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 TEXT_LIMIT = 300
@@ -235,9 +236,18 @@ def duration(_: click.Context, __: click.Parameter, value: str | None) -> float 
 
 def number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
     """Return an option's number of a pull request, None for an empty one. For click to call."""
-    if value and not re.fullmatch(r"[1-9][0-9]{0,17}", value):
+    if value and not _NUMBER.fullmatch(value):
         raise click.BadParameter(f"{value!r} is not the number of a pull request")
     return int(value) if value else None
+
+
+def listed_number(_: click.Context, __: click.Parameter, value: str) -> int:
+    """Return the number of a pull request on plain git. For click to call."""
+    if not _NUMBER.fullmatch(value):
+        raise click.BadParameter(
+            f"{value!r} is not the number of a pull request: `gitops-promotion local list` shows the numbers"
+        )
+    return int(value)
 
 
 def one_line(_: click.Context, __: click.Parameter, value: str | None) -> str:

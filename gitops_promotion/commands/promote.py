@@ -26,6 +26,7 @@ from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.heal import heal
 from gitops_promotion.workflow.held import stopped
 from gitops_promotion.workflow.late import find_late
+from gitops_promotion.workflow.past import Scope, unknown_name
 from gitops_promotion.workflow.rearm import rearm
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import (
@@ -73,9 +74,11 @@ def promote(
     """Return one outcome for each promotion that is due.
 
     Without a usable range in the runner's event, or with `everything`, all applications are compared; `app` with
-    `environment` (the target) forces one. One failure does not stop the others. Raises UsageError, ConfigError,
-    GitError and ProviderError for what concerns them all.
+    `environment` (the target) forces one. One failure does not stop the others. Raises UsageError, also for
+    `everything` beside a name, ConfigError, GitError and ProviderError for what concerns them all.
     """
+    if everything and (group or app or environment or override_gates or override_hold):
+        raise UsageError("--all compares everything: leave it out to promote one application with --app and --env")
     if override_gates or override_hold or tag or reason:
         return _overridden(run, group, app, environment, tag, gates=override_gates, hold=override_hold, reason=reason)
     if group or app or environment:
@@ -180,11 +183,10 @@ def _named_application(tip: Tip, group: str, app: str) -> Application:
     """Return the application of a forced promotion; without a group the only one of its name. Raises UsageError."""
     if not group:
         groups = sorted({a.group for a in tip.applications() if a.name == app})
-        if len(groups) != 1:
-            raise UsageError(
-                f"the application {app} has markers in {'the groups ' + ', '.join(groups) if groups else 'no group'}: "
-                "give --group"
-            )
+        if not groups:
+            raise unknown_name(tip, Scope(app=app))
+        if len(groups) > 1:
+            raise UsageError(f"the application {app} has markers in the groups {', '.join(groups)}: give --group")
         group = groups[0]
     return check_application(group, app)
 

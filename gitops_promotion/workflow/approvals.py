@@ -22,7 +22,7 @@ from gitops_promotion.workflow.arming import question_on
 from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.examine import Subject, examine
 from gitops_promotion.workflow.lookups import Lookups
-from gitops_promotion.workflow.past import Scope
+from gitops_promotion.workflow.past import Scope, unknown_name
 from gitops_promotion.workflow.run import Run
 
 
@@ -182,9 +182,7 @@ def find_promotion(run: Run, *, group: str, app: str, environment: str, number: 
             if application.name == app and group in ("", application.group)
         }
         if not branches:
-            raise UsageError(
-                f"no application {group + '/' if group else ''}{app} has a marker: correct --group and --app"
-            )
+            raise unknown_name(run.tip, Scope(group=group, app=app))
         pulls = [p for branch in branches for p in run.forge.pull_requests(head=branch) if p.state == "open"]
     else:
         raise UsageError("give --app and --env, or the number of a pull request with --pr")

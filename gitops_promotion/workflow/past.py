@@ -79,7 +79,7 @@ def read_past(tip: Tip, scope: Scope, *, newest: int | None = None) -> Past:
         commits, changes, tip.heads(commits), prefixes=tip.config.branch_prefixes[:1], only=is_meant
     )
     if (scope.group or scope.app) and not files and not events:
-        raise _unknown(tip, scope)
+        raise unknown_name(tip, scope)
     return Past(commits=commits, changes=changes, history=_history(commits, events))
 
 
@@ -88,7 +88,7 @@ def check_scope(tip: Tip, scope: Scope) -> None:
     if scope.environment:
         tip.config.environment(scope.environment)
     if (scope.group or scope.app) and not any(map(scope.has_application, tip.applications())):
-        raise _unknown(tip, scope)
+        raise unknown_name(tip, scope)
 
 
 def _sites(tip: Tip, scope: Scope, files: Iterable[Claim]) -> list[Site]:
@@ -140,7 +140,8 @@ def answer(run: Run, left_out: list[str], topic: str, ask: Callable[[Provider], 
         return None
 
 
-def _unknown(tip: Tip, scope: Scope) -> UsageError:
+def unknown_name(tip: Tip, scope: Scope) -> UsageError:
+    """Return the error that no application of a scope has a marker, with the names that have one."""
     applications = tip.applications()
     groups = sorted({application.group for application in applications})
     if scope.group and scope.group not in groups:

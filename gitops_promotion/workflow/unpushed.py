@@ -7,6 +7,9 @@ from gitops_promotion.core.markers import scan
 from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow.tip import Site, Tip
 
+# Groups in one text.
+_LISTED = 10
+
 
 def no_marker(tip: Tip, site: Site) -> str:
     """Return why the tip has no marker of an application in an environment, "" if nothing more is known."""
@@ -43,4 +46,6 @@ def _no_file(tip: Tip, site: Site) -> str:
     groups = sorted({a.group for a in tip.applications() if a.group != application.group})
     if near := difflib.get_close_matches(application.group, groups, n=1):
         return f"{text}: did you mean the group {near[0]}?"
-    return f"{text}: put the manifests there, or correct {layout.path_key(site.environment)}"
+    others = [*groups[:_LISTED], *([f"{len(groups) - _LISTED} more"] if len(groups) > _LISTED else [])]
+    known = f"use a group that has markers ({', '.join(others)}), " if groups else ""
+    return f"{text}: {known}put the manifests there, or correct {layout.path_key(site.environment)}"

@@ -65,7 +65,8 @@ def test_a_marker_that_is_not_pushed(shop: "Shop") -> None:
 def test_a_group_without_a_folder(shop: "Shop") -> None:
     assert new(shop, group="webshp") == ("there is no file in webshp/dev on main: did you mean the group webshop?")
     assert new(shop, group="billing") == (
-        "there is no file in billing/dev on main: put the manifests there, or correct pathTemplate"
+        "there is no file in billing/dev on main: use a group that has markers (webshop), put the manifests there, or "
+        "correct pathTemplate"
     )
 
 
@@ -97,6 +98,14 @@ def test_files_with_the_other_ending(shop: "Shop") -> None:
 )
 def test_a_pull_request_that_does_not_exist(line: str, shop: "Shop") -> None:
     assert error(shop, *line.split()).startswith("there is no pull request #99")
+
+
+@pytest.mark.parametrize("number", ["abc", "0", "1.5", "9" * 19])
+def test_what_is_no_number_of_a_pull_request(number: str, shop: "Shop") -> None:
+    assert error(shop, "local", "show", number) == (
+        f"Invalid value for 'NUMBER': '{number}' is not the number of a pull request: `gitops-promotion local list` "
+        "shows the numbers: see `gitops-promotion local show -h`"
+    )
 
 
 @pytest.mark.parametrize("verb", ["merge 1", "close 1", "reopen 1", "review 1 approved"])

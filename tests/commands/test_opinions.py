@@ -83,7 +83,7 @@ def test_an_opinion_that_cannot_count_is_refused_and_not_posted(proposed: "Shop"
     [
         (("--app", "webui"), "give --app and --env, or the number of a pull request with --pr"),
         (("--app", "webui", "--env", "dev"), "has no open promotion"),
-        (("--app", "nothing", "--env", "prod"), "no application nothing has a marker"),
+        (("--app", "nothing", "--env", "prod"), "no application 'nothing' has a marker: use one of webshop/webui"),
         (("--pr", "1"), "pull request #1 is merged"),
         ((*PROD, "--comment", "a\nb"), "one printable line"),
     ],

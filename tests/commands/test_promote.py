@@ -308,7 +308,14 @@ def test_forcing_needs_an_environment_with_one_before_it(shop: "Shop") -> None:
     assert "first environment" in shop.run("promote", "--app", "webui", "--env", "dev", code=2).stderr
     assert "use one of dev, qa, prod" in shop.run("promote", "--app", "webui", "--env", "nope", code=2).stderr
     assert "--env" in shop.run("promote", "--app", "webui", code=2).stderr
-    assert "no group" in shop.run("promote", "--app", "nope", "--env", "qa", code=2).stderr
+    unknown = shop.run("promote", "--app", "nope", "--env", "qa", code=2).stderr
+    assert "no application 'nope' has a marker: use one of webshop/webui" in unknown
+
+
+@pytest.mark.parametrize("more", [("--app", "webui", "--env", "qa"), ("--group", "webshop"), ("--override-gates",)])
+def test_all_beside_a_name_is_a_usage_error(more: tuple[str, ...], shop: "Shop") -> None:
+    text = "--all compares everything: leave it out to promote one application with --app and --env"
+    assert shop.run("promote", "--all", *more, code=2).only["message"] == text
 
 
 def test_dry_run_of_promote_shows_the_plan_and_writes_nothing(shop: "Shop") -> None:

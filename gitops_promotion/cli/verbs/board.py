@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     page="docs/board.md",
 )
 @options.scope
-@click.option("--mine", default="", metavar="USER", help="What names this person as one who can act, and what the person decided.")
+@click.option(
+    "--mine", default="", metavar="USER", help="What names this person as one who can act, and what the person decided."
+)
 @click.option("--waiting", is_flag=True, help="Only applications with an open promotion.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write a page that needs no server.")
 @click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Also write Markdown for an issue.")

@@ -37,7 +37,7 @@ def command() -> None:
     """
 
 
-_number = click.argument("number", type=click.IntRange(min=1))
+_number = click.argument("number", callback=options.listed_number)
 
 
 @command.command(
