@@ -26,7 +26,7 @@ from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
 from gitops_promotion.workflow.heal import heal
 from gitops_promotion.workflow.held import stopped
 from gitops_promotion.workflow.late import find_late
-from gitops_promotion.workflow.past import Scope, unknown_name
+from gitops_promotion.workflow.past import Scope, require_known, unknown_name
 from gitops_promotion.workflow.rearm import rearm
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import (
@@ -273,12 +273,14 @@ def _decide(run: Run, step: Step, batch: _Batch) -> Intent | Outcome:
     tip.read(batch.sites(tip))
     sources = step.sources(tip)
     absent = awaited_sources(tip, step)
-    if len(absent) == len(sources) == 1:
+    if len(absent) == len(sources) == 1 and not step.forced:
         return step.skipped(f"{sources[0].environment} has no tag marker for {step.application} (any more)")
     target_files = tip.files(step.target)
     tags = {site.environment: tip.tag(site) for site in sources}
     candidates = _candidates(tip, step, batch, tags)
     if gaps := [*absent, *([] if target_files else [step.target])]:
+        if step.forced:
+            require_known(tip, step.application)
         tag = candidates[0].tag if candidates else None
         warnings = [marker_to_add(tip, site) for site in gaps]
         return step.skipped("; ".join(map(no_marker, gaps)), tag, warnings=warnings)

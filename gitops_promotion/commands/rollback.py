@@ -26,8 +26,10 @@ from gitops_promotion.workflow.holding import require_readable
 from gitops_promotion.workflow.judge import judge_rows
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.origin import starter
+from gitops_promotion.workflow.past import require_known
 from gitops_promotion.workflow.returns import was_green
 from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.steps import marker_to_add, no_marker
 from gitops_promotion.workflow.superseding import close_promotion
 from gitops_promotion.workflow.tip import Site, Tip
 
@@ -77,7 +79,8 @@ def _decide(run: Run, order: _Order) -> Intent | Outcome:
     tip, site = run.tip, order.site
     files = tip.files(site)
     if not files:
-        raise ManifestError.at(tip.config_file, 0, f"{order.environment} has no marker of {order.application}")
+        require_known(tip, order.application)
+        raise ManifestError.at(tip.config_file, 0, f"{no_marker(site)}: {marker_to_add(tip, site)}")
     require_readable(tip, order.environment)
     lookups = run.lookups()
     current = tip.tag(site)

@@ -140,6 +140,12 @@ def answer(run: Run, left_out: list[str], topic: str, ask: Callable[[Provider], 
         return None
 
 
+def require_known(tip: Tip, application: Application) -> None:
+    """Raise UsageError if an application has no marker in any environment; every marked file is read."""
+    if application not in tip.applications():
+        raise unknown_name(tip, Scope(group=application.group, app=application.name))
+
+
 def unknown_name(tip: Tip, scope: Scope) -> UsageError:
     """Return the error that no application of a scope has a marker, with the names that have one."""
     applications = tip.applications()

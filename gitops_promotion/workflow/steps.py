@@ -9,6 +9,7 @@ from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import ManifestError, UsageError
+from gitops_promotion.workflow.past import require_known
 from gitops_promotion.workflow.tip import Site, Tip
 
 _MAX_WARNINGS = 20
@@ -121,6 +122,7 @@ def tag_of_sources(tip: Tip, application: Application, environment: str) -> Tag:
     tags = {name: tip.tag(Site(application, name)) for group in requirements for name in group}
     candidates = due.candidates(requirements, tags, lambda _: 0) if requirements else []
     if len(candidates) != 1:
+        require_known(tip, application)
         tags_text = ", ".join(f"{name} has {tag.name if tag else 'no tag'}" for name, tag in tags.items())
         raise UsageError(
             f"{application} has no one tag that comes into {environment} ({tags_text or 'no source'}): give --tag"

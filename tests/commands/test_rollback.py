@@ -144,6 +144,13 @@ def test_without_a_tag_to_go_back_to_it_is_an_error(
     assert message in rollback(shop, *more, code=2).stderr
 
 
+def test_an_application_without_a_marker_is_an_error_with_the_next_step(shop: "Shop") -> None:
+    shop.edit({"webshop/prod/webui.yaml": None})
+    assert "prod has no marker of webshop/webui: no " in rollback(shop, code=2).stderr
+    unknown = shop.run("rollback", "--group", "webshop", "--app", "webiu", "--env", "prod", code=2).stderr
+    assert "no application 'webshop/webiu' has a marker: use one of webshop/webui" in unknown
+
+
 def test_it_closes_the_open_promotion_and_names_who_still_has_the_bad_tag(
     shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
 ) -> None:

@@ -227,7 +227,10 @@ def test_a_forced_promotion_that_cannot_be_made_is_an_error(shop: "Shop", config
     assert "into dev has the branch promote/webshop-webui: it comes first" in forced["message"]
     shop.edit({"webshop/qa/webui.yaml": None})
     forced = shop.run("promote", "--app", "webui", "--env", "prod", code=2).only
-    assert forced["message"] == "qa has no tag marker for webshop/webui (any more)"
+    assert forced["message"].startswith("qa has no marker of webshop/webui; no ")
+    assert "or leave qa out of groups.webshop.applications.webui.environments" in forced["message"]
+    forced = shop.run("promote", "--group", "blog", "--app", "webui", "--env", "prod", code=2).only
+    assert forced["message"] == "no application of a group 'blog' has a marker: use one of webshop"
 
 
 def test_two_environments_that_claim_one_marker_are_an_error_of_that_application_alone(
