@@ -76,10 +76,11 @@ def mismatch_advice(layout: Layout, stray: Stray) -> Advice | None:
 
 
 def unclaimed(layout: Layout, stray: Stray) -> str:
-    """Return that a marker belongs to no environment, and why."""
+    """Return that a marker belongs to no environment, why, and what to do."""
     keys = dict.fromkeys(layout.path_key(environment.name) for environment in layout.environments)
     return mismatch(layout, stray) or (
-        f"{stray.at}: the marker {stray.name} belongs to no environment: the file is in no {' or '.join(keys)}"
+        f"{stray.at}: the marker {stray.name} belongs to no environment, since no path takes the file in: correct "
+        f"{' or '.join(keys)}, or move the file"
     )
 
 
@@ -127,13 +128,26 @@ def nothing_found_advice(layout: Layout, strays: Sequence[Stray]) -> Advice:
 
 
 def suggested_place(layout: Layout, environment: str, strays: Sequence[Stray]) -> str:
-    """Return the markers that an environment without any may be meant to have, and the key; "" if there are none."""
+    """Return the markers that an environment without any may be meant to have, and what to do; "" if there are none.
+
+    The other environments find theirs, so the advice changes this one alone.
+    """
     elsewhere = [stray for stray in strays if environment not in layout.in_reach(stray.path)]
     for stray in elsewhere[:_SAMPLE]:
+        text = f"{stray.at} has the marker {stray.name}"
+        renamed = _with_other_ending(stray.path)
+        if any(claim.environment == environment for claim in layout.claims(renamed, stray.name)):
+            return f"{text}: rename the file to {renamed}"
         for suggestion in _paths(layout, stray):
             if any(claim.environment == environment for claim in suggestion.layout.claims(stray.path, stray.name)):
-                return f'{stray.at} has the marker {stray.name}: set {suggestion.key}, such as "{suggestion.value}"'
+                value = fill(suggestion.value, env=environment)
+                return f'{text}: set {layout.own_key(environment, "path")}, such as "{value}"'
     return ""
+
+
+def _with_other_ending(path: str) -> str:
+    """Return a path with `.yaml` for `.yml`, and the other way round."""
+    return f"{path[:-4]}.yaml" if path.endswith(".yml") else re.sub(r"\.yaml$", ".yml", path)
 
 
 def _best_suggestion(layout: Layout, strays: Sequence[Stray]) -> _Suggestion | None:

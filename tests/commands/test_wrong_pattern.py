@@ -106,7 +106,10 @@ def test_a_changed_tag_in_no_environment_passes_and_is_named_with_file_line_and_
     shop.edit({"gitops-promotion.yaml": WRONG % "clusters/{env}", "other/webui.yaml": manifest("webui", "1.0.0")})
     change(shop, "other/webui.yaml")
     outcome = check(shop)
-    text = "other/webui.yaml:3: the marker webshop:webui belongs to no environment: the file is in no pathTemplate"
+    text = (
+        "other/webui.yaml:3: the marker webshop:webui belongs to no environment, since no path takes the file in: "
+        "correct pathTemplate, or move the file"
+    )
     assert outcome["result"] == "passed"
     assert outcome["warnings"] == [text]
     assert outcome["message"] == f"{text}; nothing to wait for"

@@ -115,7 +115,8 @@ def test_a_marker_in_the_file_of_an_environment_is_told_the_markers_that_belong_
 
 def test_a_marker_outside_of_all_patterns_is_told_the_key() -> None:
     assert unclaimed(layout(), stray("web.yaml")) == (
-        "web.yaml:4: the marker shop:web belongs to no environment: the file is in no pathTemplate"
+        "web.yaml:4: the marker shop:web belongs to no environment, since no path takes the file in: correct "
+        "pathTemplate, or move the file"
     )
     assert unclaimed(layout(), stray("shop/dev/a.yaml", "x:y")) == mismatch(layout(), stray("shop/dev/a.yaml", "x:y"))
 
@@ -130,3 +131,16 @@ def test_an_environment_without_files_is_told_the_markers_it_may_mean() -> None:
     assert suggested_place(layout(), "prod", [stray("shop/prod/web.yaml", "sohp:web")]) == "", "the path is right"
     flux = layout(marker="flux-system:{app}")
     assert suggested_place(flux, "prod", [stray("shop/production/web.yaml")]) == "", "the marker would not fit"
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        # A pattern for all environments would take the files of the others away.
+        ("shop/k8s/web/prod.yaml", 'set environments[2].path, such as "{group}/k8s/{app}/prod.yaml"'),
+        ("shop/web/prod.yml", "rename the file to shop/web/prod.yaml"),
+    ],
+)
+def test_the_advice_for_one_environment_leaves_the_others_as_they_are(path: str, advice: str) -> None:
+    one = layout(path="{group}/{app}/{env}.yaml")
+    assert suggested_place(one, "prod", [stray(path)]) == f"{path}:4 has the marker shop:web: {advice}"
