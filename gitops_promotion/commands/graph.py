@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 from gitops_promotion.core import graph as picture
+from gitops_promotion.core import strays
 from gitops_promotion.core.graph import Graph
+from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import layout_warnings, marker_warnings
 
@@ -17,12 +19,12 @@ def graph(run: Run) -> Graph:
     applications: dict[str, list[Application]] = {}
     for site in marked.sites():
         applications.setdefault(site.environment, []).append(site.application)
-    nothing = marked.nothing_found()
-    errors = [*([f"{tip.config_file}: {nothing}"] if nothing else []), *map(str, marked.conflicts())]
-    return picture.draw(
-        tip.config,
-        marked.paths(),
-        applications,
-        errors=[*errors, *map(str, marked.broken())],
-        warnings=[] if nothing else [*marker_warnings(tip), *layout_warnings(tip)],
-    )
+    errors = [*marked.conflicts(), *marked.broken()]
+    warnings: list[str] = []
+    if text := marked.nothing_found():
+        errors.insert(0, ManifestError.at(tip.config_file, 0, text))
+    elif applications:
+        warnings = [*marker_warnings(tip), *layout_warnings(tip)]
+    elif not errors:
+        warnings = [str(strays.NO_MARKER)]
+    return picture.draw(tip.config, marked.paths(), applications, errors=[*map(str, errors)], warnings=warnings)

@@ -164,8 +164,7 @@ def _auto_rollbacks(run: Run) -> list[Outcome]:
 def _nothing(tip: Tip, comparison: Comparison, pulls: Sequence[PullRequest]) -> Outcome:
     """Return the outcome of a comparison without any result: was there anything to compare, and what is open."""
     if not tip.applications():
-        text = 'the tree has no "$imagepolicy" marker: there is nothing to promote (docs/markers.md)'
-        return Outcome(result="skipped", message=text)
+        return Outcome(result="skipped", message=str(strays.NO_MARKER))
     if not comparison.compared:
         text = "no application has markers in two environments that follow each other: nothing was compared"
         return Outcome(result="skipped", message=text)

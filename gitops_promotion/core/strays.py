@@ -11,6 +11,7 @@ from gitops_promotion.core.branch_names import fill
 from gitops_promotion.core.environments import Pipeline
 from gitops_promotion.core.layout import MARKER, Layout, MarkerName, marker_problem, path_problem
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.pages import page
 
 _SHOWN = 3
 # Enough to tell which suggestion is best: a tree may have thousands of markers.
@@ -84,23 +85,32 @@ def unclaimed(layout: Layout, stray: Stray) -> str:
     )
 
 
-def without_way(way: Pipeline, application: Application, sites: Collection[tuple[Application, str]]) -> str:
+def without_way(
+    way: Pipeline, application: Application, sites: Collection[tuple[Application, str]], *, nearness: float = _NEAR
+) -> str:
     """Return that no promotion reaches an application, and a name it may be a slip of; "" if one does or none is near.
 
-    `sites` are all applications with the environments that have markers of them.
+    `sites` are all applications with the environments that have markers of them; `nearness` of a name is from 0 to 1.
     """
     present = [name for name in way.names if (application, name) in sites]
     sources = dict.fromkeys(source for name in present for source in way.sources(name))
     if not sources or way.entry.name in present or set(sources) & set(present):
         return ""
     others = sorted({other.name for other, name in sites if other.group == application.group and name in sources})
-    near = difflib.get_close_matches(application.name, others, n=1, cutoff=_NEAR)
+    near = difflib.get_close_matches(application.name, others, n=1, cutoff=nearness)
     if not near:
         return ""
     return (
         f"no promotion brings {application} into {' or '.join(present)}, since it has no marker in "
         f"{' or '.join(sources)}: add one, or did you mean {application.group}/{near[0]}?"
     )
+
+
+NO_MARKER = Advice(
+    'the tree has no "$imagepolicy" marker, so there is nothing to promote',
+    f"put a marker behind each tag to promote, as on {page('docs/markers.md')}",
+)
+"""The advice for a tree without any marker."""
 
 
 def nothing_found(layout: Layout, strays: Sequence[Stray]) -> str:

@@ -25,6 +25,8 @@ from gitops_promotion.workflow.steps import left_out
 from gitops_promotion.workflow.tip import Site, Tip
 
 _NO_TAG_CHANGED = Reason(evidence="no marked tag is changed: a manual change, nothing to wait for")
+# A tag that no gate holds deserves a guess at what its marker should be called.
+_NEARNESS = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,13 +261,26 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
         remarks += [Reason(evidence=f"{text}: {remark}")] if remark else []
     refusals = tuple(_foreign_work(run, subject, [change.claim for change in found.changes], changes))
     sites = [Site(claim.application, claim.environment) for claim in by_claim]
+    out_of_way = (left_out(site) for site in sites if site.environment not in config.way(site.application).names)
     return Examination(
         questions=tuple(questions),
         remarks=tuple(remarks),
         refusals=refusals,
         unclaimed=found.unclaimed,
-        warnings=tuple(left_out(site) for site in sites if site.environment not in config.way(site.application).names),
+        warnings=(*out_of_way, *_slips(tip, [site for site in sites if site.environment in gated])),
     )
+
+
+def _slips(tip: Tip, sites: Iterable[Site]) -> Iterator[str]:
+    """Yield the applications that no earlier environment has, but one of nearly the same name: no gate holds them."""
+    for site in sites:
+        way = tip.config.way(site.application)
+        earlier = way.before(site.environment) if site.environment in way.names else ()
+        if earlier and not any(tip.files(Site(site.application, name)) for name in earlier):
+            known = {(marked.application, marked.environment) for marked in tip.marked.sites()}
+            here = (site.application, site.environment)
+            if text := strays.without_way(way, site.application, {*known, here}, nearness=_NEARNESS):
+                yield text
 
 
 def _is_gated(config: Config, environment: str) -> bool:

@@ -96,3 +96,9 @@ def test_what_is_absent_is_a_warning(shop: "Shop", graph: Callable[..., tuple[in
     )
     assert "warning: prod has no file: nothing matches {group}/prod: correct pathTemplate" in err
     assert graph("-q")[2] == ""
+
+
+def test_a_tree_without_any_marker_is_a_warning(shop: "Shop", graph: Callable[..., tuple[int, str, str]]) -> None:
+    shop.edit({f"webshop/{env}/webui.yaml": "kind: Deployment\n" for env in ("dev", "qa", "prod")})
+    code, _, err = graph()
+    assert (code, err.startswith('warning: the tree has no "$imagepolicy" marker')) == (0, True), err

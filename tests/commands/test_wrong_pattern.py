@@ -128,3 +128,15 @@ def test_a_changed_tag_in_no_environment_is_named_beside_one_that_waits(
     assert [str(w).partition(" belongs")[0] for w in outcome["warnings"]] == [
         "other/webui.yaml:3: the marker webshop:webui"
     ]
+
+
+def test_a_tag_that_no_gate_holds_since_its_marker_is_mistyped_is_named(shop: "Shop") -> None:
+    text = shop.remote.show("clusters/prod/webui.yaml", "main").replace("webshop:webui", "webshop:wui")
+    shop.edit({"gitops-promotion.yaml": WRONG % "clusters/{env}", "clusters/prod/webui.yaml": text})
+    change(shop, "clusters/prod/webui.yaml")
+    outcome = check(shop)
+    assert outcome["message"] == "webshop/wui in prod: no earlier environment has it, nothing to wait for"
+    assert outcome["warnings"] == [
+        "no promotion brings webshop/wui into prod, since it has no marker in dev: add one, or did you mean "
+        "webshop/webui?"
+    ]

@@ -44,6 +44,13 @@ def test_a_name_that_no_promotion_reaches_is_said_where_another_is_near(
     assert without_way(Pipeline(environments=(DEV, QA, PROD)), Application("shop", application), sites) == text
 
 
+def test_a_short_name_is_near_where_the_caller_says_so() -> None:
+    pipeline = Pipeline(environments=(DEV, PROD))
+    sites = {(Application("shop", "web"), "dev"), (Application("shop", "wbe"), "prod")}
+    assert without_way(pipeline, Application("shop", "wbe"), sites) == ""
+    assert without_way(pipeline, Application("shop", "wbe"), sites, nearness=0.6).endswith("did you mean shop/web?")
+
+
 @pytest.mark.parametrize(
     ("paths", "marker", "advice"),
     [

@@ -20,12 +20,23 @@ def nothing_found(tree: Tree) -> Iterator[Problem]:
         yield Problem(path=tree.config_file, line=line, message=advice.problem, fix=advice.step)
 
 
+def no_marker(tree: Tree) -> Iterator[Problem]:
+    """Yield that the tree has no marker, nor anything that may be meant as one."""
+    if tree.config and not (tree.markers or tree.misplaced or tree.near_misses or tree.broken):
+        line = tree.config_lines.of_key("environments")
+        yield Problem(path=tree.config_file, line=line, message=strays.NO_MARKER.problem, fix=strays.NO_MARKER.step)
+
+
 def nothing_in_environment(tree: Tree) -> Iterator[Problem]:
-    """Yield the environments without a marker, where others have some."""
+    """Yield the environments without a marker, where others have some.
+
+    What a file that cannot be read holds is not known.
+    """
     if not tree.config or not tree.owned:
         return
     layout = tree.config.layout
     with_markers = {claim.environment for claim in tree.owned}
+    with_markers |= {name for path in tree.broken for name in layout.in_reach(path)}
     for name in tree.config.pipeline.names:
         if name in with_markers:
             continue
@@ -51,7 +62,8 @@ def missing_markers(tree: Tree) -> Iterator[Problem]:
         way = tree.config.way(application)
         present = [name for name in way.names if tree.has(application, name)]
         for name in _gaps(way, present):
-            if name in with_markers:  # An environment without any marker is one finding, not one for each application.
+            # An environment without any marker is one finding, not one for each application.
+            if name in with_markers and not any(tree.config.layout.holds(p, application, name) for p in tree.broken):
                 yield _missing_marker(tree, tree.config, application, name, present[0])
 
 

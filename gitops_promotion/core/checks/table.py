@@ -36,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     Check(code="GP105", level="warning", title="a marker that does not fit its file", find=layout.misfits),
     Check(code="GP106", level="warning", title="a marker outside of all environments", find=layout.outside),
     Check(code="GP107", level="warning", title="a marker in an environment that is left out", find=layout.left_out),
+    Check(code="GP108", level="warning", title="a tree without markers", find=layout.no_marker),
     Check(code="GP201", level="error", title="a misspelled marker", find=markers.misspelled),
     Check(code="GP202", level="warning", title="a marker that is commented out", find=markers.commented_out),
     Check(code="GP203", level="warning", title="a marker in a block scalar", find=markers.in_block),

@@ -130,6 +130,18 @@ BROKEN: list[tuple[str, dict[str, str | None], str, int]] = [
         "gitops-promotion.yaml",
         1,
     ),
+    ("GP108", {"shop/dev/web.yaml": "image: web:1\n", "shop/prod/web.yaml": None}, "gitops-promotion.yaml", 1),
+    # What a file that cannot be read holds is not known: nothing else is said of its environment.
+    ("GP206", {"shop/prod/web.yaml": image() + "x: [\n"}, "shop/prod/web.yaml", 3),
+    (
+        "GP206",
+        {
+            "shop/prod/web.yaml": image() + "x: [\n",
+            **{f"shop/{name}/api.yaml": image(marker=API) for name in ("dev", "prod")},
+        },
+        "shop/prod/web.yaml",
+        3,
+    ),
     ("GP403", {"gitops-promotion.yaml": ALL_AUTO}, "gitops-promotion.yaml", 3),
     (
         "GP404",
