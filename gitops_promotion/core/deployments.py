@@ -39,6 +39,10 @@ class Deployment:
     arrival: Commit | None
     replaced_by: Commit | None = None
 
+    def has_digest(self, tag: Tag) -> bool:
+        """Return True if the tag was there with this very digest; a tag without a digest says nothing of one."""
+        return not tag.digest or any(point.tag is not None and point.tag.digest == tag.digest for point in self.points)
+
 
 def timeline(
     commits: Sequence[Commit],

@@ -71,13 +71,18 @@ class Override:
         )
 
 
+def claims_override(description: str) -> bool:
+    """Return True for a verdict in the words of an override."""
+    return _DESCRIPTION.match(description) is not None
+
+
 def published_by(statuses: Sequence[CommitStatus]) -> CommitStatus | None:
     """Return this tool's newest verdict on a head if it claims an override, None otherwise.
 
     Its state is that of the gates that the override does not pass.
     """
     newest = next((status for status in statuses if status.is_own), None)
-    if newest is None or not _DESCRIPTION.match(newest.description):
+    if newest is None or not claims_override(newest.description):
         return None
     return newest
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from gitops_promotion.core import holds, holds_file, markers, strays
 from gitops_promotion.core.branch_contents import beyond_tags
+from gitops_promotion.core.branch_names import ROLLBACKS
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.environments import Requirements
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gated_changes import MARKER_REMOVED, GatedChange, gated_changes, manual_change
 from gitops_promotion.core.gates import Question, Reason
@@ -340,8 +340,8 @@ def _questions(
     """Return the questions of one application's changes in one environment, and why there are none."""
     if remark := manual_change(changes):
         return [], remark
-    application, environment = claim.application, claim.environment
-    way = tip.config.way(application)
+    application, environment, config = claim.application, claim.environment, tip.config
+    way = config.way(application)
     if environment not in way.names:
         return [], "the application's environments leave it out, nothing to wait for"
     tip.read(Site(application, name) for name in (*way.before(environment), environment))
@@ -361,17 +361,11 @@ def _questions(
             requirements=requirements,
             head=subject.sha,
             pull_request=subject.pull_request,
-            unseen=unseen + _unseen_digest(tip, claim, requirements, tag),
+            unseen=unseen,
+            unattended=not subject.foreign and subject.branch.startswith((config.branch_prefixes[0], ROLLBACKS)),
         )
         for tag in dict.fromkeys(tags)
     ], "" if tags else MARKER_REMOVED
-
-
-def _unseen_digest(tip: Tip, claim: Claim, requirements: Requirements, tag: Tag) -> tuple[str, ...]:
-    """Return the digest of a tag as unseen, if no source has one: nothing says that it ran there."""
-    sources = {source for group in requirements for source in group}
-    digests = {found.digest for name in sources if (found := tip.tag(Site(claim.application, name))) is not None}
-    return (f"the digest {tag.digest}",) if tag.digest and not any(digests) else ()
 
 
 def _merged_tag(tip: Tip, merge: _Merge, claim: Claim) -> Tag | None:

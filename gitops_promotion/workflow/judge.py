@@ -27,14 +27,16 @@ def judge(tip: Tip, lookups: Lookups, question: Question, *, expired: bool = Fal
     """
     configured = tip.config.gates(question.environment, question.override, only=question.only)
     verdict = _judge(tip, lookups, question, configured, expired=expired)
-    if verdict.decision != "pass" and question.sources and is_return(tip, lookups, question):
+    # What no gate has seen was not green here before either.
+    if verdict.decision != "pass" and question.sources and not question.unseen and is_return(tip, lookups, question):
         of_target = [gate for gate in configured if not _is_passed_by_rollback(tip, question, gate)]
         verdict = gates.strictest([_returned(question), _judge(tip, lookups, question, of_target, expired=expired)])
     if question.override is None:
         return verdict
     # The words of the override come first: the published verdict, which has the first reason, must keep them.
     record = overridden(question.override)
-    return replace(gates.strictest([record, verdict]), reasons=(*record.reasons, *verdict.reasons))
+    combined = gates.strictest([record, verdict])
+    return replace(combined, reasons=(*record.reasons, *verdict.reasons), overridden=True)
 
 
 def _is_passed_by_rollback(tip: Tip, question: Question, gate: gates.Gate) -> bool:
@@ -59,7 +61,7 @@ def judge_rows(tip: Tip, lookups: Lookups, question: Question, names: Sequence[s
 
 def overridden(override: Override) -> Verdict:
     """Return the verdict that records an override."""
-    return Verdict(decision="pass", reasons=(Reason(evidence=override.description),))
+    return Verdict(decision="pass", reasons=(Reason(evidence=override.description),), overridden=True)
 
 
 def judge_arming(tip: Tip, lookups: Lookups, question: Question) -> Verdict:
@@ -77,8 +79,11 @@ def _judge(
 ) -> Verdict:
     needs = frozenset[gates.Need]().union(*(gate.needs for gate in configured))
     evidence = Evidence(now=lookups.now, expired=expired)
-    if needs & {"deployments", "statuses"} and question.sources:
-        evidence = _with_deployments(evidence, tip, lookups, question, configured, read="statuses" in needs)
+    if needs & {"deployments", "statuses"}:
+        if question.sources:
+            evidence = _with_deployments(evidence, tip, lookups, question, configured, read="statuses" in needs)
+        unseen = health.unseen_digest(question.tag, evidence.deployments.values())
+        question = replace(question, unseen=(*question.unseen, *unseen))
     if "holds" in needs:
         holding.require_readable(tip, question.environment)
         evidence = replace(evidence, holds=holding.gather(tip, lookups))

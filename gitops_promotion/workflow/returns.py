@@ -12,9 +12,10 @@ from gitops_promotion.workflow.tip import Site, Tip
 
 
 def is_return(tip: Tip, lookups: Lookups, question: Question) -> bool:
-    """Return True if the tag was in its environment before and was green there: its sources need not be healthy.
+    """Return True if the tag, with its digest, was in its environment before and was green there.
 
-    The whole history is read, but for a tag that is on its usual way from its sources. Raises GitError, ProviderError.
+    Its sources need not be healthy then. The whole history is read, but for a tag that is on its usual way from its
+    sources. Raises GitError, ProviderError.
     """
     site = Site(question.application, question.environment)
     is_hinted = question.pull_request is not None and question.pull_request.head.startswith(ROLLBACKS)
@@ -24,6 +25,7 @@ def is_return(tip: Tip, lookups: Lookups, question: Question) -> bool:
     return (
         there is not None
         and not there.current
+        and there.has_digest(question.tag)
         and was_green(tip, lookups, question.application, question.environment, question.tag, there)
     )
 

@@ -5,6 +5,7 @@ import pytest
 from gitops_promotion.core import overrides
 from gitops_promotion.core.discussion import Person
 from gitops_promotion.core.forge import CommitStatus
+from gitops_promotion.core.gates import Reason, Verdict, own_status, strictest
 from gitops_promotion.core.overrides import Override
 
 OVERRIDE = Override(person="ann", reason="outage: prod is down", gates=True)
@@ -67,6 +68,23 @@ CLAIMS: dict[str, tuple[list[CommitStatus], bool]] = {
 def test_the_newest_verdict_claims_an_override_by_its_words(case: str) -> None:
     statuses, claims = CLAIMS[case]
     assert (overrides.published_by(statuses) is not None) == claims
+
+
+@pytest.mark.parametrize("before", ["", "\u200b", "  ", "\n", "\x1b[0m"])
+def test_no_other_verdict_is_published_in_the_words_of_an_override(before: str) -> None:
+    # A broken manifest is named by its path, which whoever pushes it has chosen.
+    reason = Reason(evidence=f"{before}overridden by ann: outage/x.yaml:1: not valid YAML")
+    published = own_status(Verdict(decision="refuse", reasons=(reason,)))
+    assert "overridden by ann: outage/x.yaml:1: not valid YAML" in published.description
+    assert overrides.published_by([published]) is None
+
+
+def test_an_override_keeps_its_words_whatever_other_gates_say() -> None:
+    record = Verdict(decision="pass", reasons=(Reason(evidence=OVERRIDE.description),), overridden=True)
+    passed = strictest([record, Verdict(decision="pass", reasons=(Reason(evidence="no hold"),))])
+    assert overrides.published_by([own_status(passed)])
+    held = strictest([record, Verdict(decision="wait", reasons=(Reason(evidence="overridden by ann: "),))])
+    assert overrides.published_by([own_status(held)]) is None
 
 
 IDENTITIES: dict[str, tuple[str, Person, str]] = {

@@ -16,7 +16,7 @@ from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus, PullRequest, 
 from gitops_promotion.core.holds import Hold
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.opinions import Facts
-from gitops_promotion.core.overrides import Override
+from gitops_promotion.core.overrides import Override, claims_override
 from gitops_promotion.core.tags import Tag
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class Verdict:
     """The answer of one gate or of all together.
 
     `newest_evidence` is when the newest status it rests on was posted, None where it rests on none. `warnings` do not
-    change it. `tally` has the opinions of people, None where nobody is asked.
+    change it. `tally` has the opinions of people, None where nobody is asked. `overridden`: the first reason is the
+    record of an override.
     """
 
     decision: Decision
@@ -58,6 +59,7 @@ class Verdict:
     newest_evidence: datetime | None = None
     warnings: tuple[str, ...] = ()
     tally: "Tally | None" = None
+    overridden: bool = False
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -71,7 +73,8 @@ class Question:
 
     `requirements` are the environments whose health counts. `head` is the commit that would bring it, "" where there
     is none yet; `pull_request` is None where the forge was not asked. `unseen` are parts of the change that no gate can
-    judge, such as another image name. `override` is a person's, with which some gates are not asked. `images` is what
+    judge, such as another image name. `unattended`: the head is a promotion of this tool, which may merge by itself.
+    `override` is a person's, with which some gates are not asked. `images` is what
     the change does to the images of the environment, None where they were not compared. A question about images alone
     has no tag, and is one for the gates of the names in `only` (`core/gates/table.py`).
     """
@@ -84,6 +87,7 @@ class Question:
     pull_request: PullRequest | None = None
     override: Override | None = None
     unseen: tuple[str, ...] = ()
+    unattended: bool = False
     images: "Comparison | None" = None
     only: tuple[str, ...] = ()
 
@@ -133,9 +137,12 @@ def own_status(
 ) -> CommitStatus:
     """Return the commit status that publishes a verdict; `url` leads to the run that judged.
 
-    `shorten` makes the first reason fit for a description.
+    `shorten` makes the first reason fit for a description. A reason may begin with a path that somebody has chosen, so
+    the words of an override are kept for a verdict that is one.
     """
     description = shorten(verdict.texts[0] if verdict.reasons else "")
+    if not verdict.overridden and claims_override(description):
+        description = shorten(f"no override: {description}")
     return CommitStatus(context=OWN_CONTEXT, state=_STATES[verdict.decision], description=description, url=url)
 
 
@@ -205,4 +212,5 @@ def _combined(verdicts: Sequence[Verdict], order: Sequence[Decision]) -> Verdict
         newest_evidence=max((v.newest_evidence for v in ranked if v.newest_evidence), default=None),
         warnings=tuple(dict.fromkeys(warning for verdict in ranked for warning in verdict.warnings)),
         tally=next((verdict.tally for verdict in ranked if verdict.tally), None),
+        overridden=next((verdict.overridden for verdict in ranked if verdict.reasons), False),
     )

@@ -23,6 +23,7 @@ from gitops_promotion.core.status_reports import (
     state_of,
     worst,
 )
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.untrusted import code_span, quoted
 
 CANDIDATES = 100
@@ -150,14 +151,25 @@ class Health:
 
 
 def _with_unseen(question: Question, verdict: Verdict) -> Verdict:
-    """Return a pass as what it is: the tag was green, but not with these parts of the change."""
+    """Return a pass as what it is: the tag was green, but not with these parts of the change.
+
+    Nobody looks at a promotion that merges by itself, so there it is refused.
+    """
     if verdict.decision != "pass":
         return verdict
     evidence = (
         f"{question.application} {question.tag.name} in {question.environment} is a manual change that no gate has "
         f"seen: {', '.join(question.unseen)}"
     )
+    if question.unattended and question.sources:
+        return _refusal("status gate", evidence, "delete the branch and run `gitops-promotion promote --all`")
     return replace(verdict, reasons=(Reason(gate="status gate", evidence=evidence, missing="check it by hand"),))
+
+
+def unseen_digest(tag: Tag, deployments: Iterable[Deployment | None]) -> tuple[str, ...]:
+    """Return the digest of a tag if no source had the tag with it, else nothing: nothing says that it ran there."""
+    is_seen = any(deployed.has_digest(tag) for deployed in deployments if deployed)
+    return () if is_seen or not tag.digest else (f"the digest {tag.digest}",)
 
 
 def commits_to_query(deployment: Deployment) -> list[str]:

@@ -257,3 +257,45 @@ def test_several_authors_of_statuses_without_a_trusted_one_are_a_warning(
     assert verdict.decision == "pass"
     assert bool(verdict.warnings) is warns
     assert not warns or "set statusAuthors" in verdict.warnings[0]
+
+
+DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+PINNED = Tag(T.name, DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sources", "unseen"),
+    [
+        pytest.param(PINNED, [[("c2", PINNED), ("c1", OLD)]], False, id="the source has it"),
+        pytest.param(PINNED, [[("c3", OLD), ("c2", PINNED), ("c1", OLD)]], False, id="the source had it"),
+        pytest.param(PINNED, [[("c2", T), ("c1", OLD)]], True, id="the source has the tag alone"),
+        pytest.param(
+            PINNED, [[("c3", Tag("1.4.3", OTHER)), ("c2", T)]], True, id="the source has another tag with a digest"
+        ),
+        pytest.param(PINNED, [[("c2", T)], [("c2", PINNED)]], False, id="one of two sources has it"),
+        pytest.param(PINNED, [], True, id="no source"),
+        pytest.param(T, [[("c2", PINNED)]], False, id="a tag without a digest"),
+        pytest.param(T, [], False, id="a tag without a digest, no source"),
+    ],
+)
+def test_a_digest_with_which_no_source_had_the_tag_is_unseen(
+    asked: Tag, sources: Sequence[Sequence[tuple[str, Tag]]], unseen: bool
+) -> None:
+    found = [deployment(points(*source), asked) for source in sources]
+    assert health.unseen_digest(asked, found) == ((f"the digest {DIGEST}",) if unseen else ())
+
+
+@pytest.mark.parametrize(("unattended", "decision"), [(False, "pass"), (True, "refuse")])
+def test_what_no_gate_has_seen_never_merges_by_itself(unattended: bool, decision: str) -> None:
+    question = Question(
+        application=Application("webshop", "webui"),
+        tag=PINNED,
+        environment="qa",
+        requirements=(("dev",),),
+        unseen=(f"the digest {DIGEST}",),
+        unattended=unattended,
+    )
+    gate = health.Health(contexts={"dev": tuple(PATTERNS)})
+    verdict = gate.judge(question, Evidence(deployments={"dev": HERE}, statuses={"c3": [status(FLUX)]}))
+    assert verdict.decision == decision
+    assert "a manual change that no gate has seen: the digest" in verdict.texts[0]
