@@ -8,11 +8,11 @@ from gitops_promotion.core import markers
 from gitops_promotion.core.changed_tags import changed_tags
 from gitops_promotion.core.commits import Commit, FileChange, read_trailers
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.holds import FILE
-from gitops_promotion.core.holds_file import only_lifts
-from gitops_promotion.core.kinds import PROMOTION
+from gitops_promotion.core.holds import FILE, Hold, lifted_by_promotion
+from gitops_promotion.core.holds_file import changed_holds, only_lifts, parse
+from gitops_promotion.core.kinds import HOLD, PROMOTION
 from gitops_promotion.core.layout import MarkerName
-from gitops_promotion.core.model import Plan
+from gitops_promotion.core.model import Plan, Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.origin import UNKNOWN, Origin
 from gitops_promotion.core.tags import Tag
@@ -149,21 +149,84 @@ def changes_only(plan: Plan, changes: Sequence[FileChange], blobs: Mapping[str, 
 def beyond_tags(
     application: Application, changes: Sequence[FileChange], blobs: Mapping[str, bytes], config: Config
 ) -> list[str]:
-    """Return the paths of a diff in which more changes than tags of the application."""
+    """Return the paths of a diff in which more changes than tags of the application, and the holds that these lift."""
     names = {config.layout.marker_name(application, environment) for environment in config.pipeline.names}
-    return [change.path for change in changes if not _is_of_promotion(change, blobs, application, names)]
+    beyond = [change for change in changes if not _sets_tags(change, blobs, names)]
+    return [c.path for c in beyond if c.path != FILE or not _lifts_holds(c, changes, blobs, application, config)]
 
 
-def _is_of_promotion(
-    change: FileChange, blobs: Mapping[str, bytes], application: Application, names: Set[MarkerName]
-) -> bool:
-    """Return True if a change sets tags of the application, or takes out its holds, and does nothing else."""
+def beyond_rollback(
+    application: Application,
+    environment: str,
+    changes: Sequence[FileChange],
+    blobs: Mapping[str, bytes],
+    config: Config,
+) -> list[str]:
+    """Return the paths of a diff in which more changes than an application's tag in an environment, and a hold of it.
+
+    A rollback adds a hold, and takes none out.
+    """
+    names = {config.layout.marker_name(application, environment)}
+
+    def is_of_rollback(change: FileChange) -> bool:
+        if change.path == FILE:
+            added, removed = _holds_of(change, blobs)
+            own = (application.group, application.name, environment)
+            return bool(added) and not removed and all((h.group, h.app, h.environment) == own for h in added)
+        return config.layout.holds(change.path, application, environment) and _sets_tags(change, blobs, names)
+
+    return [change.path for change in changes if not is_of_rollback(change)]
+
+
+def beyond_holds(branch: str, changes: Sequence[FileChange], blobs: Mapping[str, bytes], config: Config) -> list[str]:
+    """Return the paths of a diff in which more changes than the holds that a branch is named for."""
+
+    def is_of_branch(hold: Hold) -> bool:
+        request = Request(kind=HOLD, application=Application(hold.group, hold.app), environment=hold.environment)
+        return HOLD.branch(request, config) == branch
+
+    def is_own(change: FileChange) -> bool:
+        added, removed = _holds_of(change, blobs) if change.path == FILE else ((), ())
+        return bool(added or removed) and all(map(is_of_branch, (*added, *removed)))
+
+    return [change.path for change in changes if not is_own(change)]
+
+
+def _holds_of(change: FileChange, blobs: Mapping[str, bytes]) -> tuple[Sequence[Hold], Sequence[Hold]]:
+    """Return the holds that a change of the file adds, and those that it takes out; nothing for an unreadable one."""
+    if change.new_file is None:
+        return (), ()
+    found = changed_holds(blobs[change.old_file] if change.old_file else b"", blobs[change.new_file])
+    return (found[1], found[0]) if found else ((), ())
+
+
+def _sets_tags(change: FileChange, blobs: Mapping[str, bytes], names: Set[MarkerName]) -> bool:
+    """Return True if a change sets tags at these markers, and does nothing else."""
     if change.old_file is None or change.new_file is None:
         return False
     before, after = blobs[change.old_file], blobs[change.new_file]
-    if change.path == FILE:
-        return only_lifts(before, after, application)
     return any(markers.only_tags_differ(before, after, name.group, name.app) for name in names)
+
+
+def _lifts_holds(
+    change: FileChange,
+    changes: Sequence[FileChange],
+    blobs: Mapping[str, bytes],
+    application: Application,
+    config: Config,
+) -> bool:
+    """Return True if a change of the file of holds takes out those alone that the promotion of a diff's tags lifts."""
+    if change.old_file is None or change.new_file is None:
+        return False
+    before = blobs[change.old_file]
+    environments = _environments([c for c in changes if c.path != FILE], blobs, application, config)
+    head = {c.path: blobs[c.new_file] for c in changes if c.new_file}
+    liftable: list[Hold] = []
+    for environment in environments:
+        if tag := _proposed_tag(head, {environment}, application, config):
+            # A hold on the tag itself: the gate of holds stops what no override sends past it.
+            liftable += lifted_by_promotion(parse(before, ()).holds, application, environment, tag, overridden=True)
+    return only_lifts(before, blobs[change.new_file], liftable)
 
 
 def edits_digest(edits: Mapping[str, bytes | None]) -> str:

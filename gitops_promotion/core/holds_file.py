@@ -10,7 +10,7 @@ from gitops_promotion.core.calendar import read_end, read_start, time_problem
 from gitops_promotion.core.config.document import Document, Entry, Node, line_of
 from gitops_promotion.core.config.values import name_problem
 from gitops_promotion.core.holds import ANY, FILE, Hold, HoldsFile, Problem
-from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.names import is_name
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.untrusted import quoted, reason_problem
 from gitops_promotion.errors import ConfigError, UsageError
@@ -149,16 +149,23 @@ def edited(source: bytes, *, removed: Sequence[Hold] = (), added: Sequence[Hold]
     return content
 
 
-def only_lifts(before: bytes, after: bytes, application: Application) -> bool:
-    """Return True if the one change of the file is that holds of this application are taken out."""
+def changed_holds(before: bytes, after: bytes) -> tuple[Sequence[Hold], Sequence[Hold]] | None:
+    """Return the holds that a change of the file takes out, and those that it adds; None if one side is unreadable."""
     old, new = parse(before, ()), parse(after, ())
     if old.problems or new.problems:
-        return False
+        return None
     removed = [hold for hold in old.holds if hold not in new.holds]
-    if any((hold.group, hold.app) != (application.group, application.name) for hold in removed):
+    return removed, [hold for hold in new.holds if hold not in old.holds]
+
+
+def only_lifts(before: bytes, after: bytes, liftable: Sequence[Hold]) -> bool:
+    """Return True if the one change of the file is that some of these holds are taken out."""
+    change = changed_holds(before, after)
+    if change is None:
         return False
+    removed, _ = change
     try:
-        return bool(removed) and edited(before, removed=removed) == after
+        return bool(removed) and set(removed) <= set(liftable) and edited(before, removed=removed) == after
     except UsageError:
         return False
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_promotion.core import holds, holds_file, markers, strays
-from gitops_promotion.core.branch_contents import beyond_tags
 from gitops_promotion.core.branch_names import ROLLBACKS
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.config import Config
@@ -14,12 +13,11 @@ from gitops_promotion.core.gated_changes import MARKER_REMOVED, GatedChange, gat
 from gitops_promotion.core.gates import Question, Reason
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.markers import is_manifest
-from gitops_promotion.core.names import Application
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, UsageError
 from gitops_promotion.workflow import unmanaged_images
-from gitops_promotion.workflow.branch import read_branch
+from gitops_promotion.workflow.foreign_work import foreign_work
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import left_out
 from gitops_promotion.workflow.tip import Site, Tip
@@ -241,7 +239,7 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
     blobs = tip.blobs(oid for change in manifests for oid in (change.old_file, change.new_file))
     # A change without markers needs no configuration, so that the first pull request can add it.
     if not any(b"imagepolicy" in blobs[oid] for c in manifests for oid in (c.old_file, c.new_file) if oid):
-        return Examination(refusals=tuple(_foreign_work(run, subject, (), changes)))
+        return Examination(refusals=_foreign_work(run, subject, (), changes))
     blobs = tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
     config = tip.config
     gated = [name for name in config.pipeline.names if _is_gated(config, name)]
@@ -259,7 +257,7 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
         new_questions, remark = _questions(tip, subject, claim, by_claim[claim], merge)
         questions += new_questions
         remarks += [Reason(evidence=f"{text}: {remark}")] if remark else []
-    refusals = tuple(_foreign_work(run, subject, [change.claim for change in found.changes], changes))
+    refusals = _foreign_work(run, subject, [change.claim for change in found.changes], changes)
     sites = [Site(claim.application, claim.environment) for claim in by_claim]
     out_of_way = (left_out(site) for site in sites if site.environment not in config.way(site.application).names)
     return Examination(
@@ -304,34 +302,10 @@ def _require_readable_holds(tip: Tip, changes: Sequence[FileChange]) -> None:
 
 def _foreign_work(
     run: Run, subject: Subject, claims: Sequence[Claim], changes: Sequence[FileChange]
-) -> Iterator[Reason]:
-    """Yield the reasons why a promotion branch is not this tool's alone: what others add to it has no gate."""
-    tip = run.tip
-    if subject.foreign or not tip.has_config or not subject.branch.startswith(tip.config.branch_prefixes[0]):
-        return
-    owner = _owner(tip, subject.branch, claims)
-    if owner is None or tip.refs.branch(subject.branch) != subject.sha:
-        return
-    ways = "remove it from the branch, or delete the branch and run `gitops-promotion promote --all`"
-    branch = read_branch(run, subject.branch, owner)
-    for commit in branch.proposal.foreign if branch else ():
-        text = f"{subject.branch} has the commit {commit.sha[:7]} of {commit.author_email}, which is not this tool's"
-        yield Reason(evidence=text, missing=ways)
-    blobs = tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
-    if paths := beyond_tags(owner, changes, blobs, tip.config):
-        text = f"{subject.branch} changes more than the tags of {owner}: {', '.join(paths[:3])}"
-        yield Reason(evidence=text, missing=ways)
-
-
-def _owner(tip: Tip, branch: str, claims: Sequence[Claim]) -> Application | None:
-    """Return the application that a promotion branch belongs to, also if none of its tags is changed any more."""
-    changed = {claim.application for claim in claims}
-    return min(_owners(tip, branch, changed) or _owners(tip, branch, tip.applications()), default=None)
-
-
-def _owners(tip: Tip, branch: str, applications: Iterable[Application]) -> list[Application]:
-    names, config = tip.config.pipeline.names, tip.config
-    return [application for application in applications if branch in {config.branch(application, n) for n in names}]
+) -> tuple[Reason, ...]:
+    """Return the reasons why a branch of this tool is not this tool's alone, none for the branch of anybody else."""
+    is_ours = not subject.foreign and run.tip.has_config and run.tip.refs.branch(subject.branch) == subject.sha
+    return tuple(foreign_work(run, subject.branch, claims, changes)) if is_ours else ()
 
 
 def _questions(

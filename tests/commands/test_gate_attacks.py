@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitops_promotion.core.branch_contents import edits_digest
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.errors import AuthError
 from gitops_promotion.providers.local.provider import Local
@@ -101,6 +102,30 @@ def test_a_digest_that_no_source_has_passes_as_a_manual_change_only(shop: "Shop"
     assert "healthy" not in " ".join(passed["reasons"])
 
 
+def test_a_digest_that_no_source_has_does_not_merge_with_a_promotion(armed: "Shop") -> None:
+    text = armed.remote.show("webshop/qa/webui.yaml", BRANCH).replace(":1.4.2", f":1.4.2@{DIGEST}")
+    trailers = "Promote it\n\nPromotion: webshop/webui\nEnvironment: qa\nTag: 1.4.2\n"
+    armed.remote.commit({"webshop/qa/webui.yaml": text}, trailers, branch=BRANCH)
+    refused = armed.run("status", "--pr", "2", "--timeout", "0", code=3).only
+    assert "a manual change that no gate has seen: the digest" in refused["message"]
+
+
+def test_another_digest_or_image_of_a_tag_that_was_green_before_is_no_return(
+    shop: "Shop", manifest: Callable[..., str]
+) -> None:
+    for tag in ("1.4.1", "1.4.2"):
+        shop.edit({"webshop/qa/webui.yaml": manifest("webui", tag)})
+        shop.flux("qa")
+    for branch, text in {
+        "same": manifest("webui", "1.4.1"),
+        "digest": manifest("webui", f"1.4.1@{DIGEST}"),
+        "image": manifest("webui", "1.4.1").replace("webshop/webui:1", "evil/webui:1"),
+    }.items():
+        shop.edit({"webshop/qa/webui.yaml": text}, branch=branch)
+        message = check(shop, branch, 0 if branch == "same" else 3).only["message"]
+        assert ("was green in qa before" in message) == (branch == "same")
+
+
 def test_another_image_name_passes_as_a_manual_change_only(shop: "Shop", manifest: Callable[..., str]) -> None:
     shop.edit({"webshop/dev/webui.yaml": manifest("webui", "1.4.2")})
     shop.flux("dev")
@@ -175,6 +200,51 @@ def test_a_promotion_branch_that_takes_its_tag_back_is_refused_for_what_else_it_
     assert outcome["result"] in ("refused", "updated")
     assert f"changes more than the tags of webshop/webui: {path}" in " ".join(outcome["reasons"])
     assert "published success" not in outcome["message"]
+
+
+@pytest.mark.parametrize("verb", ["rollback", "hold"])
+@pytest.mark.parametrize("forged", [False, True])
+def test_a_branch_of_this_tool_with_more_than_its_own_is_refused(
+    shop: "Shop", manifest: Callable[..., str], verb: str, forged: bool
+) -> None:
+    for tag in ("1.4.1", "1.4.2", "1.4.3") if verb == "rollback" else ():
+        shop.edit({"webshop/prod/webui.yaml": manifest("webui", tag)})
+        shop.local("set-status", "main", "kustomization/webshop-prod/1", "failure" if tag == "1.4.3" else "success")
+    opened = shop.run(verb, "--group", "webshop", "--app", "webui", "--env", "prod", "--reason", "bad").only
+    number, branch = opened["pull_request"]["number"], opened["branch"]
+    assert shop.check(number).results == ["passed"]
+    path, text = "webshop/prod/evil.yaml", "hostPID: true\n"
+    message = f"More\n\nEdits: {edits_digest({path: text.encode()})}\n" if forged else "More"
+    shop.remote.commit({path: text}, message, branch=branch, author="Eve <eve@example.org>")
+    refused = shop.check(number, code=3).only
+    assert "changes more than" in " ".join(refused["reasons"])
+    assert path in " ".join(refused["reasons"])
+    assert ("of eve@example.org, which is not this tool's" in refused["message"]) == (not forged)
+
+
+@pytest.mark.parametrize("branch", ["hold/my-work", "rollback/my-work", "feature/my-work"])
+def test_a_branch_that_only_begins_like_one_of_this_tool_is_a_person_s(shop: "Shop", branch: str) -> None:
+    shop.edit({"webshop/prod/more.yaml": "a: b\n"}, branch=branch)
+    assert check(shop, branch, 0).only["result"] == "passed"
+
+
+def test_a_feature_that_reaches_a_later_environment_is_refused(shop: "Shop", config: Callable[..., str]) -> None:
+    groups = "groups: {webshop: {applications: {webui: {featureOverwrite: true}}}}\n"
+    shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False), more=groups)})
+    opened = shop.run("feature", "--group", "webshop", "--app", "webui", "--tag", "pr-7", "--feature", "x").only
+    branch, number = opened["branch"], opened["pull_request"]["number"]
+    shop.edit({"webshop/dev/more.yaml": "a: b\n"}, branch=branch)
+    assert shop.check(number).results == ["passed"]
+    shop.edit({"webshop/prod/evil.yaml": "hostPID: true\n"}, branch=branch)
+    refused = shop.check(number, code=3).only
+    assert f"{branch} changes more than dev: webshop/prod/evil.yaml" in refused["message"]
+
+
+def test_the_words_of_an_override_in_a_path_are_not_published(armed: "Shop") -> None:
+    # With these words, by this tool, its head would have an override once the file is no change any more.
+    armed.edit({"overridden by ann: outage/x.yaml": 'a: [ # {"$imagepolicy": "a:b"}\n'}, branch=BRANCH)
+    armed.run("status", "--publish", code=None)
+    assert "failure  no override: overridden by ann: outage/x.yaml:2: not valid YAML" in armed.local("show", "2")
 
 
 def test_a_branch_with_the_prefix_of_promotions_that_belongs_to_no_application_is_a_person_s(shop: "Shop") -> None:

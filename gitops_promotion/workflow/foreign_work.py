@@ -1,0 +1,109 @@
+"""What others have put on a branch of this tool: its pull request may merge by itself, and no gate judges that."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+
+from gitops_promotion.core.branch_contents import beyond_holds, beyond_rollback, beyond_tags
+from gitops_promotion.core.branch_names import FEATURES, HOLDS, REMOVALS, ROLLBACKS
+from gitops_promotion.core.commits import FileChange
+from gitops_promotion.core.gates import Reason
+from gitops_promotion.core.holds import ANY
+from gitops_promotion.core.kinds import HOLD, ROLLBACK
+from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.model import Kind, Request
+from gitops_promotion.core.names import Application
+from gitops_promotion.errors import UsageError
+from gitops_promotion.workflow.branch import read_branch
+from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.tip import Tip
+
+
+def foreign_work(run: Run, name: str, claims: Sequence[Claim], changes: Sequence[FileChange]) -> Iterator[Reason]:
+    """Yield the reasons why a branch of this tool is not this tool's alone; none for a branch of a person.
+
+    `claims` are the applications and environments whose tags its merge would change, `changes` all that it would
+    change. Raises GitError.
+    """
+    tip = run.tip
+    blobs = tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
+    if name.startswith(tip.config.branch_prefixes[0]):
+        if (owner := _owner(tip, name, claims)) is not None:
+            ways = "remove it from the branch, or delete the branch and run `gitops-promotion promote --all`"
+            paths = beyond_tags(owner, changes, blobs, tip.config)
+            yield from _reasons(run, name, owner, paths, f"the tags of {owner}", ways)
+    elif name.startswith(ROLLBACKS):
+        if rollback := _rollback(tip, name):
+            owner, environment = rollback.application, rollback.environment
+            ways = "remove it from the branch, or delete the branch and run `gitops-promotion rollback` again"
+            paths = beyond_rollback(owner, environment, changes, blobs, tip.config)
+            what = f"the tag of {owner} in {environment} and a hold on it"
+            yield from _reasons(run, name, owner, paths, what, ways)
+    elif name.startswith(HOLDS):
+        if hold := _hold(tip, name):
+            ways = "remove it from the branch, or delete the branch and run `gitops-promotion hold` again"
+            paths = beyond_holds(name, changes, blobs, tip.config)
+            what = f"the holds of {hold.application} in {hold.environment}"
+            yield from _reasons(run, name, hold.application, paths, what, ways)
+    elif name.startswith((FEATURES, REMOVALS)):
+        yield from _beyond_entry(run, name, changes)
+
+
+def _reasons(run: Run, name: str, owner: Application, paths: Sequence[str], what: str, ways: str) -> Iterator[Reason]:
+    branch = read_branch(run, name, owner)
+    for commit in branch.proposal.foreign if branch else ():
+        text = f"{name} has the commit {commit.sha[:7]} of {commit.author_email}, which is not this tool's"
+        yield Reason(evidence=text, missing=ways)
+    if paths:
+        yield Reason(evidence=f"{name} changes more than {what}: {', '.join(paths[:3])}", missing=ways)
+
+
+def _beyond_entry(run: Run, name: str, changes: Sequence[FileChange]) -> Iterator[Reason]:
+    """Yield the reason why a feature is none: it changes files of a later environment.
+
+    People have branches of that name of their own, so there must be a commit of this tool.
+    """
+    entry, in_reach = run.tip.config.pipeline.entry.name, run.tip.config.layout.in_reach
+    paths = [change.path for change in changes if (names := in_reach(change.path)) and entry not in names]
+    branch = read_branch(run, name, Application("", "")) if paths else None
+    if branch is not None and branch.proposal.paths:
+        ways = "move that to a branch of its own"
+        yield Reason(evidence=f"{name} changes more than {entry}: {', '.join(paths[:3])}", missing=ways)
+
+
+def _owner(tip: Tip, branch: str, claims: Sequence[Claim]) -> Application | None:
+    """Return the application that a promotion branch belongs to, also if none of its tags is changed any more."""
+    changed = {claim.application for claim in claims}
+    return min(_owners(tip, branch, changed) or _owners(tip, branch, tip.applications()), default=None)
+
+
+def _owners(tip: Tip, branch: str, applications: Iterable[Application]) -> list[Application]:
+    names, config = tip.config.pipeline.names, tip.config
+    return [application for application in applications if branch in {config.branch(application, n) for n in names}]
+
+
+def _rollback(tip: Tip, branch: str) -> Request | None:
+    """Return the application and the environment that a branch of a rollback belongs to, None for any other."""
+    return _named(tip, branch, ROLLBACK, tip.applications(), tip.config.pipeline.names)
+
+
+def _hold(tip: Tip, branch: str) -> Request | None:
+    """Return the group, application and environment that a branch of holds belongs to, None for any other."""
+    known = tip.applications()
+    groups, names = {a.group for a in known}, {a.name for a in known}
+    some = [Application(group, ANY) for group in groups] + [Application(ANY, name) for name in names]
+    applications = [*known, *some, Application(ANY, ANY)]
+    return _named(tip, branch, HOLD, applications, (*tip.config.pipeline.names, ANY))
+
+
+def _named(
+    tip: Tip, branch: str, kind: Kind, applications: Iterable[Application], environments: Sequence[str]
+) -> Request | None:
+    for application in applications:
+        if application.name != ANY and application.name not in branch:
+            continue
+        for environment in environments:
+            request = Request(kind=kind, application=application, environment=environment)
+            with suppress(UsageError):
+                if kind.branch(request, tip.config) == branch:
+                    return request
+    return None
