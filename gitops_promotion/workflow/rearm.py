@@ -29,9 +29,12 @@ from gitops_promotion.workflow.run import Run
 def rearm(run: Run, pulls: Sequence[PullRequest], outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
     """Yield the outcomes of those of these open promotions that must be armed or disarmed now.
 
-    `outcomes` are those of the run so far: what it has delivered is as it should be. The body is a hint for which to
-    look at; what is judged is what the branch's tree proposes.
+    `outcomes` are those of the run so far: what it has delivered is as it should be, and of what stays as it is only
+    one outcome tells. The body is a hint for which to look at; what is judged is what the branch's tree proposes.
     """
+    known = {
+        ("unchanged", outcome.pull_request.number, outcome.environment) for outcome in outcomes if outcome.pull_request
+    }
     delivered = {outcome.pull_request.number for outcome in outcomes if outcome.pull_request and outcome.sha}
     hinted = [(pull, hint) for pull in pulls if pull.number not in delivered and (hint := _hint(run, pull))]
     run.tip.fetch_branches(pull.head for pull, _ in hinted)
@@ -40,7 +43,7 @@ def rearm(run: Run, pulls: Sequence[PullRequest], outcomes: Sequence[Outcome]) -
             decided = repeat_after_races(run, partial(_decide, run, pull, hint))
             if isinstance(decided, Request):
                 yield deliver(run, partial(promotion_again, run, decided))
-            elif decided is not None:
+            elif decided is not None and (decided.result, pull.number, decided.environment) not in known:
                 yield decided
         except PromotionError as error:
             yield Outcome.failed(error, group=hint.group, app=hint.app, environment=hint.environment)

@@ -98,6 +98,12 @@ def test_a_rejection_refuses_until_it_is_proposed_again(proposed: "Shop") -> Non
     assert proposed.run("status", "--publish").only["message"].startswith("published failure: approvals of prod: cid")
     declined = proposed.run("promote", "--all").only
     assert (declined["result"], "was rejected by cid" in declined["message"]) == ("declined", True)
+    # A second reason to wait is no second outcome of the same pull request.
+    frozen = "    freezes: [{from: 2000-01-01, until: 2199-01-01}]\n"
+    proposed.edit({"gitops-promotion.yaml": CONFIG.replace("approverGroups", f"{frozen}approverGroups")})
+    assert proposed.run("promote", "--all").results == ["declined", "updated"], "it is disarmed"
+    assert proposed.run("promote", "--all").results == ["declined"]
+    proposed.edit({"gitops-promotion.yaml": CONFIG})
     forced = proposed.run("promote", *PROD).only
     assert forced["result"] == "updated"
     [pending] = listed(proposed)
