@@ -43,6 +43,12 @@ class _Reader:
     tags: Mapping[Claim, Tag | None]
     problems: dict[Claim, list[str]]
 
+    def note_unreadable_holds(self, claims: Iterable[Claim]) -> None:
+        """Note what cannot be read of the file of holds at those of these promotions that it stops."""
+        for claim in dict.fromkeys(claims):
+            if faults := self.run.tip.holds.faults(claim.environment):
+                self.problems.setdefault(claim, []).extend(map(str, faults))
+
     def find_red(self, lookups: Lookups) -> None:
         """Note the tags that are in an environment and that statuses call unhealthy."""
         newest = {event.claim: event for event in reversed(self.past.history.events) if event.kind != "feature"}
@@ -98,6 +104,7 @@ def read_board(run: Run, scope: Scope) -> Board:
     answers = _ask_forge(reader, coming)
     reader.left_out += [str(error) for error in tip.marked.broken()]
     reader.left_out += [str(problem.fault) for problem in tip.holds.problems]
+    reader.note_unreadable_holds([*(following.claim for following in coming), *answers.promotions])
     facts = Facts(
         tags=reader.tags,
         events=past.history.events,

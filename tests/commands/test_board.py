@@ -117,6 +117,13 @@ def test_a_decline_and_a_hold_stand_in_their_cells(shop: "Shop", board: Looker) 
     [hold] = cell(out, "qa")["holds"]
     assert "on hold by ann: migration" in hold
     assert "webshop/webui in qa" in " ".join(board()[1].split())
+    # A hold that cannot be read stops what it could concern, and is a problem there.
+    shop.edit({"gitops-promotion.holds.yaml": holds.replace("by: ann", "by: [ann]")})
+    _, out, _ = board("-o", "json")
+    assert [cell(out, name)["problems"] for name in ("dev", "prod")] == [[], []]
+    [problem] = cell(out, "qa")["problems"]
+    assert problem.startswith("gitops-promotion.holds.yaml:2: holds[0].by is ")
+    assert problem in json.loads(out)["left_out"]
 
 
 def test_a_feature_is_shown_with_its_address_while_its_copy_is_there(shop: "Shop", board: Looker) -> None:
