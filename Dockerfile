@@ -34,7 +34,7 @@ FROM python:3.13-slim-trixie
 # Debian's signature.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends git tini \
+    && apt-get install --yes --no-install-recommends git openssh-client gpg gpg-agent tini \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=kustomize /kustomize /usr/local/bin/kustomize
 COPY --from=package /opt/gitops-promotion /opt/gitops-promotion

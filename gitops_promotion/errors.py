@@ -91,6 +91,10 @@ class GitError(PromotionError):
     exit_code = 5
 
 
+class SigningError(GitError):
+    """A commit cannot be signed, and was not made."""
+
+
 class StorageError(PromotionError):
     """The disk has no room for a file, or no folder takes temporary files."""
 

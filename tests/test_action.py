@@ -219,7 +219,7 @@ def test_the_action_starts_a_program_of_the_image() -> None:
     assert f"-m venv --without-pip {folder}" in DOCKERFILE
     assert f"COPY --from=package {folder} {folder}" in DOCKERFILE
     last_stage = DOCKERFILE.rpartition("\nFROM ")[2]
-    assert re.search(r"--no-install-recommends git tini\b", last_stage)
+    assert re.search(r"--no-install-recommends git openssh-client gpg gpg-agent tini\b", last_stage)
     assert "-I" in runs["args"]
 
 

@@ -146,6 +146,9 @@ class Store(Protocol):
     def merge(self, base: str, head: str, message: str) -> Merge:
         """Make a merge commit of two commits that were fetched; none if it would change no file or conflicts."""
 
+    def try_merge(self, base: str, head: str) -> Merge:
+        """Merge as `merge` does, only to look at the result."""
+
     def brought_by(self, tip: str, head: str) -> str | None:
         """Return the first-parent commit of `tip` that brought `head` in, `head` itself where it is one of them."""
 

@@ -76,6 +76,18 @@ def transport_environment(environ: Mapping[str, str], private: Path) -> dict[str
     return {**variables, **_inside(private)}
 
 
+def signing_environment(
+    environ: Mapping[str, str], private: Path, settings: Sequence[tuple[str, str]]
+) -> dict[str, str]:
+    """Return the environment of a command that signs a commit in the private repository, with these settings alone.
+
+    The program that signs is the person's, and may need any variable, such as those of an agent or of a service for
+    keys. It gets what programs that reach the remote get.
+    """
+    variables = transport_environment(environ, private)
+    return {**variables, **_NO_CONFIG, **as_environment([*SAFE, *settings])}
+
+
 def as_environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Write settings as git reads them from its environment: unlike arguments no other user can see them."""
     variables = {"GIT_CONFIG_COUNT": str(len(settings))}

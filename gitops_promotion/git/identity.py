@@ -16,7 +16,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Authorship:
     """Author, committer and time of a commit, in seconds since 1970."""
 
     author: Identity
@@ -31,7 +31,7 @@ class Signature:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment variables that make git sign so."""
+        """The environment variables that make git write it into a commit."""
         variables: dict[str, str] = {}
         for role, person in (("AUTHOR", self.author), ("COMMITTER", self.committer)):
             variables |= {f"GIT_{role}_NAME": person.name, f"GIT_{role}_EMAIL": person.email}
@@ -42,11 +42,13 @@ class Signature:
 DEFAULT_IDENTITY = Identity(name="gitops-promotion", email="gitops-promotion@users.noreply.invalid")
 
 
-def sign(identity: Identity | None, environ: Mapping[str, str], settings: Sequence[Setting], seconds: int) -> Signature:
-    """Return the signature of `identity`, else of author and committer as git finds them, else of the default."""
+def authorship(
+    identity: Identity | None, environ: Mapping[str, str], settings: Sequence[Setting], seconds: int
+) -> Authorship:
+    """Return the authorship of `identity`, else of author and committer as git finds them, else of the default."""
     if identity:
         identity = _clean(identity)
-        return Signature(author=identity, committer=identity, seconds=seconds)
+        return Authorship(author=identity, committer=identity, seconds=seconds)
     values = {setting.key: setting.value for setting in settings}
 
     def configured(role: str) -> Identity:
@@ -59,7 +61,7 @@ def sign(identity: Identity | None, environ: Mapping[str, str], settings: Sequen
         )
         return _clean(Identity(name=name, email=email))
 
-    return Signature(author=configured("author"), committer=configured("committer"), seconds=seconds)
+    return Authorship(author=configured("author"), committer=configured("committer"), seconds=seconds)
 
 
 def _clean(identity: Identity) -> Identity:

@@ -10,7 +10,7 @@ from gitops_promotion.core.commits import CommitHeader
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.borrowed import PrivateRepository, temporary_files
 from gitops_promotion.git.formats import SHA, check_path, full_sha, quote, read_commit
-from gitops_promotion.git.identity import Signature
+from gitops_promotion.git.identity import Authorship
 from gitops_promotion.git.process import Dialogue
 
 _ANSWER = re.compile(rb"[0-9a-f]{40,64} ([a-z]+) (\d+)\n")
@@ -116,7 +116,7 @@ class Objects:
         return object_id
 
     def commit(
-        self, parents: Sequence[str], edits: Mapping[str, bytes | None], message: str, signature: Signature
+        self, parents: Sequence[str], edits: Mapping[str, bytes | None], message: str, authorship: Authorship
     ) -> str:
         """Make a commit of the first parent's files with these edits, and return it."""
         base = full_sha(parents[0])
@@ -126,23 +126,17 @@ class Objects:
         process = Dialogue(self._private.runner, arguments, self._private.environ)
         try:
             modes = _modes(process, base, edits)
-            sha = process.end(_commit_stream(parents, edits, modes, message, signature))
+            sha = process.end(_commit_stream(parents, edits, modes, message, authorship))
         except BaseException:
             process.terminate()
             raise
         return sha.decode().strip()
 
-    def commit_alone(self, name: str, content: bytes, message: str, signature: Signature) -> str:
-        """Make a commit without parents and with one file, and return it."""
-        entry = f"100644 blob {self.write_blob(content)}\t{name}\n".encode()
-        tree = self._private.git("mktree", stdin=entry).decode().strip()
-        return self.commit_tree(tree, (), message, signature)
-
-    def commit_tree(self, tree: str, parents: Sequence[str], message: str, signature: Signature) -> str:
+    def commit_tree(self, tree: str, parents: Sequence[str], message: str, authorship: Authorship) -> str:
         """Make a commit of a tree, and return it."""
         arguments = ["commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-"]
         text = message.encode(errors="surrogateescape")
-        return self._private.git(*arguments, stdin=text, variables=signature.variables).decode().strip()
+        return self._private.git(*arguments, stdin=text, variables=authorship.variables).decode().strip()
 
 
 def _commit_stream(
@@ -150,12 +144,12 @@ def _commit_stream(
     edits: Mapping[str, bytes | None],
     modes: Mapping[str, bytes],
     message: str,
-    signature: Signature,
+    authorship: Authorship,
 ) -> bytes:
     """Return the commands of fast-import that make a commit and print its id."""
     text = message.encode(errors="surrogateescape")
     lines = [b"commit refs/promotion/commit\nmark :1\n"]
-    lines += [f"{role} {line}\n".encode() for role, line in signature.lines]
+    lines += [f"{role} {line}\n".encode() for role, line in authorship.lines]
     lines += [b"data %d\n%s\n" % (len(text), text)]
     lines += [f"{'merge' if index else 'from'} {full_sha(parent)}\n".encode() for index, parent in enumerate(parents)]
     for path, content in edits.items():

@@ -8,11 +8,12 @@ import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec, module_from_spec
@@ -60,24 +61,39 @@ class Runner:
         self.count = 0
         self.secrets: list[str] = []
 
-    def start(self, arguments: Sequence[str], environ: Mapping[str, str]) -> "Git.AutoInterrupt":
-        """Start a command with this environment and no other variable. Raises GitError if git does not start."""
+    def start(
+        self, arguments: Sequence[str], environ: Mapping[str, str], *, own_session: bool = False
+    ) -> "Git.AutoInterrupt":
+        """Start a command with this environment and no other variable. Raises GitError if git does not start.
+
+        In a session of its own, it and the programs that it starts have no terminal.
+        """
         self.count += 1
         program = shutil.which("git", path=environ.get("PATH", os.defpath))
         if program is None:
             raise GitError(_NO_GIT)
         added = [name for name in _ADDED_BY_GITPYTHON if name not in environ]
         unset = [_ENV, *(f"-u{name}" for name in added)] if added else []
-        return _start([*unset, program, "-C", str(self.folder), *arguments], environ)
+        options = {"start_new_session": True} if own_session else {}
+        return _start([*unset, program, "-C", str(self.folder), *arguments], environ, **options)
 
-    def run(self, arguments: Sequence[str], environ: Mapping[str, str], stdin: bytes = b"") -> Result:
-        """Run a command to its end, whatever its status is. Raises GitError if git does not start."""
+    def run(
+        self, arguments: Sequence[str], environ: Mapping[str, str], stdin: bytes = b"", *, seconds: float | None = None
+    ) -> Result:
+        """Run a command to its end, whatever its status is. Raises GitError if git does not start.
+
+        With `seconds` it has no terminal, and TimeoutError is raised if it takes longer: then it has ended, with all
+        programs that it started.
+        """
         started = time.monotonic()
-        process = self.start(arguments, environ)
+        process = self.start(arguments, environ, own_session=seconds is not None)
         try:
-            stdout, stderr = process.communicate(stdin)
+            stdout, stderr = process.communicate(stdin, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            _end_session(process)
+            raise TimeoutError from None
         except BaseException:
-            _terminate(process)
+            _terminate(process) if seconds is None else _end_session(process)
             raise
         self.log(arguments, process.returncode, started)
         if process.returncode in _NOT_STARTED and (reason := _NOT_STARTED_REASON.search(stderr)):
@@ -164,14 +180,14 @@ def _milliseconds(started: float) -> float:
     return (time.monotonic() - started) * 1000
 
 
-def _start(command: Sequence[str], environ: Mapping[str, str]) -> "Git.AutoInterrupt":
+def _start(command: Sequence[str], environ: Mapping[str, str], **options: bool) -> "Git.AutoInterrupt":
     try:
         git_class, not_found = _gitpython()
     except ImportError as error:
         raise _start_error(str(error).partition("\n")[0]) from error
     try:
         with _without_others(environ):
-            return git_class().execute(command, env=environ, istream=PIPE, as_process=True)
+            return git_class().execute(command, env=environ, istream=PIPE, as_process=True, **options)
     except not_found as error:
         cause = error.__cause__
         raise _start_error(cause.strerror if isinstance(cause, OSError) else f"{command[0]} is missing") from error
@@ -215,6 +231,16 @@ def _without_others(environ: Mapping[str, str]) -> Iterator[None]:
 
 def _start_error(reason: str | None) -> GitError:
     return GitError(f"git cannot be started ({reason}): check the program `git` and run again")
+
+
+def _end_session(process: "Git.AutoInterrupt") -> None:
+    """End a command that has a session of its own, and all programs in it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=_GRACE)
+            return
 
 
 def _terminate(process: "Git.AutoInterrupt") -> None:

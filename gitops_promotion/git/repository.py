@@ -12,12 +12,13 @@ from gitops_promotion.errors import GitError, UsageError
 from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.cache import Cache
 from gitops_promotion.git.checkout import Checkout
+from gitops_promotion.git.commits import Commits
 from gitops_promotion.git.credentials import stored_password
 from gitops_promotion.git.environment import transport_environment
 from gitops_promotion.git.fetched import DEPTH, Fetched
 from gitops_promotion.git.files import Files
 from gitops_promotion.git.history import History
-from gitops_promotion.git.identity import Identity, Signature, sign
+from gitops_promotion.git.identity import Identity
 from gitops_promotion.git.merges import Merges
 from gitops_promotion.git.no_checkout import NoCheckout
 from gitops_promotion.git.objects import Objects
@@ -41,8 +42,6 @@ class Repository:
     """The commit that is checked out; None before the first one."""
     head_branch: str | None
     """The branch that is checked out; None where HEAD is detached."""
-    identity: Identity | None
-    """Author and committer of new commits; None: as git's environment and configuration say, else DEFAULT_IDENTITY."""
 
     def __init__(
         self,
@@ -59,10 +58,7 @@ class Repository:
         """Take over the private repository; `open` makes one."""
         self.url = remote.url
         self.head, self.head_branch = checkout.head()
-        self.identity = identity
-        self._clock = clock
         self._environ = environ
-        self._settings = checkout.settings
         self._private = private
         self._remote = remote
         self._checkout = checkout
@@ -75,6 +71,15 @@ class Repository:
         )
         self._history = History(private, self._objects, self._fetched)
         self._merges = Merges(private, self._objects, self._fetched)
+        self._new = Commits(
+            private,
+            self._objects,
+            self._merges,
+            environ=environ,
+            settings=checkout.settings,
+            identity=identity,
+            clock=clock,
+        )
 
     @classmethod
     def open(
@@ -150,7 +155,7 @@ class Repository:
     @property
     def author(self) -> str:
         """The name of the author of new commits."""
-        return self._signature().author.name
+        return self._new.authorship().author.name
 
     @property
     def shallow(self) -> bool:
@@ -353,6 +358,11 @@ class Repository:
 
     # -- new objects
 
+    def set_commits(self, *, author: Identity | None, signed: bool) -> None:
+        """Say who makes new commits, None for the one that git knows, and whether git may sign them."""
+        self._new.identity = author
+        self._new.signs = signed
+
     def commit(
         self, base: str, edits: Mapping[str, bytes | None], message: str, *, on_top_of: str | None = None
     ) -> str:
@@ -364,19 +374,17 @@ class Repository:
         the commits of `on_top_of`.
 
         Files keep their mode, new ones are 100644. Raises GitError if a path leads through a symlink or would
-        replace anything but a file.
+        replace anything but a file, SigningError if git's configuration wants a signature and there is none.
         """
-        parents = (base, on_top_of) if on_top_of else (base,)
-        return self._objects.commit(parents, edits, message, self._signature())
+        return self._new.edit((base, on_top_of) if on_top_of else (base,), edits, message)
 
     def merge(self, base: str, head: str, message: str) -> Merge:
         """Make a merge commit with `base` as its first parent; none if it would change no file or conflicts."""
-        tree, paths = self._merges.merge(base, head)
-        if paths:
-            return Merge(sha=None, conflicts=paths)
-        if tree == self._objects.tree(base):
-            return Merge(sha=base)
-        return Merge(sha=self._objects.commit_tree(tree, (base, head), message, self._signature()))
+        return self._new.merge(base, head, message)
+
+    def try_merge(self, base: str, head: str) -> Merge:
+        """Merge as `merge` does, only to look at the result: the commit is never signed."""
+        return self._new.merge(base, head, "Merge\n", trial=True)
 
     def write_blob(self, content: bytes) -> str:
         """Store a blob here and return its object id; only a push makes it known to others."""
@@ -384,7 +392,4 @@ class Repository:
 
     def write_record(self, name: str, content: bytes, message: str) -> str:
         """Make a commit without parents and with one file, and return it; only a push makes it known to others."""
-        return self._objects.commit_alone(name, content, message, self._signature())
-
-    def _signature(self) -> Signature:
-        return sign(self.identity, self._environ, self._settings, int(self._clock().timestamp()))
+        return self._new.record(name, content, message)

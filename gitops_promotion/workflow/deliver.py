@@ -188,11 +188,13 @@ def _origin(plan: Plan, branch: Branch | None, origin: Origin) -> Origin:
 
 def _push(run: Run, plan: Plan, branch: Branch | None, pulls: Sequence[PullRequest]) -> str:
     """Disarm the branch's pull requests, push the plan's commit, and return it. Raises GitError."""
+    repository, base = run.tip.repository, run.tip.sha
+    # Made before anything changes: if it cannot be signed, everything stays as it is.
+    commit = repository.commit(base, plan.edits, plan.message)
     # One that counts as closed, because it has no branch, would be open again with it (Azure DevOps).
     armed = [pull for pull in pulls if pull.auto_merge]
     for pull in armed:
         disarm(run, pull)
-    repository, base = run.tip.repository, run.tip.sha
     expected = branch.sha if branch else None
 
     def push(sha: str) -> str:
@@ -203,7 +205,7 @@ def _push(run: Run, plan: Plan, branch: Branch | None, pulls: Sequence[PullReque
 
     try:
         try:
-            return push(repository.commit(base, plan.edits, plan.message))
+            return push(commit)
         except RefusedPushError as error:
             if error.kind != "force" or branch is None:
                 raise

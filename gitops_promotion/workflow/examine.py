@@ -153,7 +153,7 @@ def _brings_only(run: Run, subject: Subject, pulls: Sequence[PullRequest]) -> bo
     repository = run.tip.repository
     merged, _ = repository.diff_from_merge_base(run.tip.sha, subject.sha)
     for pull in pulls:
-        merge = repository.merge(merged, pull.head_sha, f"Merge #{pull.number}")
+        merge = repository.try_merge(merged, pull.head_sha)
         if merge.sha is None:
             return False
         merged = merge.sha

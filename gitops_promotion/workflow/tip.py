@@ -132,8 +132,10 @@ class Tip:
             self._holds_source = files.get(holds.FILE, b"")
             self._holds = self._read_holds(self._holds_source, self._config)
             self._config = replace(self._config, gate_settings={**self._config.gate_settings, "holds": self._holds})
-            if author := self._config.commit_author:
-                self.repository.identity = Identity(name=author[0], email=author[1])
+            author = self._config.commit_author
+            self.repository.set_commits(
+                author=Identity(name=author[0], email=author[1]) if author else None, signed=True
+            )
         return self._config
 
     @property

@@ -34,14 +34,14 @@ def main() -> None:
         done = subprocess.run(rival, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def counted_start(self: Runner, *arguments: Any) -> Any:
+    def counted_start(self: Runner, *arguments: Any, **options: Any) -> Any:
         nonlocal count
         count += 1
         disturb("before")
-        return start(self, *arguments)
+        return start(self, *arguments, **options)
 
-    def counted_run(self: Runner, *arguments: Any) -> Any:
-        result = run(self, *arguments)
+    def counted_run(self: Runner, *arguments: Any, **options: Any) -> Any:
+        result = run(self, *arguments, **options)
         disturb("after")
         return result
 

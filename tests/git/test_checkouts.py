@@ -368,7 +368,6 @@ def test_variables_do_not_hide_the_repository(
         "push.gpgSign=true",
         "push.recurseSubmodules=check",
         "push.pushOption=ci.skip",
-        "commit.gpgSign=true",
         "core.attributesFile=/nonexistent",
         "fetch.recurseSubmodules=true",
         "transfer.fsckObjects=true",
@@ -555,8 +554,10 @@ def test_an_interrupt_leaves_no_process(
     started: list[subprocess.Popen[bytes]] = []
     start = Runner.start
 
-    def remember(self: Runner, arguments: Sequence[str], environ: Mapping[str, str]) -> "Git.AutoInterrupt":
-        process = start(self, arguments, environ)
+    def remember(
+        self: Runner, arguments: Sequence[str], environ: Mapping[str, str], **options: bool
+    ) -> "Git.AutoInterrupt":
+        process = start(self, arguments, environ, **options)
         assert process.proc
         started.append(process.proc)
         if method == "communicate":

@@ -443,7 +443,7 @@ def test_the_identity_can_be_given_once_the_configuration_is_known(
     checkout: "Checkout", open_repository: "Open"
 ) -> None:
     repository = open_repository(checkout.path)
-    repository.identity = Identity(name="B<o>t\nX", email="<bot@example.com>")
+    repository.set_commits(author=Identity(name="B<o>t\nX", email="<bot@example.com>"), signed=True)
     assert signature(checkout, repository)[0].startswith("BotX <bot@example.com> ")
 
 

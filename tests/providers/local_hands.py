@@ -78,6 +78,9 @@ class Interposed:
     def merge(self, base: str, head: str, message: str) -> Merge:
         return self.store.merge(base, head, message)
 
+    def try_merge(self, base: str, head: str) -> Merge:
+        return self.store.try_merge(base, head)
+
     def brought_by(self, tip: str, head: str) -> str | None:
         return self.store.brought_by(tip, head)
 

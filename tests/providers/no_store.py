@@ -21,6 +21,9 @@ class NoStore:
     def merge(self, base: str, head: str, message: str) -> Merge:
         raise NotImplementedError
 
+    def try_merge(self, base: str, head: str) -> Merge:
+        raise NotImplementedError
+
     def brought_by(self, tip: str, head: str) -> str | None:
         raise NotImplementedError
 

@@ -15,7 +15,7 @@ from tests.support import private, transport
 from tests.support.plain import FAULTS, GIT, check
 from tests.support.repositories import GITCONFIG
 
-Start = Callable[[Sequence[str], Mapping[str, str]], Any]
+Start = Callable[..., Any]
 Answer = Callable[[Sequence[str], Mapping[str, str], bytes], bytes]
 
 
@@ -65,13 +65,13 @@ def spare(change: Callable[[object, str, object], None]) -> None:
 
     git: Start = process._start
 
-    def start(command: Sequence[str], environ: Mapping[str, str]) -> Any:
+    def start(command: Sequence[str], environ: Mapping[str, str], **options: bool) -> Any:
         program, _, folder, *arguments = command
 
         def real() -> Any:
-            return git(command, environ)
+            return git(command, environ, **options)
 
-        if program != GIT:
+        if program != GIT or options:
             return real()
         verb = arguments[0]
         if arguments == ["cat-file", "--batch-command"]:

@@ -125,7 +125,7 @@ class Local(WithPeople):
         if not base or not draft.base_sha or base == draft.base_sha:
             return False
         self._store.fetch(f"refs/heads/{draft.base}", f"refs/heads/{draft.head}")
-        return self._store.merge(base, draft.head_sha, "").sha == base
+        return self._store.try_merge(base, draft.head_sha).sha == base
 
     def _without_branch(self, refs: Refs, branch: str, sha: str) -> list[RefUpdate]:
         """Return the update that deletes a branch; none for the default branch, and where no deletion is allowed."""

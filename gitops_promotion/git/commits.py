@@ -1,0 +1,81 @@
+"""New commits: their files, who makes them, and their signatures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from gitops_promotion.core.commits import Merge
+from gitops_promotion.git.borrowed import PrivateRepository
+from gitops_promotion.git.checkout import Setting
+from gitops_promotion.git.identity import Authorship, Identity, authorship
+from gitops_promotion.git.merges import Merges
+from gitops_promotion.git.objects import Objects
+from gitops_promotion.git.signing import Signer
+
+
+class Commits:
+    """Makes commits. Methods raise GitError, and SigningError for a commit that cannot be signed."""
+
+    identity: Identity | None
+    """Author and committer; None: as git's environment and configuration say, else DEFAULT_IDENTITY."""
+    signs: bool = True
+    """Whether commits are signed where git's configuration asks for it."""
+
+    def __init__(
+        self,
+        private: PrivateRepository,
+        objects: Objects,
+        merges: Merges,
+        *,
+        environ: Mapping[str, str],
+        settings: Sequence[Setting],
+        identity: Identity | None,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.identity = identity
+        self._private = private
+        self._objects = objects
+        self._merges = merges
+        self._environ = environ
+        self._settings = settings
+        self._clock = clock
+        self._signer = Signer(private, environ, settings)
+
+    def authorship(self) -> Authorship:
+        """Return author, committer and time of a commit that is made now."""
+        return authorship(self.identity, self._environ, self._settings, int(self._clock().timestamp()))
+
+    def edit(self, parents: Sequence[str], edits: Mapping[str, bytes | None], message: str) -> str:
+        """Make a commit of the first parent's files with these edits, and return it."""
+        made = self.authorship()
+        sha = self._objects.commit(parents, edits, message, made)
+        return self._signed(self._objects.tree(sha), parents, message, made) if self._is_to_sign() else sha
+
+    def merge(self, base: str, head: str, message: str, *, trial: bool = False) -> Merge:
+        """Make a merge commit with `base` as its first parent; none if it would change no file or conflicts.
+
+        That of a `trial` is not signed.
+        """
+        tree, paths = self._merges.merge(base, head)
+        if paths:
+            return Merge(sha=None, conflicts=paths)
+        if tree == self._objects.tree(base):
+            return Merge(sha=base)
+        return Merge(sha=self._of_tree(tree, (base, head), message, sign=not trial))
+
+    def record(self, name: str, content: bytes, message: str) -> str:
+        """Make a commit without parents and with one file, and return it."""
+        entry = f"100644 blob {self._objects.write_blob(content)}\t{name}\n".encode()
+        tree = self._private.git("mktree", stdin=entry).decode().strip()
+        return self._of_tree(tree, (), message, sign=True)
+
+    def _of_tree(self, tree: str, parents: Sequence[str], message: str, *, sign: bool) -> str:
+        made = self.authorship()
+        if sign and self._is_to_sign():
+            return self._signed(tree, parents, message, made)
+        return self._objects.commit_tree(tree, parents, message, made)
+
+    def _is_to_sign(self) -> bool:
+        return self.signs and self._signer.is_wanted()
+
+    def _signed(self, tree: str, parents: Sequence[str], message: str, made: Authorship) -> str:
+        return self._signer.commit_tree(tree, parents, message, made)
