@@ -4,7 +4,7 @@ It is built from values that were read already: tags and events from git, and wh
 shows it needs nothing else.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -324,10 +324,7 @@ def mine(board: Board, user: str) -> Board:
     return replace(board, lines=tuple(lines_of_user), mine=user, decided=tuple(decided), features=())
 
 
-def _discussed(cell: Cell) -> list[tuple[str, int, str, Sequence[Statement]]]:
-    discussed: list[tuple[str, int, str, Sequence[Statement]]] = []
+def _discussed(cell: Cell) -> Iterator[tuple[str, int, str, Sequence[Statement]]]:
     if cell.open:
-        discussed.append((cell.open.tag, cell.open.pull_request, cell.open.url, cell.open.statements))
-    if cell.pull_request:
-        discussed.append((cell.tag, cell.pull_request, cell.url, cell.statements))
-    return discussed
+        yield cell.open.tag, cell.open.pull_request, cell.open.url, cell.open.statements
+    yield cell.tag, cell.pull_request, cell.url, cell.statements

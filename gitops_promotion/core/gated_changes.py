@@ -283,9 +283,9 @@ def _unmarked_texts(
     """Return the text of each changed file and, by lines, its values; marked values are left out of both."""
     texts = {}
     for change in changes:
-        if change.new_file is None or change.new_file not in blobs:
+        content = blobs.get(change.new_file or "")
+        if content is None:
             continue
-        content = blobs[change.new_file]
         marked = after[change.path].marked if change.path in after else ()
         pieces, start = [], 0
         for marker in sorted((m.marker for m in marked), key=lambda marker: marker.start):

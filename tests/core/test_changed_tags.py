@@ -45,3 +45,14 @@ def test_a_changed_marker_of_no_environment_is_named_with_its_line() -> None:
 
 def test_files_that_are_no_manifests_do_not_count() -> None:
     assert changed(text(web="1"), text(web="2"), "shop/qa/x.txt") == []
+
+
+def test_a_stray_of_several_markers_is_named_by_its_first_line_after_the_change() -> None:
+    two = text(web="2") + text(web="2")
+    changes = tag_changes(text(a="1", web="1"), text(a="1") + two, "other/x.yaml")
+    assert [stray.line for stray in changes.unclaimed] == [2]
+    assert [
+        stray.line
+        for stray in tag_changes(text(a="1", web="1"), two, "other/x.yaml").unclaimed
+        if stray.name.app == "web"
+    ] == [1]

@@ -336,3 +336,22 @@ def test_a_tag_is_as_new_as_its_last_arrival() -> None:
     sources = {"a": EARLY, "b": LATE, "c": timeline_of(EIGHT, NINE, OLD, OLD, OLD)}
     facts = graph((("a", "b", "c"),), target(NINE, NINE, OLD, OLD, OLD), sources, a=[pull(merge_sha="c2", env="a")])
     assert due.due(replace(facts, pull_requests={**facts.pull_requests, "prod": [pull(merge_sha="c3")]})) == due.Due()
+
+
+def test_a_target_that_has_the_tag_is_not_asked_what_came_to_other_sources_since() -> None:
+    # b had 2 after a got it, and has left it again.
+    sources = {"a": EARLY, "b": timeline_of(NINE, T, OLD, OLD, OLD)}
+    facts = graph(ANY, target(T, OLD, OLD, OLD, OLD), sources, a=[pull(merge_sha="c2", env="a")])
+    assert due.due(replace(facts, pull_requests={**facts.pull_requests, "prod": [pull(merge_sha="c4")]})) == due.Due()
+
+
+def test_a_tag_that_never_was_there_has_no_deployment() -> None:
+    assert deployment(SOURCE, NINE) is None
+    assert deployment([], T) is None
+
+
+def test_of_open_pull_requests_the_one_into_the_base_counts_and_else_the_newest() -> None:
+    into_main, into_other = pull(1, "open"), replace(pull(2, "open"), base="other")
+    assert due.open_for([into_other, into_main], "main") == into_main
+    assert due.open_for([into_other, replace(into_main, base="third")], "main") == into_other
+    assert due.open_for([pull(3, "closed"), pull(4, "merged")], "main") is None

@@ -422,3 +422,8 @@ def test_another_image_name_is_a_difference_that_no_gate_can_judge() -> None:
 def test_aliases_that_expand_to_too_much_are_an_error(laughs: str) -> None:
     with pytest.raises(ManifestError, match="expand to too much data"):
         compare(WEB, {PROD: WEB[PROD] + "---\n" + laughs})
+
+
+def test_an_image_that_goes_on_elsewhere_with_the_same_tag_is_a_removed_marker() -> None:
+    moved = {"shop/base/web.yaml": deployment("web ghcr.io/acme/web:1")}
+    assert effects(WEB, moved) == [("shop/web", "prod", "removed", "")]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gitops_promotion.core.config import parse as parse_config
 from gitops_promotion.core.gates import Evidence, Question, Verdict
 from gitops_promotion.core.gates.table import make_gates
-from gitops_promotion.core.holds import ANY, Hold, HoldsFile, covering
+from gitops_promotion.core.holds import ANY, Hold, HoldsFile, covering, lifted, lifted_by_promotion
 from gitops_promotion.core.holds_file import edited, parse
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
@@ -288,3 +288,39 @@ def test_whatever_was_added_is_read_back_and_removed(holds: list[Hold]) -> None:
     added = edited(source, added=holds)
     assert parse(added, ()).holds[1:] == tuple(holds)
     assert edited(added, removed=holds) == source
+
+
+OF_ROLLBACK = replace(hold("webshop", "webui", "prod", "2"), reason="rolled back to 1")
+
+
+@pytest.mark.parametrize(
+    ("entry", "tag", "overridden", "is_lifted"),
+    [
+        (OF_ROLLBACK, "3", False, True),
+        (OF_ROLLBACK, "2", False, False),
+        (OF_ROLLBACK, f"2@sha256:{'a' * 64}", False, False),
+        (OF_ROLLBACK, "2", True, True),
+        (replace(OF_ROLLBACK, reason="by hand"), "3", False, False),
+        (replace(OF_ROLLBACK, tags=()), "3", False, False),
+        (hold(), "3", True, True),
+        (hold(), "3", False, False),
+        (hold("webshop", "webui", "prod", "2"), "3", True, False),
+        (hold("webshop", "webui", "qa"), "3", True, False),
+        (hold("webshop", "cart"), "3", True, False),
+        (hold(app=ANY), "3", True, False),
+    ],
+)
+def test_a_promotion_takes_out_the_holds_of_earlier_rollbacks_and_an_override_its_own(
+    entry: Hold, tag: str, overridden: bool, is_lifted: bool
+) -> None:
+    lifted = lifted_by_promotion([entry], WEBUI, "prod", Tag.parse(tag), overridden=overridden)
+    assert lifted == ((entry,) if is_lifted else ())
+
+
+def test_a_release_takes_out_the_holds_of_its_names_or_one_of_their_tags() -> None:
+    two, one, every = (hold("webshop", "webui", "prod", *tags) for tags in (("1", "2"), ("2",), ()))
+    entries = [two, hold("webshop", "webui", "qa"), one, every, hold("webshop", ANY)]
+    names = ("webshop", "webui", "prod")
+    assert list(lifted(entries, names, None)) == [(two, None), (one, None), (every, None)]
+    assert list(lifted(entries, names, Tag("2"))) == [(two, replace(two, tags=(Tag("1"),))), (one, None)]
+    assert list(lifted(entries, names, Tag("3"))) == []

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gitops_promotion.core.config import Config, parse
-from gitops_promotion.core.kinds import FEATURE, PROMOTION, REMOVAL
+from gitops_promotion.core.kinds import FEATURE, PROMOTION, REMOVAL, ROLLBACK, branches_into
 from gitops_promotion.core.model import Kind, Request
 from gitops_promotion.core.names import NO_APPLICATION, Application
 from gitops_promotion.core.plan import of_edits
@@ -106,3 +106,13 @@ def test_trailers_are_those_of_the_kind_and_those_of_all() -> None:
     ]
     removal = Request(kind=REMOVAL, application=NO_APPLICATION, tag=NO_TAG, environment="dev")
     assert commit_message(removal).splitlines()[2:] == ["Environment: dev"]
+
+
+def test_a_rollback_has_a_branch_beside_the_promotions() -> None:
+    back = request(ROLLBACK, "prod")
+    assert ROLLBACK.branch(back, config()) == "rollback/shop-webui-prod"
+    assert ROLLBACK.title(back) == "Roll back shop/webui to version 1.4.2 in environment prod"
+    assert branches_into(WEBUI, "prod", config()) == ["promote/shop-webui-prod", "rollback/shop-webui-prod"]
+    long = Application("s" * 100, "w" * 100)
+    per_app = parse(f"environments: [{{name: dev}}, {{name: {'e' * 60}}}]\n", "gitops-promotion.yaml")
+    assert branches_into(long, "e" * 60, per_app) == [per_app.branch(long, "e" * 60)], "too long for a rollback"

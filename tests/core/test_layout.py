@@ -132,6 +132,12 @@ def test_a_marker_that_two_environments_claim_names_both_and_their_keys() -> Non
     )
 
 
+def test_a_marker_that_three_environments_claim_names_all() -> None:
+    three = layout(*(Environment(name=name, paths=("apps",)) for name in ("dev", "qa", "prod")))
+    text = three.conflict(SHOP_WEB, three.claims("apps/x.yaml", SHOP_WEB))
+    assert "and prod (environments[2].path, markerTemplate) all claim the marker shop:web" in text
+
+
 def test_two_patterns_of_one_environment_are_no_conflict() -> None:
     own = layout(Environment(name="dev", paths=("apps", "apps/**/x.yaml", "apps/*")))
     assert claim(own, "apps/a/x.yaml") == "shop/web@dev"

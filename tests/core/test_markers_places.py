@@ -3,6 +3,7 @@
 import pytest
 
 from gitops_promotion.core.markers import Place, scan
+from gitops_promotion.core.markers.places import Values, read_values
 
 M = '# {"$imagepolicy": "g:a:tag"}'
 
@@ -45,3 +46,27 @@ def test_places_do_not_depend_on_blanks_comments_and_order() -> None:
     block = scan(f"a:\n  x: 1\n  tag: v1 {M}\n".encode(), "f.yaml").markers
     flow = scan(f"# c\n\na: {{tag: v2, {M}\n  x: 1}}\n".encode(), "f.yaml").markers
     assert block[0].place == flow[0].place
+
+
+@pytest.mark.parametrize(
+    ("text", "images"),
+    [
+        ("a: &a {image: w:1}\nb: {<<: *a}\n", ["w:1", "w:1"]),
+        ("a: &a {image: w:1}\nb: {<<: *a, image: w:2}\n", ["w:1", "w:2"]),
+        ("a: &a {image: w:1}\nb: &b {image: w:2}\nc: {<<: [*b, *a]}\n", ["w:1", "w:2", "w:2"]),
+        ("a: &a {x: 1}\nb: &b {<<: *a, image: w:2}\nc: {<<: [*a, *b]}\n", ["w:2", "w:2"]),
+        ("a: &a {image: w:1}\nb: {<<: [*a, {image: w:2}], image: w:3}\n", ["w:1", "w:3"]),
+    ],
+)
+def test_a_merged_mapping_gives_the_values_that_its_mapping_lacks_the_first_one_wins(
+    text: str, images: list[str]
+) -> None:
+    values = read_values(text.encode(), "f.yaml")
+    own = {place: text for place, text in values.texts.items() if place[-1] == "image" and "<<" not in place}
+    assert [own[place] for place in sorted(own, key=str)] == images
+
+
+def test_a_file_that_is_too_large_or_is_no_yaml_has_no_readable_values() -> None:
+    for content in (b"#" * ((16 << 20) + 1), b"a: [", b"\xff", b"[" * 2000 + b"]" * 2000):
+        assert read_values(content, "f.yaml") == Values(readable=False)
+    assert read_values(b"#" * (16 << 20), "f.yaml").readable

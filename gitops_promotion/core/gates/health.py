@@ -53,7 +53,7 @@ def _gate(settings: Mapping[str, StatusSettings | None], common: Common) -> "Hea
     return Health(
         contexts={name: own.contexts or common.status_contexts for name, own in known.items()},
         required={name: own.required for name, own in known.items()},
-        clusters={name: own.clusters for name, own in known.items() if own.clusters},
+        clusters={name: own.clusters for name, own in known.items()},
         authors=common.status_authors,
         fail_fast=common.fail_fast,
     )
@@ -77,7 +77,7 @@ class Health:
 
     contexts: Mapping[str, tuple[str, ...]]
     required: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    clusters: Mapping[str, Clusters] = field(default_factory=dict)
+    clusters: Mapping[str, Clusters | None] = field(default_factory=dict)
     authors: tuple[str, ...] = ()
     fail_fast: bool = False
     needs: frozenset[Need] = frozenset({"deployments", "statuses"})

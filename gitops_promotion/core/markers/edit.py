@@ -194,7 +194,7 @@ def _nearest(group: str, app: str, names: Sequence[tuple[str, str]]) -> str:
     is quite another.
     """
     groups = sorted({name for name, _ in names})
-    for near_group in [group] if group in groups else difflib.get_close_matches(group, groups):
+    for near_group in difflib.get_close_matches(group, groups):
         applications = sorted({application for name, application in names if name == near_group})
         if near := difflib.get_close_matches(app, applications, n=1):
             return f"{near_group}:{near[0]}"

@@ -372,6 +372,7 @@ def test_without_a_pull_request_it_waits_and_says_so() -> None:
     assert str(counted.reasons[0]) == (
         "approvals of prod: 0 of 2 of ann, bob and cid; no pull request is known: give --pr NUMBER"
     )
+    assert str(counted.seats) == "0 of 2"
     assert FOUR.judge(QUESTION, Evidence()).decision == "wait"
 
 
@@ -487,3 +488,10 @@ def test_one_gate_more_never_turns_refuse_or_wait_into_pass(
     after = judge([*gates, policy], QUESTION, evidence).decision
     assert order.index(after) <= order.index(before)
     assert order.index(after) <= order.index(policy.judge(QUESTION, evidence).decision)
+
+
+def test_a_rejection_that_cannot_count_delays_nobody_although_a_group_cannot_be_read() -> None:
+    policy = Approvals(environment="prod", strategy="quorum", quorum=1, groups={**GROUPS, "acme/ops": ()})
+    by_bot = Review(author="zoe", verdict="changes-requested", sha=HEAD, is_bot=True)
+    assert tally(policy, "+ann", by_bot, members=DENIED).decision == "pass"
+    assert tally(policy, "+ann", "-zoe", members=DENIED, starters=frozenset({"zoe"})).decision == "pass"

@@ -116,3 +116,14 @@ def test_the_people_of_a_question_about_images_alone_are_those_of_approve() -> N
     gates = parse(f", unmanagedImages: approve{APPROVALS}").gates("prod", only=["images"])
     assert (approvals_of(gates) or pytest.fail("nobody")).approvers == ("ann",)
     assert approvals_of(parse(f", unmanagedImages: refuse{APPROVALS}").gates("prod", only=["images"])) is None
+
+
+WAY_OUT = "take it out of this pull request"
+
+
+@pytest.mark.parametrize(
+    ("policy", "of_change", "of_problem"), [("report", "", ""), ("approve", "", WAY_OUT), ("refuse", WAY_OUT, WAY_OUT)]
+)
+def test_the_way_out_is_named_where_nobody_can_approve_it(policy: str, of_change: str, of_problem: str) -> None:
+    assert verdict(policy, Comparison(changes=(CHANGE,))).reasons[0].missing == of_change
+    assert verdict(policy, Comparison(problem="kustomize failed")).reasons[0].missing == of_problem
