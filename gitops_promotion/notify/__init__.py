@@ -1,10 +1,10 @@
 """Sends messages to channels: each channel in its own thread, within a time, with one more try."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Thread
 
-from gitops_promotion.core.notifications.channels import Access, Type
+from gitops_promotion.core.notifications.channels import Access
 from gitops_promotion.core.notifications.news import News
 from gitops_promotion.errors import ChannelError, ConfigError
 from gitops_promotion.notify import mail, web
@@ -16,12 +16,6 @@ TIME = 10.0
 THREADS = "notify "
 """The beginning of the names of the threads."""
 
-_SENDERS: Mapping[Type, Callable[[Access, News, float], str]] = {
-    "mail": mail.send,
-    "slack": web.send,
-    "teams": web.send,
-    "webhook": web.send,
-}
 _PAUSE = 0.5
 
 
@@ -85,7 +79,7 @@ def _send_all(delivery: Delivery, clock: Clock, deadline: float) -> None:
 
 def _send(access: Access, news: News, clock: Clock, deadline: float) -> str:
     """Send one message, once more after a failure that may pass; returns a warning. Raises ChannelError."""
-    sender = _SENDERS[access.channel.type]
+    sender = mail.send if access.channel.type == "mail" else web.send
     try:
         return sender(access, news, _share(clock, deadline))
     except PassingError as error:
