@@ -327,4 +327,5 @@ def mine(board: Board, user: str) -> Board:
 def _discussed(cell: Cell) -> Iterator[tuple[str, int, str, Sequence[Statement]]]:
     if cell.open:
         yield cell.open.tag, cell.open.pull_request, cell.open.url, cell.open.statements
-    yield cell.tag, cell.pull_request, cell.url, cell.statements
+    if cell.pull_request:
+        yield cell.tag, cell.pull_request, cell.url, cell.statements
