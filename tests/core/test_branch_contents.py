@@ -6,11 +6,10 @@ from dataclasses import replace
 import pytest
 
 from gitops_promotion.core import plan
-from gitops_promotion.core.branch_contents import beyond_tags, changes_only, edits_digest, is_all_own, read_proposal
+from gitops_promotion.core.branch_contents import changes_only, edits_digest, is_all_own, read_proposal
 from gitops_promotion.core.commits import Commit, FileChange
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.environments import Environment, Pipeline
-from gitops_promotion.core.holds import FILE
 from gitops_promotion.core.kinds import FEATURE, PROMOTION
 from gitops_promotion.core.layout import Layout
 from gitops_promotion.core.model import Request
@@ -22,14 +21,10 @@ CONFIG = Config(pipeline=Pipeline(environments=ENVIRONMENTS), layout=Layout(envi
 WEBUI = Application("webshop", "webui")
 PATH = "webshop/dev/w.yaml"
 OLD = b'tag: 1 # {"$imagepolicy": "webshop:webui:tag"}\n'
-HELD = b"holds:\n- {group: webshop, app: webui, environment: prod}\n- {group: webshop, app: cart, environment: prod}\n"
 BLOBS = {
     "old": OLD,
     "new": OLD.replace(b"1", b"2"),
     "more": OLD.replace(b"1", b"2") + b"by: Ann\n",
-    "held": HELD,
-    "lifted": HELD.replace(b"- {group: webshop, app: webui, environment: prod}\n", b""),
-    "lifted other": HELD.replace(b"- {group: webshop, app: cart, environment: prod}\n", b""),
 }
 SET = FileChange(path=PATH, old="old", new="new")
 GO_TOOL = "gitops-promotion@xenit.se"
@@ -80,12 +75,6 @@ def test_a_commit_is_this_tools_if_its_contents_prove_it(by: Commit, is_own: boo
 def test_no_commits_are_nobodys() -> None:
     assert not is_all_own([], BLOBS, set(), CONFIG)
     assert not is_all_own([BY_TOOL, commit("Fix\n")], BLOBS, set(), CONFIG)
-
-
-@pytest.mark.parametrize(("new", "is_allowed"), [("lifted", True), ("lifted other", False), ("held", False)])
-def test_a_promotion_may_take_out_the_holds_of_its_application_and_no_others(new: str, is_allowed: bool) -> None:
-    change = FileChange(path=FILE, old="held", new=new)
-    assert beyond_tags(WEBUI, [SET, change], BLOBS, CONFIG) == ([] if is_allowed else [FILE])
 
 
 def test_a_promotion_changes_only_tags_of_its_application() -> None:
