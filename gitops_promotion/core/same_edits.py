@@ -55,7 +55,7 @@ def _hunks(change: FileChange, blobs: Mapping[str, bytes]) -> list[_Hunk]:
         before = old[start - 1 : start] if start == end else []
         place = old[start:end] or before
         first = start if start < end else start - len(before)
-        number = sum(old[i : i + len(place)] == place for i in range(first)) if place else 0
+        number = sum(old[i : i + len(place)] == place for i in range(first))
         hunks.append(
             _Hunk(
                 old=b"".join(old[start:end]),

@@ -103,6 +103,11 @@ def test_the_form_of_markers_is_advised_for_the_environment_whose_file_it_is() -
     assert text.endswith('set environments[1].marker, such as "shop:{app}"'), text
 
 
+def test_the_form_of_a_marker_that_ends_with_the_environment_has_it_as_a_placeholder() -> None:
+    text = nothing_found(layout(path="flux/{env}", marker="other:{app}"), [stray("flux/dev/w.yaml", "flux:web-dev")])
+    assert text.endswith('set markerTemplate, such as "flux:{app}-{env}"'), text
+
+
 def test_the_advice_is_the_one_that_most_markers_fit() -> None:
     odd = stray("odd/qa.yaml", "odd:one")
     text = nothing_found(layout(), [odd, *(stray(f"clusters/{env}/shop/web.yaml") for env in ("dev", "qa", "prod"))])

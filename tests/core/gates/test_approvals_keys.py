@@ -87,6 +87,8 @@ def test_groups_win_over_approvers_with_a_warning() -> None:
         ("{approvers: [ann, ANN]}", "approvals.approvers has 'ANN' twice"),
         ("{groups: [ops, ops]}", "approvals.groups has 'ops' twice"),
         ("{approvers: ['flux[bot]']}", "that is a bot"),
+        (f"{{approvers: [{'a' * 256}]}}", ""),
+        (f"{{approvers: [{'a' * 257}]}}", "put groups under groups"),
         ("{approvers: [acme/ops]}", "put groups under groups"),
         (r"{approvers: ['[Shop]\Ops']}", "put groups under groups"),
         ("{aprovers: [ann]}", "unknown key 'aprovers', did you mean 'approvers'?"),
