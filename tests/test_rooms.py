@@ -58,6 +58,7 @@ PURE = {
     "posixpath.join",
     "posixpath.normpath",
     "re",
+    "shlex",
     "statistics",
     "string",
     "textwrap",

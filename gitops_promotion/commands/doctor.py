@@ -1,14 +1,21 @@
 """`doctor`: what is wrong on the forge's side; it reads and changes nothing."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 from gitops_promotion.commands.init import example_file
+from gitops_promotion.core import branch_names
 from gitops_promotion.core.checks import Findings, Tree
-from gitops_promotion.core.doctor import Facts, diagnose, example_ruleset
+from gitops_promotion.core.config import Config
+from gitops_promotion.core.doctor import diagnose, example_ruleset
 from gitops_promotion.core.doctor.bots import DEPENDABOT, RENOVATE
+from gitops_promotion.core.doctor.facts import Facts
+from gitops_promotion.core.doctor.settings import CODEOWNERS
 from gitops_promotion.core.doctor.workflows import FOLDER
-from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus
+from gitops_promotion.core.forge import OWN_CONTEXT
+from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.errors import GitError, ProviderError
 from gitops_promotion.git.worktree import WorkingTree
 from gitops_promotion.workflow.run import Run
@@ -26,23 +33,20 @@ def doctor(run: Run, *, strict: bool = False) -> Findings:
     if repository.shallow:
         repository.deepen(COMMITS)
     commits = [commit.sha for commit in repository.history(tip.sha, [], COMMITS)]
-    statuses, is_required, problem = _asked(run, commits)
-    return diagnose(
-        Facts(
-            forge=run.facts.name,
-            repository=_name(repository.url, run.facts.name),
-            base=tip.base,
-            config=tip.config,
-            tree=Tree(contents=tip.yaml_files()),
-            files=_files(run),
-            statuses=statuses,
-            commits=len(commits),
-            problem=problem,
-            is_required=is_required,
-            server=repository.server_settings() if run.facts.name == "local" else None,
-        ),
-        strict=strict,
+    head = _head(tip.config)
+    facts = Facts(
+        forge=run.facts.name,
+        repository=_name(repository.url, run.facts.name),
+        base=tip.base,
+        config=tip.config,
+        tree=Tree(contents=tip.yaml_files()),
+        files=_files(run),
+        commits=len(commits),
+        server=repository.server_settings() if run.facts.name == "local" else None,
+        signs=repository.signs_commits,
+        push_refusal=repository.push_refusal(tip.sha, head),
     )
+    return diagnose(_asked(run, facts, commits, head), strict=strict)
 
 
 def ruleset(folder: Path, *, environ: Mapping[str, str], trust: bool = False) -> str:
@@ -55,24 +59,41 @@ def ruleset(folder: Path, *, environ: Mapping[str, str], trust: bool = False) ->
     return example_ruleset.fitted(example, Tree(contents=contents))
 
 
-def _asked(run: Run, commits: list[str]) -> tuple[list[CommitStatus] | None, bool | None, str]:
-    """Return the statuses, whether the published verdict is required, and why they are not known."""
+def _asked(run: Run, facts: Facts, commits: list[str], head: str) -> Facts:
+    """Return the facts with what the forge answers, or with the reason why it does not."""
     try:
         posted = run.forge.statuses(commits)
         pulls = run.forge.open_promotions()
-        is_required = run.forge.requires_status(pulls[0], OWN_CONTEXT) if pulls else None
+        return replace(
+            facts,
+            statuses=[status for sha in commits for status in posted.get(sha, ())],
+            is_required=run.forge.requires_status(pulls[0], OWN_CONTEXT) if pulls else None,
+            settings=run.forge.forge_settings(base=facts.base, head=head, publishes=facts.config.must_publish),
+            teams={group: run.forge.members(group).problem for group in _teams(facts.config)},
+        )
     except ProviderError as error:
-        return None, None, str(error)
-    return [status for sha in commits for status in posted.get(sha, ())], is_required, ""
+        return replace(facts, problem=str(error))
+
+
+def _head(config: Config) -> str:
+    """Return the name of a branch such as promotions have, which is never made."""
+    return branch_names.fill(config.branch_template, group="gitops-promotion", app="doctor", env="none")
+
+
+def _teams(config: Config) -> list[str]:
+    """Return the groups of the forge that must approve promotions."""
+    gates = (gate for name in config.pipeline.names for gate in config.gates(name))
+    return sorted({group for gate in gates if isinstance(gate, Approvals) for group in gate.forge_groups})
 
 
 def _files(run: Run) -> Mapping[str, bytes]:
     """Return the files of the tip, beside manifests, that say what runs and who else writes."""
     tip = run.tip
     paths = [path for path in tip.yaml_files() if path.startswith(FOLDER)]
-    return tip.repository.read(tip.sha, [*paths, *RENOVATE, *DEPENDABOT])
+    return tip.repository.read(tip.sha, [*paths, *RENOVATE, *DEPENDABOT, *CODEOWNERS])
 
 
 def _name(url: str, forge: str) -> str:
-    """Return the repository as commands name it: OWNER/NAME, or the path of a plain one."""
-    return url if forge == "local" else "/".join(Path(url.removesuffix(".git").replace(":", "/")).parts[-2:])
+    """Return the repository as commands name it: OWNER/NAME, NAME on Azure DevOps, or the path of a plain one."""
+    parts = Path(unquote(url).removesuffix(".git").replace(":", "/")).parts
+    return url if forge == "local" else "/".join(parts[-1:] if forge == "azdo" else parts[-2:])

@@ -137,3 +137,60 @@ class Details:
     reviews: tuple[Review, ...]
     comments: tuple[str, ...] = ()
     diff: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """Something that this token cannot read: what it is, and what to do to know it."""
+
+    what: str
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """A setting that stops or weakens promotions in a way of this forge alone, and what to do about it."""
+
+    problem: str
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequiredCheck:
+    """A check without which nothing merges into the default branch.
+
+    `name` is that of a status with its genre, of a job or of a build. `is_build`: certainly a build, no status.
+    `weakness` is what lets it pass, or keeps it from passing, against its purpose; None for nothing.
+    """
+
+    name: str
+    is_build: bool = False
+    weakness: Obstacle | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgeSettings:
+    """What a forge would do to promotions, as far as this token may read it; None for what it may not.
+
+    `lacking` are permissions that the token certainly lacks. `merge_methods` are values of `mergeMethod` that the
+    repository and the rules of the default branch allow. `approvals` is the number of people who must approve any pull
+    request, `some_approvals`: rules demand approvals of some files at least. `is_strict`: a pull request must contain
+    the tip of the default branch. `wants_signatures`: the default branch or those of promotions take signed commits
+    only. `starts_workflows`: a push or a merge by this token starts workflows. `obstacles` are rules that no promotion
+    can satisfy, `denials` those that deny a push to the branch of one. Everything that is None has its reason in
+    `hidden`.
+    """
+
+    lacking: tuple[str, ...] = ()
+    auto_merge: bool | None = None
+    merge_methods: tuple[str, ...] | None = None
+    has_merge_queue: bool | None = None
+    checks: tuple[RequiredCheck, ...] | None = None
+    approvals: int | None = None
+    some_approvals: bool | None = None
+    is_strict: bool | None = None
+    wants_signatures: bool | None = None
+    starts_workflows: bool | None = None
+    obstacles: tuple[Obstacle, ...] = ()
+    denials: tuple[Obstacle, ...] = ()
+    hidden: tuple[Hidden, ...] = ()

@@ -48,7 +48,7 @@ class Commits:
         """Make a commit of the first parent's files with these edits, and return it."""
         made = self.authorship()
         sha = self._objects.commit(parents, edits, message, made)
-        return self._signed(self._objects.tree(sha), parents, message, made) if self._is_to_sign() else sha
+        return self._signed(self._objects.tree(sha), parents, message, made) if self.are_signed() else sha
 
     def merge(self, base: str, head: str, message: str, *, trial: bool = False) -> Merge:
         """Make a merge commit with `base` as its first parent; none if it would change no file or conflicts.
@@ -70,11 +70,12 @@ class Commits:
 
     def _of_tree(self, tree: str, parents: Sequence[str], message: str, *, sign: bool) -> str:
         made = self.authorship()
-        if sign and self._is_to_sign():
+        if sign and self.are_signed():
             return self._signed(tree, parents, message, made)
         return self._objects.commit_tree(tree, parents, message, made)
 
-    def _is_to_sign(self) -> bool:
+    def are_signed(self) -> bool:
+        """Return True if commits are signed."""
         return self.signs and self._signer.is_wanted()
 
     def _signed(self, tree: str, parents: Sequence[str], message: str, made: Authorship) -> str:

@@ -148,6 +148,12 @@ class Remote:
         if result.status:
             raise self._failure("push", result.stderr)
 
+    def push_refusal(self, sha: str, branch: str) -> str:
+        """Return why the remote takes no new branch, "" if it would; git asks for the right, and sends nothing."""
+        arguments = ["--dry-run", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed"]
+        result = self._run("push", [*arguments, _REMOTE, f"{sha}:refs/heads/{branch}"])
+        return str(self._failure("push", result.stderr)) if result.status else ""
+
     def _push(self, updates: Sequence[RefUpdate]) -> Result:
         arguments = ["--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--no-recurse-submodules"]
         arguments += ["--atomic"] if len(updates) > 1 else []

@@ -234,6 +234,15 @@ class Repository:
         rows = (row.partition("\n") for row in result.stdout.decode(errors="replace").split("\0"))
         return {key.lower(): value if equals else "true" for key, equals, value in rows if key}
 
+    @property
+    def signs_commits(self) -> bool:
+        """True if git's configuration asks for signatures, so that new commits have one."""
+        return self._new.are_signed()
+
+    def push_refusal(self, sha: str, branch: str) -> str:
+        """Return why the remote takes no new branch at a commit, "" if it would; nothing is pushed."""
+        return self._remote.push_refusal(sha, branch)
+
     def stored_password(self, host: str) -> str:
         """Return the password that git's credential helpers have for https on a host, "" for none."""
         return stored_password(Runner(self._checkout.root), host, self._environ)

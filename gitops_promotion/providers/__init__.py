@@ -8,7 +8,16 @@ from typing import Literal, Protocol, runtime_checkable
 from gitops_promotion.core.branch_names import BESIDE_PROMOTIONS
 from gitops_promotion.core.commits import Store
 from gitops_promotion.core.discussion import Comment, Discussion, People, Person
-from gitops_promotion.core.forge import AutoMerge, CommitStatus, Details, Draft, HeadState, PullRequest, Review
+from gitops_promotion.core.forge import (
+    AutoMerge,
+    CommitStatus,
+    Details,
+    Draft,
+    ForgeSettings,
+    HeadState,
+    PullRequest,
+    Review,
+)
 from gitops_promotion.core.sources import Difference
 
 Opinion = Literal["approved", "changes-requested"]
@@ -94,6 +103,13 @@ class Provider(Protocol):
 
     def add_label(self, pull_request: PullRequest, label: str) -> str:
         """Give a pull request a label, which may be there already; returns why that was refused, "" if it was not."""
+
+    def forge_settings(self, *, base: str, head: str, publishes: bool) -> ForgeSettings:
+        """Return what the forge would do to promotions, by reads alone and in few requests.
+
+        `base` is the default branch, `head` a branch such as promotions have, which need not exist. `publishes`: the
+        token must be able to publish verdicts too. What this token may not read is None, and named in `hidden`.
+        """
 
 
 @runtime_checkable

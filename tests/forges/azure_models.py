@@ -5,8 +5,8 @@ from types import ModuleType
 from gitops_promotion.providers.azure_devops import api
 
 
-def load() -> tuple[ModuleType, ModuleType, ModuleType, ModuleType]:
-    """Return what every service shares, and the models of Git, locations and policies."""
+def load() -> tuple[ModuleType, ...]:
+    """Return what every service shares, and the models of Git, locations, policies and permissions."""
     api._sdk()
     from msrest.universal_http.requests import ClientRetryPolicy
 
@@ -17,5 +17,6 @@ def load() -> tuple[ModuleType, ModuleType, ModuleType, ModuleType]:
     from azure.devops.v7_0.git import models as git
     from azure.devops.v7_1.location import models as location
     from azure.devops.v7_1.policy import models as policy
+    from azure.devops.v7_1.security import models as security
 
-    return _models, git, location, policy
+    return _models, git, location, policy, security

@@ -68,6 +68,10 @@ class HostedRepo:
         self.repo.policies[:] = [each for each in self.repo.policies if each.kind != "strategy"]
         return self._add("strategy", branch=branch, strategies=strategies)
 
+    def demand(self, kind: PolicyKind, *, branch: str = "main", **settings: object) -> Policy:
+        """Add a policy with settings as the server has them."""
+        return self._add(kind, branch=branch, more=settings)
+
     def limit_file_sizes(self) -> Policy:
         """Refuse pushes of large files: a policy of the whole repository, about which no pull request is asked."""
         return self._add("size", branch="")

@@ -166,6 +166,24 @@ def list_evaluations(call: Call) -> Any:
     return page([])
 
 
+PERMISSIONS = {4: "GenericContribute", 16: "CreateBranch", 16384: "PullRequestContribute"}
+"""docs: Security namespace and permission reference, Git repositories."""
+
+
+def get_repository(call: Call) -> Any:
+    return call.shapes.repository(call.repo)
+
+
+def evaluate_permissions(call: Call) -> Any:
+    """docs: Security - Permissions - Has Permissions Batch; of the caller."""
+    tokens = {f"repoV2/{repo.project_id}/{repo.id}" for repo in call.world.repos.values()}
+    evaluations = [
+        each | {"value": each["token"] in tokens and PERMISSIONS[each["permissions"]] not in call.token.lacks}
+        for each in call.body["evaluations"]
+    ]
+    return {"alwaysAllowAdministrators": False, "evaluations": evaluations}
+
+
 def connection_data(call: Call) -> Any:
     me = call.shapes.account(call.token.name)
     return {"authenticatedUser": me, "authorizedUser": me, "instanceId": guid("instance", "azure")}
@@ -192,6 +210,20 @@ ENDPOINTS = (
         resource="ConnectionData",
         template="_apis/{resource}",
         methods={"GET": (connection_data, "ConnectionData")},
+    ),
+    Endpoint(
+        id="cf1faa59-1b63-4448-bf04-13d981a46f5d",
+        area="Security",
+        resource="PermissionEvaluationBatch",
+        template="_apis/{area}/{resource}",
+        methods={"POST": (evaluate_permissions, "PermissionEvaluationBatch")},
+    ),
+    Endpoint(
+        id="225f7195-f9c7-4d14-ab28-a83f7ff77e1f",
+        area="git",
+        resource="repositories",
+        template=f"{PROJECT}/{{resource}}/{{repositoryId}}",
+        methods={"GET": (get_repository, "GitRepository")},
     ),
     Endpoint(
         id="9946fd70-0d40-406e-b686-b4744cbbcc37",

@@ -18,10 +18,12 @@ def evaluate(repo: Repo, pull: Pull) -> list[tuple[Policy, Evaluation]]:
 def _evaluation(policy: Policy, pull: Pull) -> Evaluation:
     if policy.kind == "strategy":
         return "approved"
+    if policy.kind == "work items":
+        return "queued"
     if policy.kind == "build":
         passed = pull.builds.get(policy.definition)
         return "queued" if passed is None else "approved" if passed else "rejected"
-    if policy.kind == "reviewers":
+    if policy.kind in ("reviewers", "required reviewers"):
         if any(vote < 0 for vote in pull.votes.values()):
             return "rejected"
         approvals = [by for by, vote in pull.votes.items() if vote > 0 and by != pull.author]

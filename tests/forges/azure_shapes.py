@@ -185,11 +185,12 @@ class Shapes:
             settings |= {"maximumGitBlobSizeInBytes": 1_048_576, "useUncompressedSize": False}
         elif policy.kind == "reviewers":
             settings |= {"minimumApproverCount": policy.minimum, "resetOnSourcePush": policy.resets}
-        else:
+        elif policy.kind == "strategy":
             settings |= {
                 f"allow{strategy[0].upper()}{strategy[1:]}": strategy in policy.strategies
                 for strategy in ("noFastForward", "squash", "rebase", "rebaseMerge")
             }
+        settings |= policy.more
         return {
             "id": policy.id,
             "type": {"id": kind, "displayName": name},
@@ -244,8 +245,8 @@ def page(items: list[Any]) -> dict[str, Any]:
 @cache
 def _models() -> Mapping[str, Any]:
     found: dict[str, Any] = {}
-    base, git, location, policy = azure_models.load()
-    for module in (base, location, policy, git):
+    base, git, location, policy, security = azure_models.load()
+    for module in (base, location, policy, security, git):
         found |= {name: each for name, each in vars(module).items() if isinstance(each, type)}
     return found
 

@@ -1,7 +1,7 @@
 """What Azure DevOps knows: tokens, and for each repository its policies, pull requests, votes and statuses."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,14 +13,16 @@ from tests.forges.repository import Repository
 State = Literal["error", "failed", "notApplicable", "notSet", "partiallySucceeded", "pending", "succeeded"]
 Strategy = Literal["noFastForward", "squash", "rebase", "rebaseMerge"]
 Evaluation = Literal["approved", "broken", "notApplicable", "queued", "rejected", "running"]
-PolicyKind = Literal["build", "reviewers", "size", "status", "strategy"]
+PolicyKind = Literal["build", "required reviewers", "reviewers", "size", "status", "strategy", "work items"]
 
 POLICY_TYPES = {
     "build": ("0609b952-1397-4640-95ec-e00a01b2c241", "Build"),
+    "required reviewers": ("fd2167ab-b0be-447a-8ec8-39368250530e", "Required reviewers"),
     "reviewers": ("fa4e907d-c16b-4a4c-9dfa-4906e5d171dd", "Minimum number of reviewers"),
     "size": ("2e26e725-8201-4edd-8bf5-978563c34a80", "File size restriction"),
     "status": ("cbdc66da-9728-4af8-aada-9a5a32e4a226", "Status"),
     "strategy": ("fa4e907d-c16b-4a4c-9dfa-4916e5d171ab", "Require a merge strategy"),
+    "work items": ("40e92b44-2fe1-4dd6-b3d8-74a9c21d0c6e", "Work item linking"),
 }
 """Ids and names of policy types (docs: Policy - Types - List)."""
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -67,7 +69,7 @@ class Status:
 class Policy:
     """One policy of one branch, or of all pushes (`branch` is "").
 
-    `minimum` approvals, `definition` of a build, `name` and `genre` of a status.
+    `minimum` approvals, `definition` of a build, `name` and `genre` of a status; `more` are settings as they are sent.
     """
 
     id: int
@@ -80,6 +82,7 @@ class Policy:
     name: str = ""
     genre: str = ""
     strategies: tuple[Strategy, ...] = ()
+    more: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)

@@ -202,7 +202,9 @@ class GitHub:
         with self._turn(token):
             self.world.request = request.number
             response = self._graphql(request, token) if request.kind == "graphql" else self._rest(request, token)
-        return replace(response, headers=dict(response.headers) | self._limits(request))
+        # Only a classic token, which has no permissions of its own, is told what it may do.
+        scopes = {"X-OAuth-Scopes": "repo"} if token.kind == "user" and token.permissions is None else {}
+        return replace(response, headers=dict(response.headers) | self._limits(request) | scopes)
 
     def _token(self, request: Request) -> Token | None:
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")

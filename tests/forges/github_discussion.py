@@ -1,9 +1,11 @@
 """The REST endpoints around people: reviews, comments, reviewers, labels, teams, activity, rules of a branch."""
 
+from collections.abc import Mapping
+
 from tests.forges import github_acts as acts
 from tests.forges.github_rest import Answer, Call, endpoint, listed
 from tests.forges.github_shapes import Shape, node_id, time
-from tests.forges.github_state import Activity, Comment, Protection, Pull, RefusedError, Review
+from tests.forges.github_state import Activity, Comment, Pull, RefusedError, Review
 from tests.forges.github_timeline import COMMENT_LIMIT
 
 
@@ -150,21 +152,35 @@ def _activity(call: Call, activity: Activity) -> Shape:
 def list_rules(call: Call) -> Answer:
     """Those of rulesets; the classic protection is not among them."""
     rule = call.repo.protection(call.parameters["branch"])
-    rules = [rule] if rule and rule.ruleset and rule.checks else []
-    return listed(call, rules, lambda rule: _rule(call, rule))
-
-
-def _rule(call: Call, rule: Protection) -> Shape:
-    return {
-        "type": "required_status_checks",
-        "ruleset_source_type": "Repository",
-        "ruleset_source": call.repo.full_name,
-        "ruleset_id": 1,
-        "parameters": {
+    rules: dict[str, Mapping[str, object]] = dict(rule.more) if rule and rule.ruleset else {}
+    if rule and rule.ruleset and rule.checks:
+        rules["required_status_checks"] = {
             "required_status_checks": [{"context": context} for context in rule.checks],
             "strict_required_status_checks_policy": rule.strict,
-        },
+        }
+    return listed(call, list(rules.items()), lambda item: _rule(call, *item))
+
+
+def _rule(call: Call, kind: str, parameters: Mapping[str, object]) -> Shape:
+    source = {"ruleset_source_type": "Repository", "ruleset_source": call.repo.full_name, "ruleset_id": 1}
+    return {"type": kind, **source, **({"parameters": dict(parameters)} if parameters else {})}
+
+
+@endpoint("GET /repos/{owner}/{repo}/branches/{branch}/protection/required_status_checks", "administration:read")
+def get_required_checks(call: Call) -> Answer:
+    """Those of the classic protection, for administrators."""
+    rule = call.repo.protection(call.parameters["branch"])
+    if rule is None or rule.ruleset or not rule.checks:
+        raise RefusedError(404, "Required status checks not enabled")
+    url = f"{call.shapes.api}{call.path}"
+    value = {
+        "url": url,
+        "contexts_url": f"{url}/contexts",
+        "strict": rule.strict,
+        "contexts": list(rule.checks),
+        "checks": [{"context": context, "app_id": None} for context in rule.checks],
     }
+    return 200, value, {}
 
 
 @endpoint("GET /repos/{owner}/{repo}/branches/{branch}", "contents:read")

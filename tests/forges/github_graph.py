@@ -108,7 +108,12 @@ class Graph:
             "rebaseMergeAllowed": settings.allow_rebase_merge,
             "deleteBranchOnMerge": settings.delete_branch_on_merge,
             "viewerDefaultMergeMethod": methods[0],
-            "viewerPermission": "WRITE" if self.token.allows("contents", "write") else "READ",
+            # None for an App.
+            "viewerPermission": None
+            if self.token.kind != "user"
+            else "WRITE"
+            if repo.may_write(self.token.login)
+            else "READ",
             "defaultBranchRef": lambda _: self.ref(repo, f"refs/heads/{repo.default_branch}"),
             "ref": lambda _, **given: self.ref(repo, given["qualifiedName"]),
             "refs": lambda info, **given: self._refs(repo, given.pop("refPrefix"))(info, **given),
@@ -156,9 +161,27 @@ class Graph:
             "prefix": "refs/heads/",
             "target": lambda _: self.commit(repo, repo.tips[branch]),
             "branchProtectionRule": rule and self.protection(repo, rule),
+            "refUpdateRule": rule and self._update_rule(repo, rule),
             "associatedPullRequests": lambda info, **rest: self._pulls(
                 "associatedPullRequests", repo, own, info, **rest
             ),
+        }
+
+    def _update_rule(self, repo: Repo, rule: Protection) -> Node:
+        """What anybody who may read is shown of it."""
+        return {
+            "allowsDeletions": False,
+            "allowsForcePushes": False,
+            "blocksCreations": False,
+            "pattern": rule.pattern,
+            "requiredApprovingReviewCount": rule.approvals,
+            "requiredStatusCheckContexts": list(rule.checks),
+            "requiresCodeOwnerReviews": False,
+            "requiresConversationResolution": False,
+            "requiresLinearHistory": False,
+            "requiresSignatures": False,
+            "viewerAllowedToDismissReviews": False,
+            "viewerCanPush": repo.may_write(self.token.login),
         }
 
     def protection(self, repo: Repo, rule: Protection) -> Node:

@@ -71,6 +71,7 @@ class Hosted:
         approvals: int = 0,
         dismiss_stale: bool = False,
         ruleset: bool = False,
+        more: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
         """Protect branches (a pattern): pushes are refused, merges need the checks and approvals."""
         rule = Protection(
@@ -79,7 +80,8 @@ class Hosted:
             strict=strict,
             approvals=approvals,
             dismiss_stale=dismiss_stale,
-            ruleset=ruleset,
+            ruleset=ruleset or more is not None,
+            more=more or {},
         )
         self.repo.protections[:] = [rule, *(each for each in self.repo.protections if each.pattern != branch)]
         self.git.protect({each.pattern for each in self.repo.protections})

@@ -169,7 +169,10 @@ class AutoMerge:
 
 @dataclass(frozen=True, kw_only=True)
 class Protection:
-    """A rule of a branch; `pattern` as GitHub's (`main`, `release/*`). `ruleset`: of today's kind, not the classic."""
+    """A rule of a branch; `pattern` as GitHub's (`main`, `release/*`). `ruleset`: of today's kind, not the classic.
+
+    `more` are rules that only a ruleset has, by type, with their parameters.
+    """
 
     pattern: str
     checks: tuple[str, ...] = ()
@@ -177,6 +180,7 @@ class Protection:
     approvals: int = 0
     dismiss_stale: bool = False
     ruleset: bool = False
+    more: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)

@@ -49,7 +49,7 @@ def test_completes_at_once_what_is_armed_and_held_by_nothing(start: Callable[...
     hosted = server.repository("Web Shop/gitops", FILES)
     hosted.push("change", {"a.txt": "1\n"})
     number = hosted.open_pull_request("change")
-    connection, (_, models, _, _) = connect(server), azure_models.load()
+    connection, (_, models, *_) = connect(server), azure_models.load()
     me = connection.get_client("azure.devops.v7_1.location.location_client.LocationClient").get_connection_data()
     wish = models.GitPullRequest(auto_complete_set_by=models.IdentityRef(id=me.authenticated_user.id))
     done = connection.clients.get_git_client().update_pull_request(wish, "gitops", number, project="Web Shop")
@@ -74,7 +74,7 @@ def test_refuses_with_its_own_names_for_errors(
     hosted = server.repository("Web Shop/gitops", FILES)
     hosted.push("change", {"a.txt": "1\n"})
     number = hosted.open_pull_request("change")
-    _, models, _, _ = azure_models.load()
+    _, models, *_ = azure_models.load()
     git = connect(server).clients.get_git_client()
     with pytest.raises(ClientException) as error:
         git.update_pull_request(models.GitPullRequest(**body), "gitops", number, project="Web Shop")

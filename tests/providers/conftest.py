@@ -159,7 +159,7 @@ class GitHubForge:
                 url=self.hosted.url,
                 token=lambda: token,
                 author="Ann",
-                environ={},
+                environ=more.pop("environ", {}),
                 now=lambda: self.server.clock.now,
                 sleep=self.slept.append,
                 nonce=lambda: "",

@@ -13,7 +13,7 @@ from gitops_promotion.providers.azure_devops import answers, discussions, polici
 from gitops_promotion.providers.azure_devops.answers import fit
 from tests.forges import azure_models
 
-_, git, _, policy_models = azure_models.load()
+_, git, _, policy_models, _ = azure_models.load()
 
 SHA, OTHER = "1" * 40, "2" * 40
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

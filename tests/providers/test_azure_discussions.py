@@ -14,7 +14,7 @@ from gitops_promotion.providers.azure_devops.address import Address
 from gitops_promotion.providers.azure_devops.people import WithPeople
 from tests.forges import azure_models
 
-_, git, location, policy_models = azure_models.load()
+_, git, location, policy_models, _ = azure_models.load()
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 OWN = "00aa"

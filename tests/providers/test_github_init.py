@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,14 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return printed.out
 
 
+def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """Run `doctor` and return what to do, by code."""
+    capsys.readouterr()
+    with suppress(SystemExit):
+        cli.main(["doctor", "--format", "json"])
+    return {finding["code"]: finding["fix"] for finding in json.loads(capsys.readouterr().out)["findings"]}
+
+
 def test_three_commands_and_a_merge_lead_to_a_gated_promotion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], environ: Mapping[str, str]
 ) -> None:
@@ -44,5 +53,11 @@ def test_three_commands_and_a_merge_lead_to_a_gated_promotion(
         [outcome] = json.loads(run(capsys, "promote", "-o", "json"))["outcomes"]
         assert (outcome["result"], outcome["environment"], outcome["tag"]) == ("opened", "production", "6.7.1")
         assert outcome["pull_request"]["auto_merge"] is False
-        found = json.loads(run(capsys, "doctor", "--format", "json"))["findings"]
-        assert [finding["code"] for finding in found] == ["GP502"]  # No controller has reported yet.
+        found = findings(capsys)
+        assert list(found) == ["GP502", "GP514", "GP517"]
+        assert "doctor --ruleset | gh api -X POST --input - repos/acme/gitops/rulesets`" in found["GP514"]
+        ruleset = json.loads(run(capsys, "doctor", "--ruleset"))
+        hosted.push("main", {".github/CODEOWNERS": "/ @acme/ops\n"})
+        hosted.protect("main", more={rule["type"]: rule.get("parameters", {}) for rule in ruleset["rules"]})
+        hosted.post_status(hosted.branches()["main"], "flux/staging/apps", "success")
+        assert findings(capsys) == {}

@@ -18,6 +18,11 @@ _YEAR = timedelta(days=365)
 _PRODUCTION = re.compile(r"(?:.*[._-])?(?:prod|production|prd|live)(?:[._-].*)?", re.IGNORECASE)
 
 
+def is_production(environment: str) -> bool:
+    """Return True for a usual name of a production environment."""
+    return _PRODUCTION.fullmatch(environment) is not None
+
+
 def shared_branches(tree: Tree) -> Iterator[Problem]:
     """Yield the applications whose promotions would have the same branch."""
     reported: set[frozenset[object]] = set()
@@ -114,7 +119,7 @@ def _bucket(templates: Mapping[str, Sequence[str]], claim: Claim) -> str:
 def merges_by_itself(tree: Tree) -> Iterator[Problem]:
     """Yield the environments of production that merge without a person."""
     for environment in tree.config.pipeline.environments if tree.config else ():
-        if environment.auto and _PRODUCTION.fullmatch(environment.name) and not _has_setting(environment, "approvals"):
+        if environment.auto and is_production(environment.name) and not _has_setting(environment, "approvals"):
             yield Problem(
                 path=tree.config_file,
                 line=tree.config_lines.of_environment(environment.name),

@@ -1,54 +1,15 @@
 """What is wrong on the forge's side: the rows of `ROWS`, each a pure function of the facts that were read there."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
-from gitops_promotion.core.checks.finding import Finding, Findings, Level, Problem
-from gitops_promotion.core.checks.tree import Tree
-from gitops_promotion.core.config import Config
-from gitops_promotion.core.doctor import bots, workflows
-from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus
+from gitops_promotion.core.checks.finding import Finding, Findings, Problem
+from gitops_promotion.core.doctor import bots, commands, settings, workflows
+from gitops_promotion.core.doctor.facts import Facts, Row, problem_at
+from gitops_promotion.core.forge import OWN_CONTEXT
 from gitops_promotion.core.status_contexts import belongs, fill
 
 _SHOWN = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What was read. `tree` has the YAML files of the checkout, `files` the others that matter, by path.
-
-    `statuses` are those of the newest `commits` commits of the default branch, None where the forge gave none, with the
-    reason in `problem`. `is_required`: the forge waits for the published verdict, None where that could not be told.
-    `server` are the settings of a remote that is a path, None for others.
-    """
-
-    forge: str
-    repository: str
-    base: str
-    config: Config
-    tree: Tree
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    statuses: Sequence[CommitStatus] | None = None
-    commits: int = 0
-    problem: str = ""
-    is_required: bool | None = None
-    server: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One question: the code, the level, the heading of its section in `docs/checks.md`, and what answers it."""
-
-    code: str
-    level: Level
-    title: str
-    find: Callable[[Facts], Iterator[Problem]]
-
-
-def _problem(facts: Facts, message: str, fix: str, environment: str = "") -> Problem:
-    line = facts.tree.config_lines.of_environment(environment) if environment else 1
-    return Problem(path=facts.tree.config_file, line=line, message=message, fix=fix)
 
 
 def unanswered(facts: Facts) -> Iterator[Problem]:
@@ -56,7 +17,7 @@ def unanswered(facts: Facts) -> Iterator[Problem]:
     if facts.problem:
         message, _, step = facts.problem.rpartition(": ")
         fix = step if message else "give a token that may read the repository"
-        yield _problem(facts, message or facts.problem, fix)
+        yield problem_at(facts, message or facts.problem, fix)
 
 
 def silent_environments(facts: Facts) -> Iterator[Problem]:
@@ -77,7 +38,7 @@ def silent_environments(facts: Facts) -> Iterator[Problem]:
         fix = "look at the Alert and the Provider of Flux in that cluster"
         if free:
             fix = f"set statusContext of {name} to the name that is posted, or {fix}"
-        yield _problem(facts, f"{message}: expected was {shown}, {others}", fix, name)
+        yield problem_at(facts, f"{message}: expected was {shown}, {others}", fix, name)
 
 
 def _patterns(facts: Facts, environment: str) -> list[str]:
@@ -89,17 +50,16 @@ def _patterns(facts: Facts, environment: str) -> list[str]:
 
 def unrequired_gate(facts: Facts) -> Iterator[Problem]:
     """Yield that a verdict is published which the forge does not wait for."""
-    if facts.is_required is False and facts.config.must_publish:
-        command = (
-            f"gh api repos/{facts.repository}/rules/branches/{facts.base}"
-            if facts.forge == "github"
-            else f"az repos policy list --branch {facts.base} --query '[?isBlocking]'"
-        )
-        yield _problem(
+    is_required, checks = facts.is_required, facts.settings.checks if facts.settings else None
+    if is_required is None and checks is not None and facts.forge != "local":
+        is_required = OWN_CONTEXT in {check.name for check in checks}
+    if is_required is False and facts.config.must_publish:
+        yield problem_at(
             facts,
             f"the configuration has gates whose verdict is published, and {facts.base} does not require the status "
             f"{OWN_CONTEXT}: a promotion may merge before it",
-            f"require the status {OWN_CONTEXT}; `{command}` shows what is required now",
+            f"{commands.require_check(facts, OWN_CONTEXT)}; "
+            f"{commands.show_rule(facts, 'required_status_checks', 'Status')} shows what is required now",
         )
 
 
@@ -125,17 +85,20 @@ def strict_server(facts: Facts) -> Iterator[Problem]:
         ("receive.denydeletes", "deletions of branches"),
     ):
         if (facts.server or {}).get(key, "").lower() in ("true", "yes", "on", "1"):
-            yield _problem(
+            yield problem_at(
                 facts,
                 f"the remote denies {text}: branches of promotions grow instead, or stay when they are merged",
                 f"`git --git-dir={facts.repository} config {key} false`, if nobody needs it",
             )
 
+    for obstacle in facts.settings.denials if facts.settings else ():
+        yield problem_at(facts, obstacle.problem, obstacle.next_step)
+
 
 def unknown_server(facts: Facts) -> Iterator[Problem]:
     """Yield that the settings of a plain git server cannot be read."""
     if facts.forge == "local" and facts.server is None:
-        yield _problem(
+        yield problem_at(
             facts,
             "the remote is plain git on another machine, whose settings cannot be read from here",
             "ask there whether receive.denyNonFastForwards or receive.denyDeletes is set",
@@ -150,6 +113,26 @@ ROWS: tuple[Row, ...] = (
     Row(code="GP505", level="warning", title="another program writes marked lines", find=other_writers),
     Row(code="GP506", level="warning", title="a server that denies what promotions do", find=strict_server),
     Row(code="GP507", level="warning", title="a server whose settings are unknown", find=unknown_server),
+    Row(
+        code="GP508",
+        level="error",
+        title="a token that may not do what promotions need",
+        find=settings.lacking_permissions,
+    ),
+    Row(
+        code="GP509", level="warning", title="a setting that this token cannot read", find=settings.unreadable_settings
+    ),
+    Row(code="GP510", level="error", title="auto-merge is not allowed", find=settings.forbidden_auto_merge),
+    Row(code="GP511", level="error", title="a way to merge that is not allowed", find=settings.forbidden_method),
+    Row(code="GP512", level="error", title="a merge queue that starts no gate", find=settings.queue_without_event),
+    Row(code="GP513", level="warning", title="branches must be up to date", find=settings.strict_checks),
+    Row(code="GP514", level="error", title="a gate that is not required", find=settings.unrequired_job),
+    Row(code="GP515", level="warning", title="approvals of every pull request", find=settings.approvals_for_all),
+    Row(code="GP516", level="warning", title="a team that cannot be read", find=settings.unreadable_teams),
+    Row(code="GP517", level="warning", title="production without an approval", find=settings.unapproved_production),
+    Row(code="GP518", level="warning", title="merges that start no workflow", find=settings.silent_merges),
+    Row(code="GP519", level="error", title="a rule that no promotion satisfies", find=settings.unsatisfiable_rules),
+    Row(code="GP520", level="warning", title="a required check that holds too little", find=settings.weak_checks),
 )
 """All questions; their codes are never used again for anything else."""
 

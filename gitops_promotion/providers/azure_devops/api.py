@@ -60,6 +60,8 @@ def _sdk() -> SimpleNamespace:
             from azure.devops.v7_1.identity.identity_client import IdentityClient
             from azure.devops.v7_1.location.location_client import LocationClient
             from azure.devops.v7_1.policy.policy_client import PolicyClient
+            from azure.devops.v7_1.security import models as security_models
+            from azure.devops.v7_1.security.security_client import SecurityClient
             from msrest.exceptions import ClientException
         except ImportError as error:
             reason = untrusted.line(str(error))
@@ -79,7 +81,9 @@ def _sdk() -> SimpleNamespace:
         identity=IdentityClient,
         location=LocationClient,
         policy=PolicyClient,
+        security=SecurityClient,
         models=models,
+        security_models=security_models,
         error=ClientException,
         cache=files.OPTIONS_CACHE,
         locations=Client._locations_cache,
@@ -178,11 +182,16 @@ class Api:
         return self._sdk.models
 
     @property
+    def security_models(self) -> Any:
+        """The client's own models of permissions."""
+        return self._sdk.security_models
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The headers of the last answer, by their names in lower case."""
         return self._signed.headers
 
-    def client(self, kind: Literal["git", "identity", "location", "policy"]) -> Any:
+    def client(self, kind: Literal["git", "identity", "location", "policy", "security"]) -> Any:
         """Make one of the clients."""
         client = getattr(self._sdk, kind)(self._address.collection, self._signed)
         client.config.add_user_agent("gitops-promotion")

@@ -14,6 +14,12 @@ PAGE = 1000
 BATCH = 100
 """Commits, or identities, of one request."""
 
+GIT_SECURITY = "2e9eb7ed-3c0a-47d4-87c1-0ffdd275fd87"
+"""The security namespace of Git repositories.
+
+https://learn.microsoft.com/azure/devops/organizations/security/namespace-reference
+"""
+
 
 class Endpoints:
     """The requests about one repository."""
@@ -228,6 +234,25 @@ class Endpoints:
             if not after:
                 return records
         raise ProviderError(f"{self._address.name} shows no end of the policies of {branch}: run again")
+
+    def repository(self) -> Any:
+        """Return the repository with its project."""
+        return self._call(self._git.get_repository)
+
+    def permissions(self, token: str, bits: Sequence[int]) -> dict[int, bool]:
+        """Return for each permission whether the caller has it on the repository with this security token.
+
+        https://learn.microsoft.com/rest/api/azure/devops/security/permissions/has-permissions-batch
+        """
+        models = self._api.security_models
+        wanted = [
+            models.PermissionEvaluation(permissions=bit, security_namespace_id=GIT_SECURITY, token=token)
+            for bit in bits
+        ]
+        payload = models.PermissionEvaluationBatch(always_allow_administrators=False, evaluations=wanted)
+        answer = self._api.send(self._api.client("security").has_permissions_batch, payload)
+        evaluations = self._api.listed(getattr(answer, "evaluations", None))
+        return {field(each, int, "permissions"): getattr(each, "value", None) is True for each in evaluations}
 
     def me(self) -> Any:
         """Return the identity that the token belongs to, asked for once."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gitops_promotion.core.due import open_for
-from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest
+from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, ForgeSettings, HeadState, PullRequest
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.races import require_off
 from gitops_promotion.errors import OutdatedError, ProviderError
@@ -35,6 +35,7 @@ from gitops_promotion.providers.azure_devops.endpoints import Directory, Endpoin
 from gitops_promotion.providers.azure_devops.facts import FORGE
 from gitops_promotion.providers.azure_devops.people import WithPeople
 from gitops_promotion.providers.azure_devops.policies import REBASING
+from gitops_promotion.providers.azure_devops.settings import read_settings
 from gitops_promotion.providers.azure_devops.statuses import Statuses
 from gitops_promotion.providers.http import PAUSES, RefusedError, full_sha, required_token
 
@@ -68,6 +69,7 @@ class AzureDevOps(WithPeople):
     def __init__(self, address: Address, connection: Connection) -> None:
         self._sleep = connection.sleep
         token = required_token(connection, _MISSING_CREDENTIALS)
+        self._token = token
         api, directory = (
             Api(server, token, now=connection.now, sleep=connection.sleep) for server in (address, address.directory)
         )
@@ -358,6 +360,15 @@ class AzureDevOps(WithPeople):
     def set_status(self, sha: str, status: CommitStatus) -> None:
         """Publish a status on a commit; this tool's verdict also on the open pull requests with this head."""
         self._statuses.post(full_sha(sha), status, self._numbers(sha) if status.is_own else ())
+
+    def forge_settings(self, *, base: str, head: str, publishes: bool) -> ForgeSettings:  # noqa: ARG002
+        """Return the policies and permissions that decide about promotions, in five requests.
+
+        What publishes verdicts needs no other permission than what opens pull requests.
+        """
+        # Entra and jobs give JSON web tokens, of three parts.
+        is_personal = self._token().count(".") != 2
+        return read_settings(self._endpoints, base=base, head=head, is_personal_token=is_personal)
 
     def _numbers(self, sha: str) -> list[int]:
         """Return the open pull requests with this commit as their head."""

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.due import open_for
-from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, HeadState, PullRequest
+from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, ForgeSettings, HeadState, PullRequest
 from gitops_promotion.core.races import require_off
 from gitops_promotion.errors import AuthError, NoPullRequestError, OutdatedError, ProviderError
 from gitops_promotion.providers import Connection
@@ -29,6 +29,7 @@ from gitops_promotion.providers.github.answers import (
 from gitops_promotion.providers.github.api import PAGE, Api, Given
 from gitops_promotion.providers.github.merging import Merges
 from gitops_promotion.providers.github.people import WithPeople
+from gitops_promotion.providers.github.settings import Settings
 from gitops_promotion.providers.http import PAGES, PAUSES, RefusedError, full_sha, required_token
 
 COMMITS = 100
@@ -69,6 +70,7 @@ class GitHub(WithPeople):
         self._prefixes = connection.branch_prefixes
         self._apps = frozenset(slug.casefold() for slug in connection.check_run_apps)
         self._merges = Merges(self._api, address, method=connection.merge_method, sleep=connection.sleep)
+        self._settings = Settings(self._api, address, connection)
         # The open pull requests of branches, as earlier answers showed them; each entry saves a request.
         self._open: dict[str, list[PullRequest]] = {}
 
@@ -284,6 +286,10 @@ class GitHub(WithPeople):
                 f"GitHub takes no status {status.context!r} on {sha} ({error.reason}): check that the commit is pushed "
                 "and the token has the permission commit statuses: write"
             ) from error
+
+    def forge_settings(self, *, base: str, head: str, publishes: bool) -> ForgeSettings:
+        """Return the settings and rules that decide about promotions, in at most eight requests."""
+        return self._settings.read(base=base, head=head, publishes=publishes)
 
     # -- reading
 

@@ -28,6 +28,17 @@ HEAD_STATE = f"""query($owner: String!, $name: String!, $number: Int!, $oid: Git
   }}
 }}"""
 
+REPOSITORY_SETTINGS = f"""query($owner: String!, $name: String!, $base: String!, $ref: String!) {{
+  viewer {{ login }}
+  repository(owner: $owner, name: $name) {{
+    {" ".join(SETTINGS)} autoMergeAllowed viewerPermission
+    mergeQueue(branch: $base) {{ id }}
+    ref(qualifiedName: $ref) {{ refUpdateRule {{
+      requiredApprovingReviewCount requiresCodeOwnerReviews requiresLinearHistory requiresSignatures
+    }} }}
+  }}
+}}"""
+
 _STATUSES = "status { contexts { context state description targetUrl createdAt creator { __typename login } } }"
 _CHECK_RUNS = """statusCheckRollup { contexts(first: 100, after: %s) {
   pageInfo { hasNextPage endCursor }

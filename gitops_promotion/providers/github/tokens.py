@@ -9,7 +9,7 @@ from pathlib import Path
 from gitops_promotion.core import durations
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import AuthError, UsageError
-from gitops_promotion.providers import TokenQuery
+from gitops_promotion.providers import Connection, TokenQuery
 from gitops_promotion.providers.github.address import Address, split
 from gitops_promotion.providers.github.answers import field, time
 from gitops_promotion.providers.github.api import Api, app_auth
@@ -42,6 +42,23 @@ def token(query: TokenQuery) -> Callable[[], str]:
         missing = APP_KEY if app else APP_ID
         raise UsageError(f"{missing} is missing: a GitHub App needs its id and its private key, set both or neither")
     return _AppToken(app, _private_key(key), address, query)
+
+
+def app_permissions(connection: Connection) -> Mapping[str, str] | None:
+    """Return the permissions of the App in the environment; None where none is there, or another token is used.
+
+    Raises AuthError, TransientError, ProviderError. GitHub names the permissions of a token to nobody but its App.
+    """
+    query = TokenQuery(
+        url=connection.url,
+        api_url=connection.api_url,
+        environ=connection.environ,
+        now=connection.now,
+        sleep=connection.sleep,
+    )
+    source = token(query)
+    is_used = isinstance(source, _AppToken) and connection.token().startswith("ghs_")
+    return source.permissions() if isinstance(source, _AppToken) and is_used else None
 
 
 def _names(host: str) -> tuple[str, ...]:
@@ -120,10 +137,17 @@ class _AppToken:
             self._expires = time(data, "expires_at") or self._expires
         return self._token
 
+    def permissions(self) -> Mapping[str, str]:
+        """Return the permissions that the App has there. Raises AuthError, TransientError, ProviderError."""
+        return {str(name): str(level) for name, level in field(self._read_installation(), dict, "permissions").items()}
+
     def _installation(self) -> int:
+        return field(self._read_installation(), int, "id")
+
+    def _read_installation(self) -> object:
         repository = self._address.repository
         try:
-            data, _ = self._api.rest("GET", f"/repos/{repository}/installation")
+            data: object = self._api.rest("GET", f"/repos/{repository}/installation")[0]
         except RefusedError as error:
             if error.status != 404:
                 raise
@@ -134,7 +158,7 @@ class _AppToken:
                 f"GitHub App {quoted(self._app)} is not installed on {repository}: install it there, from the App's "
                 "settings"
             ) from None
-        return field(data, int, "id")
+        return data
 
     def _rejected(self, reason: str, headers: Mapping[str, str]) -> AuthError:
         """Return the error for a JWT that GitHub does not accept."""

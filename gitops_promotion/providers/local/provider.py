@@ -23,8 +23,10 @@ from gitops_promotion.core.forge import (
     CommitStatus,
     Details,
     Draft,
+    ForgeSettings,
     HeadState,
     PullRequest,
+    RequiredCheck,
 )
 from gitops_promotion.errors import OutdatedError, RefusedPushError, UsageError
 from gitops_promotion.providers import Connection
@@ -334,6 +336,20 @@ class Local(WithPeople):
             if result.state == "refused":
                 _log.warning("%s is published, but %s", OWN_CONTEXT, result.reason)
                 return
+
+    def forge_settings(self, **_: object) -> ForgeSettings:
+        """Return what `local` does: it knows no rules, and waits for the published verdict alone."""
+        return ForgeSettings(
+            auto_merge=True,
+            merge_methods=("merge", "squash", "rebase"),
+            has_merge_queue=False,
+            checks=(RequiredCheck(name=OWN_CONTEXT),),
+            approvals=0,
+            some_approvals=False,
+            is_strict=False,
+            wants_signatures=False,
+            starts_workflows=True,
+        )
 
     def details(self, number: int) -> Details:
         """Return all there is to know of one pull request. Raises ProviderError if there is none of that number."""

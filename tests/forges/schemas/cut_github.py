@@ -38,6 +38,7 @@ POST /repos/{owner}/{repo}/dispatches
 GET /repos/{owner}/{repo}
 GET /repos/{owner}/{repo}/activity
 GET /repos/{owner}/{repo}/branches/{branch}
+GET /repos/{owner}/{repo}/branches/{branch}/protection/required_status_checks
 GET /repos/{owner}/{repo}/commits
 GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls
 GET /repos/{owner}/{repo}/commits/{ref}
@@ -143,8 +144,11 @@ FIELDS = {
     " MergedEvent PullRequestReview ReopenedEvent ReviewDismissedEvent",
     "PullRequestTimelineItemsConnection": "nodes pageInfo totalCount",
     "RateLimit": "cost limit nodeCount remaining resetAt used",
-    "Ref": "associatedPullRequests branchProtectionRule id name prefix target",
+    "Ref": "associatedPullRequests branchProtectionRule id name prefix refUpdateRule target",
     "RefConnection": "nodes pageInfo totalCount",
+    "RefUpdateRule": "allowsDeletions allowsForcePushes blocksCreations pattern requiredApprovingReviewCount"
+    " requiredStatusCheckContexts requiresCodeOwnerReviews requiresConversationResolution requiresLinearHistory"
+    " requiresSignatures viewerAllowedToDismissReviews viewerCanPush",
     "Repository": "autoMergeAllowed branchProtectionRules databaseId defaultBranchRef deleteBranchOnMerge id isArchived"
     " isFork mergeCommitAllowed mergeQueue name nameWithOwner object owner pullRequest pullRequests rebaseMergeAllowed"
     " ref refs squashMergeAllowed url viewerDefaultMergeMethod viewerPermission",
