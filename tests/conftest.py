@@ -8,6 +8,7 @@ import gc
 import itertools
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
@@ -143,6 +144,31 @@ def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         processes_.spare(monkeypatch.setattr)
         config, parse = _parse_once()
         monkeypatch.setattr(config, "parse", parse)
+
+
+@pytest.fixture(autouse=True)
+def waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the program wait without waiting: its own clock goes on by as much.
+
+    Races that do not end alone are minutes of pauses.
+    """
+    if request.path.parent.name in WITHOUT_PROCESSES:
+        from gitops_promotion.workflow import run  # here: the tests of core need no git
+
+        monkeypatch.setattr(run, "time", Waits())
+
+
+class Waits:
+    """Stands in for the module `time`: seconds that go on, and by those of each sleep at once."""
+
+    def __init__(self) -> None:
+        self._slept = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self._slept += seconds
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._slept
 
 
 @cache
