@@ -309,16 +309,16 @@ def _candidates(tip: Tip, step: Step, batch: _Batch, tags: Mapping[str, Tag | No
         sites = [Site(step.application, name) for name in candidate.sources]
         timelines = tip.timelines(dict.fromkeys(sites, candidate.tag), [], batch.sites(tip))
         lengths = (deployments.deployment(timelines[site], candidate.tag) for site in sites)
-        return min((len(found.points) for found in lengths if found), default=0)
+        return min((len(deployed.points) for deployed in lengths if deployed), default=0)
 
     requirements = tip.config.way(step.application).requirements(step.environment)
     return due.candidates(requirements, tags, age)
 
 
 def _not_due(
-    run: Run, step: Step, batch: _Batch, candidate: due.Candidate, asked: dict[str, Sequence[PullRequest]]
+    run: Run, step: Step, batch: _Batch, candidate: due.Candidate, pulls_by_branch: dict[str, Sequence[PullRequest]]
 ) -> str:
-    """Return why the promotion is not due, "" if it is; the pull requests asked for are kept in `asked`, by branch."""
+    """Return why the promotion is not due, "" if it is; `pulls_by_branch` keeps the pull requests asked for."""
     tip, tag = run.tip, candidate.tag
     sources = step.sources(tip)
     having = [Site(step.application, name) for name in candidate.sources]
@@ -326,7 +326,7 @@ def _not_due(
     pauses = list(_LATE)
     pull_requests: dict[str, Sequence[PullRequest]] = {}
     while True:
-        answer = due.due(
+        decision = due.due(
             due.Facts(
                 application=step.application,
                 tag=tag,
@@ -338,22 +338,22 @@ def _not_due(
                 pull_requests=pull_requests,
             )
         )
-        if not answer.ask or (answer.again and not pauses):
-            return answer.reason
-        branch = tip.config.branch(step.application, answer.ask)
-        if answer.again:
+        if not decision.ask or (decision.again and not pauses):
+            return decision.reason
+        branch = tip.config.branch(step.application, decision.ask)
+        if decision.again:
             pause = pauses.pop(0)
             run.note(f"the forge does not show the merge of {branch} yet; asking again in {durations.shown(pause)}")
             run.clock.sleep(pause)
         try:
-            if answer.again or branch not in asked:
-                asked[branch] = run.forge.pull_requests(head=branch)
+            if decision.again or branch not in pulls_by_branch:
+                pulls_by_branch[branch] = run.forge.pull_requests(head=branch)
         except AuthError as error:
             if not run.dry_run:
                 raise
-            run.note(f"warning: the forge was not asked how {tag.name} came to {answer.ask}: {error}")
+            run.note(f"warning: the forge was not asked how {tag.name} came to {decision.ask}: {error}")
             return ""
-        pull_requests[answer.ask] = asked[branch]
+        pull_requests[decision.ask] = pulls_by_branch[branch]
 
 
 def _veto(

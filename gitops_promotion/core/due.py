@@ -78,7 +78,7 @@ def due(facts: Facts) -> Due:
                 reason=f"{_described(override)} changed it in {facts.target_name} after {facts.tag.name} came to "
                 f"{last}: {facts.retry}"
             )
-    return next((answer for group in facts.groups if (answer := _provenance(facts, group)) is not None), Due())
+    return next((decision for group in facts.groups if (decision := _provenance(facts, group)) is not None), Due())
 
 
 def _left_or_newer(facts: Facts) -> str:
@@ -95,8 +95,8 @@ def _left_or_newer(facts: Facts) -> str:
         return ""
     newest = min(_length(points, tag) for points in facts.having.values())
     for source, points in facts.sources.items():
-        found = deployment(points, current) if source not in facts.having else None
-        if found and len(points) - len(found.before) < newest:
+        deployed = deployment(points, current) if source not in facts.having else None
+        if deployed and len(points) - len(deployed.before) < newest:
             return f"{target} has {current.name}, which came to {source} after {tag.name}: {facts.retry}"
     return ""
 
@@ -240,7 +240,7 @@ def candidates(
     fitting: list[Candidate] = []
     # A tag with its digest stands for the same tag without one.
     for tag in sorted((tag for tag in tags.values() if tag), key=lambda tag: not tag.digest):
-        having = tuple(source for source, other in tags.items() if same_tag(other, tag))
+        having = tuple(source for source, source_tag in tags.items() if same_tag(source_tag, tag))
         is_known = any(candidate.sources == having for candidate in fitting)
         if not is_known and all(any(source in having for source in group) for group in requirements):
             fitting.append(Candidate(tag=tag, sources=having))
@@ -249,5 +249,5 @@ def candidates(
 
 def awaited(tags: Mapping[str, Tag | None]) -> str:
     """Return what a target waits for while no tag of its sources satisfies its requirements."""
-    shown = ", ".join(f"{source} has {tag.name if tag else 'no tag'}" for source, tag in tags.items())
-    return f"its sources do not have one tag yet: {shown}" if len(tags) > 1 else shown
+    states = ", ".join(f"{source} has {tag.name if tag else 'no tag'}" for source, tag in tags.items())
+    return f"its sources do not have one tag yet: {states}" if len(tags) > 1 else states

@@ -109,11 +109,11 @@ class Pipeline:
             if source not in earlier:
                 earlier.add(source)
                 pending += self.sources(source)
-        return tuple(known for known in self.names if known in earlier)
+        return tuple(environment for environment in self.names if environment in earlier)
 
     def behind(self, name: str) -> tuple[str, ...]:
         """Return all environments behind one, however far, sources first."""
-        return tuple(known for known in self.names if name in self.before(known))
+        return tuple(environment for environment in self.names if name in self.before(environment))
 
     def steps(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield the sources and the name of each environment that has sources, sources first."""
@@ -135,28 +135,28 @@ class Pipeline:
         )
 
     def _joined(self, name: str, names: Collection[str], joined: Mapping[str, Requirements]) -> Requirements:
-        own: dict[tuple[str, ...], None] = {}
+        direct: dict[tuple[str, ...], None] = {}
         inherited: dict[tuple[str, ...], None] = {}
         for group in self._requirements[name]:
             if remaining := tuple(source for source in group if source in names):
-                own[remaining] = None
+                direct[remaining] = None
             else:
                 inherited |= dict.fromkeys(self._one_of([joined[source] for source in group]))
         for group in list(inherited):
-            others = [*own, *(other for other in inherited if other != group)]
+            groups = [*direct, *(inherited_group for inherited_group in inherited if inherited_group != group)]
             # With dev -> us, prod after us needs no dev: every tag in us has been there.
-            if any(self._implies(other, group) for other in others):
+            if any(self._implies(inherited_group, group) for inherited_group in groups):
                 del inherited[group]
-        return (*own, *inherited)
+        return (*direct, *inherited)
 
     def _one_of(self, alternatives: Sequence[Requirements]) -> list[tuple[str, ...]]:
         """Return the requirements that are met if and only if all those of one alternative are."""
         combinations = (set().union(*parts) for parts in product(*alternatives))
         return list(dict.fromkeys(tuple(name for name in self.names if name in parts) for parts in combinations))
 
-    def _implies(self, group: Iterable[str], other: Collection[str]) -> bool:
-        """Return True if a tag that is in one environment of `group` has been in one of `other`."""
-        return all(self._passed[source] & set(other) for source in group)
+    def _implies(self, group: Iterable[str], implied: Collection[str]) -> bool:
+        """Return True if a tag that is in one environment of `group` has been in one of `implied`."""
+        return all(self._passed[source] & set(implied) for source in group)
 
     @cached_property
     def _passed(self) -> dict[str, frozenset[str]]:
@@ -180,17 +180,17 @@ class Pipeline:
     @property
     def fault(self) -> str:
         """Why these environments are no pipeline, "" if they are one; unknown names are faults of the file."""
-        known = set(self._requirements)
+        names = set(self._requirements)
         for name in self.names:
             if name in self.sources(name):
                 return f"{name} comes after itself: leave it out of its own `after`"
             if name in self.before(name):
-                around = " -> ".join(other for other in self.names if other in self.before(name))
+                around = " -> ".join(member for member in self.names if member in self.before(name))
                 return f"{around} -> {name} is a cycle: take one `after` away"
         entries = [name for name in self.names if not self._requirements[name]]
         if len(entries) != 1:
             return f"{' and '.join(entries) or 'no environment'} would be the entry: exactly one may have no `after`"
-        unreachable = known - {entries[0], *self.behind(entries[0])}
+        unreachable = names - {entries[0], *self.behind(entries[0])}
         return f"{min(unreachable)} is behind no other environment: correct its `after`" if unreachable else ""
 
 

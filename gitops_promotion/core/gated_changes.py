@@ -91,21 +91,21 @@ def gated_changes(
     gone = {path: list(_gone(before[path], after[path])) for path in before}
     arrived = {path: list(_gone(after[path], before[path])) for path in before}
     _forget_moved_files(changes, gone, arrived, layout)
-    lost = [
+    lost_markers = [
         _Lost(marked=marked, path=path, claim=claim)
         for path, markers in gone.items()
         for marked in markers
         for claim in layout.claims(path, marked.name)
         if claim.environment in gated
     ]
-    removed = [marker for marker in lost if marker.marked.place not in after[marker.path].values.texts]
-    _check_kinds(changes, blobs, lost, removed, layout)
-    _check_readable(lost, after)
+    removed = [marker for marker in lost_markers if marker.marked.place not in after[marker.path].values.texts]
+    _check_kinds(changes, blobs, lost_markers, removed, layout)
+    _check_readable(lost_markers, after)
     for path in before:
         marked = (*before[path].marked, *after[path].marked)
         if any(c.environment in gated for name in {m.name for m in marked} for c in layout.claims(path, name)):
             _check_keys(path, before[path], after[path])
-    _check_moves(lost, arrived, layout)
+    _check_moves(lost_markers, arrived, layout)
     _check_images(changes, blobs, removed, after)
     gated_changes: dict[GatedChange, None] = {}
     unclaimed: dict[Stray, None] = {}
@@ -159,10 +159,10 @@ def _file(path: str, content: bytes | None, markers: Sequence[Marker]) -> _File:
     return _File(marked=tuple(marked), values=values)
 
 
-def _gone(one: _File, other: _File) -> Iterator[_Marked]:
+def _gone(side: _File, other_side: _File) -> Iterator[_Marked]:
     """Yield the markers of one side that the other does not have at their place."""
-    identities = {marked.identity for marked in other.marked}
-    return (marked for marked in one.marked if marked.identity not in identities)
+    identities = {marked.identity for marked in other_side.marked}
+    return (marked for marked in side.marked if marked.identity not in identities)
 
 
 def _forget_moved_files(
@@ -202,7 +202,7 @@ class _Lost:
 def _check_kinds(
     changes: Sequence[FileChange],
     blobs: Mapping[str, bytes],
-    lost: Sequence[_Lost],
+    lost_markers: Sequence[_Lost],
     removed: Sequence[_Lost],
     layout: Layout,
 ) -> None:
@@ -214,7 +214,7 @@ def _check_kinds(
         kind = {"symlink": "a symbolic link", "submodule": "a submodule"}.get(change.new_kind if change.new else "", "")
         if change.new_file and blobs.get(change.new_file, b"").startswith(LFS_POINTER):
             kind = "a pointer to a large file (Git LFS)"
-        for lost_marker in lost if kind else ():
+        for lost_marker in lost_markers if kind else ():
             if lost_marker.path == change.path or lost_marker.path.startswith(f"{change.path}/"):
                 raise lost_marker.error(f"goes as {change.path} becomes {kind}", "keep manifests as files")
         environments = layout.in_reach(change.path) if kind and removed else ()
@@ -223,9 +223,9 @@ def _check_kinds(
                 raise lost_marker.error(f"goes as {change.path} comes, {kind}", "keep manifests as files")
 
 
-def _check_readable(lost: Sequence[_Lost], after: Mapping[str, _File]) -> None:
+def _check_readable(lost_markers: Sequence[_Lost], after: Mapping[str, _File]) -> None:
     """Raise for a marked file that becomes one whose values cannot be followed."""
-    for lost_marker in lost:
+    for lost_marker in lost_markers:
         if not after[lost_marker.path].values.readable:
             raise lost_marker.error(
                 "goes as the file becomes one that cannot be read", "write it as YAML in UTF-8, of at most 16 MiB"
@@ -242,7 +242,7 @@ def _check_keys(path: str, before: _File, after: _File) -> None:
         raise ManifestError.at(path, line, problem)
 
 
-def _check_moves(lost: Sequence[_Lost], arrived: Mapping[str, Sequence[_Marked]], layout: Layout) -> None:
+def _check_moves(lost_markers: Sequence[_Lost], arrived: Mapping[str, Sequence[_Marked]], layout: Layout) -> None:
     """Raise for a marker that goes from one place and comes to another: the value under it could change unseen."""
     targets = {
         claim: marked.marker.at
@@ -250,7 +250,7 @@ def _check_moves(lost: Sequence[_Lost], arrived: Mapping[str, Sequence[_Marked]]
         for marked in markers
         for claim in layout.claims(path, marked.name)
     }
-    for lost_marker in lost:
+    for lost_marker in lost_markers:
         if target := targets.get(lost_marker.claim):
             raise lost_marker.error(
                 f"moves to {target}", "remove the marker in one pull request, and add it in another"

@@ -67,14 +67,14 @@ def collisions(templates: Mapping[str, Sequence[str]], application: Application,
     `templates` has those of each environment. `a-b` in `c` and `a` in `b-c` both report as `a-b-c` (B32). A template
     without {group} means all groups alike. Templates with {app} are left to `shared`.
     """
-    found: dict[Collision, None] = {}
+    candidates: dict[Collision, None] = {}
     patterns = fill([t for t in templates[environment] if "{app}" not in t], application, environment)
-    for pattern, (other, other_templates) in product(patterns, templates.items()):
-        for template in other_templates:
-            group = None if "{app}" in template else _group_of(template.replace("{env}", other), pattern)
-            if group is not None and (group or other != environment):
-                found[Collision(group, other)] = None
-    return [collision for collision in found if collision != Collision(application.group, environment)]
+    for pattern, (name, templates_of_name) in product(patterns, templates.items()):
+        for template in templates_of_name:
+            group = None if "{app}" in template else _group_of(template.replace("{env}", name), pattern)
+            if group is not None and (group or name != environment):
+                candidates[Collision(group, name)] = None
+    return [collision for collision in candidates if collision != Collision(application.group, environment)]
 
 
 def _group_of(template: str, pattern: str) -> str | None:
@@ -101,13 +101,15 @@ def shared(
     others: Iterable[tuple[Application, str]],
 ) -> list[tuple[Application, str]]:
     """Return those of the others (applications in environments) whose statuses cannot be told apart by {app}."""
-    own = list(zip(templates[environment], fill(templates[environment], application, environment), strict=True))
+    own_patterns = list(
+        zip(templates[environment], fill(templates[environment], application, environment), strict=True)
+    )
 
     def is_shared(other: Application, name: str) -> bool:
         return any(
             "{app}" in template + own_template and overlap(pattern, own_pattern)
             for template, pattern in zip(templates[name], fill(templates[name], other, name), strict=True)
-            for own_template, own_pattern in own
+            for own_template, own_pattern in own_patterns
         )
 
     return [other for other in others if other != (application, environment) and is_shared(*other)]
@@ -141,20 +143,20 @@ def has_open_name(template: str) -> bool:
     applications apart is in the parts with {group} or {app}; without these, in those between.
     """
     parts = template.split("/")
-    named = [part for part in parts if "{group}" in part or "{app}" in part]
-    if not named:
-        named = parts[1:] or parts
-        if len(named) > 1 and named[-1] == "*":
-            named.pop()
-    return any("*" in part for part in named)
+    open_parts = [part for part in parts if "{group}" in part or "{app}" in part]
+    if not open_parts:
+        open_parts = parts[1:] or parts
+        if len(open_parts) > 1 and open_parts[-1] == "*":
+            open_parts.pop()
+    return any("*" in part for part in open_parts)
 
 
 _TOKENS = Application("\ue000", "\ue001")
 
 
-def mixed_up(templates: Sequence[str], environment: str, others: Sequence[str], other: str) -> str:
+def mixed_up(templates: Sequence[str], environment: str, other_templates: Sequence[str], other_environment: str) -> str:
     """Return a pattern of one environment that takes statuses of another, for whatever application; "" if none does."""
-    others_patterns = fill(others, _TOKENS, other)
+    others_patterns = fill(other_templates, _TOKENS, other_environment)
     for template, pattern in zip(templates, fill(templates, _TOKENS, environment), strict=True):
         if any(overlap(pattern, other_pattern) for other_pattern in others_patterns):
             return template

@@ -64,13 +64,13 @@ class Registries:
         Raises NoImageError, RegistryError.
         """
         manifest = self.manifest(image, reference)
-        found = dict(manifest.annotations)
+        labels = dict(manifest.annotations)
         if manifest.config is None and manifest.platform:
             manifest = self.manifest(image, manifest.platform.digest)
-            found |= manifest.annotations
+            labels |= manifest.annotations
         if manifest.config:
-            found |= manifests.read_labels(self._blob(image, manifest.config))
-        return found
+            labels |= manifests.read_labels(self._blob(image, manifest.config))
+        return labels
 
     def _blob(self, image: Image, descriptor: Descriptor) -> bytes:
         response = self._get(image, f"blobs/{descriptor.digest}", accept="*/*")
@@ -111,10 +111,10 @@ class Registries:
         if response.status_code in (200, 404):
             return response
         if response.status_code in (401, 403):
-            known = self._credentials.get(image.host)
-            whose = "with the credentials of docker's configuration" if known else "without credentials"
+            credentials = self._credentials.get(image.host)
+            means = "with the credentials of docker's configuration" if credentials else "without credentials"
             raise RegistryError(
-                f"{image.host} denies access to {untrusted.line(image.name)} {whose} ({response.status_code}): run "
+                f"{image.host} denies access to {untrusted.line(image.name)} {means} ({response.status_code}): run "
                 f"`docker login {image.host}` with an account that may read the image, or correct the image's name"
             )
         raise self._no_answer(image, f"answers {response.status_code}: run again later")
@@ -141,9 +141,9 @@ class Registries:
         response = self._send(image, method, challenge.realm, ask.signature, query=ask.query, form=ask.form)
         token = auth.read_token(response.content) if response.status_code == 200 else ""
         if not token:
-            whose = "the credentials of docker's configuration" if credentials else "nobody"
+            owner = "the credentials of docker's configuration" if credentials else "nobody"
             raise RegistryError(
-                f"{image.host} gives {whose} no token for {untrusted.line(image.name)} ({response.status_code}): run "
+                f"{image.host} gives {owner} no token for {untrusted.line(image.name)} ({response.status_code}): run "
                 f"`docker login {image.host}` with an account that may read the image"
             )
         return token

@@ -94,7 +94,7 @@ def _json(content: bytes) -> Any:
 
 def _platform(items: list[Any]) -> Descriptor | None:
     """Return the manifest of a platform, linux/amd64 if it is there; attestations have an unknown platform."""
-    found: Descriptor | None = None
+    first: Descriptor | None = None
     for item in items:
         platform = item.get("platform") if isinstance(item, dict) else None
         system, machine = (platform.get("os"), platform.get("architecture")) if isinstance(platform, dict) else ("", "")
@@ -103,8 +103,8 @@ def _platform(items: list[Any]) -> Descriptor | None:
             continue
         if (system, machine) == ("linux", "amd64"):
             return descriptor
-        found = found or descriptor
-    return found
+        first = first or descriptor
+    return first
 
 
 def _descriptor(value: object) -> Descriptor | None:

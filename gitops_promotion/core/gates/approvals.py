@@ -30,16 +30,16 @@ def make(
     environment: str, _pipeline: Pipeline, settings: Mapping[str, ApprovalSettings | None], common: Common
 ) -> "Approvals | None":
     """Return the gate of an environment, None for one without `approvals`."""
-    own = settings.get(environment)
-    if own is None:
+    policy = settings.get(environment)
+    if policy is None:
         return None
-    known = common.settings.get("approvals") or {}
+    people_of_groups = common.settings.get("approvals") or {}
     return Approvals(
         environment=environment,
-        strategy=own.strategy,
-        quorum=own.quorum,
-        approvers=own.approvers,
-        groups={group: known.get(group, ()) for group in own.groups},
+        strategy=policy.strategy,
+        quorum=policy.quorum,
+        approvers=policy.approvers,
+        groups={group: people_of_groups.get(group, ()) for group in policy.groups},
     )
 
 
@@ -170,14 +170,14 @@ class Approvals:
             pools = [[name] for name in self.approvers] if self.strategy == "multi" else [list(self.approvers)]
             return [_Pool(name=listed(names, "and"), people=_folded(names)) for names in pools]
         reviews = facts.discussion.reviews if facts.discussion else ()
-        asked = _folded(facts.discussion.asked) if facts.discussion else ()
+        asked_groups = _folded(facts.discussion.asked) if facts.discussion else ()
         pools_of_groups = []
         for group, people in self.groups.items():
             # Azure DevOps says with each vote whose seat it takes.
             by_vote = [review.author for review in reviews if group.casefold() in _folded(review.groups)]
             of_forge = facts.members.get(group)
             problem = (of_forge.problem if of_forge else "they were not read") if is_of_forge(group) else ""
-            is_open = bool(problem and of_forge and of_forge.by_review) and group.casefold() in asked
+            is_open = bool(problem and of_forge and of_forge.by_review) and group.casefold() in asked_groups
             members = of_forge.members if of_forge else ()
             pools_of_groups.append(
                 _Pool(
@@ -270,9 +270,13 @@ class Approvals:
         if filled >= self._needed:
             return replace(result, decision="pass", reasons=(Reason(gate=gate, evidence=evidence),))
         able = self._able(pools, {opinion.author.casefold() for opinion in approving}, free)
-        who = (*(spelled[name] for name in spelled if name in able), *unlisted)
-        missing = self._missing(who, unreadable)
-        return replace(result, reasons=(Reason(gate=gate, evidence=evidence, missing=missing, who=who),), who=who)
+        can_decide = (*(spelled[name] for name in spelled if name in able), *unlisted)
+        missing = self._missing(can_decide, unreadable)
+        return replace(
+            result,
+            reasons=(Reason(gate=gate, evidence=evidence, missing=missing, who=can_decide),),
+            who=can_decide,
+        )
 
     def _everybody(self, facts: Facts) -> Iterable[str]:
         """Return everybody who is named, as they are written, the forge's own spelling last."""
@@ -292,19 +296,19 @@ class Approvals:
 
     def _able(self, pools: Sequence[_Pool], approving: set[str], free: Collection[str]) -> set[str]:
         """Return the people whose approval would bring the promotion nearer to its merge."""
-        others = {name for name in free if name not in approving}
+        candidates = {name for name in free if name not in approving}
         if self.strategy == "four-eyes":
-            able = [pool.people & others for pool in pools if len(pool.people & (others | approving)) > 1]
+            able = [pool.people & candidates for pool in pools if len(pool.people & (candidates | approving)) > 1]
             return set().union(*able)
         filled = self._filled(pools, approving)
-        return {name for name in others if self._filled(pools, {*approving, name}) > filled}
+        return {name for name in candidates if self._filled(pools, {*approving, name}) > filled}
 
-    def _missing(self, who: Sequence[str], unreadable: Sequence[_Pool]) -> str:
+    def _missing(self, can_decide: Sequence[str], unreadable: Sequence[_Pool]) -> str:
         if unreadable:
             return _unreadable(unreadable)
-        if not who:
+        if not can_decide:
             return f"nobody else of {self._named} may approve it: name more people in approvals of {self.environment}"
-        return f"{listed([shown_name(name) for name in who], 'or', limit=SHOWN)} can approve it"
+        return f"{listed([shown_name(name) for name in can_decide], 'or', limit=SHOWN)} can approve it"
 
 
 def _folded(names: Iterable[str]) -> frozenset[str]:

@@ -49,11 +49,11 @@ def of_environment(environment: str, pipeline: Pipeline, common: Common) -> "Hea
 
 
 def _gate(settings: Mapping[str, StatusSettings | None], common: Common) -> "Health":
-    known = {name: own or StatusSettings() for name, own in settings.items()}
+    by_source = {name: of_source or StatusSettings() for name, of_source in settings.items()}
     return Health(
-        contexts={name: own.contexts or common.status_contexts for name, own in known.items()},
-        required={name: own.required for name, own in known.items()},
-        clusters={name: own.clusters for name, own in known.items()},
+        contexts={name: of_source.contexts or common.status_contexts for name, of_source in by_source.items()},
+        required={name: of_source.required for name, of_source in by_source.items()},
+        clusters={name: of_source.clusters for name, of_source in by_source.items()},
         authors=common.status_authors,
         fail_fast=common.fail_fast,
     )
@@ -279,18 +279,20 @@ def _in_clusters(subject: str, reports: Mapping[str, StatusReport], clusters: Cl
     """Return the finding of the configured clusters: `required` of them must be healthy, and no others count."""
     names = [name.casefold() for name in clusters.names]
     of_cluster = {
-        name: found
-        for name, found in by_cluster(report for _, report in sorted(reports.items())).items()
+        name: cluster_reports
+        for name, cluster_reports in by_cluster(report for _, report in sorted(reports.items())).items()
         if name in names or not names
     }
-    states = {name: worst(found) for name, found in of_cluster.items()}
+    states = {name: worst(cluster_reports) for name, cluster_reports in of_cluster.items()}
     green = [name for name, state in states.items() if state == "success"]
     red = [name for name, state in states.items() if state == "failure"]
     absent = [name for name in names if name not in states] or ["another"] * (clusters.count - len(states))
     every = clusters.required == clusters.count
     healthy = len(green) >= clusters.required and not (every and len(green) < len(states))
-    lost = len(red) > (0 if every else max(clusters.count, len(states)) - clusters.required)
-    of_others = tuple(report for name, found in of_cluster.items() if name not in green for report in found)
+    too_many_red = len(red) > (0 if every else max(clusters.count, len(states)) - clusters.required)
+    of_others = tuple(
+        report for name, cluster_reports in of_cluster.items() if name not in green for report in cluster_reports
+    )
     failures = _failed(subject, of_others)
     waits = _in_progress(subject, of_others)
     if not healthy:
@@ -301,8 +303,8 @@ def _in_clusters(subject: str, reports: Mapping[str, StatusReport], clusters: Cl
         healthy=healthy,
         reports=tuple(report for name in green for report in of_cluster[name]),
         # Failures of some clusters do not refuse while enough of the others can still become healthy.
-        failures=failures if lost or healthy else (),
-        waits=waits if lost or healthy else (*waits, *failures),
+        failures=failures if too_many_red or healthy else (),
+        waits=waits if too_many_red or healthy else (*waits, *failures),
     )
 
 
@@ -313,12 +315,12 @@ def _required(subject: str, source: str, reports: Mapping[str, StatusReport], na
         for name in names
         if name not in reports
     )
-    shown = tuple(reports.values())
+    present = tuple(reports.values())
     return _Finding(
-        healthy=not absent and worst(shown) == "success",
-        reports=shown,
-        failures=_failed(subject, shown),
-        waits=(*_in_progress(subject, shown), *absent),
+        healthy=not absent and worst(present) == "success",
+        reports=present,
+        failures=_failed(subject, present),
+        waits=(*_in_progress(subject, present), *absent),
     )
 
 

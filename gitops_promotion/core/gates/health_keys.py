@@ -117,15 +117,17 @@ def mixed_up_contexts(contexts: Mapping[str, Sequence[str]], own: Mapping[str, S
     problems: dict[str, str] = {}
     names = list(contexts)
     for number, name in enumerate(names):
-        for other_number, other in enumerate(names[:number]):
-            if not (own.get(name) or own.get(other)):
+        for other_number, other_name in enumerate(names[:number]):
+            if not (own.get(name) or own.get(other_name)):
                 continue
             patterns = [text for text in contexts[name] if not has_open_name(text)]
-            others = [text for text in contexts[other] if not (own.get(other) and has_open_name(text))]
-            if pattern := mixed_up(patterns, name, others, other):
+            other_patterns = [
+                text for text in contexts[other_name] if not (own.get(other_name) and has_open_name(text))
+            ]
+            if pattern := mixed_up(patterns, name, other_patterns, other_name):
                 problems[name] = (
-                    f"{name} and {other} have statuses of the same name, {pattern!r}: give each a statusContext of its "
-                    f"own (environments[{number}], environments[{other_number}]), such as {_CONTEXT_EXAMPLE} and "
-                    "kustomization/apps/77c1d9e4"
+                    f"{name} and {other_name} have statuses of the same name, {pattern!r}: give each a statusContext "
+                    f"of its own (environments[{number}], environments[{other_number}]), such as {_CONTEXT_EXAMPLE} "
+                    "and kustomization/apps/77c1d9e4"
                 )
     return problems

@@ -54,12 +54,12 @@ def make(
     environment: str, pipeline: Pipeline, settings: Mapping[str, ImageSettings | None], common: Common
 ) -> "Images | None":
     """Return the images gate of an environment, None where images are not compared."""
-    own = settings.get(environment)
-    if own is None:
+    policy = settings.get(environment)
+    if policy is None:
         return None
     of_people: dict[str, Any] = {e.name: e.setting("approvals") for e in pipeline.environments}
-    people = approvals.make(environment, pipeline, of_people, common) if own.policy == "approve" else None
-    return Images(policy=own.policy, approvals=people)
+    people = approvals.make(environment, pipeline, of_people, common) if policy.policy == "approve" else None
+    return Images(policy=policy.policy, approvals=people)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +110,8 @@ class Images:
             return Verdict(decision="pass", reasons=reasons, warnings=tuple(map(str, reasons)))
         if opinions is None:
             return Verdict(decision="refuse", reasons=reasons)
-        named = tuple(Reason(gate=reason.gate, evidence=reason.evidence) for reason in reasons)
-        return Verdict(decision=opinions.decision, reasons=(*named, *opinions.reasons), tally=opinions.tally)
+        without_way_out = tuple(Reason(gate=reason.gate, evidence=reason.evidence) for reason in reasons)
+        return Verdict(decision=opinions.decision, reasons=(*without_way_out, *opinions.reasons), tally=opinions.tally)
 
     def note(self, _requirements: Requirements) -> str:
         """Return no sentence: a promotion changes tags alone."""

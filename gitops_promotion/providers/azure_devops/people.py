@@ -71,13 +71,15 @@ class WithPeople:
         One request for all that are open and one for the newest of the others; for each one for its threads, and one
         for its pushes if anybody has voted.
         """
-        wanted = list(dict.fromkeys(numbers))
-        shown: dict[int, Any] = {}
+        distinct = list(dict.fromkeys(numbers))
+        data_by_number: dict[int, Any] = {}
         for status, limit in (("active", PAGE), ("all", RECENT)):
-            if len(set(wanted) - shown.keys()) > 1:
-                listed = self._endpoints.pulls(status=status, limit=limit)
-                shown |= {field(data, int, "pull_request_id"): data for data in listed if not lacks_groups(data)}
-        return {number: self._discussion(number, shown.get(number) or self._pull(number)) for number in wanted}
+            if len(set(distinct) - data_by_number.keys()) > 1:
+                page = self._endpoints.pulls(status=status, limit=limit)
+                data_by_number |= {field(data, int, "pull_request_id"): data for data in page if not lacks_groups(data)}
+        return {
+            number: self._discussion(number, data_by_number.get(number) or self._pull(number)) for number in distinct
+        }
 
     def _discussion(self, number: int, data: Any) -> Discussion:
         threads = self._endpoints.threads(number)
