@@ -1,7 +1,7 @@
 """The import rule, read from the sources.
 
-errors <- core <- bounded_http <- {git, kustomize, providers/*, registry, render, notify, terminal, ci} <- workflow
-<- commands <- cli <- action; siblings are strangers.
+errors <- core <- {bounded_http, partial_import} <- {git, kustomize, providers/*, registry, render, notify, terminal,
+ci} <- workflow <- commands <- cli <- action; siblings are strangers.
 """
 
 import ast
@@ -21,6 +21,7 @@ FLOORS = {
     "errors": 0,
     "core": 1,
     "bounded_http": 2,
+    "partial_import": 2,
     **dict.fromkeys(("git", "kustomize", "providers", "registry", "render", "notify", "terminal", "ci"), 3),
     "workflow": 4,
     "commands": 5,
@@ -266,7 +267,7 @@ def test_connecting_to_github_imports_no_cryptography_but_for_an_app() -> None:
     code = """
 import sys
 from gitops_promotion.providers.github import api
-assert "github" in sys.modules
+assert api.Requester
 print("cryptography" in sys.modules)
 try:
     api.app_auth("1", "no key")

@@ -196,6 +196,9 @@ def tell(
     verb_run: "Run", outcomes: "Sequence[Outcome]", *, recent: bool = False, overridden: bool = False
 ) -> "list[Outcome]":
     """Tell the configured channels what a run did, and return its outcomes; see `workflow.notifying.tell`."""
+    if not verb_run.tells_channels:
+        return list(outcomes)
+    # Imported here, since most repositories have no channels.
     from gitops_promotion.workflow import notifying
 
     return notifying.tell(verb_run, outcomes, environ=environment.variables(), recent=recent, overridden=overridden)

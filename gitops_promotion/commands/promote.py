@@ -19,7 +19,6 @@ from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError, UsageError
 from gitops_promotion.workflow import origin
-from gitops_promotion.workflow.approvals import find_rejection
 from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
@@ -28,6 +27,7 @@ from gitops_promotion.workflow.held import stopped
 from gitops_promotion.workflow.late import find_late
 from gitops_promotion.workflow.past import Scope, require_known, unknown_name
 from gitops_promotion.workflow.rearm import rearm
+from gitops_promotion.workflow.rejections import find_rejection
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import (
     Comparison,

@@ -10,13 +10,11 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from subprocess import PIPE
 from typing import IO, TYPE_CHECKING, NoReturn
@@ -25,6 +23,7 @@ from gitops_promotion.core.authorization import masked
 from gitops_promotion.core.untrusted import LINE_LIMIT, cut, lines
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import LOCAL_STEP, advice
+from gitops_promotion.partial_import import without_init
 
 if TYPE_CHECKING:
     from git.cmd import Git
@@ -200,17 +199,11 @@ def _gitpython() -> "tuple[type[Git], type[GitCommandNotFound]]":
     """Return GitPython's class that starts git, and its error, without the rest of the package.
 
     `git/__init__.py` also loads repositories, index and remotes, which are not used here, and runs `git version`: more
-    than half of the time. So an empty package stands in its place meanwhile.
+    than half of the time.
     """
-    spec = find_spec("git") if "git" not in sys.modules else None
-    if spec:
-        sys.modules["git"] = module_from_spec(spec)
-    try:
+    with without_init("git"):
         from git.cmd import Git
         from git.exc import GitCommandNotFound
-    finally:
-        if spec:
-            del sys.modules["git"]
     return Git, GitCommandNotFound
 
 

@@ -1,16 +1,12 @@
 """Promotions with the opinions of people on them: those that are open, and those that have ended."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitops_promotion.core import gates
 from gitops_promotion.core.approval_list import Approval, state_of
-from gitops_promotion.core.declines import Decline
-from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.approvals import Approvals, Tally
-from gitops_promotion.core.gates.unmanaged_images import Images
 from gitops_promotion.core.kinds import ROLLBACK, branches_into
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.model import Request
@@ -18,11 +14,10 @@ from gitops_promotion.core.names import Application, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import UsageError
 from gitops_promotion.workflow import opinions
-from gitops_promotion.workflow.arming import question_on
-from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.examine import Subject, examine
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.past import Scope, unknown_name
+from gitops_promotion.workflow.rejections import approvals_of
 from gitops_promotion.workflow.run import Run
 
 
@@ -55,36 +50,12 @@ def open_promotions(run: Run, pull: PullRequest) -> list[Promotion]:
     return [promotion for promotion in promotions if promotion.question.tag.name or promotion.gate]
 
 
-def approvals_of(configured: Sequence[gates.Gate]) -> Approvals | None:
-    """Return the gate of approvals among the gates of an environment."""
-    of_people = (gate.approvals if isinstance(gate, Images) else gate for gate in configured)
-    return next((gate for gate in of_people if isinstance(gate, Approvals)), None)
-
-
 def tally_of(run: Run, lookups: Lookups, promotion: Promotion) -> Tally | None:
     """Return what the opinions on a promotion come to, None where none is needed. Raises ProviderError, GitError."""
     if promotion.gate is None:
         return None
     facts = opinions.gather(run.tip, lookups, promotion.question, promotion.gate)
     return promotion.gate.tally(promotion.question, facts)
-
-
-def find_rejection(run: Run, request: Request, pull: PullRequest | None, branch: Branch | None) -> Decline | None:
-    """Return the rejection of an open promotion of this very tag, None without one; then it stays open as it is.
-
-    Costs the requests for opinions where the environment has approvals. Raises ProviderError, GitError.
-    """
-    gate = approvals_of(run.tip.config.gates(request.environment))
-    if gate is None or pull is None or branch is None or pull.head_sha != branch.sha:
-        return None
-    if not same_tag(branch.proposal.tag, request.tag) or request.environment not in branch.proposal.environments:
-        return None
-    question = question_on(run, request, pull)
-    tally = gate.tally(question, opinions.gather(run.tip, run.lookups(), question, gate))
-    if tally.decision != "refuse":
-        return None
-    rejection = next(opinion for opinion in tally.opinions if opinion.author in tally.rejected_by and opinion.counts)
-    return Decline(pull_request=pull, by=rejection.author, at=rejection.at, rejected=True)
 
 
 def list_open(run: Run, scope: Scope) -> list[Approval]:

@@ -46,11 +46,9 @@ def tell(
 ) -> list[Outcome]:
     """Tell the channels of the configuration; returns the outcomes, the first one with warnings where that fails.
 
-    A dry run tells nothing, nor does a run whose workflow may be a pull request's own. `recent`: also what happened
-    without a run. `overridden`: a person has sent the promotion past its gates.
+    It is for a run that `tells_channels`. `recent`: also what happened without a run. `overridden`: a person has sent
+    the promotion past its gates.
     """
-    if run.dry_run or run.context.unreviewed or not run.tip.has_config or not run.tip.config.channels:
-        return list(outcomes)
     accesses, warnings = _accesses(run, environ)
     if accesses:
         try:

@@ -15,7 +15,6 @@ from gitops_promotion.ci import CIContext
 from gitops_promotion.core.config import Config
 from gitops_promotion.errors import UsageError
 from gitops_promotion.git import NoCheckout, Repository
-from gitops_promotion.kustomize import Kustomize
 from gitops_promotion.providers import Connection, Provider, TokenQuery, registry
 from gitops_promotion.providers.choose import choose, find_token, git_user
 from gitops_promotion.providers.facts import Forge
@@ -25,6 +24,7 @@ from gitops_promotion.workflow.stored_token import find_stored_token
 from gitops_promotion.workflow.tip import Tip
 
 if TYPE_CHECKING:
+    from gitops_promotion.kustomize import Kustomize
     from gitops_promotion.registry import Registries
 
 
@@ -81,7 +81,7 @@ class Run:
     connect: Callable[[Forge, Config | None], Provider]
     registries: "Callable[[float], Registries]"
     read_sources: Callable[[Forge], Sources]
-    find_kustomize: Callable[[], Kustomize]
+    find_kustomize: "Callable[[], Kustomize]"
     dry_run: bool = False
     _facts: Forge | None = field(init=False, default=None)
     _forge: Provider | None = field(init=False, default=None)
@@ -119,6 +119,16 @@ class Run:
         return Lookups(forge=self.forge, now=self.clock.now(), heads=heads, numbers=numbers)
 
     @property
+    def tells_channels(self) -> bool:
+        """True if the configuration has channels and this run may tell them what it did.
+
+        A dry run tells nothing, nor does a run whose workflow may be a pull request's own.
+        """
+        return (
+            not self.dry_run and not self.context.unreviewed and self.tip.has_config and bool(self.tip.config.channels)
+        )
+
+    @property
     def publishes(self) -> bool:
         """True where a verdict has to be published; False without a configuration, hence without a promotion."""
         return self.tip.has_config and self.forge.publishes
@@ -149,6 +159,13 @@ def _tokens(
         return environment_token
 
     return token_for
+
+
+def _find_kustomize(environ: Mapping[str, str]) -> "Kustomize":
+    # Imported here, since most runs build nothing.
+    from gitops_promotion.kustomize import Kustomize
+
+    return Kustomize.find(environ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,7 +302,7 @@ def open_run(
             tip=Tip(repository=repository),
             choose=opening.choose,
             connect=opening.connect,
-            find_kustomize=cache(lambda: Kustomize.find(environ)),
+            find_kustomize=cache(lambda: _find_kustomize(environ)),
             read_sources=opening.read_sources,
             registries=opening.registries,
             context=context,

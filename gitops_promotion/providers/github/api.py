@@ -4,17 +4,15 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
-import github
 import requests
-from github import Auth
-from github.Requester import HTTPSRequestsConnectionClass, RequestsResponse
 
 from gitops_promotion.bounded_http import TIMEOUT, BoundedAdapter
 from gitops_promotion.core import durations, untrusted
 from gitops_promotion.errors import AuthError, ProviderError, TransientError
+from gitops_promotion.partial_import import without_init
 from gitops_promotion.providers.github.address import Address
 from gitops_promotion.providers.github.answers import items
 from gitops_promotion.providers.http import (
@@ -24,6 +22,13 @@ from gitops_promotion.providers.http import (
     retrying,
     until_reset,
 )
+
+if TYPE_CHECKING:
+    from github.Auth import Auth
+
+# `github/__init__.py` loads a class for each kind of object that GitHub knows: half of the time, and none is used here.
+with without_init("github"):
+    from github.Requester import HTTPSRequestsConnectionClass, Requester, RequestsResponse
 
 PAGE = 100
 """Items of a page: the most GitHub gives."""
@@ -36,27 +41,40 @@ _SHAPE_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, R
 T = TypeVar("T")
 
 
-class Given(Auth.Auth):
+class Signer(Protocol):
+    """What PyGithub asks of an authentication (github.Auth.Auth)."""
+
+    def authentication(self, headers: dict[str, Any]) -> None:
+        """Add the header that signs a request."""
+
+    def mask_authentication(self, headers: dict[str, Any]) -> None:
+        """Replace that header, for logs."""
+
+
+class Given:
     """Signs with the token that is the one to use now."""
 
     def __init__(self, source: Callable[[], str]) -> None:
+        """Ask `source` for the token before each request."""
         self._source = source
 
-    @property
-    def token_type(self) -> str:
-        """As GitHub's own clients write it."""
-        return "token"
+    def authentication(self, headers: dict[str, Any]) -> None:
+        """Add the token, as GitHub's own clients write it."""
+        headers["Authorization"] = f"token {self._source()}"
 
-    @property
-    def token(self) -> str:
-        """Ask for the token again each time."""
-        return self._source()
+    def mask_authentication(self, headers: dict[str, Any]) -> None:
+        """Replace the token."""
+        headers["Authorization"] = "(removed)"
 
 
-def app_auth(app: str, key: str) -> Auth.Auth:
+def app_auth(app: str, key: str) -> Signer:
     """Return the signer of a GitHub App. Raises ValueError, with nothing of the key in it, if it cannot sign."""
+    # Only this needs the class, and with it `cryptography`.
+    with without_init("github"):
+        from github.Auth import AppAuth
+
     try:
-        auth = Auth.AppAuth(app, key)
+        auth = AppAuth(app, key)
         auth.create_jwt()
     except Exception as error:  # noqa: BLE001  whatever the cryptography raises for a damaged key
         raise ValueError(type(error).__name__) from None
@@ -99,24 +117,26 @@ class Api:
     def __init__(
         self,
         address: Address,
-        auth: Auth.Auth,
+        auth: Signer,
         *,
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
         unauthorized: Callable[[str, Mapping[str, str]], AuthError] | None = None,
     ) -> None:
         """Send nothing yet. `unauthorized` makes the error of an answer 401, from its reason and headers."""
-        client = github.Github(
-            auth=auth,
+        self._requester = Requester(
+            auth=cast("Auth", auth),
             base_url=address.api,
+            timeout=int(TIMEOUT),
             user_agent="gitops-promotion",
             per_page=PAGE,
+            verify=True,
             # Its own retry repeats writes, and its pauses add up (docs/facts/forges.md).
             retry=None,
+            pool_size=None,
             seconds_between_requests=None,
             seconds_between_writes=None,
         )
-        self._requester = client.requester
         self._connection = _Connection(address.api)
         self._address = address
         self._now = now

@@ -15,7 +15,7 @@ from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.tags import NO_TAG
 from gitops_promotion.core.unmanaged_images import Comparison, ImageChange
 from gitops_promotion.errors import ConfigError
-from gitops_promotion.workflow.approvals import approvals_of
+from gitops_promotion.workflow.rejections import approvals_of
 
 CHANGE = ImageChange("Deployment web", "container log", "log:1", "evil:1")
 TEXT = "images of prod: unmanaged: Deployment web, container log: log:1 -> evil:1"
