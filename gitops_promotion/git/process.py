@@ -77,22 +77,27 @@ class Runner:
         return _start([*unset, program, "-C", str(self.folder), *arguments], environ, **options)
 
     def run(
-        self, arguments: Sequence[str], environ: Mapping[str, str], stdin: bytes = b"", *, seconds: float | None = None
+        self,
+        arguments: Sequence[str],
+        environ: Mapping[str, str],
+        stdin: bytes = b"",
+        *,
+        seconds: float | None = None,
+        own_session: bool = False,
     ) -> Result:
         """Run a command to its end, whatever its status is. Raises GitError if git does not start.
 
-        With `seconds` it has no terminal, and TimeoutError is raised if it takes longer: then it has ended, with all
-        programs that it started.
+        With `seconds` TimeoutError is raised if it takes longer: then it has ended. In a session of its own it has no
+        terminal, and all programs that it started have ended too.
         """
         started = time.monotonic()
-        process = self.start(arguments, environ, own_session=seconds is not None)
+        process = self.start(arguments, environ, own_session=own_session)
         try:
             stdout, stderr = process.communicate(stdin, timeout=seconds)
-        except subprocess.TimeoutExpired:
-            _end_session(process)
-            raise TimeoutError from None
-        except BaseException:
-            _terminate(process) if seconds is None else _end_session(process)
+        except BaseException as error:
+            _end_session(process) if own_session else _terminate(process)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise TimeoutError from None
             raise
         self.log(arguments, process.returncode, started)
         if process.returncode in _NOT_STARTED and (reason := _NOT_STARTED_REASON.search(stderr)):
@@ -245,4 +250,6 @@ def _terminate(process: "Git.AutoInterrupt") -> None:
         process.communicate(timeout=_GRACE)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        # A child of git, such as ssh, may keep its output open for longer.
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=_GRACE)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from gitops_promotion.core import durations
 from gitops_promotion.core.authorization import authorization, proxy_secrets, spellings
 from gitops_promotion.core.commits import Refs, RefUpdate
 from gitops_promotion.core.untrusted import quoted
@@ -18,6 +19,12 @@ from gitops_promotion.git.formats import SHA, full_ref
 from gitops_promotion.git.process import Result, Runner
 from gitops_promotion.git.push import push_error, read_push
 
+SECONDS = 3600.0
+"""Seconds that one command has that reaches the remote, whatever the server does."""
+
+SILENCE = 300
+"""Seconds without a byte from the remote, after which a command ends; settings of the person or the machine win."""
+
 _REMOTE = "promotion"  # the remote's name in the private repository
 _REMOTE_URL = f"remote.{_REMOTE}.url"
 _PUSH_URL = f"remote.{_REMOTE}.pushurl"
@@ -29,6 +36,8 @@ _AUTH = re.compile(r"could not read (?:Username|Password)|Authentication failed|
 
 # The settings of a repository about reaching its remote. All its other settings are left out.
 _TRANSPORT = re.compile(r"(?:http|credential|url|ssh|protocol)\..*|core\.(?:sshcommand|gitproxy|askpass)", re.DOTALL)
+_LOW_SPEED = re.compile(r"http\.(?:.*\.)?lowspeed(?:limit|time)", re.IGNORECASE | re.DOTALL)
+_SSH = f"ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval={SILENCE // 5} -o ServerAliveCountMax=5"
 _REMOTE_KEYS = ("proxy", "proxyauthmethod", "uploadpack", "receivepack")
 # https://github.com/git/git/blob/v2.39.5/send-pack.c
 _NO_ATOMIC = re.compile(r"does not support --atomic")
@@ -70,9 +79,9 @@ class Remote:
         name = self.name = remote_name(settings, name)
         configured = any(environ.get(variable) for variable in ("GIT_SSH_COMMAND", "GIT_SSH"))
         if not configured and not any(setting.key == "core.sshcommand" for setting in settings):
-            environ = {**environ, "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+            environ = {**environ, "GIT_SSH_COMMAND": _SSH}
         self._environ = environ
-        self._settings = [*_handed_over(settings, name), *SAFE]
+        self._settings = [*_patience(settings), *_handed_over(settings, name), *SAFE]
         url = next(setting.value for setting in settings if setting.key == f"remote.{name}.url")
         push_urls = [setting.value for setting in settings if setting.key == f"remote.{name}.pushurl"]
         rules = Rules.of((setting.key, setting.value) for setting in settings)
@@ -177,7 +186,14 @@ class Remote:
         stdin: bytes = b"",
         settings: Sequence[tuple[str, str]] = (),
     ) -> Result:
-        return self._runner.run([command, *arguments], self._reach(settings, push=command == "push"), stdin)
+        environ = self._reach(settings, push=command == "push")
+        try:
+            return self._runner.run([command, *arguments], environ, stdin, seconds=SECONDS)
+        except TimeoutError:
+            raise GitError(
+                f"git {command} did not end within {durations.shown(SECONDS)} at {self.url}: check the network and the "
+                "server, and run again"
+            ) from None
 
     def _reach(self, more: Sequence[tuple[str, str]], *, push: bool) -> dict[str, str]:
         """Return the environment that reaches the remote, with the token to use now."""
@@ -211,6 +227,17 @@ class Remote:
 
     def _hide(self, *secrets: str) -> None:
         self._runner.secrets += [secret for secret in secrets if secret not in self._runner.secrets]
+
+
+def _patience(settings: Sequence[Setting]) -> list[tuple[str, str]]:
+    """Return the settings that end a transfer over http from which nothing comes, unless there are others.
+
+    The limit is the fewest bytes a second: a server that is at work says so with a few
+    (https://git-scm.com/docs/git-config#Documentation/git-config.txt-httplowSpeedLimit).
+    """
+    if any(_LOW_SPEED.fullmatch(setting.key) for setting in settings):
+        return []
+    return [("http.lowSpeedLimit", "1"), ("http.lowSpeedTime", str(SILENCE))]
 
 
 def _handed_over(settings: Sequence[Setting], remote: str) -> list[tuple[str, str]]:

@@ -81,7 +81,7 @@ class Signer:
         text = message.encode(errors="surrogateescape")
         environ = {**self._environ, **authorship.variables}
         try:
-            result = self._private.runner.run(arguments, environ, text, seconds=self._seconds)
+            result = self._private.runner.run(arguments, environ, text, seconds=self._seconds, own_session=True)
         except TimeoutError:
             self._failure = _failure(f"no signature within {durations.shown(self._seconds)}: timed out")
             raise SigningError(self._failure) from None

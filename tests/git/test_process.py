@@ -1,5 +1,7 @@
 """Starting git: the environment of the process, and a git that does not start."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +43,14 @@ def test_a_git_that_cannot_be_started_is_one_error(script: str, reason: str, tmp
     with pytest.raises(GitError) as caught:
         Runner(tmp_path).run(["version"], {"PATH": write_git(tmp_path, script)})
     assert str(caught.value) == f"git cannot be started ({reason}): check the program `git` and run again"
+
+
+def test_a_git_that_does_not_end_in_time_is_ended(tmp_path: Path) -> None:
+    # The child keeps the output open, as ssh does.
+    path = write_git(tmp_path, f"#!/bin/sh\n/bin/sleep 60 &\necho $! > {tmp_path}/child\nexec /bin/sleep 60\n")
+    with pytest.raises(TimeoutError):
+        Runner(tmp_path).run(["fetch"], {"PATH": path}, seconds=0.3)
+    os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
 
 
 def test_a_git_that_always_fails_is_one_error(tmp_path: Path, checkout: "Checkout") -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.errors import GitError, UsageError
+from gitops_promotion.git import remote as remote_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,6 +204,37 @@ def test_the_configured_ssh_command_is_used_and_the_default_never_prompts(
     checkout.git("config", "--unset", "core.sshCommand")
     checkout.git("config", "--global", "core.sshCommand", "other -y")
     assert "/other -y" in asked()
+
+
+def test_a_remote_that_never_answers_ends_a_command(
+    checkout: "Checkout", open_repository: "Open", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_module, "SECONDS", 0.3)
+    checkout.git("config", "remote.origin.uploadpack", "exec sleep 60 #")
+    repository = open_repository(checkout.path)
+    for reach in (repository.refs, lambda: repository.fetch("refs/heads/main")):
+        with pytest.raises(GitError, match=r"git (?:ls-remote|fetch) did not end within 0\.3s at /.*: check"):
+            reach()
+
+
+def test_a_silent_web_server_is_left_unless_the_person_has_other_wishes(
+    checkout: "Checkout", open_repository: "Open", environ: dict[str, str], tmp_path: Path
+) -> None:
+    helper = tmp_path / "bin" / "git-remote-http"
+    helper.parent.mkdir()
+    helper.write_text(f"#!/bin/sh\ngit config --get-regexp 'lowspeed' > {tmp_path}/asked\nexit 1\n")
+    helper.chmod(0o755)
+    environ |= {"GIT_EXEC_PATH": str(helper.parent), "PATH": f"{helper.parent}{os.pathsep}{environ['PATH']}"}
+    checkout.git("remote", "set-url", "origin", "http://git.example/repo.git")
+
+    def asked() -> list[str]:
+        with pytest.raises(GitError):
+            open_repository(checkout.path, environ=environ).refs()
+        return (tmp_path / "asked").read_text().splitlines()
+
+    assert asked() == ["http.lowspeedlimit 1", f"http.lowspeedtime {remote_module.SILENCE}"]
+    checkout.git("config", "--global", "http.lowSpeedTime", "7")
+    assert asked() == ["http.lowspeedtime 7"]
 
 
 def test_a_program_in_place_of_an_address_never_runs(
