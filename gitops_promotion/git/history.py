@@ -10,6 +10,9 @@ from gitops_promotion.git.fetched import Fetched
 from gitops_promotion.git.formats import GLOB, LOG_FORMAT, full_sha, read_log
 from gitops_promotion.git.objects import Objects
 
+MOST_COMMITS = 100_000
+"""Commits of one branch that the default branch has not: as many are read, and no more."""
+
 
 class History:
     """Reads history. Methods raise GitError, and AuthError where history that is cut off must be fetched."""
@@ -25,9 +28,19 @@ class History:
         return self._log("--first-parent", "--sparse", f"--max-count={limit}", full_sha(tip), "--", *specs)
 
     def between(self, exclude: str, include: str) -> list[Commit]:
-        """Return the commits of `include` that `exclude` has not, newest first, changes against the first parent."""
+        """Return the commits of `include` that `exclude` has not, newest first, changes against the first parent.
+
+        Raises GitError for more than MOST_COMMITS.
+        """
         self._fetched.settle(exclude, include)
-        return self._log("--topo-order", f"{full_sha(exclude)}..{full_sha(include)}", "--")
+        most = f"--max-count={MOST_COMMITS + 1}"
+        commits = self._log("--topo-order", most, f"{full_sha(exclude)}..{full_sha(include)}", "--")
+        if len(commits) > MOST_COMMITS:
+            raise GitError(
+                f"{include} has more than {MOST_COMMITS} commits that {exclude} has not: is it a branch of another "
+                "history? Begin it anew at the default branch"
+            )
+        return commits
 
     def last_change(self, tip: str, path: str) -> datetime | None:
         """Return the time of the newest first-parent commit of `tip` that changed a path or something below it.

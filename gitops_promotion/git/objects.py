@@ -13,6 +13,9 @@ from gitops_promotion.git.formats import SHA, check_path, full_sha, quote, read_
 from gitops_promotion.git.identity import Authorship
 from gitops_promotion.git.process import Dialogue
 
+OBJECT_LIMIT = 100 << 20
+"""Bytes of one object that is read, such as a file: GitHub takes no larger file."""
+
 _ANSWER = re.compile(rb"[0-9a-f]{40,64} ([a-z]+) (\d+)\n")
 # As many bytes as the smallest pipe takes: git can always read on, and never waits for an answer to be read.
 _PIPE = 4096
@@ -87,7 +90,16 @@ class Objects:
         header = _ANSWER.fullmatch(reader.line())
         if not header:
             return "", b""
-        return header[1].decode(), reader.read(int(header[2]) + 1)[:-1] if content else b""
+        if not content:
+            return header[1].decode(), b""
+        if int(header[2]) > OBJECT_LIMIT:
+            # What git goes on to write would be taken for the next answers.
+            reader.terminate()
+            raise GitError(
+                f"a file of the repository has {int(header[2])} bytes, and more than {OBJECT_LIMIT >> 20} MiB are not "
+                "read: take it out of the repository"
+            )
+        return header[1].decode(), reader.read(int(header[2]) + 1)[:-1]
 
     def message(self, commit: str) -> str:
         """Return a commit's message; "" if the commit is not here."""

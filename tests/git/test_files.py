@@ -8,7 +8,7 @@ import pytest
 
 from gitops_promotion.core.commits import FileChange, RefUpdate
 from gitops_promotion.errors import GitError
-from gitops_promotion.git import DEFAULT_IDENTITY, Identity, Repository
+from gitops_promotion.git import DEFAULT_IDENTITY, Identity, Repository, objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -180,6 +180,17 @@ def test_contents_are_kept_byte_for_byte(checkout: "Checkout", open_repository: 
     assert repository.read(sha, contents) == contents
     assert repository.commits(checkout.sha(), sha)[0].message == "Ünïcode\n\nand more\n"
     assert repository.message(sha) == "Ünïcode\n\nand more\n"
+
+
+def test_an_object_that_is_too_large_is_not_read_and_others_are(
+    checkout: "Checkout", open_repository: "Open", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = open_repository(checkout.path)
+    sha = repository.commit(checkout.sha(), {"large": b"x" * 100_000, "small": b"y"}, "Files\n")
+    monkeypatch.setattr(objects, "OBJECT_LIMIT", 2000)
+    with pytest.raises(GitError, match=r"has 100000 bytes.*take it out of the repository"):
+        repository.read(sha, ["large", "small"])
+    assert repository.read(sha, ["small"]) == {"small": b"y"}
 
 
 def test_many_files_make_one_commit_in_one_command(checkout: "Checkout", open_repository: "Open") -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from gitops_promotion.core.commits import CommitHeader
 from gitops_promotion.errors import GitError
+from gitops_promotion.git import history
 from tests.support.repositories import NOW
 
 if TYPE_CHECKING:
@@ -38,6 +39,20 @@ def merge(remote: "Remote", branch: str, into: str = "main") -> str:
 
 
 # -- what history says
+
+
+def test_a_branch_of_more_commits_than_are_read_is_an_error(
+    remote: "Remote", open_repository: "Open", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = remote.sha("main")
+    two = [remote.commit({DEV: f"{number}\n"}, "Change", branch="p") for number in range(2)][-1]
+    repository = open_repository(remote.clone().path)
+    fetch(repository, "main", "p")
+    monkeypatch.setattr(history, "MOST_COMMITS", 2)
+    assert len(repository.commits(main, two)) == 2
+    monkeypatch.setattr(history, "MOST_COMMITS", 1)
+    with pytest.raises(GitError, match=r"has more than 1 commits that .* Begin it anew"):
+        repository.commits(main, two)
 
 
 def test_b38_history_has_every_first_parent_commit_newest_first_with_the_root(
