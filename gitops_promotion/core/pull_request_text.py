@@ -17,7 +17,10 @@ TITLE_LIMIT = 256
 _NOTES_LIMIT = 2400
 _SHORT_NOTES_LIMIT = 600
 _PART_LIMIT = 1000
-_METADATA = re.compile(r"<!-- metadata = (\{.*?\}) -->", re.DOTALL)
+# With a bound: many beginnings without an end would each be searched to the end of the text.
+_METADATA = re.compile(r"<!-- metadata = (\{.{0,2000}?\}) -->", re.DOTALL)
+READ_LIMIT = 65_536
+"""Characters of a body in which metadata are looked for: the most that a forge takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ class Metadata:
 def read_metadata(body: str) -> Metadata | None:
     """Return the first well-formed metadata comment of a body, wherever it stands; None if there is none."""
     keys = ("group", "app", "tag", "env", "sha", "feature", "type")
-    for match in _METADATA.finditer(body):
+    for match in _METADATA.finditer(body, 0, READ_LIMIT):
         try:
             values = json.loads(match[1])
         except (ValueError, RecursionError):

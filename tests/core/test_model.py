@@ -2,6 +2,7 @@
 
 import functools
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -83,6 +84,13 @@ def test_b33_the_body_carries_the_seven_keys_of_the_predecessor_in_its_first_lin
     assert "\t" not in text, "tab-indented lines would be a code block"
     for shown in ("| `qa` | `webshop/webui` | `1.4.1` | `1.4.2` |", "It waits.", "- `webshop/qa/webui.yaml`"):
         assert shown in text
+
+
+def test_many_beginnings_of_metadata_without_an_end_cost_little() -> None:
+    started = time.process_time()
+    assert read_metadata("<!-- metadata = {" * 100_000) is None
+    # Each beginning that is searched to the end of the text would take minutes.
+    assert time.process_time() - started < 5
 
 
 def test_b33_another_comment_before_the_metadata_does_not_hide_it() -> None:
