@@ -21,6 +21,9 @@ from gitops_promotion.errors import BuildError, KustomizeError, RestrictedError
 TIMEOUT = 120.0
 """Seconds for one build, the download of a remote base included."""
 
+OUTPUT_LIMIT = 256 << 20
+"""Bytes of the output of one build, of the repository's own files too."""
+
 _OLDEST = 5
 # Nothing listens at the port of `discard`.
 _NO_PROXY = "http://127.0.0.1:9"
@@ -127,11 +130,11 @@ def _run(
     command: tuple[str, ...], environ: Mapping[str, str], folder: Path, problem: str, limits: Limits | None = None
 ) -> bytes:
     """Run a program and return its output. `problem` begins the error where it fails."""
-    if limits is None:
-        return _completed(command, environ, folder, problem, subprocess.PIPE, None)
     # A file, whose size is limited, takes what would fill this program's memory.
-    with tempfile.TemporaryFile(dir=environ["TMPDIR"]) as file:
+    with tempfile.TemporaryFile(dir=environ["TMPDIR"] if limits else None) as file:
         output = _completed(command, environ, folder, problem, file, limits)
+        if file.seek(0, os.SEEK_END) > OUTPUT_LIMIT:
+            raise KustomizeError(f"{problem}: its output has more than {OUTPUT_LIMIT >> 20} MiB: split the environment")
         file.seek(0)
         # A stand-in in the tests has no file to write to.
         return file.read() or output

@@ -189,6 +189,15 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+def test_an_output_that_is_too_large_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder, "kustomize", '[ "$1" = version ] && echo v5.8.1 || echo "kind: ConfigMap"')
+    found = find(folder)
+    assert found.build(folder, ".") == b"kind: ConfigMap\n"
+    monkeypatch.setattr(kustomize_module, "OUTPUT_LIMIT", 15)
+    with pytest.raises(KustomizeError, match=r"its output has more than .* MiB: split the environment"):
+        found.build(folder, ".")
+
+
 def confined(folder: Path, tmp_path: Path, script: str, limits: Limits) -> Kustomize:
     put(folder, "kustomize", f'[ "$1" = version ] && {{ echo v5.0.0; exit; }}\n{script}')
     home = tmp_path / "home"

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from gitops_promotion.ci import azure, github, shell
-from gitops_promotion.ci.context import CIContext, Level, Published
+from gitops_promotion.ci.context import CIContext, Level, Published, read_file
 from gitops_promotion.errors import Fault
 
-__all__ = ["RUNNERS", "CIContext", "Published", "Runner", "runner"]
+__all__ = ["RUNNERS", "CIContext", "Published", "Runner", "read_file", "runner"]
 
 Read = Callable[[str], str]
 """Returns the text of a file. Raises OSError, ValueError."""

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NoReturn
 
 from gitops_promotion.core import untrusted
@@ -10,6 +11,9 @@ from gitops_promotion.errors import UsageError
 Level = Literal["error", "warning", "notice"]
 
 HEADS = "refs/heads/"
+
+EVENT_LIMIT = 32 << 20
+"""Bytes of the file of an event: a forge sends fewer (25 MB are the most that GitHub sends)."""
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # The characters git-check-ref-format forbids; no more, for a branch may be a person's.
@@ -44,6 +48,15 @@ class CIContext:
     actor: str = ""
     dispatched: bool = False
     unreviewed: bool = False
+
+
+def read_file(path: str) -> str:
+    """Return the text of a file of the runner. Raises OSError, and ValueError for more than EVENT_LIMIT bytes."""
+    with Path(path).open("rb") as file:
+        content = file.read(EVENT_LIMIT + 1)
+    if len(content) > EVENT_LIMIT:
+        raise ValueError(f"it has more than {EVENT_LIMIT} bytes")
+    return content.decode("utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

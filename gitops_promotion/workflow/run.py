@@ -272,7 +272,7 @@ def open_run(
     """
     clock = system_clock()
     runner = ci.runner(environ)
-    context = runner.context(environ, lambda path: Path(path).read_text(encoding="utf-8"))
+    context = runner.context(environ, ci.read_file)
     token_for = _tokens(token, provider, api_url, environ, clock, terminal)
     with (
         nullcontext(place) if isinstance(place, Path) else place.checkout() as folder,

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from gitops_promotion import ci
 from gitops_promotion.ci import CIContext, Published, github, runner, shell
+from gitops_promotion.ci import context as ci_context
 from gitops_promotion.errors import Fault, UsageError
 
 A, B, ZERO = "a" * 40, "b" * 40, "0" * 40
@@ -112,6 +114,16 @@ def test_other_events_need_no_event_file(event: str) -> None:
     assert (found.event, found.head_branch, found.head_sha) == (event, "main", A)
     assert (found.before, found.after, found.pull_request) == ("", "", None)
     assert on_github(event, GITHUB_REF="refs/tags/main").head_branch == ""
+
+
+def test_an_event_file_is_read_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "event.json"
+    path.write_text('{"ü": 1}', encoding="utf-8")
+    monkeypatch.setattr(ci_context, "EVENT_LIMIT", 9)
+    assert ci.read_file(str(path)) == '{"ü": 1}'
+    monkeypatch.setattr(ci_context, "EVENT_LIMIT", 8)
+    with pytest.raises(ValueError, match="more than 8 bytes"):
+        ci.read_file(str(path))
 
 
 @pytest.mark.parametrize(

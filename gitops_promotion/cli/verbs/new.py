@@ -1,6 +1,5 @@
 """`gitops-promotion new`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -79,7 +78,7 @@ def _or_of_the_event(**values: str) -> dict[str, str]:
         return values
     variables = environment.variables()
     runner = ci.runner(variables)
-    event = runner.inputs(variables, lambda path: Path(path).read_text(encoding="utf-8"))
+    event = runner.inputs(variables, ci.read_file)
     values = {name: value or event.get(name, "") for name, value in values.items()}
     if missing := [f"--{name}" for name, value in values.items() if not value]:
         them = "it" if len(missing) == 1 else "them"
