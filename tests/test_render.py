@@ -134,6 +134,11 @@ def test_outputs_and_summary_stay_below_the_runners_limits() -> None:
     assert text.endswith(f"\nand {1000 - rows} more\n\n")
 
 
+def test_the_title_of_an_annotation_is_cut() -> None:
+    outcome = replace(REFUSED, group="g" * 999, app="a")
+    assert {len(annotation.title) for annotation in annotations([outcome])} == {250}
+
+
 def test_the_list_of_outcomes_may_be_as_long_as_its_limit() -> None:
     length = len(outputs([REFUSED, REFUSED], limit=10_000)["outcomes"])
     for limit, count in ((length, 2), (length - 1, 1)):

@@ -612,6 +612,15 @@ class TestFailures:
         assert len(github_forge.calls()) == ATTEMPTS
         github_forge.server.faults.clear()
 
+    def test_a_list_without_end_is_an_error(self, github_forge: "GitHubForge", monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("gitops_promotion.providers.github.api.PAGES", 3)
+        answer = faults.reply(200, [], {"Link": '<https://api.github.com/x?page=2>; rel="next"'})
+        github_forge.server.faults.add(faults.Fault(act="answer", name="more", answer=answer), times=9)
+        with pytest.raises(ProviderError, match=r"has more than 300 of .*/pulls: close old ones"):
+            github_forge.provider.open_pull_requests()
+        assert len(github_forge.calls()) == 3
+        github_forge.server.faults.clear()
+
     def test_a_reason_without_end_is_shortened(self, github_forge: "GitHubForge") -> None:
         headers = {"X-Accepted-GitHub-Permissions": "contents=write; " + "x" * 9999, "X-GitHub-SSO": "partial"}
         github_forge.server.faults.add(faults.refusal(403, "no\x1b[2J" + "y" * 9999, headers))

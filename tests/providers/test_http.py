@@ -112,6 +112,12 @@ def test_an_answer_of_exactly_the_limit_is_read(fetch: Callable[..., requests.Re
     assert len(fetch(once(gzip.compress(b" " * 1000), "Content-Encoding: gzip")).content) == 1000
 
 
+@pytest.mark.parametrize(("count", "length"), [(100, 1), (1, 65_536)], ids=["many", "long"])
+def test_headers_have_a_number_and_a_length(fetch: Callable[..., requests.Response], count: int, length: int) -> None:
+    with pytest.raises(requests.ConnectionError):
+        fetch(once(b"{}", *(f"X-{number}: {'x' * length}" for number in range(count))))
+
+
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
 def test_an_encoding_that_was_not_asked_for_is_refused(fetch: Callable[..., requests.Response], encoding: str) -> None:
     with pytest.raises(ProviderError, match="is compressed in a way nobody asked for"):
