@@ -137,6 +137,9 @@ class Store(Protocol):
     def fetch(self, *refs: str) -> dict[str, str]:
         """Bring these refs' objects here; returns the object of each by full name. Raises GitError if one is gone."""
 
+    def fetch_commit(self, sha: str) -> bool:
+        """Bring a commit here if it is not; returns False if the remote does not give it."""
+
     def read_objects(self, shas: Sequence[str]) -> dict[str, bytes]:
         """Return the contents of blobs that were fetched or written before."""
 

@@ -69,6 +69,9 @@ class Interposed:
     def fetch(self, *refs: str) -> dict[str, str]:
         return self.store.fetch(*refs)
 
+    def fetch_commit(self, sha: str) -> bool:
+        return self.store.fetch_commit(sha)
+
     def read_objects(self, shas: Sequence[str]) -> dict[str, bytes]:
         return self.store.read_objects(shas)
 

@@ -12,6 +12,9 @@ class NoStore:
     def fetch(self, *refs: str) -> dict[str, str]:
         raise NotImplementedError
 
+    def fetch_commit(self, sha: str) -> bool:
+        raise NotImplementedError
+
     def read_objects(self, shas: object) -> dict[str, bytes]:
         raise NotImplementedError
 

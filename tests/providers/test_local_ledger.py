@@ -263,11 +263,11 @@ class TestRaces:
         rewritten: list[str] = []
 
         class Rival(Interposed):
-            def fetch(self, *refs: str) -> dict[str, str]:
-                if f"refs/heads/{branch}" in refs and not rewritten:
+            def fetch_commit(self, sha: str) -> bool:
+                if sha == local_forge.branches()[branch] and not rewritten:
                     new = {f"{branch}-rewritten.txt": "1\n"}
                     rewritten.append(local_forge.remote.commit(new, branch=branch, start="main"))
-                return super().fetch(*refs)
+                return super().fetch_commit(sha)
 
         store = Rival(local_forge.writers.repository)
         assert local_forge.writers.make("Bob", store=store).merge(opened).state == state
@@ -360,6 +360,25 @@ def test_a_record_is_fetched_once(local_forge: "LocalForge", caplog: pytest.LogC
     before = repository.commands
     forge.details(opened.number)
     assert repository.commands - before == 1
+
+
+def test_a_merge_that_is_decided_again_fetches_the_base_alone(local_forge: "LocalForge") -> None:
+    opened = propose(local_forge)
+    fetched: list[str] = []
+
+    class Counting(Interposed):
+        def fetch(self, *refs: str) -> dict[str, str]:
+            fetched.extend(refs)
+            return super().fetch(*refs)
+
+    def rival(push: int) -> None:
+        if push == 1:
+            local_forge.push("main", {"a": "1\n"})
+
+    store = Counting(local_forge.writers.repository, before=rival)
+    assert local_forge.writers.make("Bob", store=store).merge(opened).state == "merged"
+    assert store.pushes == 2
+    assert not any(ref.startswith("refs/heads/") for ref in fetched)
 
 
 @pytest.mark.parametrize(
