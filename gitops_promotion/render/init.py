@@ -30,7 +30,7 @@ def human(proposal: Proposal, *, colour: bool = False) -> str:
 
 
 def _applications(proposal: Proposal) -> list[str]:
-    rows = [(str(application), " -> ".join(names)) for application, names in proposal.applications.items()]
+    rows = [(str(application), str(proposal.way(application))) for application in proposal.applications]
     width = max((len(name) for name, _ in rows), default=0)
     lines = [untrusted.terminal(f"{name.ljust(width)}  {environments}") for name, environments in rows[:_SHOWN]]
     return [*lines, *([f"and {len(rows) - _SHOWN} more applications"] if len(rows) > _SHOWN else [])]

@@ -7,13 +7,12 @@ make of it: a layout counts for the places that it explains to them, and a marke
 from collections.abc import Mapping, Sequence
 
 from gitops_promotion.core import config as configurations
-from gitops_promotion.core.environments import Environment, Pipeline
 from gitops_promotion.core.init import text
 from gitops_promotion.core.init.applications import Assignment, best_assignment, limited_to, without
 from gitops_promotion.core.init.contexts import Contexts, find_contexts
 from gitops_promotion.core.init.images import Deployer, Image, find_deployers, find_images
 from gitops_promotion.core.init.layouts import candidates
-from gitops_promotion.core.init.proposal import Proposal, ProposedEnvironment
+from gitops_promotion.core.init.proposal import Proposal, ProposedEnvironment, pipeline_of
 from gitops_promotion.core.init.words import is_production, ordered, rank, region
 from gitops_promotion.core.layout import MarkerName
 from gitops_promotion.core.markers import scan, unfit
@@ -55,14 +54,7 @@ def _without_way(
     assignment: Assignment, environments: Sequence[ProposedEnvironment]
 ) -> dict[Application, tuple[str, ...]]:
     """Return the applications that are in environments side by side alone, with those environments."""
-    pipeline = Pipeline(
-        environments=tuple(
-            Environment(
-                name=e.name, auto=e.auto, after=None if e.after is None else tuple((source,) for source in e.after)
-            )
-            for e in environments
-        )
-    )
+    pipeline = pipeline_of(environments)
     return {
         application: tuple(by_environment)
         for application, by_environment in assignment.images.items()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gitops_promotion.core import diff
+from gitops_promotion.core.environments import Environment, Pipeline
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.names import Application
 
@@ -18,6 +19,18 @@ class ProposedEnvironment:
     name: str
     auto: bool
     after: tuple[str, ...] | None = None
+
+
+def pipeline_of(environments: Sequence[ProposedEnvironment]) -> Pipeline:
+    """Return the pipeline of proposed environments."""
+    return Pipeline(
+        environments=tuple(
+            Environment(
+                name=e.name, auto=e.auto, after=None if e.after is None else tuple((source,) for source in e.after)
+            )
+            for e in environments
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +59,10 @@ class Proposal:
     def groups(self) -> tuple[str, ...]:
         """The groups of the applications."""
         return tuple(dict.fromkeys(application.group for application in self.applications))
+
+    def way(self, application: Application) -> Pipeline:
+        """Return the environments of an application, in the order in which a tag passes through them."""
+        return pipeline_of(self.environments).way(self.applications[application])
 
     @property
     def diff(self) -> str:

@@ -110,8 +110,8 @@ def provider(environments: Sequence[ProposedEnvironment], forge: str) -> str:
 def pull_request_body(proposal: Proposal) -> str:
     """Return the description of the pull request that brings a proposal."""
     rows = [
-        f"| {code_span(str(application))} | {' → '.join(map(code_span, environments))} |"
-        for application, environments in proposal.applications.items()
+        f"| {code_span(str(application))} | {code_span(str(proposal.way(application)))} |"
+        for application in proposal.applications
     ]
     parts = [
         "Configuration, markers and workflows for promotions by pull request, as proposed by `gitops-promotion init`.",

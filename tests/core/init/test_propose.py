@@ -7,10 +7,11 @@ import pytest
 
 from gitops_promotion.core.checks import Tree, check
 from gitops_promotion.core.config import FILE, parse
-from gitops_promotion.core.init import Proposal, propose
+from gitops_promotion.core.init import Proposal, propose, text
 from gitops_promotion.core.markers import set_tag
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
+from gitops_promotion.render.init import human
 
 Files = Mapping[str, str]
 MARKER = re.compile(rb' # \{"\$imagepolicy": "[^"]+"\}')
@@ -372,6 +373,21 @@ def test_environments_that_no_promotion_joins_are_named() -> None:
     proposal = proposed(files)
     assert list(proposal.applications) == [Application("shop", "web")]
     assert any(note.startswith("blog/site is in prod-eu and prod-us alone") for note in proposal.notes)
+
+
+def test_regions_are_shown_side_by_side_as_the_configuration_has_them() -> None:
+    stages = ("dev", "qa", "prod-eu", "prod-us")
+    proposal = proposed(
+        {
+            **each(stages, lambda e: {f"shop/{e}/web.yaml": deployment("web")}),
+            **each(stages[1:], lambda e: {f"shop/{e}/api.yaml": deployment("api")}),
+        }
+    )
+    assert human(proposal).split("\n")[:2] == [
+        "shop/api  qa -> prod-eu, prod-us",
+        "shop/web  dev -> qa; qa -> prod-eu, prod-us",
+    ]
+    assert "| `shop/web` | `dev -> qa; qa -> prod-eu, prod-us` |" in text.pull_request_body(proposal)
 
 
 def test_every_proposed_configuration_is_accepted_without_a_warning() -> None:
