@@ -128,6 +128,34 @@ class Merge:
     conflicts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFile:
+    """A file of a new commit that differs from the first parent's; None for `content` deletes it."""
+
+    path: str
+    mode: str
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCommit:
+    """A commit that a forge is asked to make: `tree` is that of `base_tree`, the first parent's, with these files."""
+
+    tree: str
+    base_tree: str
+    parents: tuple[str, ...]
+    message: str
+    files: tuple[NewFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeCommit:
+    """A commit that a forge has made, with the bytes of the object; None where its answer does not say them."""
+
+    sha: str
+    content: bytes | None
+
+
 class Store(Protocol):
     """What the `local` provider needs of a repository: refs and objects of its remote, changed by compare-and-swap."""
 

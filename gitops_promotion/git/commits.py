@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from gitops_promotion.core.commits import Merge
+from gitops_promotion.core.commits import MadeCommit, Merge, NewCommit, NewFile
+from gitops_promotion.errors import GitError
 from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.checkout import Setting
-from gitops_promotion.git.identity import Authorship, Identity, authorship
+from gitops_promotion.git.fetched import Fetched
+from gitops_promotion.git.identity import Authorship, Identity
+from gitops_promotion.git.identity import authorship as authorship_of
 from gitops_promotion.git.merges import Merges
 from gitops_promotion.git.objects import Objects
 from gitops_promotion.git.signing import Signer
@@ -24,6 +27,7 @@ class Commits:
         self,
         private: PrivateRepository,
         objects: Objects,
+        fetched: Fetched,
         merges: Merges,
         *,
         environ: Mapping[str, str],
@@ -34,6 +38,7 @@ class Commits:
         self.identity = identity
         self._private = private
         self._objects = objects
+        self._fetched = fetched
         self._merges = merges
         self._environ = environ
         self._settings = settings
@@ -42,13 +47,13 @@ class Commits:
 
     def authorship(self) -> Authorship:
         """Return author, committer and time of a commit that is made now."""
-        return authorship(self.identity, self._environ, self._settings, int(self._clock().timestamp()))
+        return authorship_of(self.identity, self._environ, self._settings, int(self._clock().timestamp()))
 
     def edit(self, parents: Sequence[str], edits: Mapping[str, bytes | None], message: str) -> str:
         """Make a commit of the first parent's files with these edits, and return it."""
-        made = self.authorship()
-        sha = self._objects.commit(parents, edits, message, made)
-        return self._signed(self._objects.tree(sha), parents, message, made) if self.are_signed() else sha
+        authorship = self.authorship()
+        sha = self._objects.commit(parents, edits, message, authorship)
+        return self._signed(self._objects.tree(sha), parents, message, authorship) if self.are_signed() else sha
 
     def merge(self, base: str, head: str, message: str, *, trial: bool = False) -> Merge:
         """Make a merge commit with `base` as its first parent; none if it would change no file or conflicts.
@@ -68,15 +73,44 @@ class Commits:
         tree = self._private.git("mktree", stdin=entry).decode().strip()
         return self._of_tree(tree, (), message, sign=True)
 
+    def remake(self, sha: str, edits: Mapping[str, bytes | None], make: Callable[[NewCommit], MadeCommit]) -> str:
+        """Let a forge make the commit `sha` again, which has these edits, and return the forge's commit.
+
+        The bytes of its answer prove themselves by the id; without them it is fetched. Raises GitError if it is another
+        commit than it was asked for.
+        """
+        header = self._objects.headers([sha])[sha]
+        base = header.parents[0]
+        changes = self._merges.diff(base, sha)
+        asked = NewCommit(
+            tree=self._objects.tree(sha),
+            base_tree=self._objects.tree(base),
+            parents=header.parents,
+            message=header.message,
+            files=tuple(NewFile(path=c.path, mode=c.new_mode, content=edits[c.path]) for c in changes),
+        )
+        answer = make(asked)
+        if answer.content is None or self._objects.write("commit", answer.content) != answer.sha:
+            self._fetched.commit(answer.sha)
+        answered = self._objects.headers([answer.sha]).get(answer.sha)
+        if answered is None:
+            raise GitError(f"the commit {answer.sha} that the forge made cannot be fetched: run again, or let git sign")
+        tree = self._objects.tree(answer.sha)
+        if (tree, answered.parents, answered.message.strip()) != (asked.tree, asked.parents, asked.message.strip()):
+            raise GitError(
+                f"the forge's commit {answer.sha} is not the one it was asked for: run again, or let git sign"
+            )
+        return answer.sha
+
     def _of_tree(self, tree: str, parents: Sequence[str], message: str, *, sign: bool) -> str:
-        made = self.authorship()
+        authorship = self.authorship()
         if sign and self.are_signed():
-            return self._signed(tree, parents, message, made)
-        return self._objects.commit_tree(tree, parents, message, made)
+            return self._signed(tree, parents, message, authorship)
+        return self._objects.commit_tree(tree, parents, message, authorship)
 
     def are_signed(self) -> bool:
         """Return True if commits are signed."""
         return self.signs and self._signer.is_wanted()
 
-    def _signed(self, tree: str, parents: Sequence[str], message: str, made: Authorship) -> str:
-        return self._signer.commit_tree(tree, parents, message, made)
+    def _signed(self, tree: str, parents: Sequence[str], message: str, authorship: Authorship) -> str:
+        return self._signer.commit_tree(tree, parents, message, authorship)

@@ -119,7 +119,11 @@ class Objects:
 
     def write_blob(self, content: bytes) -> str:
         """Store a blob as a loose object, for which no process is needed, and return its object id."""
-        data = b"blob %d\0%s" % (len(content), content)
+        return self.write("blob", content)
+
+    def write(self, kind: str, content: bytes) -> str:
+        """Store an object that may be of somebody else's making, and return its object id."""
+        data = b"%s %d\0%s" % (kind.encode(), len(content), content)
         object_id = hashlib.new(self._private.object_format, data, usedforsecurity=False).hexdigest()
         path = self._private.folder / "objects" / object_id[:2] / object_id[2:]
         with temporary_files():

@@ -13,6 +13,7 @@ from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import AuthError, GitError, RefGoneError, UsageError
 from gitops_promotion.git.address import NO_HELPER, Address, Rules
 from gitops_promotion.git.advice import advice, first_line, remote_words
+from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.checkout import Setting
 from gitops_promotion.git.environment import NO_PROMPT, SAFE, as_environment
 from gitops_promotion.git.formats import SHA, full_ref
@@ -268,3 +269,17 @@ def remote_name(settings: Sequence[Setting], asked_for: str | None) -> str:
     if name not in names:
         raise GitError(f"it is not clear which remote to use: give --remote one of {', '.join(names)}")
     return name
+
+
+def server_settings(url: str, private: PrivateRepository) -> dict[str, str] | None:
+    """Return the settings of a remote that is a path on this machine, in lower case; None for any other."""
+    folder = Path(url.removeprefix("file://"))
+    if not folder.is_absolute() or not folder.is_dir():
+        return None
+    git_dir = folder / ".git" if (folder / ".git").is_dir() else folder
+    arguments = ["config", "--list", "-z", "--file", str(git_dir / "config")]
+    result = private.runner.run(arguments, private.environ)
+    if result.status:
+        return None
+    rows = (row.partition("\n") for row in result.stdout.decode(errors="replace").split("\0"))
+    return {key.lower(): value if equals else "true" for key, equals, value in rows if key}

@@ -7,7 +7,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from gitops_promotion.core.commits import Commit, CommitHeader, FileChange, Merge, Refs, RefUpdate
+from gitops_promotion.core.commits import (
+    Commit,
+    CommitHeader,
+    FileChange,
+    MadeCommit,
+    Merge,
+    NewCommit,
+    Refs,
+    RefUpdate,
+)
 from gitops_promotion.errors import GitError, UsageError
 from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.cache import Cache
@@ -23,7 +32,7 @@ from gitops_promotion.git.merges import Merges
 from gitops_promotion.git.no_checkout import NoCheckout
 from gitops_promotion.git.objects import Objects
 from gitops_promotion.git.process import Runner
-from gitops_promotion.git.remote import Remote
+from gitops_promotion.git.remote import Remote, server_settings
 from gitops_promotion.git.tree import Tree
 from gitops_promotion.git.worktree import WorkingTree
 
@@ -74,6 +83,7 @@ class Repository:
         self._new = Commits(
             private,
             self._objects,
+            self._fetched,
             self._merges,
             environ=environ,
             settings=checkout.settings,
@@ -223,16 +233,7 @@ class Repository:
 
     def server_settings(self) -> dict[str, str] | None:
         """Return the settings of a remote that is a path on this machine, in lower case; None for any other."""
-        folder = Path(self.url.removeprefix("file://"))
-        if not folder.is_absolute() or not folder.is_dir():
-            return None
-        git_dir = folder / ".git" if (folder / ".git").is_dir() else folder
-        arguments = ["config", "--list", "-z", "--file", str(git_dir / "config")]
-        result = self._private.runner.run(arguments, self._private.environ)
-        if result.status:
-            return None
-        rows = (row.partition("\n") for row in result.stdout.decode(errors="replace").split("\0"))
-        return {key.lower(): value if equals else "true" for key, equals, value in rows if key}
+        return server_settings(self.url, self._private)
 
     @property
     def signs_commits(self) -> bool:
@@ -386,6 +387,10 @@ class Repository:
         replace anything but a file, SigningError if git's configuration wants a signature and there is none.
         """
         return self._new.edit((base, on_top_of) if on_top_of else (base,), edits, message)
+
+    def remake(self, sha: str, edits: Mapping[str, bytes | None], make: Callable[[NewCommit], MadeCommit]) -> str:
+        """Let a forge make a commit with these edits again, and return its commit. Raises GitError if it differs."""
+        return self._new.remake(sha, edits, make)
 
     def merge(self, base: str, head: str, message: str) -> Merge:
         """Make a merge commit with `base` as its first parent; none if it would change no file or conflicts."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
 from gitops_promotion.core.branch_names import BESIDE_PROMOTIONS
-from gitops_promotion.core.commits import Store
+from gitops_promotion.core.commits import MadeCommit, NewCommit, Store
 from gitops_promotion.core.discussion import Comment, Discussion, People, Person
 from gitops_promotion.core.forge import (
     AutoMerge,
@@ -110,6 +110,14 @@ class Provider(Protocol):
         `base` is the default branch, `head` a branch such as promotions have, which need not exist. `publishes`: the
         token must be able to publish verdicts too. What this token may not read is None, and named in `hidden`.
         """
+
+
+@runtime_checkable
+class MakesCommits(Provider, Protocol):
+    """A provider of a forge that makes commits with a signature of its own: its facts have `makes_commits`."""
+
+    def make_commit(self, commit: NewCommit) -> MadeCommit:
+        """Make a commit that no ref has yet. Raises ProviderError with the next step if it would have no signature."""
 
 
 @runtime_checkable

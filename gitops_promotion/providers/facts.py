@@ -77,5 +77,7 @@ class Forge:
     """The command of the forge's own program that prints a person's token, without the host; () for none."""
     login_host: Callable[[str], str] = _is_the_same_host
     """Returns the host that a person logs in to, from that of the remote."""
+    makes_commits: bool = False
+    """True where the forge makes commits with a signature of its own (`MakesCommits`)."""
     queue_prefix: str = ""
     """Start of the branches of a merge queue, before the name of the branch they go into; "" for no queues."""

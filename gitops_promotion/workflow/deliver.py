@@ -25,6 +25,7 @@ from gitops_promotion.errors import (
 )
 from gitops_promotion.workflow.arming import arm, disarm, verdict_on
 from gitops_promotion.workflow.branch import Branch, branch_changes, read_branch
+from gitops_promotion.workflow.committing import make_commit, require_signing
 from gitops_promotion.workflow.describing import ask_people, describe
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.reviewers import ask_groups
@@ -119,6 +120,7 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         )
     if not plan.edits:
         return _already_there(run, plan)
+    require_signing(run)
     if run.dry_run:
         plan = replace(plan, diff=diff.unified(intent.files, plan.edits))
         return replace(Outcome.of_plan(plan, "planned", "nothing was written"), plan=plan)
@@ -190,7 +192,7 @@ def _push(run: Run, plan: Plan, branch: Branch | None, pulls: Sequence[PullReque
     """Disarm the branch's pull requests, push the plan's commit, and return it. Raises GitError."""
     repository, base = run.tip.repository, run.tip.sha
     # Made before anything changes: if it cannot be signed, everything stays as it is.
-    commit = repository.commit(base, plan.edits, plan.message)
+    commit = make_commit(run, base, plan.edits, plan.message)
     # One that counts as closed, because it has no branch, would be open again with it (Azure DevOps).
     armed = [pull for pull in pulls if pull.auto_merge]
     for pull in armed:
@@ -210,7 +212,7 @@ def _push(run: Run, plan: Plan, branch: Branch | None, pulls: Sequence[PullReque
             if error.kind != "force" or branch is None:
                 raise
             run.note(f"{run.tip.repository.url} allows no forced push: adding a commit on top of {plan.branch}")
-            return push(repository.commit(base, plan.edits, plan.message, on_top_of=branch.sha))
+            return push(make_commit(run, base, plan.edits, plan.message, on_top_of=branch.sha))
     except RefusedPushError as error:
         if not armed:
             raise

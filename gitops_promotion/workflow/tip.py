@@ -134,7 +134,8 @@ class Tip:
             self._config = replace(self._config, gate_settings={**self._config.gate_settings, "holds": self._holds})
             author = self._config.commit_author
             self.repository.set_commits(
-                author=Identity(name=author[0], email=author[1]) if author else None, signed=True
+                author=Identity(name=author[0], email=author[1]) if author else None,
+                signed=self._config.commit_signing == "git",
             )
         return self._config
 

@@ -92,6 +92,25 @@ def test_a_commit_that_cannot_be_signed_changes_nothing(shop: "Shop", sign: Call
     assert refs.read_refs(shop.remote.path) == before
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_plain_git_cannot_make_the_commits_of_a_forge(
+    more: tuple[str, ...], shop: "Shop", config: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(more="commitSigning: forge\n")})
+    before = refs.read_refs(shop.remote.path)
+    failed = shop.new("1.4.2", *more, code=2).only["message"]
+    assert "needs a forge that makes commits, and local makes none: remove the key" in failed
+    assert refs.read_refs(shop.remote.path) == before
+
+
+def test_a_configuration_that_signs_nothing_asks_for_no_key(
+    shop: "Shop", config: Callable[..., str], sign: Callable[[str], None]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(more="commitSigning: off\n")})
+    sign(FAIL)
+    assert shop.new("1.4.2").results == ["merged"]
+
+
 def test_looking_asks_for_no_key(shop: "Shop", sign: Callable[[str], None]) -> None:
     shop.opened("1.4.2")
     shop.flux("dev")

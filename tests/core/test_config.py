@@ -92,6 +92,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         fail_fast=False,
         merge_method="",
         commit_author=None,
+        commit_signing="git",
     )
 
 
@@ -679,6 +680,11 @@ def test_lists_of_accounts_are_read_as_written() -> None:
         ("checkRunApps: ['a/b']", r"checkRunApps\[0\] is 'a/b': write an app's slug"),
         ("checkRunApps: [{a: b}]", r"checkRunApps\[0\] is a mapping"),
         ("mergeMethod: fast-forward", "mergeMethod is 'fast-forward': accepted are merge, squash, rebase"),
+        ("commitSigning: gpg", "commitSigning is 'gpg': accepted are git, forge, off"),
+        (
+            "commitAuthor: {name: a, email: b@c}\ncommitSigning: forge",
+            "2: commitAuthor and `commitSigning: forge` exclude",
+        ),
         ("mergeMethod: SQUASH", "mergeMethod is 'SQUASH': accepted are merge, squash, rebase"),
     ],
 )
@@ -689,6 +695,11 @@ def test_what_names_no_account_or_method_is_refused(line: str, fault: str) -> No
 @pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
 def test_a_merge_method_may_be_chosen(method: str) -> None:
     assert parse(f"{ENVIRONMENTS}mergeMethod: {method}\n", FILE).merge_method == method
+
+
+@pytest.mark.parametrize("signing", ["git", "forge", "off"])
+def test_who_signs_commits_may_be_chosen(signing: str) -> None:
+    assert parse(f"{ENVIRONMENTS}commitSigning: {signing}\n", FILE).commit_signing == signing
 
 
 # Documentation

@@ -13,8 +13,9 @@ programs around it. Leaving the block fails the test if this server answered som
 
 For every forge: `server` (HTTP, the log), `faults`, `repository` (git). GitHub's own: `github_state` (what it knows),
 `github_rules` (when a merge may be), `github_acts` (what is done to it), `github_effects` (what follows by itself),
-`github_people` (hands), `github_rest`, `github_discussion` and `github_apps` (endpoints), `github_shapes` (replies),
-`github_graph`, `github_graphql` and `github_timeline`, `github_pages`, `github_schema` (checks against schemas/).
+`github_people` (hands), `github_rest`, `github_discussion`, `github_git` and `github_apps` (endpoints),
+`github_shapes` (replies), `github_graph`, `github_graphql`, `github_timeline`, `github_pages`, `github_schema` (checks
+against schemas/).
 """
 
 import secrets
@@ -29,6 +30,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from tests.forges import github_discussion as github_discussion  # its endpoints
+from tests.forges import github_git as github_git  # its endpoints
 from tests.forges import github_rest
 from tests.forges.faults import Faults, Kind, Request, Response, reply
 from tests.forges.git_http import serve_git

@@ -20,6 +20,8 @@ from gitops_promotion.core.overrides import Override
 from gitops_promotion.errors import Fault, UsageError
 
 MergeMethod = Literal["merge", "squash", "rebase", ""]
+CommitSigning = Literal["git", "forge", "off"]
+"""Who signs new commits: git where its configuration says so, the forge always, or nobody."""
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that `status` waits: five minutes, as the Go tool's default."""
@@ -49,6 +51,7 @@ class Config:
     fail_fast: bool = False
     merge_method: MergeMethod = ""
     commit_author: tuple[str, str] | None = None
+    commit_signing: CommitSigning = "git"
     comment: bool | None = None
     channels: tuple[Channel, ...] = ()
     verify_image: VerifyImage = "no"

@@ -12,7 +12,7 @@ from gitops_promotion.core import branch_names, status_contexts
 from gitops_promotion.core.branch_names import BRANCHES, Flow
 from gitops_promotion.core.config import applications, notifications, pull_requests
 from gitops_promotion.core.config import environments as section
-from gitops_promotion.core.config.configuration import DEFAULT_TIMEOUT, Config, MergeMethod
+from gitops_promotion.core.config.configuration import DEFAULT_TIMEOUT, CommitSigning, Config, MergeMethod
 from gitops_promotion.core.config.document import Document, Entry, is_empty, line_of
 from gitops_promotion.core.config.values import duration, identity_problem, login_problem, name_problem, slug_problem
 from gitops_promotion.core.environments import Pipeline
@@ -40,6 +40,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "failFast",
         "mergeMethod",
         "commitAuthor",
+        "commitSigning",
         "comment",
         "notifications",
         *pull_requests.KEYS,
@@ -105,6 +106,7 @@ def parse(source: bytes | str, file: str) -> Config:
         fail_fast=document.boolean(top.get("failFast"), "failFast"),
         merge_method=_merge_method(document, top.get("mergeMethod")),
         commit_author=_commit_author(document, top.get("commitAuthor")),
+        commit_signing=_commit_signing(document, top),
         comment=_comment(document, top.get("comment")),
         channels=notifications.read_channels(document, top.get("notifications"), environments),
         verify_image=pull_requests.read_verify_image(document, top.get("verifyImage")),
@@ -167,6 +169,23 @@ def _commit_author(document: Document, entry: Entry | None) -> tuple[str, str] |
         document.checked(fields.get(key), f"commitAuthor.{key}", identity_problem, "") for key in KEYS["commitAuthor"]
     )
     return name, email
+
+
+def _commit_signing(document: Document, top: Mapping[str, Entry]) -> CommitSigning:
+    values: Mapping[str, CommitSigning] = {"git": "git", "forge": "forge", "off": "off"}
+    accepted = f"accepted are {', '.join(values)}"
+    entry = top.get("commitSigning")
+    signing = values.get(
+        document.checked(entry, "commitSigning", lambda text: "" if text in values else accepted, ""), "git"
+    )
+    author = top.get("commitAuthor")
+    if signing == "forge" and author and not author.is_empty:
+        document.fail(
+            author.line,
+            "commitAuthor and `commitSigning: forge` exclude each other, because a forge signs commits under its own "
+            "name alone: remove one of them",
+        )
+    return signing
 
 
 def _comment(document: Document, entry: Entry | None) -> bool | None:

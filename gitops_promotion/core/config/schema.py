@@ -65,6 +65,7 @@ TYPES: Mapping[str, Schema] = {
     "renderedDiff": FLAG,
     "verifyImage": {"anyOf": [{"const": "warn"}, *FLAG["anyOf"]]},
     "mergeMethod": _one_of("merge", "squash", "rebase"),
+    "commitSigning": _one_of("git", "forge", "off"),
     "commitAuthor.name": TEXT,
     "commitAuthor.email": TEXT,
     "approverGroups": {"type": ["object", "null"], "additionalProperties": LIST},

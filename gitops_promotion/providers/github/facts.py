@@ -72,5 +72,6 @@ FORGE = Forge(
     most_discussions=100,  # 50 in one request
     login_program=("gh", "auth", "token", "--hostname"),
     login_host=lambda host: "github.com" if host == "ssh.github.com" else host,
+    makes_commits=True,
     queue_prefix="gh-readonly-queue/",
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from gitops_promotion.core import untrusted
+from gitops_promotion.core.commits import MadeCommit, NewCommit
 from gitops_promotion.core.due import open_for
 from gitops_promotion.core.forge import AutoMerge, CommitStatus, Draft, ForgeSettings, HeadState, PullRequest
 from gitops_promotion.core.races import require_off
@@ -27,6 +28,7 @@ from gitops_promotion.providers.github.answers import (
     read_statuses,
 )
 from gitops_promotion.providers.github.api import PAGE, Api, Given
+from gitops_promotion.providers.github.commits import make_commit
 from gitops_promotion.providers.github.merging import Merges
 from gitops_promotion.providers.github.people import WithPeople
 from gitops_promotion.providers.github.settings import Settings
@@ -290,6 +292,10 @@ class GitHub(WithPeople):
     def forge_settings(self, *, base: str, head: str, publishes: bool) -> ForgeSettings:
         """Return the settings and rules that decide about promotions, in at most eight requests."""
         return self._settings.read(base=base, head=head, publishes=publishes)
+
+    def make_commit(self, commit: NewCommit) -> MadeCommit:
+        """Make a commit with GitHub's signature; no ref changes. Raises AuthError where it signs none for the token."""
+        return make_commit(self._api, self._path, commit)
 
     # -- reading
 

@@ -46,7 +46,9 @@ GET /repos/{owner}/{repo}/commits/{ref}/check-runs
 GET /repos/{owner}/{repo}/commits/{ref}/status
 GET /repos/{owner}/{repo}/commits/{ref}/statuses
 GET /repos/{owner}/{repo}/git/ref/{ref}
+POST /repos/{owner}/{repo}/git/commits
 DELETE /repos/{owner}/{repo}/git/refs/{ref}
+POST /repos/{owner}/{repo}/git/trees
 GET /repos/{owner}/{repo}/installation
 POST /repos/{owner}/{repo}/issues/{issue_number}/assignees
 POST /repos/{owner}/{repo}/issues/{issue_number}/comments
