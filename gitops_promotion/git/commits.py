@@ -18,7 +18,7 @@ from gitops_promotion.git.signing import Signer
 class Commits:
     """Makes commits. Methods raise GitError, and SigningError for a commit that cannot be signed."""
 
-    identity: Identity | None
+    identity: Identity | None = None
     """Author and committer; None: as git's environment and configuration say, else DEFAULT_IDENTITY."""
     signs: bool = True
     """Whether commits are signed where git's configuration asks for it."""
@@ -29,13 +29,10 @@ class Commits:
         objects: Objects,
         fetched: Fetched,
         merges: Merges,
-        *,
-        environ: Mapping[str, str],
         settings: Sequence[Setting],
-        identity: Identity | None,
+        environ: Mapping[str, str],
         clock: Callable[[], datetime],
     ) -> None:
-        self.identity = identity
         self._private = private
         self._objects = objects
         self._fetched = fetched

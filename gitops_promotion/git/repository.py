@@ -59,7 +59,6 @@ class Repository:
         private: PrivateRepository,
         remote: Remote,
         environ: Mapping[str, str],
-        identity: Identity | None,
         clock: Callable[[], datetime],
         depth: int,
         cache: Cache | None,
@@ -80,16 +79,7 @@ class Repository:
         )
         self._history = History(private, self._objects, self._fetched)
         self._merges = Merges(private, self._objects, self._fetched)
-        self._new = Commits(
-            private,
-            self._objects,
-            self._fetched,
-            self._merges,
-            environ=environ,
-            settings=checkout.settings,
-            identity=identity,
-            clock=clock,
-        )
+        self._new = Commits(private, self._objects, self._fetched, self._merges, checkout.settings, environ, clock)
 
     @classmethod
     def open(
@@ -101,7 +91,6 @@ class Repository:
         environ: Mapping[str, str],
         trust: bool = False,
         remote: str | None = None,
-        identity: Identity | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         no_checkout: NoCheckout | None = None,
         tell: Callable[[str], None] = lambda _: None,
@@ -139,7 +128,6 @@ class Repository:
                 private=private,
                 remote=remote_side,
                 environ=environ,
-                identity=identity,
                 clock=clock,
                 depth=no_checkout.DEPTH if no_checkout else DEPTH,
                 cache=no_checkout.cache if no_checkout else None,

@@ -443,11 +443,9 @@ def signature(checkout: "Checkout", repository: Repository) -> list[str]:
 
 
 def test_commits_are_by_the_given_identity_at_the_given_time(checkout: "Checkout", open_repository: "Open") -> None:
-    bot = Identity(name="Bot", email="bot@example.com")
-    assert (
-        signature(checkout, open_repository(checkout.path, identity=bot))
-        == ["Bot <bot@example.com> 2026-03-01T12:00:00+00:00"] * 2
-    )
+    repository = open_repository(checkout.path)
+    repository.set_commits(author=Identity(name="Bot", email="bot@example.com"), signed=True)
+    assert signature(checkout, repository) == ["Bot <bot@example.com> 2026-03-01T12:00:00+00:00"] * 2
 
 
 def test_the_identity_can_be_given_once_the_configuration_is_known(

@@ -186,7 +186,7 @@ def unsatisfiable_rules(facts: Facts) -> Iterator[Problem]:
         yield problem_at(
             facts,
             f"{facts.base}, or the branch of a promotion, takes signed commits only, and git does not sign here",
-            "let git sign (docs/signed-commits.md), or remove the rule that "
+            "let git sign, or GitHub (docs/signed-commits.md), or remove the rule that "
             f"{commands.show_rule(facts, 'required_signatures', 'Signatures')} shows",
         )
     for obstacle in _settings(facts).obstacles:
