@@ -64,13 +64,13 @@ def feature_stale(run: Run, *, max_age: float, now: datetime, find_kustomize: Ku
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _AgedCopy:
-    group: str
+    application: Application
     environment: str
     copy: InstalledCopy
     age: timedelta
 
     def __str__(self) -> str:
-        return f"{self.group}/{self.copy.app} feature {self.copy.feature}: changed {_duration(self.age)} ago"
+        return f"{self.application} feature {self.copy.feature}: changed {_duration(self.age)} ago"
 
 
 def _deciding_environment(config: Config, environments: Collection[str]) -> str:
@@ -112,7 +112,7 @@ def _removable(
         return edits
 
     def fail(aged: _AgedCopy, error: PromotionError) -> None:
-        failures.append(Outcome.failed(error, group=aged.group, app=aged.copy.app, environment=aged.environment))
+        failures.append(Outcome.failed_for(aged.application, aged.environment, error))
 
     try:
         return stale, prove_removal(stale)
@@ -139,15 +139,15 @@ def _aged_copies(
     groups = {application.name: application.group for application in applications}
     copies = []
     for copy in builder.folder.copies(groups):
-        group = groups[copy.app]
-        environment = feature_environment(run.tip.config, Application(group, copy.app))
+        application = Application(groups[copy.app], copy.app)
+        environment = feature_environment(run.tip.config, application)
         try:
             changed = run.tip.repository.last_change(run.tip.sha, f"{builder.folder.path}/{copy.subfolder}")
         except GitError as error:
             # A copy of unknown age does not stop the removal of others (B38).
-            failures.append(Outcome.failed(error, group=group, app=copy.app, environment=environment))
+            failures.append(Outcome.failed_for(application, environment, error))
             continue
         if changed is not None:
             age = max(now - changed, timedelta())
-            copies.append(_AgedCopy(group=group, environment=environment, copy=copy, age=age))
+            copies.append(_AgedCopy(application=application, environment=environment, copy=copy, age=age))
     return copies

@@ -110,7 +110,7 @@ def _names(entry: Hold) -> tuple[str, str, str]:
 
 def _nothing_to_lift(tip: Tip, request: Request, tag: Tag | None) -> str:
     """Return that there is no such hold, and the command for those that reach the same promotions."""
-    names = (request.group, request.app, request.environment)
+    names = (request.application.group, request.application.name, request.environment)
     reaching = [
         entry
         for entry in tip.holds.holds
@@ -133,10 +133,11 @@ def _request(tip: Tip, kind: Kind, group: str, app: str, environment: str) -> Re
 
 def _require_known(tip: Tip, request: Request) -> None:
     """Raise UsageError for an application without a marker: no hold on it would stop anything."""
-    if (request.group, request.app) == (ANY, ANY):
+    if request.application == Application(ANY, ANY):
         return
     if not any(
-        request.group in (ANY, marked.group) and request.app in (ANY, marked.name) for marked in tip.applications()
+        request.application.group in (ANY, marked.group) and request.application.name in (ANY, marked.name)
+        for marked in tip.applications()
     ):
         raise UsageError(f"{request.application} has no marker in any environment: correct --group or --app")
 

@@ -73,7 +73,7 @@ def new(
                 return origin.starter(run)
             if again:
                 return origin.again(run, origin.starter(run))
-            command = f"gitops-promotion new --group {group} --app {app} --tag {parsed_tag} --again"
+            command = f"gitops-promotion new {application.options} --tag {parsed_tag} --again"
             message = f"{decline}; to propose it again: {command}"
             return replace(Outcome.of(request, "declined", message), pull_request=decline.pull_request)
 

@@ -155,9 +155,7 @@ def _auto_rollbacks(run: Run) -> list[Outcome]:
         try:
             outcomes += rollback(run, group=application.group, app=application.name, environment=environment)
         except PromotionError as error:
-            outcomes.append(
-                Outcome.failed(error, group=application.group, app=application.name, environment=environment)
-            )
+            outcomes.append(Outcome.failed_for(application, environment, error))
     return outcomes
 
 
@@ -257,7 +255,7 @@ def _run_steps(run: Run, steps: Sequence[Step], *, one_each: bool) -> list[Outco
         try:
             outcome = deliver(run, partial(_decide, run, step, batch))
         except PromotionError as error:
-            outcome = Outcome.failed(error, group=step.group, app=step.app, environment=step.environment)
+            outcome = Outcome.failed_for(step.application, step.environment, error)
         # A step whose manifests are wrong has not touched the branch; any other failure may have.
         may_have_touched = outcome.result == "failed" and not isinstance(outcome.error, ManifestError)
         if may_have_touched or outcome.result not in ("skipped", "declined", "failed"):

@@ -107,7 +107,7 @@ def _look(run: Run, request: Request, goal: Goal, *, expired: bool) -> _Look:
         text = f"no pull request proposes {request.tag.name} for {request.environment} yet"
         return _Look(result=None, reasons=(text,))
     tally = tally_of(run, run.lookups(), promotion)
-    names = f"--group {request.group} --app {request.app} --env {request.environment}"
+    names = f"{request.application.options} --env {request.environment}"
     hint = f"`gitops-promotion why {names}` says why it waits"
     if tally is None:
         text = f"pull request #{promotion.pull_request.number} is open: {hint}"

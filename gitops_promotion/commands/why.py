@@ -218,7 +218,7 @@ def _outlook(run: Run, place: _Place, expected: Tag, answers: _Answers) -> tuple
     """Return what `promote` would say of the promotion, and what to do."""
     if answers.problem:
         return [], []
-    names = f"--group {place.application.group} --app {place.application.name} --env {place.environment}"
+    names = f"{place.application.options} --env {place.environment}"
     request = Request(kind=PROMOTION, application=place.application, environment=place.environment, tag=expected)
     branch = run.tip.config.branch(place.application, place.environment)
     try:

@@ -101,8 +101,7 @@ class CommitStatus:
 class Review:
     """The effective review of one person, on the commit `sha` ("" where the forge does not know it).
 
-    `edited_at` is when its text was changed afterwards. `groups` are those whose seat it takes, where the forge itself
-    decides that (Azure DevOps).
+    `groups` are those whose seat it takes, where the forge itself decides that (Azure DevOps).
     """
 
     author: str
@@ -111,7 +110,6 @@ class Review:
     comment: str = ""
     at: datetime | None = None
     is_bot: bool = False
-    edited_at: datetime | None = None
     groups: tuple[str, ...] = ()
 
 

@@ -70,16 +70,6 @@ class Request:
     origin: Origin = UNKNOWN
     reason: str = ""
 
-    @property
-    def group(self) -> str:
-        """The application's group."""
-        return self.application.group
-
-    @property
-    def app(self) -> str:
-        """The application's name."""
-        return self.application.name
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -109,12 +99,8 @@ class Subject(Protocol):
     """What an outcome is about, such as a request or a question for the gates."""
 
     @property
-    def group(self) -> str:
-        """Its group."""
-
-    @property
-    def app(self) -> str:
-        """Its application, "" for several."""
+    def application(self) -> Application:
+        """Its application, `NO_APPLICATION` for several."""
 
     @property
     def environment(self) -> str:
@@ -161,8 +147,8 @@ class Outcome:
         return cls(
             result=result,
             message=message,
-            group=subject.group,
-            app=subject.app,
+            group=subject.application.group,
+            app=subject.application.name,
             environment=subject.environment,
             tag=str(subject.tag),
         )
@@ -186,6 +172,11 @@ class Outcome:
         return cls(
             result="failed", message=str(error), error=error, group=group, app=app, environment=environment, tag=tag
         )
+
+    @classmethod
+    def failed_for(cls, application: Application, environment: str, error: PromotionError) -> Self:
+        """Return the outcome of one application in one environment that ended with an error."""
+        return cls.failed(error, group=application.group, app=application.name, environment=environment)
 
     @property
     def exit_code(self) -> int:

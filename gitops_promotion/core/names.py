@@ -38,6 +38,11 @@ class Application:
     def __str__(self) -> str:
         return f"{self.group}/{self.name}" if self.name else ""
 
+    @property
+    def options(self) -> str:
+        """The options that name it on a command line."""
+        return f"--group {self.group} --app {self.name}"
+
 
 NO_APPLICATION = Application("", "")
 """The application of a request that concerns several, such as one that removes stale copies."""

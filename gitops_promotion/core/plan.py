@@ -141,8 +141,8 @@ def template_values(request: Request, config: Config, previous_tag: str, reasons
     previous = Version(name=previous_tag.partition("@")[0])
     has_link = repository and previous.name
     return {
-        "group": request.group,
-        "app": request.app,
+        "group": request.application.group,
+        "app": request.application.name,
         "environment": request.environment,
         "tag": str(request.tag),
         "previous_tag": previous_tag,

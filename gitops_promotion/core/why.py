@@ -82,7 +82,7 @@ def next_steps(
 ) -> list[str]:
     """Return what people can do about an open promotion; `merge` is the page or the command that merges it."""
     steps: list[str] = []
-    names = f"--group {application.group} --app {application.name} --env {environment}"
+    names = f"{application.options} --env {environment}"
     if promotion.decision == "wait" and promotion.approvers:
         steps.append(f"{', '.join(promotion.approvers)} can approve: gitops-promotion approve {names}")
     if promotion.decision == "pass" and not auto:

@@ -46,7 +46,7 @@ def _files(proposal: Proposal) -> list[str]:
 
 def _next_step(proposal: Proposal) -> str:
     application = next(iter(proposal.applications))
-    new = f"gitops-promotion new --group {application.group} --app {application.name} --tag TAG"
+    new = f"gitops-promotion new {application.options} --tag TAG"
     if proposal.state == "planned":
         return "nothing was written: run it with --yes to write the files, or with --yes --pull-request to propose them"
     if proposal.state == "written":

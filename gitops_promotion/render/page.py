@@ -103,4 +103,4 @@ def _words(line: Line) -> str:
 def _command(line: Line, cell: Cell) -> str:
     """Return the command that proposes the next tag of an environment that is behind."""
     application = line.application
-    return f"gitops-promotion promote --group {application.group} --app {application.name} --env {cell.environment}"
+    return f"gitops-promotion promote {application.options} --env {cell.environment}"

@@ -159,7 +159,11 @@ def find_promotion(run: Run, *, group: str, app: str, environment: str, number: 
         raise UsageError("give --app and --env, or the number of a pull request with --pr")
     run.tip.fetch_branches(pull.head for pull in pulls)
     promotions = [promotion for pull in pulls for promotion in open_promotions(run, pull)]
-    promotions = [p for p in promotions if environment in ("", p.question.environment) and app in ("", p.question.app)]
+    promotions = [
+        p
+        for p in promotions
+        if environment in ("", p.question.environment) and app in ("", p.question.application.name)
+    ]
     if not promotions:
         subject = f"pull request #{number}" if number is not None else f"{app} in {environment}"
         raise UsageError(
@@ -167,7 +171,7 @@ def find_promotion(run: Run, *, group: str, app: str, environment: str, number: 
         )
     if len(promotions) > 1:
         names = ", ".join(
-            f"--pr {p.pull_request.number} --app {p.question.app} --env {p.question.environment}"
+            f"--pr {p.pull_request.number} --app {p.question.application.name} --env {p.question.environment}"
             for p in promotions[:5]
         )
         raise UsageError(f"there are {len(promotions)} open promotions: give one of {names}")

@@ -49,7 +49,7 @@ def _heal_promotions(run: Run, pulls: Iterable[PullRequest]) -> Iterator[Outcome
             if rebuilt is not None:
                 yield deliver(run, partial(promotion_again, run, rebuilt))
         except PromotionError as error:
-            yield Outcome.failed(error, group=request.group, app=request.app, environment=request.environment)
+            yield Outcome.failed_for(request.application, request.environment, error)
 
 
 def _outdated_promotion(run: Run, pull: PullRequest, request: Request, _attempt: int) -> Request | None:
@@ -118,7 +118,7 @@ def _heal_features(run: Run, pulls: Iterable[PullRequest], find_kustomize: Kusto
         except PromotionError as error:
             application = proposed.application
             environment = feature_environment(run.tip.config, application)
-            yield Outcome.failed(error, group=application.group, app=application.name, environment=environment)
+            yield Outcome.failed_for(application, environment, error)
 
 
 def _proposed_feature(run: Run, pull: PullRequest, _attempt: int = 0) -> _ProposedFeature:

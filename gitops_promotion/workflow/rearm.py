@@ -46,7 +46,7 @@ def rearm(run: Run, pulls: Sequence[PullRequest], outcomes: Sequence[Outcome]) -
             elif decided is not None and (decided.result, pull.number, decided.environment) not in known:
                 yield decided
         except PromotionError as error:
-            yield Outcome.failed(error, group=hint.group, app=hint.app, environment=hint.environment)
+            yield Outcome.failed_for(hint.application, hint.environment, error)
 
 
 def _hint(run: Run, pull: PullRequest) -> Request | None:

@@ -25,16 +25,6 @@ class Step:
     tag: Tag = NO_TAG
 
     @property
-    def group(self) -> str:
-        """The application's group."""
-        return self.application.group
-
-    @property
-    def app(self) -> str:
-        """The application's name."""
-        return self.application.name
-
-    @property
     def target(self) -> Site:
         """The site that the tag would go to."""
         return Site(self.application, self.environment)
@@ -42,7 +32,7 @@ class Step:
     @property
     def command(self) -> str:
         """The command that forces this promotion."""
-        return f"gitops-promotion promote --group {self.group} --app {self.app} --env {self.environment}"
+        return f"gitops-promotion promote {self.application.options} --env {self.environment}"
 
     def sources(self, tip: Tip) -> list[Site]:
         """Return the sites that the tag may come from."""

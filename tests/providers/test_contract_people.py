@@ -61,7 +61,6 @@ class TestReviews:
         assert (review.verdict, review.sha, review.is_bot) == ("approved", opened.head_sha, False)
         assert review.comment == "looks | right"
         assert review.at is not None
-        assert review.edited_at is None
         assert discussion.author.name == opened.author
         assert ("approved", review.author) in events_of(forge, opened.number)
 

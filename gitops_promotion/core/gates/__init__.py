@@ -92,16 +92,6 @@ class Question:
     only: tuple[str, ...] = ()
 
     @property
-    def group(self) -> str:
-        """The application's group."""
-        return self.application.group
-
-    @property
-    def app(self) -> str:
-        """The application's name."""
-        return self.application.name
-
-    @property
     def sources(self) -> tuple[str, ...]:
         """All environments whose health counts."""
         return tuple(dict.fromkeys(source for group in self.requirements for source in group))

@@ -60,8 +60,8 @@ class _Pool:
 class Tally:
     """What the opinions on a pull request come to.
 
-    `approved_by` and `rejected_by` are the people whose opinion counts. `who` can still change the result, and
-    `eligible` are all whose opinion could count; a group of the forge that cannot be read stands for its members.
+    `approved_by` and `rejected_by` are the people whose opinion counts. `who` can still change the result; a group of
+    the forge that cannot be read stands for its members.
     """
 
     decision: Decision
@@ -69,7 +69,6 @@ class Tally:
     reasons: tuple[Reason, ...]
     opinions: tuple[Opinion, ...] = ()
     who: tuple[str, ...] = ()
-    eligible: tuple[str, ...] = ()
 
     @property
     def approved_by(self) -> tuple[str, ...]:
@@ -258,7 +257,6 @@ class Approvals:
             seats=Seats(filled=filled, needed=self._needed),
             reasons=(),
             opinions=tuple(opinions),
-            eligible=(*(spelled[name] for name in spelled if name in free), *unlisted),
         )
         if rejecting:
             rejecters = tuple(opinion.author for opinion in rejecting)

@@ -44,7 +44,7 @@ def rejection_reason(gate: str, question: Question, opinion: Opinion) -> Reason:
     """Return the reason of a rejection that counts, with the ways out."""
     comment = f": {untrusted.quoted(untrusted.line(opinion.comment))}" if opinion.comment.strip() else ""
     if question.requirements:
-        again = f"`gitops-promotion promote --app {question.app} --env {question.environment}`"
+        again = f"`gitops-promotion promote --app {question.application.name} --env {question.environment}`"
     else:
         again = "`gitops-promotion new --again`"
     name = shown_name(opinion.author)

@@ -21,7 +21,7 @@ class HoldChange:
 
     def branch(self, request: Request, _config: Config) -> str:
         """Return the branch of the group, application and environment. Raises UsageError."""
-        names = (request.group, request.app, request.environment)
+        names = (request.application.group, request.application.name, request.environment)
         name = HOLDS + "-".join(_ANY_IN_BRANCHES if text == ANY else text for text in names)
         if problem := branch_problem(name):
             raise UsageError(f"{request.application} makes the branch {name!r}, which {problem}: edit the file by hand")

@@ -19,7 +19,7 @@ class Rollback:
 
     def branch(self, request: Request, _config: Config) -> str:
         """Return the branch of the application and the environment. Raises UsageError."""
-        name = f"{ROLLBACKS}{request.group}-{request.app}-{request.environment}"
+        name = f"{ROLLBACKS}{request.application.group}-{request.application.name}-{request.environment}"
         if problem := branch_problem(name):
             raise UsageError(f"{request.application} makes the branch {name!r}, which {problem}: roll back by hand")
         return name

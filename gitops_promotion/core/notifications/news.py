@@ -94,8 +94,8 @@ def _of_verdict(outcome: Outcome, news: News, question: Question | None, verdict
     if question is not None:
         news = replace(
             news,
-            group=question.group,
-            app=question.app,
+            group=question.application.group,
+            app=question.application.name,
             environment=question.environment,
             tag=str(question.tag),
         )

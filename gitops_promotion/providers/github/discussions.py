@@ -109,7 +109,6 @@ def _read_review(node: object) -> Review | None:
         sha=text(node.get("commit"), "oid"),
         comment=text(node, "body"),
         at=time(node, "submittedAt"),
-        edited_at=time(node, "lastEditedAt"),
     )
 
 

@@ -72,7 +72,7 @@ IS_REQUIRED = """query($owner: String!, $name: String!, $number: Int!, $oid: Git
 
 _REVIEWS = """reviews: latestOpinionatedReviews(first: %(size)d, after: %(after)s, writersOnly: false) {
   pageInfo { hasNextPage endCursor }
-  nodes { state body submittedAt lastEditedAt author { __typename login } commit { oid } }
+  nodes { state body submittedAt author { __typename login } commit { oid } }
 }"""
 _COMMENTS = """comments(first: %(size)d, after: %(after)s) {
   pageInfo { hasNextPage endCursor }
