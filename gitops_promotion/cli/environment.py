@@ -10,22 +10,17 @@ from typing import Any, cast
 import click
 from click.core import ParameterSource
 
-# More than the variables of this program's forges: those of a forge of another package, and of other tools of the job.
+from gitops_promotion.core.authorization import is_secret
+
 # Git's own may hold a header with a token (GIT_CONFIG_VALUE_0), or lead a library's git astray (GIT_DIR).
-_SECRET_NAMES = re.compile(
-    r"GIT_.*|GITOPS_PROMOTION_NOTIFY_.*|.*(?:TOKEN|SECRET|PASSW|PRIVATE_?KEY|ACCESS_?KEY|API_?KEY|CREDENTIAL).*|(?:.*_)?PAT(?:_.*)?",
-    re.IGNORECASE | re.DOTALL,
-)
-_PRIVATE_KEY = "PRIVATE KEY-----"
+_GIT = re.compile(r"GIT_.*", re.IGNORECASE | re.DOTALL)
 
 
 @contextmanager
 def secrets_hidden() -> Iterator[Mapping[str, str]]:
     """Give the variables of the process, and take the secret ones out of `os.environ` until the end."""
     variables = dict(os.environ)
-    hidden = {
-        name: value for name, value in variables.items() if _SECRET_NAMES.fullmatch(name) or _PRIVATE_KEY in value
-    }
+    hidden = {name: value for name, value in variables.items() if _GIT.fullmatch(name) or is_secret(name, value)}
     for name in hidden:
         del os.environ[name]
     try:

@@ -6,6 +6,12 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
+# More than the variables of this program's forges: those of a forge of another package, and of other tools of the job.
+_SECRET_NAMES = re.compile(
+    r"GITOPS_PROMOTION_NOTIFY_.*|.*(?:TOKEN|SECRET|PASSW|PRIVATE_?KEY|ACCESS_?KEY|API_?KEY|CREDENTIAL).*|(?:.*_)?PAT(?:_.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+
 # RFC 7519: three parts, the first of which is JSON, hence begins with `{"`.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 # Secret whatever they are for: a signed web token, such as those that a GitHub App signs, and a private key.
@@ -64,3 +70,8 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     return _ALWAYS_SECRET.sub("***", text)
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Return True for a variable of the environment that holds a secret, by its name, or as a private key."""
+    return bool(_SECRET_NAMES.fullmatch(name)) or "PRIVATE KEY-----" in value

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gitops_promotion.core.authorization import is_secret
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import GitError
 
@@ -48,6 +49,8 @@ _NO_CONFIG = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"
 
 
 _COUNT_DIGITS = 9
+# https://docs.sigstore.dev/cosign/signing/gitsign/ signs with it.
+_OWN_IDENTITY = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 
 
 def discovery_environment(environ: Mapping[str, str], *, trust: bool) -> dict[str, str]:
@@ -81,10 +84,14 @@ def signing_environment(
 ) -> dict[str, str]:
     """Return the environment of a command that signs a commit in the private repository, with these settings alone.
 
-    The program that signs is the person's, and may need any variable, such as those of an agent or of a service for
-    keys. It gets what programs that reach the remote get.
+    The program that signs is the person's, and may need any variable, such as that of an agent. It gets none that holds
+    a secret, but for the one with which a job of GitHub asks for its own identity (`id-token: write`).
     """
-    variables = transport_environment(environ, private)
+    variables = {
+        name: value
+        for name, value in transport_environment(environ, private).items()
+        if name == _OWN_IDENTITY or not is_secret(name, value)
+    }
     return {**variables, **_NO_CONFIG, **as_environment([*SAFE, *settings])}
 
 

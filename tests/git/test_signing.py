@@ -109,7 +109,7 @@ def test_a_merge_that_is_only_looked_at_asks_for_no_key(
         repository.merge(one, two, "Merge\n")
 
 
-def test_a_program_of_gpg_gets_the_key_and_the_bytes_of_the_commit_and_no_other_private_key(
+def test_a_program_of_gpg_gets_the_key_and_the_bytes_of_the_commit_and_no_secret(
     checkout: "Checkout", open_repository: "Open", environ: dict[str, str], tmp_path: Path
 ) -> None:
     program = write_program(
@@ -120,6 +120,7 @@ def test_a_program_of_gpg_gets_the_key_and_the_bytes_of_the_commit_and_no_other_
     )
     settings = {"commit.gpgSign": "true", "gpg.program": program, "user.signingKey": "ABCD1234"}
     extra = {"AGENT": "/run/agent", "APP_PRIVATE_KEY": "k", "OTHER": "-----BEGIN OPENSSH PRIVATE KEY-----"}
+    extra |= {"GITHUB_TOKEN": "t0k3n", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "own"}
     repository = open_signing(open_repository, checkout, environ | extra, settings)
     sha = push(repository, checkout, repository.commit(checkout.sha("origin/main"), {"a": b"1"}, "Set a\n"))
     signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n -----END PGP SIGNATURE-----\n"
@@ -130,6 +131,8 @@ def test_a_program_of_gpg_gets_the_key_and_the_bytes_of_the_commit_and_no_other_
     passed = (tmp_path / "environ").read_text()
     assert "AGENT=/run/agent" in passed
     assert "PRIVATE" not in passed
+    assert "t0k3n" not in passed
+    assert "ACTIONS_ID_TOKEN_REQUEST_TOKEN=own" in passed
     assert int((tmp_path / "session").read_text()) != os.getsid(0), "it could ask at the terminal"
 
 
