@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gitops_promotion.core.commits import LFS_POINTER, FileChange
+from gitops_promotion.core.images import VERSION_KEYS, name_beside
 from gitops_promotion.core.layout import Claim, Layout, MarkerName
 from gitops_promotion.core.markers import Marker, is_manifest, scan
 from gitops_promotion.core.markers.parts import UnfitValueError, Value
@@ -106,7 +107,7 @@ def gated_changes(
         if any(c.environment in gated for name in {m.name for m in marked} for c in layout.claims(path, name)):
             _check_keys(path, before[path], after[path])
     _check_moves(lost_markers, arrived, layout)
-    _check_images(changes, blobs, removed, after)
+    _check_images(changes, blobs, removed, before, after)
     gated_changes: dict[GatedChange, None] = {}
     unclaimed: dict[Stray, None] = {}
     for path in sorted(before):
@@ -258,19 +259,30 @@ def _check_moves(lost_markers: Sequence[_Lost], arrived: Mapping[str, Sequence[_
 
 
 def _check_images(
-    changes: Sequence[FileChange], blobs: Mapping[str, bytes], removed: Sequence[_Lost], after: Mapping[str, _File]
+    changes: Sequence[FileChange],
+    blobs: Mapping[str, bytes],
+    removed: Sequence[_Lost],
+    before: Mapping[str, _File],
+    after: Mapping[str, _File],
 ) -> None:
     """Raise for an image whose marked value goes while another changed file has it, unmarked, with another tag."""
     texts = _unmarked_texts(changes, blobs, after) if removed else {}
     for lost_marker in removed:
         marker = lost_marker.marked.marker
         content = _content(marker, marker.value)
-        if not content or not content[0]:
+        if not content:
             continue
-        pattern = re.compile(r"(?<![\w./-])" + re.escape(content[0]) + r"[:@][^\s\"'#,]+")
+        name, value = content[0], marker.value
+        if not name:
+            # The name stands beside a tag or a digest.
+            name = name_beside(lost_marker.marked.place, before[lost_marker.path].values)
+            value = _reference(name, value)
+        if not name:
+            continue
+        pattern = re.compile(r"(?<![\w./-])" + re.escape(name) + r"[:@][^\s\"'#,]+")
         for path, text in texts.items():
             for match in pattern.finditer(text):
-                if not marker.value.endswith(match[0]):
+                if not value.endswith(match[0]):
                     raise lost_marker.error(
                         f"is removed while its image goes on in {path} as {quoted(match[0], 200)}",
                         "remove the marker in one pull request, and change the tag in another",
@@ -280,7 +292,10 @@ def _check_images(
 def _unmarked_texts(
     changes: Sequence[FileChange], blobs: Mapping[str, bytes], after: Mapping[str, _File]
 ) -> Mapping[str, str]:
-    """Return the text of each changed file and, by lines, its values; marked values are left out of both."""
+    """Return the text of each changed file and, by lines, its values; marked values are left out of both.
+
+    A tag or a digest is there with the name of the image that stands beside it, too.
+    """
     texts = {}
     for change in changes:
         content = blobs.get(change.new_file or "")
@@ -294,9 +309,18 @@ def _unmarked_texts(
         places = {m.place for m in marked}
         # Escapes hide an image in the text alone, and text that is not YAML has no values.
         read = read_values(content, change.path) if change.path in after or len(content) < _OTHER_FILES else Values()
-        values = (text for place, text in read.texts.items() if place not in places)
+        values: list[str] = []
+        for place, text in read.texts.items():
+            if place not in places:
+                name = name_beside(place, read) if place[-1] in VERSION_KEYS else ""
+                values += [text, _reference(name, text)] if name and text else [text]
         texts[change.path] = "\n".join([b" ".join([*pieces, content[start:]]).decode(errors="replace"), *values])
     return texts
+
+
+def _reference(name: str, version: str) -> str:
+    """Return the reference of an image by a tag or a digest that stand alone in a manifest."""
+    return f"{name}@{version}" if version.startswith("sha256:") else f"{name}:{version}"
 
 
 _Difference = tuple[Marker, Effect, Tag | None, tuple[str, ...]]

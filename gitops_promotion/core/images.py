@@ -86,7 +86,9 @@ def marked_images(files: Mapping[str, bytes], group: str, app: str) -> MarkedIma
             if not marker.part.has_tag:
                 continue
             first = first or marker
-            text = _own_name(marker) or names.get(_mapping(marker), "") or _name_beside(marker, values)
+            place = values.stable.get(marker.place)
+            beside = name_beside(place, values) if place else ""
+            text = _own_name(marker) or names.get(_mapping(marker), "") or beside
             try:
                 images.setdefault(Image.parse(text), marker.at)
             except UsageError:
@@ -116,13 +118,15 @@ def _own_name(marker: Marker) -> str:
     return name.removeprefix("docker://").removeprefix("oci://")
 
 
-def _name_beside(marker: Marker, values: Values) -> str:
-    place = values.stable.get(marker.place)
-    if place is None:
-        return ""
-    if marker.key == "newTag":
-        return _text(values, place, "newName") or _text(values, place, "name")
+VERSION_KEYS = ("newTag", "tag", "digest")
+"""The keys under which a tag or a digest stands beside the name of its image."""
+
+
+def name_beside(place: StablePlace, values: Values) -> str:
+    """Return the name of the image that stands beside a tag or a digest, "" if there is none."""
     repository = _text(values, place, "repository")
+    if place[-1] == "newTag" or (place[-1] == "digest" and not repository):
+        return _text(values, place, "newName") or _text(values, place, "name")
     registry = _text(values, place, "registry")
     return f"{registry}/{repository}" if registry and repository else repository
 

@@ -327,6 +327,54 @@ def test_effects(before: Files, after: Files, expected: list[tuple[str, str, str
             "cannot be read",
             id="deep collections hide it",
         ),
+        pytest.param(
+            {PROD: "images:\n- name: web\n  newTag: '1' " + marker("shop:web:tag") + "\n"},
+            {PROD: "images:\n- name: web\n  digest: sha256:2\n"},
+            "goes on in shop/prod/web.yaml as 'web@sha256:2'",
+            id="a digest in place of the tag of a kustomization",
+        ),
+        pytest.param(
+            {PROD: "images:\n- name: web\n  newTag: '1' " + marker("shop:web:tag") + "\n"},
+            {PROD: "images:\n- name: web\n  newTag: '2'\n- name: web\n  newTag: '2'\n"},
+            "goes on in shop/prod/web.yaml as 'web:2'",
+            id="an entry of a kustomization that is there twice",
+        ),
+        pytest.param(
+            {PROD: "images:\n- name: web\n  newName: w\n  newTag: '1' " + marker("shop:web:tag") + "\n"},
+            {PROD: "images:\n- name: other\n  newName: w\n  newTag: '2'\n"},
+            "goes on in shop/prod/web.yaml as 'w:2'",
+            id="an entry of a kustomization for another name",
+        ),
+        pytest.param(
+            {PROD: f"image: web:1 {marker()}\n"},
+            {"shop/prod/kustomization.yaml": "images:\n- name: web\n  newTag: '2'\n"},
+            "goes on in shop/prod/kustomization.yaml as 'web:2'",
+            id="an entry of a kustomization in place of the image",
+        ),
+        pytest.param(
+            {PROD: f"image: web:1 {marker()}\n"},
+            {PROD: "values:\n  image: {repository: web, tag: '2'}\n"},
+            "goes on in shop/prod/web.yaml as 'web:2'",
+            id="the values of a chart in place of the image",
+        ),
+        pytest.param(
+            {PROD: f"image:\n  repository: web\n  tag: '1' {marker('shop:web:tag')}\n"},
+            {PROD: "image2:\n  repository: web\n  tag: '2'\n"},
+            "goes on in shop/prod/web.yaml as 'web:2'",
+            id="the values of a chart under another key",
+        ),
+        pytest.param(
+            {PROD: f"image:\n  repository: web\n  tag: '1' {marker('shop:web:tag')}\n"},
+            {PROD: "x: web:2\n"},
+            "goes on in shop/prod/web.yaml as 'web:2'",
+            id="an image in place of the values of a chart",
+        ),
+        pytest.param(
+            {PROD: f"image:\n  repository: web\n  digest: 'sha256:1' {marker('shop:web:digest')}\n"},
+            {PROD: "image:\n  repository: web\n  tag: '2'\n"},
+            "goes on in shop/prod/web.yaml as 'web:2'",
+            id="a tag in place of a digest",
+        ),
     ],
 )
 def test_a_marker_that_cannot_be_followed_is_an_error(before: Files, after: Files, words: str) -> None:
@@ -386,6 +434,12 @@ def test_a_new_name_of_a_file_is_a_change_if_it_brings_the_file_to_another_envir
     text = f"image: web:2 {marker()}\n"
     changes = compare({"shop/web-dev.yaml": text}, {"shop/web-prod.yaml": text}, layout=layout).changes
     assert [(change.claim.environment, change.effect) for change in changes] == [("dev", "removed"), ("prod", "tag")]
+
+
+def test_a_marked_tag_may_go_while_its_image_goes_on_with_it() -> None:
+    before = {PROD: "images:\n- name: web\n  newTag: '1' " + marker("shop:web:tag") + "\n"}
+    for after in ("images: []\n", "image: web:1\n", "images:\n- newName: web\n  newTag: '1'\n", "y:\n  tag: '2'\n"):
+        assert effects(before, {PROD: after}) == [("shop/web", "prod", "removed", "")]
 
 
 def test_an_environment_without_gates_accepts_every_change() -> None:
