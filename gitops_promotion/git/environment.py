@@ -37,10 +37,10 @@ _DISCOVERY = re.compile(
     r"|COUNT|PARAMETERS|(?:KEY|VALUE)_\d+)"
 )
 # A command that reaches the remote may run ssh, a credential helper or a proxy command, each with its own variables. So
-# all variables that are not git's are passed on, except for private keys. Settings of the caller (GIT_CONFIG_COUNT) are
-# passed by `as_environment`.
+# all variables that are not git's are passed on, except for private keys and the channels of notifications. Settings of
+# the caller (GIT_CONFIG_COUNT) are passed by `as_environment`.
 _TRANSPORT = re.compile(
-    r"(?!GIT_).*|GIT_(?:SSH\w*|ASKPASS|PROXY_\w+|SSL_\w+|HTTP_\w+|CURL_\w+|TRACE\w*|ALLOW_PROTOCOL|PROTOCOL_FROM_USER"
+    r"(?!GIT_|GITOPS_PROMOTION_NOTIFY_).*|GIT_(?:SSH\w*|ASKPASS|PROXY_\w+|SSL_\w+|HTTP_\w+|CURL_\w+|TRACE\w*|ALLOW_PROTOCOL|PROTOCOL_FROM_USER"
     r"|EXEC_PATH|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM))",
     re.DOTALL,
 )

@@ -47,6 +47,8 @@ FOR_THE_REMOTE = {
 }
 SECRETS = FOR_THE_REMOTE | {
     "GITHUB_APP_PRIVATE_KEY": "secret-6",
+    "GITOPS_PROMOTION_NOTIFY_OPS": "https://hooks.invalid/secret-8",
+    "GITOPS_PROMOTION_NOTIFY_OPS_SECRET": "secret-9",
     "OF_ANOTHER_TOOL": KEY,
     "GIT_CONFIG_COUNT": "1",
     "GIT_CONFIG_KEY_0": "http.https://forge.invalid.extraHeader",
