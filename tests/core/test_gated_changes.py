@@ -139,6 +139,30 @@ TAG = [("shop/web", "prod", "tag", "")]
             id="two containers swap their values",
         ),
         pytest.param(
+            {PROD: WEB[PROD] + "---\n" + deployment(f"web {V1}", name="job")},
+            {PROD: WEB[PROD] + "---\n" + deployment(f"web {V2}", name="job")},
+            TAG,
+            id="one of two documents with the same container",
+        ),
+        pytest.param(
+            {PROD: WEB[PROD] + "---\n" + deployment(f"web {V1}", name="job")},
+            {PROD: deployment(f"web {V1}", name="job") + "---\n" + WEB[PROD]},
+            [],
+            id="two documents change their order",
+        ),
+        pytest.param(
+            {PROD: f"metadata:\n  annotations:\n    a: {V1}\nimage: {V1}\n"},
+            {PROD: f"metadata:\n  annotations:\n    a: {V1}\nimage: ghcr.io/acme/web:2\n"},
+            [("shop/web", "prod", "unmarked", "2")],
+            id="a decoy in an annotation keeps its marker",
+        ),
+        pytest.param(
+            {PROD: f'items: [\n  "ghcr.io/acme/web:1" {marker()}\n]\n'},
+            {PROD: f'items: [\n  "ghcr.io/acme/web:2" {marker()}\n]\n'},
+            TAG,
+            id="a flow sequence with a marker",
+        ),
+        pytest.param(
             WEB,
             {PROD: deployment("web &web ghcr.io/acme/web:2") + f"  x: {marker()}\n"},
             [("shop/web", "prod", "unmarked", "2")],
@@ -272,6 +296,34 @@ def test_effects(before: Files, after: Files, expected: list[tuple[str, str, str
             {"shop/prod/web.YAML": deployment("web ghcr.io/acme/web:2")},
             "goes on in shop/prod/web.YAML",
             id="the image goes on in a file that is not read",
+        ),
+        pytest.param(
+            WEB,
+            {
+                PROD: WEB[PROD]
+                .replace(V1, "ghcr.io/acme/web:2")
+                .replace("  name: web\n", f"  annotations: {{\n a: {V1}\n }}\n  name: web\n", 1)
+            },
+            "moves to",
+            id="to an annotation",
+        ),
+        pytest.param(
+            WEB,
+            {"shop/prod/Web.yaml": deployment("web ghcr.io/acme/web:2")},
+            "goes on in shop/prod/Web.yaml",
+            id="the image goes on in a file whose name differs by case alone",
+        ),
+        pytest.param(
+            WEB,
+            {"shop/prod/list.json": '{"kind": "List", "items": [{"image": "ghcr.io/acme/we\\u0062:2"}]}'},
+            "goes on in shop/prod/list.json",
+            id="the image goes on in a list in JSON, behind an escape",
+        ),
+        pytest.param(
+            WEB,
+            {"shop/prod/kustomization.yaml": "patches:\n- patch: |\n    image: ghcr.io/acme/web:2\n"},
+            "goes on in shop/prod/kustomization.yaml",
+            id="the image goes on in a patch",
         ),
         pytest.param(
             WEB,

@@ -113,6 +113,15 @@ def test_a_criss_cross_history_has_the_result_that_git_gives(
     assert [change.path for change in repository.diff_trees(tip, tree)] == [PROD]
 
 
+def test_of_several_merge_bases_the_changes_since_any_count(remote: "Remote", open_repository: "Open") -> None:
+    # One merge base lacks the one file, the other one has both: neither of the two shows both changes.
+    tip, _ = criss_cross(remote, 0)
+    head = remote.commit({"b": None}, branch="p")
+    repository = open_repository(remote.clone().path)
+    repository.fetch("refs/heads/main", "refs/heads/p")
+    assert [change.path for change in repository.diff_from_merge_base(tip, head)[1]] == ["b", PROD]
+
+
 @pytest.mark.parametrize("later", [0, 150])
 def test_a_shallow_clone_gives_the_result_of_a_whole_one(later: int, remote: "Remote", open_repository: "Open") -> None:
     base = remote.sha("main")
