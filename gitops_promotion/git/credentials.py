@@ -18,7 +18,9 @@ _SILENT = {
 }
 
 
-_SECRETS = re.compile(r"GIT_.*|.*(?:TOKEN|SECRET|PASSW|PRIVATE_?KEY).*", re.IGNORECASE)
+_SECRETS = re.compile(
+    r"GIT_.*|GITOPS_PROMOTION_.*|.*(?:TOKEN|SECRET|PASSW|PRIVATE_?KEY).*|(?:.*_)?PAT(?:_.*)?", re.IGNORECASE | re.DOTALL
+)
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:

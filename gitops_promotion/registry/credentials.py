@@ -20,6 +20,13 @@ from gitops_promotion.core.images import DOCKER_HUB
 _HUB_KEY = "https://index.docker.io/v1/"
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 _MAX_BYTES = 1 << 20
+# A helper needs the variables of its cloud, such as AWS_SECRET_ACCESS_KEY, and none of the forge's or of other tools.
+_NOT_FOR_HELPERS = re.compile(
+    r"(?!AWS_|AZURE_(?!DEVOPS)|GOOGLE_|DOCKER_)"
+    r"(?:GIT_.*|GITOPS_PROMOTION_.*|.*(?:TOKEN|SECRET|PASSW|PRIVATE_?KEY).*|(?:.*_)?PAT(?:_.*)?)",
+    re.IGNORECASE | re.DOTALL,
+)
+_PRIVATE_KEY = "PRIVATE KEY-----"
 # docker-credential-helpers gives an identity token this name.
 _TOKEN_USER = "<token>"  # noqa: S105  the name of a user
 
@@ -101,9 +108,14 @@ def _ask_helper(name: str, key: str, environ: Mapping[str, str], seconds: float)
     program = shutil.which(f"docker-credential-{name}", path=path) if _HELPER.fullmatch(name) and path else None
     if program is None:
         return NOBODY
+    variables = {
+        name: value
+        for name, value in environ.items()
+        if not _NOT_FOR_HELPERS.fullmatch(name) and _PRIVATE_KEY not in value
+    }
     try:
         result = subprocess.run(
-            [program, "get"], input=key.encode(), capture_output=True, env=dict(environ), timeout=seconds, check=False
+            [program, "get"], input=key.encode(), capture_output=True, env=variables, timeout=seconds, check=False
         )
         answer = json.loads(result.stdout) if result.returncode == 0 else None
     except (OSError, ValueError, RecursionError, subprocess.TimeoutExpired):

@@ -131,6 +131,31 @@ class TestSigning:
         environ = docker({key: {registry.host: "mine"} if key == "credHelpers" else "mine"})
         assert client(environ).manifest(image(registry), "1.0").digest
 
+    def test_a_helper_gets_the_variables_of_its_cloud_and_no_token_of_the_run(
+        self, registry: Registry, docker: Callable[[object], dict[str, str]], tmp_path: Path
+    ) -> None:
+        registry.login, registry.users = "token", {"ann": "x"}
+        registry.push("org/web", "1.0")
+        helper = tmp_path / "docker-credential-mine"
+        answer = json.dumps({"Username": "ann", "Secret": "x"})
+        helper.write_text(f"#!/bin/sh\nexport -p > {tmp_path}/seen\necho '{answer}'\n")
+        helper.chmod(0o755)
+        cloud = {"AWS_SECRET_ACCESS_KEY": "aws-1", "AWS_SESSION_TOKEN": "aws-2", "AZURE_CLIENT_SECRET": "azure-1"}
+        secrets = {
+            "GITHUB_TOKEN": "hidden-1",
+            "GITOPS_PROMOTION_TOKEN": "hidden-2",
+            "SYSTEM_ACCESSTOKEN": "hidden-3",
+            "AZURE_DEVOPS_EXT_PAT": "hidden-4",
+            "GITOPS_PROMOTION_NOTIFY_OPS": "hidden-5",
+            "GIT_CONFIG_VALUE_0": "hidden-6",
+            "APP": "-----BEGIN RSA PRIVATE KEY-----hidden-7",
+        }
+        environ = docker({"credsStore": "mine"}) | cloud | secrets
+        assert client(environ).manifest(image(registry), "1.0").digest
+        seen = (tmp_path / "seen").read_text()
+        assert [value for value in cloud.values() if value not in seen] == []
+        assert "hidden" not in seen
+
     @pytest.mark.parametrize("name", ["../mine", "mine; touch x", "", "none"])
     def test_no_other_program_is_a_helper(
         self,
