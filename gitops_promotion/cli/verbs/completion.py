@@ -19,7 +19,7 @@ _VARIABLE = "_GITOPS_PROMOTION_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @run.verb(None)
 def command(terminal: Terminal, shell: str) -> None:
-    """Print the completion of a shell.
+    """Print the completion script of a shell.
 
     Names of groups, applications and environments are completed from the checkout.
     """

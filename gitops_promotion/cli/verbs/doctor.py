@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     examples=("gitops-promotion doctor", "gitops-promotion doctor --ruleset"),
     page="docs/checks.md",
 )
-@click.option("--strict", is_flag=True, help="End with 2 for warnings too.")
+@click.option("--strict", is_flag=True, help="Exit with code 2 for warnings too.")
 @click.option("--ruleset", is_flag=True, help="Print a ruleset of GitHub to import, and ask no forge.")
 @options.connection
 @run.verb("findings", output=("--format",))
 def command(terminal: Terminal, strict: bool, ruleset: bool, **connection: Any) -> "Findings":
-    """Look at the forge's side of promotions.
+    """Check the forge's settings for promotions.
 
-    It reads the statuses, rules, workflows and other programs that matter, and changes nothing.
+    It reads commit statuses, branch rules, workflows and bots, and changes nothing.
     """
     from gitops_promotion import ci
     from gitops_promotion.commands import doctor

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--override-hold",
     is_flag=True,
-    help="With --app, --env and --reason: go past a hold, and lift it if it is on this alone.",
+    help="With --app, --env and --reason: go past a hold, and lift it if it covers nothing else.",
 )
 @click.option("--reason", default="", callback=options.one_line, metavar="TEXT", help="Why, for the record.")
 @options.connection

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     examples=("gitops-promotion validate", "gitops-promotion validate --strict --format github"),
     page="docs/checks.md",
 )
-@click.option("--strict", is_flag=True, help="End with 2 for warnings too.")
+@click.option("--strict", is_flag=True, help="Exit with code 2 for warnings too.")
 @options.sourcedir
 @run.verb("findings", output=("--format",))
 def command(_: Terminal, strict: bool, sourcedir: str) -> "Findings":
     """Check the configuration and the markers of the files.
 
-    The files are those of the working tree, and no remote is read, so it fits a pre-commit hook. Each finding has a
+    The files are those of the working tree, and no remote is read, so it can be a pre-commit hook. Each finding has a
     code, which docs/checks.md describes.
     """
     from gitops_promotion import ci

@@ -52,7 +52,7 @@ def command(
 ) -> "list[Outcome]":
     """Wait until people have decided on a promotion.
 
-    The exit code is 0 when it is merged or healthy, 3 when it was declined, and 4 when the time is over.
+    The exit code is 0 when it is merged or healthy, 3 when it was declined, and 4 when the time is up.
     """
     from gitops_promotion.commands.wait import wait
 
