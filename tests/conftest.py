@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import reliability
 from tests.kustomizations import program
 from tests.support import examples
 from tests.support import processes as processes_
@@ -84,6 +85,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="one",
         help="tell each story on one forge, on the forges that this leaves out, or on all of them (as --thorough does)",
     )
+    parser.addoption(
+        "--reliability",
+        metavar="FILE",
+        type=Path,
+        help="write what disturbed runs met, and how they ended, into the tables of this page",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,6 +99,9 @@ def pytest_configure(config: pytest.Config) -> None:
     They are kept in memory where there is room: they are a quarter of the time of tests with git.
     """
     examples.choose(thorough=config.getoption("--thorough"))
+    page = config.getoption("--reliability")
+    if page and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(reliability.Writer(page))
     if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK | os.X_OK):
         return
     found = os.statvfs(MEMORY)
@@ -180,6 +190,12 @@ def _parse_once() -> tuple[ModuleType, Callable[..., Any]]:
     from gitops_promotion.core import config
 
     return config, cache(config.parse)
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> reliability.Record:
+    """Where a test adds the runs that it has disturbed, for docs/reliability.md."""
+    return reliability.Record(request.node.user_properties)
 
 
 @pytest.fixture(scope="session")

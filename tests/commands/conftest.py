@@ -15,6 +15,7 @@ import pytest
 
 from gitops_promotion import cli
 from tests.commands.scenes import Stage
+from tests.reliability import Record
 from tests.support import refs
 from tests.support.snapshots import Snapshot
 
@@ -247,12 +248,19 @@ def make_shop(
 
 
 @pytest.fixture
-def stage(remote: "Remote", checkout: "Checkout", forks: "Forks", tmp_path: Path, pytestconfig: pytest.Config) -> Stage:
+def stage(
+    remote: "Remote",
+    checkout: "Checkout",
+    forks: "Forks",
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+    record: Record,
+) -> Stage:
     """The webshop at 1.0.0 everywhere, for verbs that are processes of their own."""
     program = forks.write_program(tmp_path / "disturbed", "tests.commands.disturbed:main")
     start, thorough = Snapshot.take(remote.path), pytestconfig.getoption("--thorough")
     with_git = thorough or pytestconfig.getoption("--git")
-    return Stage(remote=remote, checkout=checkout.path, program=program, start=start, git=with_git)
+    return Stage(remote=remote, checkout=checkout.path, program=program, start=start, record=record, git=with_git)
 
 
 @pytest.fixture

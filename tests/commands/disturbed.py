@@ -2,7 +2,7 @@
 
 Its arguments are MOMENT, NUMBER, then those of the command line. MOMENT is `before` or `after` the git command of that
 number, which counts from 1; `never` disturbs nothing. At that moment the process is killed, or, with the command of
-another program in the variable RIVAL, that program runs to its end. The last line on stderr has the number of git
+another program in the variable RIVAL, that program runs to its end. The last line on stderr has the names of the git
 commands. Without the variable WITH_GIT what goes to a plain remote is no process.
 """
 
@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from gitops_promotion import cli
@@ -23,22 +24,21 @@ def main() -> None:
     rival = json.loads(os.environ.pop("RIVAL", "[]"))
     if not os.environ.pop("WITH_GIT", ""):
         processes.spare(setattr)
-    count = 0
+    names: list[str] = []
     start, run, open_dialogue = Runner.start, Runner.run, Dialogue.__init__
 
     def disturb(now: str) -> None:
-        if (now, str(count)) != (moment, number):
+        if (now, str(len(names))) != (moment, number):
             return
         if not rival:
             os.kill(os.getpid(), signal.SIGKILL)
         done = subprocess.run(rival, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def counted_start(self: Runner, *arguments: Any, **options: Any) -> Any:
-        nonlocal count
-        count += 1
+    def counted_start(self: Runner, command: Sequence[str], *arguments: Any, **options: Any) -> Any:
+        names.append(next(word for word in command if not word.startswith("-")))
         disturb("before")
-        return start(self, *arguments, **options)
+        return start(self, command, *arguments, **options)
 
     def counted_run(self: Runner, *arguments: Any, **options: Any) -> Any:
         result = run(self, *arguments, **options)
@@ -55,4 +55,4 @@ def main() -> None:
     try:
         cli.main(words)
     finally:
-        print(count, file=sys.stderr)
+        print(*names, file=sys.stderr)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gitops_promotion
+from tests.reliability import PLAIN_GIT, Met, Record
 from tests.support.refs import read_refs
 from tests.support.snapshots import Snapshot
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from tests.conftest import Remote
 
 T = TypeVar("T")
+
+WORDS = ("new", "promote", "--all", "status", "--publish", "rollback")
+"""The words of a command line that tell its verb."""
 
 NEW = ("new", "--group", "webshop", "--app", "webui", "--tag")
 PULLS = "refs/gitops-promotion/pulls/"
@@ -40,6 +44,7 @@ class Stage:
     checkout: Path
     program: Path
     start: Snapshot
+    record: Record
     git: bool = False
 
     def command(self, words: Sequence[str], moment: str = "never", number: int = 0) -> list[str]:
@@ -48,15 +53,24 @@ class Stage:
 
     def run(
         self, words: Sequence[str], moment: str = "never", number: int = 0, *, rival: Sequence[str] = ()
-    ) -> int | None:
-        """Run a verb and return how many git commands it started; None if it was killed."""
+    ) -> Sequence[str] | None:
+        """Run a verb and return the names of the git commands that it started; None if it was killed."""
         environ = self._environ | ({"RIVAL": json.dumps(self.command(rival))} if rival else {})
         command = self.command(words, moment, number)
         done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
         if done.returncode == -signal.SIGKILL:
             return None
         assert done.returncode == 0, f"{words} {moment} {number}: {done.stdout}{done.stderr}"
-        return int(done.stderr.split()[-1])
+        return done.stderr.splitlines()[-1].split()
+
+    def disturb(self, scene: "Played", moment: str, number: int, fault: str, *, rival: Sequence[str] = ()) -> bool:
+        """Run the verb of a scene, disturbed there, and record that as `fault`; returns False if it was not."""
+        self.restore(scene.before)
+        disturbed = self.run(scene.words, moment, number, rival=rival)
+        verb = " ".join(word for word in scene.words if word in WORDS)
+        effect = f"git {scene.commands[number - 1]}"
+        self.record.add(Met(provider=PLAIN_GIT, verb=verb, effect=effect, fault=fault, alone=bool(rival)))
+        return bool(disturbed) if rival else disturbed is None
 
     def run_at_once(self, *verbs: Sequence[str]) -> list[str]:
         """Run verbs at the same time, and return what each said on stderr."""
@@ -143,13 +157,13 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """A scene that was played undisturbed: the remote before and after, and how many git commands it took."""
+    """A scene that was played undisturbed: the remote before and after, and the git commands that it took."""
 
     words: tuple[str, ...]
     before: Snapshot
     after: Snapshot
     state: Mapping[str, Any]
-    commands: int
+    commands: Sequence[str]
 
 
 def _by_hand(stage: Stage) -> None:
@@ -201,9 +215,9 @@ def play(stage: Stage, name: str) -> Played:
     return _played[name]
 
 
-def moments(commands: int) -> list[tuple[str, int]]:
-    """Return the moments before and after each of so many git commands."""
-    return [(moment, number) for number in range(1, commands + 1) for moment in ("before", "after")]
+def moments(commands: Sequence[str]) -> list[tuple[str, int]]:
+    """Return the moments before and after each of these git commands."""
+    return [(moment, number) for number in range(1, len(commands) + 1) for moment in ("before", "after")]
 
 
 def chosen(count: int, points: Sequence[T], salt: str) -> list[T]:

@@ -33,8 +33,8 @@ def test_a_killed_run_is_finished_by_the_same_verb(name: str, stage: Stage, pyte
     scene = play(stage, name)
     points = moments(scene.commands)
     for moment, number in points if pytestconfig.getoption("--thorough") else chosen(1, points, name):
-        stage.restore(scene.before)
-        assert stage.run(scene.words, moment, number) is None, f"not killed {moment} git command {number}"
+        killed = stage.disturb(scene, moment, number, f"killed {moment} it")
+        assert killed, f"not killed {moment} git command {number}"
         # What only a person may merge is armed at no moment.
         assert all("environment prod" not in pull["title"] for pull in stage.state()["pulls"] if pull["armed"])
         stage.run(scene.words)
@@ -49,13 +49,13 @@ def test_a_killed_promotion_is_finished_by_the_schedule(stage: Stage, pytestconf
         end = run_schedule(stage)
         points = moments(scene.commands)
         for moment, number in points if thorough else chosen(1, points, name):
-            stage.restore(scene.before)
-            assert stage.run(scene.words, moment, number) is None, f"{name}: not killed {moment} git command {number}"
+            killed = stage.disturb(scene, moment, number, f"killed {moment} it, left to the schedule")
+            assert killed, f"{name}: not killed {moment} git command {number}"
             assert run_schedule(stage) == end, f"{name}: killed {moment} git command {number}"
 
 
 def test_a_run_that_is_not_killed_says_so(stage: Stage) -> None:
     scene = play(stage, "new")
     stage.restore(scene.before)
-    assert stage.run((*NEW, "1.4.2"), "after", scene.commands + 1) == scene.commands
+    assert stage.run((*NEW, "1.4.2"), "after", len(scene.commands) + 1) == scene.commands
     assert stage.state() == scene.state

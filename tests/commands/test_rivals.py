@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.commands.scenes import NEW, ROLLBACK, Played, Stage, chosen, play
+from tests.commands.scenes import NEW, ROLLBACK, WORDS, Played, Stage, chosen, play
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,10 +48,10 @@ def interrupt(
     """Yield scene, end and place: a rival came before each git command of each verb, or before one of `count` verbs."""
     for name, rival in pairs if thorough else chosen(count, pairs, "rivals"):
         scene = play(stage, name)
-        numbers = range(1, scene.commands + 1)
+        numbers = range(1, len(scene.commands) + 1)
         for number in numbers if thorough else chosen(1, numbers, name):
-            stage.restore(scene.before)
-            assert stage.run(scene.words, "before", number, rival=rival)
+            verb = " ".join(word for word in rival if word in WORDS)
+            assert stage.disturb(scene, "before", number, f"a whole `{verb}` before it", rival=rival)
             yield scene, stage.state(), f"{name}: `{' '.join(rival)}` came before git command {number}"
 
 

@@ -41,6 +41,7 @@ class AzureStage:
     hosted: HostedRepo
     base: Mapping[str, str]
     token: str
+    name: ClassVar[str] = "Azure DevOps"
     nothing_follows: str = "unchanged"
     methods: tuple[Method, ...] = ("merge", "squash", "rebase")
     budgets: ClassVar[Budgets] = Budgets(

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.reliability import Record
 from tests.stories.azure_stage import AzureStage, azdo_stage
 from tests.stories.github_stage import GitHubStage, github_stage
 from tests.stories.stage import Stage
@@ -42,9 +43,15 @@ def stage(request: pytest.FixtureRequest) -> Stage:
 
 
 @pytest.fixture
-def story(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Story:
+def story(
+    stage: Stage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    record: Record,
+) -> Story:
     """The webshop at 1.0.0 everywhere, one cluster an environment, and our check a required one."""
-    told = Story(stage=stage, folder=tmp_path, patch=monkeypatch, capsys=capsys)
+    told = Story(stage=stage, folder=tmp_path, patch=monkeypatch, capsys=capsys, record=record)
     clock = SimpleNamespace(sleep=told.sleep, monotonic=lambda: told.now)
     monkeypatch.setattr("gitops_promotion.workflow.run.time", clock)
     for number, environment in enumerate(("dev", "qa", "prod")):

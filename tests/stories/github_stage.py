@@ -35,6 +35,7 @@ class GitHubStage:
     base: Mapping[str, str]
     token: str
     workflow_token: str
+    name: ClassVar[str] = "GitHub"
     nothing_follows: str = "skipped"
     methods: tuple[Method, ...] = ("merge", "squash", "rebase")
     budgets: ClassVar[Budgets] = Budgets(new=5, promote=1, promotion=5, status=2, look=1, publish=1, gate=1, verdict=1)

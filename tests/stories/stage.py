@@ -94,6 +94,8 @@ class Stage(Protocol):
     Nothing here goes through the code under test. What is armed merges by itself as soon as the forge's rules let it.
     """
 
+    name: ClassVar[str]
+    """What people call the forge."""
     nothing_follows: str
     """What `promote` says after a merge into prod: a push whose range is told is skipped, else all is compared."""
     methods: tuple[Method, ...]

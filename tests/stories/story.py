@@ -12,6 +12,7 @@ import pytest
 
 from gitops_promotion import cli
 from gitops_promotion.core.forge import OWN_CONTEXT
+from tests.reliability import Record
 from tests.stories.stage import CHECKS, Run, Stage, Trigger, tag_in
 
 ENVIRONMENTS = ("dev", "qa", "prod")
@@ -43,6 +44,7 @@ class Story:
     folder: Path
     patch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
+    record: Record
     way: Literal["waiting", "published"] = "waiting"
     apps: list[str] = field(default_factory=lambda: ["webui"])
     clusters: list[Cluster] = field(default_factory=list)

@@ -6,6 +6,7 @@ all. With --thorough, as in .ci/run, each request meets every fault; else each m
 """
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +16,7 @@ import pytest
 from gitops_promotion.providers.http import ATTEMPTS
 from tests.forges import faults
 from tests.forges.faults import Fault
+from tests.reliability import Met, effect_of
 from tests.stories.stage import Pull, Run, Trigger, tag_in
 
 if TYPE_CHECKING:
@@ -34,6 +36,16 @@ class FaultyRun:
     number: int
     faults: tuple[Fault, ...]
     passes: bool = False
+
+    @property
+    def name(self) -> str:
+        """The faults in few words, for the tables."""
+        when = ", after its effect" if self.faults[0].done else ""
+        first = re.sub(r"^(\d+) .*", r"\1", self.faults[0].name)
+        if len(self.faults) == 1:
+            return f"{first}{when}, once"
+        alike = all(fault is self.faults[0] for fault in self.faults)
+        return f"{first}{when}, each time" if alike else "four faults in a row"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +80,17 @@ def hit(story: "Story", faulty: FaultyRun, trigger: Trigger, *words: str) -> int
     """Run a verb with these faults, and remove what is left of them. Returns its exit code."""
     for offset, fault in enumerate(faulty.faults):
         story.stage.faults.add(fault, kind=faulty.kind, number=faulty.number + offset)
+    before = len(story.stage.requests)
     run = story.run(trigger, *words, again=True)
     story.stage.faults.clear()
+    spoilt = next((request for request in story.stage.requests[before:] if request.fault), None)
     assert not faulty.passes or run.code == 0, (faulty, run.printed)
     assert run.code in (0, 5, 6), (faulty, run.printed)
+    if spoilt:
+        verb = " ".join(word for word in words if word in ("new", "promote", "status", "--publish"))
+        effect, alone = effect_of(spoilt), run.code == 0
+        met = Met(provider=story.stage.name, verb=verb, effect=effect, fault=faulty.name, alone=alone)
+        story.record.add(met)
     return run.code
 
 
