@@ -73,7 +73,7 @@ class Stage:
         return bool(disturbed) if rival else disturbed is None
 
     def run_at_once(self, *verbs: Sequence[str]) -> list[str]:
-        """Run verbs at the same time, and return what each said on stderr."""
+        """Run verbs at the same time, and return what each said on stderr; only a person may be too late."""
         runs = [
             subprocess.Popen(
                 self.command(words), env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -83,7 +83,7 @@ class Stage:
         texts = []
         for words, run in zip(verbs, runs, strict=True):
             stdout, stderr = run.communicate()
-            assert run.returncode == 0, f"{words}: {stdout}{stderr}"
+            assert run.returncode == 0 or words[0] == "local", f"{words}: {stdout}{stderr}"
             texts.append(stderr)
         return texts
 

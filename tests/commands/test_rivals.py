@@ -88,6 +88,17 @@ def test_many_builds_of_one_application_at_once_all_arrive(stage: Stage, crowd: 
     assert list(state["branches"]) == ["main"]
 
 
+def test_of_many_builds_of_one_application_at_once_the_newest_stays(stage: Stage, crowd: int) -> None:
+    built = [f"2026-01-01T00:{number:02}:00Z" for number in range(crowd)]
+    stage.run_at_once(*[(*NEW, f"1.4.{number}", "--built-at", at) for number, at in enumerate(built)])
+    state = stage.state()
+    assert f"webui:1.4.{crowd - 1} #" in stage.remote.show("webshop/dev/webui.yaml", "main")
+    # What an older build finds is skipped, or was merged before a newer one.
+    assert {pull["state"] for pull in state["pulls"]} == {"merged"}
+    assert (state["commits of main"], state["empty merges"]) == (1 + len(state["pulls"]), 0)
+    assert list(state["branches"]) == ["main"]
+
+
 def test_the_same_build_announced_many_times_at_once_is_one_pull_request(stage: Stage, crowd: int) -> None:
     stage.run_at_once(*[(*NEW, "1.4.2")] * crowd)
     state, alone = stage.state(), play(stage, "new").state
@@ -108,3 +119,37 @@ def test_many_applications_at_once_need_one_run_each(stage: Stage, pytestconfig:
     assert [pull["state"] for pull in state["pulls"]] == ["merged"] * len(names)
     assert state["empty merges"] == 0
     assert all(":2.0.0 #" in stage.remote.show(f"webshop/dev/{name}.yaml", "main") for name in names)
+
+
+def test_runs_of_all_verbs_and_people_at_once_end_like_runs_in_a_row(stage: Stage, pytestconfig: pytest.Config) -> None:
+    thorough = pytestconfig.getoption("--thorough")
+    names = apps(stage, 20 if thorough else 3)
+    schedules = [("promote", "--all"), ("status", "--publish")] * (3 if thorough else 1)
+    stage.run_at_once(*[("new", "--group", "webshop", "--app", name, "--tag", "2.0.0") for name in names], *schedules)
+    stage.run(("promote", "--all"))
+    stage.heal("dev")
+    numbers = {pull["head"]: str(pull["number"]) for pull in stage.state()["pulls"] if pull["state"] == "open"}
+    assert sorted(numbers) == sorted(f"promote/webshop-{name}" for name in names)
+    closed, merged, newer = names[:3]
+    stage.run_at_once(
+        ("new", "--group", "webshop", "--app", newer, "--tag", "3.0.0"),
+        *schedules,
+        ("local", "close", numbers[f"promote/webshop-{closed}"]),
+        ("local", "merge", numbers[f"promote/webshop-{merged}"]),
+    )
+    for environment in ("dev", "dev", "qa"):
+        stage.heal(environment)
+        for words in (("promote", "--all"), ("status", "--publish")):
+            stage.run(words)
+    state = stage.state()
+    declined = {pull["head"] for pull in state["pulls"] if pull["state"] == "closed"}
+    assert declined <= {f"promote/webshop-{closed}"}
+    waiting = [pull["head"] for pull in state["pulls"] if pull["state"] == "open"]
+    assert sorted(waiting) == sorted({f"promote/webshop-{name}" for name in names} - declined)
+    for name in names:
+        tag = "3.0.0" if name == newer else "2.0.0"
+        wanted = {"dev": tag, "qa": "1.0.0" if f"promote/webshop-{name}" in declined else tag, "prod": "1.0.0"}
+        for environment, expected in wanted.items():
+            assert f":{expected} #" in stage.remote.show(f"webshop/{environment}/{name}.yaml", "main"), name
+    assert state["empty merges"] == 0
+    assert not any(pull["armed"] for pull in state["pulls"] if pull["state"] == "open")
