@@ -127,7 +127,7 @@ def holds_schema() -> Schema:
     """Return the JSON Schema of the file of holds."""
     hold = {
         "type": "object",
-        "properties": dict.fromkeys(holds_file.KEYS, TEXT),
+        "properties": {**dict.fromkeys(holds_file.KEYS, TEXT), "tag": TEXTS},
         "required": ["group", "app", "environment"],
         "patternProperties": {"^x-": {}},
         "additionalProperties": False,
