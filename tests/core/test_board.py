@@ -189,3 +189,10 @@ def test_a_feature_is_there_until_its_removal() -> None:
             pull_request=5,
         )
     ]
+
+
+def test_an_application_is_in_the_most_urgent_state_of_its_cells() -> None:
+    [line] = boards.lines(Facts(tags=tags(dev="2", qa="1", prod="")), [WEB], lambda _: LINEAR, now=NOW)
+    assert [cell.state for cell in line.cells] == ["current", "behind", "absent"]
+    assert line.state == "behind"
+    assert replace(line, cells=()).state == "absent"

@@ -93,3 +93,17 @@ def test_a_feature_changes_only_the_files_of_its_plan() -> None:
     assert not changes_only(made, [SET], BLOBS, CONFIG), "it does not delete"
     assert not changes_only(made, [replace(SET, new="more"), gone], BLOBS, CONFIG)
     assert not changes_only(made, [replace(SET, new_kind="symlink"), gone], BLOBS, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("head", "tag"),
+    [
+        ({PATH: BLOBS["new"]}, Tag("2")),
+        ({PATH: b"tag: 2\n"}, None),
+        ({PATH: BLOBS["new"], "webshop/dev/more.yaml": OLD}, None),
+        ({PATH: b"a: ["}, None),
+    ],
+)
+def test_the_proposed_tag_is_that_of_the_markers_if_they_agree(head: dict[str, bytes], tag: Tag | None) -> None:
+    proposal = read_proposal([BY_TOOL], BLOBS, head, config=CONFIG, application=WEBUI)
+    assert (proposal.tag, proposal.environments, proposal.paths) == (tag, ("dev",), frozenset({PATH}))

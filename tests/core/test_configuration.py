@@ -1,0 +1,59 @@
+"""What a configuration answers about its environments, beyond the keys that it has."""
+
+import pytest
+
+from gitops_promotion.core.config import Config, parse
+from gitops_promotion.core.names import Application
+
+WEB = Application("shop", "web")
+APPROVALS = "approvals: {approvers: [ann]}"
+
+
+def config(keys: str = "", top: str = "") -> Config:
+    return parse(f"environments: [{{name: dev{keys}}}, {{name: prod{keys}}}]\n{top}\n", "gitops-promotion.yaml")
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_allowed"),
+    [
+        ("", True),
+        (", overrides: false", False),
+        (f", {APPROVALS}", False),
+        (f", {APPROVALS}, overrides: true", True),
+    ],
+)
+def test_overrides_are_allowed_where_nobody_must_approve_unless_the_key_says_otherwise(
+    keys: str, is_allowed: bool
+) -> None:
+    assert config(keys).allows_overrides("prod") is is_allowed
+
+
+@pytest.mark.parametrize(
+    ("keys", "top", "is_written"),
+    [
+        ("", "", False),
+        ("", "comment: true", True),
+        (f", {APPROVALS}", "", True),
+        (f", {APPROVALS}", "comment: false", False),
+    ],
+)
+def test_a_comment_is_written_where_a_verdict_is_published_unless_the_key_says_otherwise(
+    keys: str, top: str, is_written: bool
+) -> None:
+    assert config(keys, top).writes_comments is is_written
+
+
+@pytest.mark.parametrize(
+    ("keys", "environment", "is_gated"),
+    [
+        ("", "dev", False),
+        ("", "prod", True),
+        (f", {APPROVALS}", "dev", True),
+        (", windows: [{from: '09:00', to: '16:00'}]", "dev", True),
+        (", unmanagedImages: report", "dev", False),
+    ],
+)
+def test_an_environment_is_gated_if_it_has_sources_or_a_gate_of_its_own(
+    keys: str, environment: str, is_gated: bool
+) -> None:
+    assert config(keys).is_gated(WEB, environment) is is_gated
