@@ -1,7 +1,11 @@
 """The help fits 80 columns, has two examples and a page for each verb, and mistakes are answered by name."""
 
 import json
+import os
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -186,6 +190,30 @@ def test_the_variables_are_on_one_page() -> None:
 
 # Completion
 
+SHELLS = {
+    "bash": """. ./script; COMP_WORDS=(gitops-promotion new --group webshop --app ''); COMP_CWORD=5
+        _gitops_promotion_completion gitops-promotion; printf '%s\\n' "${COMPREPLY[@]}" """,
+    "fish": "source ./script; complete -C 'gitops-promotion new --group webshop --app '",
+    "zsh": """compdef() { :; }; compadd() { print -rl -- ${(P)@[-1]}; }; CURRENT=6
+        words=(gitops-promotion new --group webshop --app ''); . ./script; _gitops_promotion_completion""",
+}
+"""Programs that print the completion of one line, in shells without their own settings."""
+
+
+@pytest.fixture
+def webshop(tmp_path: Path) -> Path:
+    """The repository of the demo, without a commit."""
+    from gitops_promotion.commands import demo
+
+    for path, text in demo.files().items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    for name in ("objects", "refs"):
+        (tmp_path / ".git" / name).mkdir(parents=True)
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (tmp_path / ".git" / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
+    return tmp_path
+
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_of_a_shell_calls_the_program(shell: str, run: Run) -> None:
@@ -208,18 +236,9 @@ def test_the_script_of_a_shell_calls_the_program(shell: str, run: Run) -> None:
     ],
 )
 def test_names_are_completed_from_the_checkout(
-    line: str, expected: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    line: str, expected: set[str], webshop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gitops_promotion.commands import demo
-
-    for path, text in demo.files().items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-    for name in ("objects", "refs"):
-        (tmp_path / ".git" / name).mkdir(parents=True)
-    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
-    (tmp_path / ".git" / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(webshop)
     words = ["gitops-promotion", *line.split()]
     number = len(words) - (0 if line.endswith(" ") else 1)
     monkeypatch.setenv("COMP_WORDS", f"gitops-promotion {line}")
@@ -230,3 +249,21 @@ def test_names_are_completed_from_the_checkout(
         cli.main()
     printed = capsys.readouterr().out.splitlines()
     assert {entry.partition(",")[2] for entry in printed if entry} == expected
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_completes_by_its_script(shell: str, webshop: Path, run: Run) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not installed")
+    (webshop / "script").write_text(run("completion", shell)[1])
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ended = subprocess.run(
+        [program, "-c", SHELLS[shell]],
+        cwd=webshop,
+        env={**os.environ, "PATH": path, "HOME": str(webshop)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert sorted(ended.stdout.split()) == ["cart", "webui"], ended.stderr

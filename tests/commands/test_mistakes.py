@@ -1,6 +1,7 @@
 """What a beginner does wrong is said by its cause, with the next step."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,3 +128,25 @@ def test_a_remote_of_another_name_and_one_that_is_not_there(shop: "Shop") -> Non
     assert "give --remote one of fork, up" in error(shop, "promote", code=5)
     assert "no remote is called 'origin': give --remote one of fork, up" in error(shop, "promote", "--remote", "origin")
     shop.run("promote", "--remote", "up")
+
+
+GOLDEN = (Path(__file__).parent / "mistakes.txt").read_text(encoding="utf-8")
+LINES = [line.removeprefix("$ gitops-promotion ") for line in GOLDEN.splitlines() if line.startswith("$ ")]
+WITHOUT_GIT = ("promot\n", "set-tag", "graph", "status --timeout")
+"""The beginnings of those that git is not asked for: the others are tried where the terminal is narrow alone."""
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_the_whole_text_of_each_mistake(columns: int, shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages are one line at any width, so that they can be searched for, and the terminal folds them."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("GITOPS_PROMOTION_QUIET", "true")
+    monkeypatch.chdir(shop.checkout.path)
+    check_out(shop, {"webshop/dev/api.yaml": MARKED})
+    texts = dict(zip(LINES, [text for text in GOLDEN.splitlines() if not text.startswith("$ ")], strict=True))
+    for line, text in texts.items():
+        if columns == 40 or f"{line}\n".startswith(WITHOUT_GIT):
+            shop.capsys.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                cli.main(line.split())
+            assert (ended.value.code, shop.capsys.readouterr().err) == (2, f"{text}\n"), line
