@@ -391,3 +391,19 @@ def test_every_test_that_a_page_names_exists(page: str) -> None:
         if not re.search(rf"^(?:    )?def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert missing == []
+
+
+def test_every_cell_of_who_may_do_what_is_explained() -> None:
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    actors = re.findall(
+        r"^\| ([\w ]+) \|", page.partition("## Who is meant")[2].partition("On GitHub")[0], re.MULTILINE
+    )
+    overview = page.partition("## What they can do")[2].partition("\n- **no**")[0]
+    header, _, *lines = [line.strip("| ").split(" | ") for line in overview.strip().splitlines()]
+    assert header[1:] == actors[1:]
+    details = dict(re.findall(r"^\| ([\w ]+) \|(.+)$", page.partition("### Each action")[2], re.MULTILINE))
+    assert len(lines) == 9
+    for action, *cells in lines:
+        assert len(cells) == len(header) - 1, action
+        assert set(cells) <= {"no", "forge", "can"}, action
+        assert "`tests/" in details[action], action

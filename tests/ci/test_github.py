@@ -187,6 +187,7 @@ def inputs_of(event: str, payload: object, **more: str) -> dict[str, str]:
 @pytest.mark.parametrize(("event", "key"), [("repository_dispatch", "client_payload"), ("workflow_dispatch", "inputs")])
 def test_a_dispatch_may_name_group_app_and_tag(event: str, key: str) -> None:
     sent = {"group": "webshop", "app": "webui", "tag": "1.10", "feature": "x", "built_at": 5}
+    sent |= {"env": "prod", "override_gates": True, "override_hold": True, "reason": "x", "again": True, "as": "ann"}
     assert inputs_of(event, {key: sent}) == {"group": "webshop", "app": "webui", "tag": "1.10"}
     assert inputs_of(event, {key: {"app": "webui", "tag": None, "group": ""}}) == {"app": "webui"}
     assert inputs_of(event, {key: None}) == {}
