@@ -63,11 +63,10 @@ ENOUGH = 2 << 30
 """Bytes: what all tests write is a third of it."""
 
 
-WITHOUT_PROCESSES = ("cli", "commands", "providers", "workflow")
-"""The rooms of which the tests need no git for what is plain: it is the git room's own.
-
-Stories need it: their sleep takes no time, and without git twenty attempts fit into the second of one commit.
-"""
+WITHOUT_PROCESSES = ("cli", "commands", "providers", "stories", "workflow")
+"""The rooms of which the tests need no git for what is plain: it is the git room's own."""
+WITH_GIT = ("test_to_prod", "test_token")
+"""Files of these rooms that need it all the same: they tell the whole way."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -149,7 +148,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 @pytest.fixture(autouse=True)
 def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the processes of a plain transport, but for tests of that, with --git and with --thorough."""
-    plain = request.path.parent.name in WITHOUT_PROCESSES
+    plain = request.path.parent.name in WITHOUT_PROCESSES and request.path.stem not in WITH_GIT
     if plain and not (request.config.getoption("--thorough") or request.config.getoption("--git")):
         processes_.spare(monkeypatch.setattr)
         config, parse = _parse_once()
@@ -160,9 +159,9 @@ def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the program wait without waiting: its own clock goes on by as much.
 
-    Races that do not end alone are minutes of pauses.
+    Races that do not end alone are minutes of pauses. A story has a clock of its own.
     """
-    if request.path.parent.name in WITHOUT_PROCESSES:
+    if request.path.parent.name in WITHOUT_PROCESSES and "story" not in request.fixturenames:
         from gitops_promotion.workflow import run  # here: the tests of core need no git
 
         monkeypatch.setattr(run, "time", Waits())

@@ -4,6 +4,7 @@ A further forge adds its own fixture `<name>_stage` and its name to FORGES. A ru
 the stories are the slowest tests; `--stories` says on which.
 """
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -54,6 +55,9 @@ def story(
     told = Story(stage=stage, folder=tmp_path, patch=monkeypatch, capsys=capsys, record=record)
     clock = SimpleNamespace(sleep=told.sleep, monotonic=lambda: told.now)
     monkeypatch.setattr("gitops_promotion.workflow.run.time", clock)
+    # What is done anew after a pause has another commit: their dates are in seconds, and the pause takes no time.
+    dates = SimpleNamespace(now=lambda zone: datetime.now(zone) + timedelta(seconds=told.moments))
+    monkeypatch.setattr("gitops_promotion.git.repository.datetime", dates)
     for number, environment in enumerate(("dev", "qa", "prod")):
         told.cluster(environment, f"0c9c2e4{number}")
     return told

@@ -38,7 +38,10 @@ class Cluster:
 
 @dataclass(kw_only=True)
 class Story:
-    """One repository's life. `way` is which of the two kinds of status workflow it has."""
+    """One repository's life. `way` is which of the two kinds of status workflow it has.
+
+    `moments` counts pauses and runs: no two of them are in the same second.
+    """
 
     stage: Stage
     folder: Path
@@ -51,6 +54,7 @@ class Story:
     now: float = 0.0
     runs: list[Run] = field(default_factory=list)
     options: tuple[str, ...] = ()
+    moments: int = 0
     _step: Path = Path()
     _waits: int = 0
     _agenda: list[tuple[float, int, Callable[[], object]]] = field(default_factory=list)
@@ -63,6 +67,7 @@ class Story:
     def sleep(self, seconds: float) -> None:
         """Let time pass, with all that was to happen meanwhile."""
         self._waits += 1
+        self.moments += 1
         end = self.now + seconds
         while self._agenda and self._agenda[0][0] <= end:
             at, _, act = heapq.heappop(self._agenda)
@@ -166,6 +171,7 @@ class Story:
             self._step.mkdir()
             self.stage.checkout(trigger, self._step / "workspace")
         folder = self._step
+        self.moments += 1
         reads = words == ("status",)
         self.capsys.readouterr()
         before, self._waits = len(self.stage.requests), 0
