@@ -172,6 +172,22 @@ def test_promotions_of_the_forge_are_the_tools_own_until_somebody_adds_to_them(
     assert "has 1 commit by someone else" in outcome["message"]
 
 
+def test_the_way_and_the_history_of_commits_of_the_forge_are_those_of_others(
+    github_forge: "GitHubForge", app: Checkout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, app, *NEW, "1.4.2")
+    assert [outcome["result"] for outcome in run(capsys, app, "status", "--pr", "1", "--timeout", "0")] == ["passed"]
+    [pull] = github_forge.hosted.pulls()
+    github_forge.pass_gate(pull.head_sha)
+    [promotion] = run(capsys, app, "promote", "--all")
+    assert (promotion["result"], promotion["environment"]) == ("opened", "qa")
+    assert "\ngpgsig " in github_forge.hosted.git.git("cat-file", "commit", github_forge.branches()[BRANCH])
+    capsys.readouterr()
+    cli.main(["history", "--app", "webui", "--sourcedir", str(app.path), "--output", "json"])
+    [event, *_] = json.loads(capsys.readouterr().out)["events"]
+    assert (event["kind"], event["environment"], event["tag"]) == ("promotion", "dev", "1.4.2")
+
+
 def test_a_person_s_token_changes_nothing(
     github_forge: "GitHubForge", app: Checkout, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
