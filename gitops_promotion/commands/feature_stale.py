@@ -14,7 +14,7 @@ from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import GitError, PromotionError
 from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder, feature_environment, feature_folder
 from gitops_promotion.workflow.deliver import Intent, deliver
-from gitops_promotion.workflow.features import removal_outcome, removal_plan
+from gitops_promotion.workflow.features import removal_plan
 from gitops_promotion.workflow.run import Run
 
 DEFAULT_MAX_AGE = 7 * 86400.0
@@ -52,9 +52,7 @@ def feature_stale(run: Run, *, max_age: float, now: datetime, find_kustomize: Ku
         environment = _deciding_environment(config, [copy.environment for copy in removed])
         request = Request(kind=REMOVAL, application=NO_APPLICATION, environment=environment)
         if not removed:
-            return removal_outcome(
-                request, "unchanged", f"no feature in {environment} is older than {_duration(limit)}"
-            )
+            return Outcome.of(request, "unchanged", f"no feature in {environment} is older than {_duration(limit)}")
         notes = [f"- {code_span(str(copy))}" for copy in removed]
         return Intent(plan=partial(removal_plan, run, request, edits, notes), files=files)
 

@@ -7,9 +7,8 @@ from gitops_promotion.core.approval_list import Approval, state_of
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.approvals import Approvals, Tally
-from gitops_promotion.core.kinds import ROLLBACK, branches_into
+from gitops_promotion.core.kinds import branches_into
 from gitops_promotion.core.layout import Claim
-from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import UsageError
@@ -128,8 +127,7 @@ def _branches(run: Run, scope: Scope) -> Iterator[str]:
     for application in run.tip.applications():
         for name in config.way(application).names:
             if scope.has_application(application) and scope.environment in ("", name):
-                request = Request(kind=ROLLBACK, application=application, environment=name)
-                branches |= dict.fromkeys((config.branch(application, name), ROLLBACK.branch(request, config)))
+                branches |= dict.fromkeys(branches_into(application, name, config))
     yield from branches
 
 

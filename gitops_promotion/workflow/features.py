@@ -13,7 +13,7 @@ from gitops_promotion.core.feature.copy import Copy, CopyRequest, make_copy
 from gitops_promotion.core.feature.folder import Edits
 from gitops_promotion.core.feature.selection import select
 from gitops_promotion.core.kinds import FEATURE, REMOVAL
-from gitops_promotion.core.model import Outcome, Plan, Request, Result
+from gitops_promotion.core.model import Outcome, Plan, Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.pull_request_text import commit_message
 from gitops_promotion.core.tags import Tag
@@ -90,7 +90,7 @@ def propose_removal(
         request = Request(kind=REMOVAL, application=application, environment=environment, feature=feature)
         if settings.feature_overwrite:
             message = f"{application} has featureOverwrite: true, `new` sets its next tag"
-            return removal_outcome(request, "unchanged", message)
+            return Outcome.of(request, "unchanged", message)
         builder = EnvironmentBuilder.of(run, application, find_kustomize)
         copies = [copy for copy in builder.folder.copies([application.name]) if copy.feature == feature]
         if not copies:
@@ -144,11 +144,6 @@ def removal_plan(run: Run, request: Request, edits: Edits, notes: Sequence[str],
     )
 
 
-def removal_outcome(request: Request, result: Result, message: str) -> Outcome:
-    """Return the outcome of a removal that proposes nothing."""
-    return Outcome.of(request, result, message)
-
-
 def _copy_plan(run: Run, request: Request, edits: Edits, copy: Copy, base_sha: str) -> Plan:
     address = f"Address: {code_span(copy.url)} (for any feature: {code_span(copy.pattern)})" if copy.url else ""
     intro = f"A copy of {code_span(str(request.application))} for feature {code_span(request.feature)}"
@@ -184,14 +179,14 @@ def _withdraw(run: Run, request: Request) -> Outcome:
     message = f"{request.environment} has no copy of {request.application} for feature {request.feature}"
     branch = request.kind.branch(request, run.tip.config)
     if run.dry_run:
-        return removal_outcome(request, "unchanged", message)
+        return Outcome.of(request, "unchanged", message)
     pull_request = due.open_for(run.forge.pull_requests(head=branch), run.tip.base)
     if pull_request is None:
-        return removal_outcome(request, "unchanged", message)
+        return Outcome.of(request, "unchanged", message)
     if pull_request.auto_merge:
         disarm(run, pull_request)
     closed = run.forge.close_pull_request(pull_request)
-    outcome = removal_outcome(request, "updated", f"{message}; its pull request #{pull_request.number} was closed")
+    outcome = Outcome.of(request, "updated", f"{message}; its pull request #{pull_request.number} was closed")
     return replace(outcome, branch=branch, pull_request=closed)
 
 

@@ -21,24 +21,8 @@ def check(tree: Tree, *, strict: bool = False) -> Findings:
             if allowance:
                 used.add((problem.path, allowance.line))
                 continue
-            finding = Finding(
-                code=row.code,
-                level=row.level,
-                path=problem.path,
-                line=problem.line,
-                message=problem.message,
-                fix=problem.fix,
-            )
-            findings[finding] = None
+            findings[Finding.of(problem, row.code, row.level)] = None
     for problem in allowed.faults(tree.contents, CODES, used):
-        finding = Finding(
-            code=USELESS,
-            level="warning",
-            path=problem.path,
-            line=problem.line,
-            message=problem.message,
-            fix=problem.fix,
-        )
-        findings[finding] = None
+        findings[Finding.of(problem, USELESS, "warning")] = None
     ordered = sorted(findings, key=lambda finding: (finding.path, finding.line, finding.code))
     return Findings(findings=tuple(ordered), files=len(tree.contents), strict=strict)

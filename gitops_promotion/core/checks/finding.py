@@ -1,7 +1,7 @@
 """What a check finds: a place of a file, the problem there, and what to do."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from gitops_promotion.core.pages import page
 
@@ -28,6 +28,13 @@ class Finding:
     line: int
     message: str
     fix: str
+
+    @classmethod
+    def of(cls, problem: Problem, code: str, level: Level) -> Self:
+        """Return the finding of a problem, for the check with this code and level."""
+        return cls(
+            code=code, level=level, path=problem.path, line=problem.line, message=problem.message, fix=problem.fix
+        )
 
     @property
     def url(self) -> str:

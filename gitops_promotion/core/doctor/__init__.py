@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gitops_promotion.core.checks.finding import Finding, Findings, Problem
 from gitops_promotion.core.doctor import bots, commands, settings, workflows
@@ -140,14 +141,7 @@ ROWS: tuple[Row, ...] = (
 def diagnose(facts: Facts, *, strict: bool = False) -> Findings:
     """Return the findings of all rows."""
     findings = [
-        Finding(
-            code=row.code,
-            level=row.level,
-            path=problem.path,
-            line=problem.line,
-            message=re.sub(r"\s+", " ", problem.message),
-            fix=problem.fix,
-        )
+        Finding.of(replace(problem, message=re.sub(r"\s+", " ", problem.message)), row.code, row.level)
         for row in ROWS
         for problem in row.find(facts)
     ]

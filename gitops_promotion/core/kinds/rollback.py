@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gitops_promotion.core.branch_names import ROLLBACKS, branch_problem
 from gitops_promotion.core.config import Config
+from gitops_promotion.core.kinds.feature import merge_notes
 from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import UsageError
@@ -35,9 +36,7 @@ class Rollback:
     def notes(self, request: Request, config: Config) -> list[str]:
         """Say what it does not wait for, and who merges it."""
         waits = "It does not wait for the environments before, for this tag was green here."
-        if config.environment(request.environment).auto:
-            return [waits, "It merges by itself when its checks pass."]
-        return [waits, "It waits for a person to merge it."]
+        return [waits, *merge_notes(request, config)]
 
     def is_gated(self, request: Request, config: Config) -> bool:
         """Return True where a gate has a say."""
