@@ -17,10 +17,13 @@ TITLE_LIMIT = 256
 _NOTES_LIMIT = 2400
 _SHORT_NOTES_LIMIT = 600
 _PART_LIMIT = 1000
-# With a bound: many beginnings without an end would each be searched to the end of the text.
-_METADATA = re.compile(r"<!-- metadata = (\{.{0,2000}?\}) -->", re.DOTALL)
+METADATA_LIMIT = 2000
+"""Characters of metadata: many beginnings without an end would each be searched to the end of the body."""
+
 READ_LIMIT = 65_536
 """Characters of a body in which metadata are looked for: the most that a forge takes."""
+
+_METADATA = re.compile(rf"<!-- metadata = (\{{.{{0,{METADATA_LIMIT - 2}}}?\}}) -->", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

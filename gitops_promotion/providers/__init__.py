@@ -1,5 +1,6 @@
 """The forges: one Protocol that every adapter keeps; each adapter keeps its SDK to itself."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -142,7 +143,8 @@ class Connection:
     """All that a provider may use of the world outside.
 
     `url` is the remote's, `token` gives the token to use now ("" where there is none), `author` names the person or
-    program that acts, where the forge does not know it from the token, `nonce` makes a text that was never made before.
+    program that acts, where the forge does not know it from the token, `nonce` makes a text that was never made before,
+    `monotonic` gives seconds that never go back.
     `api_url` is --api-url; `merge_method` and `check_run_apps` are the configuration's; `branch_prefixes` are the
     beginnings of this tool's branches.
     """
@@ -155,6 +157,7 @@ class Connection:
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     nonce: Callable[[], str]
+    monotonic: Callable[[], float] = time.monotonic
     api_url: str = ""
     merge_method: str = ""
     check_run_apps: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ def repeat_after_races(run: Run, decide: Callable[[int], T]) -> T:
     ATTEMPTS of them.
     """
     for attempt in range(ATTEMPTS):
+        started = run.clock.monotonic()
         try:
             if attempt:
                 run.tip.refresh()
@@ -28,5 +29,5 @@ def repeat_after_races(run: Run, decide: Callable[[int], T]) -> T:
                     "it again"
                 ) from error
             run.note(f"{error.fact}; trying again")
-        run.clock.sleep(pause(attempt, run.clock.random()))
+        run.clock.sleep(pause(attempt, run.clock.random(), took=run.clock.monotonic() - started))
     raise AssertionError

@@ -205,6 +205,7 @@ class _Opening:
             environ=self.environ,
             now=self.clock.now,
             sleep=self.clock.sleep,
+            monotonic=self.clock.monotonic,
             nonce=lambda: secrets.token_hex(8),
             api_url=self.api_url,
         )

@@ -114,6 +114,7 @@ def test_a_promotion_that_a_newer_build_has_taken_over_is_not_rebuilt_with_the_o
 def test_races_without_end_are_an_error_after_growing_pauses(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("gitops_promotion.workflow.run.time.sleep", slept.append)
+    monkeypatch.setattr("gitops_promotion.workflow.run.time.monotonic", lambda: 0.0)
     real = Repository.push
 
     def late(self: Repository, *arguments: Any, **options: Any) -> None:

@@ -12,7 +12,7 @@ from gitops_promotion.core.kustomization_files import Listing, sources
 from gitops_promotion.core.markers import places
 from gitops_promotion.core.markers.scan import MAX_MIB, scan
 from gitops_promotion.core.notifications import told
-from gitops_promotion.core.pull_request_text import READ_LIMIT, read_metadata
+from gitops_promotion.core.pull_request_text import METADATA_LIMIT, READ_LIMIT, read_metadata
 from gitops_promotion.core.tags import ImageReference
 from gitops_promotion.errors import ConfigError, ManifestError
 
@@ -92,6 +92,14 @@ def test_metadata_are_looked_for_in_the_beginning_of_a_body() -> None:
     metadata = '<!-- metadata = {"group": "g"} -->'
     assert read_metadata(metadata.rjust(READ_LIMIT)) is not None
     assert read_metadata(metadata.rjust(READ_LIMIT + 1)) is None
+
+
+def test_metadata_may_be_as_long_as_their_limit() -> None:
+    def metadata(length: int) -> str:
+        return "<!-- metadata = " + '{"group": "g"}'.replace("}", "".ljust(length - 14) + "}") + " -->"
+
+    assert read_metadata(metadata(METADATA_LIMIT)) is not None
+    assert read_metadata(metadata(METADATA_LIMIT + 1)) is None
 
 
 def test_a_manifest_may_be_as_large_as_its_limit() -> None:

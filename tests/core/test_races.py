@@ -20,6 +20,13 @@ def test_a_random_number_spreads_a_pause_by_half_of_it() -> None:
     assert pause(3, 1.0) == pytest.approx(pause(3, 0.5) * 1.5)
 
 
+def test_a_pause_is_longer_where_the_decision_that_was_lost_took_long() -> None:
+    assert pause(0, 0.5, took=0.01) == pause(0, 0.5)
+    assert pause(0, 0.5, took=2.0) == pytest.approx(6.0)
+    assert pause(0, 0.0, took=2.0) == pause(0, 0.0), "one of them may come back at once"
+    assert pause(0, 1.0, took=600.0) == 20
+
+
 def test_a_pull_request_that_is_off_needs_nothing() -> None:
     require_off(AutoMerge(state="off"))
 

@@ -84,6 +84,7 @@ class Writers:
                 now=lambda: start + timedelta(seconds=next(self.seconds)),
                 sleep=self.slept.append,
                 nonce=lambda: next(nonces),
+                monotonic=lambda: 0.0,
             )
         )
 

@@ -113,7 +113,11 @@ class TestNumbers:
             return [RefUpdate(ref=pull_ref(chosen[-1]), new="0" * 40, expected=None)], None
 
         ledger = Ledger(
-            Losing(), now=lambda: datetime(2026, 3, 1, 12, tzinfo=UTC), sleep=lambda _: None, nonce=lambda: nonce
+            Losing(),
+            now=lambda: datetime(2026, 3, 1, 12, tzinfo=UTC),
+            sleep=lambda _: None,
+            nonce=lambda: nonce,
+            monotonic=lambda: 0.0,
         )
         with pytest.raises(ProviderError, match="20 times in a row"):
             ledger.transact(decide)

@@ -57,10 +57,12 @@ class Ledger:
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
         nonce: Callable[[], str],
+        monotonic: Callable[[], float],
     ) -> None:
         self._store = store
         self._now = now
         self._sleep = sleep
+        self._monotonic = monotonic
         self._nonce = nonce
         # Blobs never change: while `status` polls, each is fetched once.
         self._blobs: dict[str, bytes] = {}
@@ -76,6 +78,7 @@ class Ledger:
         self._waits = 0
         for attempt in range(ATTEMPTS):
             self._races = attempt - self._waits
+            started = self._monotonic()
             refs = self._store.refs("refs/heads/*", f"{ROOT}/*")
             try:
                 updates, result = decide(refs)
@@ -91,7 +94,7 @@ class Ledger:
             else:
                 return result
             if attempt < ATTEMPTS - 1:
-                self._sleep(pause(attempt, self._random()))
+                self._sleep(pause(attempt, self._random(), took=self._monotonic() - started))
         raise ProviderError(f"other writers changed the remote {ATTEMPTS} times in a row ({fact}): run this again")
 
     def read(self, refs: Refs, names: Iterable[str]) -> dict[str, tuple[str, bytes | None]]:

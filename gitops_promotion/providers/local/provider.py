@@ -50,7 +50,13 @@ class Local(WithPeople):
     publishes = True
 
     def __init__(self, connection: Connection) -> None:
-        ledger = Ledger(connection.store, now=connection.now, sleep=connection.sleep, nonce=connection.nonce)
+        ledger = Ledger(
+            connection.store,
+            now=connection.now,
+            sleep=connection.sleep,
+            nonce=connection.nonce,
+            monotonic=connection.monotonic,
+        )
         super().__init__(connection.store, ledger, author=connection.author, now=connection.now)
         self._allows_deletions = True
 
