@@ -1,5 +1,6 @@
 """The `local` provider under many writers, in races, and killed: nothing is lost, nothing is half done."""
 
+import itertools
 import json
 import logging
 import subprocess
@@ -123,6 +124,20 @@ class TestNumbers:
             ledger.transact(decide)
         assert chosen[:3] == [1, 1, 1]
         assert (chosen[3:6], max(chosen)) == (fourth_to_sixth, highest)
+
+    def test_the_pause_grows_with_the_time_that_the_lost_decision_took(self) -> None:
+        slept: list[float] = []
+        seconds = itertools.count(step=3)
+        ledger = Ledger(
+            Losing(),
+            now=lambda: datetime(2026, 3, 1, 12, tzinfo=UTC),
+            sleep=slept.append,
+            nonce=lambda: "1670",  # near the highest random number
+            monotonic=lambda: next(seconds),
+        )
+        with pytest.raises(ProviderError, match="20 times in a row"):
+            ledger.transact(lambda _: ([RefUpdate(ref=pull_ref(1), new="0" * 40, expected=None)], None))
+        assert 17 < slept[0] < 18
 
     def test_a_push_whose_answer_is_lost_uses_one_number(self, local_forge: "LocalForge") -> None:
         sha = local_forge.push(HEAD, {"mine.txt": "1\n"})
