@@ -7,6 +7,7 @@ ci} <- workflow <- commands <- cli <- action; siblings are strangers.
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -241,6 +242,25 @@ def test_a_break_of_the_rule_is_found(module: str, source: str) -> None:
 )
 def test_what_the_rule_allows_is_no_fault(module: str, source: str) -> None:
     assert faults(f"{PACKAGE}.{module}", source) == []
+
+
+# What a list of environments would be asked for, if they were one.
+NEIGHBOURS = re.compile(
+    r"\bpairwise\b|\b(?:previous|next)_environment\b|\b(?:pipeline|way)(?:\([^()]*\))?\.(?:names|environments)\["
+    r"|\.index\([^()]*\) *[+-]"
+)
+
+
+def test_one_module_alone_knows_which_environment_comes_before_which() -> None:
+    assert [name for name, source in modules().items() if NEIGHBOURS.search(source)] == [f"{PACKAGE}.core.environments"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["pairwise(names)", "tip.config.pipeline.names[0]", "config.way(application).names[1:]", "names.index(env) - 1"],
+)
+def test_a_neighbour_in_a_list_of_environments_is_found(source: str) -> None:
+    assert NEIGHBOURS.search(source)
 
 
 def test_help_loads_no_sdk_no_yaml_and_no_retries() -> None:

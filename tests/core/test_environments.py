@@ -174,6 +174,22 @@ def test_every_generated_graph_is_a_pipeline_in_which_sources_come_first(graph: 
     assert [target for _, target in graph.steps()] == [name for name in graph.names if name != graph.entry.name]
 
 
+@given(
+    st.integers(1, 5).flatmap(
+        lambda size: st.lists(
+            st.lists(st.sampled_from([f"e{number}" for number in range(size)]), max_size=2),
+            min_size=size,
+            max_size=size,
+        )
+    )
+)
+def test_without_a_fault_everything_is_behind_the_one_entry(sources: list[list[str]]) -> None:
+    graph = pipeline(**{f"e{number}": tuple((name,) for name in names) for number, names in enumerate(sources)})
+    if not graph.fault:
+        assert {graph.entry.name, *graph.behind(graph.entry.name)} == set(graph.names)
+        assert len(graph.names) == len(sources)
+
+
 @given(graphs())
 def test_a_way_through_all_environments_changes_nothing(graph: Pipeline) -> None:
     way = graph.way(graph.names)
