@@ -18,6 +18,7 @@ _SHOWN = 3
 _SAMPLE = 50
 _FILE_ENDING = re.compile(r"\.ya?ml$")
 _SHORTEST_PREFIX = 3
+_FLUX_NAMESPACE = "flux-system"
 _NEAR = 0.8
 
 
@@ -173,6 +174,9 @@ def _best_suggestion(layout: Layout, strays: Sequence[Stray]) -> _Suggestion | N
 
 
 def _suggestions(layout: Layout, stray: Stray) -> Iterator[_Suggestion]:
+    # Flux's image automation names its own namespace where this tool names a group.
+    if stray.name.group == _FLUX_NAMESPACE:
+        yield from _markers(layout, stray)
     yield from _paths(layout, stray)
     yield from _markers(layout, stray)
 

@@ -72,6 +72,7 @@ def test_a_short_name_is_near_where_the_caller_says_so() -> None:
             "flux-system:web",
             'markerTemplate, such as "flux-system:{app}"',
         ),
+        (["shop/dev/web.yaml", "shop/qa/web.yaml"], "flux-system:web", 'markerTemplate, such as "flux-system:{app}"'),
         # An environment that is called otherwise in the tree.
         (["shop/production/web.yaml"], "shop:web", 'environments[2].path, such as "shop/production"'),
     ],
