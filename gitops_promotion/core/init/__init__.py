@@ -167,7 +167,7 @@ def _undecided(assignment: Assignment, contexts: Contexts) -> list[str]:
         for image, reason in assignment.undecided
     ]
     if len(sentences) > _LISTED:
-        sentences[_LISTED - 1 :] = [f"{len(sentences) - _LISTED + 1} remainder images without a marker, as above"]
+        sentences[_LISTED - 1 :] = [f"{len(sentences) - _LISTED + 1} more images without a marker, as above"]
     unranked = [name for name in sorted(assignment.environments) if rank(name) is None]
     if unranked:
         sentences.append(f"{configurations.FILE}: the place of {', '.join(unranked)} in the order is a guess: check it")
