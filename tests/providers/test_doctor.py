@@ -39,8 +39,8 @@ class Messages:
 
 def is_read(request: Request) -> bool:
     """True for what changes nothing: GET, a query of GraphQL, and what git asks before it pushes."""
-    body = request.json if request.method == "POST" else None
     if request.kind == "graphql":
+        body = request.json
         return isinstance(body, dict) and str(body["query"]).startswith("query")
     if request.kind == "git":
         return not request.path.endswith("/git-receive-pack")

@@ -1,13 +1,14 @@
 """What is wrong on the forge's side: the rows of `ROWS`, each a pure function of the facts that were read there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.core.checks.finding import Finding, Findings, Problem
-from gitops_promotion.core.doctor import bots, commands, settings, workflows
+from gitops_promotion.core.doctor import bots, commands, controllers, settings, workflows
 from gitops_promotion.core.doctor.facts import Facts, Row, problem_at
-from gitops_promotion.core.forge import OWN_CONTEXT
+from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus
 from gitops_promotion.core.status_contexts import belongs, fill
 
 _SHOWN = 5
@@ -30,8 +31,11 @@ def silent_environments(facts: Facts) -> Iterator[Problem]:
     taken = {s.full_context for s in facts.statuses for p in speaking.values() if belongs(s.context, p, genre=s.genre)}
     free = [context for context in posted if context not in taken]
     for name, patterns in speaking.items():
-        is_heard = any(belongs(status.context, patterns, genre=status.genre) for status in facts.statuses)
-        if is_heard or not patterns or not facts.config.pipeline.targets(name):
+        reports = [status for status in facts.statuses if belongs(status.context, patterns, genre=status.genre)]
+        if not patterns or not facts.config.pipeline.targets(name):
+            continue
+        if reports:
+            yield from _of_others(facts, name, reports)
             continue
         shown = ", ".join(patterns[:_SHOWN])
         others = f"posted were {', '.join(free[:_SHOWN])}" if free else "nothing else was posted"
@@ -39,7 +43,29 @@ def silent_environments(facts: Facts) -> Iterator[Problem]:
         fix = "look at the Alert and the Provider of Flux in that cluster"
         if free:
             fix = f"set statusContext of {name} to the name that is posted, or {fix}"
+        elif cause := untrusted.line(controllers.cause(facts.tree.contents, _marked_files(facts, name))):
+            fix = f"correct that {cause}: docs/facts/flux.md"
         yield problem_at(facts, f"{message}: expected was {shown}, {others}", fix, name)
+
+
+def _of_others(facts: Facts, environment: str, reports: Sequence[CommitStatus]) -> Iterator[Problem]:
+    """Yield that only accounts which `statusAuthors` leaves out report on an environment."""
+    trusted = {author.casefold() for author in facts.config.status_authors}
+    if not trusted or any(status.author.casefold() in trusted for status in reports):
+        return
+    authors = ", ".join(sorted({status.author or "nobody" for status in reports})[:_SHOWN])
+    yield Problem(
+        path=facts.tree.config_file,
+        line=facts.tree.config_lines.of_key("statusAuthors"),
+        message=f"the statuses of {environment} are posted by {untrusted.line(authors)}, whom statusAuthors leaves "
+        "out: they do not count",
+        fix="add the account of your GitOps controller to statusAuthors",
+    )
+
+
+def _marked_files(facts: Facts, environment: str) -> list[str]:
+    owners = [owner for claim, owner in facts.tree.owned.items() if claim.environment == environment]
+    return [path for owner in owners for path in owner.files]
 
 
 def _patterns(facts: Facts, environment: str) -> list[str]:

@@ -67,6 +67,15 @@ PUBLISHED = replace(
     settings=replace(SETTINGS, checks=(RequiredCheck(name="gitops-promotion"),)),
     files={**WORKFLOWS, **OWNERS, ".github/workflows/published.yml": (EXAMPLES / "published.yml").read_bytes()},
 )
+FLUX = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
+KUSTOMIZATION = FLUX + "metadata: {name: shop-dev}\nspec:\n  path: ./shop/dev\n"
+ALERT = (
+    "apiVersion: notification.toolkit.fluxcd.io/v1beta3\nkind: Alert\nmetadata: {name: git}\nspec:\n"
+    "  providerRef: {name: git}\n  eventSources: [{kind: Kustomization, name: '*'}]\n"
+)
+PROVIDER = (
+    "apiVersion: notification.toolkit.fluxcd.io/v1beta3\nkind: Provider\nmetadata: {{name: git}}\nspec: {{type: {}}}\n"
+)
 QUEUED = replace(SETTINGS, has_merge_queue=True)
 WEAK = Obstacle(problem="main takes the status from everybody who may post statuses", next_step="choose your App")
 
@@ -93,6 +102,32 @@ BROKEN = [
         "set statusContext of dev",
     ),
     ("GP502", replace(GOOD, statuses=[]), "newest 20 commits of main", "look at the Alert"),
+    (
+        "GP502",
+        replace(
+            configured("environments:", "statusAuthors: [flux]\nenvironments:"),
+            statuses=[replace(posted("kustomization/shop-dev"), author="ann"), posted("ci")],
+        ),
+        "the statuses of dev are posted by ann, whom statusAuthors leaves out",
+        "add the account",
+    ),
+    *(
+        ("GP502", replace(GOOD, statuses=[], tree=tree(**{"flux": KUSTOMIZATION, **files})), "newest 20 commits", cause)
+        for files, cause in (
+            ({}, "correct that no Alert of Flux is in this repository: docs/facts/flux.md"),
+            ({"flux": KUSTOMIZATION + "suspend: true\n"}, "correct that no Alert"),
+            (
+                {"flux": KUSTOMIZATION + "  suspend: true\n"},
+                "the Kustomization shop-dev in flux.yaml is suspended",
+            ),
+            ({"alert": ALERT + "  suspend: true\n"}, "that the Alert git in alert.yaml is suspended"),
+            ({"alert": ALERT + "  eventSeverity: error\n"}, "eventSeverity: error, which reports no success"),
+            ({"alert": ALERT.replace("kind: Kustomization", "kind: HelmRelease")}, "no Kustomization among its"),
+            ({"alert": ALERT, "provider": PROVIDER.format("slack")}, "of the type slack, which posts no commit status"),
+            ({"alert": ALERT, "provider": PROVIDER.format("github")}, "look at the Alert and the Provider of Flux"),
+            ({"alert": ALERT, "b": ALERT + "  suspend: true\n"}, "look at the Alert and the Provider of Flux"),
+        )
+    ),
     ("GP503", replace(PUBLISHED, is_required=False), "main does not require", "gh api repos/acme/gitops/rules"),
     ("GP504", replace(GOOD, files=OWNERS), "no workflow of the default branch runs `promote`", "docs/github.md"),
     (
