@@ -46,14 +46,16 @@ def create_commit(call: Call) -> Answer:
     committer = author if named or not bot else Signature.of(GITHUB, now)
     lines = [f"tree {body['tree']}", *(f"parent {parent}" for parent in parents)]
     head = "\n".join([*lines, f"author {author}", f"committer {committer}"])
-    payload = f"{head}\n\n{body['message']}"
+    # GitHub stores a message without the line breaks at its end.
+    message = body["message"].strip()
+    payload = f"{head}\n\n{message}"
     signature = None
     if bot and not named and not body.get("committer"):
         digest = hashlib.sha256(payload.encode()).hexdigest()
         signature = f"-----BEGIN PGP SIGNATURE-----\n\n{digest}\n-----END PGP SIGNATURE-----\n"
         # Its last line is empty in the object too.
         header = "gpgsig " + signature.replace("\n", "\n ")
-        sha = objects.write("commit", f"{head}\n{header}\n\n{body['message']}".encode())
+        sha = objects.write("commit", f"{head}\n{header}\n\n{message}".encode())
     else:
         sha = objects.write("commit", payload.encode())
     url = f"{call.shapes.api}/repos/{call.repo.full_name}/git"
@@ -66,7 +68,7 @@ def create_commit(call: Call) -> Answer:
         "author": {"name": author.name, "email": author.email, "date": time(now)},
         "committer": {"name": committer.name, "email": committer.email, "date": time(now)},
         "tree": {"sha": body["tree"], "url": f"{url}/trees/{body['tree']}"},
-        "message": body["message"],
+        "message": message,
         "parents": [{"sha": p, "url": f"{url}/commits/{p}", "html_url": f"{html}/{p}"} for p in parents],
         "verification": {
             "verified": signature is not None,

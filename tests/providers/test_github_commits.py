@@ -1,5 +1,6 @@
 """Commits that GitHub makes and signs: the requests, the tokens, and a promotion on a GitHub of our own."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,6 +38,50 @@ def repository(
     return open_repository(checkout.path, token=github_forge.server.token)
 
 
+# A commit that a workflow's token made by this API, in the parts in which the API gives it:
+# https://github.com/peter-evans/create-pull-request/commit/056c2e7186314987a3d687aafe691010fc066a5e
+REAL = "056c2e7186314987a3d687aafe691010fc066a5e"
+PAYLOAD = (
+    "tree 3b7f226f052bb5c10b846ae8429ff4bdc4e48c44\n"
+    "parent 370712159463f5e3e780068cb9bed6d28c27b94e\n"
+    "author github-actions[bot] <41898282+github-actions[bot]@users.noreply.github.com> 1723126224 +0000\n"
+    "committer GitHub <noreply@github.com> 1723126224 +0000\n"
+    "\n"
+    "[CI] test built"
+)
+SIGNATURE = (
+    "-----BEGIN PGP SIGNATURE-----\n"
+    "\n"
+    "wsFcBAABCAAQBQJmtNHQCRC1aQ7uu5UhlAAAKaYQADPXMvSecUS7cau43RcBVPBg\n"
+    "MUN8BOh5/rtjfWcbH4aDCjiCbgpbBjr0LKw0sJgAEjcOCbJjHs9tNAU5jtpbxDks\n"
+    "duusPtHQs0Z3REtkvH2Aw7OWtleHBb8oDGiGHFrRyrlbLp3eVjfpCWAK87o2oHxd\n"
+    "xjNYGUACFVQkdUTlzr6CjhTlW+gnFbAyqXqGEGHt//k7BkXesT1Njn8ulObSXQEp\n"
+    "1wFfQgWgZ9hAxELQnh4heIEmjXrZ7d5AcdKjjzukNMwc22qnsrcyCsCWQ2T0QCn5\n"
+    "t23pY8wWx6cFL7HrQYPc2WbJ+lXZjZc7poZM/lGYOti36QvBGkR4HtT6lkZ1kG7R\n"
+    "c1NGj2lKg0iVaoTzoAUOPQ7ECoL3cdsWhNQWEvx2x/R2Gni5lqhHjJvY+DxQuh3r\n"
+    "sObdfnx8UMA/CIx5mDHDRot2Wbr20nrKQdOUHjSgCnptOYKHKCoT0suaGk34ukdI\n"
+    "LzHNujFCVDC12AHfV3vhnKpqLxUWi/opKsU1cHmc31k2r0gP9gI6kk+fMEdXIgi6\n"
+    "AxdPs+0d68BjMhG9S5e0SeoFOd4L/nVaC0G3WLq84amHMCOicH+K8uUJ36SNcOPF\n"
+    "2zm8hgWD1EUbzCTz/ArhTZZTJ7OY6bfk3yPmXZ4GEoB8nu9IhExq9+hKCPpjIYCB\n"
+    "xBr9OirEm2EAuR9knoFp\n"
+    "=yG1M\n"
+    "-----END PGP SIGNATURE-----\n"
+)
+
+
+@pytest.mark.parametrize("ending", ["", "\n"])
+def test_a_real_answer_gives_the_bytes_of_the_commit(ending: str) -> None:
+    answer = {"payload": PAYLOAD, "signature": SIGNATURE.rstrip("\n") + ending}
+    content = commits._content(REAL, answer)
+    assert content is not None
+    assert hashlib.sha1(b"commit %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest() == REAL
+
+
+@pytest.mark.parametrize("answer", [{}, {"payload": None, "signature": None}, {"payload": PAYLOAD, "signature": "x"}])
+def test_an_answer_that_does_not_fit_the_commit_gives_no_bytes(answer: dict[str, Any]) -> None:
+    assert commits._content(REAL, answer) is None
+
+
 EDITS = {"webshop/dev/webui.yaml": b"tag: 2\r\n", "new/\xe4.yaml": "gr\xfcn\n".encode(), "README.md": None}
 MESSAGE = "Promote webshop/webui\n\nPromotion: webshop/webui\nTag: 2\n"
 
@@ -59,7 +104,8 @@ def test_github_makes_the_same_commit_with_its_signature(
     assert github_forge.hosted.branches() == before, "no ref has it yet"
     assert repository.diff_trees(plain, made) == []
     headers = repository.headers([plain, made])
-    assert (headers[made].parents, headers[made].message) == (headers[plain].parents, headers[plain].message)
+    assert headers[made].parents == headers[plain].parents
+    assert headers[made].message == headers[plain].message.strip()
     assert headers[made].author == "promoter[bot]"
     assert "\ngpgsig " in github_forge.hosted.git.git("cat-file", "commit", made)
 
