@@ -276,14 +276,24 @@ def test_a_refusal_stays_one_where_the_token_may_not_disarm(
     assert warning == "auto-merge of pull request #2 could not be disabled: the token may not write pull requests"
 
 
-@pytest.mark.parametrize("author", [PREDECESSOR, "CI <ci@example.org>"])
-def test_a_forged_commit_is_rebuilt_and_never_kept(armed: "Shop", author: str) -> None:
-    digest = "0" * 32
-    hostile(armed, author=author, trailers=f"\n\nPromotion: webshop/webui\nEnvironment: qa\nEdits: {digest}\n")
-    armed.run("promote", "--all", code=None)
-    assert "hostPID" not in armed.remote.show("webshop/qa/webui.yaml", BRANCH) or armed.tags()[1] == "1.0.0"
-    armed.run("status", "--publish", code=None)
-    assert "hostPID" not in armed.remote.show("webshop/qa/webui.yaml", "main")
+@pytest.mark.parametrize("claim", ["the Go tool", "its own edits"])
+def test_a_forged_commit_is_rebuilt_and_never_kept(armed: "Shop", claim: str) -> None:
+    path = "webshop/qa/webui.yaml"
+    digest = edits_digest({path: f"{armed.remote.show(path, BRANCH)}hostPID: true\n".encode()})
+    trailers = "" if claim == "the Go tool" else f"\n\nPromotion: webshop/webui\nEnvironment: qa\nEdits: {digest}\n"
+    forged = hostile(armed, author=PREDECESSOR if claim == "the Go tool" else "CI <ci@example.org>", trailers=trailers)
+    assert "hostPID" in armed.remote.show(path, forged)
+    assert armed.run("promote", "--all").results == ["updated"]
+    assert "hostPID" not in armed.remote.show(path, BRANCH)
+    assert armed.run("status", "--publish").results == ["merged"]
+    assert "hostPID" not in armed.remote.show(path, "main")
+
+
+def test_a_commit_whose_digest_is_not_that_of_its_edits_is_somebody_else_s(armed: "Shop") -> None:
+    trailers = f"\n\nPromotion: webshop/webui\nEnvironment: qa\nEdits: {'0' * 32}\n"
+    sha = hostile(armed, author="CI <ci@example.org>", trailers=trailers)
+    assert sha[:7] in armed.run("promote", "--all", code=None).only["message"]
+    assert armed.remote.sha(BRANCH) == sha
 
 
 def test_a_submodule_called_like_a_manifest_stops_nothing(shop: "Shop") -> None:

@@ -66,6 +66,15 @@ def test_a_push_that_a_whole_run_of_a_rival_gets_into_opens_no_second_pull_reque
     assert list(shop.remote.branches()) == ["main"]
 
 
+@pytest.mark.parametrize("verb", [("status", "--publish"), ("promote", "--all"), ("promote",)])
+def test_a_branch_that_is_gone_between_listing_and_fetching_is_no_error(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+) -> None:
+    branch = shop.opened("1.4.2")
+    before(monkeypatch, Repository, "fetch", lambda: shop.remote.git("update-ref", "-d", f"refs/heads/{branch}"))
+    assert "failed" not in shop.run(*verb).results
+
+
 def test_a_merge_that_conflicts_with_what_has_just_come_in_is_built_again(
     shop: "Shop", monkeypatch: pytest.MonkeyPatch, manifest: Callable[..., str]
 ) -> None:

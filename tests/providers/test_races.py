@@ -30,6 +30,14 @@ class TestEveryForge:
         with pytest.raises(OutdatedError, match=f"{HEAD}.*: run again"):
             forge.provider.open_pull_request(draft(forge, sha))
 
+    def test_a_branch_that_moved_meanwhile_has_no_pull_request_for_the_old_head(
+        self, local_forge: "LocalForge"
+    ) -> None:
+        sha = local_forge.push(HEAD, {"a.txt": "1\n"})
+        local_forge.push(HEAD, {"a.txt": "2\n"})
+        with pytest.raises(OutdatedError, match=f"{HEAD}.* moved before .*: run again"):
+            local_forge.provider.open_pull_request(draft(local_forge, sha))
+
     def test_a_pull_request_merged_meanwhile_cannot_be_closed(self, forge: "Forge") -> None:
         opened = propose(forge)
         forge.merge_by_hand(opened.number)
