@@ -1,8 +1,10 @@
 """The package and its release: what the index shows, and what the workflows run."""
 
 import json
+import os
 import re
 import runpy
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -49,6 +51,45 @@ def test_every_action_is_pinned_by_its_commit(path: Path) -> None:
     for name, comment in uses:
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name), name
         assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), name
+
+
+def test_everything_that_the_image_is_built_from_has_its_hash() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    installs = [part for part in re.split(r"\n|&&", text) if re.search(r"\bpip\b.* install ", part)]
+    assert len(installs) == 3
+    for install in installs:
+        assert "--no-index" in install or "--require-hashes --only-binary=:all: -r requirements/" in " ".join(
+            install.split()
+        )
+    for path in (ROOT / "requirements").glob("*.txt"):
+        wanted = path.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+        wanted = [line for line in wanted if line.strip() and not line.lstrip().startswith("#")]
+        assert wanted
+        for line in wanted:
+            assert re.fullmatch(r"[\w.-]+==\S+( ;.*?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*", line), line[:80]
+
+
+@pytest.mark.parametrize("digest", [f"sha256:{'a' * 64}", "", "sha256:short", "not found"])
+def test_a_release_names_every_base_image_by_its_digest_or_stops(tmp_path: Path, digest: str) -> None:
+    release = YAML(typ="safe", pure=True).load((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    (step,) = (
+        step
+        for job in release["jobs"].values()
+        for step in job.get("steps", ())
+        if step.get("name") == "Name the base images by digest"
+    )
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!/bin/sh\necho '{digest}'\n")
+    docker.chmod(0o755)
+    (tmp_path / "Dockerfile").write_text((ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    variables = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == (0 if digest.endswith("aaa") else 1), done.stderr
+    bases = re.findall(r"^FROM (?:--platform=\S+ )?(\S+)", (tmp_path / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(bases) == 3
+    if done.returncode == 0:
+        assert [base for base in bases if not base.endswith(f"@{digest}")] == []
 
 
 def test_the_forms_of_issues_and_dependabot_are_yaml() -> None:

@@ -1,5 +1,6 @@
 """Changes of marked values, by the place of each value: tables of files before and after a merge."""
 
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -492,6 +493,16 @@ def test_a_marked_tag_may_go_while_its_image_goes_on_with_it() -> None:
     before = {PROD: "images:\n- name: web\n  newTag: '1' " + marker("shop:web:tag") + "\n"}
     for after in ("images: []\n", "image: web:1\n", "images:\n- newName: web\n  newTag: '1'\n", "y:\n  tag: '2'\n"):
         assert effects(before, {PROD: after}) == [("shop/web", "prod", "removed", "")]
+
+
+@pytest.mark.parametrize("line", ["k{}: v\n", "---\na{}: b\n"])
+def test_the_time_grows_with_the_size_of_a_file_and_not_with_its_square(line: str) -> None:
+    text = "".join(map(line.format, range(30_000)))
+    before, after = (f"a: web:{tag} {marker()}\n{text}" for tag in "12")
+    started = time.process_time()
+    assert effects({PROD: before}, {PROD: after}) == TAG
+    # It takes a second, and far longer where each line is compared with all others.
+    assert time.process_time() - started < 8
 
 
 def test_an_environment_without_gates_accepts_every_change() -> None:
