@@ -110,6 +110,8 @@ def value(constant: str) -> float:
                 found = getattr(found() if isinstance(found, type) else found, part)
             if isinstance(found, timedelta):
                 return found.total_seconds()
+            if isinstance(found, tuple):
+                found = found[-1]
             assert isinstance(found, int | float), constant
             return float(found << 20 if constant.endswith("_MIB") and isinstance(found, int) else found)
     raise AssertionError(f"{constant} is nowhere")

@@ -1,12 +1,15 @@
-"""The tip: branches that change between listing and fetching."""
+"""The tip: branches that change between listing and fetching, and how far history is read."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gitops_promotion.core import deployments
+from gitops_promotion.core.names import Application
 from gitops_promotion.errors import RefGoneError
-from gitops_promotion.workflow.tip import Tip
+from gitops_promotion.workflow import tip as tip_module
+from gitops_promotion.workflow.tip import Site, Tip
 
 if TYPE_CHECKING:
     from gitops_promotion.git import Repository
@@ -39,3 +42,23 @@ def test_a_listed_branch_that_cannot_be_fetched_is_an_error(
     monkeypatch.setattr(repository, "fetch", fail)
     with pytest.raises(RefGoneError, match="run again"):
         tip.fetch_branches(["p"])
+
+
+@pytest.mark.parametrize(("steps", "is_known"), [((1, 2), False), ((1, 2, 10), True)])
+def test_history_is_read_back_to_the_arrival_of_a_tag_or_to_the_last_step(
+    steps: tuple[int, ...],
+    is_known: bool,
+    remote: "Remote",
+    open_repository: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(3):
+        remote.commit({"README.md": f"# {number}\n"}, "Change")
+    monkeypatch.setattr(tip_module, "_HISTORY_STEPS", steps)
+    tip = Tip(repository=open_repository(remote.clone().path))
+    site = Site(Application("webshop", "webui"), "dev")
+    tag = tip.tag(site)
+    assert tag is not None
+    found = deployments.deployment(tip.timelines({site: tag}, [], [site])[site], tag)
+    assert found is not None
+    assert (found.arrival is not None) is is_known
