@@ -170,16 +170,17 @@ class RequiredCheck:
 class ForgeSettings:
     """What a forge would do to promotions, as far as this token may read it; None for what it may not.
 
-    `lacking` are permissions that the token certainly lacks. `merge_methods` are values of `mergeMethod` that the
-    repository and the rules of the default branch allow. `approvals` is the number of people who must approve any pull
-    request, `some_approvals`: rules demand approvals of some files at least. `is_strict`: a pull request must contain
-    the tip of the default branch. `wants_signatures`: the default branch or those of promotions take signed commits
-    only. `starts_workflows`: a push or a merge by this token starts workflows. `obstacles` are rules that no promotion
-    can satisfy, `denials` those that deny a push to the branch of one. Everything that is None has its reason in
-    `hidden`.
+    `lacking` are permissions that the token certainly lacks, and `grant_command` gives them. `merge_methods` are values
+    of `mergeMethod` that the repository and the rules of the default branch allow. `approvals` is the number of people
+    who must approve any pull request, `some_approvals`: rules demand approvals of some files at least. `is_strict`: a
+    pull request must contain the tip of the default branch. `wants_signatures`: the default branch or those of
+    promotions take signed commits only. `starts_workflows`: a push or a merge by this token starts workflows.
+    `obstacles` are rules that no promotion can satisfy, `denials` those that deny a push to the branch of one.
+    Everything that is None has its reason in `hidden`.
     """
 
     lacking: tuple[str, ...] = ()
+    grant_command: str = ""
     auto_merge: bool | None = None
     merge_methods: tuple[str, ...] | None = None
     has_merge_queue: bool | None = None

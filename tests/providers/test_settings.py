@@ -182,5 +182,8 @@ class TestAzure:
         lacks = frozenset({"CreateBranch", "PullRequestContribute"})
         settings = read(azdo_forge, token=azdo_forge.server.give_token("build", kind="jwt", lacks=lacks))
         assert settings.lacking == ("the permission 'Create branch'", "the permission 'Contribute to pull requests'")
+        assert settings.grant_command.startswith("az devops security permission update --namespace-id 2e9eb7ed-")
+        assert settings.grant_command.endswith("--allow-bit 16400")
+        assert "--subject aad." in settings.grant_command
         assert settings.hidden == ()
         assert [hidden.what for hidden in read(azdo_forge).hidden] == ["which scopes the personal access token has"]

@@ -29,11 +29,13 @@ def lacking_permissions(facts: Facts) -> Iterator[Problem]:
             f"the token may not push the branch of a promotion: {reason or facts.push_refusal}",
             step if reason else "give it the right to push branches",
         )
+    command = _settings(facts).grant_command
+    grant = f"`{command}`; " if command else ""
     for permission in _settings(facts).lacking:
         yield problem_at(
             facts,
             f"the token lacks {permission}, which promotions need",
-            f"give it {permission}: {_guide(facts)} has all that it needs, and what for",
+            f"{grant}{_guide(facts)} has all that it needs, and what for",
         )
 
 

@@ -3,15 +3,16 @@
 The facts about who may read what are in docs/facts/forges.md#policies-and-permissions.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.forge import ForgeSettings, Hidden, Obstacle, RequiredCheck
 from gitops_promotion.errors import ProviderError
-from gitops_promotion.providers.azure_devops.answers import field
+from gitops_promotion.providers.azure_devops.answers import field, text
 from gitops_promotion.providers.azure_devops.api import SCOPES
-from gitops_promotion.providers.azure_devops.endpoints import Endpoints
+from gitops_promotion.providers.azure_devops.endpoints import GIT_SECURITY, Endpoints
 from gitops_promotion.providers.azure_devops.policies import (
     BUILD,
     STATUS,
@@ -46,7 +47,10 @@ def read_settings(endpoints: Endpoints, *, base: str, head: str, is_personal_tok
     try:
         granted = endpoints.permissions(f"repoV2/{project_id}/{repository_id}", list(PERMISSIONS))
         lacking = tuple(f"the permission {name!r}" for bit, name in PERMISSIONS.items() if not granted[bit])
-        settings = replace(settings, lacking=lacking)
+        if lacking:
+            bits = sum(bit for bit in PERMISSIONS if not granted[bit])
+            command = _grant_command(endpoints, f"repoV2/{project_id}/{repository_id}", bits)
+            settings = replace(settings, lacking=lacking, grant_command=command)
     except (ProviderError, KeyError) as error:
         hidden.append(
             Hidden(
@@ -76,6 +80,15 @@ def read_settings(endpoints: Endpoints, *, base: str, head: str, is_personal_tok
         some_approvals=any(policy.blocking and policy.type == REQUIRED_REVIEWERS for policy in of_base),
         obstacles=(*_obstacles(of_base, base), *_of_head(of_head, head)),
         hidden=tuple(hidden),
+    )
+
+
+def _grant_command(endpoints: Endpoints, token: str, bits: int) -> str:
+    """Return the command that gives permissions to the identity of the token. Raises ProviderError."""
+    descriptor = untrusted.line(text(endpoints.me(), "subject_descriptor"))
+    return (
+        f"az devops security permission update --namespace-id {GIT_SECURITY} "
+        f"--subject {shlex.quote(descriptor)} --token {shlex.quote(token)} --allow-bit {bits}"
     )
 
 

@@ -169,6 +169,12 @@ BROKEN = [
     ("GP508", having(lacking=("pull-requests: write",)), "lacks pull-requests: write", "docs/github.md"),
     ("GP508", having(AZURE, lacking=("the permission 'Contribute'",)), "'Contribute'", "docs/azure-devops.md"),
     (
+        "GP508",
+        having(AZURE, lacking=("x",), grant_command="az devops security"),
+        "lacks x",
+        "`az devops security`; docs",
+    ),
+    (
         "GP509",
         having(hidden=(Hidden(what="the rules of main (no right)", next_step="give a token with metadata: read"),)),
         "the rules of main (no right) cannot be read with this token",
