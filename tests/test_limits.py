@@ -37,7 +37,7 @@ LOOKS_LIKE_A_LIMIT = re.compile(
     r"_?(?:\w+_)?(?:LIMIT|MAX|MOST|TIMEOUT|PATIENCE|ATTEMPTS|PAGES|SECONDS|SILENCE|VISITS|CANDIDATES|LONGEST)(?:_\w+)?"
 )
 NOT_FROM_OUTSIDE = {
-    "cli.options.TEXT_LIMIT",
+    "cli.option_values.TEXT_LIMIT",
     "ci.shell.OUTPUT_LIMIT",
     "core.branch_names._MAX_REF_PART",
     "core.config.document._MAX_LINE",

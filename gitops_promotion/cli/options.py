@@ -1,18 +1,15 @@
-"""The options that verbs share, the types of their values, and their values in messages."""
+"""The options that verbs share, and the values of options in messages."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from gitops_promotion import render
-from gitops_promotion.cli import environment
-from gitops_promotion.errors import PromotionError, UsageError
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from gitops_promotion.cli import environment, option_values
+from gitops_promotion.errors import UsageError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -21,14 +18,6 @@ MACRO = re.compile(r"\$\([A-Za-z_][\w.-]*\)")
 # Texts by people for people, which may contain anything.
 _FREE_TEXTS = ("comment", "description", "reason")
 _PATHS = ("sourcedir", "repo", "cache_dir")
-_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-
-
-TEXT_LIMIT = 300
-"""Characters of a text that a person gives, such as a reason."""
-
-CLOCK_SKEW = 600
-"""Seconds that the clock of the machine that built an image may be ahead."""
 
 
 def several(*options: Decorator) -> Decorator:
@@ -134,7 +123,7 @@ person = click.option(
     "--as",
     "person",
     default="",
-    callback=lambda context, parameter, value: one_line(context, parameter, value),
+    callback=option_values.one_line,
     metavar="NAME",
     help="With the local provider: who acts [default: git's user.name].",
 )
@@ -145,14 +134,14 @@ promotion = several(
     click.option(
         "--pr",
         "number",
-        callback=lambda context, parameter, value: number(context, parameter, value),
+        callback=option_values.number,
         metavar="NUMBER",
         help="The pull request, in place of these.",
     ),
     click.option(
         "--comment",
         default="",
-        callback=lambda context, parameter, value: one_line(context, parameter, value),
+        callback=option_values.one_line,
         metavar="TEXT",
         help="The reason.",
     ),
@@ -222,143 +211,6 @@ class Name(click.types.StringParamType):
         place = (values.get("sourcedir", "."), values.get("group", ""))
         words = names(self.kind, *place, environment.variables(ctx))
         return [CompletionItem(word) for word in words if word.startswith(incomplete)]
-
-
-def duration(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
-    """Return an option's duration in seconds, None for an empty one. For click to call."""
-    from gitops_promotion.core.config.values import duration
-
-    try:
-        return duration(value) if value else None
-    except PromotionError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    """Return an option's number of a pull request, None for an empty one. For click to call."""
-    if value and not _NUMBER.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is not the number of a pull request")
-    return int(value) if value else None
-
-
-def listed_number(_: click.Context, __: click.Parameter, value: str) -> int:
-    """Return the number of a pull request on plain git. For click to call."""
-    if not _NUMBER.fullmatch(value):
-        raise click.BadParameter(
-            f"{value!r} is not the number of a pull request: `gitops-promotion local list` shows the numbers"
-        )
-    return int(value)
-
-
-def one_line(_: click.Context, __: click.Parameter, value: str | None) -> str:
-    """Return a text that a person gives: one printable line of at most 300 characters. For click to call."""
-    text = value or ""
-    if not text.isprintable() or len(text) > TEXT_LIMIT:
-        raise click.BadParameter(f"it must be one printable line of at most {TEXT_LIMIT} characters: shorten it")
-    return text
-
-
-def build_time(value: str | None, now: "datetime") -> "datetime | None":
-    """Return the time at which an image was built, None for an empty value.
-
-    Raises click.BadParameter for a time without a zone, and for one that is ahead of `now` by more than CLOCK_SKEW,
-    since every later build would count as older.
-    """
-    time = time_with_offset(value)
-    if time is not None and (time - now).total_seconds() > CLOCK_SKEW:
-        raise click.BadParameter(
-            f"{value!r} is in the future, now is {now.isoformat(timespec='seconds')}: correct the time or the clock"
-        )
-    return time
-
-
-def time_with_offset(value: str | None) -> "datetime | None":
-    """Return a time that is written with its offset, None for an empty value. Raises click.BadParameter."""
-    from datetime import datetime
-
-    if not value:
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a time: write it as 2026-01-31T12:00:00Z") from None
-    if time.tzinfo is None:
-        raise click.BadParameter(
-            f"{value!r} has no time zone: write it with Z or an offset, as 2026-01-31T12:00:00Z or "
-            "2026-01-31T13:00:00+01:00"
-        )
-    return time
-
-
-def past_time(name: str, value: str | None, now: "datetime") -> "datetime | None":
-    """Return the time that an option names: a duration before now, a date in UTC, or a time with an offset.
-
-    None for an empty value. Raises UsageError.
-    """
-    from datetime import UTC, datetime, timedelta
-
-    from gitops_promotion.core import untrusted
-    from gitops_promotion.core.config.values import duration
-
-    if not value:
-        return None
-    example = "write it as 90d, 2026-01-31 or 2026-01-31T12:00:00Z"
-    if not re.match(r"\d{4}-", value):
-        try:
-            return now - timedelta(seconds=duration(value))
-        except UsageError:
-            raise UsageError(f"{name} {untrusted.quoted(value)} is no time: {example} (at most 366d)") from None
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        raise UsageError(f"{name} {untrusted.quoted(value)} is no time: {example}") from None
-    if time.tzinfo is None and "T" not in value and " " not in value:
-        time = time.replace(tzinfo=UTC)
-    if time.tzinfo is None:
-        raise UsageError(f"{name} {untrusted.quoted(value)} has no time zone: {example}")
-    return time
-
-
-def future_time(name: str, value: str | None, now: "datetime") -> "datetime | None":
-    """Return the moment to come that an option names, None for an empty value. Raises UsageError."""
-    from datetime import datetime
-
-    from gitops_promotion.core import untrusted
-
-    if not value:
-        return None
-    example = "write it as 2026-01-31T12:00:00Z"
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        raise UsageError(f"{name} {untrusted.quoted(value)} is no time: {example}") from None
-    if time.tzinfo is None:
-        raise UsageError(f"{name} {untrusted.quoted(value)} has no time zone: {example}")
-    if time < now:
-        raise UsageError(f"{name} {untrusted.quoted(value)} is in the past: name a moment to come, or leave {name} out")
-    return time
-
-
-def end_time(name: str, value: str, now: "datetime") -> "datetime | None":
-    """Return the end that an option names: a duration from now, the end of a date in UTC, or a time with an offset.
-
-    None for an empty value. Raises UsageError.
-    """
-    from datetime import timedelta
-
-    from gitops_promotion.core import untrusted
-    from gitops_promotion.core.calendar import read_end, time_problem
-    from gitops_promotion.core.config.values import duration
-
-    if not value:
-        return None
-    if not time_problem(value, has_zone=False):
-        return read_end(value, "UTC")
-    try:
-        return now.replace(microsecond=0) + timedelta(seconds=duration(value))
-    except UsageError:
-        example = "write it as 3d, 2026-12-24 or 2026-12-24T18:00+01:00"
-        raise UsageError(f"{name} {untrusted.quoted(value)} is no time: {example} (at most 366d)") from None
 
 
 def shorten(text: str, values: Iterable[object]) -> str:

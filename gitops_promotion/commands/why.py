@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from gitops_promotion.commands.promote import outlook
 from gitops_promotion.core import due, why
 from gitops_promotion.core.board import Cell, Promotion
 from gitops_promotion.core.deployments import same_tag
@@ -20,6 +19,7 @@ from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.why import Why
 from gitops_promotion.errors import PromotionError, UsageError
 from gitops_promotion.workflow.board import read_cells
+from gitops_promotion.workflow.due import outlook
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.judged import judged_promotions
 from gitops_promotion.workflow.lookups import Lookups

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from gitops_promotion import cli
-from gitops_promotion.cli.options import build_time
+from gitops_promotion.cli.option_values import build_time
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout

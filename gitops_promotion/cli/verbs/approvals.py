@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import option_values, options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--mine",
     default="",
-    callback=options.one_line,
+    callback=option_values.one_line,
     metavar="USER",
     help="Only promotions on which the opinion of USER can count.",
 )

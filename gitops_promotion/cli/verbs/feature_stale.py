@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import option_values, options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--max-age",
-    callback=options.duration,
+    callback=option_values.duration,
     metavar="DURATION",
     default="7d",
     help="Age at which an unchanged copy counts as stale [default: 7d].",

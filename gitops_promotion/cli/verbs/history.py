@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import option_values, options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -37,5 +37,5 @@ def command(
 
     scope = Scope(group=group, app=app, environment=environment)
     with run.open_run_at(terminal, **connection) as verb_run:
-        start = options.past_time("--since", since, verb_run.clock.now())
+        start = option_values.past_time("--since", since, verb_run.clock.now())
         return metrics(verb_run, scope, since=start) if measured else history(verb_run, scope, since=start)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import option_values, options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _now() -> "datetime":
     page="docs/windows-and-holds.md",
 )
 @options.held
-@click.option("--reason", default="", callback=options.one_line, metavar="TEXT", help="Why.")
+@click.option("--reason", default="", callback=option_values.one_line, metavar="TEXT", help="Why.")
 @click.option("--until", default="", metavar="TIME", help="When it ends: a time with an offset, a date, or 3d.")
 @options.connection
 @options.dry_run
@@ -39,6 +39,6 @@ def command(terminal: Terminal, until: str, **values: Any) -> "list[Outcome]":
     from gitops_promotion.commands.hold import hold
 
     names = {name: values.pop(name) for name in ("group", "app", "environment", "tag", "reason")}
-    end = options.end_time("--until", until, _now())
+    end = option_values.end_time("--until", until, _now())
     with run.open_run_at(terminal, **values) as verb_run:
         return hold(verb_run, until=end, **names)

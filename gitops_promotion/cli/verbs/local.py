@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import option_values, options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def command() -> None:
     """
 
 
-_number = click.argument("number", callback=options.listed_number)
+_number = click.argument("number", callback=option_values.listed_number)
 
 
 @command.command(
@@ -156,7 +156,7 @@ def reopen_(terminal: Terminal, number: int, person: str, **connection: Any) -> 
 )
 @_number
 @click.argument("verdict", type=click.Choice(["approved", "changes-requested"]))
-@click.option("--comment", default="", callback=options.one_line, metavar="TEXT", help="The reason.")
+@click.option("--comment", default="", callback=option_values.one_line, metavar="TEXT", help="The reason.")
 @options.person
 @options.connection
 @run.verb()
@@ -189,7 +189,7 @@ def review_(
 @click.option("--description", default="", help="The text of the status, such as 'health check failed'.")
 @click.option(
     "--at",
-    callback=lambda _, __, value: options.time_with_offset(value),
+    callback=lambda _, __, value: option_values.time_with_offset(value),
     metavar="TIME",
     help="When it was so, such as 2026-01-31T12:00:00Z [default: now].",
 )

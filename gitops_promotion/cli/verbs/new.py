@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import environment, options, run
+from gitops_promotion.cli import environment, option_values, options, run
 from gitops_promotion.errors import UsageError
 from gitops_promotion.terminal import Terminal
 
@@ -36,7 +36,7 @@ def _now() -> "datetime":
 )
 @click.option(
     "--built-at",
-    callback=lambda _, __, value: options.build_time(value, _now()),
+    callback=lambda _, __, value: option_values.build_time(value, _now()),
     metavar="TIME",
     help="When the image was built, such as 2026-01-31T12:00:00Z; an older build than the last is skipped.",
 )

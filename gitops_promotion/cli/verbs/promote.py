@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import option_values, options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With --app, --env and --reason: go past a hold, and lift it if it covers nothing else.",
 )
-@click.option("--reason", default="", callback=options.one_line, metavar="TEXT", help="Why, for the record.")
+@click.option("--reason", default="", callback=option_values.one_line, metavar="TEXT", help="Why, for the record.")
 @options.connection
 @options.dry_run
 @run.verb()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import option_values, options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--reason",
     default="",
-    callback=options.one_line,
+    callback=option_values.one_line,
     metavar="TEXT",
     help="Why; with it the rollback goes past windows and freezes, on record.",
 )

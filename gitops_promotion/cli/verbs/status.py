@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import environment, options, run
+from gitops_promotion.cli import environment, option_values, options, run
 from gitops_promotion.errors import UsageError
 from gitops_promotion.terminal import Terminal
 
@@ -22,19 +22,19 @@ _INTERVAL = 5.0
 )
 @click.option(
     "--pr",
-    callback=options.number,
+    callback=option_values.number,
     metavar="NUMBER",
     help="The pull request to check [default: of the event or checkout].",
 )
 @environment.option(
     "--timeout",
-    callback=options.duration,
+    callback=option_values.duration,
     metavar="DURATION",
     help="How long to wait, such as 5m [default: status_timeout_minutes].",
 )
 @environment.option(
     "--interval",
-    callback=options.duration,
+    callback=option_values.duration,
     metavar="DURATION",
     help=f"Pause between the first checks [default: {_INTERVAL:g}s].",
 )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from gitops_promotion.cli import environment, options, run
+from gitops_promotion.cli import environment, option_values, options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _TIMEOUT = 1800.0
 )
 @environment.option(
     "--timeout",
-    callback=options.duration,
+    callback=option_values.duration,
     metavar="DURATION",
     help="How long to wait, such as 30m or 2h [default: 30m].",
 )

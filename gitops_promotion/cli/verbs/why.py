@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitops_promotion.cli import options, run
+from gitops_promotion.cli import option_values, options, run
 from gitops_promotion.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -36,5 +36,5 @@ def command(terminal: Terminal, group: str, app: str, environment: str, at: str 
     from gitops_promotion.commands.why import explain
 
     with run.open_run_at(terminal, dry_run=True, **connection) as verb_run:
-        moment = options.future_time("--at", at, verb_run.clock.now())
+        moment = option_values.future_time("--at", at, verb_run.clock.now())
         return explain(verb_run, group=group, app=app, environment=environment, at=moment)
