@@ -1,5 +1,6 @@
 """`init`, through the real command line: what it writes, what it refuses, and the way to a gated promotion."""
 
+import io
 import json
 import re
 import shlex
@@ -93,6 +94,20 @@ def test_without_a_terminal_it_shows_the_diff_and_writes_nothing(tmp_path: Path,
     assert "+++ b/gitops-promotion.yaml\n" in out
     assert out.endswith("or with --yes --pull-request to propose them\n")
     assert written(folder) == reference.FILES
+
+
+@pytest.mark.parametrize(("answer", "is_written"), [("n\n", False), ("\n", False), ("y\n", True)])
+def test_on_a_terminal_it_asks(
+    answer: str, is_written: bool, tmp_path: Path, run: Init, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bare_repository(tmp_path / "r", reference.FILES)
+    typed = io.StringIO(answer)
+    monkeypatch.setattr(typed, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", typed)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    code, _, err = run("init", "--sourcedir", str(folder))
+    assert (code, err.count("Write these files? [y/N]")) == (0, 1)
+    assert (written(folder) != reference.FILES) == is_written
 
 
 def test_it_writes_new_files_and_marker_comments_alone(tmp_path: Path, run: Init) -> None:
