@@ -31,6 +31,7 @@ def foreign_work(run: Run, name: str, claims: Sequence[Claim], changes: Sequence
             ways = "remove it from the branch, or delete the branch and run `gitops-promotion promote --all`"
             paths = beyond_tags(owner, changes, blobs, tip.config)
             yield from _reasons(run, name, owner, paths, f"the tags of {owner}", ways)
+            yield from _other_environments(tip, name, owner, claims, ways)
     elif name.startswith(ROLLBACKS):
         if rollback := _rollback(tip, name):
             owner, environment = rollback.application, rollback.environment
@@ -55,6 +56,16 @@ def _reasons(run: Run, name: str, owner: Application, paths: Sequence[str], what
         yield Reason(evidence=text, missing=ways)
     if paths:
         yield Reason(evidence=f"{name} changes more than {what}: {', '.join(paths[:3])}", missing=ways)
+
+
+def _other_environments(
+    tip: Tip, name: str, owner: Application, claims: Sequence[Claim], ways: str
+) -> Iterator[Reason]:
+    """Yield the reason why a promotion is none: it is into several environments, or into one of another branch."""
+    environments = [e for e in tip.config.pipeline.names if Claim(owner, e) in claims]
+    if len(environments) > 1 or any(tip.config.branch(owner, environment) != name for environment in environments):
+        text = f"{name} changes the tag of {owner} in {' and '.join(environments)}, and a promotion is into one of them"
+        yield Reason(evidence=text, missing=ways)
 
 
 def _beyond_entry(run: Run, name: str, changes: Sequence[FileChange]) -> Iterator[Reason]:

@@ -247,6 +247,22 @@ def test_the_words_of_an_override_in_a_path_are_not_published(armed: "Shop") -> 
     assert "failure  no override: overridden by ann: outage/x.yaml:2: not valid YAML" in armed.local("show", "2")
 
 
+def test_a_promotion_into_several_environments_or_one_of_another_branch_is_refused(
+    armed: "Shop", config: Callable[..., str]
+) -> None:
+    prod = armed.remote.show("webshop/prod/webui.yaml", "main").replace(":1.0.0", ":1.4.2")
+    message = "Promote it\n\nPromotion: webshop/webui\nEnvironment: prod\nTag: 1.4.2\n"
+    armed.remote.commit({"webshop/prod/webui.yaml": prod}, message, branch=BRANCH)
+    reasons = " ".join(armed.check(2, code=3).only["reasons"])
+    assert f"{BRANCH} changes the tag of webshop/webui in qa and prod, and a promotion is into one of them" in reasons
+
+    armed.edit({"gitops-promotion.yaml": config(flow="per-env", autos=(True, False, True))})
+    branch = "promote/webshop-webui-qa"
+    armed.remote.commit({"webshop/prod/webui.yaml": prod}, message, branch=branch, start="main")
+    reasons = " ".join(check(armed, branch, 3).only["reasons"])
+    assert f"{branch} changes the tag of webshop/webui in prod, and a promotion is into one" in reasons
+
+
 def test_a_branch_with_the_prefix_of_promotions_that_belongs_to_no_application_is_a_person_s(shop: "Shop") -> None:
     shop.edit({"README.md": "# Note\n"}, branch="promote/more-readme")
     assert check(shop, "promote/more-readme", 0).only["result"] == "passed"
