@@ -28,6 +28,8 @@ class PrivateRepository:
     """Whether the borrowed history was complete when the repository was made."""
     partial: bool
     """Whether the checkout is a partial clone: contents of files are fetched here too when they are needed."""
+    head: str
+    """The commit that is checked out, with all its files; "" without one, and in a partial clone."""
     object_format: str
     """The hash function of object ids, `sha1` or `sha256`."""
 
@@ -42,6 +44,7 @@ class PrivateRepository:
         self.partial = "extensions.partialclone" in settings or any(
             re.fullmatch(r"remote\..*\.promisor", key, re.DOTALL) for key in settings
         )
+        self.head = "" if self.partial else checkout.head()[0] or ""
         try:
             with temporary_files():
                 self.whole = _lay_out(checkout, self.folder, self.object_format, partial=self.partial)

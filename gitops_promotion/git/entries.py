@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from gitops_promotion.core.commits import EntryKind
+from gitops_promotion.core.commits import EntryKind, FileChange
 from gitops_promotion.git.formats import KINDS
 from gitops_promotion.git.objects import Objects
 
@@ -21,6 +21,10 @@ class Entry:
     def kind(self) -> EntryKind | Literal["folder"]:
         """The kind of the entry, by its mode."""
         return "folder" if self.mode == "40000" else KINDS.get(self.mode, "file")
+
+
+# As git writes the side of a file that is not there.
+_NOTHING = Entry("000000", "")
 
 
 class Entries:
@@ -63,12 +67,57 @@ class Entries:
             for path, target in zip(links, targets, strict=True)
         }
 
+    def diff(self, old: str, new: str) -> list[FileChange]:
+        """Return the paths that differ between two commits or trees, sorted; a rename is a deletion and an addition.
+
+        Folders that are the same are not read: in a large repository this is cheaper than to start git.
+        """
+        changes: list[FileChange] = []
+        pairs = [("", f"{old}^{{tree}}", f"{new}^{{tree}}")]
+        while pairs:
+            self._load({tree for _, *trees in pairs for tree in trees if tree})
+            folders: list[tuple[str, str, str]] = []
+            for path, old_tree, new_tree in pairs:
+                before, after = self._trees.get(old_tree, {}), self._trees.get(new_tree, {})
+                for name in before.keys() | after.keys():
+                    sides = before.get(name), after.get(name)
+                    if sides[0] == sides[1]:
+                        continue
+                    old_folder, new_folder = (side.sha if side and side.kind == "folder" else "" for side in sides)
+                    if old_folder or new_folder:
+                        folders.append((f"{path}{name}/", old_folder, new_folder))
+                    changes += _file_change(f"{path}{name}", *sides)
+            pairs = folders
+        return sorted(changes, key=lambda change: change.path)
+
     def _tree(self, name: str) -> dict[str, Entry]:
-        if name not in self._trees:
-            [content] = self._objects.read([name], "tree")
+        self._load({name})
+        return self._trees[name]
+
+    def _load(self, names: set[str]) -> None:
+        """Read those of these trees that were not read yet, in one go."""
+        missing = sorted(names - self._trees.keys())
+        for name, content in zip(missing, self._objects.read(missing, "tree"), strict=True):
             id_size = len(name.removesuffix("^{tree}")) // 2
             self._trees[name] = dict(_parse(content, id_size))
-        return self._trees[name]
+
+
+def _file_change(path: str, old: Entry | None, new: Entry | None) -> list[FileChange]:
+    """Return the change of the file, link or submodule at a path, none where both sides are folders or nothing."""
+    before, after = (side if side and side.kind != "folder" else _NOTHING for side in (old, new))
+    if before == after:
+        return []
+    return [
+        FileChange(
+            path=path,
+            old=before.sha or None,
+            new=after.sha or None,
+            old_kind=KINDS.get(before.mode, "file"),
+            new_kind=KINDS.get(after.mode, "file"),
+            old_mode=before.mode,
+            new_mode=after.mode,
+        )
+    ]
 
 
 def _parse(tree: bytes, id_size: int) -> Iterator[tuple[str, Entry]]:

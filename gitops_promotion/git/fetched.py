@@ -38,6 +38,7 @@ class Fetched:
         self._tips: dict[str, str] = {}
         self._first_depth = self._depth = depth
         self._cached = cached
+        self._head = private.head
         if private.partial:
             objects.fetch_blobs = self._blobs
 
@@ -51,6 +52,19 @@ class Fetched:
         fetched = {ref: file_text(self._private.folder / target) for ref, target in targets.items()}
         self._tips.update(fetched)
         return fetched
+
+    def is_checked_out(self, sha: str) -> bool:
+        """Return True if a commit is the one that is checked out, or a parent of it that is here: as if fetched.
+
+        Each of them is here with its files. CI checks out the tip of the default branch, or the merge of a pull request
+        into it.
+        """
+        if not self._head or not (sha == self._head or self._objects.is_child(self._head, sha)):
+            return False
+        if not self._objects.has(sha):
+            return False
+        self._tips[sha] = sha
+        return True
 
     def commit(self, sha: str) -> bool:
         """Fetch a commit; returns False if neither this repository nor the remote has it."""

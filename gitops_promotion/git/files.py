@@ -27,7 +27,7 @@ class Files:
     def __init__(self, private: PrivateRepository, objects: Objects) -> None:
         self._private = private
         self._objects = objects
-        self._entries = Entries(objects)
+        self.entries = Entries(objects)
 
     def grep(self, commit: str, names: Sequence[str], paths: Sequence[str] = ()) -> list[str]:
         """Return the manifests with a line that may hold a marker of these names (Repository.grep)."""
@@ -52,7 +52,7 @@ class Files:
         changes = self._matching(commit, pathspecs)
         folders = {folder for pathspec in pathspecs for folder in _fixed_folders(pathspec)}
         kinds: dict[str, str] = {change.path: change.new_kind for change in changes}
-        kinds |= {path: entry.kind for path, entry in self._entries.find(commit, folders).items()}
+        kinds |= {path: entry.kind for path, entry in self.entries.find(commit, folders).items()}
         names = {path: _KIND_NAMES[kind] for path, kind in kinds.items() if kind in _KIND_NAMES}
         pointers = self._grep(commit, ["-e", LFS_POINTER.decode()], pathspecs)
         return names | dict.fromkeys(pointers, "a pointer to a large file (Git LFS)")
@@ -94,13 +94,13 @@ class Files:
         """Return the contents of files of a commit or tree; paths of folders, and of nothing, are left out."""
         if self._objects.kind(commit) not in ("commit", "tree"):
             raise GitError(f"commit {commit} is not in this repository: fetch it first")
-        entries = self._entries.find(commit, paths)
+        entries = self.entries.find(commit, paths)
         blobs = {path: entry.sha for path, entry in entries.items() if entry.kind in ("file", "symlink")}
         return dict(zip(blobs, self._objects.read(list(blobs.values()), "blob"), strict=True))
 
     def links_beside(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
         """Return the manifests in the folders of these paths that are symbolic links, with the paths they lead to."""
-        links = self._entries.links_beside(commit, paths)
+        links = self.entries.links_beside(commit, paths)
         return {path: target for path, target in links.items() if is_manifest(path)}
 
     def read_blobs(self, shas: Sequence[str]) -> dict[str, bytes]:

@@ -61,6 +61,26 @@ def read_commit(content: bytes) -> CommitHeader:
     )
 
 
+def read_whole_commit(sha: str, content: bytes) -> Commit:
+    """Read a commit object with its people and its time, as `read_log` does; without its changes."""
+    header = read_commit(content)
+    head = content.partition(b"\n\n")[0].decode(errors="surrogateescape")
+    people = {role: re.search(rf"^{role} (.*) <(.*)> (\d+)", head, re.MULTILINE) for role in ("author", "committer")}
+    author, committer = people["author"], people["committer"]
+    return Commit(
+        sha=sha,
+        parents=header.parents,
+        author_email=author[2] if author else "",
+        committer_email=committer[2] if committer else "",
+        message=header.message,
+        changes=(),
+        complete=True,
+        author=author[1] if author else "",
+        committer=committer[1] if committer else "",
+        committed_at=read_seconds(committer[3] if committer else ""),
+    )
+
+
 def read_seconds(text: str) -> datetime | None:
     """Return the time that git prints as seconds since 1970, None for one that no calendar has."""
     try:

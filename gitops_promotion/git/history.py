@@ -1,37 +1,48 @@
 """The history of commits: who changed what, and since when."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from gitops_promotion.core.commits import Commit
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.borrowed import PrivateRepository
+from gitops_promotion.git.entries import Entries
+from gitops_promotion.git.environment import SAFE, as_environment
 from gitops_promotion.git.fetched import Fetched
-from gitops_promotion.git.formats import GLOB, LOG_FORMAT, full_sha, read_log
+from gitops_promotion.git.formats import GLOB, LOG_FORMAT, full_sha, read_log, read_whole_commit
 from gitops_promotion.git.objects import Objects
 
 MOST_COMMITS = 100_000
 """Commits of one branch that the default branch has not: as many are read, and no more."""
+_NO_ROOT = (("log.showRoot", "false"),)
 
 
 class History:
     """Reads history. Methods raise GitError, and AuthError where history that is cut off must be fetched."""
 
-    def __init__(self, private: PrivateRepository, objects: Objects, fetched: Fetched) -> None:
+    def __init__(self, private: PrivateRepository, objects: Objects, entries: Entries, fetched: Fetched) -> None:
         self._private = private
         self._objects = objects
+        self._entries = entries
         self._fetched = fetched
 
-    def first_parents(self, tip: str, paths: Sequence[str], limit: int) -> list[Commit]:
-        """Return the newest `limit` first-parent commits, newest first, each with its changes to `paths`."""
+    def first_parents(self, tip: str, paths: Sequence[str], limit: int, *, root: bool) -> list[Commit]:
+        """Return the newest `limit` first-parent commits, newest first, each with its changes to `paths`.
+
+        Without `root` the very first commit comes without its changes: it may have added every file there is.
+        """
         specs = [path if path.startswith(GLOB) else f":(literal){path}" for path in paths]
-        return self._log("--first-parent", "--sparse", f"--max-count={limit}", full_sha(tip), "--", *specs)
+        options = ["--first-parent", "--sparse", f"--max-count={limit}"]
+        return self._log(*options, full_sha(tip), "--", *specs, settings=() if root else _NO_ROOT)
 
     def between(self, exclude: str, include: str) -> list[Commit]:
         """Return the commits of `include` that `exclude` has not, newest first, changes against the first parent.
 
         Raises GitError for more than MOST_COMMITS.
         """
+        if commit := self._child(exclude, include):
+            return [commit]
         self._fetched.settle(exclude, include)
         most = f"--max-count={MOST_COMMITS + 1}"
         commits = self._log("--topo-order", most, f"{full_sha(exclude)}..{full_sha(include)}", "--")
@@ -41,6 +52,14 @@ class History:
                 "history? Begin it anew at the default branch"
             )
         return commits
+
+    def _child(self, parent: str, sha: str) -> Commit | None:
+        """Return a commit that has this parent alone, as `git log` shows it: none of the other has to be asked."""
+        if not self._objects.is_child(sha, parent):
+            return None
+        [content] = self._objects.read([sha], "commit")
+        commit = read_whole_commit(sha, content)
+        return replace(commit, changes=tuple(self._entries.diff(parent, sha))) if commit.parents == (parent,) else None
 
     def last_change(self, tip: str, path: str) -> datetime | None:
         """Return the time of the newest first-parent commit of `tip` that changed a path or something below it.
@@ -84,8 +103,9 @@ class History:
             commit = first_parents[commit]
         return commit
 
-    def _log(self, *arguments: str) -> list[Commit]:
+    def _log(self, *arguments: str, settings: Sequence[tuple[str, str]] = ()) -> list[Commit]:
         options = ["--raw", "-z", "--no-abbrev", "--no-renames", "--diff-merges=first-parent"]
         command = ("log", *options, f"--format={LOG_FORMAT}", *arguments)
-        output = self._private.git(*command, variables={"GIT_LITERAL_PATHSPECS": "0"})
+        variables = {"GIT_LITERAL_PATHSPECS": "0", **as_environment([*SAFE, *settings])}
+        output = self._private.git(*command, variables=variables)
         return list(read_log(output.decode(errors="surrogateescape"), self._private.cut_off()))

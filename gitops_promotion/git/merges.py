@@ -4,17 +4,19 @@ from gitops_promotion.core.commits import FileChange
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import advice
 from gitops_promotion.git.borrowed import PrivateRepository
+from gitops_promotion.git.entries import Entries
 from gitops_promotion.git.fetched import Fetched
-from gitops_promotion.git.formats import full_sha, read_changes
+from gitops_promotion.git.formats import full_sha
 from gitops_promotion.git.objects import Objects
 
 
 class Merges:
     """Merges commits without a working tree. Methods raise GitError, and AuthError where history must be fetched."""
 
-    def __init__(self, private: PrivateRepository, objects: Objects, fetched: Fetched) -> None:
+    def __init__(self, private: PrivateRepository, objects: Objects, entries: Entries, fetched: Fetched) -> None:
         self._private = private
         self._objects = objects
+        self._entries = entries
         self._fetched = fetched
 
     def merge(self, base: str, head: str) -> tuple[str, tuple[str, ...]]:
@@ -22,6 +24,8 @@ class Merges:
 
         History that is cut off is fetched until the answer is certain.
         """
+        if self._objects.is_child(head, base):
+            return self._objects.tree(head), ()
         self._fetched.settle_merge(base, head)
         if self._objects.fetch_blobs:
             self._bring_changes(base, head)
@@ -47,14 +51,15 @@ class Merges:
 
     def diff(self, old: str, new: str) -> list[FileChange]:
         """Return the paths that differ between two commits or trees; a rename is a deletion and an addition."""
-        options = ["-r", "-z", "--raw", "--no-abbrev", "--no-renames"]
-        return read_changes(self._private.git("diff-tree", *options, full_sha(old), full_sha(new)))
+        return self._entries.diff(full_sha(old), full_sha(new))
 
     def diff_from_base(self, base: str, head: str) -> tuple[str, list[FileChange]]:
         """Return the merge base of two commits, and the changes of `head` since then.
 
         Of several merge bases the changes since any count. Raises GitError if the two have no common history.
         """
+        if self._objects.is_child(head, base):
+            return base, self.diff(base, head)
         self._fetched.settle(base, head)
         merge_bases = self._fetched.merge_bases(base, head)
         if not merge_bases:

@@ -112,6 +112,11 @@ class Objects:
         answers = zip(names, self._ask("contents", names), strict=True)
         return {name: read_commit(content) for name, (kind, content) in answers if kind == "commit"}
 
+    def is_child(self, commit: str, parent: str) -> bool:
+        """Return True if a commit that is here has this parent, which is its merge base with the parent then."""
+        header = self.headers([commit]).get(commit)
+        return header is not None and parent in header.parents
+
     def tree(self, commit: str) -> str:
         """Return the tree of a commit that is here."""
         [content] = self.read([full_sha(commit)], "commit")

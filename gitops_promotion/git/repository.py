@@ -77,8 +77,8 @@ class Repository:
         self._fetched = Fetched(
             private, self._objects, remote, depth=max(depth, cached_depth), cached=bool(cached_depth)
         )
-        self._history = History(private, self._objects, self._fetched)
-        self._merges = Merges(private, self._objects, self._fetched)
+        self._history = History(private, self._objects, self._files.entries, self._fetched)
+        self._merges = Merges(private, self._objects, self._files.entries, self._fetched)
         self._new = Commits(private, self._objects, self._fetched, self._merges, checkout.settings, environ, clock)
 
     @classmethod
@@ -101,8 +101,7 @@ class Repository:
         alone. A function is asked with the remote's address before each of them, since a token may expire meanwhile.
         `user` is the user name that goes with the token where the remote's address has none. `trust` accepts a folder
         of another user, which is right in the containers of a CI system only. `tell` is told if the server of a partial
-        clone cannot leave out the contents of files. `no_checkout` is what the checkout stands for,
-        where it is empty.
+        clone cannot leave out the contents of files. `no_checkout` is what an empty checkout stands for.
         """
         if not os.path.exists(path):  # noqa: PTH110  Path.exists raises OSError for a name that is too long
             raise UsageError(f"{path} does not exist: name a folder of the repository with --sourcedir")
@@ -177,6 +176,10 @@ class Repository:
         `depth`, by default DEPTH, counts only where history is cut off already: elsewhere it would cut it off.
         """
         return self._fetched.refs(refs, depth)
+
+    def is_checked_out(self, sha: str) -> bool:
+        """Return True if a commit need not be fetched: it is checked out, or a parent of the commit that is."""
+        return self._fetched.is_checked_out(sha)
 
     def fetch_commit(self, sha: str) -> bool:
         """Fetch one commit, say an event's; returns False if neither this repository nor the remote has it."""
@@ -298,12 +301,12 @@ class Repository:
 
     # -- history
 
-    def history(self, tip: str, paths: Sequence[str], limit: int) -> list[Commit]:
+    def history(self, tip: str, paths: Sequence[str], limit: int, *, root: bool = True) -> list[Commit]:
         """Return the newest `limit` first-parent commits, newest first, each with its changes to `paths`.
 
-        `paths` are literal files or folders, or git's pathspecs that begin with `:(glob)`.
+        `paths` are literal, or begin with `:(glob)`. Without `root` the very first commit comes without its changes.
         """
-        return self._history.first_parents(tip, paths, limit)
+        return self._history.first_parents(tip, paths, limit, root=root)
 
     def last_change(self, tip: str, path: str) -> datetime | None:
         """Return the time of the newest first-parent commit of `tip` that changed a path or something below it."""

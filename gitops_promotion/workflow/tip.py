@@ -78,8 +78,9 @@ class Tip:
         ref = f"refs/heads/{self.base}"
         sha = self.sha
         self._heads = {}
-        if self.refs.shas[ref] != sha:
-            self.sha = self.repository.fetch(ref)[ref]
+        listed = self.refs.shas[ref]
+        if listed != sha:
+            self.sha = listed if self.repository.is_checked_out(listed) else self.repository.fetch(ref)[ref]
             self.refs = replace(self.refs, shas={**self.refs.shas, ref: self.sha})
         if self.sha != sha or self._has_open_holds() != self._holds.has_open:
             self._config = None
@@ -292,15 +293,21 @@ class Tip:
         return heads
 
     def _commits(self, pathspecs: tuple[str, ...], limit: int) -> list[Commit]:
-        """Return the first-parent history with its changes to these paths, at least, contents at hand."""
-        if (pathspecs, limit) not in self._history:
-            if self._whole is not None:
-                commits = self._whole[:limit]
-            else:
-                commits = self.repository.history(self.sha, pathspecs, limit)
-            self._history[pathspecs, limit] = commits
-            self.blobs(contents_of(commits))
-        return self._history[pathspecs, limit]
+        """Return the first-parent history with its changes to these paths, at least, former contents at hand.
+
+        What a file was before a change is all that a timeline needs.
+        """
+        for (read_pathspecs, read_limit), commits in self._history.items():
+            if set(read_pathspecs) >= set(pathspecs) and (read_limit == limit or len(commits) < read_limit):
+                return commits
+        if self._whole is not None:
+            commits = self._whole[:limit]
+        else:
+            commits = self.repository.history(self.sha, pathspecs, limit, root=False)
+        self._history[pathspecs, limit] = commits
+        changes = (change for commit in commits for change in commit.changes if is_manifest(change.path))
+        self.blobs(change.old_file for change in changes)
+        return commits
 
     def _timeline(self, commits: Sequence[Commit], site: Site) -> list[TagAt]:
         layout = self.config.layout

@@ -1,6 +1,8 @@
 """Finding, reading and writing files at the level of objects."""
 
 import errno
+import itertools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import pytest
 from gitops_promotion.core.commits import FileChange, RefUpdate
 from gitops_promotion.errors import GitError
 from gitops_promotion.git import DEFAULT_IDENTITY, Identity, Repository, objects
+from gitops_promotion.git.formats import read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -395,6 +398,27 @@ def test_a_diff_shows_deletions_additions_modes_and_no_renames(remote: "Remote",
         ),
     ]
     assert repository.diff_trees(sha, sha) == []
+
+
+@pytest.mark.parametrize("init", [(), ("--object-format=sha256",)], ids=["sha1", "sha256"])
+def test_a_diff_is_that_of_git_whatever_kind_an_entry_was_and_is(
+    init: tuple[str, ...], make_remote: "MakeRemote", open_repository: "Open"
+) -> None:
+    checkout = make_remote({"a": "1"}, init=init).clone()
+    blobs = [checkout.git("hash-object", "-w", "--stdin", stdin=text) for text in ("1", "2")]
+    folders = [checkout.git("mktree", stdin=f"100644 blob {blob}\tx\n") for blob in blobs]
+    commit = checkout.sha()
+    entries = [None, *(f"{mode} blob {blob}" for mode in ("100644", "100755", "120000") for blob in blobs)]
+    entries += [f"160000 commit {commit}", *(f"040000 tree {folder}" for folder in folders)]
+    pairs = list(itertools.product(entries, entries))
+    rows = [[f"{pair[side]}\t{number}" for number, pair in enumerate(pairs) if pair[side]] for side in (0, 1)]
+    # A name that sorts before the files in the folder `0`, and one that is no UTF-8.
+    rows[1] += [f"100644 blob {blobs[0]}\t{name}" for name in ("0.ü", "\udcff")]
+    old, new = (checkout.git("mktree", "--missing", stdin=os.fsencode("\n".join(side) + "\n")) for side in rows)
+    listed = os.fsencode(checkout.git("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", old, new))
+    changes = open_repository(checkout.path).diff_trees(old, new)
+    modes = [(change, change.old_mode, change.new_mode, change.old_kind, change.new_kind) for change in changes]
+    assert modes == [(c, c.old_mode, c.new_mode, c.old_kind, c.new_kind) for c in read_changes(listed)]
 
 
 @pytest.mark.parametrize("init", [(), ("--object-format=sha256",)], ids=["sha1", "sha256"])

@@ -125,6 +125,17 @@ def test_odd_messages_are_read_as_they_are(remote: "Remote", open_repository: "O
     assert entries[0].trailers == {"Key": "value"}
 
 
+@pytest.mark.parametrize("message", ["", "\n\nx", "Promote\n\nKey: ü\u2028\n\n"])
+def test_a_commit_is_the_same_whether_it_is_read_alone_or_with_its_parent(
+    message: str, remote: "Remote", open_repository: "Open"
+) -> None:
+    base = remote.sha("main")
+    parent = remote.commit({"x": "1"}, branch="p", start=base)
+    sha = remote.commit({"x": "2", "y": "1"}, message, branch="p", author="Ann B. <ann@example.org>")
+    repository = open_repository(remote.clone().path)
+    assert repository.commits(parent, sha) == repository.commits(base, sha)[:1]
+
+
 def test_paths_of_a_history_are_literal(remote: "Remote", open_repository: "Open") -> None:
     remote.commit({"a*/x": "1", ":(top)a": "1"})
     remote.commit({"ab/x": "1", "a": "1"})
