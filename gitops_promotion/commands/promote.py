@@ -141,7 +141,8 @@ def _nothing(tip: Tip, comparison: Comparison, pulls: Sequence[PullRequest]) -> 
     message = f"nothing to promote: in {tip.config.pipeline} no application differs from the one before"
     hints = [(pull, hint) for pull in pulls if (hint := read_metadata(pull.body))]
     reasons = [
-        f"pull request #{pull.number} for {hint.group}/{hint.app} {hint.tag} in {hint.env} is open: it comes first"
+        f"pull request #{pull.number} for {hint.group}/{hint.app} {hint.tag} in {hint.env} is open: "
+        "merge it or close it first"
         for pull, hint in hints[:_LISTED]
     ]
     more = [f"and {len(hints) - _LISTED} more"] if len(hints) > _LISTED else []

@@ -138,6 +138,17 @@ def nothing_found_advice(layout: Layout, strays: Sequence[Stray]) -> Advice:
     )
 
 
+def without_markers(layout: Layout, environment: str, strays: Sequence[Stray], *, has_files: bool) -> Advice:
+    """Return that an environment has no marker while others have some; `has_files`: its patterns find files."""
+    patterns = " or ".join(layout.filled_patterns(environment))
+    place = suggested_place(layout, environment, strays)
+    if has_files:
+        step = f"add markers there, or {place or f'correct {layout.path_key(environment)}'}"
+        return Advice(f"{environment} has no marker of any application in {patterns}", step)
+    step = place or f"correct {layout.path_key(environment)}, or take {environment} out of environments"
+    return Advice(f"{environment} has no file: nothing matches {patterns}", step)
+
+
 def suggested_place(layout: Layout, environment: str, strays: Sequence[Stray]) -> str:
     """Return the markers that an environment without any may be meant to have, and what to do; "" if there are none.
 

@@ -164,11 +164,14 @@ def _veto(
     current = due.open_for(pulls, run.tip.base)
     proposed = branch.proposal.environments if branch else ()
     if current is not None and (busy := [name for name in earlier if name in proposed]):
-        message = f"pull request #{current.number} into {busy[0]} has the branch {current.head}: it comes first"
+        message = (
+            f"pull request #{current.number} into {busy[0]} has the branch {current.head}: merge it or close it first"
+        )
         return replace(step.skipped(message, request.tag), pull_request=current)
     if current is not None and branch and branch.proposal.origin.override and not step.forced:
         message = (
-            f"pull request #{current.number} is an override by {branch.proposal.origin.override.person}: it comes first"
+            f"pull request #{current.number} is an override by {branch.proposal.origin.override.person}: "
+            "merge it or close it first"
         )
         return replace(step.skipped(message, request.tag), pull_request=current)
     decline = origin.find_decline(run, request, pulls) or find_rejection(run, request, current, branch)

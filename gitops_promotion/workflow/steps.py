@@ -166,13 +166,8 @@ def _layout_warnings(tip: Tip) -> Iterator[str]:
     environments = {site.environment for site in tip.marked.sites()}
     for name in config.pipeline.names if environments else ():
         if name not in environments:
-            patterns = " or ".join(layout.filled_patterns(name))
-            exists = tip.repository.has_files(tip.sha, layout.pathspecs(None, [name]))
-            advice = strays.suggested_place(layout, name, all_strays) or f"correct {layout.path_key(name)}"
-            if exists:
-                yield f"{name} has no marker of any application: add markers in {patterns}, or {advice}"
-            else:
-                yield f"{name} has no file: nothing matches {patterns}: {advice}"
+            has_files = tip.repository.has_files(tip.sha, layout.pathspecs(None, [name]))
+            yield str(strays.without_markers(layout, name, all_strays, has_files=has_files))
     for stray in all_strays:
         if text := strays.mismatch(layout, stray):
             yield text

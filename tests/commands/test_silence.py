@@ -68,13 +68,17 @@ def test_an_environment_whose_folder_does_not_exist_is_named(shop: "Shop", confi
     shop.edit({"gitops-promotion.yaml": "environments: [{name: dev}, {name: stage}, {name: qa}, {name: prod}]\n"})
     outcomes = promote(shop)
     assert outcomes[0]["message"] == "stage has no marker of webshop/webui"
-    assert "stage has no file: nothing matches {group}/stage: correct pathTemplate" in warnings_of(outcomes)
+    assert (
+        "stage has no file: nothing matches {group}/stage: correct pathTemplate, or take stage out of environments"
+        in warnings_of(outcomes)
+    )
 
 
 def test_an_environment_without_any_marker_is_named(shop: "Shop") -> None:
     shop.edit({"webshop/prod/webui.yaml": "kind: Deployment\n"})
-    assert "prod has no marker of any application: add markers in {group}/prod, or correct pathTemplate" in warnings_of(
-        promote(shop)
+    assert (
+        "prod has no marker of any application in {group}/prod: add markers there, or correct pathTemplate"
+        in warnings_of(promote(shop))
     )
 
 
@@ -155,7 +159,7 @@ def test_an_open_promotion_into_an_earlier_environment_is_named(shop: "Shop", co
     shop.new("2")
     [outcome] = promote(shop)
     assert outcome["result"] == "unchanged"
-    assert outcome["reasons"] == ["pull request #1 for webshop/webui 2 in dev is open: it comes first"]
+    assert outcome["reasons"] == ["pull request #1 for webshop/webui 2 in dev is open: merge it or close it first"]
 
 
 def test_an_application_that_leaves_an_environment_out_is_promoted_past_it(
@@ -228,7 +232,7 @@ def test_a_forced_promotion_that_cannot_be_made_is_an_error(shop: "Shop", config
     shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False))})
     shop.new("3")
     forced = shop.run("promote", "--app", "webui", "--env", "prod", code=2).only
-    assert "into dev has the branch promote/webshop-webui: it comes first" in forced["message"]
+    assert "into dev has the branch promote/webshop-webui: merge it or close it first" in forced["message"]
     shop.edit({"webshop/qa/webui.yaml": None})
     forced = shop.run("promote", "--app", "webui", "--env", "prod", code=2).only
     assert forced["message"].startswith("qa has no marker of webshop/webui; no ")

@@ -1,5 +1,6 @@
 """Checks of the tree against the configuration: environments, and the markers that they find or miss."""
 
+import difflib
 from collections.abc import Iterator, Sequence
 
 from gitops_promotion.core import strays
@@ -40,16 +41,13 @@ def nothing_in_environment(tree: Tree) -> Iterator[Problem]:
     for name in tree.config.pipeline.names:
         if name in with_markers:
             continue
-        patterns = " or ".join(layout.filled_patterns(name))
         has_files = any(name in layout.in_reach(path) for path in tree.contents)
-        advice = strays.suggested_place(layout, name, tree.strays) or f"correct {layout.path_key(name)}"
+        advice = strays.without_markers(layout, name, tree.strays, has_files=has_files)
         yield Problem(
             path=tree.config_file,
             line=tree.config_lines.of_environment(name),
-            message=f"{name} has no marker of any application in {patterns}"
-            if has_files
-            else f"{name} has no file: nothing matches {patterns}",
-            fix=f"add markers there, or {advice}" if has_files else advice,
+            message=advice.problem,
+            fix=advice.step,
         )
 
 
@@ -90,8 +88,25 @@ def _missing_marker(tree: Tree, config: Config, application: Application, enviro
         line=marker.line,
         message=f"{environment} has no marker of {application}, so its tags do not go there",
         fix=f"put {marker_comment(name.group, name.app, 'tag')} behind its tag in "
-        f"{layout.where(application, environment)}, or leave {environment} out of {key}",
+        f"{layout.where(application, environment)}, {_slip(tree, config, application, environment)}or leave "
+        f"{environment} out of {key}",
     )
+
+
+def _slip(tree: Tree, config: Config, application: Application, environment: str) -> str:
+    """Return a marker of nearly the same name that no promotion reaches, as a step; "" if there is none."""
+    earlier = config.way(application).before(environment)
+    names = [
+        candidate.name
+        for candidate in tree.applications
+        if candidate.group == application.group
+        and tree.has(candidate, environment)
+        and not any(tree.has(candidate, name) for name in earlier)
+    ]
+    if not (near := difflib.get_close_matches(application.name, names, n=1)):
+        return ""
+    marker = tree.owned[Claim(Application(application.group, near[0]), environment)].markers[0]
+    return f"correct the marker {marker.group}:{marker.app} at {marker.path}:{marker.line}, "
 
 
 def claimed_twice(tree: Tree) -> Iterator[Problem]:

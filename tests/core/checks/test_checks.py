@@ -338,3 +338,13 @@ def test_a_suggestion_of_a_misspelled_marker_is_a_marker_without_a_finding() -> 
         suggestion = check(tree).findings[0].fix.removeprefix("write it as ")
         codes = [code for code, *_ in findings({"other/api.yaml": f"tag: 1 {suggestion}\n"})]
         assert codes == ["GP106"]
+
+
+def test_a_mistyped_marker_is_named_beside_the_application_that_lacks_one() -> None:
+    files = {**GOOD, "shop/prod/web.yaml": image(marker='# {"$imagepolicy": "shop:wbe"}')}
+    [finding] = check(Tree(contents={path: text.encode() for path, text in files.items()}, now=NOW)).findings
+    assert (finding.code, "correct the marker shop:wbe at shop/prod/web.yaml:1, " in finding.fix) == ("GP103", True)
+    # An application that goes there by itself is no slip.
+    both = {**files, "shop/dev/wbe.yaml": files["shop/prod/web.yaml"]}
+    [finding] = check(Tree(contents={path: text.encode() for path, text in both.items()}, now=NOW)).findings
+    assert "correct the marker" not in finding.fix
