@@ -89,6 +89,13 @@ class Cache:
             raise UsageError(
                 f"the cache {self.folder} is not yours alone: delete it, or name another folder with --cache-dir"
             )
+        # Whoever may rename the folder can put another one in its place between two steps of a run. `/tmp` is sticky.
+        mode = self.folder.parent.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise UsageError(
+                f"everybody may write to {self.folder.parent}, and so replace the cache: take that right away, or name "
+                "another folder with --cache-dir"
+            )
 
     @contextmanager
     def _locked(self, kind: int) -> Iterator[None]:

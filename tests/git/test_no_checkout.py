@@ -3,7 +3,7 @@
 import os
 import shutil
 import stat
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +179,18 @@ def test_a_cache_that_others_can_use_is_refused(
     place.cache.folder.chmod(mode)
     with pytest.raises(UsageError, match=r"is not yours alone: delete it, or name another folder with --cache-dir"):
         open_url(server.url, cache_dir=tmp_path / "cache")
+
+
+@pytest.mark.parametrize(("mode", "refused"), [(0o777, True), (0o703, True), (0o1777, False), (0o755, False)])
+def test_a_cache_in_a_folder_where_everybody_may_rename_it_is_refused(
+    mode: int, refused: bool, server: "Remote", tmp_path: Path
+) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache").chmod(mode)
+    cache = NoCheckout(url=server.url, cache_dir=tmp_path / "cache").cache
+    assert cache
+    with pytest.raises(UsageError, match=r"everybody may write to .*, and so replace") if refused else nullcontext():
+        cache._prepare()
 
 
 def test_a_link_in_the_place_of_a_cache_is_refused(server: "Remote", open_url: "OpenUrl", tmp_path: Path) -> None:
