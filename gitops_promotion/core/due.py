@@ -102,11 +102,11 @@ def _left_or_newer(facts: Facts) -> str:
 
 
 def _by_revert(target: Sequence[TagAt], tag: Tag) -> str:
-    """Return that a `git revert` took the tag away, "" for any other way."""
-    last = next((i for i, point in enumerate(target) if same_tag(point.tag, tag)), 0)
-    commit = target[last - 1].commit if last else None
+    """Return that a `git revert` took a tag away that the target had and left, "" for any other way."""
+    last = next(i for i, point in enumerate(target) if same_tag(point.tag, tag))
+    commit = target[last - 1].commit
     # The subject that git itself gives to a revert, and forges to theirs.
-    return f", reverted by {_described(commit)}" if commit and commit.message.startswith("Revert ") else ""
+    return f", reverted by {_described(commit)}" if commit.message.startswith("Revert ") else ""
 
 
 def _provenance(facts: Facts, group: Sequence[str]) -> Due | None:

@@ -29,7 +29,7 @@ def rendered_difference(before: Sequence[Object], after: Sequence[Object], limit
             lines.append(f"# {kind} {f'{namespace}/' if namespace else ''}{name}")
             # The first two lines name files, and no line of a file begins with "@@" here.
             lines += [line for line in list(changes)[2:] if not line.startswith("@@")]
-    return _folded(lines, limit) if lines else []
+    return _folded(lines, limit)
 
 
 def _folded(lines: Sequence[str], limit: int) -> list[str]:

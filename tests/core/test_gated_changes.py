@@ -544,3 +544,14 @@ def test_aliases_that_expand_to_too_much_are_an_error(laughs: str) -> None:
 def test_an_image_that_goes_on_elsewhere_with_the_same_tag_is_a_removed_marker() -> None:
     moved = {"shop/base/web.yaml": deployment("web ghcr.io/acme/web:1")}
     assert effects(WEB, moved) == [("shop/web", "prod", "removed", "")]
+
+
+def test_a_file_without_markers_is_not_read_whatever_it_is_made_of() -> None:
+    bomb = "a0: &a0 [x, x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]\n" for n in range(1, 20))
+    assert compare({PROD: "a: 1\n"}, {PROD: bomb}).changes == ()
+
+
+def test_a_removed_marker_of_a_tag_alone_does_not_search_other_files_for_text_like_it() -> None:
+    before = {PROD: f"tag: 1 {marker('shop:web:tag')}\n", "shop/prod/other.yaml": "address: x\n"}
+    after = {PROD: "a: 1\n", "shop/prod/other.yaml": "address: ':8080'\n"}
+    assert effects(before, after) == [("shop/web", "prod", "removed", "")]

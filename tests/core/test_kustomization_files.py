@@ -167,3 +167,11 @@ def test_links_to_large_folders_are_bounded() -> None:
     files = {f"a/{number}": "" for number in range(3000)}
     with pytest.raises(ManifestError, match="too many paths"):
         find(files, {f"prod/{number}": "../a" for number in range(3000)})
+
+
+def test_a_file_that_is_data_names_no_charts_whatever_it_says() -> None:
+    data = {"prod/kustomization.yaml": "configMapGenerator: [{files: [notes]}]"}
+    chart = "apiVersion: builtin\nkind: HelmChartInflationGenerator\n"
+    assert find({**data, "prod/notes": chart}).problems == []
+    generators = {"prod/kustomization.yaml": "generators: [notes]"}
+    assert len(find({**generators, "prod/notes": chart}).problems) == 1

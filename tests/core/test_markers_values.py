@@ -5,7 +5,8 @@ import itertools
 import pytest
 from ruamel.yaml import YAML
 
-from gitops_promotion.core.markers.edit import read_tag, set_tag
+from gitops_promotion.core.markers import scan
+from gitops_promotion.core.markers.edit import read_tag, set_tag, unfit
 from gitops_promotion.core.tags import Tag, is_plain_string
 from gitops_promotion.errors import ManifestError
 
@@ -327,3 +328,21 @@ def test_previous_is_the_tag_before_if_the_markers_agreed(line: str, previous: s
     edited = set_tag({"a.yaml": line.encode()}, group="webshop", app="webui", tag=Tag("v9"))
     assert edited.previous == previous
     assert edited.markers == line.count("$imagepolicy")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (f"image: nginx:1 {IMAGE}", None),
+        (f"image: nginx {IMAGE}", ("'nginx' holds no image tag that can be read", "correct it")),
+        (f"image: a@sha256:00 {IMAGE}", ("'a@sha256:00' holds no image tag that can be read", "correct it")),
+        (f"digest: {OLD} {DIGEST}", None),
+        (f"tag: a b {TAG}", ("'a b' is no tag", "write the present tag alone, or take the marker out")),
+        (f"image: 1.4.2 {IMAGE}", ("'1.4.2' is a version, but its marker names the whole image", f"write {TAG}")),
+    ],
+)
+def test_a_value_that_its_marker_cannot_read_has_a_problem_and_a_step(
+    line: str, problem: tuple[str, str] | None
+) -> None:
+    [marker] = scan(line.encode(), "0.yaml").markers
+    assert unfit(marker) == problem

@@ -159,8 +159,6 @@ def only_tags_differ(old: bytes, new: bytes, group: str, app: str) -> bool:
 
     Every byte outside the marked scalars is the same, and so are the image names in them. False if one does not parse.
     """
-    if old == new:
-        return True
     try:
         return _frame(old, group, app) == _frame(new, group, app)
     except ManifestError:

@@ -284,3 +284,9 @@ def test_a_duration_is_shown_as_it_is_written(seconds: float, text: str) -> None
 def test_times_are_shown_in_utc() -> None:
     assert soak.time_text(datetime.fromisoformat("2026-12-01T00:30+01:00")) == "2026-11-30 23:30 UTC"
     assert soak.time_text(datetime(2026, 12, 31, 23, 59, 1, tzinfo=UTC), up=True) == "2027-01-01 00:00 UTC"
+
+
+def test_of_named_clusters_no_other_starts_the_clock() -> None:
+    text = "environments:\n- {name: dev, clusters: ['1', '2'], require: 1}\n- {name: qa, soak: 2h}\n"
+    statuses = clusters("10:00", "10:30", "11:00")
+    assert [verdict(statuses, now, text=text).decision for now in ("12:00", "12:30")] == ["wait", "pass"]
