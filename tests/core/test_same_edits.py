@@ -127,3 +127,13 @@ def test_a_large_change_is_compared_as_a_whole() -> None:
     top = b"# moved\n"
     assert is_same([change(old, new)], [change(top + old, top + new)])
     assert not is_same([change(old, new)], [change(top + old, top + new.replace(b"7!", b"7?", 1))])
+
+
+@pytest.mark.parametrize(("count", "same"), [(20, True), (3000, False)])
+def test_lines_between_those_of_a_large_change_belong_to_it(count: int, same: bool) -> None:
+    def edit(between: bytes) -> FileChange:
+        old = b"".join(between if number == count // 2 else b"%d\n" % number for number in range(count))
+        new = b"".join(between if number == count // 2 else b"%d!\n" % number for number in range(count))
+        return change(old, new)
+
+    assert is_same([edit(b"one\n")], [edit(b"two\n")]) is same

@@ -6,13 +6,15 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gitops_promotion.core.notifications import messages
 from gitops_promotion.core.notifications.channels import Channel, Type
 from gitops_promotion.core.notifications.news import News
+from gitops_promotion.notify import web as web_module
 from tests.notify.receivers import Reply, Web
 
 if TYPE_CHECKING:
@@ -111,6 +113,14 @@ def test_a_server_that_does_not_answer_holds_nobody_up(send: "Sender", web: Web)
 def test_an_answer_that_does_not_end_counts_by_its_status(send: "Sender", web: Web) -> None:
     web.replies = [Reply(stalls=True)]
     assert send(web.url, seconds=0.5).sent == [NEWS]
+
+
+def test_of_an_answer_only_the_beginning_is_read() -> None:
+    def read(size: int = 1 << 20, *, decode_content: bool) -> bytes:
+        return b"x" * size
+
+    response: Any = SimpleNamespace(raw=SimpleNamespace(read=read))
+    assert len(web_module._beginning(response)) == 1024
 
 
 def test_a_server_that_is_not_there_is_a_problem_without_its_address(send: "Sender") -> None:
