@@ -8,20 +8,24 @@ ATTEMPTS = 20
 
 _FIRST = 0.1
 _GROWTH = 1.7
-_LONGEST = 20.0
+_GROWN = 20.0
 _TIMES = 6
-"""How many times as long as the decision that was lost a pause may be, where that is longer than the table says."""
+"""How many times as long as the lost decision a pause may be, where that is longer than otherwise."""
+
+LONGEST = 120.0
+"""Seconds of the longest pause, after a decision that took a sixth of them."""
 
 
 def pause(attempt: int, random: float, *, took: float = 0.0) -> float:
     """Return the seconds to wait after the lost race of number `attempt`, which counts from 0.
 
     Pauses grow, so that a hundred writers at once are spread over the time that they need one after another; `random`,
-    from 0 to 1, keeps the same ones from meeting again. The longest is 30 seconds, and those of ATTEMPTS together
-    are some five minutes at most. `took` are the seconds of the decision that was lost: writers that meet again before
-    one of them can have ended only slow each other down (benchmarks/races.py).
+    from 0 to 1, keeps the same ones from meeting again. They grow to 30 seconds, and those of ATTEMPTS together are
+    some five minutes at most. `took` are the seconds of the decision that was lost: where a machine is so busy that it
+    takes seconds, the pause may be up to LONGEST, since writers that meet again before one of them can have ended only
+    slow each other down (benchmarks/races.py).
     """
-    return max(min(_FIRST * _GROWTH**attempt, _LONGEST) * (0.5 + random), min(took * _TIMES, _LONGEST) * random)
+    return max(min(_FIRST * _GROWTH**attempt, _GROWN) * (0.5 + random), min(took * _TIMES, LONGEST) * random)
 
 
 def require_off(result: AutoMerge) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from gitops_promotion.core.forge import AutoMerge
-from gitops_promotion.core.races import ATTEMPTS, pause, require_off
+from gitops_promotion.core.races import ATTEMPTS, LONGEST, pause, require_off
 from gitops_promotion.errors import LeaseLostError, OutdatedError, ProviderError
 
 
@@ -24,7 +24,7 @@ def test_a_pause_is_longer_where_the_decision_that_was_lost_took_long() -> None:
     assert pause(0, 0.5, took=0.01) == pause(0, 0.5)
     assert pause(0, 0.5, took=2.0) == pytest.approx(6.0)
     assert pause(0, 0.0, took=2.0) == pause(0, 0.0), "one of them may come back at once"
-    assert pause(0, 1.0, took=600.0) == 20
+    assert pause(0, 1.0, took=600.0) == LONGEST
 
 
 def test_a_pull_request_that_is_off_needs_nothing() -> None:
