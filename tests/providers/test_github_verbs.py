@@ -274,6 +274,26 @@ class TestGate:
         assert f"(pull request #{held['pull_request']['number']} is open): bad" in skipped["message"]
         assert pull.auto_merge is None
 
+    @pytest.mark.parametrize("verb", ["hold", "rollback"])
+    def test_what_a_writer_pushes_onto_an_armed_branch_of_this_tool_is_disarmed(
+        self, gated: Actions, verb: str
+    ) -> None:
+        for tag in ("1.4.1", "1.4.2") if verb == "rollback" else ():
+            path = "webshop/dev/webui.yaml"
+            text = re.sub(r":[0-9.]+ #", f":{tag} #", gated.forge.show("main", path))
+            sha = gated.forge.push("main", {path: text})
+            gated.forge.hosted.post_status(sha, FLUX, "success" if tag == "1.4.1" else "failure")
+        words = (verb, "--group", "webshop", "--app", "webui", "--env", "dev", "--reason", "bad")
+        [opened] = gated.run(*words)
+        number, branch = opened["pull_request"]["number"], opened["branch"]
+        assert opened["pull_request"]["auto_merge"]
+        gated.forge.push(branch, {"webshop/prod/evil.yaml": "hostPID: true\n"})
+        assert gated.forge.provider.pull_request(number).auto_merge, "GitHub leaves it armed"
+        [refused] = [outcome for outcome in gated.run("status", "--publish") if outcome["branch"] == branch]
+        assert "published failure" in refused["message"]
+        assert "changes more than" in " ".join(refused["reasons"])
+        assert not gated.forge.provider.pull_request(number).auto_merge
+
     def test_b1_a_pull_request_into_another_branch_does_not_hide_the_armed_one(self, gated: Actions) -> None:
         hosted = gated.forge.hosted
         number = gated.new("1.4.2")["pull_request"]["number"]
