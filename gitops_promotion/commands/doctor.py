@@ -43,7 +43,7 @@ def doctor(run: Run, *, strict: bool = False) -> Findings:
         files=_files(run),
         commits=len(commits),
         server=repository.server_settings() if run.facts.name == "local" else None,
-        signs=tip.config.commit_signing == "forge" or repository.signs_commits,
+        signs=repository.signs_commits or (tip.config.commit_signing == "forge" and run.facts.makes_commits),
         push_refusal=repository.push_refusal(tip.sha, head),
     )
     return diagnose(_asked(run, facts, commits, head), strict=strict)
