@@ -39,7 +39,8 @@ def silent_environments(facts: Facts) -> Iterator[Problem]:
             continue
         shown = ", ".join(patterns[:_SHOWN])
         others = f"posted were {', '.join(free[:_SHOWN])}" if free else "nothing else was posted"
-        message = f"nothing reported on {name} on the newest {facts.commits} commits of {facts.base}"
+        number = f"{facts.commits} commits" if facts.commits != 1 else "commit"
+        message = f"nothing reported on {name} on the newest {number} of {facts.base}"
         fix = "look at the Alert and the Provider of Flux in that cluster"
         if free:
             fix = f"set statusContext of {name} to the name that is posted, or {fix}"

@@ -102,6 +102,7 @@ BROKEN = [
         "set statusContext of dev",
     ),
     ("GP502", replace(GOOD, statuses=[]), "newest 20 commits of main", "look at the Alert"),
+    ("GP502", replace(GOOD, statuses=[], commits=1), "newest commit of main", "look at the Alert"),
     (
         "GP502",
         replace(
@@ -273,6 +274,12 @@ def test_the_table_has_a_set_up_for_each_code() -> None:
         AZURE,
         PUBLISHED,
         replace(PUBLISHED, is_required=None),
+        replace(
+            PUBLISHED,
+            files={
+                path: text.replace(b"pull_request_target", b"pull_request") for path, text in PUBLISHED.files.items()
+            },
+        ),
         replace(GOOD, settings=None),
         replace(having(wants_signatures=True), signs=True),
         replace(GOOD, settings=replace(QUEUED, merge_methods=())),
