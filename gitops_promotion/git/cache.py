@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 _PACK_FILES = (".pack", ".idx", ".rev", ".promisor")
 
 MAX_PACKS = 100
-"""Packs in a cache; with more of them it begins anew, since each costs time at every look for an object."""
+"""Packs in a cache; with more of them it starts again, since each costs time at every look for an object."""
 
 
 class Cache:

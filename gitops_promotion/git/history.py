@@ -49,7 +49,7 @@ class History:
         if len(commits) > MOST_COMMITS:
             raise GitError(
                 f"{include} has more than {MOST_COMMITS} commits that {exclude} has not: is it a branch of another "
-                "history? Begin it anew at the default branch"
+                "history? Create it again from the default branch"
             )
         return commits
 

@@ -51,7 +51,7 @@ def test_a_branch_of_more_commits_than_are_read_is_an_error(
     monkeypatch.setattr(history, "MOST_COMMITS", 2)
     assert len(repository.commits(main, two)) == 2
     monkeypatch.setattr(history, "MOST_COMMITS", 1)
-    with pytest.raises(GitError, match=r"has more than 1 commits that .* Begin it anew"):
+    with pytest.raises(GitError, match=r"has more than 1 commits that .* Create it again"):
         repository.commits(main, two)
 
 

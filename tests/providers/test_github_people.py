@@ -386,7 +386,7 @@ class TestIdentity:
 class TestAddReview:
     def test_of_ones_own_pull_request_is_refused(self, github_forge: "GitHubForge") -> None:
         opened = propose(github_forge)
-        with pytest.raises(ProviderError, match=r"Can not approve your own pull request\): whoever opened .*cannot"):
+        with pytest.raises(ProviderError, match=r"Can not approve your own pull request\): the author .*cannot"):
             github_forge.provider.add_review(opened, "approved", "")
 
     def test_of_a_job_is_refused(self, github_forge: "GitHubForge") -> None:

@@ -30,7 +30,7 @@ def command(
 ) -> "History | Metrics":
     """Show who promoted what and when.
 
-    Tags are read from the default branch, whoever changed them. Without --app all applications are shown.
+    Tags are read from the default branch, no matter who changed them. Without --app all applications are shown.
     """
     from gitops_promotion.commands.history import history, metrics
     from gitops_promotion.workflow.past import Scope

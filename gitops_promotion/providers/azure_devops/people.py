@@ -181,7 +181,7 @@ class WithPeople:
             ) from error
 
     def _edit(self, number: int, comment: Comment, body: str) -> None:
-        """Change a comment, or write it anew if somebody has deleted it meanwhile."""
+        """Change a comment, or write a new one if somebody has deleted it meanwhile."""
         try:
             self._endpoints.edit_comment(number, *_place(comment), body)
         except RefusedError as error:

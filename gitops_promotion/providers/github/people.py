@@ -75,7 +75,7 @@ class WithPeople:
                     unread[number] = page.cursors
         raise ProviderError(
             f"GitHub shows no end of the reviews and comments of #{next(iter(unread))} in {self._address.repository}: "
-            "close this pull request, so that it is opened anew"
+            "close this pull request, so that a new one is opened"
         )
 
     def _discussion_pages(
@@ -153,7 +153,7 @@ class WithPeople:
             # GitHub writes its notes of a push some time after it.
             return People(problem=f"{name} cannot be read: GitHub does not show its last push yet, run again")
         if not begins:
-            advice = "close it and delete its branch, and `gitops-promotion promote --all` opens it anew"
+            advice = "close it and delete its branch, and `gitops-promotion promote --all` opens a new one"
             return People(problem=f"{name} cannot be read: GitHub does not show when the branch was created; {advice}")
         return People(members=pushers)
 
@@ -320,7 +320,7 @@ def _is_same(written: str, body: str) -> bool:
 def _next_step(reason: str) -> str:
     """Return what to do where GitHub takes no review."""
     if re.search(r"your own pull request", reason, re.IGNORECASE):
-        return "whoever opened a pull request cannot review it; somebody else must, with a token of their own"
+        return "the author of a pull request cannot review it: another person must, with a token of their own"
     if re.search(r"not permitted to approve", reason, re.IGNORECASE):
         return "use the token of a person"
     if re.search(r"commit_?id|head sha|not part of the pull request", reason, re.IGNORECASE):
