@@ -10,6 +10,7 @@ from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.untrusted import VALUE_LIMIT, line
 from gitops_promotion.errors import UsageError
 
 PullRequests = Sequence[PullRequest]
@@ -135,7 +136,7 @@ def _provenance(facts: Facts, group: Sequence[str]) -> Due | None:
 
 def _described(commit: Commit) -> str:
     subject = commit.message.partition("\n")[0][:60]
-    return f"{commit.sha[:7]} ({subject!r} by {commit.author_email})"
+    return f"{commit.sha[:7]} ({subject!r} by {line(commit.author_email, VALUE_LIMIT)})"
 
 
 def open_for(pulls: PullRequests, base: str) -> PullRequest | None:

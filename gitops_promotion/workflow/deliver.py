@@ -257,7 +257,8 @@ def _stop_at_work_of_others(run: Run, plan: Plan, branch: Branch, current: PullR
         if current is not None and current.auto_merge:
             disarm(run, current)
         names = ", ".join(
-            f"{commit.sha[:7]} {commit.message.partition(chr(10))[0][:60]!r} by {commit.author_email}"
+            f"{commit.sha[:7]} {commit.message.partition(chr(10))[0][:60]!r} by "
+            f"{untrusted.line(commit.author_email, untrusted.VALUE_LIMIT)}"
             for commit in proposal.foreign[:3]
         )
         count = len(proposal.foreign)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.core.branch_contents import beyond_holds, beyond_rollback, beyond_tags
 from gitops_promotion.core.branch_names import FEATURES, HOLDS, REMOVALS, ROLLBACKS
 from gitops_promotion.core.commits import FileChange
@@ -16,6 +17,9 @@ from gitops_promotion.errors import UsageError
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Tip
+
+_SHOWN = 3
+"""Commits of others that are named: who may push can push any number."""
 
 
 def foreign_work(run: Run, name: str, claims: Sequence[Claim], changes: Sequence[FileChange]) -> Iterator[Reason]:
@@ -51,8 +55,13 @@ def foreign_work(run: Run, name: str, claims: Sequence[Claim], changes: Sequence
 
 def _reasons(run: Run, name: str, owner: Application, paths: Sequence[str], what: str, ways: str) -> Iterator[Reason]:
     branch = read_branch(run, name, owner)
-    for commit in branch.proposal.foreign if branch else ():
-        text = f"{name} has the commit {commit.sha[:7]} of {commit.author_email}, which is not this tool's"
+    foreign = branch.proposal.foreign if branch else ()
+    for commit in foreign[:_SHOWN]:
+        email = untrusted.line(commit.author_email, untrusted.VALUE_LIMIT)
+        text = f"{name} has the commit {commit.sha[:7]} of {email}, which is not this tool's"
+        yield Reason(evidence=text, missing=ways)
+    if len(foreign) > _SHOWN:
+        text = f"{name} has {len(foreign) - _SHOWN} more commits that are not this tool's"
         yield Reason(evidence=text, missing=ways)
     if paths:
         yield Reason(evidence=f"{name} changes more than {what}: {', '.join(paths[:3])}", missing=ways)

@@ -247,6 +247,17 @@ def test_the_words_of_an_override_in_a_path_are_not_published(armed: "Shop") -> 
     assert "failure  no override: overridden by ann: outage/x.yaml:2: not valid YAML" in armed.local("show", "2")
 
 
+def test_of_many_commits_of_others_a_few_are_named(armed: "Shop") -> None:
+    for number in range(5):
+        author = f"Eve <{'e' * 2000}@example.org>"
+        armed.remote.commit({"webshop/qa/more.yaml": f"{number}\n"}, "More", branch=BRANCH, author=author)
+    reasons = armed.check(2, code=3).only["reasons"]
+    assert sum("of eeee" in reason for reason in reasons) == 3
+    assert any("has 2 more commits that are not this tool's" in reason for reason in reasons)
+    assert max(map(len, reasons)) < 1000
+    assert len(armed.run("promote", "--all", code=None).only["message"]) < 1000
+
+
 def test_a_promotion_into_several_environments_or_one_of_another_branch_is_refused(
     armed: "Shop", config: Callable[..., str]
 ) -> None:
