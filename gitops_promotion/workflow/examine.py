@@ -19,7 +19,7 @@ from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, Usa
 from gitops_promotion.workflow import unmanaged_images
 from gitops_promotion.workflow.foreign_work import foreign_work
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.steps import left_out
+from gitops_promotion.workflow.steps import left_out, marker_to_add, no_marker
 from gitops_promotion.workflow.tip import Site, Tip
 
 _NO_TAG_CHANGED = Reason(evidence="no marked tag is changed: a manual change, nothing to wait for")
@@ -265,20 +265,35 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
         remarks=tuple(remarks),
         refusals=refusals,
         unclaimed=found.unclaimed,
-        warnings=(*out_of_way, *_slips(tip, [site for site in sites if site.environment in gated])),
+        warnings=(*out_of_way, *_gaps(tip, [site for site in sites if site.environment in gated])),
     )
 
 
-def _slips(tip: Tip, sites: Iterable[Site]) -> Iterator[str]:
-    """Yield the applications that no earlier environment has, but one of nearly the same name: no gate holds them."""
+def _gaps(tip: Tip, sites: Iterable[Site]) -> Iterator[str]:
+    """Yield the environments that gates cannot ask, since they have no marker of the application before them."""
     for site in sites:
-        way = tip.config.way(site.application)
+        application, way = site.application, tip.config.way(site.application)
         earlier = way.before(site.environment) if site.environment in way.names else ()
-        if earlier and not any(tip.files(Site(site.application, name)) for name in earlier):
-            known = {(marked.application, marked.environment) for marked in tip.marked.sites()}
-            here = (site.application, site.environment)
-            if text := strays.without_way(way, site.application, {*known, here}, nearness=_NEARNESS):
-                yield text
+        having = {name for name in earlier if tip.files(Site(application, name))}
+        if not having:
+            yield from _slips(tip, site) if earlier else ()
+            continue
+        for group in way.requirements(site.environment):
+            for absent in group if not having & set(group) else ():
+                place = Site(application, absent)
+                text = f"{no_marker(place)}, so the gates of {site.environment} ask what comes before {absent}"
+                try:
+                    yield f"{text}: {marker_to_add(tip, place)}"
+                except ManifestError as error:
+                    yield f"{text}: {error}"
+
+
+def _slips(tip: Tip, site: Site) -> Iterator[str]:
+    """Yield that no gate holds an application, where it may be another one with a mistyped marker."""
+    known = {(marked.application, marked.environment) for marked in tip.marked.sites()}
+    sites = {*known, (site.application, site.environment)}
+    if text := strays.without_way(tip.config.way(site.application), site.application, sites, nearness=_NEARNESS):
+        yield text
 
 
 def _is_gated(config: Config, environment: str) -> bool:

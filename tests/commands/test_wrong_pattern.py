@@ -140,3 +140,16 @@ def test_a_tag_that_no_gate_holds_since_its_marker_is_mistyped_is_named(shop: "S
         "no promotion brings webshop/wui into prod, since it has no marker in dev: add one, or did you mean "
         "webshop/webui?"
     ]
+
+
+def test_an_environment_that_the_gate_cannot_ask_is_named(shop: "Shop") -> None:
+    config = "environments: [{name: dev, auto: true}, {name: qa}, {name: prod}]\npathTemplate: 'clusters/{env}'\n"
+    shop.edit({"gitops-promotion.yaml": config})
+    change(shop, "clusters/prod/webui.yaml")
+    [warning] = check(shop, code=3)["warnings"]
+    assert warning.startswith(
+        'qa has no marker of webshop/webui, so the gates of prod ask what comes before qa: no "$imagepolicy" marker'
+    )
+    assert warning.endswith(
+        "or leave qa out of groups.webshop.applications.webui.environments in gitops-promotion.yaml"
+    )
