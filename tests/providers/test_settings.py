@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gitops_promotion.core.forge import OWN_CONTEXT, ForgeSettings, RequiredCheck
+from gitops_promotion.providers.github import queries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +85,20 @@ class TestGitHub:
     def test_a_merge_queue(self, github_forge: "GitHubForge") -> None:
         github_forge.hosted.merge_queue()
         assert read(github_forge).has_merge_queue
+
+    def test_an_old_server_that_lacks_a_field(
+        self, github_forge: "GitHubForge", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        query = queries.REPOSITORY_SETTINGS.replace("refUpdateRule", "refChangeRule")
+        monkeypatch.setattr(queries, "REPOSITORY_SETTINGS", query)
+        github_forge.hosted.protect("main", checks=["ci"])
+        settings = read(github_forge)
+        assert (settings.auto_merge, settings.merge_methods, settings.has_merge_queue) == (None, None, None)
+        assert (settings.approvals, settings.some_approvals, settings.starts_workflows) == (None, None, None)
+        assert settings.checks == (RequiredCheck(name="ci"),)
+        assert [hidden.what.partition(" (")[0] for hidden in settings.hidden] == [
+            "auto-merge, the ways to merge, the queue and the reviews"
+        ]
 
     def test_the_token_of_a_workflow(self, github_forge: "GitHubForge") -> None:
         permissions = {"contents": "write", "pull_requests": "write", "statuses": "read"}

@@ -172,6 +172,12 @@ def head_obstacles(rules: Rules, head: str, refusals: Mapping[str, tuple[str, st
     )
 
 
+def _methods(repository: Mapping[str, Any], rules: Rules) -> tuple[str, ...]:
+    """Return the ways to merge that the repository and the rules allow."""
+    allowed = [method.lower() for method, key in zip(METHODS, queries.SETTINGS, strict=True) if repository.get(key)]
+    return tuple(method for method in allowed if rules.methods is None or method in rules.methods)
+
+
 def _object(data: object, key: str) -> Mapping[str, Any]:
     value = data.get(key) if isinstance(data, dict) else None
     return value if isinstance(value, dict) else {}
@@ -189,40 +195,53 @@ class Settings:
         self._hidden: list[Hidden] = []
 
     def read(self, *, base: str, head: str, publishes: bool) -> ForgeSettings:
-        """Return what GitHub would do to promotions. Raises AuthError, ProviderError, if it shows no repository."""
+        """Return what GitHub would do to promotions. Raises AuthError, ProviderError."""
         self._hidden = []
-        names = {"owner": self._address.owner, "name": self._address.name}
-        variables = {**names, "base": base, "ref": f"refs/heads/{base}"}
-        data = self._api.graphql(queries.REPOSITORY_SETTINGS, variables, needs="metadata: read")
-        repository = read(data, dict, "repository")
-        account = read(read(data, dict, "viewer"), str, "login")
-        allowed = [method.lower() for method, key in zip(METHODS, queries.SETTINGS, strict=True) if repository.get(key)]
+        data = self._repository(base)
+        repository = _object(data, "repository")
         lacking = self._lacking(base, repository, publishes=publishes)
         of_base, of_head = self._rules(base), self._rules(head)
         checks, is_strict = self._classic_checks(base)
-        settings = ForgeSettings(
-            lacking=lacking,
-            auto_merge=repository.get("autoMergeAllowed") is True,
-            has_merge_queue=repository.get("mergeQueue") is not None,
-            starts_workflows=account != OWN_ACCOUNT,
-        )
+        settings = ForgeSettings(lacking=lacking)
+        if data:
+            settings = replace(
+                settings,
+                auto_merge=repository.get("autoMergeAllowed") is True,
+                has_merge_queue=repository.get("mergeQueue") is not None,
+                starts_workflows=text(_object(data, "viewer"), "login") != OWN_ACCOUNT,
+            )
         if of_base is not None and checks is not None:
             rules = _with_classic(of_base, _object(_object(repository, "ref"), "refUpdateRule"))
             settings = replace(
                 settings,
-                merge_methods=tuple(each for each in allowed if rules.methods is None or each in rules.methods),
                 checks=_without_doubles((*rules.checks, *checks)),
                 is_strict=rules.is_strict or is_strict,
-                approvals=rules.approvals,
-                some_approvals=rules.some_approvals,
                 obstacles=obstacles_of(rules, base=base),
-                wants_signatures="required_signatures" in rules.kinds | (of_head.kinds if of_head else frozenset()),
             )
+            if data:
+                settings = replace(
+                    settings,
+                    merge_methods=_methods(repository, rules),
+                    approvals=rules.approvals,
+                    some_approvals=rules.some_approvals,
+                    wants_signatures="required_signatures" in rules.kinds | (of_head.kinds if of_head else frozenset()),
+                )
         if of_head is not None:
             refusals = head_obstacles(of_head, head, _REFUSALS)
             denials = head_obstacles(of_head, head, _DENIALS)
             settings = replace(settings, obstacles=(*settings.obstacles, *refusals), denials=denials)
         return replace(settings, hidden=tuple(self._hidden))
+
+    def _repository(self, base: str) -> Mapping[str, Any]:
+        """Return the answer to `queries.REPOSITORY_SETTINGS`, nothing where an old server lacks a field of it."""
+        names = {"owner": self._address.owner, "name": self._address.name}
+        variables = {**names, "base": base, "ref": f"refs/heads/{base}"}
+        try:
+            return self._api.graphql(queries.REPOSITORY_SETTINGS, variables, needs="metadata: read")
+        except RefusedError as error:
+            step = f"look at `gh api repos/{self._address.repository}` with a token of an administrator"
+            self._hide(f"auto-merge, the ways to merge, the queue and the reviews ({error.reason})", step)
+            return {}
 
     def _hide(self, setting: str, next_step: str) -> None:
         self._hidden.append(Hidden(what=setting, next_step=next_step))
