@@ -151,7 +151,7 @@ def test_an_open_row_is_found_again_by_its_address(browser: "Browser", show: Ope
 def test_nothing_is_wider_than_the_screen(browser: "Browser", show: Open, width: int) -> None:
     for board, name, row in (
         (boards.small(), "small", "webshop/webui"),
-        (boards.large(20), "some", "team-6/service-006"),
+        (boards.large(12), "some", "team-6/service-006"),
         (boards.hostile(), "hostile", "g/a"),
     ):
         show(board, name, f"#open={row}", width=width)
@@ -184,7 +184,7 @@ def test_axe_finds_no_barrier(browser: "Browser", show: Open, width: int, dark: 
     axe = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     for board, name, row in (
         (boards.small(), "small", "webshop/webui"),
-        (boards.large(20), "some", "team-6/service-006"),
+        (boards.large(12), "some", "team-6/service-006"),
     ):
         show(board, name, f"#open={row}", width=width, dark=dark)
         browser.evaluate(axe)
