@@ -157,6 +157,9 @@ class Repository(Remote):
         ref = f"refs/heads/{branch}"
         if new:
             return refs.change(self.path, ref, new, expected)
+        deleted = refs.delete(self.path, ref, expected) if expected else None
+        if deleted is not None:
+            return deleted
         command = ["git", "update-ref", "-d", ref, expected or "0" * 40]
         return subprocess.run(command, cwd=self.path, env=dict(self.environ), capture_output=True).returncode == 0
 

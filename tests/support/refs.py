@@ -84,6 +84,26 @@ def change(folder: Path, name: str, new: str, expected: str | EllipsisType | Non
     return True
 
 
+def delete(folder: Path, name: str, expected: str) -> bool | None:
+    """Delete a ref if it is as expected; returns whether it was, and None for a packed one, which is left to git."""
+    path, lock = folder / name, f"{folder / name}.lock"
+    if name in _packed(folder):
+        return None
+    try:
+        os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    except FileExistsError:
+        return False
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        if resolve(folder, name) != expected or path.is_symlink():
+            return False
+        path.unlink()
+    finally:
+        os.unlink(lock)
+    return True
+
+
 def _packed(folder: Path) -> dict[str, str]:
     try:
         lines = (folder / "packed-refs").read_text(encoding="utf-8").splitlines()

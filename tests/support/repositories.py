@@ -60,6 +60,9 @@ class Checkout:
     def git(self, *arguments: str, stdin: str | bytes = "") -> str:
         """Run git here and return what it printed; a failure shows its error."""
         data = stdin.encode() if isinstance(stdin, str) else stdin
+        plain = self._answer(arguments, data)
+        if plain is not None:
+            return plain
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.path,
@@ -71,6 +74,48 @@ class Checkout:
         assert done.returncode == 0, f"git {' '.join(arguments)}: {os.fsdecode(done.stderr)}"
         return os.fsdecode(done.stdout).strip()
 
+    def _answer(self, arguments: tuple[str, ...], data: bytes) -> str | None:
+        """Return what git would print, having done what it does, of commands that need no git; None for others."""
+        if not (self.folder / "refs").is_dir():
+            return None
+        match arguments:
+            case ("hash-object", "-w", "--stdin"):
+                return self.objects.write("blob", data)
+            case ("cat-file", "blob", name):
+                sha = self._find(name)
+                if sha and self.objects.has(sha):
+                    kind, content = self.objects.read(sha)
+                    return os.fsdecode(content).strip() if kind == "blob" else None
+            case ("for-each-ref",):
+                found = self._refs("refs/")
+                if found is not None and all(map(self.objects.has, found.values())):
+                    return "\n".join(f"{sha} {self.objects.read(sha)[0]}\t{name}" for name, sha in found.items())
+            case ("for-each-ref", "--format=%(refname)", *prefixes) if len(prefixes) < 2:
+                found = self._refs(f"{prefixes[0].rstrip('/')}/" if prefixes else "refs/")
+                # The prefix may be a ref itself.
+                return "\n".join(found) if found else None
+            case ("update-ref", name, revision) if self._keeps_no_log(name):
+                sha = self._find(revision)
+                if sha and self.objects.has(sha) and refs.change(self.folder, name, sha):
+                    return ""
+            case ("update-ref", "-d", name) if self._keeps_no_log(name):
+                sha = refs.resolve(self.folder, name)
+                if sha and refs.delete(self.folder, name, sha):
+                    return ""
+        return None
+
+    def _refs(self, prefix: str) -> dict[str, str] | None:
+        """Return the refs below a prefix; None where one is symbolic."""
+        try:
+            return refs.read_refs(self.folder, prefix, symbolic=False)
+        except ValueError:
+            return None
+
+    def _keeps_no_log(self, name: str) -> bool:
+        """Return whether a ref can be changed as a file alone."""
+        is_bare = self.folder == self.path
+        return is_bare and name.startswith("refs/") and _REF.fullmatch(name) is not None
+
     def sha(self, revision: str = "HEAD") -> str:
         return self._find(revision) or self.git("rev-parse", "--verify", revision)
 
@@ -81,8 +126,15 @@ class Checkout:
             return True
         if revision.startswith("refs/") and _REF.fullmatch(revision):
             return False
+        if sha and not self._has_packs():
+            return False
         command = ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{object}}"]
         return subprocess.run(command, cwd=self.path, env=dict(self.environ), capture_output=True).returncode == 0
+
+    def _has_packs(self) -> bool:
+        """Return whether objects may be here that are no files of their own."""
+        objects = self.folder / "objects"
+        return not objects.is_dir() or any(objects.glob("pack/*")) or (objects / "info/alternates").exists()
 
     def _find(self, revision: str) -> str | None:
         if _SHA.fullmatch(revision):
