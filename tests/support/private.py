@@ -4,13 +4,13 @@ What is unusual (a damaged object, a path in need of quotes, a person with a str
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tests.support import packs
-from tests.support.objects import FOLDER, Entry, Objects
+from tests.support.objects import FOLDER, Objects
 from tests.support.plain import FAULTS, NotPlainError, check
 
 _NAME = re.compile(r"([0-9a-f]{40})(\^\{tree\})?")
@@ -266,50 +266,11 @@ def write_tree_commit(environ: Mapping[str, str], arguments: Sequence[str], mess
     return store.write("commit", b"\n".join([*head, message])) + "\n"
 
 
-def diff_trees(environ: Mapping[str, str], arguments: Sequence[str]) -> bytes:
-    """Return what `git diff-tree --raw -r -z` prints of two commits or trees."""
-    *options, old, new = arguments
-    check(options == ["-r", "-z", "--raw", "--no-abbrev", "--no-renames"])
-    store = Store(environ)
-    trees = [store.entries(_tree(store, sha)) for sha in (old, new)]
-    return b"".join(_differences(store, trees[0], trees[1], b""))
-
-
 def _tree(store: Store, sha: str) -> str:
     check(re.fullmatch(r"[0-9a-f]{40}", sha) is not None)
     kind, _ = store.read(sha)
     check(kind in ("commit", "tree"))
     return store.commit(sha).tree if kind == "commit" else sha
-
-
-def _differences(
-    store: Store, before: Mapping[bytes, Entry], after: Mapping[bytes, Entry], prefix: bytes
-) -> Iterator[bytes]:
-    for name in sorted(before.keys() | after.keys(), key=lambda name: _sorted(name, before, after)):
-        one, other = before.get(name), after.get(name)
-        if one == other:
-            continue
-        folders = [bool(entry and entry[0] == FOLDER) for entry in (one, other)]
-        # A file in place of a folder comes in an order of its own.
-        check(one is None or other is None or folders[0] == folders[1])
-        if any(folders):
-            below = [store.entries(entry[1]) if entry else {} for entry in (one, other)]
-            yield from _differences(store, below[0], below[1], prefix + name + b"/")
-        else:
-            letter = b"A" if one is None else b"D" if other is None else b"M"
-            yield _change_line(one, other, letter) + prefix + name + b"\0"
-
-
-def _sorted(name: bytes, *trees: Mapping[bytes, Entry]) -> bytes:
-    return name + b"/" if any(name in tree and tree[name][0] == FOLDER for tree in trees) else name
-
-
-def _change_line(one: Entry | None, other: Entry | None, letter: bytes) -> bytes:
-    nothing = b"000000", "0" * 40
-    (old_mode, old), (new_mode, new) = one or nothing, other or nothing
-    # A change between a file and a link is one of the kind.
-    check(not (one and other) or old_mode[:3] == new_mode[:3])
-    return b":%s %s %s %s %s\0" % (old_mode, new_mode, old.encode(), new.encode(), letter)
 
 
 def merge_trees(environ: Mapping[str, str], arguments: Sequence[str]) -> bytes:
@@ -345,7 +306,8 @@ def remembered(environ: Mapping[str, str], arguments: Sequence[str], start: Call
     """Return what git said when it was asked the same before, in whatever repository, or says now."""
     store = Store(environ)
     check(not (store.folder / "shallow").exists())
-    key = (*arguments, environ["GIT_LITERAL_PATHSPECS"])
+    settings = sorted((name, value) for name, value in environ.items() if name.startswith("GIT_CONFIG_"))
+    key = (*arguments, environ["GIT_LITERAL_PATHSPECS"], *settings)
     shas = [sha for word in arguments for sha in re.findall(r"[0-9a-f]{40}", word)]
     check(bool(shas) and all(store.find_object(sha) is not None for sha in shas))
     if key not in _known:

@@ -20,7 +20,6 @@ Answer = Callable[[Sequence[str], Mapping[str, str], bytes], bytes]
 
 
 _QUESTIONS: Mapping[str, Callable[[Mapping[str, str], Sequence[str]], bytes]] = {
-    "diff-tree": private.diff_trees,
     "merge-base": private.merge_bases,
     "merge-tree": private.merge_trees,
 }

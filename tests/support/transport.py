@@ -27,6 +27,8 @@ _SETTINGS = {
     "push.pushOption": "",
     "gc.auto": "0",
     "maintenance.auto": "false",
+    "http.lowSpeedLimit": "1",
+    "http.lowSpeedTime": "300",
 }
 _VARIABLES = {
     *("DIR", "COMMON_DIR", "WORK_TREE", "INDEX_FILE", "OBJECT_DIRECTORY", "GRAFT_FILE", "NO_REPLACE_OBJECTS"),
