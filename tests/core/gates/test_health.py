@@ -299,3 +299,10 @@ def test_what_no_gate_has_seen_never_merges_by_itself(unattended: bool, decision
     verdict = gate.judge(question, Evidence(deployments={"dev": HERE}, statuses={"c3": [status(FLUX)]}))
     assert verdict.decision == decision
     assert "a manual change that no gate has seen: the digest" in verdict.texts[0]
+
+
+def test_the_pull_request_names_the_sources_whose_health_counts() -> None:
+    gate = health.Health(contexts={"dev": tuple(PATTERNS), "eu": tuple(PATTERNS)})
+    assert gate.note(()) == "", "no earlier environment has the application"
+    assert gate.note((("dev",),)).endswith("passes when `dev` is healthy with this tag.")
+    assert gate.note((("dev", "eu"), ("dev",))).endswith("passes when `dev` and `eu` are healthy with this tag.")
