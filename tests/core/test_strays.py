@@ -75,6 +75,7 @@ def test_a_short_name_is_near_where_the_caller_says_so() -> None:
         (["shop/dev/web.yaml", "shop/qa/web.yaml"], "flux-system:web", 'markerTemplate, such as "flux-system:{app}"'),
         # An environment that is called otherwise in the tree.
         (["shop/production/web.yaml"], "shop:web", 'environments[2].path, such as "shop/production"'),
+        (["shop/development/web.yaml"], "shop:web", 'environments[0].path, such as "shop/development"'),
     ],
 )
 def test_the_error_names_the_nearest_key_and_a_value_for_it(paths: list[str], marker: str, advice: str) -> None:
