@@ -729,3 +729,10 @@ def test_verify_image_is_a_switch_with_a_third_position(text: str, value: str) -
 
 def test_verify_image_takes_no_other_word() -> None:
     assert "verifyImage is 'maybe'" in only_fault(f"{ENVIRONMENTS}verifyImage: maybe\n")
+
+
+@pytest.mark.parametrize(("value", "shown"), [("maybe", "'maybe'"), ("'true'", "'true' in quotes")])
+def test_a_flag_is_a_plain_word(value: str, shown: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse(f"environments: [{{name: dev, auto: {value}}}]\n", "f.yaml")
+    assert f"environments[0].auto is {shown}: accepted are true, false, yes, no, on, off" in str(error.value)

@@ -102,3 +102,15 @@ def test_the_address_and_what_follows_its_host_are_secret() -> None:
     )
     assert hidden == ("https://hooks.example/services/T0/secret?sig=1", "/services/T0/secret?sig=1")
     assert secrets({"GITOPS_PROMOTION_NOTIFY_A": "yes", "GITOPS_PROMOTION_NOTIFY_B": "http://[x"}) == ("http://[x",)
+
+
+@pytest.mark.parametrize(
+    ("url", "hidden"),
+    [
+        ("https://hooks.example.com/services/T0/secret", "/services/T0/secret"),
+        ("https://hooks.example.com/x?sig=secret", "/x?sig=secret"),
+    ],
+)
+def test_what_follows_the_host_of_a_channels_address_is_hidden(url: str, hidden: str) -> None:
+    assert secrets({"GITOPS_PROMOTION_NOTIFY_TEAM": f"{url} ", "OTHER": url}) == (f"{url} ", url, hidden)
+    assert secrets({"GITOPS_PROMOTION_NOTIFY_TEAM": "https://h/x"}) == ("https://h/x",), "/x would hide ordinary words"

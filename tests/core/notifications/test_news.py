@@ -16,6 +16,7 @@ from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.metrics import Health
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.notifications.channels import EventName
 from gitops_promotion.core.notifications.news import (
     News,
     of_approvals,
@@ -224,3 +225,13 @@ def test_an_id_changes_with_all_that_makes_news_other_news() -> None:
     ids = {news.id, *(replace(news, **change).id for change in changes)}
     assert len(ids) == len(changes) + 1
     assert replace(news, reasons=("other words",), url="https://y").id == news.id
+
+
+@pytest.mark.parametrize(
+    ("event", "number", "is_of_open"),
+    [("waiting", 3, True), ("refused", 3, True), ("waiting", 0, False), ("merged", 3, False)],
+)
+def test_news_of_a_verdict_on_a_pull_request_are_what_its_comment_speaks_of(
+    event: EventName, number: int, is_of_open: bool
+) -> None:
+    assert News(event=event, number=number).is_of_open is is_of_open
