@@ -82,6 +82,23 @@ class TestGitHub:
         for text in ("deployment to stage", "can update main", "not be created", "no forced pushes"):
             assert text in problems(settings)
 
+    @pytest.mark.parametrize(
+        ("rule", "methods"),
+        [
+            ("required_linear_history", ("squash", "rebase")),
+            ("required_signatures", ("merge", "squash")),
+            ("deletion", ("merge", "squash", "rebase")),
+        ],
+    )
+    def test_rules_that_limit_the_ways_to_merge(
+        self, github_forge: "GitHubForge", rule: str, methods: tuple[str, ...]
+    ) -> None:
+        github_forge.hosted.protect("main", more={rule: {}})
+        github_forge.hosted.protect("promote/*", more={"required_signatures": {}} if rule == "deletion" else {})
+        settings = read(github_forge)
+        assert settings.merge_methods == methods
+        assert settings.wants_signatures == (rule != "required_linear_history")
+
     def test_a_merge_queue(self, github_forge: "GitHubForge") -> None:
         github_forge.hosted.merge_queue()
         assert read(github_forge).has_merge_queue
