@@ -91,9 +91,10 @@ class Checkout:
                 if found is not None and all(map(self.objects.has, found.values())):
                     return "\n".join(f"{sha} {self.objects.read(sha)[0]}\t{name}" for name, sha in found.items())
             case ("for-each-ref", "--format=%(refname)", *prefixes) if len(prefixes) < 2:
-                found = self._refs(f"{prefixes[0].rstrip('/')}/" if prefixes else "refs/")
-                # The prefix may be a ref itself.
-                return "\n".join(found) if found else None
+                found = self._refs("refs/")
+                if found is not None:
+                    start = (*prefixes, "refs")[0].rstrip("/")
+                    return "\n".join(name for name in found if name == start or name.startswith(f"{start}/"))
             case ("update-ref", name, revision) if self._keeps_no_log(name):
                 sha = self._find(revision)
                 if sha and self.objects.has(sha) and refs.change(self.folder, name, sha):

@@ -1,5 +1,6 @@
 """What tests read and write without git is what git itself reads and writes."""
 
+import subprocess
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -101,6 +102,62 @@ def test_a_ref_changes_only_if_it_is_as_expected_and_not_locked(history: Remote)
     assert refs.change(history.path, "refs/heads/main", p, main)
     assert refs.change(history.path, "refs/heads/a/b", p, None)
     assert (history.git("rev-parse", "main"), history.git("rev-parse", "a/b")) == (p, p)
+
+
+def with_git(repository: Checkout, *arguments: str, stdin: bytes = b"") -> str:
+    command, environ = ["git", *arguments], dict(repository.environ)
+    done = subprocess.run(command, cwd=repository.path, env=environ, input=stdin, capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("for-each-ref",),
+        ("for-each-ref", "--format=%(refname)"),
+        ("for-each-ref", "--format=%(refname)", "refs/heads/p"),
+        ("for-each-ref", "--format=%(refname)", "refs/own/"),
+        ("for-each-ref", "--format=%(refname)", "refs/none"),
+        ("cat-file", "blob", "refs/own/1"),
+    ],
+)
+def test_a_command_without_git_prints_what_git_prints(history: Remote, arguments: tuple[str, ...]) -> None:
+    blob = history.git("hash-object", "-w", "--stdin", stdin="text\n")
+    assert history.git("update-ref", "refs/own/1", blob) == ""
+    assert history._answer(arguments, b"") == with_git(history, *arguments)
+    assert with_git(history, "hash-object", "-w", "--stdin", stdin=b"text\n") == blob
+
+
+def test_refs_that_are_changed_without_git_are_those_of_git(history: Remote) -> None:
+    main = history.sha("main")
+    for arguments in (("update-ref", "refs/heads/x/y", "main"), ("update-ref", "-d", "refs/heads/p")):
+        assert history._answer(arguments, b"") == ""
+    assert with_git(history, "for-each-ref", "--format=%(refname) %(objectname)").splitlines() == [
+        f"refs/heads/main {main}",
+        f"refs/heads/x/y {main}",
+    ]
+    # What is packed, not there or no object is git's affair.
+    with_git(history, "pack-refs", "--all")
+    for arguments in (
+        ("update-ref", "-d", "refs/heads/x/y"),
+        ("update-ref", "-d", "refs/heads/none"),
+        ("update-ref", "refs/heads/none", "1" * 40),
+        ("cat-file", "blob", "main"),
+    ):
+        assert history._answer(arguments, b"") is None
+    assert history.branches() == {"main": main, "x/y": main}
+
+
+def test_a_ref_is_deleted_only_if_it_is_as_expected_and_not_locked(history: Remote) -> None:
+    sha, lock = history.sha("p"), history.path / "refs/heads/p.lock"
+    assert refs.delete(history.path, "refs/heads/p", history.sha("main")) is False
+    lock.touch()
+    assert refs.delete(history.path, "refs/heads/p", sha) is False
+    lock.unlink()
+    assert history.branches()["p"] == sha
+    assert refs.delete(history.path, "refs/heads/p", sha) is True
+    assert "p" not in with_git(history, "branch", "--format=%(refname:short)").split()
+    assert not lock.exists()
 
 
 @pytest.mark.parametrize("branch", ["", "topic/a"])
