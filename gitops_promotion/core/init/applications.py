@@ -73,9 +73,14 @@ def best_assignment(candidates: Iterable[Candidate], images: Sequence[Image]) ->
 def layout_of(candidate: Candidate) -> Layout:
     """Return the layout of a candidate with all its environments."""
     several = len(candidate.patterns) > 1
+    own_markers = dict(candidate.own_markers)
     return Layout(
         environments=tuple(
-            Environment(name=name, paths=tuple(fill(p, env=name) for p in candidate.patterns) if several else ())
+            Environment(
+                name=name,
+                paths=tuple(fill(p, env=name) for p in candidate.patterns) if several else (),
+                marker=own_markers.get(name, ""),
+            )
             for name in candidate.environments
         ),
         path=candidate.patterns[0],

@@ -69,9 +69,11 @@ def find_images(content: bytes, path: str) -> list[Image]:
     if text is None or any(part in _FLUX_ITSELF for part in path.split("/")):
         return []
     try:
-        marked = {marker.line: MarkerName(marker.group, marker.app) for marker in scan(content, path).markers}
+        # Markers of names and digests say no tag.
+        tags = [marker for marker in scan(content, path).markers if marker.part.has_tag]
     except ManifestError:
         return []
+    marked = {marker.line: MarkerName(marker.group, marker.app) for marker in tags}
     lines = text.split("\n")
     images: dict[int, Image] = {}
     for document in _documents(text):

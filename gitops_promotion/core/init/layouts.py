@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.init.images import Deployer, Image
 from gitops_promotion.core.init.words import rank, words_in
-from gitops_promotion.core.layout import MARKER, path_problem
+from gitops_promotion.core.layout import MARKER, PATH, Layout, MarkerName, path_problem
 
 _ENDINGS = (".yaml", ".yml")
 _PATTERNS = 3
+_FREE = ("{group}", "{app}")
 _CONTAINERS = frozenset(
     (
         *("apps", "applications", "clusters", "components", "charts", "deploy", "deployments", "environments", "envs"),
@@ -24,12 +26,14 @@ _CONTAINERS = frozenset(
 class Candidate:
     """One layout that the tree may have: `{env}` stands in the patterns or in the form of the markers.
 
-    `environments` are the names that stand there in the tree.
+    `environments` are the names that stand there in the tree. `own_markers` are the forms of markers by environment
+    where they follow no rule for all of them.
     """
 
     patterns: tuple[str, ...]
     marker: str
     environments: tuple[str, ...]
+    own_markers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ def candidates(images: Sequence[Image], deployers: Sequence[Deployer]) -> list[C
             if all(not path_problem(pattern) for pattern in patterns):
                 for marker in _markers(images, environments):
                     layouts[Candidate(patterns, marker, environments)] = None
+                if own := _own_markers(images, patterns, environments):
+                    layouts[Candidate(patterns, MARKER, environments, own)] = None
     for candidate in _in_markers(images):
         layouts[candidate] = None
     return list(layouts)
@@ -113,8 +119,14 @@ def _patterns(
     by_length: dict[int, list[tuple[str, ...]]] = {}
     for slot in slots:
         by_length.setdefault(len(slot.folders), []).append(slot.folders)
+    # Markers of several applications in one folder say that the folder is their group.
+    frees = [_FREE, *([("*", "{group}")] if not is_one_each and any(image.marker for image in images) else [])]
     variants = [
-        ["/".join((*columns, "{env}")) + below for columns in _columns(folders, is_one_each=is_one_each)]
+        [
+            "/".join((*columns, "{env}")) + below
+            for free in frees
+            for columns in _columns(folders, is_one_each=is_one_each, free=free)
+        ]
         for folders in _by_frequency(by_length)
     ]
     yield from _combined(variants)
@@ -160,7 +172,7 @@ def _file_patterns(slots: Sequence[_Slot]) -> Iterator[tuple[str, ...]]:
 
 
 def _columns(
-    paths: Sequence[tuple[str, ...]], *, is_one_each: bool, free: Sequence[str] = ("{group}", "{app}")
+    paths: Sequence[tuple[str, ...]], *, is_one_each: bool, free: Sequence[str] = _FREE
 ) -> Iterator[tuple[str, ...]]:
     """Yield paths of one length as one path, in which placeholders stand for what differs.
 
@@ -238,6 +250,43 @@ def _markers(images: Sequence[Image], environments: Sequence[str]) -> Iterator[s
             yield f"{group}:{{env}}-{{app}}"
         if group != "{group}":
             yield f"{group}:{{app}}"
+
+
+def _own_markers(
+    images: Sequence[Image], patterns: Sequence[str], environments: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """Return a form of markers for each environment, where most names in one of them have a word that says it.
+
+    Flux's image automation needs a policy of its own for each environment, such as `stg-web` and `web`.
+    """
+    layout = Layout(environments=tuple(Environment(name=n, paths=tuple(patterns)) for n in environments), path=PATH)
+    names: dict[str, list[MarkerName]] = {}
+    for image in images:
+        if image.marker:
+            for environment in layout.in_reach(image.path):
+                names.setdefault(environment, []).append(image.marker)
+    groups = {marker.group for found in names.values() for marker in found}
+    if len(names) != len(environments) or len(groups) != 1:
+        return ()
+    apps = {environment: {marker.app for marker in found} for environment, found in names.items()}
+    forms = {environment: _affixed(environment, apps) for environment in environments}
+    if set(forms.values()) == {"{app}"}:
+        return ()
+    return tuple((environment, f"{groups.copy().pop()}:{form}") for environment, form in forms.items())
+
+
+def _affixed(environment: str, apps: Mapping[str, set[str]]) -> str:
+    """Return `{app}` with the word before or behind it without which the names are those of the other environments."""
+    others = set().union(*(found for name, found in apps.items() if name != environment))
+    own = apps[environment]
+    best, most = "{app}", len(own & others)
+    for word in sorted({app.partition("-")[0] for app in own}):
+        if (shared := len({app.removeprefix(f"{word}-") for app in own} & others)) > most:
+            best, most = f"{word}-{{app}}", shared
+    for word in sorted({app.rpartition("-")[2] for app in own}):
+        if (shared := len({app.removesuffix(f"-{word}") for app in own} & others)) > most:
+            best, most = f"{{app}}-{word}", shared
+    return best
 
 
 def _in_markers(images: Sequence[Image]) -> Iterator[Candidate]:

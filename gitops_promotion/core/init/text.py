@@ -23,6 +23,7 @@ def configuration(
 ) -> str:
     """Return the text of the configuration; `ways` are the environments of applications that leave some out."""
     patterns = assignment.candidate.patterns
+    own_markers = dict(assignment.candidate.own_markers)
     lines = [f"# yaml-language-server: $schema={CONFIG_ID}", f"# Every key: {page('docs/configuration.md')}"]
     if any(environment.after is not None for environment in environments):
         lines.append("prflow: per-env # several environments come after one")
@@ -34,6 +35,8 @@ def configuration(
             fields["after"] = _scalars(environment.after)
         if len(patterns) > 1:
             fields["path"] = _scalars([pattern.replace("{env}", environment.name) for pattern in patterns])
+        if marker := own_markers.get(environment.name):
+            fields["marker"] = _scalar(marker)
         if context := contexts.own.get(environment.name):
             fields["statusContext"] = _scalar(context)
         if number:

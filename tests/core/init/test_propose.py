@@ -158,6 +158,30 @@ LAYOUTS: dict[str, tuple[Files, str, set[str]]] = {
         '  - {name: production, auto: false}\npathTemplate: "components/**/{env}"\n',
         {"components/alpha", "components/beta", "components/gamma", "components/delta"},
     ),
+    "a policy of image automation for each environment": (
+        {
+            f"k8s/{place}/{env}/kustomization.yaml": "images:\n"
+            + "".join(
+                f'  - name: {app}\n    newName: x/{app} # {{"$imagepolicy": "default:{prefix}{app}:name"}}\n'
+                f'    newTag: 1.0.0 # {{"$imagepolicy": "default:{prefix}{app}:tag"}}\n'
+                for app in apps
+            )
+            for place, apps in (("apps/shop", ("web", "api")), ("apps/blog", ("site",)), ("old/cart", ("cart",)))
+            for env, prefix in (("staging", "stg-"), ("production", ""))
+        },
+        'environments:\n  - {name: staging, auto: true, marker: "default:stg-{app}"}\n'
+        '  - {name: production, auto: false, marker: "default:{app}"}\npathTemplate: "k8s/*/{group}/{env}"\n',
+        {"shop/web", "shop/api", "blog/site", "cart/cart"},
+    ),
+    "a policy whose name ends with its environment's short name": (
+        {
+            f"apps/{env}/web.yaml": f'image: x/web:1.0.0 # {{"$imagepolicy": "flux-system:web{suffix}"}}\n'
+            for env, suffix in (("staging", "-stg"), ("production", ""))
+        },
+        'environments:\n  - {name: staging, auto: true, marker: "flux-system:{app}-stg"}\n'
+        '  - {name: production, auto: false, marker: "flux-system:{app}"}\npathTemplate: "apps/{env}"\n',
+        {"flux-system/web"},
+    ),
     "one file for all environments": (
         {
             "appsets/web.yaml": "elements:\n"
