@@ -163,7 +163,7 @@ def test_all_that_names_an_image_is_read(text: str, expected: dict[str, str]) ->
     assert images(text) == expected
 
 
-UNREADABLE = {
+UNREADABLE: dict[str, str | bytes] = {
     "no yaml": "kind: [",
     "a key twice": "kind: Pod\nmetadata: {name: p}\nspec: {image: a:1, image: b:1}\n",
     "UTF-16": "kind: Pod\n".encode("utf-16"),
@@ -388,3 +388,18 @@ def test_a_file_that_cannot_be_read_is_left_out_if_it_is_the_same_on_both_sides(
     with pytest.raises(ManifestError):
         read_images(files, unchanged=["web.yaml"])
     assert [place.container for place in read_images(files, unchanged=["chart.yaml"])] == ["container web"]
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("no yaml", "f.yaml: no YAML in UTF-8 that can be read: its images are unknown; correct it"),
+        ("a key twice", "f.yaml:3: the key 'image' is there twice: remove one"),
+        ("values in a ConfigMap", "ConfigMap v (k): no YAML that can be read, and a HelmRelease takes it: correct it"),
+    ],
+)
+def test_the_error_names_the_file_or_the_object(case: str, message: str) -> None:
+    text = UNREADABLE[case]
+    with pytest.raises(ManifestError) as error:
+        read_images({"f.yaml": text if isinstance(text, bytes) else text.encode()})
+    assert str(error.value) == message

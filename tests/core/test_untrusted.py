@@ -106,3 +106,8 @@ def test_no_cell_holds_a_bar_of_its_own(text: str) -> None:
 )
 def test_a_status_description_is_what_every_forge_takes(text: str, shown: str) -> None:
     assert untrusted.status_description(text) == shown
+
+
+def test_a_value_in_quotes_is_cut_behind_its_limit() -> None:
+    assert (untrusted.quoted("abc", 3), untrusted.quoted("abcd", 3)) == ("'abc'", "'abc'...")
+    assert (untrusted.quoted(12345, 5), untrusted.quoted(123456, 5)) == ("12345", "12345...")
