@@ -1,12 +1,11 @@
 """The time that the markers of large manifests take to find, for several shapes of a manifest.
 
-Run as `python benchmarks/manifests.py`. Each shape is measured at half a megabyte and at one megabyte, in CPU seconds.
+Run as `python -m benchmarks manifests`. Each shape is measured at half a megabyte and at one megabyte, in CPU seconds.
 Exits 1 if one megabyte takes longer than LIMIT, or the double size more than GROWTH times as long.
 """
 
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gitops_promotion.core.markers import scan
 
@@ -42,7 +41,7 @@ def seconds(content: bytes) -> float:
     return time.process_time() - start
 
 
-def main() -> int:
+def main(_: Sequence[str]) -> int:
     """Measure all shapes, and return the exit code."""
     slow = 0
     for shape, build in SHAPES.items():
@@ -52,7 +51,3 @@ def main() -> int:
         slow += bad
         print(f"{shape:24} {half:6.2f} s {whole:6.2f} s {growth:5.1f} times{'  too slow' if bad else ''}")
     return 1 if slow else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """How long many runs of `new` take at the same time, compared with the same runs one after another.
 
-Run as `python benchmarks/races.py [RUNS]`, 100 without a number. Each run is a process of its own, of an application of
+Run as `python -m benchmarks races [RUNS]`, 100 without a number. Each run is a process of its own, of an application of
 its own, on a remote that is a plain path: there the tool merges by itself, so that all runs change the same branch.
 The table has seconds on the clock, CPU seconds of all processes, and how often each git command was started. Exits 1 if
 the runs at the same time take more than LIMIT times as long as those one after another, or one fails or loses its tag.
@@ -14,14 +14,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.promote_all import CONFIG, ENVIRONMENTS, MANIFEST, blob, git
+from benchmarks.repositories import Size, build_size, git
 
 LIMIT = 3.0
 PROGRAM = [
@@ -54,14 +51,7 @@ class Spent:
 
 def build(root: Path, applications: int) -> Path:
     """Return a checkout of a new repository with so many applications, with its bare remote beside it."""
-    stream = ["commit refs/heads/main\ncommitter Bench <bench@example.org> 1700000000 +0000\ndata 5\nStart\n"]
-    stream.append(blob("gitops-promotion.yaml", CONFIG))
-    for number in range(applications):
-        manifest = MANIFEST.format(number=number)
-        stream += [blob(f"shop/{name}/app{number}/deployment.yaml", manifest) for name in ENVIRONMENTS]
-    remote = root / "remote.git"
-    git(root, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
-    git(remote, "fast-import", "--quiet", stdin="".join(stream).encode())
+    remote = build_size(root / "remote.git", Size(name="", applications=applications))
     git(root, "clone", "--quiet", str(remote), str(root / "checkout"))
     return root / "checkout"
 
@@ -117,9 +107,9 @@ def measure(way: Callable[[Path, int], list[str]], checkout: Path, runs: int) ->
     )
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Print a row for each way and return the exit code."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    runs = int(arguments[0]) if arguments else 100
     with tempfile.TemporaryDirectory() as folder:
         checkout = build(Path(folder), runs)
         alone = measure(one_after_another, checkout, runs)
@@ -132,7 +122,3 @@ def main() -> int:
     cpu = together.cpu / alone.cpu
     print(f"{ratio:.2f} times on the clock, {cpu:.2f} times in CPU; limit {LIMIT}, {os.cpu_count()} processors")
     return int(ratio > LIMIT)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -283,6 +283,28 @@ finally:
     assert loaded.isdisjoint({"git", "github", "azure", "msrest", "ruamel", "yaml", "tenacity", "requests", "rich"})
 
 
+@pytest.mark.parametrize("verb", ["new", "promote", "status"])
+def test_a_verb_on_github_imports_nothing_that_it_does_not_use(verb: str) -> None:
+    code = f"""
+import json, sys
+from gitops_promotion.cli import run
+from gitops_promotion.cli.verbs import {verb}
+from gitops_promotion.commands import {verb}
+from gitops_promotion.git import process
+from gitops_promotion.providers.github import provider
+from gitops_promotion.workflow import run
+process._gitpython()
+print(json.dumps(list(sys.modules)))
+"""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT.parent)}
+    program = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
+    loaded = set(json.loads(program.stdout))
+    assert {"git.cmd", "github.Requester"}.isdisjoint(loaded), "whoever imports these packages gets half of them"
+    third_parties = {"azure", "cryptography", "git", "github", "jinja2", "msrest", "rich", "ruamel.yaml", "statistics"}
+    own = {f"{PACKAGE}.{name}" for name in ("notify", "registry", "workflow.notifying", "workflow.board")}
+    assert loaded.isdisjoint(third_parties | own)
+
+
 def test_connecting_to_github_imports_no_cryptography_but_for_an_app() -> None:
     code = """
 import sys

@@ -21,7 +21,10 @@ Kind = Literal["git", "rest", "graphql"]
 
 @dataclass(kw_only=True)
 class Request:
-    """One request as it came in. Those of the log have no Authorization header; `status` is 0 where none was sent."""
+    """One request as it came in. Those of the log have no Authorization header; `status` is 0 where none was sent.
+
+    `sent` is the size of the answer's body in bytes.
+    """
 
     number: int
     kind: Kind
@@ -32,6 +35,7 @@ class Request:
     body: bytes = field(default=b"", repr=False)
     actor: str = ""
     status: int = 0
+    sent: int = 0
     fault: str = ""
 
     @property

@@ -98,6 +98,7 @@ class Server:
             response = fault.spoil(response)
         request.actor = whole.actor
         request.status = 0 if fault and fault.act == "reset" else response.status
+        request.sent = len(response.body)
         return response, fault
 
 
