@@ -321,6 +321,7 @@ class Tip:
 
     def changed_applications(self, commit: Commit, environment: str) -> list[Application]:
         """Return the applications whose tags a commit of a timeline changed in an environment."""
+        self.blobs(contents_of([commit]))
         changes = changed_tags(commit.changes, self._blobs, self.config.layout).changes
         return [change.application for change in changes if change.environment == environment]
 
