@@ -21,7 +21,7 @@ def conflict(shop: "Shop", environment: str, manifest: Callable[..., str]) -> No
     shop.edit({f"webshop/{environment}/webui.yaml": manifest("webui", "1.0.1")})
 
 
-@pytest.mark.parametrize("method", ["push", "fetch", "commit"])
+@pytest.mark.parametrize("method", ["push", "grep", "commit"])
 def test_two_identical_runs_open_one_pull_request(method: str, shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
     before(monkeypatch, Repository, method, lambda: shop.new("1.4.2"))
     assert shop.new("1.4.2").results == ["unchanged"]
