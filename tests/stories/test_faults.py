@@ -40,11 +40,13 @@ class FaultyRun:
     @property
     def name(self) -> str:
         """The faults in few words, for the tables."""
-        when = ", after its effect" if self.faults[0].done else ""
-        first = re.sub(r"^(\d+) .*", r"\1", self.faults[0].name)
+        fault = self.faults[0]
+        when = ", after its effect" if fault.done else ""
+        waits = fault.answer is not None and "Retry-After" in fault.answer.headers
+        first = "asked to wait" if waits else re.sub(r"^(\d+) .*", r"\1", fault.name)
         if len(self.faults) == 1:
             return f"{first}{when}, once"
-        alike = all(fault is self.faults[0] for fault in self.faults)
+        alike = all(each is fault for each in self.faults)
         return f"{first}{when}, each time" if alike else "four faults in a row"
 
 
