@@ -96,7 +96,7 @@ class Entries:
 
     def _load(self, names: set[str]) -> None:
         """Read those of these trees that were not read yet, in one go."""
-        missing = sorted(names - self._trees.keys())
+        missing = sorted(name for name in names if name not in self._trees)
         for name, content in zip(missing, self._objects.read(missing, "tree"), strict=True):
             id_size = len(name.removesuffix("^{tree}")) // 2
             self._trees[name] = dict(_parse(content, id_size))

@@ -76,7 +76,7 @@ class Scan:
 
 
 # A command reads the same manifests several times: for the applications, for a tag, for an edit, for the history.
-@functools.lru_cache(maxsize=8192)
+@functools.lru_cache(maxsize=65_536)
 def scan(content: bytes, path: str) -> Scan:
     """Return the markers of a file.
 

@@ -87,6 +87,10 @@ def mentions(content: bytes, group: str, app: str) -> bool:
     # This function runs for each application and file, and the answer is almost always no: test the cheap parts first.
     if not may_hold_markers(content) or (app.encode() not in content and escape not in content):
         return False
+    # The usual way to write it needs no pattern, which would have to be compiled for each application.
+    usual = b'"%b:%b' % (group.encode(), app.encode())
+    if usual + b'"' in content or usual + b":" in content:
+        return True
     name = rb"(?<![A-Za-z0-9._-])%b\s*:\s*%b\s*[\"':]" % (re.escape(group.encode()), re.escape(app.encode()))
     if re.search(name, content):
         return True
