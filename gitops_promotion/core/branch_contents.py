@@ -202,7 +202,7 @@ def _holds_of(change: FileChange, blobs: Mapping[str, bytes]) -> tuple[Sequence[
 
 def _sets_tags(change: FileChange, blobs: Mapping[str, bytes], names: Set[MarkerName]) -> bool:
     """Return True if a change sets tags at these markers, and does nothing else."""
-    if change.old_file is None or change.new_file is None:
+    if change.old_file is None or change.new_file is None or change.old_mode != change.new_mode:
         return False
     before, after = blobs[change.old_file], blobs[change.new_file]
     return any(markers.only_tags_differ(before, after, name.group, name.app) for name in names)

@@ -82,6 +82,7 @@ def test_a_promotion_changes_only_tags_of_its_application() -> None:
     made = plan.set_tag(request, CONFIG, {PATH: OLD}, base="main", base_sha="0" * 40)
     assert changes_only(made, [SET], BLOBS, CONFIG)
     assert not changes_only(made, [replace(SET, new="more")], BLOBS, CONFIG)
+    assert not changes_only(made, [replace(SET, old_mode="100644", new_mode="100755")], BLOBS, CONFIG)
 
 
 def test_a_feature_changes_only_the_files_of_its_plan() -> None:
