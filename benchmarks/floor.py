@@ -80,7 +80,7 @@ statuses "$tip"
 _ALL = """
 tip=$(tip)
 remote fetch --quiet --no-tags --no-write-fetch-head origin refs/heads/main
-git grep -l -F -e '$imagepolicy' "$tip" | git cat-file --batch > /dev/null
+git grep -F -e '$imagepolicy' "$tip" > /dev/null
 api "pulls?state=open&per_page=100" > /dev/null
 """
 
@@ -98,7 +98,7 @@ statuses "$tip"
 _BOARD = """
 tip=$(tip)
 remote fetch --quiet --no-tags --no-write-fetch-head origin '+refs/heads/*:refs/floor/*'
-git grep -l -F -e '$imagepolicy' "$tip" | git cat-file --batch > /dev/null
+git grep -F -e '$imagepolicy' "$tip" > /dev/null
 git log --first-parent --raw --format=%H "$tip" -- shop > /dev/null
 api "pulls?state=open&per_page=100" > /dev/null
 statuses "$tip"

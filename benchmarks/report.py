@@ -42,8 +42,8 @@ def of_verbs(rows: Mapping[Key, Row], rounds: int) -> tuple[str, int]:
     goals = list(_goals(rows))
     missed = sum(not met for met, _ in goals)
     lines = [
-        f"`python -m benchmarks verbs {rounds}` on {machine()}. Medians of {rounds} runs; the spread is between the "
-        "cheapest and the dearest. *git* are the processes of git that the command starts, and all of them; *requests* "
+        f"`python -m benchmarks verbs {rounds}` on {machine()}. Medians; the spread is between the cheapest and the "
+        "dearest run. *git* are the processes of git that the command starts, and all of them; *requests* "
         "those of the API, and transfers of git.",
         "",
         "| repository | verb | program | wall s | CPU ms | spread ms | MiB | git | requests | kB |",
