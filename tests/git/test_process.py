@@ -45,7 +45,8 @@ def test_a_git_that_cannot_be_started_is_one_error(script: str, reason: str, tmp
     assert str(caught.value) == f"git cannot be started ({reason}): check the program `git` and run again"
 
 
-def test_a_git_that_does_not_end_in_time_is_ended(tmp_path: Path) -> None:
+def test_a_git_that_does_not_end_in_time_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gitops_promotion.git.process._GRACE", 0.1)
     # The child keeps the output open, as ssh does.
     path = write_git(tmp_path, f"#!/bin/sh\n/bin/sleep 60 &\necho $! > {tmp_path}/child\nexec /bin/sleep 60\n")
     with pytest.raises(TimeoutError):

@@ -210,6 +210,7 @@ def test_a_remote_that_never_answers_ends_a_command(
     checkout: "Checkout", open_repository: "Open", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote_module, "SECONDS", 0.3)
+    monkeypatch.setattr("gitops_promotion.git.process._GRACE", 0.1)
     checkout.git("config", "remote.origin.uploadpack", "exec sleep 60 #")
     repository = open_repository(checkout.path)
     for reach in (repository.refs, lambda: repository.fetch("refs/heads/main")):
