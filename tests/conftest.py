@@ -111,7 +111,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest: one that begins last is waited for by one core alone."""
-    items.sort(key=lambda item: item.path.stem not in ("test_faults", "test_crowd"))
+    items.sort(key=lambda item: item.path.stem not in ("test_at_once", "test_faults", "test_crowd"))
 
 
 def pytest_collection_finish() -> None:
