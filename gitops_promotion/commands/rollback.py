@@ -16,7 +16,7 @@ from gitops_promotion.core.names import Application, check_application
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.pull_request_text import commit_message
-from gitops_promotion.core.rollback import Stay, earlier_stays
+from gitops_promotion.core.rollback import Stay, choose, earlier_stays
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.arming import question_on
@@ -33,7 +33,6 @@ from gitops_promotion.workflow.steps import marker_to_add, no_marker
 from gitops_promotion.workflow.superseding import close_promotion
 from gitops_promotion.workflow.tip import Site, Tip
 
-_LISTED = 10
 _TIMES = ("windows", "freezes")
 
 
@@ -104,30 +103,15 @@ def _decide(run: Run, order: _Order) -> Intent | Outcome:
 
 def _target(tip: Tip, lookups: Lookups, order: _Order) -> tuple[Stay, bool]:
     """Return the tag to go back to, and whether it was green. Raises UsageError where no tag can be told."""
-    stays = earlier_stays(tip.whole_timeline(order.site))
-    names = ", ".join(earlier.tag.name for earlier in stays[:_LISTED]) or "none that the history here shows"
 
     def is_green(stay: Stay) -> bool:
         return was_green(tip, lookups, order.application, order.environment, stay.tag, stay.deployment)
 
-    if order.to is not None:
-        earlier = next((earlier for earlier in stays if same_tag(earlier.tag, order.to)), None)
-        if earlier is None:
-            raise UsageError(f"{order.environment} never had {order.application} {order.to.name}: it had {names}")
-        return earlier, is_green(earlier)
-    for earlier in stays:
-        is_held = covering(tip.holds.holds, order.application, order.environment, earlier.tag, lookups.now)
-        if not is_held and is_green(earlier):
-            return earlier, True
-    if not stays:
-        raise UsageError(
-            f"{order.environment} had no other tag of {order.application} that the history here shows: bring another "
-            "one with `gitops-promotion promote`"
-        )
-    raise UsageError(
-        f"no earlier tag of {order.application} that is not on hold was green in {order.environment} (it had {names}): "
-        "name one with --to and --reason"
-    )
+    def is_held(stay: Stay) -> bool:
+        return bool(covering(tip.holds.holds, order.application, order.environment, stay.tag, lookups.now))
+
+    stays = earlier_stays(tip.whole_timeline(order.site))
+    return choose(order.application, order.environment, stays, to=order.to, is_held=is_held, is_green=is_green)
 
 
 def _override(run: Run, lookups: Lookups, request: Request, order: _Order, *, is_green: bool) -> Override | None:

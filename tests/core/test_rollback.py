@@ -1,0 +1,91 @@
+"""Rollbacks: the tags that an environment had before, and to which of them it goes back."""
+
+import pytest
+
+from gitops_promotion.core.commits import Commit
+from gitops_promotion.core.deployments import TagAt
+from gitops_promotion.core.names import Application
+from gitops_promotion.core.rollback import Stay, choose, earlier_stays
+from gitops_promotion.core.tags import Tag
+from gitops_promotion.errors import UsageError
+
+WEBUI = Application("webshop", "webui")
+
+
+def commit(sha: str) -> Commit:
+    return Commit(sha=sha, parents=("p",), author_email="", committer_email="", message="", changes=())
+
+
+def timeline(tags: str) -> list[TagAt]:
+    """One commit for each tag, the newest first; `-` is a commit without a tag."""
+    return [
+        TagAt(commit=commit(f"{index:040x}"), tag=None if name == "-" else Tag(name))
+        for index, name in enumerate(tags.split())
+    ]
+
+
+def names(stays: list[Stay]) -> list[str]:
+    return [stay.tag.name for stay in stays]
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ("", []),
+        ("3", []),
+        ("3 3 2 1", ["2", "1"]),
+        # One that came back counts by its newest time, and the present one not at all.
+        ("3 2 3 1 2", ["2", "1"]),
+        ("3 - 2 - 1", ["2", "1"]),
+    ],
+)
+def test_earlier_tags_are_each_there_once_the_newest_first(tags: str, expected: list[str]) -> None:
+    assert names(earlier_stays(timeline(tags))) == expected
+
+
+@pytest.mark.parametrize(
+    ("to", "green", "held", "expected"),
+    [
+        ("", "2 1", "", ("2", True)),
+        ("", "1", "", ("1", True)),
+        ("", "2 1", "2", ("1", True)),
+        # A person may name one that was never green, or is on hold: gates and holds decide on it later.
+        ("1", "2", "", ("1", False)),
+        ("2", "2", "2", ("2", True)),
+        ("", "", "", "no earlier tag of webshop/webui that is not on hold was green in prod (it had 2, 1): name one"),
+        ("", "2", "2", "no earlier tag of webshop/webui that is not on hold was green in prod (it had 2, 1): name one"),
+        ("7", "2", "", "prod never had webshop/webui 7: it had 2, 1"),
+    ],
+)
+def test_the_last_green_tag_without_a_hold_is_chosen_or_the_one_that_is_named(
+    to: str, green: str, held: str, expected: tuple[str, bool] | str
+) -> None:
+    def answer() -> tuple[str, bool]:
+        stay, is_green = choose(
+            WEBUI,
+            "prod",
+            earlier_stays(timeline("3 2 1")),
+            to=Tag(to) if to else None,
+            is_held=lambda stay: stay.tag.name in held.split(),
+            is_green=lambda stay: stay.tag.name in green.split(),
+        )
+        return stay.tag.name, is_green
+
+    if isinstance(expected, tuple):
+        assert answer() == expected
+    else:
+        with pytest.raises(UsageError) as raised:
+            answer()
+        assert str(raised.value).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("to", "expected"),
+    [
+        (None, "prod had no other tag of webshop/webui that the history here shows: bring another one"),
+        (Tag("2"), "prod never had webshop/webui 2: it had none that the history here shows"),
+    ],
+)
+def test_without_an_earlier_tag_the_error_says_so(to: Tag | None, expected: str) -> None:
+    with pytest.raises(UsageError, match=expected):
+        choose(WEBUI, "prod", [], to=to, is_held=lambda _: False, is_green=lambda _: True)
