@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.checks.finding import Finding, Findings, Problem
-from gitops_promotion.core.doctor import bots, commands, controllers, settings, workflows
+from gitops_promotion.core.doctor import bots, controllers, settings, workflows
 from gitops_promotion.core.doctor.facts import Facts, Row, problem_at
-from gitops_promotion.core.forge import OWN_CONTEXT, CommitStatus
+from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.core.status_contexts import belongs, fill
 
 _SHOWN = 5
@@ -76,21 +76,6 @@ def _patterns(facts: Facts, environment: str) -> list[str]:
     return list(dict.fromkeys(pattern for a in applications for pattern in fill(templates, a, environment)))
 
 
-def unrequired_gate(facts: Facts) -> Iterator[Problem]:
-    """Yield that a verdict is published which the forge does not wait for."""
-    is_required, checks = facts.is_required, facts.settings.checks if facts.settings else None
-    if is_required is None and checks is not None and facts.forge != "local":
-        is_required = OWN_CONTEXT in {check.name for check in checks}
-    if is_required is False and facts.config.must_publish:
-        yield problem_at(
-            facts,
-            f"the configuration has gates whose verdict is published, and {facts.base} does not require the status "
-            f"{OWN_CONTEXT}: a promotion may merge before it",
-            f"{commands.require_check(facts, OWN_CONTEXT)}; "
-            f"{commands.show_rule(facts, 'required_status_checks', 'Status')} shows what is required now",
-        )
-
-
 def missing_workflows(facts: Facts) -> Iterator[Problem]:
     """Yield the verbs that no workflow of the repository runs, and the events that one lacks."""
     if facts.forge != "github":
@@ -136,7 +121,7 @@ def unknown_server(facts: Facts) -> Iterator[Problem]:
 ROWS: tuple[Row, ...] = (
     Row(code="GP501", level="error", title="the forge cannot be asked", find=unanswered),
     Row(code="GP502", level="warning", title="nobody reports on an environment", find=silent_environments),
-    Row(code="GP503", level="error", title="a published verdict that is not required", find=unrequired_gate),
+    Row(code="GP503", level="error", title="a published verdict that is not required", find=settings.unrequired_gate),
     Row(code="GP504", level="warning", title="a workflow that is missing or lacks an event", find=missing_workflows),
     Row(code="GP505", level="warning", title="another program writes marked lines", find=other_writers),
     Row(code="GP506", level="warning", title="a server that denies what promotions do", find=strict_server),

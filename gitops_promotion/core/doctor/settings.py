@@ -101,6 +101,21 @@ def strict_checks(facts: Facts) -> Iterator[Problem]:
         )
 
 
+def unrequired_gate(facts: Facts) -> Iterator[Problem]:
+    """Yield that a verdict is published which the forge does not wait for."""
+    is_required, checks = facts.is_required, facts.settings.checks if facts.settings else None
+    if is_required is None and checks is not None and facts.forge != "local":
+        is_required = OWN_CONTEXT in {check.name for check in checks}
+    if is_required is False and facts.config.must_publish:
+        yield problem_at(
+            facts,
+            f"the configuration has gates whose verdict is published, and {facts.base} does not require the status "
+            f"{OWN_CONTEXT}: a promotion may merge before it",
+            f"{commands.require_check(facts, OWN_CONTEXT)}; "
+            f"{commands.show_rule(facts, 'required_status_checks', 'Status')} shows what is required now",
+        )
+
+
 def unrequired_job(facts: Facts) -> Iterator[Problem]:
     """Yield that the job with the gate is not required; for published verdicts see `unrequired_gate`."""
     checks = _settings(facts).checks
