@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import click
 
 from gitops_promotion.core import durations, untrusted
-from gitops_promotion.core.authorization import masked, spellings
+from gitops_promotion.core.secrets import masked, spellings
 
 
 class Terminal:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import click
 from click.core import ParameterSource
 
-from gitops_promotion.core.authorization import is_secret
+from gitops_promotion.core.secrets import is_secret
 
 # Git's own may hold a header with a token (GIT_CONFIG_VALUE_0), or lead a library's git astray (GIT_DIR).
 _GIT = re.compile(r"GIT_.*", re.IGNORECASE | re.DOTALL)

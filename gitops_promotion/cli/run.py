@@ -49,8 +49,8 @@ def terminal(
 ) -> Terminal:
     """Return the terminal of a run with these variables, which knows the CI system that reads it."""
     from gitops_promotion import ci
-    from gitops_promotion.core.authorization import proxy_secrets
     from gitops_promotion.core.notifications import channels
+    from gitops_promotion.core.secrets import proxy_secrets
 
     runner = ci.runner(variables)
     addresses = [

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from gitops_promotion.core.authorization import authorization, masked
+from gitops_promotion.core.authorization import authorization
+from gitops_promotion.core.secrets import masked
 from gitops_promotion.errors import GitError
 
 _WEB = re.compile(r"https?://")

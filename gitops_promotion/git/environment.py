@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gitops_promotion.core.authorization import is_secret
+from gitops_promotion.core.secrets import is_secret
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import GitError
 

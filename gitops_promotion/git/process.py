@@ -19,7 +19,7 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import IO, TYPE_CHECKING, NoReturn
 
-from gitops_promotion.core.authorization import masked
+from gitops_promotion.core.secrets import masked
 from gitops_promotion.core.untrusted import LINE_LIMIT, cut, lines
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import LOCAL_STEP, advice

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from gitops_promotion.core import durations
-from gitops_promotion.core.authorization import authorization, proxy_secrets, spellings
+from gitops_promotion.core.authorization import authorization
 from gitops_promotion.core.commits import Refs, RefUpdate
+from gitops_promotion.core.secrets import proxy_secrets, spellings
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import AuthError, GitError, RefGoneError, UsageError
 from gitops_promotion.git.address import NO_HELPER, Address, Rules

@@ -1,0 +1,65 @@
+"""How secrets are kept out of logs, messages and child processes: which texts are secret, and their masks."""
+
+import json
+import re
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterable
+from urllib.parse import quote, unquote
+
+# More than the variables of this program's forges: those of a forge of another package, and of other tools of the job.
+_SECRET_NAMES = re.compile(
+    r"GITOPS_PROMOTION_NOTIFY_.*|.*(?:TOKEN|SECRET|PASSW|PRIVATE_?KEY|ACCESS_?KEY|API_?KEY|CREDENTIAL).*|(?:.*_)?PAT(?:_.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+
+# Secret whatever they are for: a signed web token, such as those that a GitHub App signs, and a private key.
+_ALWAYS_SECRET = re.compile(
+    r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}"
+    r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.{0,20000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
+    re.DOTALL,
+)
+_SCHEME = re.compile(r"\A[a-z0-9]+://", re.IGNORECASE)
+# A shorter spelling would hide ordinary words.
+_SHORTEST = 8
+
+
+def spellings(secret: str) -> frozenset[str]:
+    """Return every text in which a secret may stand in a log: itself, in a URL, in JSON, and inside base64.
+
+    Base64 of a longer text, such as `user:secret`, has the secret in one of three spellings, by its offset; the
+    characters that its neighbours have a part in are left out.
+    """
+    content = secret.encode("utf-8", "surrogatepass")
+    texts = {quote(content, safe=""), json.dumps(secret)[1:-1]}
+    for encode in (b64encode, urlsafe_b64encode):
+        for offset in range(3):
+            encoded = encode(bytes(offset) + content).decode()
+            texts.add(encoded[(offset * 8 + 5) // 6 : (offset + len(content)) * 8 // 6])
+    return frozenset({secret} | {text for text in texts if len(text) >= _SHORTEST} if secret else ())
+
+
+def proxy_secrets(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Return what no message may show of the addresses of proxies: user with password, and a long password alone.
+
+    curl shows the part of an address that it cannot read, which it ends at the first `/`, `?` or `#`.
+    """
+    secrets = []
+    for address in addresses:
+        user, _, password = _SCHEME.sub("", address).rpartition("@")[0].partition(":")
+        for part in {password, re.split("[/?#]", password)[0]} - {""}:
+            secrets.append(f"{user}:{part}")
+            secrets += [text for text in (part, unquote(part)) if len(text) >= _SHORTEST]
+    return tuple(secrets)
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return a text with `***` in place of these secrets, and of every signed web token and private key."""
+    # The longest first: one secret may be part of another.
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return _ALWAYS_SECRET.sub("***", text)
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Return True for a variable of the environment that holds a secret, by its name, or as a private key."""
+    return bool(_SECRET_NAMES.fullmatch(name)) or "PRIVATE KEY-----" in value
