@@ -10,6 +10,7 @@ from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
 from gitops_promotion.core.names import check_application
+from gitops_promotion.core.newest import Rival, newer
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
@@ -36,18 +37,28 @@ def new(
 ) -> list[Outcome]:
     """Return the outcome of proposing `tag` for the first environment.
 
-    With `built_at` a run whose image is older than that of the open or the last promotion is skipped; without it the
-    last run wins. A tag that a person declined there is proposed only with `again`. With `verify`, or as `verifyImage`
-    says, the registry must have the image; with `pin` its digest is written too. Raises UsageError, ConfigError,
-    ManifestError, NoImageError, RegistryError, ForeignCommitsError, GitError, ProviderError.
+    With `built_at` a run whose image is older than that of the open or the last promotion is skipped. Without it the
+    last run wins, and of runs that meet in a race the one that started last. A tag that a person declined there is
+    proposed only with `again`. With `verify`, or as `verifyImage` says, the registry must have the image; with `pin`
+    its digest is written too. Raises UsageError, ConfigError, ManifestError, NoImageError, RegistryError,
+    ForeignCommitsError, GitError, ProviderError.
     """
     parsed_tag = Tag.parse(tag)
     application = check_application(group, app)
     verifier = Verifier(run=run, pin=pin)
+    started_at = None if built_at else run.clock.now()
+    first_look: list[frozenset[str]] = []
 
     def decide() -> Intent | Outcome:
         entry = run.tip.config.way(application).entry.name
-        request = Request(kind=PROMOTION, application=application, tag=parsed_tag, environment=entry, built_at=built_at)
+        request = Request(
+            kind=PROMOTION,
+            application=application,
+            tag=parsed_tag,
+            environment=entry,
+            built_at=built_at,
+            started_at=started_at,
+        )
         site = Site(application, entry)
         files = run.tip.files(site)
         if not files:
@@ -64,9 +75,12 @@ def new(
             request, warnings = replace(request, tag=verified.tag), verified.warnings
 
         def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | Origin | None:
-            if newer := _newer_build(run, request, pulls, branch):
-                built = built_at.isoformat() if built_at else ""
-                return Outcome.of(request, "skipped", f"built at {built}, but {newer} is of a newer build")
+            is_first_look = not first_look
+            if is_first_look:
+                first_look.append(frozenset(pull.head_sha for pull in pulls) | ({branch.sha} if branch else set()))
+            rival = _rival(run, request, pulls, branch) if built_at or not is_first_look else None
+            if rival and (reason := newer(request, rival, was_there=rival.commit in first_look[0])):
+                return Outcome.of(request, "skipped", reason)
             current = due.open_for(pulls, run.tip.base)
             decline = origin.find_decline(run, request, pulls) or find_rejection(run, request, current, branch)
             if decline is None:
@@ -82,15 +96,17 @@ def new(
     return [deliver(run, decide)]
 
 
-def _newer_build(run: Run, request: Request, pulls: Sequence[PullRequest], branch: Branch | None) -> str:
-    """Name the open or last promotion into this environment if its image was built after the request's."""
-    if request.built_at is None:
-        return ""
+def _rival(run: Run, request: Request, pulls: Sequence[PullRequest], branch: Branch | None) -> Rival | None:
+    """Return the open or else the last promotion into the request's environment, None where there is none."""
     is_open = any(pull.state == "open" for pull in pulls)
     if is_open and branch is not None and request.environment in branch.proposal.environments:
-        if _is_after(branch.proposal.built_at, request.built_at):
-            return f"the open promotion of {branch.proposal.tag}"
-        return ""
+        proposal = branch.proposal
+        return Rival(
+            name=f"the open promotion of {proposal.tag}",
+            commit=branch.sha,
+            built_at=read_time(proposal.built_at),
+            started_at=read_time(proposal.started_at),
+        )
     for pull in pulls:
         if pull.state != "merged":
             continue
@@ -98,11 +114,10 @@ def _newer_build(run: Run, request: Request, pulls: Sequence[PullRequest], branc
         for sha in (pull.head_sha, pull.merge_sha):
             trailers = read_trailers(run.tip.repository.message(sha)) if sha else {}
             if trailers.get("Environment") == request.environment:
-                is_newer = _is_after(trailers.get("Built-At", ""), request.built_at)
-                return f"the last promotion (#{pull.number}, {trailers.get('Tag', '')})" if is_newer else ""
-    return ""
-
-
-def _is_after(trailer: str, built_at: datetime) -> bool:
-    time = read_time(trailer)
-    return time is not None and time > built_at
+                return Rival(
+                    name=f"the last promotion (#{pull.number}, {trailers.get('Tag', '')})",
+                    commit=pull.head_sha,
+                    built_at=read_time(trailers.get("Built-At", "")),
+                    started_at=read_time(trailers.get("Started-At", "")),
+                )
+    return None

@@ -37,6 +37,7 @@ class Proposal:
     tag: Tag | None = None
     paths: frozenset[str] = frozenset()
     built_at: str = ""
+    started_at: str = ""
     origin: Origin = UNKNOWN
 
 
@@ -73,6 +74,7 @@ def read_proposal(
         tag=_proposed_tag(head, environments, application, config),
         paths=frozenset(change.path for change in changes),
         built_at=next((at for commit in own if (at := commit.trailers.get("Built-At"))), ""),
+        started_at=next((at for commit in own if (at := commit.trailers.get("Started-At"))), ""),
         origin=next((Origin.read(commit.trailers) for commit in own if "Promotion" in commit.trailers), Origin()),
     )
 

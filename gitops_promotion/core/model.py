@@ -58,7 +58,7 @@ class Request:
 
     `feature` names a temporary version of the application, "" for the application itself. A request that removes
     copies has no tag, and no application where it concerns several. `origin` has the people behind it, `reason` what a
-    person gave for a rollback.
+    person gave for a rollback. `started_at` is when the run of `new` began, for a request without `built_at`.
     """
 
     kind: Kind
@@ -67,6 +67,7 @@ class Request:
     tag: Tag = NO_TAG
     feature: str = ""
     built_at: datetime | None = None
+    started_at: datetime | None = None
     origin: Origin = UNKNOWN
     reason: str = ""
 

@@ -57,7 +57,13 @@ def _outdated_promotion(run: Run, pull: PullRequest, request: Request, _attempt:
     branch = read_branch(run, pull.head, request.application)
     if branch is None or not _is_outdated_promotion(run, pull, branch, request.environment):
         return None
-    return replace(request, tag=branch.proposal.tag or NO_TAG, built_at=read_time(branch.proposal.built_at))
+    proposal = branch.proposal
+    return replace(
+        request,
+        tag=proposal.tag or NO_TAG,
+        built_at=read_time(proposal.built_at),
+        started_at=read_time(proposal.started_at),
+    )
 
 
 def _entry_promotions(tip: Tip, pulls: Iterable[PullRequest]) -> Iterator[tuple[PullRequest, Request]]:

@@ -1,6 +1,7 @@
 """Another run or a person changes the remote at one place of a run: it decides again, and its outcome is of the end."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,6 +119,46 @@ def test_a_promotion_that_a_newer_build_has_taken_over_is_not_rebuilt_with_the_o
     assert skipped["result"] == "skipped"
     assert skipped["message"] == "another run has changed the promotion of 1.4.2 meanwhile"
     assert ":1.4.3 " in shop.remote.show("webshop/dev/webui.yaml", BRANCH)
+
+
+@pytest.mark.parametrize(("auto", "rival"), [(False, "the open promotion of 1.4.3"), (True, "the last promotion (#1")])
+@pytest.mark.parametrize("method", ["push", "commit"])
+def test_of_two_runs_in_a_race_the_one_that_started_last_wins(
+    method: str, auto: bool, rival: str, shop: "Shop", monkeypatch: pytest.MonkeyPatch, config: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(autos=(auto, True, False))})
+    before(monkeypatch, Repository, method, lambda: shop.new("1.4.3"))
+    skipped = shop.new("1.4.2").only
+    assert skipped["result"] == "skipped"
+    assert skipped["message"].startswith(rival)
+    assert skipped["message"].endswith("is of a run that started later: with --built-at the build would decide")
+    assert ":1.4.3 " in shop.remote.show("webshop/dev/webui.yaml", "main" if auto else BRANCH)
+
+
+def test_of_two_runs_in_a_race_the_one_that_started_first_loses(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, config: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False))})
+
+    def earlier() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("gitops_promotion.workflow.run._now", lambda: datetime.now(UTC) - timedelta(minutes=1))
+            shop.new("1.4.1")
+
+    before(monkeypatch, Repository, "push", earlier)
+    assert shop.new("1.4.2").results == ["updated"]
+    assert ":1.4.2 " in shop.remote.show("webshop/dev/webui.yaml", BRANCH)
+
+
+def test_a_promotion_that_was_there_is_never_of_a_later_run(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, config: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False))})
+    with monkeypatch.context() as patch:
+        patch.setattr("gitops_promotion.workflow.run._now", lambda: datetime.now(UTC) + timedelta(minutes=5))
+        shop.new("1.4.1")
+    before(monkeypatch, Repository, "push", lambda: shop.edit({"README.md": "# Meanwhile\n"}))
+    assert shop.new("1.4.2").results == ["updated"], "the clock of another runner may be ahead"
 
 
 def test_races_without_end_are_an_error_after_growing_pauses(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,12 @@ class Promotion:
         return f"Promote {request.application} version {request.tag.name} to environment {request.environment}"
 
     def trailers(self, request: Request) -> Mapping[str, str]:
-        """Return the time at which the image was built and the people behind the promotion, where they are known."""
-        return {"Built-At": request.built_at.isoformat() if request.built_at else "", **request.origin.trailers}
+        """Return when the image was built, or else the run began, and the people behind the promotion, where known."""
+        return {
+            "Built-At": request.built_at.isoformat() if request.built_at else "",
+            "Started-At": request.started_at.isoformat() if request.started_at else "",
+            **request.origin.trailers,
+        }
 
     def notes(self, request: Request, config: Config) -> list[str]:
         """Say what the promotion waits for and who can act."""

@@ -1,0 +1,34 @@
+"""Which of two runs that set a tag of one application is the newer: by the build of the image, or by the start."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitops_promotion.core.model import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """The open or the last promotion into an environment, by another run.
+
+    `name` is how messages call it, `commit` its head. The times are None where its commit does not tell them.
+    """
+
+    name: str
+    commit: str
+    built_at: datetime | None
+    started_at: datetime | None
+
+
+def newer(request: Request, rival: Rival, *, was_there: bool) -> str:
+    """Return why a rival is newer than a request, "" if it is not (docs/concepts.md, Several runs at once).
+
+    A request with the time of its build is compared with builds alone. Start times decide between runs that meet in one
+    race: never against a promotion that `was_there` when the run looked first, since clocks of two runners differ.
+    """
+    if request.built_at is not None:
+        if rival.built_at is None or rival.built_at <= request.built_at:
+            return ""
+        return f"built at {request.built_at.isoformat()}, but {rival.name} is of a newer build"
+    if was_there or request.started_at is None or rival.started_at is None or rival.started_at <= request.started_at:
+        return ""
+    return f"{rival.name} is of a run that started later: with --built-at the build would decide"
