@@ -64,7 +64,17 @@ def forge(name: str) -> Forge:
             return cast("FindToken", _load(name, tokens))(query)
 
         return Forge(name=name, connect=connect, token=token if tokens else None)
-    raise UsageError(f"there is no provider {quoted(name)}: choose one of those installed ({', '.join(names())})")
+    raise _unknown(name)
+
+
+def require(name: str) -> None:
+    """Raise UsageError if no forge has this name. Nothing of a forge is imported."""
+    if name not in names():
+        raise _unknown(name)
+
+
+def _unknown(name: str) -> UsageError:
+    return UsageError(f"there is no provider {quoted(name)}: choose one of those installed ({', '.join(names())})")
 
 
 def connect(name: str, connection: Connection) -> Provider:

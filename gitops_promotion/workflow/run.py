@@ -271,6 +271,8 @@ def open_run(
 
     Raises UsageError, ConfigError, GitError, ProviderError.
     """
+    if provider:
+        registry.require(provider)
     clock = system_clock()
     runner = ci.runner(environ)
     context = runner.context(environ, ci.read_file)
