@@ -74,7 +74,7 @@ def _review(run: Run, promotion: Promotion, verdict: Opinion, comment: str) -> O
     run.forge.add_review(pull, verdict, comment)
     posted = f"{person.name} {verb} #{pull.number}"
     if promotion.gate is None:
-        warning = f"{promotion.question.environment} has no approvals, so only the forge's own rules count the review"
+        warning = f"{promotion.question.environment} has no approvals: this tool does not count the review"
         outcome = Outcome.of(promotion.question, "updated", posted)
         return replace(outcome, pull_request=pull, warnings=(warning,))
     outcome = Outcome.of(promotion.question, "updated", f"{posted}; {_NEXT}")

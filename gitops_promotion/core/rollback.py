@@ -51,7 +51,8 @@ def choose(
     if to is not None:
         chosen = next((stay for stay in stays if same_tag(stay.tag, to)), None)
         if chosen is None:
-            raise UsageError(f"{environment} never had {application} {to.name}: it had {names}")
+            step = "name one of them" if stays else "bring another one with `gitops-promotion promote`"
+            raise UsageError(f"{environment} never had {application} {to.name}: it had {names}: {step}")
         return chosen, is_green(chosen)
     for stay in stays:
         if not is_held(stay) and is_green(stay):

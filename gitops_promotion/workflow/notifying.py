@@ -64,8 +64,8 @@ def send_sample(run: Run, name: str, *, environ: Mapping[str, str]) -> list[Outc
     """Return the outcome of sending a sample to one channel. Raises UsageError, ChannelError, ConfigError."""
     channels = {channel.name: channel for channel in run.tip.config.channels}
     if name not in channels:
-        names = f"use one of {', '.join(channels)}" if channels else "notifications: in the configuration has none"
-        raise UsageError(f"no channel has the name {quoted(name)}: {names}")
+        step = f"use one of {', '.join(channels)}" if channels else "add it below notifications: in the configuration"
+        raise UsageError(f"no channel has the name {quoted(name)}: {step}")
     channel = channels[name]
     access = access_of(channel, environ)
     if access is None:

@@ -256,6 +256,11 @@ def test_a_sample_that_cannot_be_sent_is_an_error(
     assert "very-secret" not in run.stdout + run.stderr
 
 
+def test_a_sample_without_any_channel_is_an_error_with_the_next_step(shop: "Shop") -> None:
+    run = shop.run("notify", "--test", "team", code=2)
+    assert "add it below notifications: in the configuration" in run.only["message"]
+
+
 def test_a_rollback_and_its_hold_are_told_once(shop: "Shop", web: Web, config: Any) -> None:
     shop.edit({"gitops-promotion.yaml": config() + CHANNEL})
     shop.into_qa("1.4.2")

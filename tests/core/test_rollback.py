@@ -54,7 +54,7 @@ def test_earlier_tags_are_each_there_once_the_newest_first(tags: str, expected: 
         ("2", "2", "2", ("2", True)),
         ("", "", "", "no earlier tag of webshop/webui that is not on hold was green in prod (it had 2, 1): name one"),
         ("", "2", "2", "no earlier tag of webshop/webui that is not on hold was green in prod (it had 2, 1): name one"),
-        ("7", "2", "", "prod never had webshop/webui 7: it had 2, 1"),
+        ("7", "2", "", "prod never had webshop/webui 7: it had 2, 1: name one of them"),
     ],
 )
 def test_the_last_green_tag_without_a_hold_is_chosen_or_the_one_that_is_named(
@@ -83,7 +83,10 @@ def test_the_last_green_tag_without_a_hold_is_chosen_or_the_one_that_is_named(
     ("to", "expected"),
     [
         (None, "prod had no other tag of webshop/webui that the history here shows: bring another one"),
-        (Tag("2"), "prod never had webshop/webui 2: it had none that the history here shows"),
+        (
+            Tag("2"),
+            "webui 2: it had none that the history here shows: bring another one with `gitops-p",
+        ),
     ],
 )
 def test_without_an_earlier_tag_the_error_says_so(to: Tag | None, expected: str) -> None:
