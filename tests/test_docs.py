@@ -67,6 +67,12 @@ def test_every_verb_has_its_section_with_every_option(verb: str) -> None:
     assert [option for option in options if not names(option, told)] == []
 
 
+def test_the_verbs_that_have_a_dry_run_are_told() -> None:
+    with_it = {verb for verb, command in VERBS.items() if any("--dry-run" in option.opts for option in command.params)}
+    (told,) = re.findall(r"^Only these verbs have `--dry-run`: ([^.]+)", VERBS_PAGE, re.MULTILINE)
+    assert set(re.findall(r"`([^`]+)`", told)) == with_it
+
+
 def test_options_of_the_program_itself_are_told() -> None:
     common = sections(VERBS_PAGE, "##")["Options of every verb"]
     assert all(names(option, common) for option in ("--help", "-h", "--version"))
