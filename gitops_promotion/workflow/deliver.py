@@ -334,7 +334,9 @@ def _shows(current: PullRequest, draft: Draft) -> bool:
 
 def _report(plan: Plan, result: Result, head_sha: str, pull_request: PullRequest, auto_merge: AutoMerge) -> Outcome:
     by_hand = "waits for a person to merge it"
-    if plan.request.kind not in (HOLD, RELEASE):
+    if plan.request.kind is HOLD:
+        by_hand = f"counts now, and {by_hand}"
+    elif plan.request.kind is not RELEASE:
         by_hand += f" ({plan.request.environment} has auto: false)"
     messages = {
         "merged": "merged" + (f", {auto_merge.reason}" if auto_merge.reason else ""),

@@ -205,5 +205,6 @@ def test_an_application_without_a_marker_cannot_be_held(shop: "Shop", at: Callab
 def test_a_branch_that_a_closed_hold_left_behind_gates_nothing(shop: "Shop", at: Callable[[str], None]) -> None:
     opened = shop.run("hold", "--group", "webshop", "--app", "webui", "--env", "prod", "--reason", "not now").only
     assert opened["result"] == "opened"
+    assert opened["message"].endswith(" counts now, and waits for a person to merge it"), "nobody waits for the merge"
     shop.local("close", str(opened["pull_request"]["number"]), "--as", "ann")
     assert shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2").results == ["merged"]
