@@ -80,11 +80,12 @@ def crowd(pytestconfig: pytest.Config) -> int:
     return 20 if pytestconfig.getoption("--thorough") else 4
 
 
-def test_many_builds_of_one_application_at_once_all_arrive(stage: Stage, crowd: int) -> None:
+def test_many_builds_of_one_application_at_once_are_merged_or_skipped(stage: Stage, crowd: int) -> None:
     stage.run_at_once(*[(*NEW, f"1.4.{number}") for number in range(crowd)])
     state = stage.state()
-    assert [pull["state"] for pull in state["pulls"]] == ["merged"] * crowd
-    assert (state["commits of main"], state["empty merges"]) == (1 + crowd, 0)
+    # A run that loses a race to one that started later is skipped.
+    assert {pull["state"] for pull in state["pulls"]} == {"merged"}
+    assert (state["commits of main"], state["empty merges"]) == (1 + len(state["pulls"]), 0)
     assert list(state["branches"]) == ["main"]
 
 
