@@ -1,11 +1,14 @@
 """The entries of trees: the object and the kind at a path of a commit."""
 
 import posixpath
+import re
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from gitops_promotion.core.commits import EntryKind, FileChange
+from gitops_promotion.errors import GitError
 from gitops_promotion.git.formats import KINDS
 from gitops_promotion.git.objects import Objects
 
@@ -128,5 +131,23 @@ def _parse(tree: bytes, id_size: int) -> Iterator[tuple[str, Entry]]:
         nul = tree.index(b"\0", blank)
         end = nul + 1 + id_size
         name = tree[blank + 1 : nul].decode(errors="surrogateescape")
-        yield name, Entry(tree[start:blank].decode(), tree[nul + 1 : end].hex())
+        yield name, Entry(_mode(tree[start:blank]), tree[nul + 1 : end].hex())
         start = end
+
+
+def _mode(written: bytes) -> str:
+    """Return a mode as git reads it: trees of other programs have zeros before it, or other permissions.
+
+    As `canon_mode` of git does (https://github.com/git/git/blob/v2.10.5/cache.h), and so merges and check-outs. Raises
+    GitError for what is no mode.
+    """
+    if not re.fullmatch(rb"[0-7]{1,7}", written):
+        raise GitError(
+            f"a tree of the repository has the malformed mode {written!r:.40}: `git fsck` names it, repair it"
+        )
+    mode = int(written, 8)
+    if stat.S_ISREG(mode):
+        return "100755" if mode & stat.S_IXUSR else "100644"
+    if stat.S_ISLNK(mode):
+        return "120000"
+    return "40000" if stat.S_ISDIR(mode) else "160000"

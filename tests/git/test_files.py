@@ -421,6 +421,36 @@ def test_a_diff_is_that_of_git_whatever_kind_an_entry_was_and_is(
     assert modes == [(c, c.old_mode, c.new_mode, c.old_kind, c.new_kind) for c in read_changes(listed)]
 
 
+@pytest.mark.parametrize("written", ["040000", "0120000", "100664", "0100755"])
+def test_a_diff_reads_modes_as_git_does_however_they_are_written(
+    written: str, checkout: "Checkout", open_repository: "Open"
+) -> None:
+    blob = checkout.git("hash-object", "-w", "--stdin", stdin="x")
+    is_folder = written == "040000"
+    target = checkout.git("mktree", stdin=f"100644 blob {blob}\tx\n") if is_folder else blob
+    kind = "040000 tree" if is_folder else "100644 blob"
+    empty = checkout.git("mktree")
+    old = checkout.git("mktree", stdin=f"{kind} {empty if is_folder else blob}\tprod\n")
+    content = f"{written} prod\0".encode() + bytes.fromhex(target)
+    new = checkout.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=content)
+    listed = checkout.git("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", old, new)
+    repository = open_repository(checkout.path)
+    assert repository.diff_trees(old, new) == read_changes(listed.encode())
+    assert list(repository.read(new, ["prod/x" if is_folder else "prod"]).values()) == [b"x"]
+
+
+@pytest.mark.parametrize("written", ["", "x", "-100644", "10064410", "\u0661"])
+def test_a_tree_with_a_mode_that_is_none_is_one_clear_line(
+    written: str, checkout: "Checkout", open_repository: "Open"
+) -> None:
+    blob = checkout.git("hash-object", "-w", "--stdin", stdin="x")
+    empty = checkout.git("mktree")
+    content = f"{written} prod\0".encode() + bytes.fromhex(blob)
+    new = checkout.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=content)
+    with pytest.raises(GitError, match="malformed mode"):
+        open_repository(checkout.path).diff_trees(empty, new)
+
+
 @pytest.mark.parametrize("init", [(), ("--object-format=sha256",)], ids=["sha1", "sha256"])
 @pytest.mark.parametrize("content", [b"", b"{}\n", b"\0" * 100_000], ids=["empty", "record", "long"])
 def test_a_blob_is_stored_as_git_stores_it(
