@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,8 @@ from tests.forges.azure_state import (
     Thread,
     guid,
 )
+
+_LOADING = Lock()
 
 LIST_LIMIT = 400
 """docs: Pull Requests - Get Pull Requests."""
@@ -242,8 +245,14 @@ def page(items: list[Any]) -> dict[str, Any]:
     return {"count": len(items), "value": items}
 
 
-@cache
 def _models() -> Mapping[str, Any]:
+    # The server answers in threads, and the client cannot be imported by two at once.
+    with _LOADING:
+        return _loaded()
+
+
+@cache
+def _loaded() -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     base, git, location, policy, security = azure_models.load()
     for module in (base, location, policy, security, git):
