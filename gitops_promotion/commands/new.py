@@ -1,7 +1,7 @@
 """`new`: set a freshly built tag in the first environment."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gitops_promotion.core import due
@@ -47,7 +47,7 @@ def new(
     application = check_application(group, app)
     verifier = Verifier(run=run, pin=pin)
     started_at = None if built_at else run.clock.now()
-    first_look: list[frozenset[str]] = []
+    race = _Race(run)
 
     def decide() -> Intent | Outcome:
         entry = run.tip.config.way(application).entry.name
@@ -59,14 +59,7 @@ def new(
             built_at=built_at,
             started_at=started_at,
         )
-        site = Site(application, entry)
-        files = run.tip.files(site)
-        if not files:
-            if text := run.tip.marked.nothing_found():
-                raise ManifestError.at(run.tip.config_file, 0, text)
-            files = run.tip.marked.around(site)
-            if text := unpushed.no_marker(run.tip, site):
-                raise ManifestError(text)
+        files = _files(run, Site(application, entry))
         if (outcome := stopped(run, request)) is not None:
             return outcome
         warnings: tuple[str, ...] = ()
@@ -75,11 +68,7 @@ def new(
             request, warnings = replace(request, tag=verified.tag), verified.warnings
 
         def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | Origin | None:
-            is_first_look = not first_look
-            if is_first_look:
-                first_look.append(frozenset(pull.head_sha for pull in pulls) | ({branch.sha} if branch else set()))
-            rival = _rival(run, request, pulls, branch) if built_at or not is_first_look else None
-            if rival and (reason := newer(request, rival, was_there=rival.commit in first_look[0])):
+            if reason := race.lost(request, pulls, branch):
                 return Outcome.of(request, "skipped", reason)
             current = due.open_for(pulls, run.tip.base)
             decline = origin.find_decline(run, request, pulls) or find_rejection(run, request, current, branch)
@@ -94,6 +83,35 @@ def new(
         return setting_tag(run.tip, request, files, veto, warnings=warnings)
 
     return [deliver(run, decide)]
+
+
+def _files(run: Run, site: Site) -> Mapping[str, bytes]:
+    """Return the files that may have the markers of an application. Raises ManifestError where none can have one."""
+    if files := run.tip.files(site):
+        return files
+    if text := run.tip.marked.nothing_found():
+        raise ManifestError.at(run.tip.config_file, 0, text)
+    files = run.tip.marked.around(site)
+    if text := unpushed.no_marker(run.tip, site):
+        raise ManifestError(text)
+    return files
+
+
+@dataclass(slots=True)
+class _Race:
+    """What a run knows of others: `first_heads` are the promotions that were there when it first looked."""
+
+    run: Run
+    first_heads: frozenset[str] | None = None
+
+    def lost(self, request: Request, pulls: Sequence[PullRequest], branch: Branch | None) -> str:
+        """Return why the promotion of another run is newer than the request, "" if none is."""
+        if self.first_heads is None:
+            self.first_heads = frozenset(pull.head_sha for pull in pulls) | ({branch.sha} if branch else set())
+            if request.built_at is None:
+                return ""
+        rival = _rival(self.run, request, pulls, branch)
+        return newer(request, rival, was_there=rival.commit in self.first_heads) if rival else ""
 
 
 def _rival(run: Run, request: Request, pulls: Sequence[PullRequest], branch: Branch | None) -> Rival | None:

@@ -68,8 +68,8 @@ def forge(name: str) -> Forge:
 
 
 def require(name: str) -> None:
-    """Raise UsageError if no forge has this name. Nothing of a forge is imported."""
-    if name not in names():
+    """Raise UsageError if no forge has this name, unless it is "". Nothing of a forge is imported."""
+    if name and name not in names():
         raise _unknown(name)
 
 

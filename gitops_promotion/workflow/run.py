@@ -268,11 +268,9 @@ def open_run(
 
     `place` is a folder of its checkout, or the address of a repository without one. `remote` is the name of the
     checkout's remote, "" for the usual one. `person` acts on plain git in place of git's user.name, "" for nobody else.
-
     Raises UsageError, ConfigError, GitError, ProviderError.
     """
-    if provider:
-        registry.require(provider)
+    registry.require(provider)
     clock = system_clock()
     runner = ci.runner(environ)
     context = runner.context(environ, ci.read_file)
