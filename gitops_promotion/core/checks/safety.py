@@ -124,22 +124,21 @@ def merges_by_itself(tree: Tree) -> Iterator[Problem]:
                 path=tree.config_file,
                 line=tree.config_lines.of_environment(environment.name),
                 message=f"{environment.name} has auto: true, so its pull requests merge without a person",
-                fix="set auto: false, or approvals"
-                if any("approvals" in row.keys for row in GATES)
-                else "set auto: false",
+                fix="set auto: false, or approvals",
             )
 
 
 def never_open(tree: Tree) -> Iterator[Problem]:
     """Yield the environments whose windows and freezes leave no moment within a year."""
-    for environment in tree.config.pipeline.environments if tree.config and tree.now else ():
-        assert tree.config  # noqa: S101  the loop has no turn without both
-        assert tree.now  # noqa: S101
-        calendar = calendar_of(environment, tree.config.common)
+    config, now = tree.config, tree.now
+    if config is None or now is None:
+        return
+    for environment in config.pipeline.environments:
+        calendar = calendar_of(environment, config.common)
         if not calendar.windows and not calendar.freezes:
             continue
-        opening = calendar.next_opening(tree.now)
-        if opening is None or opening[0] - tree.now > _YEAR:
+        opening = calendar.next_opening(now)
+        if opening is None or opening[0] - now > _YEAR:
             yield Problem(
                 path=tree.config_file,
                 line=tree.config_lines.of_environment(environment.name),
