@@ -10,6 +10,7 @@ from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import GitError, UsageError
 from gitops_promotion.workflow.examine import Subject, find_subject
 from gitops_promotion.workflow.look import look
+from gitops_promotion.workflow.merge_queue import queue_branches
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 
@@ -49,12 +50,9 @@ def _subjects(run: Run) -> list[Subject]:
     if context.event in ("pull_request", "merge_group") and context.pull_request not in {p.number for p in pulls}:
         subjects.insert(0, find_subject(run, None))
     # A group may wait for Flux like any other, and the event that ends the wait does not name it.
-    if not run.facts.queue_prefix:
-        return subjects
-    prefix = f"refs/heads/{run.facts.queue_prefix}{run.tip.base}/"
     branches = {subject.branch for subject in subjects}
-    groups = {ref.removeprefix("refs/heads/"): sha for ref, sha in run.tip.refs.shas.items() if ref.startswith(prefix)}
-    return subjects + [Subject(branch=name, sha=sha) for name, sha in groups.items() if name not in branches]
+    groups = queue_branches(run).items()
+    return subjects + [Subject(branch=name, sha=sha) for name, sha in groups if name not in branches]
 
 
 def _open_ones(run: Run) -> list[PullRequest]:

@@ -1,6 +1,5 @@
 """What a head changes, and the questions that the gates must answer before it may merge: read from trees alone."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, UsageError
 from gitops_promotion.workflow import unmanaged_images
 from gitops_promotion.workflow.foreign_work import foreign_work
+from gitops_promotion.workflow.merge_queue import brings_only, pulls_in_group
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import left_out, marker_to_add, no_marker
 from gitops_promotion.workflow.tip import Site, Tip
@@ -102,12 +102,14 @@ def examine(run: Run, subject: Subject) -> Examination:
     `examine_head` raises, and ProviderError.
     """
     examination = examine_head(run, subject)
-    pulls = _pulls_in_group(run, subject) if any(_asks_people(run, q) for q in examination.questions) else []
+    pulls: list[PullRequest] = []
+    if not subject.foreign and any(_asks_people(run, question) for question in examination.questions):
+        pulls = pulls_in_group(run, subject.branch, subject.sha)
     of_pulls: list[Question] = []
     for pull in pulls:
         head = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
         of_pulls += examine_head(run, head).questions
-    if not of_pulls or not _brings_only(run, subject, pulls):
+    if not of_pulls or not brings_only(run, subject.sha, pulls):
         return examination
     questions: dict[Question, None] = {}
     for question in examination.questions:
@@ -125,39 +127,6 @@ def _is_same(one: Question, other: Question) -> bool:
 
 def _asks_people(run: Run, question: Question) -> bool:
     return any("opinions" in gate.needs for gate in run.tip.config.gates(question.environment))
-
-
-def _pulls_in_group(run: Run, subject: Subject) -> list[PullRequest]:
-    """Return the open pull requests in a group of the merge queue, in its order; none for any other head.
-
-    A group's branch is `<prefix><base>/pr-<number>-<commit>`. It contains the groups in front of it, whose branches are
-    still there (https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-a-merge-queue).
-    """
-    tip, prefix = run.tip, run.facts.queue_prefix
-    if not prefix or subject.foreign:
-        return []
-    pattern = re.compile(rf"refs/heads/{re.escape(prefix + tip.base)}/pr-([1-9][0-9]{{0,17}})-[0-9a-f]+")
-    groups = {sha: int(match[1]) for ref, sha in tip.refs.shas.items() if (match := pattern.fullmatch(ref))}
-    if not pattern.fullmatch(f"refs/heads/{subject.branch}") or subject.sha not in groups:
-        return []
-    commits = reversed(tip.repository.commits(tip.sha, subject.sha))
-    pulls = [run.forge.pull_request(groups[commit.sha]) for commit in commits if commit.sha in groups]
-    return [pull for pull in pulls if pull.state == "open"]
-
-
-def _brings_only(run: Run, subject: Subject, pulls: Sequence[PullRequest]) -> bool:
-    """Return True if a group's files are those that merging its pull requests makes.
-
-    Who can push a branch of that name could put more into it, under the approval of a pull request that it names.
-    """
-    repository = run.tip.repository
-    merged, _ = repository.diff_from_merge_base(run.tip.sha, subject.sha)
-    for pull in pulls:
-        merge = repository.try_merge(merged, pull.head_sha)
-        if merge.sha is None:
-            return False
-        merged = merge.sha
-    return not repository.diff_trees(merged, subject.sha)
 
 
 def examine_head(run: Run, subject: Subject) -> Examination:
