@@ -10,7 +10,7 @@ from gitops_promotion.core.commits import Commit, FileChange, read_trailers
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.holds import FILE, Hold, lifted_by_promotion
 from gitops_promotion.core.holds_file import changed_holds, only_lifts, parse
-from gitops_promotion.core.kinds import HOLD, PROMOTION
+from gitops_promotion.core.kinds import HOLD
 from gitops_promotion.core.layout import MarkerName
 from gitops_promotion.core.model import Plan, Request
 from gitops_promotion.core.names import Application
@@ -142,7 +142,7 @@ def same_edits(plan: Plan, proposal: Proposal, head: Mapping[str, bytes], config
 
 def changes_only(plan: Plan, changes: Sequence[FileChange], blobs: Mapping[str, bytes], config: Config) -> bool:
     """Return True if a diff has only the plan's edits: authors, trailers and digests of commits may be forged."""
-    if plan.request.kind is PROMOTION:
+    if plan.request.kind.edits_only_tags:
         return not beyond_tags(plan.request.application, changes, blobs, config)
     contents = {change.path: blobs[change.new_file] if change.new_file else None for change in changes}
     return contents == dict(plan.edits) and all(change.new_kind == "file" for change in changes if change.new)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, Protocol, Self
+from typing import ClassVar, Literal, Protocol, Self
 
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.forge import AutoMerge, PullRequest
 from gitops_promotion.core.gates import Question, Verdict
 from gitops_promotion.core.gates.approvals import Tally
 from gitops_promotion.core.names import Application
@@ -32,6 +32,17 @@ Result = Literal[
 class Kind(Protocol):
     """One kind of request, such as a promotion: what differs between kinds is here (`core/kinds/`)."""
 
+    uses_settings: ClassVar[bool] = False
+    """True if `branchTemplate` and `pullRequests` of the configuration count: branch, texts, labels and reviewers."""
+    changes_tag: ClassVar[bool] = False
+    """True if an application gets another tag: the pull request says what changes, and its commit who is behind it."""
+    goes_back: ClassVar[bool] = False
+    """True if the tag is an earlier one."""
+    edits_only_tags: ClassVar[bool] = False
+    """True if a branch is worth keeping as long as it changes nothing but tags, and the holds that these lift."""
+    stops_at_holds: ClassVar[bool] = False
+    """True if a hold in an open pull request stops its arming, where no gate has a say otherwise."""
+
     @property
     def name(self) -> str:
         """Its `type` in the metadata of pull requests."""
@@ -42,14 +53,20 @@ class Kind(Protocol):
     def title(self, request: "Request") -> str:
         """Return the title of its pull request, uncut."""
 
-    def trailers(self, request: "Request") -> Mapping[str, str]:
+    def trailers(self, _request: "Request") -> Mapping[str, str]:
         """Return the trailers of its commit beside those of all kinds; "" leaves one out."""
+        return {}
 
     def notes(self, request: "Request", config: Config) -> list[str]:
         """Return the sentences of its pull request that say what it waits for."""
 
-    def is_gated(self, request: "Request", config: Config) -> bool:
+    def is_gated(self, _request: "Request", _config: Config) -> bool:
         """Return True if the pull request must not merge before this tool's own check has passed."""
+        return False
+
+    def by_hand(self, request: "Request") -> str:
+        """Return what an outcome says of its pull request where a person must merge it."""
+        return f"waits for a person to merge it ({request.environment} has auto: false)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +181,25 @@ class Outcome:
             feature_url=plan.url,
             warnings=plan.warnings,
         )
+
+    @classmethod
+    def of_pull_request(
+        cls, plan: Plan, result: Result, head_sha: str, pull_request: PullRequest, auto_merge: AutoMerge
+    ) -> Self:
+        """Return the outcome of a plan whose pull request is open, or merged already; `auto_merge` is its state now."""
+        by_hand = plan.request.kind.by_hand(plan.request)
+        messages = {
+            "merged": "merged" + (f", {auto_merge.reason}" if auto_merge.reason else ""),
+            "armed": "merges by itself when its checks pass",
+            "off": f"is open, with auto-merge off: {auto_merge.reason}" if auto_merge.reason else by_hand,
+            "refused": f"open, but not armed: {auto_merge.reason}",
+        }
+        is_disarmed = pull_request.auto_merge and auto_merge.state == "off" and result == "unchanged"
+        final: Result = auto_merge.state if auto_merge.state in ("merged", "refused") else result
+        final = "updated" if is_disarmed else final
+        message = f"pull request #{pull_request.number} {messages[auto_merge.state]}"
+        shown = replace(pull_request, auto_merge=auto_merge.state == "armed")
+        return replace(cls.of_plan(plan, final, message), sha=head_sha, pull_request=shown)
 
     @classmethod
     def failed(

@@ -7,7 +7,6 @@ from gitops_promotion.core import markers
 from gitops_promotion.core.branch_contents import edits_digest
 from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.kinds import PROMOTION, ROLLBACK
 from gitops_promotion.core.model import Plan, Request
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.pull_request_text import TITLE_LIMIT, body, commit_message, title
@@ -85,7 +84,7 @@ def of_edits(
 
     Raises UsageError for an environment that the configuration does not have.
     """
-    settings, has_own_texts = config.pull_requests, request.kind is PROMOTION
+    settings, has_own_texts = config.pull_requests, request.kind.uses_settings
     notes = [*request.kind.notes(request, config), *notes]
     values = template_values(request, config, previous_tag, notes)
     own_title = settings.title.line_of_text(values, TITLE_LIMIT) if settings.title and has_own_texts else ""
@@ -123,13 +122,13 @@ def has_changes(request: Request, config: Config) -> bool:
     """Return True if the pull request of a promotion or a rollback says what changes."""
     settings = config.pull_requests
     is_wanted = settings.changelog or settings.rendered_diff or bool(config.source_repository(request.application))
-    return is_wanted and request.kind in (PROMOTION, ROLLBACK)
+    return is_wanted and request.kind.changes_tag
 
 
 def own_subject(request: Request, config: Config, previous_tag: str) -> str:
     """Return the subject of the configuration's own template, "" without one. Raises ConfigError."""
     template = config.pull_requests.commit
-    if template is None or request.kind is not PROMOTION:
+    if template is None or not request.kind.uses_settings:
         return ""
     notes = request.kind.notes(request, config)
     return template.line_of_text(template_values(request, config, previous_tag, notes), TITLE_LIMIT)

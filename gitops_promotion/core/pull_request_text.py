@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gitops_promotion.core.forge import Draft, PullRequest
 from gitops_promotion.core.model import Request
 from gitops_promotion.core.untrusted import code_span, cut, table_cell
 
@@ -125,6 +126,21 @@ def without_changes(body: str) -> str:
     """Return a body as it is before `with_changes`; forges change line ends."""
     start, end = body.find(CHANGES), body.find(_CHANGES_END)
     return body if start < 0 or end < start else body[: start + len(CHANGES)] + body[end + len(_CHANGES_END) :]
+
+
+def shows(current: PullRequest, draft: Draft) -> bool:
+    """Return True if a pull request has the head, the base and the texts of a draft, what changes left aside."""
+
+    def lines(text: str) -> list[str]:
+        # Forges trim bodies and change their line ends.
+        return [line.rstrip() for line in without_changes(text).strip().splitlines()]
+
+    return (current.head_sha, current.base, current.title, lines(current.body)) == (
+        draft.head_sha,
+        draft.base,
+        draft.title,
+        lines(draft.body),
+    )
 
 
 def _cut_lines(text: str, limit: int) -> str:

@@ -2,7 +2,6 @@
 
 from gitops_promotion.core.forge import AutoMerge, PullRequest
 from gitops_promotion.core.gates import Question, Verdict
-from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Plan, Request
 from gitops_promotion.core.races import require_off
 from gitops_promotion.errors import OutdatedError
@@ -42,7 +41,7 @@ def arm(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
         disarm(run, pull_request)
     if not plan.auto_merge:
         return AutoMerge(state="off")
-    if plan.gated or plan.request.kind is PROMOTION:
+    if plan.gated or plan.request.kind.stops_at_holds:
         verdict = judge_arming(run.tip, run.lookups(), question_on(run, plan.request, pull_request))
         if verdict.decision != "pass":
             disarm_known(run, pull_request)

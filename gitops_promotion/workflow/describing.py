@@ -8,7 +8,6 @@ from gitops_promotion.core import changes, deployments
 from gitops_promotion.core.changes import Labels, Pair, Stop
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.images import marked_images
-from gitops_promotion.core.kinds import PROMOTION, ROLLBACK
 from gitops_promotion.core.model import Plan
 from gitops_promotion.core.plan import has_changes
 from gitops_promotion.core.provenance import read_provenance
@@ -37,7 +36,7 @@ def describe(run: Run, plan: Plan) -> Plan:
     request, config = plan.request, run.tip.config
     if not has_changes(request, config):
         return plan
-    is_rollback = request.kind is ROLLBACK
+    is_rollback = request.kind.goes_back
     previous = _parsed(plan.previous_tag)
     deadline = run.clock.monotonic() + SECONDS
     lines: list[str] = []
@@ -127,7 +126,7 @@ def ask_people(run: Run, plan: Plan, pull_request: PullRequest, *, is_new: bool)
     Reviewers are asked once: who has an opinion already would lose it on GitHub by being asked again.
     """
     settings = run.tip.config.pull_requests
-    if plan.request.kind is not PROMOTION:
+    if not plan.request.kind.uses_settings:
         return ()
     problems = [_attempt(partial(run.forge.add_label, pull_request, label)) for label in plan.labels]
     names = settings.reviewers if is_new else ()

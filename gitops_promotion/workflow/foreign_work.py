@@ -7,14 +7,16 @@ from gitops_promotion.core import untrusted
 from gitops_promotion.core.branch_contents import beyond_holds, beyond_rollback, beyond_tags
 from gitops_promotion.core.branch_names import FEATURES, HOLDS, REMOVALS, ROLLBACKS
 from gitops_promotion.core.commits import FileChange
+from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Reason
 from gitops_promotion.core.holds import ANY
 from gitops_promotion.core.kinds import HOLD, ROLLBACK
 from gitops_promotion.core.layout import Claim
-from gitops_promotion.core.model import Kind, Request
+from gitops_promotion.core.model import Kind, Plan, Request
 from gitops_promotion.core.names import Application
-from gitops_promotion.errors import UsageError
-from gitops_promotion.workflow.branch import read_branch
+from gitops_promotion.errors import ForeignCommitsError, UsageError
+from gitops_promotion.workflow.arming import disarm
+from gitops_promotion.workflow.branch import Branch, read_branch
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Tip
 
@@ -51,6 +53,30 @@ def foreign_work(run: Run, name: str, claims: Sequence[Claim], changes: Sequence
             yield from _reasons(run, name, hold.application, paths, what, ways)
     elif name.startswith((FEATURES, REMOVALS)):
         yield from _beyond_entry(run, name, changes)
+
+
+def require_no_foreign_work(run: Run, plan: Plan, branch: Branch, current: PullRequest | None) -> None:
+    """Raise if the branch holds anything but this application's promotion; such work is never overwritten."""
+    proposal = branch.proposal
+    if proposal.other_owner:
+        ways = ", or set branchTemplate in the configuration" if plan.request.kind.uses_settings else ""
+        raise UsageError(
+            f"the branch {plan.branch} holds work of {proposal.other_owner}, which shares it with "
+            f"{plan.request.application}: rename one of them{ways}"
+        )
+    if proposal.foreign:
+        if current is not None and current.auto_merge:
+            disarm(run, current)
+        names = ", ".join(
+            f"{commit.sha[:7]} {commit.message.partition(chr(10))[0][:60]!r} by "
+            f"{untrusted.line(commit.author_email, untrusted.VALUE_LIMIT)}"
+            for commit in proposal.foreign[:3]
+        )
+        count = len(proposal.foreign)
+        raise ForeignCommitsError(
+            f"{plan.branch} has {count} commit{'s' if count > 1 else ''} by someone else ({names}): left untouched, "
+            "auto-merge off; merge or close the pull request, or delete the branch, then run again"
+        )
 
 
 def _reasons(run: Run, name: str, owner: Application, paths: Sequence[str], what: str, ways: str) -> Iterator[Reason]:

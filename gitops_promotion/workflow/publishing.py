@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gitops_promotion.core.forge import CommitStatus, PullRequest
+from gitops_promotion.core.forge import CommitStatus, PullRequest, StatusState
 from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
-from gitops_promotion.core.model import Outcome, Result
+from gitops_promotion.core.model import Outcome, Plan, Result
 from gitops_promotion.errors import LeaseLostError, ProviderError
-from gitops_promotion.workflow.arming import disarm
+from gitops_promotion.workflow.arming import disarm, verdict_on
 from gitops_promotion.workflow.examine import Subject
 from gitops_promotion.workflow.judge import judge_arming
 from gitops_promotion.workflow.lookups import Lookups
@@ -106,3 +106,21 @@ def hold(run: Run, pull: PullRequest | None, *, look_again: bool) -> None:
     pull = run.forge.pull_request(pull.number) if look_again and not pull.auto_merge else pull
     if pull.state == "open" and pull.auto_merge:
         disarm(run, pull)
+
+
+def published_state(run: Run, sha: str) -> StatusState | None:
+    """Return the state of this tool's own status on a head, None if there is none."""
+    statuses = run.forge.statuses([sha]).get(sha, [])
+    return next((status.state for status in statuses if status.is_own), None)
+
+
+def take_back_success(run: Run, plan: Plan, pull_request: PullRequest) -> None:
+    """Replace a published success that is no longer right, before arming makes it count."""
+    if not (plan.gated and plan.auto_merge) or (pull_request.auto_merge and not run.forge.publishes):
+        return
+    if published_state(run, pull_request.head_sha) != "success":
+        return
+    verdict = verdict_on(run, plan.request, pull_request)
+    if verdict.decision != "pass":
+        pending = Verdict(decision="wait", reasons=(Reason(evidence=f"no longer: {verdict.texts[0]}"),))
+        run.forge.set_status(pull_request.head_sha, own_status(pending, shorten=run.facts.status_text))

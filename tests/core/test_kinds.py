@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gitops_promotion.core.config import Config, parse
-from gitops_promotion.core.kinds import FEATURE, PROMOTION, REMOVAL, ROLLBACK, branches_into
+from gitops_promotion.core.kinds import FEATURE, HOLD, PROMOTION, RELEASE, REMOVAL, ROLLBACK, branches_into
 from gitops_promotion.core.model import Kind, Request
 from gitops_promotion.core.names import NO_APPLICATION, Application
 from gitops_promotion.core.plan import of_edits
@@ -86,6 +86,32 @@ def test_the_pull_request_says_what_it_waits_for_and_who_can_act(
     plan = of_edits(request(kind, environment, "x"), config(), {"a": b""}, base="main", base_sha="0" * 40, message="m")
     sentences = [line for line in plan.body.splitlines() if line.startswith("It")]
     assert sentences == notes
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        (PROMOTION, {"uses_settings", "changes_tag", "edits_only_tags", "stops_at_holds"}),
+        (ROLLBACK, {"changes_tag", "goes_back"}),
+        *[(kind, set()) for kind in (FEATURE, REMOVAL, HOLD, RELEASE)],
+    ],
+)
+def test_each_kind_says_what_counts_for_it(kind: Kind, properties: set[str]) -> None:
+    names = {"uses_settings", "changes_tag", "goes_back", "edits_only_tags", "stops_at_holds"}
+    assert {name for name in names if getattr(kind, name)} == properties
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (PROMOTION, "waits for a person to merge it (prod has auto: false)"),
+        (REMOVAL, "waits for a person to merge it (prod has auto: false)"),
+        (HOLD, "counts now, and waits for a person to merge it"),
+        (RELEASE, "waits for a person to merge it"),
+    ],
+)
+def test_an_outcome_says_why_a_person_must_merge(kind: Kind, text: str) -> None:
+    assert kind.by_hand(request(kind, "prod")) == text
 
 
 def test_several_sources_are_all_named() -> None:

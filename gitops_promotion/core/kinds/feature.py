@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.model import Request
+from gitops_promotion.core.model import Kind, Request
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(Kind):
     """The kind of request that `feature` makes."""
 
     name: str = "feature"
@@ -31,10 +31,6 @@ class Feature:
     def notes(self, request: Request, config: Config) -> list[str]:
         """Say who merges it."""
         return merge_notes(request, config)
-
-    def is_gated(self, _request: Request, _config: Config) -> bool:
-        """Return False: a feature is never promoted, and nothing comes before the first environment."""
-        return False
 
 
 def merge_notes(request: Request, config: Config) -> list[str]:

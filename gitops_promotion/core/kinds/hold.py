@@ -1,22 +1,25 @@
 """Holds: the pull request that puts promotions on hold, or lifts that; both of the same names share one branch."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitops_promotion.core.branch_names import HOLDS, branch_problem
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.holds import ANY
-from gitops_promotion.core.model import Request
+from gitops_promotion.core.model import Kind, Request
 from gitops_promotion.errors import UsageError
 
 _ANY_IN_BRANCHES = "_all"
 
 
 @dataclass(frozen=True, slots=True)
-class HoldChange:
-    """The kind of request that `hold` and `release` make; `verb` is the first word of the title."""
+class HoldChange(Kind):
+    """The kind of request that `hold` and `release` make; `verb` is the first word of the title.
+
+    `effect` is what it does before it is merged.
+    """
 
     verb: str
+    effect: str = ""
     name: str = "hold"
 
     def branch(self, request: Request, _config: Config) -> str:
@@ -31,18 +34,14 @@ class HoldChange:
         """Return a title that names what is held or released."""
         return f"{self.verb} {request.application} in environment {request.environment}"
 
-    def trailers(self, _request: Request) -> Mapping[str, str]:
-        """Return no trailers of its own."""
-        return {}
-
     def notes(self, _request: Request, _config: Config) -> list[str]:
         """Say what the change does once it is merged, and that a hold counts already."""
         return ["A hold counts as soon as this pull request is open; lifting one counts when it is merged."]
 
-    def is_gated(self, _request: Request, _config: Config) -> bool:
-        """Return False: no gate judges it."""
-        return False
+    def by_hand(self, _request: Request) -> str:
+        """Say that a hold counts already."""
+        return f"{self.effect}waits for a person to merge it"
 
 
-HOLD = HoldChange("Hold")
+HOLD = HoldChange("Hold", "counts now, and ")
 RELEASE = HoldChange("Release")

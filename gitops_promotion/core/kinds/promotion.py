@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.model import Request
+from gitops_promotion.core.model import Kind, Request
 
 
 @dataclass(frozen=True, slots=True)
-class Promotion:
+class Promotion(Kind):
     """The kind of request that `new` and `promote` make."""
 
     name: str = "promote"
+    uses_settings: ClassVar[bool] = True
+    changes_tag: ClassVar[bool] = True
+    edits_only_tags: ClassVar[bool] = True
+    stops_at_holds: ClassVar[bool] = True
 
     def branch(self, request: Request, config: Config) -> str:
         """Return the promotion branch of the application. Raises UsageError."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from gitops_promotion.core.branch_names import REMOVALS
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.kinds.feature import merge_notes
-from gitops_promotion.core.model import Request
+from gitops_promotion.core.model import Kind, Request
 
 STALE_BRANCH = f"{REMOVALS}stale-feature"
 """The predecessor's branch for the removal of stale copies."""
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Kind):
     """The kind of request that `feature-delete` and `feature-stale` make."""
 
     name: str = "remove"
@@ -34,10 +34,6 @@ class Removal:
     def notes(self, request: Request, config: Config) -> list[str]:
         """Say who merges it."""
         return merge_notes(request, config)
-
-    def is_gated(self, _request: Request, _config: Config) -> bool:
-        """Return False: nothing comes before the first environment."""
-        return False
 
 
 REMOVAL = Removal()

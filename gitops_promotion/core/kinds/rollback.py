@@ -3,20 +3,23 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gitops_promotion.core.branch_names import ROLLBACKS, branch_problem
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.kinds.feature import merge_notes
-from gitops_promotion.core.model import Request
+from gitops_promotion.core.model import Kind, Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Rollback:
+class Rollback(Kind):
     """The kind of request that `rollback` makes."""
 
     name: str = "rollback"
+    changes_tag: ClassVar[bool] = True
+    goes_back: ClassVar[bool] = True
 
     def branch(self, request: Request, _config: Config) -> str:
         """Return the branch of the application and the environment. Raises UsageError."""

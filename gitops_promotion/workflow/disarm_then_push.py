@@ -1,0 +1,44 @@
+"""Pushes the commit of a plan to its branch, after the branch's pull requests are disarmed."""
+
+from collections.abc import Sequence
+
+from gitops_promotion.core.commits import RefUpdate
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.model import Plan
+from gitops_promotion.errors import RefusedPushError
+from gitops_promotion.workflow.arming import disarm
+from gitops_promotion.workflow.branch import Branch
+from gitops_promotion.workflow.committing import make_commit
+from gitops_promotion.workflow.run import Run
+
+
+def disarm_then_push(run: Run, plan: Plan, branch: Branch | None, pulls: Sequence[PullRequest]) -> str:
+    """Disarm the branch's pull requests, push the plan's commit, and return it. Raises GitError."""
+    repository, base = run.tip.repository, run.tip.sha
+    # Made before anything changes: if it cannot be signed, everything stays as it is.
+    commit = make_commit(run, base, plan.edits, plan.message)
+    # One that counts as closed, because it has no branch, would be open again with it (Azure DevOps).
+    armed = [pull for pull in pulls if pull.auto_merge]
+    for pull in armed:
+        disarm(run, pull)
+    expected = branch.sha if branch else None
+
+    def push(sha: str) -> str:
+        # The base belongs to the lease: a promotion that somebody has merged meanwhile must not be proposed again.
+        update = RefUpdate(ref=f"refs/heads/{plan.branch}", new=sha, expected=expected)
+        repository.push([update], unchanged={f"refs/heads/{run.tip.base}": base})
+        return sha
+
+    try:
+        try:
+            return push(commit)
+        except RefusedPushError as error:
+            if error.kind != "force" or branch is None:
+                raise
+            run.note(f"{run.tip.repository.url} allows no forced push: adding a commit on top of {plan.branch}")
+            return push(make_commit(run, base, plan.edits, plan.message, on_top_of=branch.sha))
+    except RefusedPushError as error:
+        if not armed:
+            raise
+        numbers = " and ".join(f"#{pull.number}" for pull in armed)
+        raise RefusedPushError(f"{error}; auto-merge of pull request {numbers} is off now", kind=error.kind) from error
