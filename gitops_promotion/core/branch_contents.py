@@ -10,9 +10,8 @@ from gitops_promotion.core.commits import Commit, FileChange, read_trailers
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.holds import FILE, Hold, lifted_by_promotion
 from gitops_promotion.core.holds_file import changed_holds, only_lifts, parse
-from gitops_promotion.core.kinds import HOLD
 from gitops_promotion.core.layout import MarkerName
-from gitops_promotion.core.model import Plan, Request
+from gitops_promotion.core.model import Plan
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.origin import UNKNOWN, Origin
 from gitops_promotion.core.tags import Tag
@@ -153,48 +152,11 @@ def beyond_tags(
 ) -> list[str]:
     """Return the paths of a diff in which more changes than tags of the application, and the holds that these lift."""
     names = {config.layout.marker_name(application, environment) for environment in config.pipeline.names}
-    beyond = [change for change in changes if not _sets_tags(change, blobs, names)]
+    beyond = [change for change in changes if not sets_tags(change, blobs, names)]
     return [c.path for c in beyond if c.path != FILE or not _lifts_holds(c, changes, blobs, application, config)]
 
 
-def beyond_rollback(
-    application: Application,
-    environment: str,
-    changes: Sequence[FileChange],
-    blobs: Mapping[str, bytes],
-    config: Config,
-) -> list[str]:
-    """Return the paths of a diff in which more changes than an application's tag in an environment, and a hold of it.
-
-    A rollback adds a hold, and takes none out.
-    """
-    names = {config.layout.marker_name(application, environment)}
-
-    def is_of_rollback(change: FileChange) -> bool:
-        if change.path == FILE:
-            added, removed = _holds_of(change, blobs)
-            own = (application.group, application.name, environment)
-            return bool(added) and not removed and all((h.group, h.app, h.environment) == own for h in added)
-        return config.layout.holds(change.path, application, environment) and _sets_tags(change, blobs, names)
-
-    return [change.path for change in changes if not is_of_rollback(change)]
-
-
-def beyond_holds(branch: str, changes: Sequence[FileChange], blobs: Mapping[str, bytes], config: Config) -> list[str]:
-    """Return the paths of a diff in which more changes than the holds that a branch is named for."""
-
-    def is_of_branch(hold: Hold) -> bool:
-        request = Request(kind=HOLD, application=Application(hold.group, hold.app), environment=hold.environment)
-        return HOLD.branch(request, config) == branch
-
-    def is_own(change: FileChange) -> bool:
-        added, removed = _holds_of(change, blobs) if change.path == FILE else ((), ())
-        return bool(added or removed) and all(map(is_of_branch, (*added, *removed)))
-
-    return [change.path for change in changes if not is_own(change)]
-
-
-def _holds_of(change: FileChange, blobs: Mapping[str, bytes]) -> tuple[Sequence[Hold], Sequence[Hold]]:
+def holds_of(change: FileChange, blobs: Mapping[str, bytes]) -> tuple[Sequence[Hold], Sequence[Hold]]:
     """Return the holds that a change of the file adds, and those that it takes out; nothing for an unreadable one."""
     if change.new_file is None:
         return (), ()
@@ -202,7 +164,7 @@ def _holds_of(change: FileChange, blobs: Mapping[str, bytes]) -> tuple[Sequence[
     return (found[1], found[0]) if found else ((), ())
 
 
-def _sets_tags(change: FileChange, blobs: Mapping[str, bytes], names: Set[MarkerName]) -> bool:
+def sets_tags(change: FileChange, blobs: Mapping[str, bytes], names: Set[MarkerName]) -> bool:
     """Return True if a change sets tags at these markers, and does nothing else."""
     if change.old_file is None or change.new_file is None or change.old_mode != change.new_mode:
         return False

@@ -1,10 +1,11 @@
 """The nouns of a promotion: what is requested, planned, decided, and what became of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol, Self
 
+from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.forge import AutoMerge, PullRequest
 from gitops_promotion.core.gates import Question, Verdict
@@ -43,6 +44,9 @@ class Kind(Protocol):
     stops_at_holds: ClassVar[bool] = False
     """True if a hold in an open pull request stops its arming, where no gate has a say otherwise."""
 
+    prefix: ClassVar[str] = ""
+    """The beginning of its branches where `beyond` says what may be on them, "" where it does not."""
+
     @property
     def name(self) -> str:
         """Its `type` in the metadata of pull requests."""
@@ -63,6 +67,16 @@ class Kind(Protocol):
     def is_gated(self, _request: "Request", _config: Config) -> bool:
         """Return True if the pull request must not merge before this tool's own check has passed."""
         return False
+
+    def scope(self, _request: "Request") -> str:
+        """Return what its branch may change, for messages."""
+        return ""
+
+    def beyond(
+        self, _request: "Request", _changes: Sequence[FileChange], _blobs: Mapping[str, bytes], _config: Config
+    ) -> list[str]:
+        """Return the paths of a diff in which more changes than the scope, whatever its commits claim."""
+        return []
 
     def by_hand(self, request: "Request") -> str:
         """Return what an outcome says of its pull request where a person must merge it."""

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from gitops_promotion.core import untrusted
-from gitops_promotion.core.branch_contents import beyond_holds, beyond_rollback, beyond_tags
-from gitops_promotion.core.branch_names import FEATURES, HOLDS, REMOVALS, ROLLBACKS
+from gitops_promotion.core.branch_contents import beyond_tags
+from gitops_promotion.core.branch_names import FEATURES, REMOVALS
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Reason
 from gitops_promotion.core.holds import ANY
-from gitops_promotion.core.kinds import HOLD, ROLLBACK
+from gitops_promotion.core.kinds import NARROW
 from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.model import Kind, Plan, Request
 from gitops_promotion.core.names import Application
@@ -38,19 +38,11 @@ def foreign_work(run: Run, name: str, claims: Sequence[Claim], changes: Sequence
             paths = beyond_tags(owner, changes, blobs, tip.config)
             yield from _reasons(run, name, owner, paths, f"the tags of {owner}", ways)
             yield from _other_environments(tip, name, owner, claims, ways)
-    elif name.startswith(ROLLBACKS):
-        if rollback := _rollback(tip, name):
-            owner, environment = rollback.application, rollback.environment
-            ways = "remove it from the branch, or delete the branch and run `gitops-promotion rollback` again"
-            paths = beyond_rollback(owner, environment, changes, blobs, tip.config)
-            what = f"the tag of {owner} in {environment} and a hold on it"
-            yield from _reasons(run, name, owner, paths, what, ways)
-    elif name.startswith(HOLDS):
-        if hold := _hold(tip, name):
-            ways = "remove it from the branch, or delete the branch and run `gitops-promotion hold` again"
-            paths = beyond_holds(name, changes, blobs, tip.config)
-            what = f"the holds of {hold.application} in {hold.environment}"
-            yield from _reasons(run, name, hold.application, paths, what, ways)
+    elif kind := next((kind for kind in NARROW if name.startswith(kind.prefix)), None):
+        if request := _named(tip, name, kind):
+            ways = f"remove it from the branch, or delete the branch and run `gitops-promotion {kind.name}` again"
+            paths = kind.beyond(request, changes, blobs, tip.config)
+            yield from _reasons(run, name, request.application, paths, kind.scope(request), ways)
     elif name.startswith((FEATURES, REMOVALS)):
         yield from _beyond_entry(run, name, changes)
 
@@ -127,27 +119,15 @@ def _owners(tip: Tip, branch: str, applications: Iterable[Application]) -> list[
     return [application for application in applications if branch in {config.branch(application, n) for n in names}]
 
 
-def _rollback(tip: Tip, branch: str) -> Request | None:
-    """Return the application and the environment that a branch of a rollback belongs to, None for any other."""
-    return _named(tip, branch, ROLLBACK, tip.applications(), tip.config.pipeline.names)
-
-
-def _hold(tip: Tip, branch: str) -> Request | None:
-    """Return the group, application and environment that a branch of holds belongs to, None for any other."""
+def _named(tip: Tip, branch: str, kind: Kind) -> Request | None:
+    """Return the application and environment that a branch of a kind is named for, None if it is for none."""
     known = tip.applications()
     groups, names = {a.group for a in known}, {a.name for a in known}
     some = [Application(group, ANY) for group in groups] + [Application(ANY, name) for name in names]
-    applications = [*known, *some, Application(ANY, ANY)]
-    return _named(tip, branch, HOLD, applications, (*tip.config.pipeline.names, ANY))
-
-
-def _named(
-    tip: Tip, branch: str, kind: Kind, applications: Iterable[Application], environments: Sequence[str]
-) -> Request | None:
-    for application in applications:
+    for application in (*known, *some, Application(ANY, ANY)):
         if application.name != ANY and application.name not in branch:
             continue
-        for environment in environments:
+        for environment in (*tip.config.pipeline.names, ANY):
             request = Request(kind=kind, application=application, environment=environment)
             with suppress(UsageError):
                 if kind.branch(request, tip.config) == branch:

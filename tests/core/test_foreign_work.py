@@ -8,7 +8,9 @@ from gitops_promotion.core import branch_contents
 from gitops_promotion.core.commits import EntryKind, FileChange
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.environments import Environment, Pipeline
+from gitops_promotion.core.kinds import HOLD, ROLLBACK
 from gitops_promotion.core.layout import Layout
+from gitops_promotion.core.model import Kind, Request
 from gitops_promotion.core.names import Application
 
 ENVIRONMENTS = tuple(Environment(name=name) for name in ("dev", "qa", "prod"))
@@ -22,6 +24,10 @@ Files = Mapping[str, str | None]
 
 def tag(name: str, app: str = "webui") -> str:
     return f'tag: "{name}" # {{"$imagepolicy": "webshop:{app}:tag"}}\n'
+
+
+def request(kind: Kind, app: str, environment: str) -> Request:
+    return Request(kind=kind, application=Application("webshop", app), environment=environment)
 
 
 def holds(*entries: str) -> str:
@@ -118,7 +124,7 @@ def test_a_promotion_changes_tags_and_lifts_the_holds_on_them(before: Files, aft
     ],
 )
 def test_a_rollback_changes_one_tag_and_adds_a_hold(before: Files, after: Files, beyond: list[str]) -> None:
-    assert branch_contents.beyond_rollback(WEBUI, "prod", *diff(before, after), CONFIG) == beyond
+    assert ROLLBACK.beyond(request(ROLLBACK, "webui", "prod"), *diff(before, after), CONFIG) == beyond
 
 
 @pytest.mark.parametrize(
@@ -147,12 +153,15 @@ def test_a_rollback_changes_one_tag_and_adds_a_hold(before: Files, after: Files,
 def test_a_branch_of_holds_changes_the_holds_that_it_is_named_for(
     branch: str, before: Files, after: Files, beyond: list[str]
 ) -> None:
-    assert branch_contents.beyond_holds(branch, *diff(before, after), CONFIG) == beyond
+    app, environment = branch.removeprefix("hold/webshop-").replace("_all", "*").split("-")
+    hold = request(HOLD, app, environment)
+    assert HOLD.branch(hold, CONFIG) == branch
+    assert HOLD.beyond(hold, *diff(before, after), CONFIG) == beyond
 
 
 @pytest.mark.parametrize("path", [QA, FILE])
 def test_a_link_is_never_a_part_of_it(path: str) -> None:
     changes, blobs = diff({QA: tag("1"), FILE: holds("webui qa - no")}, {QA: tag("2"), FILE: "x"}, {path: "symlink"})
     assert path in branch_contents.beyond_tags(WEBUI, changes, blobs, CONFIG)
-    assert path in branch_contents.beyond_rollback(WEBUI, "qa", changes, blobs, CONFIG)
-    assert path in branch_contents.beyond_holds("hold/webshop-webui-qa", changes, blobs, CONFIG)
+    assert path in ROLLBACK.beyond(request(ROLLBACK, "webui", "qa"), changes, blobs, CONFIG)
+    assert path in HOLD.beyond(request(HOLD, "webui", "qa"), changes, blobs, CONFIG)

@@ -6,4 +6,7 @@ from gitops_promotion.core.kinds.promotion import PROMOTION
 from gitops_promotion.core.kinds.removal import REMOVAL
 from gitops_promotion.core.kinds.rollback import ROLLBACK, branches_into
 
-__all__ = ["FEATURE", "HOLD", "PROMOTION", "RELEASE", "REMOVAL", "ROLLBACK", "branches_into"]
+__all__ = ["FEATURE", "HOLD", "NARROW", "PROMOTION", "RELEASE", "REMOVAL", "ROLLBACK", "branches_into"]
+
+NARROW = (ROLLBACK, HOLD)
+"""The kinds that say what may be on their branches: `prefix`, `scope` and `beyond`."""

@@ -1,11 +1,16 @@
 """Holds: the pull request that puts promotions on hold, or lifts that; both of the same names share one branch."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
+from gitops_promotion.core.branch_contents import holds_of
 from gitops_promotion.core.branch_names import HOLDS, branch_problem
+from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.holds import ANY
+from gitops_promotion.core.holds import ANY, FILE, Hold
 from gitops_promotion.core.model import Kind, Request
+from gitops_promotion.core.names import Application
 from gitops_promotion.errors import UsageError
 
 _ANY_IN_BRANCHES = "_all"
@@ -21,6 +26,7 @@ class HoldChange(Kind):
     verb: str
     effect: str = ""
     name: str = "hold"
+    prefix: ClassVar[str] = HOLDS
 
     def branch(self, request: Request, _config: Config) -> str:
         """Return the branch of the group, application and environment. Raises UsageError."""
@@ -37,6 +43,26 @@ class HoldChange(Kind):
     def notes(self, _request: Request, _config: Config) -> list[str]:
         """Say what the change does once it is merged, and that a hold counts already."""
         return ["A hold counts as soon as this pull request is open; lifting one counts when it is merged."]
+
+    def scope(self, request: Request) -> str:
+        """Return whose holds may change."""
+        return f"the holds of {request.application} in {request.environment}"
+
+    def beyond(
+        self, request: Request, changes: Sequence[FileChange], blobs: Mapping[str, bytes], config: Config
+    ) -> list[str]:
+        """Return the paths of a diff in which more changes than the holds that the branch is named for."""
+        branch = self.branch(request, config)
+
+        def is_of_branch(hold: Hold) -> bool:
+            other = replace(request, application=Application(hold.group, hold.app), environment=hold.environment)
+            return self.branch(other, config) == branch
+
+        def is_own(change: FileChange) -> bool:
+            added, removed = holds_of(change, blobs) if change.path == FILE else ((), ())
+            return bool(added or removed) and all(map(is_of_branch, (*added, *removed)))
+
+        return [change.path for change in changes if not is_own(change)]
 
     def by_hand(self, _request: Request) -> str:
         """Say that a hold counts already."""

@@ -1,12 +1,15 @@
 """Rollbacks: an application gets a tag back that it had in an environment before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
+from gitops_promotion.core.branch_contents import holds_of, sets_tags
 from gitops_promotion.core.branch_names import ROLLBACKS, branch_problem
+from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.config import Config
+from gitops_promotion.core.holds import FILE
 from gitops_promotion.core.kinds.feature import merge_notes
 from gitops_promotion.core.model import Kind, Request
 from gitops_promotion.core.names import Application
@@ -18,6 +21,7 @@ class Rollback(Kind):
     """The kind of request that `rollback` makes."""
 
     name: str = "rollback"
+    prefix: ClassVar[str] = ROLLBACKS
     changes_tag: ClassVar[bool] = True
     goes_back: ClassVar[bool] = True
 
@@ -40,6 +44,26 @@ class Rollback(Kind):
         """Say what it does not wait for, and who merges it."""
         waits = "It does not wait for the environments before, for this tag was green here."
         return [waits, *merge_notes(request, config)]
+
+    def scope(self, request: Request) -> str:
+        """Return whose tag and hold may change."""
+        return f"the tag of {request.application} in {request.environment} and a hold on it"
+
+    def beyond(
+        self, request: Request, changes: Sequence[FileChange], blobs: Mapping[str, bytes], config: Config
+    ) -> list[str]:
+        """Return the paths of a diff in which more changes than the tag and a hold; it adds one, and takes none out."""
+        application, environment = request.application, request.environment
+        names = {config.layout.marker_name(application, environment)}
+
+        def is_own(change: FileChange) -> bool:
+            if change.path == FILE:
+                added, removed = holds_of(change, blobs)
+                own = (application.group, application.name, environment)
+                return bool(added) and not removed and all((h.group, h.app, h.environment) == own for h in added)
+            return config.layout.holds(change.path, application, environment) and sets_tags(change, blobs, names)
+
+        return [change.path for change in changes if not is_own(change)]
 
     def is_gated(self, request: Request, config: Config) -> bool:
         """Return True where a gate has a say."""
