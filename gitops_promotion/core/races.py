@@ -22,10 +22,12 @@ def pause(attempt: int, random: float, *, took: float = 0.0) -> float:
     Pauses grow, so that a hundred writers at once are spread over the time that they need one after another; `random`,
     from 0 to 1, keeps the same ones from meeting again. They grow to 30 seconds, and those of ATTEMPTS together are
     some five minutes at most. `took` are the seconds of the decision that was lost: where a machine is so busy that it
-    takes seconds, the pause may be up to LONGEST, since writers that meet again before one of them can have ended only
-    slow each other down (benchmarks/races.py).
+    takes seconds, the pause grows to some times as long, up to LONGEST, since writers that meet again before one of
+    them can have ended only slow each other down (benchmarks/races.py).
     """
-    return max(min(_FIRST * _GROWTH**attempt, _GROWN) * (0.5 + random), min(took * _TIMES, LONGEST) * random)
+    growth = _GROWTH**attempt
+    busy = min(took * min(growth, _TIMES), LONGEST)
+    return max(min(_FIRST * growth, _GROWN) * (0.5 + random), busy * random)
 
 
 def require_off(result: AutoMerge) -> None:
