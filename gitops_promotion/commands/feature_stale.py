@@ -13,8 +13,9 @@ from gitops_promotion.core.names import NO_APPLICATION, Application
 from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import GitError, PromotionError
 from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder, feature_environment, feature_folder
-from gitops_promotion.workflow.deliver import Intent, deliver
+from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.features import removal_plan
+from gitops_promotion.workflow.intent import Intent
 from gitops_promotion.workflow.run import Run
 
 DEFAULT_MAX_AGE = 7 * 86400.0

@@ -18,7 +18,8 @@ from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import UsageError
 from gitops_promotion.workflow.arming import disarm_known
 from gitops_promotion.workflow.branch import read_branch
-from gitops_promotion.workflow.deliver import Intent, deliver
+from gitops_promotion.workflow.deliver import deliver
+from gitops_promotion.workflow.intent import Intent
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Tip
 

@@ -16,8 +16,9 @@ from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow import origin, unpushed
 from gitops_promotion.workflow.branch import Branch
-from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
+from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.held import stopped
+from gitops_promotion.workflow.intent import Intent, setting_tag
 from gitops_promotion.workflow.rejections import find_rejection
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site

@@ -13,7 +13,8 @@ from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.branch import Branch
-from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
+from gitops_promotion.workflow.deliver import deliver
+from gitops_promotion.workflow.intent import Intent, setting_tag
 from gitops_promotion.workflow.origin import starter
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.superseding import close_rollback

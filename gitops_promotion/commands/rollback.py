@@ -21,8 +21,9 @@ from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.arming import question_on
 from gitops_promotion.workflow.branch import Branch, read_branch
-from gitops_promotion.workflow.deliver import Intent, deliver
+from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.holding import require_readable
+from gitops_promotion.workflow.intent import Intent
 from gitops_promotion.workflow.judge import judge_rows
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.origin import starter

@@ -5,18 +5,17 @@ the pushed head. A run killed anywhere in between leaves nothing armed by accide
 (docs/architecture.md, Order of effects).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from gitops_promotion.core import diff, due, holds_file, untrusted
+from gitops_promotion.core import diff, due, untrusted
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.forge import Draft, PullRequest
 from gitops_promotion.core.gates import own_status
-from gitops_promotion.core.holds import FILE, lifted_by_promotion
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.pull_request_text import shows
-from gitops_promotion.errors import UsageError
+from gitops_promotion.errors import LeaseLostError, UsageError
 from gitops_promotion.workflow.already_there import already_there
 from gitops_promotion.workflow.arming import arm, verdict_on
 from gitops_promotion.workflow.branch import Branch, read_branch
@@ -24,73 +23,13 @@ from gitops_promotion.workflow.committing import require_signing
 from gitops_promotion.workflow.describing import ask_people, describe
 from gitops_promotion.workflow.disarm_then_push import disarm_then_push
 from gitops_promotion.workflow.foreign_work import require_no_foreign_work
+from gitops_promotion.workflow.intent import Intent, promotion_again, proposed_promotion
 from gitops_promotion.workflow.publishing import take_back_success
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.reviewers import ask_groups
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Site
 from gitops_promotion.workflow.worth_keeping import is_worth_keeping
-
-Veto = Callable[[Sequence[PullRequest], Branch | None], Outcome | Origin | None]
-"""A verb's ruling on its own plan, given the pull requests of the branch and the branch.
-
-The outcome that ends the run, or the people to record with the promotion; None for neither.
-"""
-
-
-def no_veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Outcome | None:
-    """Object to nothing."""
-    return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """What a verb is about to propose.
-
-    `plan` makes the plan for a base (its commit's id): the tip, or the base of a branch that is worth keeping. `files`
-    are the contents that it edits. A veto returns the outcome that ends the run. `pulls` has the pull requests of
-    branches that were already asked for, by branch.
-    """
-
-    plan: Callable[[str], Plan]
-    files: Mapping[str, bytes]
-    veto: Veto = no_veto
-    pulls: Mapping[str, Sequence[PullRequest]] = field(default_factory=dict)
-
-
-def setting_tag(
-    tip: Tip,
-    request: Request,
-    files: Mapping[str, bytes],
-    veto: Veto = no_veto,
-    pulls: Mapping[str, Sequence[PullRequest]] | None = None,
-    *,
-    warnings: tuple[str, ...] = (),
-) -> Intent:
-    """Return the intent to set the request's tag in `files`, the marked files of its environment at the tip.
-
-    `warnings` are for the outcome, beside those of the plan.
-    """
-    also = _without_holds(tip, request)
-
-    def plan(base_sha: str) -> Plan:
-        made = planning.set_tag(request, tip.config, files, base=tip.base, base_sha=base_sha, also=also)
-        return replace(made, warnings=(*warnings, *made.warnings)) if warnings else made
-
-    return Intent(plan=plan, files={**files, **dict.fromkeys(also, tip.holds_source)}, veto=veto, pulls=pulls or {})
-
-
-def _without_holds(tip: Tip, request: Request) -> Mapping[str, bytes]:
-    """Return the file of holds without those that the promotion lifts, nothing where it lifts none."""
-    override = request.origin.override
-    lifted = lifted_by_promotion(
-        tip.holds.holds,
-        request.application,
-        request.environment,
-        request.tag,
-        overridden=bool(override and override.hold),
-    )
-    return {FILE: holds_file.edited(tip.holds_source, removed=lifted)} if lifted else {}
 
 
 def deliver(run: Run, decide: Callable[[], Intent | Outcome]) -> Outcome:
@@ -98,12 +37,41 @@ def deliver(run: Run, decide: Callable[[], Intent | Outcome]) -> Outcome:
 
     Raises GitError, ProviderError, ManifestError, UsageError, ForeignCommitsError.
     """
+    lost: list[Request] = []
 
     def decide_and_propose(_attempt: int) -> Outcome:
         intent = decide()
+        if isinstance(intent, Outcome):
+            return intent
+        try:
+            return _propose(run, intent)
+        except LeaseLostError:
+            lost.append(intent.plan(run.tip.sha).request)
+            raise
+
+    outcome = repeat_after_races(run, decide_and_propose)
+    if lost and not outcome.sha:
+        _restore(run, lost[-1])
+    return outcome
+
+
+def _restore(run: Run, lost: Request) -> None:
+    """Propose again what the winner of a race has on the branch, where this run gave way to it.
+
+    Before it saw that it had lost, this run may have disabled auto-merge of the winner's pull request and changed its
+    title, after the winner had set them for the last time.
+    """
+
+    def propose_again(_attempt: int) -> Outcome | None:
+        branch = read_branch(run, lost.kind.branch(lost, run.tip.config), lost.application, lost.feature)
+        request = proposed_promotion(lost.application, branch) if branch else None
+        if branch is None or request is None or branch.proposal.foreign or branch.proposal.origin.override:
+            return None
+        intent = promotion_again(run, request)
         return intent if isinstance(intent, Outcome) else _propose(run, intent)
 
-    return repeat_after_races(run, decide_and_propose)
+    if lost.kind.uses_settings:
+        repeat_after_races(run, propose_again)
 
 
 def _propose(run: Run, intent: Intent) -> Outcome:

@@ -14,8 +14,9 @@ from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError
 from gitops_promotion.workflow import origin
 from gitops_promotion.workflow.branch import Branch
-from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
+from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.held import stopped
+from gitops_promotion.workflow.intent import Intent, setting_tag
 from gitops_promotion.workflow.past import require_known
 from gitops_promotion.workflow.rejections import find_rejection
 from gitops_promotion.workflow.run import Run

@@ -21,7 +21,8 @@ from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.arming import disarm
 from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder, feature_environment, feature_folder
-from gitops_promotion.workflow.deliver import Intent, Veto, deliver, no_veto, setting_tag
+from gitops_promotion.workflow.deliver import deliver
+from gitops_promotion.workflow.intent import Intent, Veto, no_veto, setting_tag
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Site
 

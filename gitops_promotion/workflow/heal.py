@@ -5,27 +5,27 @@ environment edit the same line.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from gitops_promotion.core import branch_names
-from gitops_promotion.core.commits import read_time, read_trailers
+from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
 from gitops_promotion.core.names import Application, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
-from gitops_promotion.core.tags import NO_TAG, Tag
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import PromotionError, UsageError
 from gitops_promotion.workflow.branch import Branch, read_branch
 from gitops_promotion.workflow.build import KustomizeFinder, feature_environment
-from gitops_promotion.workflow.deliver import Intent, deliver, setting_tag
+from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.features import propose_feature, propose_removal
-from gitops_promotion.workflow.held import stopped
+from gitops_promotion.workflow.intent import promotion_again, proposed_promotion
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 
 def heal(run: Run, pulls: Sequence[PullRequest], find_kustomize: KustomizeFinder) -> list[Outcome]:
@@ -57,13 +57,7 @@ def _outdated_promotion(run: Run, pull: PullRequest, request: Request, _attempt:
     branch = read_branch(run, pull.head, request.application)
     if branch is None or not _is_outdated_promotion(run, pull, branch, request.environment):
         return None
-    proposal = branch.proposal
-    return replace(
-        request,
-        tag=proposal.tag or NO_TAG,
-        built_at=read_time(proposal.built_at),
-        started_at=read_time(proposal.started_at),
-    )
+    return proposed_promotion(request.application, branch)
 
 
 def _entry_promotions(tip: Tip, pulls: Iterable[PullRequest]) -> Iterator[tuple[PullRequest, Request]]:
@@ -84,22 +78,6 @@ def _is_outdated_promotion(run: Run, pull: PullRequest, branch: Branch, environm
     if branch.base_sha == run.tip.sha:
         return False
     return bool(run.tip.repository.conflicts(run.tip.sha, branch.sha)) or run.forge.head_state(pull).outdated
-
-
-def promotion_again(run: Run, request: Request) -> Intent | Outcome:
-    """Return the intent to propose a promotion again, as long as its branch proposes that tag.
-
-    An outcome where it is on hold.
-    """
-    if (outcome := stopped(run, request)) is not None:
-        return outcome
-
-    def veto(_pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | None:
-        if branch is not None and branch.proposal.tag == request.tag:
-            return None
-        return Outcome.of(request, "skipped", f"another run has changed the promotion of {request.tag.name} meanwhile")
-
-    return setting_tag(run.tip, request, run.tip.files(Site(request.application, request.environment)), veto)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

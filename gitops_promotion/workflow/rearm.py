@@ -19,7 +19,7 @@ from gitops_promotion.errors import ManifestError, PromotionError, UsageError
 from gitops_promotion.workflow.arming import disarm, disarm_known, question_on
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.deliver import deliver
-from gitops_promotion.workflow.heal import promotion_again
+from gitops_promotion.workflow.intent import promotion_again
 from gitops_promotion.workflow.judge import judge_arming
 from gitops_promotion.workflow.overriding import counting_override
 from gitops_promotion.workflow.races import repeat_after_races
