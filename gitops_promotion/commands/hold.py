@@ -6,13 +6,11 @@ from datetime import datetime
 
 from gitops_promotion.core import due, holds_file
 from gitops_promotion.core import plan as planning
-from gitops_promotion.core.branch_contents import edits_digest
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.holds import ANY, FILE, Hold, lifted
 from gitops_promotion.core.kinds import HOLD, RELEASE
 from gitops_promotion.core.model import Kind, Outcome, Plan, Request
 from gitops_promotion.core.names import Application, check_name
-from gitops_promotion.core.pull_request_text import commit_message
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import UsageError
@@ -167,7 +165,6 @@ def _decide(run: Run, request: Request, change: Callable[[Tip, _Change], _Change
             edits,
             base=tip.base,
             base_sha=base_sha,
-            message=commit_message(request, edits_digest=edits_digest(edits)),
             notes=_notes(wanted),
             auto_merge=_is_armed(tip, request, wanted),
         )

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from gitops_promotion.commands.override import new_override
 from gitops_promotion.core import holds_file, markers
 from gitops_promotion.core import plan as planning
-from gitops_promotion.core.branch_contents import edits_digest
 from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.holds import FILE, ROLLED_BACK, Hold, covering
@@ -15,7 +14,6 @@ from gitops_promotion.core.model import Outcome, Plan, Request
 from gitops_promotion.core.names import Application, check_application
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.overrides import Override
-from gitops_promotion.core.pull_request_text import commit_message
 from gitops_promotion.core.rollback import Stay, choose, earlier_stays
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError, UsageError
@@ -174,7 +172,6 @@ def _plan(run: Run, request: Request, files: Mapping[str, bytes], hold: Hold | N
         edits,
         base=tip.base,
         base_sha=base_sha,
-        message=commit_message(request, previous_tag=edited.previous, edits_digest=edits_digest(edits)),
         previous_tag=edited.previous,
         notes=[f"- puts on hold: {hold.subject}"] if hold else [],
         warnings=edited.warnings,

@@ -71,7 +71,7 @@ def of_edits(
     *,
     base: str,
     base_sha: str,
-    message: str,
+    message: str = "",
     previous_tag: str = "",
     notes: Sequence[str] = (),
     warnings: tuple[str, ...] = (),
@@ -80,7 +80,8 @@ def of_edits(
 ) -> Plan:
     """Return the plan of these edits to the tree at `base_sha`, with the texts of its pull request.
 
-    `auto_merge` is as the environment says, where it is not given.
+    `auto_merge` is as the environment says, where it is not given. Without a `message` the commit has the usual one,
+    with the digest of its edits.
 
     Raises UsageError for an environment that the configuration does not have.
     """
@@ -94,7 +95,7 @@ def of_edits(
         base=base,
         base_sha=base_sha,
         previous_tag=previous_tag,
-        message=message,
+        message=message or commit_message(request, previous_tag=previous_tag, edits_digest=edits_digest(edits)),
         title=own_title or title(request),
         body=body(
             request,

@@ -6,7 +6,6 @@ from functools import partial
 
 from gitops_promotion.core import due, markers
 from gitops_promotion.core import plan as planning
-from gitops_promotion.core.branch_contents import edits_digest
 from gitops_promotion.core.config import ApplicationSettings, Config
 from gitops_promotion.core.feature import probe
 from gitops_promotion.core.feature.copy import Copy, CopyRequest, make_copy
@@ -15,7 +14,6 @@ from gitops_promotion.core.feature.selection import select
 from gitops_promotion.core.kinds import FEATURE, REMOVAL
 from gitops_promotion.core.model import Outcome, Plan, Request
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.pull_request_text import commit_message
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import ManifestError, UsageError
@@ -140,7 +138,6 @@ def removal_plan(run: Run, request: Request, edits: Edits, notes: Sequence[str],
         edits,
         base=run.tip.base,
         base_sha=base_sha,
-        message=commit_message(request, edits_digest=edits_digest(edits)),
         notes=notes,
     )
 
@@ -158,7 +155,6 @@ def _copy_plan(run: Run, request: Request, edits: Edits, copy: Copy, base_sha: s
         edits,
         base=run.tip.base,
         base_sha=base_sha,
-        message=commit_message(request, edits_digest=edits_digest(edits)),
         notes=[note for note in notes if note],
         url=copy.url,
     )
