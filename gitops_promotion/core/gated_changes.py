@@ -13,6 +13,7 @@ from typing import Literal
 from gitops_promotion.core.commits import LFS_POINTER, FileChange
 from gitops_promotion.core.images import VERSION_KEYS, name_beside
 from gitops_promotion.core.layout import Claim, Layout, MarkerName
+from gitops_promotion.core.marker_conflicts import conflict_of
 from gitops_promotion.core.markers import Marker, is_manifest, scan
 from gitops_promotion.core.markers.parts import UnfitValueError, Value
 from gitops_promotion.core.markers.places import StablePlace, Values, read_values
@@ -114,7 +115,7 @@ def gated_changes(
         for marker, effect, tag, unseen in _differences(before[path], after[path], gone[path], arrived[path]):
             name = MarkerName(marker.group, marker.app)
             claims = layout.claims(path, name)
-            if effect in ("tag", "name") and (conflict := layout.conflict(name, claims)):
+            if effect in ("tag", "name") and (conflict := conflict_of(layout, name, claims)):
                 raise ManifestError.at(path, marker.line, conflict)
             gated_changes |= dict.fromkeys(GatedChange(claim, effect, tag, unseen) for claim in claims)
             if not claims:

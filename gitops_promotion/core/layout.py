@@ -68,18 +68,6 @@ class Layout:
                     claims[Claim(application, environment.name)] = None
         return tuple(claims)
 
-    def conflict(self, name: MarkerName, claims: Iterable[Claim]) -> str:
-        """Return the error that several environments claim one marker, with the keys to change; "" if it is one."""
-        environments = dict.fromkeys(claim.environment for claim in claims)
-        if len(environments) < 2:
-            return ""
-        owners = [f"{e} ({self.path_key(e)}, {self.marker_key(e)})" for e in environments]
-        quantity = "both" if len(owners) == 2 else "all"
-        return (
-            f"{' and '.join(owners)} {quantity} claim the marker {name}: make the path or the marker of one of them "
-            "more specific"
-        )
-
     def patterns(self, environment: str) -> tuple[str, ...]:
         """Return the path patterns of an environment, placeholders and all."""
         return self._environment(environment).paths or (self.path,)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gitops_promotion.core import deployments, gates, status_contexts
+from gitops_promotion.core import deployments, gates, status_commits, status_contexts
 from gitops_promotion.core.forge import CommitStatus
-from gitops_promotion.core.gates import Evidence, Question, Reason, Verdict, health, soak, table
+from gitops_promotion.core.gates import Evidence, Question, Reason, Verdict, health, table
 from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.core.gates.health import Health
 from gitops_promotion.core.gates.soak import Soak
@@ -122,13 +122,17 @@ def _with_deployments(
     sites = {source: Site(question.application, source) for source in question.sources}
     tip.read(sites.values())
     tags = dict.fromkeys(sites.values(), question.tag)
-    timelines = tip.timelines(tags, [], sites.values(), before=health.CANDIDATES)
+    timelines = tip.timelines(tags, [], sites.values(), before=status_commits.HEALTH_CANDIDATES)
     found = {source: deployments.deployment(timelines[site], question.tag) for source, site in sites.items()}
-    shas = dict.fromkeys(sha for deployed in found.values() if deployed for sha in health.commits_to_query(deployed))
+    shas = dict.fromkeys(
+        sha for deployed in found.values() if deployed for sha in status_commits.commits_for_health(deployed)
+    )
     for gate in configured:
         if isinstance(gate, Soak):
             of_soak = (
-                soak.commits_to_query(deployed, gate.time, evidence.now) for deployed in found.values() if deployed
+                status_commits.commits_for_soak(deployed, gate.time, evidence.now)
+                for deployed in found.values()
+                if deployed
             )
             shas |= dict.fromkeys(sha for queried in of_soak for sha in queried)
     statuses = lookups.statuses(list(shas)) if shas and read else {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from gitops_promotion.core import auto_rollback, deployments
+from gitops_promotion.core import auto_rollback, deployments, status_commits
 from gitops_promotion.core.auto_rollback import Decision
 from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.deployments import Deployment
@@ -42,12 +42,12 @@ def find_late(run: Run) -> Iterator[Late]:
     limits = {e.name: timedelta(seconds=e.auto_rollback) for e in tip.config.pipeline.environments if e.auto_rollback}
     sites = [site for site in tip.marked.sites() if site.environment in limits]
     present = {site: deployed for site in sites if (deployed := _present(run, site, sites))}
-    shas = [sha for deployed in present.values() for sha in health.commits_to_query(deployed)]
+    shas = [sha for deployed in present.values() for sha in status_commits.commits_for_health(deployed)]
     lookups = run.lookups(heads=tuple(dict.fromkeys(shas)))
     for site, deployed in present.items():
         tag = deployed.points[0].tag or NO_TAG
         gate = health.of_environment(site.environment, tip.config.pipeline, tip.config.common)
-        statuses = gate.counting(lookups.statuses(health.commits_to_query(deployed)))
+        statuses = gate.counting(lookups.statuses(status_commits.commits_for_health(deployed)))
         patterns = gate.patterns(site.application, site.environment)
         reports = reports_by_context((point.sha for point in deployed.points), statuses, patterns)
         if not auto_rollback.is_late(reports, limits[site.environment], lookups.now):
@@ -74,7 +74,7 @@ def _present(run: Run, site: Site, scope: list[Site]) -> Deployment | None:
         return None
     if tag is None:
         return None
-    timelines = run.tip.timelines({site: tag}, [], scope, before=health.CANDIDATES)
+    timelines = run.tip.timelines({site: tag}, [], scope, before=status_commits.HEALTH_CANDIDATES)
     deployed = deployments.deployment(timelines[site], tag)
     return deployed if deployed and deployed.current and deployed.arrival else None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gitops_promotion.core import strays
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.layout import Claim, MarkerName
+from gitops_promotion.core.marker_conflicts import conflict_of
 from gitops_promotion.core.markers import mentions, scan
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.strays import Stray
@@ -110,7 +111,7 @@ class MarkedFiles:
     def _claim(self, path: str, content: bytes, name: MarkerName, line: int) -> None:
         layout = self.config.layout
         claims = layout.claims(path, name)
-        conflict = layout.conflict(name, claims)
+        conflict = conflict_of(layout, name, claims)
         for claim in claims:
             self._files.setdefault(Site(claim.application, claim.environment), {})[path] = content
             if conflict:

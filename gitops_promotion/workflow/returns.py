@@ -1,6 +1,6 @@
 """Tags that go back to where they were: whether one was green in an environment before."""
 
-from gitops_promotion.core import deployments
+from gitops_promotion.core import deployments, status_commits
 from gitops_promotion.core.branch_names import ROLLBACKS
 from gitops_promotion.core.deployments import Deployment, same_tag
 from gitops_promotion.core.gates import Evidence, Question, health
@@ -35,7 +35,7 @@ def was_green(
 ) -> bool:
     """Return True if a tag was healthy in an environment while it was there. Raises ProviderError."""
     gate = health.of_environment(environment, tip.config.pipeline, tip.config.common)
-    statuses = lookups.statuses(health.commits_to_query(there))
+    statuses = lookups.statuses(status_commits.commits_for_health(there))
     evidence = Evidence(now=lookups.now, deployments={environment: there}, statuses=statuses)
     question = Question(application=application, tag=tag, environment=environment, requirements=((environment,),))
     return gate.judge(question, evidence).decision == "pass"

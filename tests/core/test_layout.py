@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gitops_promotion.core.config import parse
 from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.layout import MARKER, PATH, Claim, Layout, MarkerName
+from gitops_promotion.core.marker_conflicts import conflict_of
 from gitops_promotion.core.markers import is_manifest
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import UsageError
@@ -126,7 +127,7 @@ def test_a_marker_that_two_environments_claim_names_both_and_their_keys() -> Non
     both = layout(Environment(name="dev", paths=("apps",)), Environment(name="prod", paths=("apps/**",)))
     claims = both.claims("apps/x.yaml", SHOP_WEB)
     assert [c.environment for c in claims] == ["dev", "prod"]
-    assert both.conflict(SHOP_WEB, claims) == (
+    assert conflict_of(both, SHOP_WEB, claims) == (
         "dev (environments[0].path, markerTemplate) and prod (environments[1].path, markerTemplate) both claim the "
         "marker shop:web: make the path or the marker of one of them more specific"
     )
@@ -134,14 +135,14 @@ def test_a_marker_that_two_environments_claim_names_both_and_their_keys() -> Non
 
 def test_a_marker_that_three_environments_claim_names_all() -> None:
     three = layout(*(Environment(name=name, paths=("apps",)) for name in ("dev", "qa", "prod")))
-    text = three.conflict(SHOP_WEB, three.claims("apps/x.yaml", SHOP_WEB))
+    text = conflict_of(three, SHOP_WEB, three.claims("apps/x.yaml", SHOP_WEB))
     assert "and prod (environments[2].path, markerTemplate) all claim the marker shop:web" in text
 
 
 def test_two_patterns_of_one_environment_are_no_conflict() -> None:
     own = layout(Environment(name="dev", paths=("apps", "apps/**/x.yaml", "apps/*")))
     assert claim(own, "apps/a/x.yaml") == "shop/web@dev"
-    assert own.conflict(SHOP_WEB, own.claims("apps/a/x.yaml", SHOP_WEB)) == ""
+    assert conflict_of(own, SHOP_WEB, own.claims("apps/a/x.yaml", SHOP_WEB)) == ""
 
 
 @pytest.mark.parametrize(("group", "app"), [("..", "web"), ("a..b", "web"), ("shop", "x.lock")])

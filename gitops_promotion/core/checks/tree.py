@@ -9,6 +9,7 @@ from gitops_promotion.core import config as configuration
 from gitops_promotion.core.checks.lines import ConfigLines
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.layout import Claim, MarkerName
+from gitops_promotion.core.marker_conflicts import conflict_of
 from gitops_promotion.core.markers import Marker, Misplaced, scan
 from gitops_promotion.core.markers.near import NearMiss, near_misses
 from gitops_promotion.core.markers.spelling import is_manifest
@@ -120,7 +121,7 @@ class Tree:
                 owner.files[marker.path] = self.contents[marker.path]
             if not claims:
                 strays.append(marker)
-            elif conflict := self.config.layout.conflict(name, claims):
+            elif conflict := conflict_of(self.config.layout, name, claims):
                 conflicts.append((marker, conflict))
         return owned, strays, conflicts
 

@@ -13,6 +13,7 @@ from gitops_promotion.core.environments import Environment, Pipeline, Requiremen
 from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict, mildest, strictest
 from gitops_promotion.core.gates.health_keys import Clusters, StatusSettings
 from gitops_promotion.core.names import Application
+from gitops_promotion.core.status_commits import HEALTH_CANDIDATES, expected_contexts
 from gitops_promotion.core.status_contexts import belongs, fill
 from gitops_promotion.core.status_reports import (
     Statuses,
@@ -25,9 +26,6 @@ from gitops_promotion.core.status_reports import (
 )
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.untrusted import code_span, quoted
-
-CANDIDATES = 100
-"""The number of commits whose statuses are asked for, newest first."""
 
 
 def contexts_of(environment: Environment) -> tuple[str, ...]:
@@ -172,14 +170,6 @@ def unseen_digest(tag: Tag, deployments: Iterable[Deployment | None]) -> tuple[s
     return () if is_seen or not tag.digest else (f"the digest {tag.digest}",)
 
 
-def commits_to_query(deployment: Deployment) -> list[str]:
-    """Return the commits whose statuses decide: the newest with the tag, and the last before it arrived.
-
-    Each of the two has a limit of its own: however long a tag stays, the contexts to expect are known from before.
-    """
-    return [point.sha for points in (deployment.points, deployment.before) for point in points[:CANDIDATES]]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Finding:
     """What some statuses say of a tag: `failures` and `waits` are sentences; one of them is never healthy."""
@@ -244,7 +234,7 @@ def _reasons(gate: str, texts: Iterable[str]) -> tuple[Reason, ...]:
 def _findings(
     subject: str, source: str, deployment: Deployment, statuses: Statuses, rules: Rules
 ) -> tuple[_Finding, ...]:
-    shas = [point.sha for point in deployment.points[:CANDIDATES]]
+    shas = [point.sha for point in deployment.points[:HEALTH_CANDIDATES]]
     if not deployment.current:
         # Nobody reports on it any more: a report in progress when it left is judged by the reports before.
         statuses = {sha: [s for s in posted if state_of(s) != "pending"] for sha, posted in statuses.items()}
@@ -344,14 +334,6 @@ def _refusal(gate: str, evidence: str, missing: str) -> Verdict:
     return Verdict(decision="refuse", reasons=(Reason(gate=gate, evidence=evidence, missing=missing),))
 
 
-def expected_contexts(deployment: Deployment, statuses: Statuses, patterns: Sequence[str]) -> set[str]:
-    """Return the contexts of the newest commit before the tag that has any: one for each cluster that reports."""
-    for point in deployment.before:
-        if reports := newest_reports([point.sha], statuses, patterns):
-            return set(reports)
-    return set()
-
-
 def suspects(
     deployment: Deployment,
     statuses: Statuses,
@@ -362,7 +344,7 @@ def suspects(
 
     The verdict is the group's: one status covers all its applications, so any of these may be the cause.
     """
-    reports = newest_reports((point.sha for point in deployment.points[:CANDIDATES]), statuses, patterns)
+    reports = newest_reports((point.sha for point in deployment.points[:HEALTH_CANDIDATES]), statuses, patterns)
     failing = {context for context, report in reports.items() if report.state == "failure"}
     names: set[str] = set()
     for point in (*deployment.points, *deployment.before) if failing else ():

@@ -12,14 +12,12 @@ from gitops_promotion.core.deployments import Deployment
 from gitops_promotion.core.environments import Pipeline, Requirements
 from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict, health, mildest, strictest
 from gitops_promotion.core.gates.health import Health, Rules
+from gitops_promotion.core.status_commits import SOAK_CANDIDATES
 from gitops_promotion.core.status_reports import Statuses, StatusReport, by_cluster, reports_by_context, worst
 from gitops_promotion.errors import UsageError
 
 if TYPE_CHECKING:
     from gitops_promotion.core.config.document import Document, Entry
-
-CANDIDATES = 1000
-"""The number of commits with the tag whose statuses are asked for at most, newest first."""
 
 
 def read(document: "Document", fields: Mapping[str, "Entry"], key_path: str) -> timedelta | None:
@@ -135,15 +133,6 @@ def judge_source(
     return Verdict(decision="wait", reasons=(Reason(gate=gate, evidence=text, missing=missing, earliest=ready),))
 
 
-def commits_to_query(deployment: Deployment, time: timedelta, now: datetime) -> list[str]:
-    """Return the commits whose statuses decide: those made in the soak time, and as many before as for the status gate.
-
-    An older commit has its statuses of before the soak time, unless it was the newest one then.
-    """
-    recent = sum(1 for p in deployment.points if p.commit.committed_at is None or p.commit.committed_at > now - time)
-    return [point.sha for point in deployment.points[: min(recent + health.CANDIDATES, CANDIDATES)]]
-
-
 def _no_beginning(since: Since | None) -> str:
     if since is None:
         return "has no status to begin with"
@@ -158,7 +147,7 @@ def healthy_since(deployment: Deployment, statuses: Statuses, rules: Rules) -> S
 
     The latest beginning counts; of clusters of which some suffice, that of the last one that is needed.
     """
-    shas = [point.sha for point in deployment.points[:CANDIDATES]]
+    shas = [point.sha for point in deployment.points[:SOAK_CANDIDATES]]
     reports = reports_by_context(shas, statuses, rules.patterns, rules.required)
     required = {name.casefold() for name in rules.required}
     since = {key: _of_context(posted) for key, posted in reports.items()}

@@ -16,6 +16,7 @@ from gitops_promotion.core.forge import (
     StatusState,
 )
 from gitops_promotion.providers.github.queries import SETTINGS
+from gitops_promotion.providers.github.update_branch import is_outdated
 from gitops_promotion.providers.http import branch_name, checked, is_full_sha, text_or_empty, zoned
 from gitops_promotion.providers.http import items as list_items
 
@@ -136,7 +137,7 @@ def read_head_state(data: Mapping[str, Any]) -> tuple[MergeState, HeadState]:
     own_failed = any(text(node, "context").casefold() == OWN_CONTEXT for node in failed)
     failed_since = None if own_failed else max(starts, default=None)
     head_state = HeadState(
-        outdated=merge_state.status == "BEHIND",
+        outdated=is_outdated(merge_state.status),
         failed=own_failed or failed_since is not None,
         failed_since=failed_since,
     )

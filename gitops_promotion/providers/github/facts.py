@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.sources import Difference
 from gitops_promotion.errors import UsageError
 from gitops_promotion.providers import Connection, Provider, SourceQuery, TokenQuery
 from gitops_promotion.providers.choose import remote_host
 from gitops_promotion.providers.facts import Forge
 from gitops_promotion.providers.github.address import Address, split
-
-_UPDATE_COMMITTER = "noreply@github.com"
+from gitops_promotion.providers.github.update_branch import is_update
 
 
 def claims(host: str | None, environ: Mapping[str, str]) -> bool:
@@ -19,12 +17,6 @@ def claims(host: str | None, environ: Mapping[str, str]) -> bool:
     is_gitea = any(environ.get(name) for name in ("GITEA_ACTIONS", "FORGEJO_ACTIONS"))
     server = "" if is_gitea else remote_host(environ.get("GITHUB_SERVER_URL", ""))
     return bool(host) and (host in ("github.com", "ssh.github.com", server) or str(host).endswith(".ghe.com"))
-
-
-def is_update(commit: Commit) -> bool:
-    """Return True for the commit of GitHub's "Update branch"; a conflict solved on its pages has the same metadata."""
-    signed = commit.committer_email == _UPDATE_COMMITTER and commit.message.startswith("Merge branch ")
-    return len(commit.parents) == 2 and signed
 
 
 def page(url: str, number: int) -> str:

@@ -17,6 +17,7 @@ from gitops_promotion.providers.github.answers import (
     refusal_for,
 )
 from gitops_promotion.providers.github.api import Api
+from gitops_promotion.providers.github.update_branch import is_outdated
 from gitops_promotion.providers.http import PAUSES, RefusedError
 
 _TRIES = 3
@@ -169,7 +170,7 @@ class Merges:
             except AuthError as error:
                 # Its checks may have failed: without the right to read them the head is kept as it is.
                 _log.warning("the checks of #%d were not looked at: %s", pull_request.number, error)
-                return HeadState(outdated=self._state(pull_request.number).status == "BEHIND")
+                return HeadState(outdated=is_outdated(self._state(pull_request.number).status))
             state, head_state = read_head_state(data)
             self._learn(pull_request.number, state)
             if state.settled or pause is None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gitops_promotion.core import status_contexts
+from gitops_promotion.core import status_commits, status_contexts
 from gitops_promotion.core.commits import Commit, FileChange
 from gitops_promotion.core.deployments import Deployment, TagAt, deployment
 from gitops_promotion.core.forge import CommitStatus, StatusState
@@ -192,8 +192,8 @@ def test_superseded_without_ever_being_green_is_refused_and_green_before_that_pa
 def test_at_most_a_hundred_commits_are_asked_on_either_side_of_the_arrival() -> None:
     long = deployment(points(*[(f"s{i}", T) for i in range(150)], *[(f"o{i}", OLD) for i in range(150)]), T)
     assert long is not None
-    asked = health.commits_to_query(long)
-    assert health.CANDIDATES == 100
+    asked = status_commits.commits_for_health(long)
+    assert status_commits.HEALTH_CANDIDATES == 100
     assert (asked[0], asked[99], asked[100], asked[-1], len(asked)) == ("s0", "s99", "o0", "o99", 200)
 
 

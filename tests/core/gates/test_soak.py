@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gitops_promotion.core import status_commits
 from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.config import Config, parse
 from gitops_promotion.core.deployments import Deployment, TagAt, deployment
@@ -241,9 +242,11 @@ def test_the_commits_of_the_soak_time_are_asked_for_and_not_all_of_history() -> 
     points += [TagAt(commit=commit(f"o{n}", "08:00"), tag=T) for n in range(1500)]
     found = deployment(points, T)
     assert isinstance(found, Deployment)
-    queried = soak.commits_to_query(found, timedelta(hours=2), at("12:00"))
+    queried = status_commits.commits_for_soak(found, timedelta(hours=2), at("12:00"))
     assert (len(queried), queried[299], queried[-1]) == (400, "n299", "o99")
-    assert len(soak.commits_to_query(found, timedelta(days=20), at("12:00"))) == soak.CANDIDATES
+    assert (
+        len(status_commits.commits_for_soak(found, timedelta(days=20), at("12:00"))) == status_commits.SOAK_CANDIDATES
+    )
 
 
 @pytest.mark.parametrize(

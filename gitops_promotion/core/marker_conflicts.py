@@ -1,0 +1,18 @@
+"""Markers that several environments claim, which is an error: a tag must not move in one of them unseen."""
+
+from collections.abc import Iterable
+
+from gitops_promotion.core.layout import Claim, Layout, MarkerName
+
+
+def conflict_of(layout: Layout, name: MarkerName, claims: Iterable[Claim]) -> str:
+    """Return the error that several environments claim one marker, with the keys to change; "" if it is one."""
+    environments = dict.fromkeys(claim.environment for claim in claims)
+    if len(environments) < 2:
+        return ""
+    owners = [f"{e} ({layout.path_key(e)}, {layout.marker_key(e)})" for e in environments]
+    quantity = "both" if len(owners) == 2 else "all"
+    return (
+        f"{' and '.join(owners)} {quantity} claim the marker {name}: make the path or the marker of one of them "
+        "more specific"
+    )
