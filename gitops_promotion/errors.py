@@ -133,6 +133,10 @@ class RefGoneError(LeaseLostError):
     """A remote ref was deleted since it was listed."""
 
 
+class NotAdvertisedError(RefGoneError):
+    """The remote gives a commit by its id only while a ref names it, and none does (any more)."""
+
+
 class ProviderError(PromotionError):
     """The forge refused a request, or its response cannot be used."""
 

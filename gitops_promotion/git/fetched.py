@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import combinations
 
-from gitops_promotion.errors import GitError, RefGoneError
+from gitops_promotion.errors import GitError, NotAdvertisedError, RefGoneError
 from gitops_promotion.git.advice import first_line
 from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.formats import SHA, file_text, full_ref, full_sha
@@ -38,6 +38,7 @@ class Fetched:
         self._tips: dict[str, str] = {}
         self._first_depth = self._depth = depth
         self._cached = cached
+        self._gives_tips_alone = False
         self._head = private.head
         if private.partial:
             objects.fetch_blobs = self._blobs
@@ -89,12 +90,22 @@ class Fetched:
         return self._depth
 
     def deepen(self, depth: int) -> bool:
-        """Fetch `depth` commits of history of all that was fetched; returns False if the remote has no more."""
+        """Fetch `depth` commits of history of all that was fetched; returns False if the remote has no more.
+
+        Raises NotAdvertisedError if it gives the tips of its refs alone, and some of what was fetched is none any more:
+        that is not asked for again.
+        """
         if not self.shallow or not self._tips:
             return False
         before = self._private.cut_off()
         self._depth = max(self._depth, depth)
-        self._fetch(sorted(set(self._tips.values())))
+        try:
+            self._fetch(sorted(set(self._tips.values())))
+        except NotAdvertisedError:
+            self._gives_tips_alone = True
+            listed = set(self._remote.refs("refs/*").shas.values())
+            self._tips = {name: sha for name, sha in self._tips.items() if sha in listed}
+            raise
         return self._private.cut_off() != before
 
     def deepen_further(self) -> bool:
@@ -138,9 +149,10 @@ class Fetched:
             if self._private.cut_off().isdisjoint(between):
                 return
             if depth >= _EVERYTHING:
+                lack = "gives the tips of its refs alone" if self._gives_tips_alone else "has no more of it"
                 raise GitError(
-                    f"the history between {first} and {second} is cut off here and the remote has no more of it: "
-                    "check out with full history (fetch-depth: 0)"
+                    f"the history between {first} and {second} is cut off here and the remote {lack}: check out with "
+                    "full history (fetch-depth: 0)"
                 )
             depth = _deeper(depth)
             self.deepen(depth)

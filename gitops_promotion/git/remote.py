@@ -11,7 +11,7 @@ from gitops_promotion.core.authorization import authorization
 from gitops_promotion.core.commits import Refs, RefUpdate
 from gitops_promotion.core.secrets import proxy_secrets, spellings
 from gitops_promotion.core.untrusted import quoted
-from gitops_promotion.errors import AuthError, GitError, RefGoneError, UsageError
+from gitops_promotion.errors import AuthError, GitError, NotAdvertisedError, RefGoneError, UsageError
 from gitops_promotion.git.address import NO_HELPER, Address, Rules
 from gitops_promotion.git.advice import advice, first_line, remote_words
 from gitops_promotion.git.borrowed import PrivateRepository
@@ -32,6 +32,9 @@ _REMOTE_URL = f"remote.{_REMOTE}.url"
 _PUSH_URL = f"remote.{_REMOTE}.pushurl"
 # A ref that is deleted while git fetches it: the remote lists it no longer, or no longer gives its commit.
 _GONE = re.compile(r"couldn't find remote ref|not our ref|unadvertised object")
+# Said by git itself, of servers without uploadpack.allowReachableSHA1InWant:
+# https://github.com/git/git/blob/v2.39.5/fetch-pack.c
+_NOT_ADVERTISED = re.compile(r"does not allow request for unadvertised object")
 _NO_FILTER = re.compile(r"filtering not recognized by server")
 # https://github.com/git/git/blob/v2.39.5/fetch-pack.c
 _AUTH = re.compile(r"could not read (?:Username|Password)|Authentication failed|returned error: 40[13]")
@@ -115,7 +118,8 @@ class Remote:
     def fetch(self, refspecs: Iterable[str], depth: int | None, *, again: bool = False) -> None:
         """Fetch these refspecs; a `depth` cuts off all history below it, in a whole repository too.
 
-        `again` fetches what is here already too. Raises RefGoneError if the remote has one of them no longer.
+        `again` fetches what is here already too. Raises RefGoneError if the remote has one of them no longer,
+        NotAdvertisedError if it may have one, but does not give it by its id.
         """
         cut = [f"--depth={depth}"] if depth else []
         self._fetch(refspecs, *cut, *(["--refetch"] if again else []))
@@ -139,6 +143,8 @@ class Remote:
         if result.status:
             if _GONE.search(result.stderr) and not _AUTH.search(result.stderr):
                 reason = first_line(result.stderr)
+                if _NOT_ADVERTISED.search(result.stderr):
+                    raise NotAdvertisedError(f"{self.url} gives no commit that none of its refs names ({reason})")
                 raise RefGoneError(f"{self.url} no longer has a ref that it listed before ({reason})")
             raise self._failure("fetch", result.stderr)
 

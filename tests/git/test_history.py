@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitops_promotion.core.commits import CommitHeader
-from gitops_promotion.errors import GitError
+from gitops_promotion.errors import GitError, NotAdvertisedError
 from gitops_promotion.git import history
 from tests.support.repositories import NOW
 
@@ -328,6 +328,21 @@ def test_history_that_the_remote_lacks_is_an_error_with_a_next_step(
     main, head = fetch(repository, "main", "p")
     with pytest.raises(GitError, match=r"cut off .*fetch-depth: 0"):
         repository.diff_from_merge_base(main, head)
+
+
+def test_a_commit_that_an_old_server_gives_no_longer_is_asked_for_once(
+    make_long: "Callable[[int], Remote]", open_repository: "Open"
+) -> None:
+    remote = make_long(120)
+    remote.commit({"a": "1"}, branch="p")
+    checkout = remote.clone("checkout", "--depth=1")
+    checkout.git("config", "--global", "protocol.version", "0")
+    repository = open_repository(checkout.path)
+    fetch(repository, "main", "p")
+    remote.git("update-ref", "-d", "refs/heads/p")
+    with pytest.raises(NotAdvertisedError, match="gives no commit that none of its refs names .*unadvertised object"):
+        repository.deepen(110)
+    assert repository.deepen(115), "the default branch is still given"
 
 
 def test_the_commit_of_an_event_is_fetched_without_a_branch(long: "Remote", open_repository: "Open") -> None:
