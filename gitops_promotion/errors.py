@@ -113,6 +113,10 @@ class LeaseLostError(GitError):
         self.fact = fact
 
 
+class LockedError(LeaseLostError):
+    """The remote has a lock file for a ref: of a writer that is at work, or of one that was killed."""
+
+
 RefusalKind = Literal["force", "delete", "ref-in-the-way", "hook", "protected", "quota", "other"]
 
 

@@ -1,10 +1,18 @@
 """Races: another writer changes the remote between a run's reading and writing, and the run decides again."""
 
+from collections.abc import Sequence
+
 from gitops_promotion.core.forge import AutoMerge
-from gitops_promotion.errors import OutdatedError, ProviderError
+from gitops_promotion.errors import LeaseLostError, LockedError, OutdatedError, ProviderError
 
 ATTEMPTS = 20
 """How often a run decides before it gives up; each race has a winner, so that others get on meanwhile."""
+
+LOCKS = 7
+"""How often in a row a run meets a lock file before it gives up: some three seconds.
+
+A writer at work has one for milliseconds; one that was killed leaves it behind.
+"""
 
 _FIRST = 0.1
 _GROWTH = 1.7
@@ -28,6 +36,15 @@ def pause(attempt: int, random: float, *, took: float = 0.0) -> float:
     growth = _GROWTH**attempt
     busy = min(took * min(growth, _TIMES), LONGEST)
     return max(min(_FIRST * growth, _GROWN) * (0.5 + random), busy * random)
+
+
+def reason_to_give_up(lost: Sequence[LeaseLostError]) -> str:
+    """Return the text of the error that ends a run after these lost races, the last one last; "" to decide again."""
+    if len(lost) >= LOCKS and all(isinstance(error, LockedError) for error in lost[-LOCKS:]):
+        return str(lost[-1])
+    if len(lost) < ATTEMPTS:
+        return ""
+    return f"other writers changed the remote {ATTEMPTS} times in a row during this run ({lost[-1].fact}): run it again"
 
 
 def require_off(result: AutoMerge) -> None:

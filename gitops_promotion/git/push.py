@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitops_promotion.core.commits import RefUpdate
-from gitops_promotion.errors import GitError, LeaseLostError, RefusalKind, RefusedPushError
+from gitops_promotion.errors import GitError, LeaseLostError, LockedError, RefusalKind, RefusedPushError
 from gitops_promotion.git.advice import remote_words
 
 _REFUSALS: tuple[tuple[RefusalKind, re.Pattern[str], str], ...] = (
@@ -53,6 +53,8 @@ _RACE = re.compile(
     r"stale info|fetch first|cannot lock ref|failed to lock ref|incorrect old value|already exists"
     r"|reference does not exist"
 )
+# https://github.com/git/git/blob/v2.39.5/lockfile.c
+_LOCK_FILE = re.compile(r"Unable to create '(.+?\.lock)': File exists")
 # Reasons that name no cause; git prints the cause on stderr.
 _NO_CAUSE = re.compile(r"failed to update ref|atomic (?:push fail|transaction failed)|unpacker error")
 
@@ -82,6 +84,7 @@ def push_error(
     """Return the error of a push, None where all refs were changed or git names no ref that was not.
 
     LeaseLostError: a ref is not at the expected commit, or is up to date, which means that another writer did the same.
+    LockedError: a ref has a lock file.
     RefusedPushError: the server refuses the push, and would refuse it again.
     """
     if status == 0 and all(result.flag != "=" for result in results):
@@ -119,5 +122,9 @@ def _refusal(text: str, updates: Sequence[RefUpdate]) -> tuple[RefusalKind, str]
 
 
 def _lost(url: str, refs: Sequence[str], words: str) -> LeaseLostError:
-    # The lock file of a killed git looks like a race each time: the words of the remote name the file.
+    if lock_file := _LOCK_FILE.search(words):
+        return LockedError(
+            f"{', '.join(refs)} at {url} cannot change while the file {lock_file[1]} is there",
+            next_step="delete this file on the server if no git command is running there, and run again",
+        )
     return LeaseLostError(f"{', '.join(refs)} at {url} moved since it was read{words and f' ({words})'}")

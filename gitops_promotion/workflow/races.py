@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from gitops_promotion.core.races import ATTEMPTS, pause
+from gitops_promotion.core.races import pause, reason_to_give_up
 from gitops_promotion.errors import GitError, LeaseLostError
 from gitops_promotion.workflow.run import Run
 
@@ -13,21 +13,19 @@ T = TypeVar("T")
 def repeat_after_races(run: Run, decide: Callable[[int], T]) -> T:
     """Return the result of `decide`, which is called again with the remote as it is then whenever it loses a race.
 
-    `decide` gets the number of races lost so far, and raises LeaseLostError for another one. Raises GitError after
-    ATTEMPTS of them.
+    `decide` gets the number of races lost so far, and raises LeaseLostError for another one. Raises GitError after too
+    many of them.
     """
-    for attempt in range(ATTEMPTS):
+    lost: list[LeaseLostError] = []
+    while True:
         started = run.clock.monotonic()
         try:
-            if attempt:
+            if lost:
                 run.tip.refresh()
-            return decide(attempt)
+            return decide(len(lost))
         except LeaseLostError as error:
-            if attempt == ATTEMPTS - 1:
-                raise GitError(
-                    f"other writers changed the remote {ATTEMPTS} times in a row during this run ({error.fact}): run "
-                    "it again"
-                ) from error
+            lost.append(error)
+            if reason := reason_to_give_up(lost):
+                raise GitError(reason) from error
             run.note(f"{error.fact}; trying again")
-        run.clock.sleep(pause(attempt, run.clock.random(), took=run.clock.monotonic() - started))
-    raise AssertionError
+        run.clock.sleep(pause(len(lost) - 1, run.clock.random(), took=run.clock.monotonic() - started))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.core.notifications.told import FILE, REF, Record
-from gitops_promotion.core.races import ATTEMPTS, pause
+from gitops_promotion.core.races import pause, reason_to_give_up
 from gitops_promotion.errors import GitError, LeaseLostError
 from gitops_promotion.git import Repository
 from gitops_promotion.workflow.run import Clock
@@ -58,7 +58,8 @@ class Told:
             raise GitError(f"{REF} cannot be read ({error}): {advice}") from None
 
     def _change(self, change: Callable[[Record], Record | None]) -> None:
-        for attempt in range(ATTEMPTS):
+        lost: list[LeaseLostError] = []
+        while True:
             record = change(self._read())
             if record is None:
                 return
@@ -66,11 +67,12 @@ class Told:
             new = self.repository.write_record(FILE, content, "Record what channels were told")
             try:
                 self.repository.push([RefUpdate(ref=REF, new=new, expected=self._object)])
-            except LeaseLostError:
+            except LeaseLostError as error:
                 self._record = None
-                if attempt == ATTEMPTS - 1:
-                    raise
-                self.clock.sleep(pause(attempt, self.clock.random()))
+                lost.append(error)
+                if reason := reason_to_give_up(lost):
+                    raise GitError(reason) from error
+                self.clock.sleep(pause(len(lost) - 1, self.clock.random()))
             else:
                 self._record, self._object = record, new
                 return

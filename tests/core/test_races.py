@@ -3,8 +3,8 @@
 import pytest
 
 from gitops_promotion.core.forge import AutoMerge
-from gitops_promotion.core.races import ATTEMPTS, LONGEST, pause, require_off
-from gitops_promotion.errors import LeaseLostError, OutdatedError, ProviderError
+from gitops_promotion.core.races import ATTEMPTS, LOCKS, LONGEST, pause, reason_to_give_up, require_off
+from gitops_promotion.errors import LeaseLostError, LockedError, OutdatedError, ProviderError
 
 
 def test_pauses_grow_to_some_seconds() -> None:
@@ -27,6 +27,27 @@ def test_a_pause_is_longer_where_the_decision_that_was_lost_took_long() -> None:
     assert pause(5, 0.5, took=2.0) == pause(6, 0.5, took=2.0) == pytest.approx(6.0)
     assert pause(0, 0.0, took=2.0) == pause(0, 0.0), "one of them may come back at once"
     assert pause(9, 1.0, took=600.0) == LONGEST
+
+
+MOVED = LeaseLostError("main moved")
+LOCKED = LockedError("main is locked by the file main.lock", next_step="delete it")
+
+
+@pytest.mark.parametrize(
+    ("lost", "reason"),
+    [
+        ([MOVED], ""),
+        ([MOVED] * (ATTEMPTS - 1), ""),
+        ([MOVED] * ATTEMPTS, "20 times in a row during this run (main moved): run it again"),
+        ([LOCKED] * (LOCKS - 1), ""),
+        ([LOCKED] * LOCKS, "main is locked by the file main.lock: delete it"),
+        ([MOVED, *[LOCKED] * LOCKS], "main is locked by the file main.lock: delete it"),
+        ([LOCKED] * (LOCKS - 1) + [MOVED, LOCKED], ""),
+    ],
+)
+def test_a_run_gives_up_after_many_races_and_sooner_at_a_lock_file(lost: list[LeaseLostError], reason: str) -> None:
+    given = reason_to_give_up(lost)
+    assert given.endswith(reason) and bool(given) == bool(reason)
 
 
 def test_a_pull_request_that_is_off_needs_nothing() -> None:

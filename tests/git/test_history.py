@@ -340,7 +340,7 @@ def test_a_commit_that_an_old_server_gives_no_longer_is_asked_for_once(
     repository = open_repository(checkout.path)
     fetch(repository, "main", "p")
     remote.git("update-ref", "-d", "refs/heads/p")
-    with pytest.raises(NotAdvertisedError, match="gives no commit that none of its refs names .*unadvertised object"):
+    with pytest.raises(NotAdvertisedError, match=r"gives no commit that none of its refs names .*unadvertised object"):
         repository.deepen(110)
     assert repository.deepen(115), "the default branch is still given"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitops_promotion.core.commits import RefUpdate
-from gitops_promotion.errors import AuthError, GitError, LeaseLostError, RefGoneError, RefusedPushError
+from gitops_promotion.errors import AuthError, GitError, LeaseLostError, LockedError, RefGoneError, RefusedPushError
 from gitops_promotion.git.push import push_error, read_push
 
 if TYPE_CHECKING:
@@ -254,6 +254,17 @@ def test_the_words_of_each_server_give_the_kind_of_refusal(reason: str, words: s
 )
 def test_the_words_of_each_version_of_git_give_a_race(reason: str, words: str) -> None:
     assert isinstance(refusal(reason, words), LeaseLostError)
+
+
+@pytest.mark.parametrize("lock", ["/srv/shop.git/./refs/heads/p.lock", "/srv/shop.git/packed-refs.lock"])
+def test_a_lock_file_on_the_server_is_named(lock: str) -> None:
+    words = f"error: cannot lock ref '{P}': Unable to create '{lock}': File exists."
+    error = refusal("failed to update ref", words)
+    assert isinstance(error, LockedError)
+    assert str(error) == (
+        f"{P} at https://example.com cannot change while the file {lock} is there: delete this file on the server if "
+        "no git command is running there, and run again"
+    )
 
 
 def test_a_ref_that_is_deleted_after_it_was_listed_is_a_race(remote: "Remote", open_repository: "Open") -> None:

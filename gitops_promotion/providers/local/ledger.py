@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from gitops_promotion.core.commits import Refs, RefUpdate, Store
 from gitops_promotion.core.forge import CommitStatus
-from gitops_promotion.core.races import ATTEMPTS, pause
+from gitops_promotion.core.races import pause, reason_to_give_up
 from gitops_promotion.errors import GitError, LeaseLostError, NoPullRequestError, ProviderError
 from gitops_promotion.providers.local.records import (
     LIMIT,
@@ -72,12 +72,12 @@ class Ledger:
     def transact(self, decide: Callable[[Refs], Decision[T]]) -> T:
         """Read the refs, decide, push; where another writer was faster, read and decide again after a pause.
 
-        Raises ProviderError after ATTEMPTS decisions.
+        Raises ProviderError after too many decisions.
         """
-        fact = ""
+        lost: list[LeaseLostError] = []
         self._waits = 0
-        for attempt in range(ATTEMPTS):
-            self._races = attempt - self._waits
+        while True:
+            self._races = len(lost) - self._waits
             started = self._monotonic()
             refs = self._store.refs("refs/heads/*", f"{ROOT}/*")
             try:
@@ -85,17 +85,17 @@ class Ledger:
                 if updates:
                     self._store.push(updates)
             except LeaseLostError as error:
-                fact = error.fact
+                lost.append(error)
             except GitError as error:
                 # A ref that was deleted under a fetch is a lost race too; where nothing moved, the failure is real.
                 if self._store.refs("refs/heads/*", f"{ROOT}/*") == refs:
                     raise
-                fact = str(error)
+                lost.append(LeaseLostError(str(error)))
             else:
                 return result
-            if attempt < ATTEMPTS - 1:
-                self._sleep(pause(attempt, self._random(), took=self._monotonic() - started))
-        raise ProviderError(f"other writers changed the remote {ATTEMPTS} times in a row ({fact}): run this again")
+            if reason := reason_to_give_up(lost):
+                raise ProviderError(reason)
+            self._sleep(pause(len(lost) - 1, self._random(), took=self._monotonic() - started))
 
     def read(self, refs: Refs, names: Iterable[str]) -> dict[str, tuple[str, bytes | None]]:
         """Return object id and content of those refs that exist; the content is None for an object that is no blob."""
