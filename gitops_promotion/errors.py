@@ -29,6 +29,10 @@ class PromotionError(Exception):
     exit_code = 1
     faults: tuple[Fault, ...] = ()
 
+    def add(self, fact: str) -> None:
+        """Put a fact at the end of the text: what is different now although the run failed."""
+        self.args = (f"{self}; {fact}", *self.args[1:])
+
 
 class FileError(PromotionError):
     """A file of the repository cannot be used as it is."""

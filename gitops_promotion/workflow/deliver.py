@@ -15,7 +15,7 @@ from gitops_promotion.core.gates import own_status
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.pull_request_text import shows
-from gitops_promotion.errors import LeaseLostError, UsageError
+from gitops_promotion.errors import LeaseLostError, PromotionError, UsageError
 from gitops_promotion.workflow.already_there import already_there
 from gitops_promotion.workflow.arming import arm, verdict_on
 from gitops_promotion.workflow.branch import Branch, read_branch
@@ -35,8 +35,19 @@ from gitops_promotion.workflow.worth_keeping import is_worth_keeping
 def deliver(run: Run, decide: Callable[[], Intent | Outcome]) -> Outcome:
     """Return the outcome of the intent, decided again whenever another writer has changed the remote.
 
-    Raises GitError, ProviderError, ManifestError, UsageError, ForeignCommitsError.
+    Raises GitError, ProviderError, ManifestError, UsageError, ForeignCommitsError. They name the pull requests that
+    were disarmed and are not armed again.
     """
+    disarmed: list[int] = []
+    try:
+        return _deliver(run, decide, disarmed)
+    except PromotionError as error:
+        if disarmed:
+            error.add(f"auto-merge of pull request {' and '.join(f'#{number}' for number in disarmed)} is off now")
+        raise
+
+
+def _deliver(run: Run, decide: Callable[[], Intent | Outcome], disarmed: list[int]) -> Outcome:
     lost: list[Request] = []
 
     def decide_and_propose(_attempt: int) -> Outcome:
@@ -44,18 +55,18 @@ def deliver(run: Run, decide: Callable[[], Intent | Outcome]) -> Outcome:
         if isinstance(intent, Outcome):
             return intent
         try:
-            return _propose(run, intent)
+            return _propose(run, intent, disarmed)
         except LeaseLostError:
             lost.append(intent.plan(run.tip.sha).request)
             raise
 
     outcome = repeat_after_races(run, decide_and_propose)
     if lost and not outcome.sha:
-        _restore(run, lost[-1])
+        _restore(run, lost[-1], disarmed)
     return outcome
 
 
-def _restore(run: Run, lost: Request) -> None:
+def _restore(run: Run, lost: Request, disarmed: list[int]) -> None:
     """Propose again what the winner of a race has on the branch, where this run gave way to it.
 
     Before it saw that it had lost, this run may have disabled auto-merge of the winner's pull request and changed its
@@ -68,13 +79,13 @@ def _restore(run: Run, lost: Request) -> None:
         if branch is None or request is None or branch.proposal.foreign or branch.proposal.origin.override:
             return None
         intent = promotion_again(run, request)
-        return intent if isinstance(intent, Outcome) else _propose(run, intent)
+        return intent if isinstance(intent, Outcome) else _propose(run, intent, disarmed)
 
     if lost.kind.uses_settings:
         repeat_after_races(run, propose_again)
 
 
-def _propose(run: Run, intent: Intent) -> Outcome:
+def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     tip = run.tip
     plan = intent.plan(tip.sha)
     request = plan.request
@@ -110,7 +121,7 @@ def _propose(run: Run, intent: Intent) -> Outcome:
         head_sha = branch.sha
     else:
         plan = planning.with_origin(plan, origin) if request.kind.changes_tag else plan
-        head_sha = disarm_then_push(run, plan, branch, pulls)
+        head_sha = disarm_then_push(run, plan, branch, pulls, disarmed)
     draft = Draft(
         head=plan.branch,
         head_sha=head_sha,
@@ -136,6 +147,7 @@ def _propose(run: Run, intent: Intent) -> Outcome:
     if kept:
         take_back_success(run, plan, pull_request)
     auto_merge = arm(run, plan, pull_request)
+    disarmed.clear()
     if auto_merge.state == "merged":
         pull_request = run.forge.pull_request(pull_request.number)
     outcome = Outcome.of_pull_request(plan, result, head_sha, pull_request, auto_merge)

@@ -12,15 +12,21 @@ from gitops_promotion.workflow.committing import make_commit
 from gitops_promotion.workflow.run import Run
 
 
-def disarm_then_push(run: Run, plan: Plan, branch: Branch | None, pulls: Sequence[PullRequest]) -> str:
-    """Disarm the branch's pull requests, push the plan's commit, and return it. Raises GitError."""
+def disarm_then_push(
+    run: Run, plan: Plan, branch: Branch | None, pulls: Sequence[PullRequest], disarmed: list[int]
+) -> str:
+    """Disarm the branch's pull requests, push the plan's commit, and return it. Raises GitError.
+
+    `disarmed` gets the numbers of those that were armed, also where the push fails.
+    """
     repository, base = run.tip.repository, run.tip.sha
     # Made before anything changes: if it cannot be signed, everything stays as it is.
     commit = make_commit(run, base, plan.edits, plan.message)
     # One that counts as closed, because it has no branch, would be open again with it (Azure DevOps).
-    armed = [pull for pull in pulls if pull.auto_merge]
-    for pull in armed:
-        disarm(run, pull)
+    for pull in pulls:
+        if pull.auto_merge:
+            disarm(run, pull)
+            disarmed.append(pull.number)
     expected = branch.sha if branch else None
 
     def push(sha: str) -> str:
@@ -30,15 +36,9 @@ def disarm_then_push(run: Run, plan: Plan, branch: Branch | None, pulls: Sequenc
         return sha
 
     try:
-        try:
-            return push(commit)
-        except RefusedPushError as error:
-            if error.kind != "force" or branch is None:
-                raise
-            run.note(f"{run.tip.repository.url} allows no forced push: adding a commit on top of {plan.branch}")
-            return push(make_commit(run, base, plan.edits, plan.message, on_top_of=branch.sha))
+        return push(commit)
     except RefusedPushError as error:
-        if not armed:
+        if error.kind != "force" or branch is None:
             raise
-        numbers = " and ".join(f"#{pull.number}" for pull in armed)
-        raise RefusedPushError(f"{error}; auto-merge of pull request {numbers} is off now", kind=error.kind) from error
+        run.note(f"{run.tip.repository.url} allows no forced push: adding a commit on top of {plan.branch}")
+        return push(make_commit(run, base, plan.edits, plan.message, on_top_of=branch.sha))

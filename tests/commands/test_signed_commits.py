@@ -92,6 +92,15 @@ def test_a_commit_that_cannot_be_signed_changes_nothing(shop: "Shop", sign: Call
     assert refs.read_refs(shop.remote.path) == before
 
 
+def test_a_failure_after_auto_merge_was_disabled_says_so(shop: "Shop", sign: Callable[[str], None]) -> None:
+    shop.opened("1.4.2")
+    shop.remote.git("config", "receive.denyNonFastForwards", "true")
+    sign(f'if [ -e "$0.once" ]; then\n{FAIL}fi\ntouch "$0.once"\n{SIGN}')
+    failed = shop.new("1.4.3", code=5).stderr
+    assert "git cannot sign the commit" in failed
+    assert failed.rstrip().endswith("; auto-merge of pull request #2 is off now")
+
+
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
 def test_plain_git_cannot_make_the_commits_of_a_forge(
     more: tuple[str, ...], shop: "Shop", config: Callable[..., str]
