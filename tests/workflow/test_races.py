@@ -22,4 +22,4 @@ def test_the_pause_after_a_lost_race_grows_with_the_time_that_the_decision_took(
         return "done"
 
     assert repeat_after_races(run, decide) == "done"
-    assert (slept, refreshed) == ([9.0], [1])
+    assert (slept, refreshed) == ([1.5], [1])
