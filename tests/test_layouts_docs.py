@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gitops_promotion.core.config import parse
-from gitops_promotion.core.layout import Claim, MarkerName
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.layout import MarkerName
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.status_contexts import belongs, fill
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -31,7 +31,7 @@ def test_an_example_finds_the_markers_of_its_comments(place: str, text: str) -> 
     comments = COMMENT.findall(text)
     assert len(comments) == text.count("# "), "each comment is a file, its marker and what they are"
     for path, group, app, application_group, application, environment in comments:
-        expected = Claim(Application(application_group, application), environment)
+        expected = Site(Application(application_group, application), environment)
         assert config.layout.claims(path, MarkerName(group, app)) == (expected,)
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gitops_promotion.core.history import History
-from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.metrics import Health, Metrics, measure, read_health
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.status_contexts import fill
 from gitops_promotion.workflow.past import Past, Scope, answer, limited, read_past, with_people
 from gitops_promotion.workflow.run import Run
@@ -36,7 +36,7 @@ def metrics(run: Run, scope: Scope, *, since: datetime | None) -> Metrics:
     past = read_past(tip, scope)
     until = run.clock.now()
     start = since or until - DEFAULT_WINDOW
-    claims = {event.claim for event in past.history.events}
+    claims = {event.site for event in past.history.events}
     left_out = list(past.history.left_out)
     health = _health(run, past, start, until, left_out)
     return measure(
@@ -45,7 +45,7 @@ def metrics(run: Run, scope: Scope, *, since: datetime | None) -> Metrics:
         until=until,
         sources=_sources(tip, claims),
         health=health,
-        only=[claim for claim in claims if scope.has(claim)],
+        only=[site for site in claims if scope.has(site)],
     )
 
 
@@ -66,17 +66,17 @@ def _health(run: Run, past: Past, since: datetime, now: datetime, left_out: list
         past.history.events,
         [commit.sha for commit in past.commits],
         statuses,
-        patterns=lambda claim: fill(
-            config.context_templates.get(claim.environment, ()), claim.application, claim.environment
+        patterns=lambda site: fill(
+            config.context_templates.get(site.environment, ()), site.application, site.environment
         ),
         late=now - timedelta(seconds=config.status_timeout),
     )
 
 
-def _sources(tip: Tip, claims: set[Claim]) -> Mapping[Claim, Sequence[str]]:
+def _sources(tip: Tip, claims: set[Site]) -> Mapping[Site, Sequence[str]]:
     config = tip.config
     return {
-        claim: way.sources(claim.environment)
-        for claim in claims
-        if claim.environment in (way := config.way(claim.application)).names
+        site: way.sources(site.environment)
+        for site in claims
+        if site.environment in (way := config.way(site.application)).names
     }

@@ -91,8 +91,8 @@ def _example() -> Proposal:
     edits = {path: text.encode() for path, text in demo_files().items()}
     owned = Tree(contents=edits).owned
     applications: dict[Application, list[str]] = {}
-    for claim in sorted(owned, key=lambda claim: (claim.application, names.index(claim.environment))):
-        applications.setdefault(claim.application, []).append(claim.environment)
+    for site in sorted(owned, key=lambda site: (site.application, names.index(site.environment))):
+        applications.setdefault(site.application, []).append(site.environment)
     return Proposal(
         environments=tuple(ProposedEnvironment(name=name, auto=name != "prod") for name in names),
         applications=applications,

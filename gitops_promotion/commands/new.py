@@ -9,7 +9,7 @@ from gitops_promotion.core.commits import read_time, read_trailers
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
-from gitops_promotion.core.names import check_application
+from gitops_promotion.core.names import Site, check_application
 from gitops_promotion.core.newest import Rival, newer
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.tags import Tag
@@ -21,7 +21,6 @@ from gitops_promotion.workflow.held import stopped
 from gitops_promotion.workflow.intent import Intent, setting_tag
 from gitops_promotion.workflow.rejections import find_rejection
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site
 from gitops_promotion.workflow.verifying import Verifier
 
 

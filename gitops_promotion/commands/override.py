@@ -7,7 +7,7 @@ from gitops_promotion.core import overrides
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.tags import Tag
@@ -18,7 +18,6 @@ from gitops_promotion.workflow.intent import Intent, setting_tag
 from gitops_promotion.workflow.origin import starter
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.superseding import close_rollback
-from gitops_promotion.workflow.tip import Site
 
 
 def new_override(run: Run, environment: str, reason: str, *, gates: bool, hold: bool) -> Override:

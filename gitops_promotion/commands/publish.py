@@ -5,14 +5,13 @@ from contextlib import suppress
 
 from gitops_promotion.core.forge import OWN_CONTEXT, PullRequest
 from gitops_promotion.core.model import Outcome
-from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.names import Application, Site, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import GitError, UsageError
 from gitops_promotion.workflow.examine import Subject, find_subject
 from gitops_promotion.workflow.look import look
 from gitops_promotion.workflow.merge_queue import queue_branches
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site
 
 
 def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:

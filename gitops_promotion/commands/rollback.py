@@ -11,7 +11,7 @@ from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.holds import FILE, ROLLED_BACK, Hold, covering
 from gitops_promotion.core.kinds import ROLLBACK
 from gitops_promotion.core.model import Outcome, Plan, Request
-from gitops_promotion.core.names import Application, check_application
+from gitops_promotion.core.names import Application, Site, check_application
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.rollback import Stay, choose, earlier_stays
@@ -30,7 +30,7 @@ from gitops_promotion.workflow.returns import was_green
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import marker_to_add, no_marker
 from gitops_promotion.workflow.superseding import close_promotion
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 _TIMES = ("windows", "freezes")
 

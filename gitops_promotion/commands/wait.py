@@ -11,7 +11,7 @@ from gitops_promotion.core.gates import Verdict
 from gitops_promotion.core.gates.approvals import Tally
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request, Result
-from gitops_promotion.core.names import check_application
+from gitops_promotion.core.names import Site, check_application
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import GitError, TransientError
 from gitops_promotion.workflow.approvals import open_promotions, tally_of
@@ -19,7 +19,6 @@ from gitops_promotion.workflow.judge import judge_health
 from gitops_promotion.workflow.origin import find_decline
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import tag_of_sources
-from gitops_promotion.workflow.tip import Site
 
 Goal = Literal["merged", "healthy"]
 

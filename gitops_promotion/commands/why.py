@@ -12,9 +12,8 @@ from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.history import Event, History
 from gitops_promotion.core.kinds import PROMOTION, branches_into
-from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.model import Request
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.why import Why
 from gitops_promotion.errors import PromotionError, UsageError
@@ -26,7 +25,6 @@ from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.origin import find_decline
 from gitops_promotion.workflow.past import Scope, answer, check_scope, read_past, with_people
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +38,8 @@ class _Place:
     tags: Mapping[str, Tag | None]
 
     @property
-    def claim(self) -> Claim:
-        return Claim(self.application, self.environment)
+    def site(self) -> Site:
+        return Site(self.application, self.environment)
 
     @property
     def tag(self) -> Tag | None:
@@ -98,7 +96,7 @@ class _Answers:
     """
 
     pulls: Sequence[PullRequest] = ()
-    promotions: Mapping[Claim, Promotion] = field(default_factory=dict)
+    promotions: Mapping[Site, Promotion] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -133,9 +131,9 @@ def _present(
     at: datetime | None,
 ) -> Why:
     """Return the answer for a tag that is there, or for an environment into which nothing is to go."""
-    opened, problem = answers.promotions.get(place.claim), answers.problem
+    opened, problem = answers.promotions.get(place.site), answers.problem
     cell = place.cells[place.environment]
-    arrivals = [event for event in events if event.claim == place.claim and event.sha == cell.sha][:1]
+    arrivals = [event for event in events if event.site == place.site and event.sha == cell.sha][:1]
     people = with_people(run, History(events=tuple(arrivals))).events if arrivals and not problem else tuple(arrivals)
     reasons = list(cell.problems)
     if opened:
@@ -160,7 +158,7 @@ def _present(
 
 def _absent(run: Run, place: _Place, expected: Tag, answers: _Answers, at: datetime | None) -> Why:
     """Return the answer for a tag that is not there yet."""
-    opened, problem = answers.promotions.get(place.claim), answers.problem
+    opened, problem = answers.promotions.get(place.site), answers.problem
     before = [place.cells[name] for name in place.way.before(place.environment)]
     reasons: list[str] = []
     steps: list[str] = []
@@ -180,7 +178,7 @@ def _absent(run: Run, place: _Place, expected: Tag, answers: _Answers, at: datet
             reasons.append(f"another one is open: {_about(opened)}")
     if so_far := why.way_so_far(before, str(expected)):
         reasons.append(f"it is in {so_far}")
-    others = [promotion for claim, promotion in answers.promotions.items() if claim != place.claim]
+    others = [promotion for site, promotion in answers.promotions.items() if site != place.site]
     reasons += [_about(promotion) for promotion in others]
     reasons += [*place.cells[place.environment].problems, *([problem] if problem else [])]
     return Why(

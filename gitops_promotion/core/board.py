@@ -12,8 +12,7 @@ from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.environments import Pipeline, Requirements
 from gitops_promotion.core.gates import Decision
 from gitops_promotion.core.history import Event, parsed
-from gitops_promotion.core.layout import Claim
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
 
 EVENTS = 8
@@ -150,7 +149,7 @@ class Feature:
 class Decided:
     """What somebody statement on the pull request that brought, or would bring, a tag into an environment."""
 
-    claim: Claim
+    site: Site
     tag: str
     pull_request: int
     url: str
@@ -192,12 +191,12 @@ class Facts:
     `events` are newest first. `page` gives the address of a pull request; `statements` are those on it, by number.
     """
 
-    tags: Mapping[Claim, Tag | None]
+    tags: Mapping[Site, Tag | None]
     events: Sequence[Event] = ()
-    promotions: Mapping[Claim, Promotion] = field(default_factory=dict)
-    problems: Mapping[Claim, Sequence[str]] = field(default_factory=dict)
-    holds: Mapping[Claim, Sequence[str]] = field(default_factory=dict)
-    declined: Mapping[Claim, Sequence[str]] = field(default_factory=dict)
+    promotions: Mapping[Site, Promotion] = field(default_factory=dict)
+    problems: Mapping[Site, Sequence[str]] = field(default_factory=dict)
+    holds: Mapping[Site, Sequence[str]] = field(default_factory=dict)
+    declined: Mapping[Site, Sequence[str]] = field(default_factory=dict)
     page: Callable[[int], str] = lambda _: ""
     statements: Mapping[int, Sequence[Statement]] = field(default_factory=dict)
 
@@ -206,16 +205,16 @@ def lines(
     facts: Facts, applications: Sequence[Application], way: Callable[[Application], Pipeline], *, now: datetime
 ) -> tuple[Line, ...]:
     """Return the lines of these applications; `way` gives the environments that one passes through."""
-    by_claim: dict[Claim, list[Event]] = {}
+    by_site: dict[Site, list[Event]] = {}
     by_application: dict[Application, list[Event]] = {}
     for event in facts.events:
         by_application.setdefault(event.application, []).append(event)
         if event.kind != "feature":
-            by_claim.setdefault(event.claim, []).append(event)
+            by_site.setdefault(event.site, []).append(event)
     return tuple(
         Line(
             application=application,
-            cells=tuple(_cell(facts, by_claim, application, name, pipeline, now) for name in pipeline.names),
+            cells=tuple(_cell(facts, by_site, application, name, pipeline, now) for name in pipeline.names),
             requirements={name: pipeline.requirements(name) for name in pipeline.names},
             events=tuple(by_application.get(application, ())[:EVENTS]),
         )
@@ -226,15 +225,15 @@ def lines(
 
 def _cell(
     facts: Facts,
-    by_claim: Mapping[Claim, Sequence[Event]],
+    by_site: Mapping[Site, Sequence[Event]],
     application: Application,
     environment: str,
     pipeline: Pipeline,
     now: datetime,
 ) -> Cell:
-    claim = Claim(application, environment)
-    tag = facts.tags.get(claim)
-    arrival = next(iter(by_claim.get(claim, ())), None)
+    site = Site(application, environment)
+    tag = facts.tags.get(site)
+    arrival = next(iter(by_site.get(site, ())), None)
     # The newest event is that of another tag where history is cut off.
     if arrival is not None and (tag is None or not same_tag(parsed(arrival.tag), tag)):
         arrival = None
@@ -247,29 +246,29 @@ def _cell(
         pull_request=number,
         url=facts.page(number) if number else "",
         by=arrival.by if arrival else "",
-        behind=_behind(facts, by_claim, claim, pipeline, now),
-        open=facts.promotions.get(claim),
-        holds=tuple(facts.holds.get(claim, ())),
-        declined=tuple(facts.declined.get(claim, ())),
-        problems=tuple(facts.problems.get(claim, ())),
+        behind=_behind(facts, by_site, site, pipeline, now),
+        open=facts.promotions.get(site),
+        holds=tuple(facts.holds.get(site, ())),
+        declined=tuple(facts.declined.get(site, ())),
+        problems=tuple(facts.problems.get(site, ())),
         statements=tuple(facts.statements.get(number, ())) if number else (),
     )
 
 
 def _behind(
-    facts: Facts, by_claim: Mapping[Claim, Sequence[Event]], claim: Claim, pipeline: Pipeline, now: datetime
+    facts: Facts, by_site: Mapping[Site, Sequence[Event]], site: Site, pipeline: Pipeline, now: datetime
 ) -> Behind | None:
     """Return how far an environment is behind the source that is furthest ahead, None if it is behind none."""
-    tag = facts.tags.get(claim)
+    tag = facts.tags.get(site)
     if tag is None:
         return None
     candidates: list[Behind] = []
-    for source in pipeline.sources(claim.environment):
-        place = Claim(claim.application, source)
+    for source in pipeline.sources(site.environment):
+        place = Site(site.application, source)
         source_tag = facts.tags.get(place)
         if source_tag is None or same_tag(source_tag, tag):
             continue
-        events = by_claim.get(place, ())
+        events = by_site.get(place, ())
         newer = next((n for n, event in enumerate(events) if same_tag(parsed(event.tag), tag)), None)
         if newer is None or newer == 0:
             # The tag was never there, or the source went back to an older one: nothing says which of them is newer.
@@ -284,10 +283,10 @@ def _behind(
 
 def features(events: Sequence[Event]) -> list[Feature]:
     """Return the features whose newest event, newest first, is their addition."""
-    newest: dict[tuple[Claim, str], Event] = {}
+    newest: dict[tuple[Site, str], Event] = {}
     for event in events:
         if event.kind == "feature":
-            newest.setdefault((event.claim, event.feature), event)
+            newest.setdefault((event.site, event.feature), event)
     return [
         Feature(
             application=event.application,
@@ -312,7 +311,7 @@ def mine(board: Board, user: str) -> Board:
     """Return the board of one person: the promotions that wait for that person, and what the person decided."""
     decided = [
         Decided(
-            claim=Claim(line.application, cell.environment), tag=tag, pull_request=number, url=url, statement=statement
+            site=Site(line.application, cell.environment), tag=tag, pull_request=number, url=url, statement=statement
         )
         for line in board.lines
         for cell in line.cells

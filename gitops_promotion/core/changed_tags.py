@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitops_promotion.core.commits import FileChange
-from gitops_promotion.core.layout import Claim, Layout, MarkerName
+from gitops_promotion.core.layout import Layout, MarkerName
 from gitops_promotion.core.markers import Marker, is_manifest, scan
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.errors import ManifestError
 
@@ -17,7 +18,7 @@ class TagChanges:
     `unclaimed` are the changed markers that no environment claims.
     """
 
-    changes: tuple[Claim, ...] = ()
+    changes: tuple[Site, ...] = ()
     unclaimed: tuple[Stray, ...] = ()
     broken: tuple[ManifestError, ...] = ()
 
@@ -30,7 +31,7 @@ def changed_tags(changes: Sequence[FileChange], blobs: Mapping[str, bytes], layo
 
     A manifest that did not parse before counts as empty: whatever it says now is a change.
     """
-    claims: dict[Claim, None] = {}
+    claims: dict[Site, None] = {}
     unclaimed: list[Stray] = []
     broken: list[ManifestError] = []
     for change in changes:

@@ -12,11 +12,12 @@ from typing import Literal
 
 from gitops_promotion.core.commits import LFS_POINTER, FileChange
 from gitops_promotion.core.images import VERSION_KEYS, name_beside
-from gitops_promotion.core.layout import Claim, Layout, MarkerName
+from gitops_promotion.core.layout import Layout, MarkerName
 from gitops_promotion.core.marker_conflicts import conflict_of
 from gitops_promotion.core.markers import Marker, is_manifest, scan
 from gitops_promotion.core.markers.parts import UnfitValueError, Value
 from gitops_promotion.core.markers.places import StablePlace, Values, read_values
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.untrusted import quoted
@@ -38,7 +39,7 @@ class GatedChange:
     another image name.
     """
 
-    claim: Claim
+    site: Site
     effect: Effect
     tag: Tag | None = None
     unseen: tuple[str, ...] = ()
@@ -94,11 +95,11 @@ def gated_changes(
     arrived = {path: list(_gone(after[path], before[path])) for path in before}
     _forget_moved_files(changes, gone, arrived, layout)
     lost_markers = [
-        _Lost(marked=marked, path=path, claim=claim)
+        _Lost(marked=marked, path=path, site=site)
         for path, markers in gone.items()
         for marked in markers
-        for claim in layout.claims(path, marked.name)
-        if claim.environment in gated
+        for site in layout.claims(path, marked.name)
+        if site.environment in gated
     ]
     removed = [marker for marker in lost_markers if marker.marked.place not in after[marker.path].values.texts]
     _check_kinds(changes, blobs, lost_markers, removed, layout)
@@ -117,7 +118,7 @@ def gated_changes(
             claims = layout.claims(path, name)
             if effect in ("tag", "name") and (conflict := conflict_of(layout, name, claims)):
                 raise ManifestError.at(path, marker.line, conflict)
-            gated_changes |= dict.fromkeys(GatedChange(claim, effect, tag, unseen) for claim in claims)
+            gated_changes |= dict.fromkeys(GatedChange(site, effect, tag, unseen) for site in claims)
             if not claims:
                 unclaimed[Stray(path, marker.line, name)] = None
     return GatedChanges(changes=tuple(gated_changes), unclaimed=tuple(unclaimed))
@@ -194,10 +195,10 @@ class _Lost:
 
     marked: _Marked
     path: str
-    claim: Claim
+    site: Site
 
     def error(self, problem: str, advice: str) -> ManifestError:
-        text = f"the marker of {self.claim.application} {problem}, past the gate of {self.claim.environment}: {advice}"
+        text = f"the marker of {self.site.application} {problem}, past the gate of {self.site.environment}: {advice}"
         return ManifestError.at(self.path, self.marked.marker.line, text)
 
 
@@ -221,7 +222,7 @@ def _check_kinds(
                 raise lost_marker.error(f"goes as {change.path} becomes {kind}", "keep manifests as files")
         environments = layout.in_reach(change.path) if kind and removed else ()
         for lost_marker in removed:
-            if lost_marker.claim.environment in environments:
+            if lost_marker.site.environment in environments:
                 raise lost_marker.error(f"goes as {change.path} comes, {kind}", "keep manifests as files")
 
 
@@ -247,13 +248,13 @@ def _check_keys(path: str, before: _File, after: _File) -> None:
 def _check_moves(lost_markers: Sequence[_Lost], arrived: Mapping[str, Sequence[_Marked]], layout: Layout) -> None:
     """Raise for a marker that goes from one place and comes to another: the value under it could change unseen."""
     targets = {
-        claim: marked.marker.at
+        site: marked.marker.at
         for path, markers in arrived.items()
         for marked in markers
-        for claim in layout.claims(path, marked.name)
+        for site in layout.claims(path, marked.name)
     }
     for lost_marker in lost_markers:
-        if target := targets.get(lost_marker.claim):
+        if target := targets.get(lost_marker.site):
             raise lost_marker.error(
                 f"moves to {target}", "remove the marker in one pull request, and add it in another"
             )

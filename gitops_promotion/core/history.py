@@ -12,8 +12,7 @@ from typing import Literal
 from gitops_promotion.core.commits import Commit, CommitHeader, read_time
 from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.discussion import Discussion
-from gitops_promotion.core.layout import Claim
-from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.names import Application, Site, is_name
 from gitops_promotion.core.provenance import Provenance, read_provenance
 from gitops_promotion.core.replay import TagChange
 from gitops_promotion.core.tags import Tag
@@ -45,9 +44,9 @@ class Event:
     built_at: datetime | None = None
 
     @property
-    def claim(self) -> Claim:
+    def site(self) -> Site:
         """The application and the environment."""
-        return Claim(self.application, self.environment)
+        return Site(self.application, self.environment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +69,7 @@ def events(
     merged: Mapping[str, CommitHeader],
     *,
     prefixes: Sequence[str],
-    only: Callable[[Claim], bool] = lambda _: True,
+    only: Callable[[Site], bool] = lambda _: True,
 ) -> list[Event]:
     """Return the events of a first-parent history, newest first.
 
@@ -81,46 +80,45 @@ def events(
     for change in changes:
         by_commit.setdefault(change.commit.sha, []).append(change)
     all_events: list[Event] = []
-    rollbacks: set[tuple[str, Claim]] = set()
+    rollbacks: set[tuple[str, Site]] = set()
     for commit in commits:
         provenance = read_provenance(commit, merged.get(commit.sha))
         of_commit = [_event(change, provenance, prefixes) for change in by_commit.get(commit.sha, ())]
         all_events += of_commit
         if provenance.is_rollback:
-            rollbacks |= {(event.sha, event.claim) for event in of_commit if event.kind in ("promotion", "override")}
-        if (feature := _feature_event(commit, provenance)) and only(feature.claim):
+            rollbacks |= {(event.sha, event.site) for event in of_commit if event.kind in ("promotion", "override")}
+        if (feature := _feature_event(commit, provenance)) and only(feature.site):
             all_events.append(feature)
     return _with_rollbacks(all_events, rollbacks)
 
 
-def _with_rollbacks(events: Sequence[Event], rollbacks: Set[tuple[str, Claim]]) -> list[Event]:
+def _with_rollbacks(events: Sequence[Event], rollbacks: Set[tuple[str, Site]]) -> list[Event]:
     """Return the events, of which those in `rollbacks` are rollbacks if their tag was there before.
 
     A commit that only calls itself one brings a tag like any other.
     """
     returns = returning(events)
     return [
-        replace(event, kind="rollback") if (event.sha, event.claim) in rollbacks & returns else event
-        for event in events
+        replace(event, kind="rollback") if (event.sha, event.site) in rollbacks & returns else event for event in events
     ]
 
 
-def returning(events: Sequence[Event]) -> set[tuple[str, Claim]]:
+def returning(events: Sequence[Event]) -> set[tuple[str, Site]]:
     """Return the events, newest first, whose tag the application had in the environment at an earlier time.
 
     An event is named by its commit and what it concerns.
     """
-    earlier: dict[Claim, list[Tag]] = {}
-    keys: set[tuple[str, Claim]] = set()
+    earlier: dict[Site, list[Tag]] = {}
+    keys: set[tuple[str, Site]] = set()
     for event in reversed(events):
         if event.kind == "feature":
             continue
-        tags = earlier.setdefault(event.claim, [])
+        tags = earlier.setdefault(event.site, [])
         previous, tag = parsed(event.previous_tag), parsed(event.tag)
         if previous and not any(same_tag(previous, seen_tag) for seen_tag in tags):
             tags.append(previous)
         if tag and not same_tag(previous, tag) and any(same_tag(tag, seen_tag) for seen_tag in tags):
-            keys.add((event.sha, event.claim))
+            keys.add((event.sha, event.site))
     return keys
 
 
@@ -132,15 +130,15 @@ def parsed(text: str) -> Tag | None:
 
 
 def _event(change: TagChange, provenance: Provenance, prefixes: Sequence[str]) -> Event:
-    commit, claim = change.commit, change.claim
-    is_own = provenance.is_promotion(claim.application, claim.environment, prefixes)
+    commit, site = change.commit, change.site
+    is_own = provenance.is_promotion(site.application, site.environment, prefixes)
     trailers = provenance.trailers if is_own else {}
     overridden_by = trailers.get("Override-By", "")
     kind: Kind = "override" if overridden_by else "promotion" if is_own else "manual"
     return Event(
         time=commit.committed_at,
-        application=claim.application,
-        environment=claim.environment,
+        application=site.application,
+        environment=site.environment,
         kind=kind,
         previous_tag=str(change.previous) if change.previous else "",
         tag=str(change.tag) if change.tag else "",

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from gitops_promotion.core.branch_names import fill, template_problem
 from gitops_promotion.core.environments import Environment
-from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.names import Application, Site, is_name
 from gitops_promotion.errors import UsageError
 
 PATH = "{group}/{env}"
@@ -36,14 +36,6 @@ class MarkerName:
         return f"{self.group}:{self.app}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Claim:
-    """An environment whose pattern and marker form fit a marker, and the application that they make of it."""
-
-    application: Application
-    environment: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """The patterns and marker forms of all environments; the defaults are those of the configuration's top level."""
@@ -52,9 +44,9 @@ class Layout:
     path: str = PATH
     marker: str = MARKER
 
-    def claims(self, path: str, name: MarkerName) -> tuple[Claim, ...]:
+    def claims(self, path: str, name: MarkerName) -> tuple[Site, ...]:
         """Return the environments that a marker of this name in this file belongs to: one, or none; more is a fault."""
-        claims: dict[Claim, None] = {}
+        claims: dict[Site, None] = {}
         for environment in self.environments:
             bound = _marker_bindings(self.marker_form(environment.name), environment.name, name)
             if bound is None:
@@ -65,7 +57,7 @@ class Layout:
                     continue
                 application = Application(names.get("group", name.group), names.get("app", name.app))
                 if is_name(application.group) and is_name(application.name):
-                    claims[Claim(application, environment.name)] = None
+                    claims[Site(application, environment.name)] = None
         return tuple(claims)
 
     def patterns(self, environment: str) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
-from gitops_promotion.core.layout import Claim, Layout, MarkerName
+from gitops_promotion.core.layout import Layout, MarkerName
+from gitops_promotion.core.names import Site
 
 
-def conflict_of(layout: Layout, name: MarkerName, claims: Iterable[Claim]) -> str:
+def conflict_of(layout: Layout, name: MarkerName, claims: Iterable[Site]) -> str:
     """Return the error that several environments claim one marker, with the keys to change; "" if it is one."""
-    environments = dict.fromkeys(claim.environment for claim in claims)
+    environments = dict.fromkeys(site.environment for site in claims)
     if len(environments) < 2:
         return ""
     owners = [f"{e} ({layout.path_key(e)}, {layout.marker_key(e)})" for e in environments]

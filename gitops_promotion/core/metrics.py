@@ -10,7 +10,7 @@ from statistics import median
 
 from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.history import Event, History, parsed, returning
-from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.status_contexts import belongs
 from gitops_promotion.core.status_reports import Statuses, state_of
 
@@ -22,7 +22,7 @@ TOO_FEW = "too few"
 # A report on a tag stands on one of the first commits that have it: Flux reports on the newest of several.
 _COMMITS = 20
 
-Key = tuple[str, Claim]
+Key = tuple[str, Site]
 """An event, by its commit and what it concerns."""
 
 
@@ -92,7 +92,7 @@ def read_health(
     shas: Sequence[str],
     statuses: Statuses,
     *,
-    patterns: Callable[[Claim], Sequence[str]],
+    patterns: Callable[[Site], Sequence[str]],
     late: datetime,
 ) -> Health:
     """Return what the statuses of commits say of the deployments among events.
@@ -105,15 +105,15 @@ def read_health(
     green: dict[Key, datetime] = {}
     red: set[Key] = set()
     pending: set[Key] = set()
-    ends: dict[Claim, int] = {}
+    ends: dict[Site, int] = {}
     for event in events:
         if not _deploys(event) or event.sha not in order:
             continue
         position = order[event.sha]
-        newest_first = shas[ends.get(event.claim, 0) : position + 1]
-        ends[event.claim] = position + 1
-        reports = _first_reports(newest_first[-_COMMITS:], statuses, patterns(event.claim))
-        key = event.sha, event.claim
+        newest_first = shas[ends.get(event.site, 0) : position + 1]
+        ends[event.site] = position + 1
+        reports = _first_reports(newest_first[-_COMMITS:], statuses, patterns(event.site))
+        key = event.sha, event.site
         times = [time for time, _ in reports.values()]
         if times and all(times):
             green[key] = max(time for time in times if time)
@@ -156,9 +156,9 @@ def measure(
     *,
     since: datetime,
     until: datetime,
-    sources: Mapping[Claim, Sequence[str]],
+    sources: Mapping[Site, Sequence[str]],
     health: Health | None = None,
-    only: Iterable[Claim] | None = None,
+    only: Iterable[Site] | None = None,
 ) -> Metrics:
     """Return the metrics of the time from `since` to `until`.
 
@@ -167,13 +167,13 @@ def measure(
     """
     start = max(since, history.since) if history.since else since
     days = max((until - start).total_seconds() / 86400, 0.0)
-    claims = None if only is None else set(only)
+    sites = None if only is None else set(only)
     deployments = [
         deployment
         for deployment in _deployments(history.events, sources, health or Health())
         if deployment.event.time is not None
         and start <= deployment.event.time <= until
-        and (claims is None or deployment.event.claim in claims)
+        and (sites is None or deployment.event.site in sites)
     ]
     scopes: dict[tuple[str, str, str], list[_Deployment]] = {}
     for deployment in deployments:
@@ -210,31 +210,31 @@ def _row(scope: tuple[str, str, str], deployments: Sequence[_Deployment], weeks:
 
 
 def _deployments(
-    events: Sequence[Event], sources: Mapping[Claim, Sequence[str]], health: Health
+    events: Sequence[Event], sources: Mapping[Site, Sequence[str]], health: Health
 ) -> Iterator[_Deployment]:
     """Yield the deployments among events, which are newest first."""
-    by_claim: dict[Claim, list[Event]] = {}
+    by_site: dict[Site, list[Event]] = {}
     for event in reversed(events):
         if _deploys(event):
-            by_claim.setdefault(event.claim, []).append(event)
-    arrivals: dict[tuple[Claim, str], list[Event]] = {}
+            by_site.setdefault(event.site, []).append(event)
+    arrivals: dict[tuple[Site, str], list[Event]] = {}
     for event in events:
         if event.kind != "feature" and (tag := parsed(event.tag)):
-            arrivals.setdefault((event.claim, tag.name), []).append(event)
+            arrivals.setdefault((event.site, tag.name), []).append(event)
     returns = returning(events)
     order = {event.sha: number for number, event in enumerate(reversed(events))}
     ways = _Ways(arrivals=arrivals, sources=sources, order=order)
-    for claim, deployed in by_claim.items():
+    for site, deployed in by_site.items():
         restores = [_restores(event, returns) for event in deployed]
         failed = [
-            (event.sha, claim) in health.red or (number + 1 < len(deployed) and restores[number + 1])
+            (event.sha, site) in health.red or (number + 1 < len(deployed) and restores[number + 1])
             for number, event in enumerate(deployed)
         ]
         for number, event in enumerate(deployed):
-            green = health.green.get((event.sha, claim), event.time)
+            green = health.green.get((event.sha, site), event.time)
             first, source = ways.first_arrival(event), ways.source_arrival(event)
             good = next((later for later in range(number + 1, len(deployed)) if not failed[later]), None)
-            after = health.green.get((deployed[good].sha, claim), deployed[good].time) if good is not None else None
+            after = health.green.get((deployed[good].sha, site), deployed[good].time) if good is not None else None
             yield _Deployment(
                 event=event,
                 failed=failed[number],
@@ -253,15 +253,15 @@ def _deploys(event: Event) -> bool:
 
 def _restores(event: Event, returns: set[Key]) -> bool:
     """Return True for a rollback, and for an older tag that a person set by hand."""
-    return event.kind == "rollback" or (event.kind in ("manual", "override") and (event.sha, event.claim) in returns)
+    return event.kind == "rollback" or (event.kind in ("manual", "override") and (event.sha, event.site) in returns)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Ways:
     """Where the tags of deployments came from: `arrivals` by place and name of the tag, newest first."""
 
-    arrivals: Mapping[tuple[Claim, str], Sequence[Event]]
-    sources: Mapping[Claim, Sequence[str]]
+    arrivals: Mapping[tuple[Site, str], Sequence[Event]]
+    sources: Mapping[Site, Sequence[str]]
     order: Mapping[str, int]
     _first: dict[Key, Event | None] = field(default_factory=dict)
 
@@ -269,23 +269,23 @@ class _Ways:
         """Return the arrival of the tag in the environment before, the last one of several; None in the entry."""
         arrivals = [
             arrival
-            for source in self.sources.get(event.claim, ())
-            if (arrival := self._arrival(Claim(event.application, source), event)) is not None
+            for source in self.sources.get(event.site, ())
+            if (arrival := self._arrival(Site(event.application, source), event)) is not None
         ]
         return max(arrivals, key=lambda arrival: self.order[arrival.sha], default=None)
 
     def first_arrival(self, event: Event) -> Event | None:
         """Return the arrival of the tag in the first environment, as far as it can be followed; None in the entry."""
-        key = event.sha, event.claim
+        key = event.sha, event.site
         if key not in self._first:
             self._first[key] = None  # a pipeline has no cycle, but a changed configuration may make one of its past
             source = self.source_arrival(event)
             self._first[key] = (self.first_arrival(source) or source) if source else None
         return self._first[key]
 
-    def _arrival(self, claim: Claim, event: Event) -> Event | None:
+    def _arrival(self, site: Site, event: Event) -> Event | None:
         tag = parsed(event.tag)
-        arrivals = self.arrivals.get((claim, tag.name if tag else ""), ())
+        arrivals = self.arrivals.get((site, tag.name if tag else ""), ())
         earlier = (arrival for arrival in arrivals if self.order[arrival.sha] < self.order[event.sha])
         return next((arrival for arrival in earlier if same_tag(parsed(arrival.tag), tag)), None)
 

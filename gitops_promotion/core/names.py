@@ -48,6 +48,14 @@ NO_APPLICATION = Application("", "")
 """The application of a request that concerns several, such as one that removes stale copies."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Site:
+    """One application in one environment."""
+
+    application: Application
+    environment: str
+
+
 def check_application(group: str, name: str) -> Application:
     """Return the application of these two names. Raises UsageError if one of them is not a valid name."""
     return Application(check_name("group", group), check_name("application", name))

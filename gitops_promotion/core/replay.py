@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from gitops_promotion.core import markers
 from gitops_promotion.core.commits import Commit, FileChange
-from gitops_promotion.core.layout import Claim, Layout, MarkerName
+from gitops_promotion.core.layout import Layout, MarkerName
 from gitops_promotion.core.markers import Marker, is_manifest, scan
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
@@ -30,7 +31,7 @@ class TagChange:
     """A commit after which an application has another tag in an environment; None: no marker, or markers disagree."""
 
     commit: Commit
-    claim: Claim
+    site: Site
     previous: Tag | None
     tag: Tag | None
 
@@ -92,18 +93,18 @@ class Replay:
     """
 
     layout: Layout
-    only: Callable[[Claim], bool] = lambda _: True
+    only: Callable[[Site], bool] = lambda _: True
     _files: dict[str, _File] = field(default_factory=dict)
-    _paths: dict[Claim, dict[str, None]] = field(default_factory=dict)
-    _claims: dict[tuple[str, MarkerName], tuple[Claim, ...]] = field(default_factory=dict)
+    _paths: dict[Site, dict[str, None]] = field(default_factory=dict)
+    _claims: dict[tuple[str, MarkerName], tuple[Site, ...]] = field(default_factory=dict)
 
-    def start(self, tip: Mapping[Claim, Files]) -> None:
+    def start(self, tip: Mapping[Site, Files]) -> None:
         """Begin with the marked files of each application and environment at the newest commit."""
-        for claim, files in tip.items():
+        for site, files in tip.items():
             for path, content in files.items():
                 if path not in self._files:
                     self._files[path] = _read(content, path)
-                self._paths.setdefault(claim, {})[path] = None
+                self._paths.setdefault(site, {})[path] = None
 
     def changes(self, commits: Iterable[Commit], blobs: Mapping[str, bytes]) -> list[TagChange]:
         """Take these commits back, which come next, newest first; returns the changes of tags that they made.
@@ -114,17 +115,17 @@ class Replay:
         for commit in commits:
             tags = self._take_back(commit.changes, blobs)
             changes += [
-                TagChange(commit=commit, claim=claim, previous=previous, tag=tag)
-                for claim, (previous, tag) in sorted(tags.items())
+                TagChange(commit=commit, site=site, previous=previous, tag=tag)
+                for site, (previous, tag) in sorted(tags.items())
                 if previous != tag
             ]
         return changes
 
     def _take_back(
         self, changes: Iterable[FileChange], blobs: Mapping[str, bytes]
-    ) -> dict[Claim, tuple[Tag | None, Tag | None]]:
+    ) -> dict[Site, tuple[Tag | None, Tag | None]]:
         """Take the changes of a commit back; returns the tags before and after it of what they may concern."""
-        after: dict[Claim, Tag | None] = {}
+        after: dict[Site, Tag | None] = {}
         for change in changes:
             if not is_manifest(change.path):
                 continue
@@ -133,13 +134,13 @@ class Replay:
             if file is None or file.content != new:
                 file = _read(new, change.path)
             older = _derived(file, old) or _read(old, change.path)
-            for claim in self._differing(change.path, file, older):
-                if claim not in after:
-                    after[claim] = self._tag(claim)
+            for site in self._differing(change.path, file, older):
+                if site not in after:
+                    after[site] = self._tag(site)
             self._replace(change.path, file, older)
-        return {claim: (self._tag(claim), tag) for claim, tag in after.items()}
+        return {site: (self._tag(site), tag) for site, tag in after.items()}
 
-    def _differing(self, path: str, file: _File, older: _File) -> Iterator[Claim]:
+    def _differing(self, path: str, file: _File, older: _File) -> Iterator[Site]:
         """Yield those whose markers differ between two versions of a file, or of which that is not known."""
         for name in {*file.names, *older.names}:
             live, older_live = file.markers.get(name, ()), older.markers.get(name, ())
@@ -150,22 +151,22 @@ class Replay:
         self._files[path] = older
         removed, added = set(file.names) - set(older.names), set(older.names) - set(file.names)
         for name in removed:
-            for claim in self._claims_of(path, name):
-                self._paths.get(claim, {}).pop(path, None)
+            for site in self._claims_of(path, name):
+                self._paths.get(site, {}).pop(path, None)
         for name in added:
-            for claim in self._claims_of(path, name):
-                self._paths.setdefault(claim, {})[path] = None
+            for site in self._claims_of(path, name):
+                self._paths.setdefault(site, {})[path] = None
 
-    def _claims_of(self, path: str, name: MarkerName) -> tuple[Claim, ...]:
+    def _claims_of(self, path: str, name: MarkerName) -> tuple[Site, ...]:
         key = path, name
         if key not in self._claims:
-            self._claims[key] = tuple(claim for claim in self.layout.claims(path, name) if self.only(claim))
+            self._claims[key] = tuple(site for site in self.layout.claims(path, name) if self.only(site))
         return self._claims[key]
 
-    def _tag(self, claim: Claim) -> Tag | None:
+    def _tag(self, site: Site) -> Tag | None:
         """Return the tag now, None where there is none or it cannot be read."""
-        name = self.layout.marker_name(claim.application, claim.environment)
-        files = [self._files[path] for path in self._paths.get(claim, ())]
+        name = self.layout.marker_name(site.application, site.environment)
+        files = [self._files[path] for path in self._paths.get(site, ())]
         if any(name in file.broken for file in files):
             return None
         try:

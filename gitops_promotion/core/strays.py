@@ -158,10 +158,10 @@ def suggested_place(layout: Layout, environment: str, strays: Sequence[Stray]) -
     for stray in elsewhere[:_SAMPLE]:
         text = f"{stray.at} has the marker {stray.name}"
         renamed = _with_other_ending(stray.path)
-        if any(claim.environment == environment for claim in layout.claims(renamed, stray.name)):
+        if any(site.environment == environment for site in layout.claims(renamed, stray.name)):
             return f"{text}: rename the file to {renamed}"
         for suggestion in _paths(layout, stray):
-            if any(claim.environment == environment for claim in suggestion.layout.claims(stray.path, stray.name)):
+            if any(site.environment == environment for site in suggestion.layout.claims(stray.path, stray.name)):
                 value = fill(suggestion.value, env=environment)
                 return f'{text}: set {layout.own_key(environment, "path")}, such as "{value}"'
     return ""

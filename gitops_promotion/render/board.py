@@ -84,9 +84,9 @@ def _feature(feature: Feature) -> dict[str, Any]:
 
 def _decided(decided: Decided) -> dict[str, Any]:
     return {
-        "group": decided.claim.application.group,
-        "app": decided.claim.application.name,
-        "environment": decided.claim.environment,
+        "group": decided.site.application.group,
+        "app": decided.site.application.name,
+        "environment": decided.site.environment,
         "tag": decided.tag,
         "pull_request": decided.pull_request,
         "decision": decided.statement.opinion,
@@ -177,8 +177,8 @@ def _decisions(board: Board) -> list[str]:
     if not board.decided:
         return []
     rows = [
-        f"- {link(decided.pull_request, decided.url)} {table_cell(str(decided.claim.application))} "
-        f"{table_cell(short_tag(decided.tag))} in {table_cell(decided.claim.environment)}: {decided.statement.opinion}"
+        f"- {link(decided.pull_request, decided.url)} {table_cell(str(decided.site.application))} "
+        f"{table_cell(short_tag(decided.tag))} in {table_cell(decided.site.environment)}: {decided.statement.opinion}"
         + (f", {table_cell(decided.statement.comment)}" if decided.statement.comment else "")
         for decided in board.decided
     ]

@@ -188,8 +188,8 @@ def _decisions(view: Board) -> list["RenderableType"]:
     return [
         _indented(
             _text(
-                f"#{decided.pull_request} {decided.claim.application} {short_tag(decided.tag)} "
-                f"in {decided.claim.environment}: "
+                f"#{decided.pull_request} {decided.site.application} {short_tag(decided.tag)} "
+                f"in {decided.site.environment}: "
                 f"{decided.statement.opinion}" + (f", {decided.statement.comment}" if decided.statement.comment else "")
             ),
             2,

@@ -8,8 +8,7 @@ from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.approvals import Approvals, Tally
 from gitops_promotion.core.kinds import branches_into
-from gitops_promotion.core.layout import Claim
-from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.names import Application, Site, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import UsageError
 from gitops_promotion.workflow import opinions
@@ -29,9 +28,9 @@ class Promotion:
     gate: Approvals | None = None
 
     @property
-    def claim(self) -> Claim:
+    def site(self) -> Site:
         """The application and the environment."""
-        return Claim(self.question.application, self.question.environment)
+        return Site(self.question.application, self.question.environment)
 
 
 def open_promotions(run: Run, pull: PullRequest) -> list[Promotion]:
@@ -66,7 +65,7 @@ def list_open(run: Run, scope: Scope) -> list[Approval]:
     approvals = []
     for pull in pulls:
         for promotion in open_promotions(run, pull):
-            if not scope.has(promotion.claim) or not _is_for_people(run, promotion):
+            if not scope.has(promotion.site) or not _is_for_people(run, promotion):
                 continue
             tally = tally_of(run, lookups, promotion)
             discussion = lookups.discussion(pull.number)
@@ -107,7 +106,7 @@ def list_ended(run: Run, scope: Scope) -> list[Approval]:
         except UsageError:
             continue
         gate = approvals_of(run.tip.config.gates(environment.name))
-        if not scope.has(Claim(application, environment.name)) or (gate is None and environment.auto):
+        if not scope.has(Site(application, environment.name)) or (gate is None and environment.auto):
             continue
         discussion = lookups.discussion(pull.number)
         approvals[pull.number] = Approval(

@@ -13,9 +13,8 @@ from gitops_promotion.core.feature import hosts, kustomization, manifests
 from gitops_promotion.core.feature.names import FEATURE_LABEL
 from gitops_promotion.core.history import Event
 from gitops_promotion.core.holds import Hold
-from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.metrics import read_health
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.status_contexts import fill
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import PromotionError, UsageError
@@ -27,7 +26,7 @@ from gitops_promotion.workflow.past import Past, Scope, answer, read_past
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import no_marker
 from gitops_promotion.workflow.stops import Next, next_tags, read_declines, read_holds
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 # Commits whose statuses are asked for to find environments that are red; on Azure DevOps each is a request.
 _RED_COMMITS = 50
@@ -40,19 +39,19 @@ class _Reader:
     run: Run
     past: Past
     left_out: list[str]
-    tags: Mapping[Claim, Tag | None]
-    problems: dict[Claim, list[str]]
+    tags: Mapping[Site, Tag | None]
+    problems: dict[Site, list[str]]
 
-    def note_unreadable_holds(self, claims: Iterable[Claim]) -> None:
+    def note_unreadable_holds(self, sites: Iterable[Site]) -> None:
         """Note what cannot be read of the file of holds at those of these promotions that it stops."""
-        for claim in dict.fromkeys(claims):
-            if faults := self.run.tip.holds.faults(claim.environment):
-                self.problems.setdefault(claim, []).extend(map(str, faults))
+        for site in dict.fromkeys(sites):
+            if faults := self.run.tip.holds.faults(site.environment):
+                self.problems.setdefault(site, []).extend(map(str, faults))
 
     def find_red(self, lookups: Lookups) -> None:
         """Note the tags that are in an environment and that statuses call unhealthy."""
-        newest = {event.claim: event for event in reversed(self.past.history.events) if event.kind != "feature"}
-        arrivals = {event.sha for claim, event in newest.items() if self.tags.get(claim)}
+        newest = {event.site: event for event in reversed(self.past.history.events) if event.kind != "feature"}
+        arrivals = {event.sha for site, event in newest.items() if self.tags.get(site)}
         shas = [commit.sha for commit in self.past.commits]
         shas_to_ask = [sha for sha in shas[: _RED_COMMITS * 4] if sha in arrivals][:_RED_COMMITS]
         statuses = answer(
@@ -65,27 +64,27 @@ class _Reader:
             list(newest.values()),
             shas,
             statuses,
-            patterns=lambda claim: fill(
-                config.context_templates.get(claim.environment, ()), claim.application, claim.environment
+            patterns=lambda site: fill(
+                config.context_templates.get(site.environment, ()), site.application, site.environment
             ),
             late=self.run.clock.now() - timedelta(seconds=config.status_timeout),
         )
-        for claim, event in newest.items():
-            key = event.sha, claim
+        for site, event in newest.items():
+            key = event.sha, site
             if key in health.red:
                 text = f"{event.tag} is not healthy: a status failed and none has been green since it arrived"
-                self.problems.setdefault(claim, []).append(text)
+                self.problems.setdefault(site, []).append(text)
             elif key in health.pending:
                 text = f"{event.tag} has not been healthy since it arrived: a status is pending"
-                self.problems.setdefault(claim, []).append(text)
+                self.problems.setdefault(site, []).append(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answers:
     """What the forge says of a board; empty where it does not answer."""
 
-    promotions: Mapping[Claim, Promotion] = field(default_factory=dict)
-    declined: Mapping[Claim, Sequence[str]] = field(default_factory=dict)
+    promotions: Mapping[Site, Promotion] = field(default_factory=dict)
+    declined: Mapping[Site, Sequence[str]] = field(default_factory=dict)
     statements: Mapping[int, Sequence[Statement]] = field(default_factory=dict)
     holds: tuple[Hold, ...] = ()
 
@@ -104,7 +103,7 @@ def read_board(run: Run, scope: Scope) -> Board:
     answers = _ask_forge(reader, coming)
     reader.left_out += [str(error) for error in tip.marked.broken()]
     reader.left_out += [str(problem.fault) for problem in tip.holds.problems]
-    reader.note_unreadable_holds([*(following.claim for following in coming), *answers.promotions])
+    reader.note_unreadable_holds([*(following.site for following in coming), *answers.promotions])
     facts = Facts(
         tags=reader.tags,
         events=past.history.events,
@@ -143,15 +142,15 @@ def _ask_forge(reader: _Reader, coming: Sequence[Next]) -> _Answers:
     lookups = run.lookups(heads=tuple(pull.head_sha for pull in pulls), numbers=tuple(numbers))
     lookups.note_open(pulls)
     promotions = judged_promotions(run, pulls, lookups)
-    behind = [following for following in coming if following.claim not in promotions]
+    behind = [following for following in coming if following.site not in promotions]
     declined = read_declines(run, lookups, behind, reader.left_out)
     holds = answer(run, reader.left_out, "holds in open pull requests", lambda _: gather(run.tip, lookups))
     statements = _all_statements(reader, lookups)
     reader.find_red(lookups)
     return _Answers(
         promotions={
-            claim: replace(promotion, statements=tuple(statements.get(promotion.pull_request, ())))
-            for claim, promotion in promotions.items()
+            site: replace(promotion, statements=tuple(statements.get(promotion.pull_request, ())))
+            for site, promotion in promotions.items()
         },
         declined=declined,
         statements=statements,
@@ -166,25 +165,25 @@ def read_cells(
     tags, problems = _read_tags(run.tip, [application])
     facts = Facts(tags=tags, events=events, problems=problems, page=partial(_page, run))
     [line] = boards.lines(facts, [application], run.tip.config.way, now=run.clock.now())
-    return {cell.environment: cell for cell in line.cells}, {claim.environment: tag for claim, tag in tags.items()}
+    return {cell.environment: cell for cell in line.cells}, {site.environment: tag for site, tag in tags.items()}
 
 
-def _read_tags(tip: Tip, applications: Iterable[Application]) -> tuple[dict[Claim, Tag | None], dict[Claim, list[str]]]:
+def _read_tags(tip: Tip, applications: Iterable[Application]) -> tuple[dict[Site, Tag | None], dict[Site, list[str]]]:
     """Return the tag of each application in each of its environments, and the problems of those that have none."""
-    tags: dict[Claim, Tag | None] = {}
-    problems: dict[Claim, list[str]] = {}
+    tags: dict[Site, Tag | None] = {}
+    problems: dict[Site, list[str]] = {}
     for application in applications:
         way = tip.config.way(application)
         for name in way.names:
-            claim = Claim(application, name)
+            site = Site(application, name)
             try:
-                tags[claim] = tip.tag(Site(application, name))
+                tags[site] = tip.tag(site)
             except PromotionError as error:
-                tags[claim] = None
-                problems.setdefault(claim, []).append(str(error))
+                tags[site] = None
+                problems.setdefault(site, []).append(str(error))
                 continue
-            if tags[claim] is None and any(tags.get(Claim(application, source)) for source in way.sources(name)):
-                problems.setdefault(claim, []).append(no_marker(Site(application, name)))
+            if tags[site] is None and any(tags.get(Site(application, source)) for source in way.sources(name)):
+                problems.setdefault(site, []).append(no_marker(site))
     return tags, problems
 
 
@@ -204,13 +203,13 @@ def _page(run: Run, number: int) -> str:
     return ""
 
 
-def _numbers(events: Iterable[Event], tags: Mapping[Claim, Tag | None]) -> list[int]:
+def _numbers(events: Iterable[Event], tags: Mapping[Site, Tag | None]) -> list[int]:
     """Return the pull requests that brought the tags of today."""
-    newest: dict[Claim, Event] = {}
+    newest: dict[Site, Event] = {}
     for event in events:
         if event.kind != "feature":
-            newest.setdefault(event.claim, event)
-    return [event.pull_request for claim, event in newest.items() if event.pull_request and tags.get(claim)]
+            newest.setdefault(event.site, event)
+    return [event.pull_request for site, event in newest.items() if event.pull_request and tags.get(site)]
 
 
 def _all_statements(reader: _Reader, lookups: Lookups) -> dict[int, list[Statement]]:

@@ -13,6 +13,7 @@ from gitops_promotion.core import plan as planning
 from gitops_promotion.core.forge import Draft, PullRequest
 from gitops_promotion.core.gates import own_status
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.pull_request_text import shows
 from gitops_promotion.errors import LeaseLostError, PromotionError, UsageError
@@ -28,7 +29,6 @@ from gitops_promotion.workflow.publishing import take_back_success
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.reviewers import ask_groups
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site
 from gitops_promotion.workflow.worth_keeping import is_worth_keeping
 
 

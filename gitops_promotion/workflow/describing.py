@@ -9,6 +9,7 @@ from gitops_promotion.core.changes import Labels, Pair, Stop
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.images import marked_images
 from gitops_promotion.core.model import Plan
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.plan import has_changes
 from gitops_promotion.core.provenance import read_provenance
 from gitops_promotion.core.pull_request_text import CHANGES_LIMIT, with_changes
@@ -22,7 +23,6 @@ from gitops_promotion.errors import (
     UsageError,
 )
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site
 
 SECONDS = 5.0
 """Seconds for all requests about the changes of one promotion."""

@@ -8,7 +8,7 @@ from gitops_promotion.core import deployments, due, durations, markers
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError
@@ -21,7 +21,7 @@ from gitops_promotion.workflow.past import require_known
 from gitops_promotion.workflow.rejections import find_rejection
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import Step, awaited_sources, marker_to_add, no_marker
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 # Seconds between look-ups while the forge does not show a merge that the tree already holds.
 _LATE = (1.0, 2.0, 4.0, 8.0)

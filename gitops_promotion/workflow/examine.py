@@ -10,8 +10,8 @@ from gitops_promotion.core.config import Config
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gated_changes import MARKER_REMOVED, GatedChange, gated_changes, manual_change
 from gitops_promotion.core.gates import Question, Reason
-from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.markers import is_manifest
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, UsageError
@@ -20,7 +20,7 @@ from gitops_promotion.workflow.foreign_work import foreign_work
 from gitops_promotion.workflow.merge_queue import brings_only, pulls_in_group
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import left_out, marker_to_add, no_marker
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 _NO_TAG_CHANGED = Reason(evidence="no marked tag is changed: a manual change, nothing to wait for")
 # A tag that no gate holds deserves a guess at what its marker should be called.
@@ -215,19 +215,19 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
     found = gated_changes(changes, blobs, config.layout, gated)
     questions: list[Question] = []
     remarks: list[Reason] = []
-    by_claim: dict[Claim, list[GatedChange]] = {}
+    by_site: dict[Site, list[GatedChange]] = {}
     for change in found.changes:
-        by_claim.setdefault(change.claim, []).append(change)
-    for claim in sorted(by_claim, key=lambda c: (c.application, config.pipeline.names.index(c.environment))):
-        text = f"{claim.application} in {claim.environment}"
-        if claim.environment not in gated:
+        by_site.setdefault(change.site, []).append(change)
+    for site in sorted(by_site, key=lambda c: (c.application, config.pipeline.names.index(c.environment))):
+        text = f"{site.application} in {site.environment}"
+        if site.environment not in gated:
             remarks.append(Reason(evidence=f"{text}: the first environment, nothing to wait for"))
             continue
-        new_questions, remark = _questions(tip, subject, claim, by_claim[claim], merge)
+        new_questions, remark = _questions(tip, subject, site, by_site[site], merge)
         questions += new_questions
         remarks += [Reason(evidence=f"{text}: {remark}")] if remark else []
-    refusals = _foreign_work(run, subject, [change.claim for change in found.changes], changes)
-    sites = [Site(claim.application, claim.environment) for claim in by_claim]
+    refusals = _foreign_work(run, subject, [change.site for change in found.changes], changes)
+    sites = list(by_site)
     out_of_way = (left_out(site) for site in sites if site.environment not in config.way(site.application).names)
     return Examination(
         questions=tuple(questions),
@@ -285,20 +285,20 @@ def _require_readable_holds(tip: Tip, changes: Sequence[FileChange]) -> None:
 
 
 def _foreign_work(
-    run: Run, subject: Subject, claims: Sequence[Claim], changes: Sequence[FileChange]
+    run: Run, subject: Subject, sites: Sequence[Site], changes: Sequence[FileChange]
 ) -> tuple[Reason, ...]:
     """Return the reasons why a branch of this tool is not this tool's alone, none for the branch of anybody else."""
     is_ours = not subject.foreign and run.tip.has_config and run.tip.refs.branch(subject.branch) == subject.sha
-    return tuple(foreign_work(run, subject.branch, claims, changes)) if is_ours else ()
+    return tuple(foreign_work(run, subject.branch, sites, changes)) if is_ours else ()
 
 
 def _questions(
-    tip: Tip, subject: Subject, claim: Claim, changes: Sequence[GatedChange], merge: _Merge
+    tip: Tip, subject: Subject, site: Site, changes: Sequence[GatedChange], merge: _Merge
 ) -> tuple[list[Question], str]:
     """Return the questions of one application's changes in one environment, and why there are none."""
     if remark := manual_change(changes):
         return [], remark
-    application, environment, config = claim.application, claim.environment, tip.config
+    application, environment, config = site.application, site.environment, tip.config
     way = config.way(application)
     if environment not in way.names:
         return [], "the application's environments leave it out, nothing to wait for"
@@ -308,7 +308,7 @@ def _questions(
     if not requirements and all(gate.judges_sources for gate in tip.config.gates(environment)):
         return [], "no earlier environment has it, nothing to wait for"
     tags = [change.tag for change in changes if change.effect == "unmarked" and change.tag]
-    if any(change.effect == "tag" for change in changes) and (tag := _merged_tag(tip, merge, claim)):
+    if any(change.effect == "tag" for change in changes) and (tag := _merged_tag(tip, merge, site)):
         tags.append(tag)
     unseen = tuple(dict.fromkeys(text for change in changes for text in change.unseen))
     return [
@@ -326,10 +326,10 @@ def _questions(
     ], "" if tags else MARKER_REMOVED
 
 
-def _merged_tag(tip: Tip, merge: _Merge, claim: Claim) -> Tag | None:
+def _merged_tag(tip: Tip, merge: _Merge, site: Site) -> Tag | None:
     """Return the tag of an application in an environment after the merge, None if it has no marker there."""
     layout = tip.config.layout
-    application, environment = claim.application, claim.environment
+    application, environment = site.application, site.environment
     name = layout.marker_name(application, environment)
     if merge.tree:
         paths = tip.repository.grep(merge.tree, [str(name)], layout.pathspecs(application, [environment]))

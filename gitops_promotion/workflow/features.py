@@ -13,7 +13,7 @@ from gitops_promotion.core.feature.folder import Edits
 from gitops_promotion.core.feature.selection import select
 from gitops_promotion.core.kinds import FEATURE, REMOVAL
 from gitops_promotion.core.model import Outcome, Plan, Request
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.untrusted import code_span
 from gitops_promotion.errors import ManifestError, UsageError
@@ -22,7 +22,6 @@ from gitops_promotion.workflow.build import EnvironmentBuilder, KustomizeFinder,
 from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.intent import Intent, Veto, no_veto, setting_tag
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site
 
 # Objects that the pull request lists by name.
 _MAX_OBJECTS = 20

@@ -11,9 +11,8 @@ from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Reason
 from gitops_promotion.core.holds import ANY
 from gitops_promotion.core.kinds import NARROW
-from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.model import Kind, Plan, Request
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.errors import ForeignCommitsError, UsageError
 from gitops_promotion.workflow.arming import disarm
 from gitops_promotion.workflow.branch import Branch, read_branch
@@ -24,20 +23,20 @@ _SHOWN = 3
 """Commits of others that are named: who may push can push any number."""
 
 
-def foreign_work(run: Run, name: str, claims: Sequence[Claim], changes: Sequence[FileChange]) -> Iterator[Reason]:
+def foreign_work(run: Run, name: str, sites: Sequence[Site], changes: Sequence[FileChange]) -> Iterator[Reason]:
     """Yield the reasons why a branch of this tool is not this tool's alone; none for a branch of a person.
 
-    `claims` are the applications and environments whose tags its merge would change, `changes` all that it would
+    `sites` are the applications and environments whose tags its merge would change, `changes` all that it would
     change. Raises GitError.
     """
     tip = run.tip
     blobs = tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
     if name.startswith(tip.config.branch_prefixes[0]):
-        if (owner := _owner(tip, name, claims)) is not None:
+        if (owner := _owner(tip, name, sites)) is not None:
             ways = "remove it from the branch, or delete the branch and run `gitops-promotion promote --all`"
             paths = beyond_tags(owner, changes, blobs, tip.config)
             yield from _reasons(run, name, owner, paths, f"the tags of {owner}", ways)
-            yield from _other_environments(tip, name, owner, claims, ways)
+            yield from _other_environments(tip, name, owner, sites, ways)
     elif kind := next((kind for kind in NARROW if name.startswith(kind.prefix)), None):
         if request := _named(tip, name, kind):
             ways = f"remove it from the branch, or delete the branch and run `gitops-promotion {kind.name}` again"
@@ -85,11 +84,9 @@ def _reasons(run: Run, name: str, owner: Application, paths: Sequence[str], what
         yield Reason(evidence=f"{name} changes more than {what}: {', '.join(paths[:3])}", missing=ways)
 
 
-def _other_environments(
-    tip: Tip, name: str, owner: Application, claims: Sequence[Claim], ways: str
-) -> Iterator[Reason]:
+def _other_environments(tip: Tip, name: str, owner: Application, sites: Sequence[Site], ways: str) -> Iterator[Reason]:
     """Yield the reason why a promotion is none: it is into several environments, or into one of another branch."""
-    environments = [e for e in tip.config.pipeline.names if Claim(owner, e) in claims]
+    environments = [e for e in tip.config.pipeline.names if Site(owner, e) in sites]
     if len(environments) > 1 or any(tip.config.branch(owner, environment) != name for environment in environments):
         text = f"{name} changes the tag of {owner} in {' and '.join(environments)}, and a promotion is into one of them"
         yield Reason(evidence=text, missing=ways)
@@ -108,9 +105,9 @@ def _beyond_entry(run: Run, name: str, changes: Sequence[FileChange]) -> Iterato
         yield Reason(evidence=f"{name} changes more than {entry}: {', '.join(paths[:3])}", missing=ways)
 
 
-def _owner(tip: Tip, branch: str, claims: Sequence[Claim]) -> Application | None:
+def _owner(tip: Tip, branch: str, sites: Sequence[Site]) -> Application | None:
     """Return the application that a promotion branch belongs to, also if none of its tags is changed any more."""
-    changed = {claim.application for claim in claims}
+    changed = {site.application for site in sites}
     return min(_owners(tip, branch, changed) or _owners(tip, branch, tip.applications()), default=None)
 
 

@@ -10,12 +10,12 @@ from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.holds import FILE, lifted_by_promotion
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Plan, Request
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.held import stopped
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 Veto = Callable[[Sequence[PullRequest], Branch | None], Outcome | Origin | None]
 """A verb's ruling on its own plan, given the pull requests of the branch and the branch.

@@ -10,14 +10,14 @@ from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.core.gates.health import Health
 from gitops_promotion.core.gates.soak import Soak
 from gitops_promotion.core.gates.unmanaged_images import Images
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError
 from gitops_promotion.workflow import holding, opinions
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.returns import is_return
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 
 def judge(tip: Tip, lookups: Lookups, question: Question, *, expired: bool = False) -> Verdict:

@@ -7,8 +7,7 @@ from gitops_promotion.core import gates
 from gitops_promotion.core.board import Promotion
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Reason, Verdict
-from gitops_promotion.core.layout import Claim
-from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.names import Application, Site, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import GitError, LeaseLostError, PromotionError, UsageError
@@ -22,22 +21,22 @@ _MERGES_BY_ITSELF = "its gates pass: it merges by itself"
 _A_PERSON_MERGES = "its gates pass: a person merges it"
 
 
-def judged_promotions(run: Run, pulls: Sequence[PullRequest], lookups: Lookups) -> dict[Claim, Promotion]:
+def judged_promotions(run: Run, pulls: Sequence[PullRequest], lookups: Lookups) -> dict[Site, Promotion]:
     """Return what these open pull requests bring, and where; one that cannot be judged says why.
 
     Of several for one application and environment the newest counts.
     """
     with suppress(GitError):
         run.tip.fetch_branches(pull.head for pull in pulls)
-    promotions: dict[Claim, Promotion] = {}
+    promotions: dict[Site, Promotion] = {}
     for pull in sorted(pulls, key=lambda pull: pull.number):
         promotions |= _judged(run, pull, lookups)
     return promotions
 
 
-def _judged(run: Run, pull: PullRequest, lookups: Lookups) -> dict[Claim, Promotion]:
+def _judged(run: Run, pull: PullRequest, lookups: Lookups) -> dict[Site, Promotion]:
     subject = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
-    verdicts: dict[Claim, tuple[Tag, Verdict]] = {}
+    verdicts: dict[Site, tuple[Tag, Verdict]] = {}
     try:
         examination = with_override(run, examine(run, subject), subject, lookups)
         refusal = Verdict(decision="refuse", reasons=examination.refusals) if examination.refusals else None
@@ -47,17 +46,17 @@ def _judged(run: Run, pull: PullRequest, lookups: Lookups) -> dict[Claim, Promot
             if not question.tag.name:
                 general = gates.strictest([general, verdict])
                 continue
-            verdicts[Claim(question.application, question.environment)] = question.tag, verdict
+            verdicts[Site(question.application, question.environment)] = question.tag, verdict
     except LeaseLostError:
         general = Verdict(decision="wait", reasons=(Reason(evidence="it moved while it was read: look again"),))
     except PromotionError as error:
         general = Verdict(decision="wait", reasons=(Reason(evidence=f"it could not be judged: {error}"),))
     if not verdicts:
-        verdicts = {claim: (tag, general) for claim, tag in _hints(run, pull)}
-    return {claim: _promotion(run, pull, claim, tag, verdict) for claim, (tag, verdict) in verdicts.items()}
+        verdicts = {site: (tag, general) for site, tag in _hints(run, pull)}
+    return {site: _promotion(run, pull, site, tag, verdict) for site, (tag, verdict) in verdicts.items()}
 
 
-def _hints(run: Run, pull: PullRequest) -> list[tuple[Claim, Tag]]:
+def _hints(run: Run, pull: PullRequest) -> list[tuple[Site, Tag]]:
     """Return what a pull request says that it is for, if its branch is that of the application.
 
     It is only shown. Anybody may edit the description.
@@ -68,14 +67,14 @@ def _hints(run: Run, pull: PullRequest) -> list[tuple[Claim, Tag]]:
     application = Application(hint.group, hint.app)
     with suppress(UsageError):
         if run.tip.config.branch(application, hint.env) == pull.head:
-            return [(Claim(application, hint.env), Tag.parse(hint.tag))]
+            return [(Site(application, hint.env), Tag.parse(hint.tag))]
     return []
 
 
-def _promotion(run: Run, pull: PullRequest, claim: Claim, tag: Tag, verdict: Verdict) -> Promotion:
+def _promotion(run: Run, pull: PullRequest, site: Site, tag: Tag, verdict: Verdict) -> Promotion:
     reasons = list(verdict.texts)
     if verdict.decision == "pass":
-        is_automatic = run.tip.config.environment(claim.environment).auto
+        is_automatic = run.tip.config.environment(site.environment).auto
         reasons.append(_MERGES_BY_ITSELF if is_automatic else _A_PERSON_MERGES)
     times = [reason.earliest for reason in verdict.reasons if reason.earliest]
     return Promotion(

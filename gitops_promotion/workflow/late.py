@@ -12,7 +12,7 @@ from gitops_promotion.core.deployments import Deployment
 from gitops_promotion.core.gates import health
 from gitops_promotion.core.kinds import ROLLBACK
 from gitops_promotion.core.model import Request
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.rollback import earlier_stays
 from gitops_promotion.core.status_reports import reports_by_context
 from gitops_promotion.core.tags import NO_TAG, Tag
@@ -20,7 +20,6 @@ from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.returns import was_green
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from gitops_promotion.core import strays
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.layout import Claim, MarkerName
+from gitops_promotion.core.layout import MarkerName
 from gitops_promotion.core.marker_conflicts import conflict_of
 from gitops_promotion.core.markers import mentions, scan
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.errors import ManifestError
 from gitops_promotion.git import Repository
@@ -19,14 +19,6 @@ from gitops_promotion.git import Repository
 MAX_PATHSPECS = 300
 # Names in a file that does not parse: good enough to say whose file it is.
 _MARKER_NAME = re.compile(rb'"\$imagepolicy"\s*:\s*"([A-Za-z0-9._-]+):([A-Za-z0-9._-]+)')
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Site:
-    """One application in one environment."""
-
-    application: Application
-    environment: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,10 +104,10 @@ class MarkedFiles:
         layout = self.config.layout
         claims = layout.claims(path, name)
         conflict = conflict_of(layout, name, claims)
-        for claim in claims:
-            self._files.setdefault(Site(claim.application, claim.environment), {})[path] = content
+        for site in claims:
+            self._files.setdefault(site, {})[path] = content
             if conflict:
-                self._conflicts.setdefault(claim.application, ManifestError.at(path, line, conflict))
+                self._conflicts.setdefault(site.application, ManifestError.at(path, line, conflict))
         if not claims:
             self._strays.add(Stray(path, line, name))
 
@@ -159,9 +151,9 @@ class MarkedFiles:
                     return True
         return False
 
-    def _claims_in(self, path: str, content: bytes) -> list[Claim]:
+    def _claims_in(self, path: str, content: bytes) -> list[Site]:
         names = {MarkerName(marker.group, marker.app) for marker in scan(content, path).markers}
-        return [claim for name in names for claim in self.config.layout.claims(path, name)]
+        return [site for name in names for site in self.config.layout.claims(path, name)]
 
     def sites(self) -> list[Site]:
         """Return every application in each environment where it has a marker; all marked files are read."""

@@ -8,13 +8,12 @@ from typing import TypeVar
 from gitops_promotion.core import history as core_history
 from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.history import Event, History
-from gitops_promotion.core.layout import Claim
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.replay import Replay, TagChange
 from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, ProviderError, UsageError
 from gitops_promotion.providers import Provider
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site, Tip, contents_of
+from gitops_promotion.workflow.tip import Tip, contents_of
 
 T = TypeVar("T")
 
@@ -30,9 +29,9 @@ class Scope:
     app: str = ""
     environment: str = ""
 
-    def has(self, claim: Claim) -> bool:
+    def has(self, site: Site) -> bool:
         """Return True if an application in an environment is meant."""
-        return self.has_application(claim.application) and self.environment in ("", claim.environment)
+        return self.has_application(site.application) and self.environment in ("", site.environment)
 
     def has_application(self, application: Application) -> bool:
         """Return True if an application is meant in any environment."""
@@ -57,17 +56,16 @@ def read_past(tip: Tip, scope: Scope, *, newest: int | None = None) -> Past:
     if scope.environment:
         tip.config.environment(scope.environment)
 
-    def is_meant(claim: Claim) -> bool:
-        return scope.has_application(claim.application)
+    def is_meant(site: Site) -> bool:
+        return scope.has_application(site.application)
 
-    files: dict[Claim, Mapping[str, bytes]] = {}
+    files: dict[Site, Mapping[str, bytes]] = {}
     for site in tip.marked.sites():
-        claim = Claim(site.application, site.environment)
-        if is_meant(claim):
+        if is_meant(site):
             try:
-                files[claim] = tip.files(site)
+                files[site] = tip.files(site)
             except ManifestError:
-                files[claim] = {}
+                files[site] = {}
     commits = tip.past(_sites(tip, scope, files), newest=newest)
     replay = Replay(layout=tip.config.layout, only=is_meant)
     replay.start(files)
@@ -91,15 +89,15 @@ def check_scope(tip: Tip, scope: Scope) -> None:
         raise unknown_name(tip, scope)
 
 
-def _sites(tip: Tip, scope: Scope, files: Iterable[Claim]) -> list[Site]:
+def _sites(tip: Tip, scope: Scope, files: Iterable[Site]) -> list[Site]:
     """Return the sites whose files the history is read of; those of a removed application have no file any more."""
     names = tip.config.pipeline.names
-    applications = {claim.application for claim in files}
+    applications = {site.application for site in files}
     if scope.group and scope.app:
         applications.add(Application(scope.group, scope.app))
     if applications and scope.app:
         return [Site(application, name) for application in sorted(applications) for name in names]
-    return [Site(site.application, site.environment) for site in tip.marked.sites()]
+    return list(tip.marked.sites())
 
 
 def _history(commits: Sequence[Commit], events: Sequence[Event]) -> History:
@@ -168,7 +166,7 @@ def limited(history: History, *, scope: Scope, since: datetime | None) -> Histor
     events = tuple(
         event
         for event in history.events
-        if scope.has(event.claim) and (since is None or (event.time is not None and event.time >= since))
+        if scope.has(event.site) and (since is None or (event.time is not None and event.time >= since))
     )
     starts = [time for time in (since, history.since) if time is not None]
     return replace(history, events=events, since=max(starts, default=None))

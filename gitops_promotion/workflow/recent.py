@@ -62,7 +62,7 @@ def comment_keys(discussion: Discussion) -> tuple[str, ...]:
 def _health(run: Run, past: Past) -> list[News]:
     """Return which of the tags that arrived in the last day are healthy, or failed."""
     config, now = run.tip.config, run.clock.now()
-    newest = {event.claim: event for event in reversed(past.history.events) if event.kind != "feature"}
+    newest = {event.site: event for event in reversed(past.history.events) if event.kind != "feature"}
     arrivals = [event for event in newest.values() if event.time is not None and event.time >= now - DAY]
     if not arrivals:
         return []
@@ -73,8 +73,8 @@ def _health(run: Run, past: Past) -> list[News]:
         arrivals,
         shas,
         statuses,
-        patterns=lambda claim: fill(
-            config.context_templates.get(claim.environment, ()), claim.application, claim.environment
+        patterns=lambda site: fill(
+            config.context_templates.get(site.environment, ()), site.application, site.environment
         ),
         late=now - timedelta(seconds=config.status_timeout),
     )

@@ -4,11 +4,11 @@ from gitops_promotion.core import deployments, status_commits
 from gitops_promotion.core.branch_names import ROLLBACKS
 from gitops_promotion.core.deployments import Deployment, same_tag
 from gitops_promotion.core.gates import Evidence, Question, health
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow.lookups import Lookups
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 
 def is_return(tip: Tip, lookups: Lookups, question: Question) -> bool:

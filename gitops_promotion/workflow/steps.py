@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 from gitops_promotion.core import due, markers, strays
 from gitops_promotion.core.model import Outcome, Result
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.past import require_known
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 _MAX_WARNINGS = 20
 

@@ -9,8 +9,8 @@ from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.holds import Hold
 from gitops_promotion.core.kinds import PROMOTION
-from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.model import Request
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.providers import Playable, Provider
 from gitops_promotion.workflow.lookups import Lookups
@@ -26,51 +26,51 @@ BRANCHES = 10
 class Next:
     """A tag that would come next into an environment of an application, since a source has it."""
 
-    claim: Claim
+    site: Site
     tag: Tag
 
 
-def next_tags(tip: Tip, tags: Mapping[Claim, Tag | None]) -> Iterator[Next]:
+def next_tags(tip: Tip, tags: Mapping[Site, Tag | None]) -> Iterator[Next]:
     """Yield the tags of sources that their targets do not have."""
-    for claim, tag in tags.items():
-        way = tip.config.way(claim.application)
-        source_tags = (tags.get(Claim(claim.application, source)) for source in way.sources(claim.environment))
-        yield from (Next(claim=claim, tag=t) for t in dict.fromkeys(source_tags) if t and not same_tag(t, tag))
+    for site, tag in tags.items():
+        way = tip.config.way(site.application)
+        source_tags = (tags.get(Site(site.application, source)) for source in way.sources(site.environment))
+        yield from (Next(site=site, tag=t) for t in dict.fromkeys(source_tags) if t and not same_tag(t, tag))
 
 
 def read_holds(
-    holds: Sequence[Hold], tags: Mapping[Claim, Tag | None], following: Sequence[Next], now: datetime
-) -> dict[Claim, list[str]]:
+    holds: Sequence[Hold], tags: Mapping[Site, Tag | None], following: Sequence[Next], now: datetime
+) -> dict[Site, list[str]]:
     """Return the holds on whole environments, and on the tags that come next, by application and environment."""
-    texts_by_claim: dict[Claim, list[str]] = {}
-    coming = [*following, *(Next(claim=claim, tag=NO_TAG) for claim in tags)]
+    texts_by_site: dict[Site, list[str]] = {}
+    coming = [*following, *(Next(site=site, tag=NO_TAG) for site in tags)]
     for step in coming:
         for hold in holds:
-            if hold.covers(step.claim.application, step.claim.environment, step.tag, now):
-                texts = texts_by_claim.setdefault(step.claim, [])
+            if hold.covers(step.site.application, step.site.environment, step.tag, now):
+                texts = texts_by_site.setdefault(step.site, [])
                 texts += [str(hold)] if str(hold) not in texts else []
-    return texts_by_claim
+    return texts_by_site
 
 
-def read_declines(run: Run, lookups: Lookups, following: Sequence[Next], left_out: list[str]) -> dict[Claim, list[str]]:
+def read_declines(run: Run, lookups: Lookups, following: Sequence[Next], left_out: list[str]) -> dict[Site, list[str]]:
     """Return the declines of tags that would come next, as far as the forge can be asked for them."""
     config = run.tip.config
     topic = "which promotions were declined"
-    branches = dict.fromkeys(config.branch(n.claim.application, n.claim.environment) for n in following)
+    branches = dict.fromkeys(config.branch(n.site.application, n.site.environment) for n in following)
     if len(branches) > BRANCHES and not isinstance(run.forge, Playable):
         left_out.append(f"{topic}: {len(branches)} branches would have to be asked for; narrow it with --app or --env")
         return {}
     pulls = answer(run, left_out, topic, lambda forge: _pulls(forge, list(branches))) if branches else {}
-    declined: dict[Claim, list[str]] = {}
+    declined: dict[Site, list[str]] = {}
     for step in following:
         request = Request(
-            kind=PROMOTION, application=step.claim.application, environment=step.claim.environment, tag=step.tag
+            kind=PROMOTION, application=step.site.application, environment=step.site.environment, tag=step.tag
         )
-        branch = config.branch(step.claim.application, step.claim.environment)
+        branch = config.branch(step.site.application, step.site.environment)
         pull = declines.closed_promotion(request, (pulls or {}).get(branch, ()))
         decline = declines.decline_of(pull, lookups.discussion(pull.number)) if pull else None
         if decline:
-            declined.setdefault(step.claim, []).append(str(decline))
+            declined.setdefault(step.site, []).append(str(decline))
     return declined
 
 

@@ -12,12 +12,12 @@ from gitops_promotion.core.config import Config
 from gitops_promotion.core.deployments import TagAt
 from gitops_promotion.core.holds import HoldsFile
 from gitops_promotion.core.markers import is_manifest, read_tag
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.provenance import head_to_read
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError, GitError, LeaseLostError, RefGoneError
 from gitops_promotion.git import Identity, Repository
-from gitops_promotion.workflow.marked_files import MarkedFiles, Site
+from gitops_promotion.workflow.marked_files import MarkedFiles
 
 __all__ = ["CONFIG_FILE", "Site", "Tip"]
 

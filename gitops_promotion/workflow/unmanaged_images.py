@@ -8,15 +8,15 @@ from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.unmanaged_images import Images as Gate
 from gitops_promotion.core.kustomization_files import NAMES, Listing, Sources, sources
-from gitops_promotion.core.layout import Claim, MarkerName
+from gitops_promotion.core.layout import MarkerName
 from gitops_promotion.core.markers import is_manifest, scan, with_stand_ins
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.unmanaged_images import Comparison, Images, JudgedTag, marked_names, read_images, unmanaged
 from gitops_promotion.errors import KustomizeError, ManifestError
 from gitops_promotion.kustomize import Limits
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 LIMITS = Limits()
 """What a build of a pull request's files may use."""
@@ -207,7 +207,7 @@ def _with_stand_ins(
     tags: dict[tuple[str, str], Tag] = {}
     for application, known in judged.items():
         name = layout.marker_name(application, environment)
-        if Claim(application, environment) in layout.claims(path, name):
+        if Site(application, environment) in layout.claims(path, name):
             tags[name.group, name.app] = Tag(known.stand_in, known.digest)
     try:
         return with_stand_ins(content, path, tags) if tags else content
@@ -248,7 +248,7 @@ def _marked_applications(tip: Tip, side: _Side, files: Sources, environment: str
             continue
         for marker in markers:
             claims = layout.claims(path, MarkerName(marker.group, marker.app))
-            yield from (claim.application for claim in claims if claim.environment == environment)
+            yield from (site.application for site in claims if site.environment == environment)
 
 
 def _tag_at_tip(tip: Tip, site: Site) -> str:

@@ -4,8 +4,9 @@ import difflib
 
 from gitops_promotion.core.layout import MarkerName, is_file_pattern
 from gitops_promotion.core.markers import scan
+from gitops_promotion.core.names import Site
 from gitops_promotion.errors import ManifestError
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 # Groups in one text.
 _LISTED = 10

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from gitops_promotion.core.board import Behind, Board, Cell, Decided, Feature, Line, Promotion, Statement
 from gitops_promotion.core.environments import Environment, Pipeline, Requirements
 from gitops_promotion.core.history import Event
-from gitops_promotion.core.layout import Claim
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 SHA = "a1b2c3d" + "0" * 33
@@ -194,7 +193,7 @@ def hostile() -> Board:
         mine=HOSTILE,
         decided=(
             Decided(
-                claim=Claim(application, "prod"),
+                site=Site(application, "prod"),
                 tag=HOSTILE,
                 pull_request=3,
                 url="javascript:alert(6)",

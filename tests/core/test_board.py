@@ -12,8 +12,7 @@ from gitops_promotion.core.board import Behind, Board, Cell, Facts, Feature, Pro
 from gitops_promotion.core.environments import Environment, Pipeline
 from gitops_promotion.core.gates import Decision
 from gitops_promotion.core.history import Event, Kind
-from gitops_promotion.core.layout import Claim
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
 
 WEB = Application("shop", "web")
@@ -35,8 +34,8 @@ def event(day: float, env: str, tag: str, previous: str = "", kind: Kind = "prom
     )
 
 
-def tags(**of: str) -> Mapping[Claim, Tag | None]:
-    return {Claim(WEB, name): Tag(tag) if tag else None for name, tag in of.items()}
+def tags(**of: str) -> Mapping[Site, Tag | None]:
+    return {Site(WEB, name): Tag(tag) if tag else None for name, tag in of.items()}
 
 
 def cells(facts: Facts, pipeline: Pipeline = LINEAR) -> dict[str, Cell]:
@@ -123,7 +122,7 @@ def test_one_word_sums_a_cell_up_and_the_most_urgent_wins(cell: Cell, state: str
     assert state in boards.STATES
 
 
-def board(*, promotions: Mapping[Claim, Promotion], statements: Mapping[int, tuple[Statement, ...]] = {}) -> Board:
+def board(*, promotions: Mapping[Site, Promotion], statements: Mapping[int, tuple[Statement, ...]] = {}) -> Board:
     facts = Facts(
         tags=tags(dev="2", qa="1", prod="1"),
         events=[event(5, "dev", "2", "1"), event(4, "qa", "1"), event(3, "prod", "1")],
@@ -136,7 +135,7 @@ def board(*, promotions: Mapping[Claim, Promotion], statements: Mapping[int, tup
 
 def test_waiting_keeps_applications_with_an_open_promotion() -> None:
     assert boards.waiting_only(board(promotions={})).lines == ()
-    assert len(boards.waiting_only(board(promotions={Claim(WEB, "qa"): promotion()})).lines) == 1
+    assert len(boards.waiting_only(board(promotions={Site(WEB, "qa"): promotion()})).lines) == 1
 
 
 @pytest.mark.parametrize(
@@ -150,12 +149,12 @@ def test_waiting_keeps_applications_with_an_open_promotion() -> None:
     ],
 )
 def test_mine_is_what_the_person_can_act_on(opened: Promotion, user: str, is_mine: bool) -> None:
-    found = boards.mine(board(promotions={Claim(WEB, "qa"): opened}), user)
+    found = boards.mine(board(promotions={Site(WEB, "qa"): opened}), user)
     assert (len(found.lines), found.mine) == (int(is_mine), user)
 
 
 def test_of_an_application_only_what_the_person_can_act_on_waits_for_the_person() -> None:
-    promotions = {Claim(WEB, "qa"): promotion(who=("ann",)), Claim(WEB, "prod"): promotion(who=("bob",))}
+    promotions = {Site(WEB, "qa"): promotion(who=("ann",)), Site(WEB, "prod"): promotion(who=("bob",))}
     everybody = board(promotions=promotions)
     assert [cell.environment for _, cell, _ in everybody.waiting] == ["qa", "prod"]
     assert [cell.environment for _, cell, _ in boards.mine(everybody, "ann").waiting] == ["qa"]
@@ -165,8 +164,8 @@ def test_mine_also_has_what_the_person_decided_with_the_comment() -> None:
     approved = Statement(author="Ann", opinion="approved", at=NOW, comment="fine")
     other = replace(approved, author="bob")
     opened = promotion(who=("bob",), said=(approved, other))
-    found = boards.mine(board(promotions={Claim(WEB, "qa"): opened}, statements={5: (approved,)}), "ann")
-    assert [(d.claim.environment, d.tag, d.pull_request, d.statement.comment) for d in found.decided] == [
+    found = boards.mine(board(promotions={Site(WEB, "qa"): opened}, statements={5: (approved,)}), "ann")
+    assert [(d.site.environment, d.tag, d.pull_request, d.statement.comment) for d in found.decided] == [
         ("dev", "2", 5, "fine"),
         ("qa", "2", 7, "fine"),
     ]

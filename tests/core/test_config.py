@@ -402,7 +402,7 @@ def environment_of(config: Config, path: str, group: str) -> str | None:
     """The environment that a marker of the group's application `web` belongs to in this file."""
     claims = config.layout.claims(path, MarkerName(group, "web"))
     assert len(claims) <= 1, claims
-    return next((claim.environment for claim in claims), None)
+    return next((site.environment for site in claims), None)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def compare(
 def effects(before: Files, after: Files) -> list[tuple[str, str, str, str]]:
     """Return application, environment, effect and the tag of an unmarked value, of each change."""
     return [
-        (str(c.claim.application), c.claim.environment, c.effect, str(c.tag or "") if c.effect == "unmarked" else "")
+        (str(c.site.application), c.site.environment, c.effect, str(c.tag or "") if c.effect == "unmarked" else "")
         for c in compare(before, after).changes
     ]
 
@@ -486,7 +486,7 @@ def test_a_new_name_of_a_file_is_a_change_if_it_brings_the_file_to_another_envir
     layout = Layout(environments=ENVIRONMENTS, path="shop/*-{env}.yaml")
     text = f"image: web:2 {marker()}\n"
     changes = compare({"shop/web-dev.yaml": text}, {"shop/web-prod.yaml": text}, layout=layout).changes
-    assert [(change.claim.environment, change.effect) for change in changes] == [("dev", "removed"), ("prod", "tag")]
+    assert [(change.site.environment, change.effect) for change in changes] == [("dev", "removed"), ("prod", "tag")]
 
 
 def test_a_marked_tag_may_go_while_its_image_goes_on_with_it() -> None:

@@ -10,8 +10,8 @@ from gitops_promotion.core.discussion import Event as PullEvent
 from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.forge import Review
 from gitops_promotion.core.history import Event, events, with_people
-from gitops_promotion.core.layout import Claim, Layout
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.layout import Layout
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.replay import Replay
 
 WEB, CART = Application("shop", "web"), Application("shop", "cart")
@@ -75,16 +75,15 @@ class Branch:
         return oid
 
     def events(self, *, only: str = "") -> list[Event]:
-        claims = [Claim(app, env) for app in (CART, WEB) for env in ("dev", "qa")]
-        wanted = [claim for claim in claims if only in ("", claim.application.name)]
+        claims = [Site(app, env) for app in (CART, WEB) for env in ("dev", "qa")]
+        wanted = [site for site in claims if only in ("", site.application.name)]
         tip = {
-            claim: {
+            site: {
                 path: content
                 for path, content in self.files.items()
-                if path.startswith(f"shop/{claim.environment}/")
-                and f":{claim.application.name}:tag".encode() in content
+                if path.startswith(f"shop/{site.environment}/") and f":{site.application.name}:tag".encode() in content
             }
-            for claim in wanted
+            for site in wanted
         }
         newest_first = self.commits[::-1]
         replay = Replay(layout=LAYOUT, only=wanted.__contains__)

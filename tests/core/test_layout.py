@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from gitops_promotion.core.config import parse
 from gitops_promotion.core.environments import Environment
-from gitops_promotion.core.layout import MARKER, PATH, Claim, Layout, MarkerName
+from gitops_promotion.core.layout import MARKER, PATH, Layout, MarkerName
 from gitops_promotion.core.marker_conflicts import conflict_of
 from gitops_promotion.core.markers import is_manifest
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.errors import UsageError
 from tests.support.examples import examples
 
@@ -26,7 +26,7 @@ def layout(*environments: Environment | str, path: str = PATH, marker: str = MAR
     return Layout(environments=tuple(known), path=path, marker=marker)
 
 
-def claim(one: Layout, path: str, marker: str = "shop:web") -> str:
+def site(one: Layout, path: str, marker: str = "shop:web") -> str:
     """Return what claims a marker, as `group/app@environment`; several with blanks between."""
     group, _, app = marker.partition(":")
     return " ".join(f"{c.application}@{c.environment}" for c in one.claims(path, MarkerName(group, app)))
@@ -74,7 +74,7 @@ def claim(one: Layout, path: str, marker: str = "shop:web") -> str:
     ],
 )
 def test_a_pattern_says_which_files_are_an_environments(path: str, file: str, marker: str, expected: str) -> None:
-    assert claim(layout(path=path), file, marker) == expected
+    assert site(layout(path=path), file, marker) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_pattern_says_which_files_are_an_environments(path: str, file: str, ma
 def test_the_form_of_markers_names_application_and_environment(
     form: str, path: str, file: str, marker: str, expected: str
 ) -> None:
-    assert claim(layout(path=path, marker=form), file, marker) == expected
+    assert site(layout(path=path, marker=form), file, marker) == expected
 
 
 def test_each_environment_may_have_patterns_and_markers_of_its_own() -> None:
@@ -107,10 +107,10 @@ def test_each_environment_may_have_patterns_and_markers_of_its_own() -> None:
         Environment(name="dev", paths=("{group}/stages/dev", "stages/dev"), marker="f:{app}-dev"),
         Environment(name="prod", paths=("{group}/stages/prod",)),
     )
-    assert claim(own, "stages/dev/a.yaml", "f:web-dev") == "f/web@dev"
-    assert claim(own, "shop/stages/dev/a.yaml", "f:web-dev") == "shop/web@dev"
-    assert claim(own, "shop/stages/prod/a.yaml") == "shop/web@prod"
-    assert claim(own, "stages/prod/a.yaml") == ""
+    assert site(own, "stages/dev/a.yaml", "f:web-dev") == "f/web@dev"
+    assert site(own, "shop/stages/dev/a.yaml", "f:web-dev") == "shop/web@dev"
+    assert site(own, "shop/stages/prod/a.yaml") == "shop/web@prod"
+    assert site(own, "stages/prod/a.yaml") == ""
     assert own.patterns("dev") == ("{group}/stages/dev", "stages/dev")
     for held in (
         own.holds_group("shop/stages/dev/a.yaml", "shop", "dev"),
@@ -141,7 +141,7 @@ def test_a_marker_that_three_environments_claim_names_all() -> None:
 
 def test_two_patterns_of_one_environment_are_no_conflict() -> None:
     own = layout(Environment(name="dev", paths=("apps", "apps/**/x.yaml", "apps/*")))
-    assert claim(own, "apps/a/x.yaml") == "shop/web@dev"
+    assert site(own, "apps/a/x.yaml") == "shop/web@dev"
     assert conflict_of(own, SHOP_WEB, own.claims("apps/a/x.yaml", SHOP_WEB)) == ""
 
 
@@ -157,7 +157,7 @@ def test_the_marker_that_is_advised_is_claimed(form: str, path: str) -> None:
     application = Application("shop", "web")
     name = one.marker_name(application, "prod")
     file = one.where(application, "prod") + ("" if path.endswith(".yaml") else "/a.yaml")
-    assert Claim(application, "prod") in one.claims(file, name)
+    assert Site(application, "prod") in one.claims(file, name)
     assert one.holds(file, application, "prod")
     assert not one.holds(file, application, "dev")
 

@@ -7,14 +7,13 @@ import pytest
 
 from gitops_promotion.core.forge import CommitStatus, StatusState
 from gitops_promotion.core.history import Event, History, Kind
-from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.metrics import Health, Metrics, Row, measure, read_health
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 
 WEB, CART = Application("shop", "web"), Application("shop", "cart")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=70)
-SOURCES = {Claim(app, "qa"): ["dev"] for app in (WEB, CART)} | {Claim(WEB, "prod"): ["qa"]}
+SOURCES = {Site(app, "qa"): ["dev"] for app in (WEB, CART)} | {Site(WEB, "prod"): ["qa"]}
 
 
 def at(hours: float) -> datetime:
@@ -116,7 +115,7 @@ def test_lead_time_ends_when_the_environment_is_green() -> None:
     green = {}
     for n in range(3):
         events += [event(n * 100, "dev", str(n), str(n + 1)), event(n * 100 + 1, "qa", str(n), str(n + 1), sha=f"q{n}")]
-        green[f"q{n}", Claim(WEB, "qa")] = at(n * 100 + 5)
+        green[f"q{n}", Site(WEB, "qa")] = at(n * 100 + 5)
     assert hours(row(events, "qa", health=Health(green=green)).lead_time.median_seconds) == 5
 
 
@@ -145,7 +144,7 @@ def test_an_older_tag_by_a_promotion_is_a_change_like_any_other() -> None:
 
 def test_red_at_the_deadline_is_a_failure() -> None:
     events = [event(1, "dev", "1", "2", sha="bad"), event(4, "dev", "2", "3")]
-    found = row(events, health=Health(red=frozenset({("bad", Claim(WEB, "dev"))})))
+    found = row(events, health=Health(red=frozenset({("bad", Site(WEB, "dev"))})))
     assert (found.failed, found.changes) == (1, 2)
 
 
@@ -155,7 +154,7 @@ def test_restore_is_from_the_arrival_of_the_bad_tag_until_the_next_good_one_is_g
         bad, good = f"{n}.1", f"{n}.0"
         events += [event(n * 100, "dev", "x", good), event(n * 100 + 10, "dev", good, bad)]
         events += [event(n * 100 + 13, "dev", bad, good, "rollback", sha=f"r{n}")]
-        green[f"r{n}", Claim(WEB, "dev")] = at(n * 100 + 14)
+        green[f"r{n}", Site(WEB, "dev")] = at(n * 100 + 14)
     found = row(events, health=Health(green=green))
     assert (found.failed, found.changes, found.restore.count) == (3, 6, 3)
     assert hours(found.restore.median_seconds) == 4
@@ -199,7 +198,7 @@ def test_health_is_read_of_the_commits_that_have_the_tag(
     events = [event(9, "dev", "2", "3", sha="c4"), event(2, "dev", "1", "2", sha="c2")]
     shas = ["c4", "c3", "c2", "c1"]
     found = read_health(events, shas, statuses, patterns=lambda _: ["*/shop-dev/*"], late=END)
-    key = ("c2", Claim(WEB, "dev"))
+    key = ("c2", Site(WEB, "dev"))
     assert (key in found.pending) is (bool(statuses) and "pending" in str(statuses))
     assert found.green.get(key) == (None if green is None else at(green))
     assert (key in found.red) is is_red

@@ -7,9 +7,9 @@ import pytest
 from gitops_promotion.core.commits import Commit, FileChange
 from gitops_promotion.core.deployments import timeline
 from gitops_promotion.core.environments import Environment
-from gitops_promotion.core.layout import Claim, Layout
+from gitops_promotion.core.layout import Layout
 from gitops_promotion.core.markers import is_manifest, mentions
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.replay import Replay
 from gitops_promotion.core.tags import Tag
 
@@ -78,13 +78,13 @@ class Repository:
             Commit(sha=sha, parents=("p",), author_email="", committer_email="", message="", changes=tuple(changes))
         )
 
-    def tip(self, claim: Claim) -> dict[str, bytes]:
+    def tip(self, site: Site) -> dict[str, bytes]:
         contents = {path: self.blobs[str(self.oid(lines))] for path, lines in self.files.items()}
-        name = LAYOUT.marker_name(claim.application, claim.environment)
+        name = LAYOUT.marker_name(site.application, site.environment)
         return {
             path: content
             for path, content in contents.items()
-            if is_manifest(path) and claim in LAYOUT.claims(path, name) and mentions(content, name.group, name.app)
+            if is_manifest(path) and site in LAYOUT.claims(path, name) and mentions(content, name.group, name.app)
         }
 
 
@@ -94,24 +94,24 @@ def test_the_changes_are_those_of_reading_every_version(seed: int) -> None:
     for _ in range(25):
         repository.commit()
     newest_first = repository.commits[::-1]
-    claims = [Claim(Application("shop", app), env) for app in APPS for env in ("dev", "qa")]
+    claims = [Site(Application("shop", app), env) for app in APPS for env in ("dev", "qa")]
     replay = Replay(layout=LAYOUT)
-    replay.start({claim: repository.tip(claim) for claim in claims})
+    replay.start({site: repository.tip(site) for site in claims})
     changes = replay.changes(newest_first[:9], repository.blobs)
     changes += replay.changes(newest_first[9:], repository.blobs)
-    found = {claim: [(c.commit.sha, c.previous, c.tag) for c in changes if c.claim == claim] for claim in claims}
-    for claim in claims:
-        assert found[claim] == expected(repository, claim), claim
+    found = {site: [(c.commit.sha, c.previous, c.tag) for c in changes if c.site == site] for site in claims}
+    for site in claims:
+        assert found[site] == expected(repository, site), site
 
 
-def expected(repository: Repository, claim: Claim) -> list[tuple[str, Tag | None, Tag | None]]:
+def expected(repository: Repository, site: Site) -> list[tuple[str, Tag | None, Tag | None]]:
     """Each change of a tag, read from every version of the files."""
     points = timeline(
         repository.commits[::-1],
-        repository.tip(claim),
+        repository.tip(site),
         repository.blobs,
-        holds=lambda path: LAYOUT.holds(path, claim.application, claim.environment),
-        marker=LAYOUT.marker_name(claim.application, claim.environment),
+        holds=lambda path: LAYOUT.holds(path, site.application, site.environment),
+        marker=LAYOUT.marker_name(site.application, site.environment),
     )
     tags = [*(point.tag for point in points), None]
     return [

@@ -6,15 +6,14 @@ from typing import Any, cast
 
 from gitops_promotion.core import config as configuration
 from gitops_promotion.core.holds import Hold
-from gitops_promotion.core.layout import Claim
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.workflow.stops import BRANCHES, Next, next_tags, read_declines, read_holds
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 CONFIG = configuration.parse("environments: [{name: dev}, {name: qa}, {name: prod}]", "gitops-promotion.yaml")
 WEB = Application("shop", "web")
-DEV, QA, PROD = (Claim(WEB, name) for name in ("dev", "qa", "prod"))
+DEV, QA, PROD = (Site(WEB, name) for name in ("dev", "qa", "prod"))
 
 
 def tip() -> Any:
@@ -23,8 +22,8 @@ def tip() -> Any:
 
 def test_what_comes_next_is_what_the_source_has_and_the_target_has_not() -> None:
     tags = {DEV: Tag("2"), QA: Tag("1"), PROD: Tag("1")}
-    assert list(next_tags(tip(), tags)) == [Next(claim=QA, tag=Tag("2"))]
-    assert list(next_tags(tip(), {DEV: None, QA: Tag("1"), PROD: None})) == [Next(claim=PROD, tag=Tag("1"))]
+    assert list(next_tags(tip(), tags)) == [Next(site=QA, tag=Tag("2"))]
+    assert list(next_tags(tip(), {DEV: None, QA: Tag("1"), PROD: None})) == [Next(site=PROD, tag=Tag("1"))]
 
 
 def test_a_hold_of_the_environment_and_one_of_the_coming_tag_are_shown_and_no_others() -> None:
@@ -34,7 +33,7 @@ def test_a_hold_of_the_environment_and_one_of_the_coming_tag_are_shown_and_no_ot
     past = Hold(group="shop", app="web", environment="qa", tags=(Tag("0.9"),), reason="old")
     over = Hold(group="*", app="*", environment="*", until=NOW - timedelta(hours=1))
     holds = read_holds([everything, coming, past, over], tags, list(next_tags(tip(), tags)), NOW)
-    assert {claim.environment: texts for claim, texts in holds.items()} == {
+    assert {site.environment: texts for site, texts in holds.items()} == {
         "qa": [str(coming)],
         "prod": [str(everything)],
     }
@@ -51,7 +50,7 @@ def test_the_forge_is_not_asked_for_the_declines_of_many_branches() -> None:
 
     def ask(number: int) -> list[str]:
         left_out: list[str] = []
-        following = [Next(claim=Claim(Application("shop", f"a{n}"), "qa"), tag=Tag("2")) for n in range(number)]
+        following = [Next(site=Site(Application("shop", f"a{n}"), "qa"), tag=Tag("2")) for n in range(number)]
         assert read_declines(run, cast("Any", None), following, left_out) == {}
         return left_out
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitops_promotion.core import deployments
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.errors import RefGoneError
 from gitops_promotion.workflow import tip as tip_module
-from gitops_promotion.workflow.tip import Site, Tip
+from gitops_promotion.workflow.tip import Tip
 
 if TYPE_CHECKING:
     from gitops_promotion.git import Repository

@@ -8,9 +8,8 @@ from gitops_promotion.core.checks.finding import Problem
 from gitops_promotion.core.checks.tree import Tree
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.environments import Pipeline
-from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.markers.spelling import marker_comment
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 
 
 def nothing_found(tree: Tree) -> Iterator[Problem]:
@@ -36,7 +35,7 @@ def nothing_in_environment(tree: Tree) -> Iterator[Problem]:
     if not tree.config or not tree.owned:
         return
     layout = tree.config.layout
-    with_markers = {claim.environment for claim in tree.owned}
+    with_markers = {site.environment for site in tree.owned}
     with_markers |= {name for path in tree.broken for name in layout.in_reach(path)}
     for name in tree.config.pipeline.names:
         if name in with_markers:
@@ -55,7 +54,7 @@ def missing_markers(tree: Tree) -> Iterator[Problem]:
     """Yield the applications that have no marker in an environment of their way."""
     if not tree.config:
         return
-    with_markers = {claim.environment for claim in tree.owned}
+    with_markers = {site.environment for site in tree.owned}
     for application in tree.applications:
         way = tree.config.way(application)
         present = [name for name in way.names if tree.has(application, name)]
@@ -80,7 +79,7 @@ def _gaps(way: Pipeline, present: Sequence[str]) -> Iterator[str]:
 
 def _missing_marker(tree: Tree, config: Config, application: Application, environment: str, source: str) -> Problem:
     layout = config.layout
-    marker = tree.owned[Claim(application, source)].markers[0]
+    marker = tree.owned[Site(application, source)].markers[0]
     name = layout.marker_name(application, environment)
     key = f"groups.{application.group}.applications.{application.name}.environments"
     return Problem(
@@ -105,7 +104,7 @@ def _slip(tree: Tree, config: Config, application: Application, environment: str
     ]
     if not (near := difflib.get_close_matches(application.name, names, n=1)):
         return ""
-    marker = tree.owned[Claim(Application(application.group, near[0]), environment)].markers[0]
+    marker = tree.owned[Site(Application(application.group, near[0]), environment)].markers[0]
     return f"correct the marker {marker.group}:{marker.app} at {marker.path}:{marker.line}, "
 
 
@@ -146,15 +145,15 @@ def outside(tree: Tree) -> Iterator[Problem]:
 
 def left_out(tree: Tree) -> Iterator[Problem]:
     """Yield the markers in environments that their application leaves out."""
-    for claim, owned in tree.owned.items() if tree.config else ():
+    for site, owned in tree.owned.items() if tree.config else ():
         assert tree.config  # noqa: S101  the loop has no turn without it
-        application = claim.application
-        if claim.environment in tree.config.way(application).names:
+        application = site.application
+        if site.environment in tree.config.way(application).names:
             continue
         key = f"groups.{application.group}.applications.{application.name}.environments"
         yield Problem(
             path=owned.markers[0].path,
             line=owned.markers[0].line,
-            message=f"{key} leaves {claim.environment} out, so the markers of {application} there are not managed",
+            message=f"{key} leaves {site.environment} out, so the markers of {application} there are not managed",
             fix="remove the marker, or add the environment to that key",
         )

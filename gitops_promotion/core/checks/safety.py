@@ -12,7 +12,7 @@ from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.gates.calendar_keys import calendar_of
 from gitops_promotion.core.gates.health import contexts_of
 from gitops_promotion.core.gates.table import GATES
-from gitops_promotion.core.layout import Claim
+from gitops_promotion.core.names import Site
 
 _YEAR = timedelta(days=365)
 _PRODUCTION = re.compile(r"(?:.*[._-])?(?:prod|production|prd|live)(?:[._-].*)?", re.IGNORECASE)
@@ -48,7 +48,7 @@ def shared_statuses(tree: Tree) -> Iterator[Problem]:
     if not tree.config:
         return
     reported: set[frozenset[tuple[str, str]]] = set()
-    sources = [claim for claim in sorted(tree.owned) if tree.config.pipeline.targets(claim.environment)]
+    sources = [site for site in sorted(tree.owned) if tree.config.pipeline.targets(site.environment)]
     for source, target in [*_of_groups(tree, tree.config, sources), *_of_applications(tree, tree.config, sources)]:
         pair = frozenset((source, target))
         if pair in reported:
@@ -67,35 +67,35 @@ _Pair = tuple[tuple[str, str], tuple[str, str]]
 """Two groups or applications, each with an environment."""
 
 
-def _of_groups(tree: Tree, config: Config, sources: Iterable[Claim]) -> Iterator[_Pair]:
+def _of_groups(tree: Tree, config: Config, sources: Iterable[Site]) -> Iterator[_Pair]:
     """Yield groups whose statuses would speak for those of another, or of another environment ("": all groups)."""
     templates = config.context_templates
-    groups = {(claim.application.group, claim.environment) for claim in tree.owned}
-    representatives = {(claim.application.group, claim.environment): claim for claim in sources}
-    for site, claim in representatives.items():
-        for collision in status_contexts.collisions(templates, claim.application, claim.environment):
+    groups = {(site.application.group, site.environment) for site in tree.owned}
+    representatives = {(site.application.group, site.environment): site for site in sources}
+    for names, site in representatives.items():
+        for collision in status_contexts.collisions(templates, site.application, site.environment):
             # Without a key of its site, an environment has patterns that were accepted always (workflow/judge.py).
-            is_own = any(contexts_of(config.environment(name)) for name in (claim.environment, collision.environment))
+            is_own = any(contexts_of(config.environment(name)) for name in (site.environment, collision.environment))
             colliding_site = (collision.group, collision.environment)
             if colliding_site in groups if collision.group else is_own:
-                yield site, colliding_site
+                yield names, colliding_site
 
 
-def _of_applications(tree: Tree, config: Config, sources: Iterable[Claim]) -> Iterator[_Pair]:
+def _of_applications(tree: Tree, config: Config, sources: Iterable[Site]) -> Iterator[_Pair]:
     """Yield applications whose statuses {app} does not tell apart."""
     templates = config.context_templates
     if not any("{app}" in template for patterns in templates.values() for template in patterns):
         return
-    sites: dict[str, list[Claim]] = {}
-    for claim in tree.owned:
-        sites.setdefault(_bucket(templates, claim), []).append(claim)
-    for claim in sources:
-        alike = [(site.application, site.environment) for site in sites[_bucket(templates, claim)]]
-        for application, environment in status_contexts.shared(templates, claim.application, claim.environment, alike):
-            yield (str(claim.application), claim.environment), (str(application), environment)
+    sites: dict[str, list[Site]] = {}
+    for site in tree.owned:
+        sites.setdefault(_bucket(templates, site), []).append(site)
+    for site in sources:
+        alike = [(site.application, site.environment) for site in sites[_bucket(templates, site)]]
+        for application, environment in status_contexts.shared(templates, site.application, site.environment, alike):
+            yield (str(site.application), site.environment), (str(application), environment)
 
 
-def _bucket(templates: Mapping[str, Sequence[str]], claim: Claim) -> str:
+def _bucket(templates: Mapping[str, Sequence[str]], site: Site) -> str:
     """Return a text that is the same for all applications and environments whose statuses may have one name.
 
     Where each template has {app} in the same part and without a `*`, that part must be equal: only those need to be
@@ -112,8 +112,8 @@ def _bucket(templates: Mapping[str, Sequence[str]], claim: Claim) -> str:
     [position] = positions
     if any(len({parts[position] for parts in patterns}) > 1 for patterns in split.values()):
         return ""
-    template = split[claim.environment][0][position]
-    return status_contexts.fill([template], claim.application, claim.environment)[0].casefold()
+    template = split[site.environment][0][position]
+    return status_contexts.fill([template], site.application, site.environment)[0].casefold()
 
 
 def merges_by_itself(tree: Tree) -> Iterator[Problem]:

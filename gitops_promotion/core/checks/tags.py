@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 from gitops_promotion.core.checks.finding import Problem
 from gitops_promotion.core.checks.tree import Tree
-from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.markers import read_tag, set_tag, unfit
 from gitops_promotion.core.markers.spelling import marker_comment
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
 
 def disagreeing(tree: Tree) -> Iterator[Problem]:
     """Yield the applications whose markers in one environment hold different tags or digests, at the first marker."""
-    for claim in tree.owned:
+    for site in tree.owned:
         try:
-            _tag(tree, claim)
+            _tag(tree, site)
         except ManifestError as error:
             message, _, step = str(error).partition("\n")[0].rpartition("; ")
             fault = error.faults[0]
@@ -27,12 +27,12 @@ def disagreeing(tree: Tree) -> Iterator[Problem]:
             )
 
 
-def _tag(tree: Tree, claim: Claim) -> Tag | None:
+def _tag(tree: Tree, site: Site) -> Tag | None:
     """Return the tag of an application in an environment, None if a value is a finding of its own.
 
     Raises ManifestError.
     """
-    owned = tree.owned[claim]
+    owned = tree.owned[site]
     if any(unfit(marker) for marker in owned.markers):
         return None
     return read_tag(owned.files, owned.markers[0].group, owned.markers[0].app)
@@ -40,35 +40,35 @@ def _tag(tree: Tree, claim: Claim) -> Tag | None:
 
 def without_slot(tree: Tree) -> Iterator[Problem]:
     """Yield the digests of one environment that no marker of the next one can hold."""
-    for claim in tree.owned if tree.config else ():
+    for site in tree.owned if tree.config else ():
         assert tree.config  # noqa: S101  the loop has no turn without it
-        way = tree.config.way(claim.application)
-        tag = _readable_tag(tree, claim)
-        for target in way.targets(claim.environment) if claim.environment in way.names and tag and tag.digest else ():
-            owned = tree.owned.get(Claim(claim.application, target))
-            if owned is None or tag is None or _can_hold(tree, Claim(claim.application, target), tag):
+        way = tree.config.way(site.application)
+        tag = _readable_tag(tree, site)
+        for target in way.targets(site.environment) if site.environment in way.names and tag and tag.digest else ():
+            owned = tree.owned.get(Site(site.application, target))
+            if owned is None or tag is None or _can_hold(tree, Site(site.application, target), tag):
                 continue
             marker = owned.markers[0]
             yield Problem(
                 path=marker.path,
                 line=marker.line,
-                message=f"{claim.application} is pinned to a digest in {claim.environment}, which no marker in {target}"
+                message=f"{site.application} is pinned to a digest in {site.environment}, which no marker in {target}"
                 " can hold, so its promotion fails",
                 fix=f"write the value as {marker.value}@sha256:<digest>, or put "
                 f"{marker_comment(marker.group, marker.app, 'digest')} behind a digest",
             )
 
 
-def _readable_tag(tree: Tree, claim: Claim) -> Tag | None:
+def _readable_tag(tree: Tree, site: Site) -> Tag | None:
     try:
-        return _tag(tree, claim)
+        return _tag(tree, site)
     except ManifestError:
         return None
 
 
-def _can_hold(tree: Tree, claim: Claim, tag: Tag) -> bool:
+def _can_hold(tree: Tree, site: Site, tag: Tag) -> bool:
     """Return True if the digest of a tag has a place in an environment, or if another finding says why not."""
-    owned = tree.owned[claim]
+    owned = tree.owned[site]
     name, app = owned.markers[0].group, owned.markers[0].app
     try:
         set_tag(owned.files, group=name, app=app, tag=Tag(tag.name))

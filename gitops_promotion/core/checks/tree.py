@@ -8,12 +8,12 @@ from functools import cached_property
 from gitops_promotion.core import config as configuration
 from gitops_promotion.core.checks.lines import ConfigLines
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.layout import Claim, MarkerName
+from gitops_promotion.core.layout import MarkerName
 from gitops_promotion.core.marker_conflicts import conflict_of
 from gitops_promotion.core.markers import Marker, Misplaced, scan
 from gitops_promotion.core.markers.near import NearMiss, near_misses
 from gitops_promotion.core.markers.spelling import is_manifest
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.errors import ConfigError, Fault, ManifestError
 
@@ -107,16 +107,16 @@ class Tree:
         ]
 
     @cached_property
-    def _claims(self) -> tuple[dict[Claim, Owned], list[Marker], list[tuple[Marker, str]]]:
-        owned: dict[Claim, Owned] = {}
+    def _claims(self) -> tuple[dict[Site, Owned], list[Marker], list[tuple[Marker, str]]]:
+        owned: dict[Site, Owned] = {}
         strays: list[Marker] = []
         conflicts: list[tuple[Marker, str]] = []
         for marker in self.markers if self.config else ():
             assert self.config  # noqa: S101  the loop has no turn without it
             name = MarkerName(marker.group, marker.app)
             claims = self.config.layout.claims(marker.path, name)
-            for claim in claims:
-                owner = owned.setdefault(claim, Owned())
+            for site in claims:
+                owner = owned.setdefault(site, Owned())
                 owner.markers.append(marker)
                 owner.files[marker.path] = self.contents[marker.path]
             if not claims:
@@ -126,7 +126,7 @@ class Tree:
         return owned, strays, conflicts
 
     @property
-    def owned(self) -> Mapping[Claim, Owned]:
+    def owned(self) -> Mapping[Site, Owned]:
         """The markers and files of each application in each environment."""
         return self._claims[0]
 
@@ -143,8 +143,8 @@ class Tree:
     @cached_property
     def applications(self) -> Sequence[Application]:
         """Every application with a marker in an environment."""
-        return sorted({claim.application for claim in self.owned})
+        return sorted({site.application for site in self.owned})
 
     def has(self, application: Application, environment: str) -> bool:
         """Return True if an application has a marker in an environment."""
-        return Claim(application, environment) in self.owned
+        return Site(application, environment) in self.owned

@@ -65,7 +65,7 @@ def _of_others(facts: Facts, environment: str, reports: Sequence[CommitStatus]) 
 
 
 def _marked_files(facts: Facts, environment: str) -> list[str]:
-    owners = [owner for claim, owner in facts.tree.owned.items() if claim.environment == environment]
+    owners = [owner for site, owner in facts.tree.owned.items() if site.environment == environment]
     return [path for owner in owners for path in owner.files]
 
 

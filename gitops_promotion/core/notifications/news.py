@@ -158,7 +158,7 @@ def of_health(events: Sequence[Event], health: Health, *, since: datetime) -> li
     for event in reversed(events):
         if event.time is None or event.time < since or event.kind == "feature" or not event.tag:
             continue
-        key = event.sha, event.claim
+        key = event.sha, event.site
         arrived = replace(_arrived(event, "healthy"), mark=event.sha)
         if key in health.green:
             health_news.append(arrived)

@@ -222,10 +222,10 @@ def test_the_proposal_for_a_layout_works_unchanged(name: str) -> None:
     assert {str(application) for application in proposal.applications} == applications
     tree = Tree(contents={**{path: text.encode() for path, text in files.items()}, **proposal.edits})
     assert {finding.code for finding in check(tree).findings} <= {"GP207"}
-    places = {(claim.application, claim.environment) for claim in tree.owned}
+    places = {(site.application, site.environment) for site in tree.owned}
     assert places == {(a, e) for a, environments in proposal.applications.items() for e in environments}
-    for claim, owned in tree.owned.items():
-        marker = tree.config.layout.marker_name(claim.application, claim.environment) if tree.config else None
+    for site, owned in tree.owned.items():
+        marker = tree.config.layout.marker_name(site.application, site.environment) if tree.config else None
         assert marker
         assert set_tag(owned.files, group=marker.group, app=marker.app, tag=Tag("2.0.0")).edits
 

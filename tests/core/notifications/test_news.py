@@ -12,10 +12,9 @@ from gitops_promotion.core.gates import Decision, Question, Reason, Verdict
 from gitops_promotion.core.gates.approvals import Tally
 from gitops_promotion.core.history import Event, Kind
 from gitops_promotion.core.holds import Hold
-from gitops_promotion.core.layout import Claim
 from gitops_promotion.core.metrics import Health
 from gitops_promotion.core.model import Outcome, Result
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.notifications.channels import EventName
 from gitops_promotion.core.notifications.news import (
     News,
@@ -183,8 +182,8 @@ def test_merges_without_a_pull_request_are_told_apart_by_their_commit() -> None:
     ("health", "names"),
     [
         (Health(), []),
-        (Health(green={("a" * 40, Claim(WEB, "prod")): NOW}), ["healthy"]),
-        (Health(red=frozenset({("a" * 40, Claim(WEB, "prod"))})), ["timed-out"]),
+        (Health(green={("a" * 40, Site(WEB, "prod")): NOW}), ["healthy"]),
+        (Health(red=frozenset({("a" * 40, Site(WEB, "prod"))})), ["timed-out"]),
     ],
 )
 def test_health_is_news(health: Health, names: list[str]) -> None:
