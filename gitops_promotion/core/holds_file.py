@@ -57,6 +57,8 @@ def _items(source: bytes) -> tuple[Document, list[Entry]]:
     document = Document.parse(source, FILE)
     top = document.mapping(Entry(line_of(document.root), document.root), "the file", ("holds",))
     if "holds" not in top:
+        # What is wrong so far is the reason: the file is no mapping, or the key is misspelled.
+        document.finish()
         document.fail(line_of(document.root), f"the file has no holds, write holds: [{_EXAMPLE}]")
     return document, document.items(top.get("holds"), "holds", f"[{_EXAMPLE}]")
 
@@ -74,6 +76,9 @@ def _readable_environment(node: Node, environments: Sequence[str]) -> str:
 
 
 def _hold(document: Document, item: Entry, key_path: str, environments: Sequence[str]) -> Hold:
+    if item.node.id != "mapping":
+        document.fail(item.line, f"{key_path} is not a mapping, write {_EXAMPLE}")
+        document.finish()
     fields = document.mapping(item, key_path, KEYS)
 
     def name(key: str) -> str:
@@ -87,9 +92,6 @@ def _hold(document: Document, item: Entry, key_path: str, environments: Sequence
         problem = time_problem
         return document.checked(fields.get(key), f"{key_path}.{key}", lambda text: problem(text, has_zone=False), "")
 
-    if item.node.id != "mapping":
-        document.fail(item.line, f"{key_path} is not a mapping, write {_EXAMPLE}")
-        document.finish()
     environment = name("environment")
     if environments and environment not in (ANY, *environments):
         document.fail(

@@ -35,6 +35,7 @@ def rearm(run: Run, pulls: Sequence[PullRequest], outcomes: Sequence[Outcome]) -
     known = {
         ("unchanged", outcome.pull_request.number, outcome.environment) for outcome in outcomes if outcome.pull_request
     }
+    failures = {_failure(outcome) for outcome in outcomes if outcome.result == "failed"}
     delivered = {outcome.pull_request.number for outcome in outcomes if outcome.pull_request and outcome.sha}
     hinted = [(pull, hint) for pull in pulls if pull.number not in delivered and (hint := _hint(run, pull))]
     run.tip.fetch_branches(pull.head for pull, _ in hinted)
@@ -46,7 +47,15 @@ def rearm(run: Run, pulls: Sequence[PullRequest], outcomes: Sequence[Outcome]) -
             elif decided is not None and (decided.result, pull.number, decided.environment) not in known:
                 yield decided
         except PromotionError as error:
-            yield Outcome.failed_for(hint.application, hint.environment, error)
+            failed = Outcome.failed_for(hint.application, hint.environment, error)
+            # What cannot be read, such as the file of holds, has failed the promotion itself already.
+            if _failure(failed) not in failures:
+                yield failed
+
+
+def _failure(outcome: Outcome) -> tuple[str, ...]:
+    """Return what tells one failure from another."""
+    return outcome.group, outcome.app, outcome.environment, outcome.message
 
 
 def _hint(run: Run, pull: PullRequest) -> Request | None:

@@ -231,6 +231,18 @@ def test_b39_a_value_of_the_wrong_kind_is_refused(text: str, words: str) -> None
     assert any(words in fault for fault in faults(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- name: dev", "the file is not a mapping"),
+        ("enviroments: [{name: dev}]", "unknown key 'enviroments', did you mean 'environments'?"),
+        ("provider: local", "environments is missing"),
+    ],
+)
+def test_one_mistake_is_one_fault(text: str, words: str) -> None:
+    assert words in only_fault(text)
+
+
 def test_every_fault_of_a_file_is_reported_at_once_with_its_line() -> None:
     found = faults(
         """\

@@ -127,6 +127,11 @@ def test_what_cannot_be_read_says_whom_it_can_concern(text: str, fault: str, env
     assert all(str(problem.fault).startswith("gitops-promotion.holds.yaml:") for problem in file.problems)
 
 
+@pytest.mark.parametrize("text", ["[]", "webui", "hold: []", "x: 1", "holds: [webui]"])
+def test_one_mistake_is_one_problem(text: str) -> None:
+    assert len(parse(text.encode(), NAMES).problems) == 1
+
+
 def test_what_can_be_read_holds_beside_what_cannot() -> None:
     file = parse(
         b"holds:\n- {group: a, app: b, environment: qa, bad: 1}\n- {group: a, app: b, environment: prod}\n", NAMES

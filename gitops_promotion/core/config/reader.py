@@ -61,11 +61,15 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 def parse(source: bytes | str, file: str) -> Config:
     """Read the configuration; `file` is its name in messages.
 
-    Raises ConfigError with all faults at once, each with file, line and the accepted values.
+    Raises ConfigError with all faults at once, each with file, line and the accepted values; without `environments`
+    those of the top level come first.
     """
     document = Document.parse(source, file)
     root = Entry(line_of(document.root), document.root)
     top = document.mapping(root, "the file", KEYS[""])
+    if "environments" not in top:
+        # What is wrong so far is the reason: the file is no mapping, or the key is misspelled.
+        document.finish()
     flow_text = document.checked(top.get("prflow"), "prflow", _flow_problem, "per-app")
     flow: Flow = "per-env" if flow_text == "per-env" else "per-app"
     contexts = _contexts(document, top.get("statusContext"))
