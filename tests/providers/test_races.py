@@ -38,6 +38,17 @@ class TestEveryForge:
         with pytest.raises(OutdatedError, match=f"{HEAD}.* moved before .*: run again"):
             local_forge.provider.open_pull_request(draft(local_forge, sha))
 
+    @pytest.mark.parametrize("name", ["github", "azdo"])
+    def test_a_branch_that_moved_meanwhile_is_not_waited_for(self, name: str, request: pytest.FixtureRequest) -> None:
+        forge: GitHubForge | AzureForge = request.getfixturevalue(f"{name}_forge")
+        propose(forge)
+        sha = forge.push(HEAD, {"a.txt": "2\n"})
+        forge.push(HEAD, {"a.txt": "3\n"})
+        pauses = len(forge.slept)
+        with pytest.raises(OutdatedError):
+            forge.provider.open_pull_request(draft(forge, sha))
+        assert len(forge.slept) == pauses
+
     def test_a_pull_request_merged_meanwhile_cannot_be_closed(self, forge: "Forge") -> None:
         opened = propose(forge)
         forge.merge_by_hand(opened.number)

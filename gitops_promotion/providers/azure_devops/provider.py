@@ -295,11 +295,14 @@ class AzureDevOps(WithPeople):
         return pull
 
     def _at(self, pull_request: PullRequest, head_sha: str) -> PullRequest:
-        """Return it as soon as it shows the pushed head, which it does some time after the branch."""
+        """Return it as soon as it shows the pushed head, which it does some time after the branch.
+
+        Where the branch itself has moved on, nothing is waited for.
+        """
         for pause in (*PAUSES, None):
             if pull_request.head_sha == head_sha:
                 return pull_request
-            if pause is None:
+            if pause is None or self._endpoints.branches(pull_request.head).get(pull_request.head) != head_sha:
                 break
             self._sleep(pause)
             pull_request = self._own(self._endpoints.pull(pull_request.number))

@@ -8,6 +8,7 @@ for auto-merge and for merge queues.
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.commits import MadeCommit, NewCommit
@@ -198,15 +199,28 @@ class GitHub(WithPeople):
         return data if field(data, str, "state") == "open" else None
 
     def _at(self, pull_request: PullRequest, head_sha: str) -> PullRequest:
-        """Return it as soon as it shows the pushed head: GitHub moves it some time after the branch."""
-        for pause in PAUSES:
+        """Return it as soon as it shows the pushed head: GitHub moves it some time after the branch.
+
+        Where the branch itself has moved on, nothing is waited for.
+        """
+        for pause in (*PAUSES, None):
             if pull_request.head_sha == head_sha:
                 return pull_request
+            if pause is None or self._branch(pull_request.head) != head_sha:
+                break
             self._sleep(pause)
             pull_request = self.pull_request(pull_request.number)
-        if pull_request.head_sha == head_sha:
-            return pull_request
         raise OutdatedError(f"pull request #{pull_request.number} is at {pull_request.head_sha}, not at {head_sha}")
+
+    def _branch(self, name: str) -> str:
+        """Return the commit of a branch, "" where there is none."""
+        try:
+            data, _ = self._api.rest("GET", f"{self._path}/git/ref/heads/{quote(name)}", needs="contents: read")
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            return ""
+        return full_sha(field(field(data, dict, "object"), str, "sha"))
 
     def close_pull_request(self, pull_request: PullRequest) -> PullRequest:
         """Close it unmerged; its branch stays. Raises ProviderError if it is merged."""
