@@ -48,7 +48,7 @@ def deliver(run: Run, decide: Callable[[], Intent | Outcome]) -> Outcome:
 
 
 def _deliver(run: Run, decide: Callable[[], Intent | Outcome], disarmed: list[int]) -> Outcome:
-    lost: list[Request] = []
+    lost_requests: list[Request] = []
 
     def decide_and_propose(_attempt: int) -> Outcome:
         intent = decide()
@@ -57,16 +57,16 @@ def _deliver(run: Run, decide: Callable[[], Intent | Outcome], disarmed: list[in
         try:
             return _propose(run, intent, disarmed)
         except LeaseLostError:
-            lost.append(intent.plan(run.tip.sha).request)
+            lost_requests.append(intent.plan(run.tip.sha).request)
             raise
 
     outcome = repeat_after_races(run, decide_and_propose)
-    if lost and not outcome.sha:
-        _restore(run, lost[-1], disarmed)
+    if lost_requests and not outcome.sha:
+        _restore(run, lost_requests[-1], disarmed)
     return outcome
 
 
-def _restore(run: Run, lost: Request, disarmed: list[int]) -> None:
+def _restore(run: Run, request: Request, disarmed: list[int]) -> None:
     """Propose again what the winner of a race has on the branch, where this run gave way to it.
 
     Before it saw that it had lost, this run may have disabled auto-merge of the winner's pull request and changed its
@@ -74,14 +74,14 @@ def _restore(run: Run, lost: Request, disarmed: list[int]) -> None:
     """
 
     def propose_again(_attempt: int) -> Outcome | None:
-        branch = read_branch(run, lost.kind.branch(lost, run.tip.config), lost.application, lost.feature)
-        request = proposed_promotion(lost.application, branch) if branch else None
-        if branch is None or request is None or branch.proposal.foreign or branch.proposal.origin.override:
+        branch = read_branch(run, request.kind.branch(request, run.tip.config), request.application, request.feature)
+        proposed = proposed_promotion(request.application, branch) if branch else None
+        if branch is None or proposed is None or branch.proposal.foreign or branch.proposal.origin.override:
             return None
-        intent = promotion_again(run, request)
+        intent = promotion_again(run, proposed)
         return intent if isinstance(intent, Outcome) else _propose(run, intent, disarmed)
 
-    if lost.kind.uses_settings:
+    if request.kind.uses_settings:
         repeat_after_races(run, propose_again)
 
 
