@@ -114,8 +114,8 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
 
     # What is proposed again gets a new head: the opinions on the old one do not count. An override is of one head.
     needs_new_head = bool(origin.override) or (ruling is not None and bool(ruling.again_by))
-    kept = branch is not None and not needs_new_head and is_worth_keeping(run, plan, branch, current)
-    if branch is not None and kept:
+    keeps_head = branch is not None and not needs_new_head and is_worth_keeping(run, plan, branch, current)
+    if branch is not None and keeps_head:
         # The body names the base that the branch really has, or each run would edit it.
         plan = intent.plan(branch.base_sha)
         head_sha = branch.sha
@@ -131,7 +131,7 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
         gated=plan.gated,
         base_sha=plan.base_sha,
     )
-    if current is None or not kept or not shows(current, draft):
+    if current is None or not keeps_head or not shows(current, draft):
         result: Result = "opened" if current is None else "updated"
         pull_request = run.forge.open_pull_request(replace(draft, body=describe(run, plan).body))
     else:
@@ -144,7 +144,7 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     if result != "unchanged":
         warnings += ask_groups(run, pull_request, [request.environment]) if request.kind.uses_settings else ()
         warnings += ask_people(run, plan, pull_request, is_new=result == "opened")
-    if kept:
+    if keeps_head:
         take_back_success(run, plan, pull_request)
     auto_merge = arm(run, plan, pull_request)
     disarmed.clear()
