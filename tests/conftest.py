@@ -21,7 +21,7 @@ import pytest
 
 from tests import reliability
 from tests.kustomizations import program
-from tests.support import examples
+from tests.support import bytecode
 from tests.support import processes as processes_
 from tests.support.forks import Forks
 from tests.support.repositories import GITCONFIG, NOW, Checkout, Remote
@@ -97,7 +97,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
     They are kept in memory where there is room: they are a quarter of the time of tests with git.
     """
-    examples.choose(thorough=config.getoption("--thorough"))
+    bytecode.share(config)
+    if not _leaves_tests_to_workers(config):
+        from tests.support import examples  # here: hypothesis is a third of the time of a start
+
+        examples.choose(thorough=config.getoption("--thorough"))
     page = config.getoption("--reliability")
     if page and not hasattr(config, "workerinput"):
         config.pluginmanager.register(reliability.Writer(page))
@@ -107,6 +111,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if found.f_bavail * found.f_frsize > ENOUGH and not found.f_flag & getattr(os, "ST_NOEXEC", 0):
         os.environ["TMPDIR"] = MEMORY
         tempfile.tempdir = None
+
+
+def _leaves_tests_to_workers(config: pytest.Config) -> bool:
+    return bool(getattr(config.option, "numprocesses", None))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    bytecode.import_another_part_first(session.config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
