@@ -18,6 +18,8 @@ from gitops_promotion.git.tree import Tree
 
 SYMLINK = "120000"
 _WITH_PATHSPECS = {"GIT_LITERAL_PATHSPECS": "0"}
+# git's threads wait for each other at every object: eight of them need twice the processor time of one.
+_ONE_THREAD = "--threads=1"
 _KIND_NAMES = {"symlink": "a symbolic link", "submodule": "a submodule"}
 
 
@@ -71,7 +73,8 @@ class Files:
 
     def _grep(self, commit: str, expression: Sequence[str], pathspecs: Sequence[str]) -> list[str]:
         self._bring(commit, pathspecs)
-        command = ["grep", "-z", "-l", "-a", "-F", "--no-color", *expression, full_sha(commit), "--", *pathspecs]
+        options = ["-z", "-l", "-a", "-F", "--no-color", _ONE_THREAD]
+        command = ["grep", *options, *expression, full_sha(commit), "--", *pathspecs]
         result = self._private.runner.run(command, {**self._private.environ, **_WITH_PATHSPECS})
         # git goes on after a blob that it cannot read; a file that is left out in silence is never promoted.
         if result.status > 1 or re.search(r"^(?:error|fatal):", result.stderr, re.MULTILINE):
