@@ -7,10 +7,12 @@ from gitops_promotion.core.commits import MadeCommit, Merge, NewCommit, NewFile
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.checkout import Setting
+from gitops_promotion.git.entries import Entries
 from gitops_promotion.git.fetched import Fetched
 from gitops_promotion.git.identity import Authorship, Identity
 from gitops_promotion.git.identity import authorship as authorship_of
 from gitops_promotion.git.merges import Merges
+from gitops_promotion.git.new_tree import write_file_tree, write_tree
 from gitops_promotion.git.objects import Objects
 from gitops_promotion.git.signing import Signer
 
@@ -27,14 +29,15 @@ class Commits:
         self,
         private: PrivateRepository,
         objects: Objects,
+        entries: Entries,
         fetched: Fetched,
         merges: Merges,
         settings: Sequence[Setting],
         environ: Mapping[str, str],
         clock: Callable[[], datetime],
     ) -> None:
-        self._private = private
         self._objects = objects
+        self._entries = entries
         self._fetched = fetched
         self._merges = merges
         self._environ = environ
@@ -48,9 +51,8 @@ class Commits:
 
     def edit(self, parents: Sequence[str], edits: Mapping[str, bytes | None], message: str) -> str:
         """Make a commit of the first parent's files with these edits, and return it."""
-        authorship = self.authorship()
-        sha = self._objects.commit(parents, edits, message, authorship)
-        return self._signed(self._objects.tree(sha), parents, message, authorship) if self.are_signed() else sha
+        tree = write_tree(self._objects, self._entries, parents[0], edits)
+        return self._of_tree(tree, parents, message, sign=True)
 
     def merge(self, base: str, head: str, message: str, *, trial: bool = False) -> Merge:
         """Make a merge commit with `base` as its first parent; none if it would change no file or conflicts.
@@ -66,9 +68,7 @@ class Commits:
 
     def record(self, name: str, content: bytes, message: str) -> str:
         """Make a commit without parents and with one file, and return it."""
-        entry = f"100644 blob {self._objects.write_blob(content)}\t{name}\n".encode()
-        tree = self._private.git("mktree", stdin=entry).decode().strip()
-        return self._of_tree(tree, (), message, sign=True)
+        return self._of_tree(write_file_tree(self._objects, name, content), (), message, sign=True)
 
     def remake(self, sha: str, edits: Mapping[str, bytes | None], make: Callable[[NewCommit], MadeCommit]) -> str:
         """Let a forge make the commit `sha` again, which has these edits, and return the forge's commit.
@@ -103,7 +103,7 @@ class Commits:
         authorship = self.authorship()
         if sign and self.are_signed():
             return self._signed(tree, parents, message, authorship)
-        return self._objects.commit_tree(tree, parents, message, authorship)
+        return self._objects.commit(tree, parents, message, authorship)
 
     def are_signed(self) -> bool:
         """Return True if commits are signed."""

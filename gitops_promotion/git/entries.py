@@ -1,15 +1,12 @@
 """The entries of trees: the object and the kind at a path of a commit."""
 
 import posixpath
-import re
-import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from gitops_promotion.core.commits import EntryKind, FileChange
-from gitops_promotion.errors import GitError
-from gitops_promotion.git.formats import KINDS
+from gitops_promotion.git.formats import FOLDER, KINDS, read_mode, read_tree
 from gitops_promotion.git.objects import Objects
 
 
@@ -23,7 +20,7 @@ class Entry:
     @property
     def kind(self) -> EntryKind | Literal["folder"]:
         """The kind of the entry, by its mode."""
-        return "folder" if self.mode == "40000" else KINDS.get(self.mode, "file")
+        return "folder" if self.mode == FOLDER else KINDS.get(self.mode, "file")
 
 
 # As git writes the side of a file that is not there.
@@ -101,8 +98,10 @@ class Entries:
         """Read those of these trees that were not read yet, in one go."""
         missing = sorted(name for name in names if name not in self._trees)
         for name, content in zip(missing, self._objects.read(missing, "tree"), strict=True):
-            id_size = len(name.removesuffix("^{tree}")) // 2
-            self._trees[name] = dict(_parse(content, id_size))
+            lines = read_tree(content, id_size=len(name.removesuffix("^{tree}")) // 2)
+            self._trees[name] = {
+                line.name.decode(errors="surrogateescape"): Entry(read_mode(line.mode), line.id.hex()) for line in lines
+            }
 
 
 def _file_change(path: str, old: Entry | None, new: Entry | None) -> list[FileChange]:
@@ -121,33 +120,3 @@ def _file_change(path: str, old: Entry | None, new: Entry | None) -> list[FileCh
             new_mode=after.mode,
         )
     ]
-
-
-def _parse(tree: bytes, id_size: int) -> Iterator[tuple[str, Entry]]:
-    """Read a tree object: mode, blank, name, NUL and the binary object id of each entry."""
-    start = 0
-    while start < len(tree):
-        blank = tree.index(b" ", start)
-        nul = tree.index(b"\0", blank)
-        end = nul + 1 + id_size
-        name = tree[blank + 1 : nul].decode(errors="surrogateescape")
-        yield name, Entry(_mode(tree[start:blank]), tree[nul + 1 : end].hex())
-        start = end
-
-
-def _mode(written: bytes) -> str:
-    """Return a mode as git reads it: trees of other programs have zeros before it, or other permissions.
-
-    As `canon_mode` of git does (https://github.com/git/git/blob/v2.10.5/cache.h), and so merges and check-outs. Raises
-    GitError for what is no mode.
-    """
-    if not re.fullmatch(rb"[0-7]{1,7}", written):
-        raise GitError(
-            f"a tree of the repository has the malformed mode {written!r:.40}: `git fsck` names it, repair it"
-        )
-    mode = int(written, 8)
-    if stat.S_ISREG(mode):
-        return "100755" if mode & stat.S_IXUSR else "100644"
-    if stat.S_ISLNK(mode):
-        return "120000"
-    return "40000" if stat.S_ISDIR(mode) else "160000"

@@ -1,9 +1,12 @@
 """The formats of git: object ids, refs, paths and pathspecs, its log and raw diffs."""
 
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from gitops_promotion.core.commits import Commit, CommitHeader, EntryKind, FileChange
 from gitops_promotion.core.markers.spelling import MANIFEST_PATTERNS, is_manifest
@@ -13,9 +16,51 @@ from gitops_promotion.errors import GitError
 LOG_FORMAT = "%H%x00%P%x00%ae%x00%ce%x00%an%x00%cn%x00%ct%x00%B%x00"
 KINDS: Mapping[str, EntryKind] = {"120000": "symlink", "160000": "submodule"}
 """Kinds of entry by git's mode; all other modes are files."""
+FOLDER = "40000"
+"""git's mode of a folder."""
 GLOB = ":(glob)"
 SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BAD_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|@\{|//|/\.|\.lock(?:/|$)|[/.]$")
+
+
+class TreeLine(NamedTuple):
+    """One line of a tree: its mode and its name as they are written, and the object's id."""
+
+    mode: bytes
+    name: bytes
+    id: bytes
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the line is a folder's."""
+        return read_mode(self.mode) == FOLDER
+
+
+def read_tree(content: bytes, id_size: int) -> list[TreeLine]:
+    """Read a tree object; `id_size` are the bytes of an object id. Raises GitError for a damaged one."""
+    lines = [TreeLine(*line) for line in re.findall(rb"([^ ]*) ([^\0]*)\0(.{%d})" % id_size, content, re.DOTALL)]
+    if sum(len(line.mode) + len(line.name) + 2 + id_size for line in lines) != len(content):
+        raise GitError("a tree of the repository is damaged: `git fsck` names it, repair it")
+    return lines
+
+
+@lru_cache(maxsize=64)
+def read_mode(written: bytes) -> str:
+    """Return a mode as git reads it: trees of other programs have zeros before it, or other permissions.
+
+    As `canon_mode` of git does (https://github.com/git/git/blob/v2.10.5/cache.h), and so merges and check-outs. Raises
+    GitError for what is no mode.
+    """
+    if not re.fullmatch(rb"[0-7]{1,7}", written):
+        raise GitError(
+            f"a tree of the repository has the malformed mode {written!r:.40}: `git fsck` names it, repair it"
+        )
+    mode = int(written, 8)
+    if stat.S_ISREG(mode):
+        return "100755" if mode & stat.S_IXUSR else "100644"
+    if stat.S_ISLNK(mode):
+        return "120000"
+    return FOLDER if stat.S_ISDIR(mode) else "160000"
 
 
 def read_log(raw: str, boundary: frozenset[str]) -> Iterator[Commit]:

@@ -3,13 +3,12 @@
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gitops_promotion.core.commits import CommitHeader
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.borrowed import PrivateRepository, temporary_files
-from gitops_promotion.git.formats import SHA, check_path, full_sha, quote, read_commit
+from gitops_promotion.git.formats import SHA, full_sha, read_commit
 from gitops_promotion.git.identity import Authorship
 from gitops_promotion.git.process import Dialogue
 
@@ -131,55 +130,21 @@ class Objects:
         data = b"%s %d\0%s" % (kind.encode(), len(content), content)
         object_id = hashlib.new(self._private.object_format, data, usedforsecurity=False).hexdigest()
         path = self._private.folder / "objects" / object_id[:2] / object_id[2:]
-        with temporary_files():
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(zlib.compress(data))
+        if not path.exists():
+            part = path.with_suffix(".part")
+            with temporary_files():
+                path.parent.mkdir(exist_ok=True)
+                part.write_bytes(zlib.compress(data))
+                part.replace(path)
         return object_id
 
-    def commit(
-        self, parents: Sequence[str], edits: Mapping[str, bytes | None], message: str, authorship: Authorship
-    ) -> str:
-        """Make a commit of the first parent's files with these edits, and return it."""
-        base = full_sha(parents[0])
-        for path in edits:
-            check_path(path)
-        arguments = ["fast-import", "--quiet", "--force", "--done"]
-        process = Dialogue(self._private.runner, arguments, self._private.environ)
-        try:
-            modes = _modes(process, base, edits)
-            sha = process.end(_commit_stream(parents, edits, modes, message, authorship))
-        except BaseException:
-            process.terminate()
-            raise
-        return sha.decode().strip()
-
-    def commit_tree(self, tree: str, parents: Sequence[str], message: str, authorship: Authorship) -> str:
-        """Make a commit of a tree, and return it."""
-        arguments = ["commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-"]
-        text = message.encode(errors="surrogateescape")
-        return self._private.git(*arguments, stdin=text, variables=authorship.variables).decode().strip()
-
-
-def _commit_stream(
-    parents: Sequence[str],
-    edits: Mapping[str, bytes | None],
-    modes: Mapping[str, bytes],
-    message: str,
-    authorship: Authorship,
-) -> bytes:
-    """Return the commands of fast-import that make a commit and print its id."""
-    text = message.encode(errors="surrogateescape")
-    lines = [b"commit refs/promotion/commit\nmark :1\n"]
-    lines += [f"{role} {line}\n".encode() for role, line in authorship.lines]
-    lines += [b"data %d\n%s\n" % (len(text), text)]
-    lines += [f"{'merge' if index else 'from'} {full_sha(parent)}\n".encode() for index, parent in enumerate(parents)]
-    for path, content in edits.items():
-        if content is None:
-            lines += [b"D %s\n" % quote(path)]
-        else:
-            mode = modes[path] or b"100644"
-            lines += [b"M %s inline %s\ndata %d\n%s\n" % (mode, quote(path), len(content), content)]
-    return b"".join([*lines, b"\nget-mark :1\ndone\n"])
+    def commit(self, tree: str, parents: Sequence[str], message: str, authorship: Authorship) -> str:
+        """Store a commit of a tree, and return it. Raises GitError if a parent is not here."""
+        self.read([full_sha(parent) for parent in parents], "commit")
+        lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+        lines += [f"{role} {line}" for role, line in authorship.lines]
+        text = "\n".join([*lines, "", message.removesuffix("\n"), ""])
+        return self.write("commit", text.encode(errors="surrogateescape"))
 
 
 def _groups(questions: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -194,23 +159,3 @@ def _groups(questions: Iterable[bytes]) -> Iterator[list[bytes]]:
         size += len(question)
     if group:
         yield group
-
-
-def _modes(process: Dialogue, base: str, edits: Mapping[str, bytes | None]) -> dict[str, bytes]:
-    """Return the mode of each file in `base`, b"" for a new one. Raises GitError for an entry that is not a file."""
-    modes: dict[str, bytes] = {}
-
-    def mode(path: str) -> bytes:
-        if path not in modes:
-            entry = process.ask(b"ls %s %s\n" % (base.encode(), quote(path)))
-            modes[path] = b"" if entry.startswith(b"missing ") else entry.split()[0]
-        return modes[path]
-
-    for path, content in edits.items():
-        for folder in Path(path).parents[-2::-1]:
-            if mode(str(folder)) not in (b"", b"040000") or edits.get(str(folder)) is not None:
-                raise GitError(f"cannot write {path}: {folder} is not a folder; move it out of the way by hand")
-        allowed = (b"", b"100644", b"100755") if content is not None else (b"", b"100644", b"100755", b"120000")
-        if mode(path) not in allowed:
-            raise GitError(f"cannot change {path}: it is a folder, a symlink or a submodule; edit it by hand")
-    return modes

@@ -121,7 +121,7 @@ class Runner:
 
 
 class Dialogue:
-    """A git process that answers one question at a time."""
+    """A git process that answers questions."""
 
     def __init__(self, runner: Runner, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
         self._runner = runner
@@ -131,11 +131,6 @@ class Dialogue:
         self._process = runner.start(arguments, environ)
         self._stdin: IO[bytes] = self._process.stdin
         self._stdout: IO[bytes] = self._process.stdout
-
-    def ask(self, question: bytes) -> bytes:
-        """Send one question and return the first line of its answer. Raises GitError if git has ended."""
-        self.send(question)
-        return self.line()
 
     def send(self, questions: bytes) -> None:
         """Send questions, of which git must be able to read all before it writes. Raises GitError if git has ended."""
@@ -154,15 +149,6 @@ class Dialogue:
         data = self._stdout.read(size)
         return data if len(data) == size else self._fail()
 
-    def end(self, questions: bytes = b"") -> bytes:
-        """Send the last questions, let git end and return its remaining output. Raises GitError if it failed."""
-        stdout: bytes
-        stdout, stderr = self._process.communicate(questions)
-        self._runner.log(self._arguments, self._process.returncode, self._started)
-        if self._process.returncode:
-            self._fail(stderr)
-        return stdout
-
     def stop(self) -> None:
         """Let git end, whatever its status is."""
         if self._process.poll() is None:
@@ -173,10 +159,8 @@ class Dialogue:
         """End git at once."""
         _terminate(self._process)
 
-    def _fail(self, stderr: bytes | None = None) -> NoReturn:
-        if stderr is None:
-            stderr = self._process.communicate()[1]
-        reason = advice(self._runner.mask(stderr), LOCAL_STEP)
+    def _fail(self) -> NoReturn:
+        reason = advice(self._runner.mask(self._process.communicate()[1]), LOCAL_STEP)
         raise GitError(f"git {self._command} failed: {reason}")
 
 

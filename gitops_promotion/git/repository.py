@@ -73,13 +73,13 @@ class Repository:
         self._objects = Objects(private)
         self._files = Files(private, self._objects)
         self._cache = cache
-        cached_depth = cache.lend(private) if cache else 0
-        self._fetched = Fetched(
-            private, self._objects, remote, depth=max(depth, cached_depth), cached=bool(cached_depth)
-        )
-        self._history = History(private, self._objects, self._files.entries, self._fetched)
-        self._merges = Merges(private, self._objects, self._files.entries, self._fetched)
-        self._new = Commits(private, self._objects, self._fetched, self._merges, checkout.settings, environ, clock)
+        cached = cache.lend(private) if cache else 0
+        self._fetched = Fetched(private, self._objects, remote, depth=max(depth, cached), cached=bool(cached))
+        entries = self._files.entries
+        self._history = History(private, self._objects, entries, self._fetched)
+        self._merges = Merges(private, self._objects, entries, self._fetched)
+        settings = checkout.settings
+        self._new = Commits(private, self._objects, entries, self._fetched, self._merges, settings, environ, clock)
 
     @classmethod
     def open(

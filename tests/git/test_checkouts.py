@@ -18,7 +18,7 @@ from gitops_promotion.core.commits import RefUpdate, Store
 from gitops_promotion.errors import GitError, UsageError
 from gitops_promotion.git import Repository
 from gitops_promotion.git.advice import advice
-from gitops_promotion.git.process import Dialogue, Runner
+from gitops_promotion.git.process import Runner
 
 if TYPE_CHECKING:
     from git.cmd import Git
@@ -546,11 +546,7 @@ def test_a_killed_reader_is_one_error_and_is_started_again(checkout: "Checkout",
     assert repository.has(checkout.sha())
 
 
-@pytest.mark.parametrize("method", ["communicate", "ask"])
-def test_an_interrupt_leaves_no_process(
-    method: str, checkout: "Checkout", open_repository: "Open", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    repository = open_repository(checkout.path)
+def test_an_interrupt_leaves_no_process(checkout: "Checkout", monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[bytes]] = []
     start = Runner.start
 
@@ -560,21 +556,16 @@ def test_an_interrupt_leaves_no_process(
         process = start(self, arguments, environ, **options)
         assert process.proc
         started.append(process.proc)
-        if method == "communicate":
-            wait = process.proc.communicate
-            monkeypatch.setattr(
-                process.proc, "communicate", Mock(side_effect=chain([KeyboardInterrupt], repeat(DEFAULT)), wraps=wait)
-            )
+        wait = process.proc.communicate
+        monkeypatch.setattr(
+            process.proc, "communicate", Mock(side_effect=chain([KeyboardInterrupt], repeat(DEFAULT)), wraps=wait)
+        )
         return process
 
     monkeypatch.setattr(Runner, "start", remember)
-    if method == "ask":
-        monkeypatch.setattr(Dialogue, "ask", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        if method == "ask":
-            repository.commit(checkout.sha(), {"a": b"1"}, "Change\n")
-        else:  # This git waits for its input, so it does not end by itself before the signal.
-            Runner(checkout.path).run(["hash-object", "--stdin"], dict(os.environ), b"1")
+        # This git waits for its input, so it does not end by itself before the signal.
+        Runner(checkout.path).run(["hash-object", "--stdin"], dict(os.environ), b"1")
     assert [process.wait(10) for process in started] == [-signal.SIGTERM]
 
 
@@ -599,7 +590,7 @@ def test_a_repository_is_a_store(checkout: "Checkout", open_repository: "Open") 
     assert store.read_objects([store.write_blob(b"hi")])
 
 
-def test_the_work_of_new_takes_eight_git_commands(checkout: "Checkout", open_repository: "Open") -> None:
+def test_the_work_of_new_takes_seven_git_commands(checkout: "Checkout", open_repository: "Open") -> None:
     repository = open_repository(checkout.path)
     repository.refs("refs/heads/*")
     tip = repository.fetch("refs/heads/main")["refs/heads/main"]
@@ -609,4 +600,4 @@ def test_the_work_of_new_takes_eight_git_commands(checkout: "Checkout", open_rep
     repository.commits(tip, tip)
     sha = repository.commit(tip, dict.fromkeys(paths, b"x\n"), "Promote\n")
     repository.push([RefUpdate(ref="refs/heads/p", new=sha, expected=None)])
-    assert repository.commands == 8
+    assert repository.commands == 7

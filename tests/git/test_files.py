@@ -162,11 +162,58 @@ def test_a_commit_on_an_unknown_base_fails_and_the_next_one_works(
     checkout: "Checkout", open_repository: "Open"
 ) -> None:
     repository = open_repository(checkout.path)
-    with pytest.raises(GitError, match="fast-import failed"):
+    with pytest.raises(GitError, match="is not in this repository: fetch it first"):
         repository.commit("1" * 40, {"a": b"1"}, "Change\n")
     with pytest.raises(GitError, match="not a full object id"):
         repository.commit("main", {"a": b"1"}, "Change\n")
     assert repository.commit(checkout.sha(), {"a": b"1"}, "Change\n")
+
+
+@pytest.mark.parametrize("init", [(), ("--object-format=sha256",)], ids=["sha1", "sha256"])
+def test_the_trees_of_a_commit_are_those_that_git_makes(
+    init: tuple[str, ...], make_remote: "MakeRemote", open_repository: "Open"
+) -> None:
+    # A folder sorts as `a/`, behind `a-` and `a.b`; the last file of a folder takes the folder with it.
+    remote = make_remote({"a-": "1", "a/b/c": "2", "a.b": "3", "a0": "4", "gone/deep/x": "5", "gone/y": "6"}, init=init)
+    base = remote.sha("main")
+    edits = {"a/b/d": b"7", "a/b/c": None, "gone/deep/x": None, "gone/y": None, "new/é/z": b"8", "no/such": None}
+    repository = open_repository(remote.clone().path)
+    sha = repository.commit(base, edits, "Change\n")
+    repository.push([RefUpdate(ref="refs/heads/p", new=sha, expected=None)])
+    assert remote.git("fsck", "--strict", "--no-dangling") == ""
+    listed = remote.git("ls-tree", "-r", "-z", "p")
+    assert [row.partition("\t")[2] for row in listed.split("\0")[:-1]] == ["a-", "a.b", "a/b/d", "a0", "new/é/z"]
+    assert remote.git("rev-parse", "p^{tree}") == remote.git("mktree", stdin=remote.git("ls-tree", "p") + "\n")
+    emptied = repository.commit(sha, dict.fromkeys(["a-", "a.b", "a/b/d", "a0", "new/é/z"]), "Empty\n")
+    assert repository.listing(emptied) == ({}, {})
+
+
+def test_a_tree_that_is_written_again_has_modes_that_servers_take(
+    checkout: "Checkout", open_repository: "Open"
+) -> None:
+    blob = checkout.git("hash-object", "-w", "--stdin", stdin="x")
+    inner = checkout.git("mktree", stdin=f"100755 blob {blob}\tx\n")
+    lines = [("040000", "folder", inner), ("040000", "kept", inner), ("100664", "other", blob)]
+    content = b"".join(f"{mode} {name}\0".encode() + bytes.fromhex(sha) for mode, name, sha in lines)
+    tree = checkout.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=content)
+    base = checkout.git("commit-tree", tree, "-m", "Base")
+    repository = open_repository(checkout.path)
+    sha = repository.commit(base, {"folder/x": b"y"}, "Change\n")
+    assert [(c.path, c.old_mode, c.new_mode) for c in repository.diff_trees(base, sha)] == [
+        ("folder/x", "100755", "100755")
+    ]
+    (raw,) = repository._objects.read([f"{sha}^{{tree}}"], "tree")
+    assert raw.startswith(b"40000 folder\0")
+    assert b"040000" not in raw
+    assert b"40000 kept\0" in raw
+    assert b"100664 other\0" in raw, "what servers take stays as it is"
+
+
+def test_a_damaged_tree_is_one_clear_line(checkout: "Checkout", open_repository: "Open") -> None:
+    empty = checkout.git("mktree")
+    tree = checkout.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=b"100644 prod\0short")
+    with pytest.raises(GitError, match="is damaged"):
+        open_repository(checkout.path).diff_trees(empty, tree)
 
 
 def test_contents_are_kept_byte_for_byte(checkout: "Checkout", open_repository: "Open") -> None:

@@ -1,6 +1,6 @@
-"""Questions to the private repository's objects, and new commits there, answered without a process.
+"""Questions to the private repository's objects, answered without a process.
 
-What is unusual (a damaged object, a path in need of quotes, a person with a strange name) is left to git.
+What is unusual, such as a damaged object, is left to git.
 """
 
 import re
@@ -10,14 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import packs
-from tests.support.objects import FOLDER, Objects
+from tests.support.objects import Objects
 from tests.support.plain import FAULTS, NotPlainError, check
 
 _NAME = re.compile(r"([0-9a-f]{40})(\^\{tree\})?")
-_PATH = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9_. -]*(?:/[A-Za-z0-9_-][A-Za-z0-9_. -]*)*")
-_PERSON = re.compile(
-    r"[A-Za-z0-9](?:[A-Za-z0-9 .-]*[A-Za-z0-9])? <[A-Za-z0-9](?:[A-Za-z0-9.@+-]*[A-Za-z0-9])?> \d+ \+0000"
-)
 _CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
 
 
@@ -113,157 +109,6 @@ def _answer(store: Store, line: bytes) -> bytes:
     kind, content = found
     header = f"{sha} {kind} {len(content)}\n".encode()
     return header if command == "info" else b"%s%s\n" % (header, content)
-
-
-class Importer:
-    """`git fast-import` with the commands of one commit; a real one does the whole of what is not plain."""
-
-    def __init__(self, environ: Mapping[str, str], start: Callable[[], Any]) -> None:
-        self._environ = environ
-        self._start = start
-        self._git: Any = None
-        self._questions: list[bytes] = []
-        self._answers: list[bytes] = []
-        self.returncode: int | None = None
-        self.stdin = self.stdout = self
-
-    @cached_property
-    def _store(self) -> Store:
-        return Store(self._environ)
-
-    def write(self, question: bytes) -> None:
-        if not self._git:
-            self._questions.append(question)
-            try:
-                self._answers.append(_look(self._store, question))
-            except FAULTS:
-                self._begin(self._questions[:-1])
-        if self._git:
-            self._git.stdin.write(question)
-
-    def _begin(self, asked: Sequence[bytes]) -> None:
-        """Start git and ask it what was answered before: the answers are the same."""
-        self._git = self._start()
-        for question in asked:
-            self._git.stdin.write(question)
-            self._git.stdin.flush()
-            self._git.stdout.readline()
-
-    def flush(self) -> None:
-        if self._git:
-            self._git.stdin.flush()
-
-    def readline(self) -> bytes:
-        if self._answers:
-            return self._answers.pop(0)
-        line: bytes = self._git.stdout.readline()
-        return line
-
-    def communicate(self, commands: bytes = b"", timeout: float | None = None) -> tuple[bytes, bytes]:
-        if not self._git:
-            try:
-                sha = _commit(self._store, commands)
-            except FAULTS:
-                self._begin(self._questions)
-            else:
-                self.returncode = 0
-                return f"{sha}\n".encode(), b""
-        output: tuple[bytes, bytes] = self._git.communicate(commands, timeout)
-        self.returncode = self._git.returncode
-        return output
-
-    def poll(self) -> int | None:
-        return self._git.poll() if self._git else 0
-
-    def terminate(self) -> None:
-        if self._git:
-            self._git.terminate()
-
-    kill = terminate
-
-
-def _look(store: Store, question: bytes) -> bytes:
-    asked = re.fullmatch(rb'ls ([0-9a-f]{40}) "([^"]*)"\n', question)
-    check(asked is not None)
-    assert asked
-    check(bool(_PATH.fullmatch(asked[2])))
-    entry = store.find(store.commit(asked[1].decode()).tree, asked[2].decode())
-    if entry is None:
-        return b"missing %s\n" % asked[2]
-    mode, sha = entry
-    kind = {FOLDER: b"tree", b"160000": b"commit"}.get(mode, b"blob")
-    return b"%s %s %s\t%s\n" % (mode.rjust(6, b"0"), kind, sha.encode(), asked[2])
-
-
-def _commit(store: Store, commands: bytes) -> str:
-    """Do what these commands say; returns the new commit."""
-    lines = _Lines(commands)
-    check(lines.take() == b"commit refs/promotion/commit" and lines.take() == b"mark :1")
-    author, committer = (_person(lines.take(), role) for role in (b"author ", b"committer "))
-    message = lines.data()
-    check(lines.take() == b"")
-    parents = []
-    while lines.next().startswith((b"from ", b"merge ")):
-        parents.append(lines.take().partition(b" ")[2].decode())
-    tree = store.commit(parents[0]).tree
-    edits: dict[str, tuple[bytes, bytes] | None] = {}
-    while line := lines.take():
-        changed = re.fullmatch(rb'(D|M (\d{6}) inline) "([^"]*)"', line)
-        check(changed is not None)
-        assert changed
-        check(bool(_PATH.fullmatch(changed[3])) and changed[2] in (None, b"100644", b"100755"))
-        edits[changed[3].decode()] = (changed[2], lines.data()) if changed[2] else None
-        check(lines.take() == b"" if changed[2] else True)
-    check(commands.endswith(b"\n\nget-mark :1\ndone\n"))
-    for parent in parents:
-        check(store.read(parent)[0] == "commit")
-    modes = {path: edit[0] for path, edit in edits.items() if edit}
-    tree = store.edit(tree, {path: edit and edit[1] for path, edit in edits.items()}, modes)
-    head = [f"tree {tree}".encode(), *(f"parent {parent}".encode() for parent in parents), author, committer, b""]
-    sha = store.write("commit", b"\n".join([*head, message]))
-    (store.folder / "refs/promotion/commit").write_text(f"{sha}\n")
-    return sha
-
-
-class _Lines:
-    """What was sent to fast-import, line by line, with the data in between."""
-
-    def __init__(self, text: bytes) -> None:
-        self._text = text
-        self._start = 0
-
-    def next(self) -> bytes:
-        return self._text[self._start : self._text.index(b"\n", self._start)]
-
-    def take(self) -> bytes:
-        line = self.next()
-        self._start += len(line) + 1
-        return line
-
-    def data(self) -> bytes:
-        size = int(self.take().removeprefix(b"data "))
-        self._start += size
-        return self._text[self._start - size : self._start]
-
-
-def _person(line: bytes, role: bytes) -> bytes:
-    check(line.startswith(role) and bool(_PERSON.fullmatch(line.removeprefix(role).decode())))
-    return line
-
-
-def write_tree_commit(environ: Mapping[str, str], arguments: Sequence[str], message: bytes) -> str:
-    """Do what `git commit-tree` does with a message from its input; returns the new commit."""
-    tree, *words = arguments
-    parents, rest = words[1:-2:2], [*words[:-2:2], *words[-2:]]
-    check(rest == ["-p"] * len(parents) + ["-F", "-"] and message.isascii())
-    store = Store(environ)
-    check(store.read(tree)[0] == "tree" and all(store.read(parent)[0] == "commit" for parent in parents))
-    people = []
-    for role in ("author", "committer"):
-        name, email, date = (environ[f"GIT_{role.upper()}_{part}"] for part in ("NAME", "EMAIL", "DATE"))
-        people.append(_person(f"{role} {name} <{email}> {date.removeprefix('@')}".encode(), f"{role} ".encode()))
-    head = [f"tree {tree}".encode(), *(f"parent {parent}".encode() for parent in parents), *people, b""]
-    return store.write("commit", b"\n".join([*head, message])) + "\n"
 
 
 def _tree(store: Store, sha: str) -> str:

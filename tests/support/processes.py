@@ -75,14 +75,10 @@ def spare(change: Callable[[object, str, object], None]) -> None:
         verb = arguments[0]
         if arguments == ["cat-file", "--batch-command"]:
             return private.Reader(environ, real)
-        if arguments == ["fast-import", "--quiet", "--force", "--done"]:
-            return private.Importer(environ, real)
         if verb in _QUESTIONS:
             return Command(lambda _: _QUESTIONS[verb](environ, arguments[1:]), real)
         if verb in ("grep", "log", "ls-tree", "rev-list"):
             return Command(lambda _: private.remembered(environ, arguments, real), real)
-        if verb == "commit-tree":
-            return Command(lambda stdin: private.write_tree_commit(environ, arguments[1:], stdin).encode(), real)
         if verb in transport.VERBS:
             return Command(
                 lambda stdin: transport.answer(arguments, environ, stdin).encode(errors="surrogateescape"), real
