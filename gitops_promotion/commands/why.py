@@ -170,10 +170,13 @@ def _absent(run: Run, place: _Place, expected: Tag, answers: _Answers, at: datet
         outcome_reasons, outcome_steps = _outlook(run, place, expected, answers)
         reasons += outcome_reasons
         steps += outcome_steps
-        judged = _judged_without_promotion(run, place, expected, at, problem)
+        judged, judged_steps = _judged_without_promotion(run, place, expected, at, problem)
         # `promote` gives some reasons of gates too, such as a hold, without the gate's name.
         reasons = [reason for reason in reasons if not any(text.endswith(f": {reason}") for text in judged)]
         reasons += judged
+        forced = _forced(place)
+        is_possible = any(reason.endswith(forced) for reason in outcome_reasons)
+        steps = steps or [*judged_steps, *([f"to promote it all the same: {forced}"] if is_possible else [])]
         if opened:
             reasons.append(f"another one is open: {_about(opened)}")
     if so_far := why.way_so_far(before, str(expected)):
@@ -216,13 +219,12 @@ def _outlook(run: Run, place: _Place, expected: Tag, answers: _Answers) -> tuple
     """Return what `promote` would say of the promotion, and what to do."""
     if answers.problem:
         return [], []
-    names = f"{place.application.options} --env {place.environment}"
     request = Request(kind=PROMOTION, application=place.application, environment=place.environment, tag=expected)
     branch = run.tip.config.branch(place.application, place.environment)
     try:
         # A dry run decides before it looks at the pull requests of the branch.
         if decline := find_decline(run, request, [pull for pull in answers.pulls if pull.head == branch]):
-            return [str(decline)], [f"to propose it again: gitops-promotion promote {names}"]
+            return [str(decline)], [f"to propose it again: {_forced(place)}"]
         outcome = outlook(run, place.application, place.environment)
     except PromotionError as error:
         return [str(error)], []
@@ -231,12 +233,16 @@ def _outlook(run: Run, place: _Place, expected: Tag, answers: _Answers) -> tuple
     return [outcome.message, *outcome.warnings], []
 
 
+def _forced(place: _Place) -> str:
+    return f"gitops-promotion promote {place.application.options} --env {place.environment}"
+
+
 def _judged_without_promotion(
     run: Run, place: _Place, expected: Tag, at: datetime | None, problem: str
-) -> Sequence[str]:
-    """Return what the gates say of the tag while no pull request proposes it; a pass says nothing."""
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what the gates say of the tag while no pull request proposes it, and what to do; nothing of a pass."""
     if problem or not place.way.sources(place.environment):
-        return ()
+        return (), ()
     question = Question(
         application=place.application,
         tag=expected,
@@ -246,5 +252,5 @@ def _judged_without_promotion(
     try:
         verdict = judge(run.tip, _lookups(run, (), at), question)
     except PromotionError as error:
-        return (str(error),)
-    return verdict.texts if verdict.decision != "pass" else ()
+        return (str(error),), ()
+    return (verdict.texts, verdict.steps) if verdict.decision != "pass" else ((), ())

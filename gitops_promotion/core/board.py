@@ -48,7 +48,7 @@ class Promotion:
     """An open promotion with the verdict of its gates now: `reasons` are sentences, `who` can act on them.
 
     `approvers` are those of them who can approve it. `earliest` is when time alone stops holding it, None where no time
-    does.
+    does. `steps` are what else people can do.
     """
 
     pull_request: int
@@ -61,6 +61,7 @@ class Promotion:
     approvers: tuple[str, ...] = ()
     statements: tuple[Statement, ...] = ()
     earliest: datetime | None = None
+    steps: tuple[str, ...] = ()
 
     def is_for(self, user: str) -> bool:
         """Return True if it names a person as one who can act; names are compared without regard to case.

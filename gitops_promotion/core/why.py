@@ -85,6 +85,7 @@ def next_steps(
     names = f"{application.options} --env {environment}"
     if promotion.decision == "wait" and promotion.approvers:
         steps.append(f"{', '.join(promotion.approvers)} can approve: gitops-promotion approve {names}")
+    steps += promotion.steps
     if promotion.decision == "pass" and not auto:
         steps.append(f"merge it: {merge}")
     if promotion.earliest:

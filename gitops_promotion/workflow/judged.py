@@ -87,4 +87,5 @@ def _promotion(run: Run, pull: PullRequest, site: Site, tag: Tag, verdict: Verdi
         who=tuple(dict.fromkeys(name for reason in verdict.reasons for name in reason.who)),
         approvers=verdict.tally.who if verdict.tally else (),
         earliest=max(times, default=None) if verdict.decision == "wait" else None,
+        steps=verdict.steps,
     )

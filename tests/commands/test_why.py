@@ -58,6 +58,7 @@ def test_a_promotion_that_waits_for_the_environment_before(shop: "Shop", why: As
     assert document["text"].startswith(
         "1.0.1 is not in qa, which has 1.0.0: pull request #2 waits - status gate of dev"
     )
+    assert document["next"] == ["if nothing more comes from dev: gitops-promotion doctor"]
     shop.run("local", "set-status", "main", "kustomization/webshop-dev/2fb0a5b0", "success")
     assert why("qa")["decision"] == "pass"
 
@@ -95,6 +96,20 @@ def test_a_tag_that_a_person_set_by_hand_is_not_promoted(
 ) -> None:
     shop.edit({"webshop/dev/webui.yaml": manifest("webui", "7")})
     assert "not promoting 7 automatically" in why("qa")["reasons"][0]
+
+
+def test_a_tag_that_was_rolled_back_says_how_it_comes_back(
+    shop: "Shop", why: Asker, manifest: Callable[..., str]
+) -> None:
+    shop.edit({"webshop/qa/webui.yaml": manifest("webui", "7")})
+    hold = "holds: [{group: webshop, app: webui, environment: qa, tag: 1.0.0, reason: breaks}]\n"
+    shop.edit({"gitops-promotion.holds.yaml": hold})
+    names = "--group webshop --app webui --env qa"
+    assert why("qa")["next"] == [
+        "if nothing more comes from dev: gitops-promotion doctor",
+        f"to lift it: gitops-promotion release {names}",
+        f"to promote it all the same: gitops-promotion promote {names}",
+    ]
 
 
 def test_a_hold_is_named_once(shop: "Shop", why: Asker) -> None:

@@ -31,7 +31,8 @@ Need = Literal["deployments", "statuses", "opinions", "holds"]
 class Reason:
     """One reason of a verdict: the gate that gives it, the evidence, and what would change it.
 
-    `who` can act on it; `earliest` is when it could change by itself, None where that is not known.
+    `who` can act on it; `earliest` is when it could change by itself, None where that is not known. `steps` are what
+    people can do, for those who ask; the sentence itself does not have them.
     """
 
     gate: str = ""
@@ -39,6 +40,7 @@ class Reason:
     missing: str = ""
     who: tuple[str, ...] = ()
     earliest: datetime | None = None
+    steps: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         text = f"{self.gate}: {self.evidence}" if self.gate else self.evidence
@@ -65,6 +67,13 @@ class Verdict:
     def texts(self) -> tuple[str, ...]:
         """The reasons as sentences."""
         return tuple(map(str, self.reasons))
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What people can do so that it passes, each once; empty where it passes."""
+        if self.decision == "pass":
+            return ()
+        return tuple(dict.fromkeys(step for reason in self.reasons for step in reason.steps))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -221,14 +221,16 @@ def judge_source(
     failures = [text for finding in unhealthy for text in finding.failures]
     waits = [text for finding in unhealthy for text in finding.waits]
     causes = [f"changed in {source} since it was last green: {', '.join(suspects)}"] if failures and suspects else []
+    repair = (f"make {source} healthy, or give it another tag",)
+    silence = (f"if nothing more comes from {source}: gitops-promotion doctor",)
     return Verdict(
         decision="refuse" if failures and (fail_fast or expired) else "wait",
-        reasons=_reasons(gate, [*failures, *causes, *waits]),
+        reasons=_reasons(gate, [*failures, *causes], repair) + _reasons(gate, waits, silence),
     )
 
 
-def _reasons(gate: str, texts: Iterable[str]) -> tuple[Reason, ...]:
-    return tuple(Reason(gate=gate, evidence=text) for text in texts)
+def _reasons(gate: str, texts: Iterable[str], steps: tuple[str, ...] = ()) -> tuple[Reason, ...]:
+    return tuple(Reason(gate=gate, evidence=text, steps=steps) for text in texts)
 
 
 def _findings(
@@ -331,7 +333,9 @@ def _in_progress(subject: str, reports: Iterable[StatusReport]) -> tuple[str, ..
 
 
 def _refusal(gate: str, evidence: str, missing: str) -> Verdict:
-    return Verdict(decision="refuse", reasons=(Reason(gate=gate, evidence=evidence, missing=missing),))
+    return Verdict(
+        decision="refuse", reasons=(Reason(gate=gate, evidence=evidence, missing=missing, steps=(missing,)),)
+    )
 
 
 def suspects(

@@ -59,6 +59,7 @@ class Holds:
                     missing=f"to lift it: {hold.release}",
                     who=(hold.by,) if hold.by else (),
                     earliest=hold.until,
+                    steps=(f"to lift it: {hold.release}",),
                 )
                 for hold in reaching
             ),

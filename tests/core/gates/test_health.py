@@ -107,6 +107,7 @@ def test_green_before_the_tag_arrived_is_no_evidence() -> None:
     verdict = judge(HERE, {"c1": [status(FLUX)]})
     assert verdict.decision == "wait"
     assert "reported on earlier commits but not since" in verdict.texts[0]
+    assert verdict.steps == ("if nothing more comes from dev: gitops-promotion doctor",)
 
 
 def test_b14_pending_and_absence_wait_also_when_time_is_up() -> None:
@@ -121,6 +122,7 @@ def test_b14_failure_waits_for_flux_to_retry_until_the_deadline() -> None:
     assert refused.decision == "refuse"
     assert "health check failed" in refused.texts[0]
     assert "webshop/cart" in refused.texts[1]
+    assert refused.steps == ("make dev healthy, or give it another tag",)
     assert judge(HERE, statuses, fail_fast=True).decision == "refuse"
 
 
