@@ -48,10 +48,10 @@ class Signature(AuthBase):
         return request
 
 
-def _log_request(request: requests.PreparedRequest, result: str, started: float) -> None:
+def _log_request(request: requests.PreparedRequest, result: str, start: float) -> None:
     """Log a request for `--verbose`: its method and address, the status or what went wrong, and the time it took."""
     address = untrusted.line(re.sub(r"//[^/@]*@", "//", request.url or ""))
-    _log.debug("%s %s %s %.0f ms", request.method, address, result, (time.monotonic() - started) * 1000)
+    _log.debug("%s %s %s %.0f ms", request.method, address, result, (time.monotonic() - start) * 1000)
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -79,19 +79,19 @@ class BoundedAdapter(HTTPAdapter):
                 result.put(error)
 
         # Only a thread of its own can be left behind in the middle of a read: its socket ends by the inner time-out.
-        started = time.monotonic()
+        start = time.monotonic()
         threading.Thread(target=work, daemon=True).start()
         try:
             response = result.get(timeout=self._seconds)
         except Empty:
-            _log_request(request, "no answer", started)
+            _log_request(request, "no answer", start)
             raise requests.ReadTimeout(
                 f"no whole answer within {durations.shown(self._seconds)}", request=request
             ) from None
         if isinstance(response, BaseException):
-            _log_request(request, type(response).__name__, started)
+            _log_request(request, type(response).__name__, start)
             raise response
-        _log_request(request, str(response.status_code), started)
+        _log_request(request, str(response.status_code), start)
         return response
 
     def _answer(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:

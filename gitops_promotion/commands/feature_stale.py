@@ -77,9 +77,9 @@ def _deciding_environment(config: Config, environments: Collection[str]) -> str:
 
     The first environment of the pipeline, if there are none.
     """
-    found = [environment for environment in config.pipeline.environments if environment.name in environments]
-    by_hand = [environment for environment in found if not environment.auto]
-    return next(iter([*by_hand, *found]), config.pipeline.entry).name
+    with_features = [environment for environment in config.pipeline.environments if environment.name in environments]
+    by_hand = [environment for environment in with_features if not environment.auto]
+    return next(iter([*by_hand, *with_features]), config.pipeline.entry).name
 
 
 def _duration(age: timedelta) -> str:

@@ -149,11 +149,11 @@ def _decide(run: Run, request: Request, change: Callable[[Tip, _Change], _Change
     pulls = [] if run.dry_run else run.forge.pull_requests(head=branch)
     current = due.open_for(pulls, tip.base)
     pending = _pending(run, request, branch) if current else _Change()
-    wanted = change(tip, pending)
-    if isinstance(wanted, str):
-        return Outcome.of(request, "unchanged", wanted)
+    changed = change(tip, pending)
+    if isinstance(changed, str):
+        return Outcome.of(request, "unchanged", changed)
     source = tip.repository.read(tip.sha, [FILE]).get(FILE, b"")
-    content = holds_file.edited(source, removed=wanted.removed, added=wanted.added)
+    content = holds_file.edited(source, removed=changed.removed, added=changed.added)
     if content == source:
         return _withdrawn(run, request, current)
 
@@ -165,8 +165,8 @@ def _decide(run: Run, request: Request, change: Callable[[Tip, _Change], _Change
             edits,
             base=tip.base,
             base_sha=base_sha,
-            notes=_notes(wanted),
-            auto_merge=_is_armed(tip, request, wanted),
+            notes=_notes(changed),
+            auto_merge=_is_armed(tip, request, changed),
         )
 
     return Intent(plan=plan, files={FILE: source} if source else {}, pulls={branch: pulls})

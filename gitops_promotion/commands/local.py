@@ -43,7 +43,7 @@ def merge(run: Run, number: int) -> Outcome:
     """Merge a pull request now, as a person decided; the outcome reports the gates that had not passed."""
     forge = _forge(run)
     before = _not_merged(forge.pull_request(number))
-    held = _held_by(run, before) if before.state == "open" else []
+    blocking = _held_by(run, before) if before.state == "open" else []
     merge_result = forge.merge(before)
     pull_request = forge.pull_request(number)
     if merge_result.state != "merged":
@@ -51,7 +51,7 @@ def merge(run: Run, number: int) -> Outcome:
         return _outcome(
             "refused", f"{merge_result.reason}{next_step if merge_result.state == 'moved' else ''}", pull_request
         )
-    objections = [*([merge_result.reason] if merge_result.reason else []), *held]
+    objections = [*([merge_result.reason] if merge_result.reason else []), *blocking]
     note = f", though {'; '.join(objections)}" if objections else ""
     return _outcome("merged", f"pull request #{number} merged into {pull_request.base}{note}", pull_request)
 

@@ -64,8 +64,8 @@ def _review(run: Run, promotion: Promotion, verdict: Opinion, comment: str) -> O
     if promotion.gate is None:
         _require_a_person(run)
     verb = "approved" if verdict == "approved" else "rejected"
-    given = _given(facts, person.name)
-    if given is not None and (given.verdict, given.sha, given.comment) == (verdict, pull.head_sha, comment):
+    review = _given(facts, person.name)
+    if review is not None and (review.verdict, review.sha, review.comment) == (verdict, pull.head_sha, comment):
         message = f"{person.name} has {verb} #{pull.number} already"
         return replace(Outcome.of(promotion.question, "unchanged", message), pull_request=pull)
     if run.dry_run:

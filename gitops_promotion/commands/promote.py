@@ -88,8 +88,8 @@ def _overridden(
     run.tip.config.environment(environment)
     if environment not in way.names:
         raise UsageError(f"{application} does not go into {environment}: its environments are {way}")
-    chosen = Tag.parse(tag) if tag else tag_of_sources(run.tip, application, environment)
-    return promote_past(run, application, environment, chosen, reason=reason, gates=gates, hold=hold)
+    proposed_tag = Tag.parse(tag) if tag else tag_of_sources(run.tip, application, environment)
+    return promote_past(run, application, environment, proposed_tag, reason=reason, gates=gates, hold=hold)
 
 
 def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:

@@ -77,10 +77,10 @@ def _wait(
     """Return the outcome once the gates have decided or the time is over."""
     question = examination.questions[0]
     limit = run.tip.config.status_timeout if timeout is None else timeout
-    started = run.clock.monotonic()
+    start = run.clock.monotonic()
     verdict: Verdict | None = None
     while True:
-        left = max(0.0, started + limit - run.clock.monotonic())
+        left = max(0.0, start + limit - run.clock.monotonic())
         try:
             if verdict:
                 run.tip.refresh()

@@ -62,10 +62,10 @@ def wait(
         environment=run.tip.config.environment(environment).name,
         tag=Tag.parse(tag) if tag else tag_of_sources(run.tip, application, environment),
     )
-    started, interval = run.clock.monotonic(), INTERVAL
+    start, interval = run.clock.monotonic(), INTERVAL
     latest: _Look | None = None
     while True:
-        remaining = max(0.0, started + timeout - run.clock.monotonic())
+        remaining = max(0.0, start + timeout - run.clock.monotonic())
         try:
             if latest:
                 run.tip.refresh()

@@ -181,8 +181,8 @@ def _absent(run: Run, place: _Place, expected: Tag, answers: _Answers, at: datet
             reasons.append(f"another one is open: {_about(opened)}")
     if so_far := why.way_so_far(before, str(expected)):
         reasons.append(f"it is in {so_far}")
-    others = [promotion for site, promotion in answers.promotions.items() if site != place.site]
-    reasons += [_about(promotion) for promotion in others]
+    other_promotions = [promotion for site, promotion in answers.promotions.items() if site != place.site]
+    reasons += [_about(promotion) for promotion in other_promotions]
     reasons += [*place.cells[place.environment].problems, *([problem] if problem else [])]
     return Why(
         application=place.application,

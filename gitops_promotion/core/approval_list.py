@@ -63,7 +63,7 @@ def of_person(approvals: Sequence[Approval], person: str, *, decided: bool) -> l
         if approval.tally is None:
             return set()
         open_to = approval.tally.who if approval.state == "pending" else ()
-        given = [opinion.author for opinion in approval.tally.opinions] if decided else []
-        return {text.casefold() for text in (*open_to, *given)}
+        people = [opinion.author for opinion in approval.tally.opinions] if decided else []
+        return {text.casefold() for text in (*open_to, *people)}
 
     return [approval for approval in approvals if name in names(approval)]

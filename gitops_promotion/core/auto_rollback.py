@@ -45,11 +45,11 @@ def decide(
     a group. `has_green` says that there is a tag to go back to.
     """
     subject = f"{application} {tag_name} was never healthy in {environment}"
-    others = [name for name in suspects if name != str(application)]
-    if others:
+    apps = [name for name in suspects if name != str(application)]
+    if apps:
         return Decision(
             kind="ask",
-            text=f"{subject}, and {', '.join(others[:5])} changed there too: find the cause, and roll back by hand",
+            text=f"{subject}, and {', '.join(apps[:5])} changed there too: find the cause, and roll back by hand",
         )
     if not has_green:
         return Decision(

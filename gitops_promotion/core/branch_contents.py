@@ -58,7 +58,7 @@ def read_proposal(
     exactly what its `Edits` trailer says.
     """
     own = [commit for commit in commits if commit.sha in merges or _is_own(commit, blobs, config)]
-    others = {owner for commit in commits if (owner := _other_owner(commit, str(application), feature))}
+    other_owners = {owner for commit in commits if (owner := _other_owner(commit, str(application), feature))}
     changes = [
         change
         for commit in effective(commits)
@@ -68,7 +68,7 @@ def read_proposal(
     environments = _environments(changes, blobs, application, config) if application.name else set()
     return Proposal(
         foreign=tuple(commit for commit in commits if commit not in own),
-        other_owner=min(others, default=""),
+        other_owner=min(other_owners, default=""),
         environments=tuple(name for name in config.pipeline.names if name in environments),
         tag=_proposed_tag(head, environments, application, config),
         paths=frozenset(change.path for change in changes),
@@ -160,8 +160,8 @@ def holds_of(change: FileChange, blobs: Mapping[str, bytes]) -> tuple[Sequence[H
     """Return the holds that a change of the file adds, and those that it takes out; nothing for an unreadable one."""
     if change.new_file is None:
         return (), ()
-    found = changed_holds(blobs[change.old_file] if change.old_file else b"", blobs[change.new_file])
-    return (found[1], found[0]) if found else ((), ())
+    difference = changed_holds(blobs[change.old_file] if change.old_file else b"", blobs[change.new_file])
+    return (difference[1], difference[0]) if difference else ((), ())
 
 
 def sets_tags(change: FileChange, blobs: Mapping[str, bytes], names: Set[MarkerName]) -> bool:

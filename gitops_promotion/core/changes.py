@@ -81,10 +81,10 @@ def link(pair: Pair, *, removes: bool = False) -> list[str]:
 
 def commits(difference: Difference) -> list[str]:
     """Return Markdown with the commits between two versions, newest first; their subjects are anybody's words."""
-    shown = difference.commits[:MAX_COMMITS]
-    lines = [f"- {code_span(commit.sha[:7])} {code_span(cut(commit.subject, _MAX_SUBJECT))}" for commit in shown]
-    if shown and difference.total > len(shown):
-        lines.append(f"- and {difference.total - len(shown)} older")
+    newest = difference.commits[:MAX_COMMITS]
+    lines = [f"- {code_span(commit.sha[:7])} {code_span(cut(commit.subject, _MAX_SUBJECT))}" for commit in newest]
+    if newest and difference.total > len(newest):
+        lines.append(f"- and {difference.total - len(newest)} older")
     if difference.removed:
         lines.append(f"- removes {difference.removed} commit{'s' if difference.removed > 1 else ''}")
     return [*lines, ""] if lines else []

@@ -70,9 +70,9 @@ def _lines(part: Part, number: int) -> list[str]:
         lines.append(f"- and {len(verdict.reasons) - _REASONS} more reasons, which the log of the run has")
     names = list(dict.fromkeys(name for reason in verdict.reasons for name in reason.who))
     if names and verdict.decision != "pass":
-        shown = [code_span(untrusted.line(name, untrusted.VALUE_LIMIT)) for name in names[:_NAMES]]
+        code_spans = [code_span(untrusted.line(name, untrusted.VALUE_LIMIT)) for name in names[:_NAMES]]
         more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-        lines += ["", f"Who can act: {', '.join(shown)}{more}."]
+        lines += ["", f"Who can act: {', '.join(code_spans)}{more}."]
     return lines + (["", *_ways(part, number)] if question is not None else [])
 
 

@@ -62,17 +62,17 @@ def timeline(
     points: list[TagAt] = []
     for commit in commits:
         points.append(TagAt(commit=commit, tag=tag))
-        touched = False
+        is_changed = False
         for change in commit.changes:
             if not is_manifest(change.path) or not holds(change.path):
                 continue
             content_before = blobs[change.old_file] if change.old_file else b""
             if mentions(content_before, marker.group, marker.app):
                 files[change.path] = content_before
-                touched = True
+                is_changed = True
             elif files.pop(change.path, None) is not None:
-                touched = True
-        if touched:
+                is_changed = True
+        if is_changed:
             tag = _tag(files, marker)
     return points
 

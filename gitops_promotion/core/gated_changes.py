@@ -91,12 +91,12 @@ def gated_changes(
     for change in changes:
         if is_manifest(change.path):
             before[change.path], after[change.path] = _read(change, blobs)
-    gone = {path: list(_gone(before[path], after[path])) for path in before}
+    missing = {path: list(_gone(before[path], after[path])) for path in before}
     arrived = {path: list(_gone(after[path], before[path])) for path in before}
-    _forget_moved_files(changes, gone, arrived, layout)
+    _forget_moved_files(changes, missing, arrived, layout)
     lost_markers = [
         _Lost(marked=marked, path=path, site=site)
-        for path, markers in gone.items()
+        for path, markers in missing.items()
         for marked in markers
         for site in layout.claims(path, marked.name)
         if site.environment in gated
@@ -113,7 +113,7 @@ def gated_changes(
     gated_changes: dict[GatedChange, None] = {}
     unclaimed: dict[Stray, None] = {}
     for path in sorted(before):
-        for marker, effect, tag, unseen in _differences(before[path], after[path], gone[path], arrived[path]):
+        for marker, effect, tag, unseen in _differences(before[path], after[path], missing[path], arrived[path]):
             name = MarkerName(marker.group, marker.app)
             claims = layout.claims(path, name)
             if effect in ("tag", "name") and (conflict := conflict_of(layout, name, claims)):
@@ -170,7 +170,7 @@ def _gone(side: _File, other_side: _File) -> Iterator[_Marked]:
 
 def _forget_moved_files(
     changes: Sequence[FileChange],
-    gone: dict[str, list[_Marked]],
+    missing: dict[str, list[_Marked]],
     arrived: dict[str, list[_Marked]],
     layout: Layout,
 ) -> None:
@@ -179,9 +179,9 @@ def _forget_moved_files(
     for change in changes:
         if change.new is not None or not (target := added.get((change.old_file or "", _folder(change.path)))):
             continue
-        names = {marked.name for marked in gone.get(change.path, ())}
+        names = {marked.name for marked in missing.get(change.path, ())}
         if all(layout.claims(change.path, name) == layout.claims(target, name) for name in names):
-            gone[change.path] = []
+            missing[change.path] = []
             arrived[target] = []
 
 
@@ -329,7 +329,7 @@ _Difference = tuple[Marker, Effect, Tag | None, tuple[str, ...]]
 
 
 def _differences(
-    before: _File, after: _File, gone: Iterable[_Marked], arrived: Iterable[_Marked]
+    before: _File, after: _File, missing: Iterable[_Marked], arrived: Iterable[_Marked]
 ) -> Iterator[_Difference]:
     """Yield the marked values that differ. A marker alone that goes or comes is no difference."""
     old_markers = {marked.identity: marked.marker for marked in before.marked}
@@ -344,7 +344,7 @@ def _differences(
             if text is not None and text not in (marked.marker.value, after.values.texts.get(marked.place)):
                 marker, effect, tag, unseen = _difference(marked.marker, marked.marker.value, text)
                 yield marker, "unmarked" if effect == "tag" else effect, tag, unseen
-    for marked in gone:
+    for marked in missing:
         text = after.values.texts.get(marked.place)
         if text is None:
             yield marked.marker, "removed", None, ()

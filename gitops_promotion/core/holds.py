@@ -84,8 +84,8 @@ class HoldsFile:
 
     def is_about(self, environment: str) -> bool:
         """Return True if something in it may hold a promotion into an environment."""
-        named = [*(hold.environment for hold in self.holds), *(problem.environment or ANY for problem in self.problems)]
-        return self.has_open or any(name in (ANY, environment) for name in named)
+        names = [*(hold.environment for hold in self.holds), *(problem.environment or ANY for problem in self.problems)]
+        return self.has_open or any(name in (ANY, environment) for name in names)
 
     def faults(self, environment: str) -> tuple[Fault, ...]:
         """Return what cannot be read and may concern an environment."""

@@ -136,8 +136,8 @@ def edited(source: bytes, *, removed: Sequence[Hold] = (), added: Sequence[Hold]
     file = parse(source, ())
     if file.problems:
         raise ConfigError(faults=[problem.fault for problem in file.problems])
-    kept = [hold for hold in file.holds if hold not in removed]
-    new = [hold for hold in dict.fromkeys(added) if hold not in kept]
+    remaining = [hold for hold in file.holds if hold not in removed]
+    new = [hold for hold in dict.fromkeys(added) if hold not in remaining]
     text = _without_items(source.decode(), [number for number, hold in enumerate(file.holds) if hold in removed])
     problem = f"{FILE} cannot be edited without changing other entries: {_BY_HAND}"
     try:
@@ -146,7 +146,7 @@ def edited(source: bytes, *, removed: Sequence[Hold] = (), added: Sequence[Hold]
     except ConfigError:
         raise UsageError(problem) from None
     content = text.encode()
-    if parse(content, ()) != HoldsFile(holds=(*kept, *new)):
+    if parse(content, ()) != HoldsFile(holds=(*remaining, *new)):
         raise UsageError(problem)
     return content
 

@@ -92,8 +92,8 @@ def marked_images(files: Mapping[str, bytes], group: str, app: str) -> MarkedIma
             try:
                 images.setdefault(Image.parse(text), marker.at)
             except UsageError:
-                named = f"its name is {quoted(text)}" if text else "no name stands beside it"
-                unnamed.append(f"{marker.at}: cannot tell the image of {group}:{app} ({named})")
+                subject = f"its name is {quoted(text)}" if text else "no name stands beside it"
+                unnamed.append(f"{marker.at}: cannot tell the image of {group}:{app} ({subject})")
     if first and not images:
         raise ManifestError.at(
             first.path,
@@ -133,5 +133,5 @@ def name_beside(place: StablePlace, values: Values) -> str:
 
 def _text(values: Values, place: StablePlace, key: str) -> str:
     """Return the value of another key of the same mapping, "" if there is none, or several."""
-    other = (*place[:-1], key)
-    return "" if other in values.ambiguous else values.texts.get(other, "")
+    sibling = (*place[:-1], key)
+    return "" if sibling in values.ambiguous else values.texts.get(sibling, "")

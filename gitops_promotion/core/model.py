@@ -212,8 +212,8 @@ class Outcome:
         final: Result = auto_merge.state if auto_merge.state in ("merged", "refused") else result
         final = "updated" if is_disarmed else final
         message = f"pull request #{pull_request.number} {messages[auto_merge.state]}"
-        shown = replace(pull_request, auto_merge=auto_merge.state == "armed")
-        return replace(cls.of_plan(plan, final, message), sha=head_sha, pull_request=shown)
+        pull = replace(pull_request, auto_merge=auto_merge.state == "armed")
+        return replace(cls.of_plan(plan, final, message), sha=head_sha, pull_request=pull)
 
     @classmethod
     def failed(

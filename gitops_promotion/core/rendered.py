@@ -37,16 +37,16 @@ def _folded(lines: Sequence[str], limit: int) -> list[str]:
     head = ["<details><summary>Rendered difference</summary>", "", f"{fence}diff"]
     tail = [fence, "", "</details>", ""]
     space = limit - sum(len(line) + 1 for line in [*head, *tail]) - len("# and 99999 more lines\n")
-    shown: list[str] = []
+    lines_shown: list[str] = []
     for line in lines:
         space -= len(line) + 1
         if space < 0:
             break
-        shown.append(line)
-    if not shown:
+        lines_shown.append(line)
+    if not lines_shown:
         return []
-    more = len(lines) - len(shown)
-    return [*head, *shown, *([f"# and {more} more lines"] if more else []), *tail]
+    more = len(lines) - len(lines_shown)
+    return [*head, *lines_shown, *([f"# and {more} more lines"] if more else []), *tail]
 
 
 def _lines(obj: Object) -> list[str]:

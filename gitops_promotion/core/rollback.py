@@ -49,11 +49,11 @@ def choose(
     """
     names = ", ".join(stay.tag.name for stay in stays[:_LISTED]) or "none that the history here shows"
     if to is not None:
-        chosen = next((stay for stay in stays if same_tag(stay.tag, to)), None)
-        if chosen is None:
+        match = next((stay for stay in stays if same_tag(stay.tag, to)), None)
+        if match is None:
             step = "name one of them" if stays else "bring another one with `gitops-promotion promote`"
             raise UsageError(f"{environment} never had {application} {to.name}: it had {names}: {step}")
-        return chosen, is_green(chosen)
+        return match, is_green(match)
     for stay in stays:
         if not is_held(stay) and is_green(stay):
             return stay, True

@@ -154,8 +154,8 @@ def suggested_place(layout: Layout, environment: str, strays: Sequence[Stray]) -
 
     The other environments find theirs, so the advice changes this one alone.
     """
-    elsewhere = [stray for stray in strays if environment not in layout.in_reach(stray.path)]
-    for stray in elsewhere[:_SAMPLE]:
+    outside = [stray for stray in strays if environment not in layout.in_reach(stray.path)]
+    for stray in outside[:_SAMPLE]:
         text = f"{stray.at} has the marker {stray.name}"
         renamed = _with_other_ending(stray.path)
         if any(site.environment == environment for site in layout.claims(renamed, stray.name)):

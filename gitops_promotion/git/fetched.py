@@ -103,8 +103,8 @@ class Fetched:
             self._fetch(sorted(set(self._tips.values())))
         except NotAdvertisedError:
             self._gives_tips_alone = True
-            listed = set(self._remote.refs("refs/*").shas.values())
-            self._tips = {name: sha for name, sha in self._tips.items() if sha in listed}
+            remote_shas = set(self._remote.refs("refs/*").shas.values())
+            self._tips = {name: sha for name, sha in self._tips.items() if sha in remote_shas}
             raise
         return self._private.cut_off() != before
 

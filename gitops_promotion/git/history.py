@@ -44,8 +44,8 @@ class History:
         if commit := self._child(exclude, include):
             return [commit]
         self._fetched.settle(exclude, include)
-        most = f"--max-count={MOST_COMMITS + 1}"
-        commits = self._log("--topo-order", most, f"{full_sha(exclude)}..{full_sha(include)}", "--")
+        count_option = f"--max-count={MOST_COMMITS + 1}"
+        commits = self._log("--topo-order", count_option, f"{full_sha(exclude)}..{full_sha(include)}", "--")
         if len(commits) > MOST_COMMITS:
             raise GitError(
                 f"{include} has more than {MOST_COMMITS} commits that {exclude} has not: is it a branch of another "

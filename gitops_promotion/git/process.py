@@ -90,7 +90,7 @@ class Runner:
         With `seconds` TimeoutError is raised if it takes longer: then it has ended. In a session of its own it has no
         terminal, and all programs that it started have ended too.
         """
-        started = time.monotonic()
+        start = time.monotonic()
         process = self.start(arguments, environ, own_session=own_session)
         try:
             stdout, stderr = process.communicate(stdin, timeout=seconds)
@@ -99,12 +99,12 @@ class Runner:
             if isinstance(error, subprocess.TimeoutExpired):
                 raise TimeoutError from None
             raise
-        self.log(arguments, process.returncode, started)
+        self.log(arguments, process.returncode, start)
         if process.returncode in _NOT_STARTED and (reason := _NOT_STARTED_REASON.search(stderr)):
             raise _start_error(self.mask(reason[1]))
         return Result(status=process.returncode, stdout=stdout, stderr=self.mask(stderr))
 
-    def log(self, arguments: Sequence[str], status: int, started: float) -> None:
+    def log(self, arguments: Sequence[str], status: int, start: float) -> None:
         """Log a command that has ended, for `--verbose`; `started` is a time of `time.monotonic`."""
         if not _log.isEnabledFor(logging.DEBUG):
             return
@@ -112,7 +112,7 @@ class Runner:
         words = [word for word in arguments if not word.startswith("-c")][:_LOGGED_WORDS]
         text = self.mask(" ".join([*words, *["..."] * (len(words) < len(arguments))]).encode(errors="replace"))
         failed = f" (exit code {status})" if status else ""
-        _log.debug("git %s%s %.0f ms", cut(text.replace("\n", " "), LINE_LIMIT), failed, _milliseconds(started))
+        _log.debug("git %s%s %.0f ms", cut(text.replace("\n", " "), LINE_LIMIT), failed, _milliseconds(start))
 
     def mask(self, stderr: bytes) -> str:
         """Decode output of git without secrets and terminal codes: part of it is the remote's own text."""
@@ -164,8 +164,8 @@ class Dialogue:
         raise GitError(f"git {self._command} failed: {reason}")
 
 
-def _milliseconds(started: float) -> float:
-    return (time.monotonic() - started) * 1000
+def _milliseconds(start: float) -> float:
+    return (time.monotonic() - start) * 1000
 
 
 def _start(command: Sequence[str], environ: Mapping[str, str], **options: bool) -> "Git.AutoInterrupt":
@@ -202,13 +202,13 @@ def _without_others(environ: Mapping[str, str]) -> Iterator[None]:
 
     Unsetting them by `env` would be one more process for each command.
     """
-    others = {name: value for name, value in os.environ.items() if name not in environ}
+    own_environ = {name: value for name, value in os.environ.items() if name not in environ}
     try:
-        for name in others:
+        for name in own_environ:
             del os.environ[name]
         yield
     finally:
-        os.environ.update(others)
+        os.environ.update(own_environ)
 
 
 def _start_error(reason: str | None) -> GitError:

@@ -56,8 +56,8 @@ class Signer:
         """Keep what git's configuration says of signatures; nothing is started yet."""
         self._private = private
         self._values = {setting.key: setting.value for setting in settings}
-        chosen = [(setting.key, setting.value) for setting in settings if _SETTINGS.fullmatch(setting.key)]
-        self._environ = signing_environment(environ, private.folder, chosen)
+        pairs = [(setting.key, setting.value) for setting in settings if _SETTINGS.fullmatch(setting.key)]
+        self._environ = signing_environment(environ, private.folder, pairs)
         self._seconds = seconds
         self._failure = ""
 

@@ -81,7 +81,7 @@ class WorkingTree:
     def files(self) -> list[str]:
         """Return the paths of all files that git tracks or would track. Raises GitError."""
         command = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
-        listed = Runner(self.root).run(command, self._environ)
-        if listed.status:
-            raise GitError(f"git ls-files failed: {line(listed.stderr)}: run it in {self.root} to see why")
-        return [path for path in listed.stdout.decode(errors="surrogateescape").split("\0") if path]
+        output = Runner(self.root).run(command, self._environ)
+        if output.status:
+            raise GitError(f"git ls-files failed: {line(output.stderr)}: run it in {self.root} to see why")
+        return [path for path in output.stdout.decode(errors="surrogateescape").split("\0") if path]

@@ -68,8 +68,8 @@ class TokenRequest:
 
 def token_request(challenge: Challenge, credentials: Credentials, scope: str) -> TokenRequest:
     """Return the request to `challenge.realm`; `scope` is what is wanted where the challenge names nothing."""
-    wanted = {"service": challenge.service, "scope": challenge.scope or scope}
-    fields = {name: text for name, text in wanted.items() if text}
+    parameters = {"service": challenge.service, "scope": challenge.scope or scope}
+    fields = {name: text for name, text in parameters.items() if text}
     if credentials.identity_token:
         form = {"grant_type": "refresh_token", "refresh_token": credentials.identity_token, "client_id": _CLIENT}
         return TokenRequest(query={}, form={**form, **fields}, signature=Signature())

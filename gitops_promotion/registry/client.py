@@ -122,10 +122,10 @@ class Registries:
     def _signed(self, image: Image, challenge: Challenge) -> Signature:
         """Return the signature that a registry demands."""
         if image.host not in self._credentials:
-            found = find_credentials(image.host, self.environ, seconds=lambda: self._left(image))
-            for secret in found.secrets:
+            user_credentials = find_credentials(image.host, self.environ, seconds=lambda: self._left(image))
+            for secret in user_credentials.secrets:
                 self.hide(secret)
-            self._credentials[image.host] = found
+            self._credentials[image.host] = user_credentials
         credentials = self._credentials[image.host]
         if challenge.scheme == "bearer":
             token = self._token(image, challenge, credentials)

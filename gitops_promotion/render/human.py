@@ -125,5 +125,5 @@ def _environment(node: Node) -> str:
 
 def _listed(texts: Sequence[str]) -> str:
     """Return how many texts there are, and the first of them."""
-    shown = [*texts[:_SHOWN], *([f"{len(texts) - _SHOWN} more"] if len(texts) > _SHOWN else [])]
-    return f"{len(texts)} ({', '.join(shown)})" if texts else "none"
+    texts_shown = [*texts[:_SHOWN], *([f"{len(texts) - _SHOWN} more"] if len(texts) > _SHOWN else [])]
+    return f"{len(texts)} ({', '.join(texts_shown)})" if texts else "none"

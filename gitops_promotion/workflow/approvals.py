@@ -94,9 +94,9 @@ def list_ended(run: Run, scope: Scope) -> list[Approval]:
     """
     approvals: dict[int, Approval] = {}
     pulls = {pull.number: pull for branch in _branches(run, scope) for pull in run.forge.pull_requests(head=branch)}
-    ended = [pull for pull in pulls.values() if pull.state != "open"]
-    lookups = run.lookups(numbers=tuple(pull.number for pull in ended))
-    for pull in ended:
+    ended_pulls = [pull for pull in pulls.values() if pull.state != "open"]
+    lookups = run.lookups(numbers=tuple(pull.number for pull in ended_pulls))
+    for pull in ended_pulls:
         hint = read_metadata(pull.body)
         if hint is None or not (is_name(hint.group) and is_name(hint.app)) or hint.type not in ("promote", "rollback"):
             continue

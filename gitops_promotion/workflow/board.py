@@ -132,13 +132,13 @@ def _ask_forge(reader: _Reader, coming: Sequence[Next]) -> _Answers:
         return _Answers()
     merged_numbers = _numbers(reader.past.history.events, reader.tags)
     open_numbers = [pull.number for pull in pulls]
-    most = run.facts.most_discussions
+    limit = run.facts.most_discussions
     numbers = list(dict.fromkeys([*open_numbers, *merged_numbers]))
-    if len(numbers) > most:
+    if len(numbers) > limit:
         reader.left_out.append(
-            f"who approved and commented on {len(numbers) - most} pull requests, beyond the first {most}"
+            f"who approved and commented on {len(numbers) - limit} pull requests, beyond the first {limit}"
         )
-        numbers = numbers[:most]
+        numbers = numbers[:limit]
     lookups = run.lookups(heads=tuple(pull.head_sha for pull in pulls), numbers=tuple(numbers))
     lookups.note_open(pulls)
     promotions = judged_promotions(run, pulls, lookups)

@@ -35,11 +35,11 @@ def write(
     body = comment.text(parts, number=pull.number)
     try:
         discussion = lookups.discussion(pull.number)
-        written = discussion.comments if discussion else ()
-        if written:
-            body = told.with_told(body, told.in_comment(written[0].body))
-        if len(written) != 1 or not comment.says_the_same(written[0].body, body):
-            run.forge.write_comment(pull, body, written)
+        comments = discussion.comments if discussion else ()
+        if comments:
+            body = told.with_told(body, told.in_comment(comments[0].body))
+        if len(comments) != 1 or not comment.says_the_same(comments[0].body, body):
+            run.forge.write_comment(pull, body, comments)
     except LeaseLostError:
         raise
     except ProviderError as error:

@@ -83,8 +83,8 @@ def _stops(run: Run, plan: Plan) -> list[Stop]:
     sites = [Site(application, name) for name in way.names if name in before]
     present = {site: tag for site in sites if deployments.same_tag(tip.tag(site), tag)}
     timelines = tip.timelines(present, [], sites) if present else {}
-    found = {site: deployments.deployment(timelines[site], tag) for site in present}
-    arrivals = {site: deployment.arrival for site, deployment in found.items() if deployment and deployment.arrival}
+    deployed = {site: deployments.deployment(timelines[site], tag) for site in present}
+    arrivals = {site: deployment.arrival for site, deployment in deployed.items() if deployment and deployment.arrival}
     heads = tip.heads(arrivals.values())
     stops = []
     for site in present:

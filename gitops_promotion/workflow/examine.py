@@ -212,11 +212,11 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
     blobs = tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
     config = tip.config
     gated = [name for name in config.pipeline.names if _is_gated(config, name)]
-    found = gated_changes(changes, blobs, config.layout, gated)
+    merge_changes = gated_changes(changes, blobs, config.layout, gated)
     questions: list[Question] = []
     remarks: list[Reason] = []
     by_site: dict[Site, list[GatedChange]] = {}
-    for change in found.changes:
+    for change in merge_changes.changes:
         by_site.setdefault(change.site, []).append(change)
     for site in sorted(by_site, key=lambda c: (c.application, config.pipeline.names.index(c.environment))):
         text = f"{site.application} in {site.environment}"
@@ -226,14 +226,14 @@ def _examine_merge(run: Run, subject: Subject, merge: _Merge) -> Examination:
         new_questions, remark = _questions(tip, subject, site, by_site[site], merge)
         questions += new_questions
         remarks += [Reason(evidence=f"{text}: {remark}")] if remark else []
-    refusals = _foreign_work(run, subject, [change.site for change in found.changes], changes)
+    refusals = _foreign_work(run, subject, [change.site for change in merge_changes.changes], changes)
     sites = list(by_site)
     out_of_way = (left_out(site) for site in sites if site.environment not in config.way(site.application).names)
     return Examination(
         questions=tuple(questions),
         remarks=tuple(remarks),
         refusals=refusals,
-        unclaimed=found.unclaimed,
+        unclaimed=merge_changes.unclaimed,
         warnings=(*out_of_way, *_gaps(tip, [site for site in sites if site.environment in gated])),
     )
 

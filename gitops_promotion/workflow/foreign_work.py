@@ -70,7 +70,7 @@ def require_no_foreign_work(run: Run, plan: Plan, branch: Branch, current: PullR
         )
 
 
-def _reasons(run: Run, name: str, owner: Application, paths: Sequence[str], what: str, ways: str) -> Iterator[Reason]:
+def _reasons(run: Run, name: str, owner: Application, paths: Sequence[str], scope: str, ways: str) -> Iterator[Reason]:
     branch = read_branch(run, name, owner)
     foreign = branch.proposal.foreign if branch else ()
     for commit in foreign[:_SHOWN]:
@@ -81,7 +81,7 @@ def _reasons(run: Run, name: str, owner: Application, paths: Sequence[str], what
         text = f"{name} has {len(foreign) - _SHOWN} more commits that are not this tool's"
         yield Reason(evidence=text, missing=ways)
     if paths:
-        yield Reason(evidence=f"{name} changes more than {what}: {', '.join(paths[:3])}", missing=ways)
+        yield Reason(evidence=f"{name} changes more than {scope}: {', '.join(paths[:3])}", missing=ways)
 
 
 def _other_environments(tip: Tip, name: str, owner: Application, sites: Sequence[Site], ways: str) -> Iterator[Reason]:

@@ -60,8 +60,8 @@ def setting_tag(
     also = _without_holds(tip, request)
 
     def plan(base_sha: str) -> Plan:
-        made = planning.set_tag(request, tip.config, files, base=tip.base, base_sha=base_sha, also=also)
-        return replace(made, warnings=(*warnings, *made.warnings)) if warnings else made
+        new_plan = planning.set_tag(request, tip.config, files, base=tip.base, base_sha=base_sha, also=also)
+        return replace(new_plan, warnings=(*warnings, *new_plan.warnings)) if warnings else new_plan
 
     return Intent(plan=plan, files={**files, **dict.fromkeys(also, tip.holds_source)}, veto=veto, pulls=pulls or {})
 

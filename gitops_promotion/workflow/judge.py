@@ -123,28 +123,28 @@ def _with_deployments(
     tip.read(sites.values())
     tags = dict.fromkeys(sites.values(), question.tag)
     timelines = tip.timelines(tags, [], sites.values(), before=status_commits.HEALTH_CANDIDATES)
-    found = {source: deployments.deployment(timelines[site], question.tag) for source, site in sites.items()}
+    by_source = {source: deployments.deployment(timelines[site], question.tag) for source, site in sites.items()}
     shas = dict.fromkeys(
-        sha for deployed in found.values() if deployed for sha in status_commits.commits_for_health(deployed)
+        sha for deployed in by_source.values() if deployed for sha in status_commits.commits_for_health(deployed)
     )
     for gate in configured:
         if isinstance(gate, Soak):
             of_soak = (
                 status_commits.commits_for_soak(deployed, gate.time, evidence.now)
-                for deployed in found.values()
+                for deployed in by_source.values()
                 if deployed
             )
             shas |= dict.fromkeys(sha for queried in of_soak for sha in queried)
     statuses = lookups.statuses(list(shas)) if shas and read else {}
     return replace(
         evidence,
-        deployments=found,
+        deployments=by_source,
         statuses=statuses,
         suspects={
             source: _suspects(tip, gate, question, source, deployed, statuses)
             for gate in configured
             if isinstance(gate, Health)
-            for source, deployed in found.items()
+            for source, deployed in by_source.items()
             if deployed
         },
     )
@@ -175,11 +175,11 @@ def _check_contexts(tip: Tip, application: Application, source: str) -> None:
         # Without a key of its own, an environment has patterns that were accepted always.
         is_own = any(health.contexts_of(config.environment(name)) for name in (source, environment))
         if tip.marked.has_group(group, environment) if group else is_own:
-            whose = f"of {group} in {environment}" if group else f"of all groups in {environment}"
+            owner = f"of {group} in {environment}" if group else f"of all groups in {environment}"
             raise ConfigError.at(
                 tip.config_file,
                 0,
-                f"the statuses of {application.group} in {source} and {whose} have the same name: "
+                f"the statuses of {application.group} in {source} and {owner} have the same name: "
                 "rename one of the two, or set statusContext to a pattern that tells them apart, such as "
                 "*/{group}/{env}",
             )

@@ -84,8 +84,8 @@ def _is_same(tip: Tip, changes: Sequence[FileChange] | None, sha: str) -> bool |
     reviewed = _edits(tip, sha)
     if changes is None or reviewed is None:
         return None
-    both = (*changes, *reviewed)
-    blobs = tip.blobs(oid for change in both for oid in (change.old_file, change.new_file))
+    all_changes = (*changes, *reviewed)
+    blobs = tip.blobs(oid for change in all_changes for oid in (change.old_file, change.new_file))
     return same_edits(reviewed, changes, blobs)
 
 

@@ -16,16 +16,16 @@ def repeat_after_races(run: Run, decide: Callable[[int], T]) -> T:
     `decide` gets the number of races lost so far, and raises LeaseLostError for another one. Raises GitError after too
     many of them.
     """
-    lost: list[LeaseLostError] = []
+    lost_races: list[LeaseLostError] = []
     while True:
-        started = run.clock.monotonic()
+        start = run.clock.monotonic()
         try:
-            if lost:
+            if lost_races:
                 run.tip.refresh()
-            return decide(len(lost))
+            return decide(len(lost_races))
         except LeaseLostError as error:
-            lost.append(error)
-            if reason := reason_to_give_up(lost):
+            lost_races.append(error)
+            if reason := reason_to_give_up(lost_races):
                 raise GitError(reason) from error
             run.note(f"{error.fact}; trying again")
-        run.clock.sleep(pause(len(lost) - 1, run.clock.random(), took=run.clock.monotonic() - started))
+        run.clock.sleep(pause(len(lost_races) - 1, run.clock.random(), took=run.clock.monotonic() - start))

@@ -21,22 +21,22 @@ def is_return(tip: Tip, lookups: Lookups, question: Question) -> bool:
     is_hinted = question.pull_request is not None and question.pull_request.head.startswith(ROLLBACKS)
     if not is_hinted and _is_on_its_way(tip, question):
         return False
-    there = deployments.deployment(tip.whole_timeline(site), question.tag)
+    deployed = deployments.deployment(tip.whole_timeline(site), question.tag)
     return (
-        there is not None
-        and not there.current
-        and there.has_digest(question.tag)
-        and was_green(tip, lookups, question.application, question.environment, question.tag, there)
+        deployed is not None
+        and not deployed.current
+        and deployed.has_digest(question.tag)
+        and was_green(tip, lookups, question.application, question.environment, question.tag, deployed)
     )
 
 
 def was_green(
-    tip: Tip, lookups: Lookups, application: Application, environment: str, tag: Tag, there: Deployment
+    tip: Tip, lookups: Lookups, application: Application, environment: str, tag: Tag, deployed: Deployment
 ) -> bool:
     """Return True if a tag was healthy in an environment while it was there. Raises ProviderError."""
     gate = health.of_environment(environment, tip.config.pipeline, tip.config.common)
-    statuses = lookups.statuses(status_commits.commits_for_health(there))
-    evidence = Evidence(now=lookups.now, deployments={environment: there}, statuses=statuses)
+    statuses = lookups.statuses(status_commits.commits_for_health(deployed))
+    evidence = Evidence(now=lookups.now, deployments={environment: deployed}, statuses=statuses)
     question = Question(application=application, tag=tag, environment=environment, requirements=((environment,),))
     return gate.judge(question, evidence).decision == "pass"
 

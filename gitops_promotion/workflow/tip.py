@@ -249,8 +249,8 @@ class Tip:
             while True:
                 commits = self._commits(pathspecs, limit)
                 timelines = {site: self._timeline(commits, site) for site in (*tags, *also)}
-                found = [deployments.deployment(timelines[site], tag) for site, tag in tags.items()]
-                if all(d is None or (d.arrival and len(d.before) >= before) for d in found):
+                deployed = [deployments.deployment(timelines[site], tag) for site, tag in tags.items()]
+                if all(d is None or (d.arrival and len(d.before) >= before) for d in deployed):
                     return timelines
                 if len(commits) >= limit or not self._deepen(limit):
                     break

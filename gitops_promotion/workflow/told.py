@@ -58,7 +58,7 @@ class Told:
             raise GitError(f"{REF} cannot be read ({error}): {advice}") from None
 
     def _change(self, change: Callable[[Record], Record | None]) -> None:
-        lost: list[LeaseLostError] = []
+        lost_races: list[LeaseLostError] = []
         while True:
             record = change(self._read())
             if record is None:
@@ -69,10 +69,10 @@ class Told:
                 self.repository.push([RefUpdate(ref=REF, new=new, expected=self._object)])
             except LeaseLostError as error:
                 self._record = None
-                lost.append(error)
-                if reason := reason_to_give_up(lost):
+                lost_races.append(error)
+                if reason := reason_to_give_up(lost_races):
                     raise GitError(reason) from error
-                self.clock.sleep(pause(len(lost) - 1, self.clock.random()))
+                self.clock.sleep(pause(len(lost_races) - 1, self.clock.random()))
             else:
                 self._record, self._object = record, new
                 return

@@ -41,12 +41,14 @@ def _no_file(tip: Tip, site: Site) -> str:
     where = layout.where(application, site.environment)
     text = f"there is no file in {where} on {tip.base}"
     for pattern in where.split(" or "):
-        other = pattern.removesuffix(".yaml") + ".yml" if pattern.endswith(".yaml") else f"{pattern[:-4]}.yaml"
-        if is_file_pattern(pattern) and tip.repository.has_files(tip.sha, [f":(glob){other}"]):
-            return f"{text}, but there is {other}: correct {layout.path_key(site.environment)}, or rename the file"
+        other_pattern = pattern.removesuffix(".yaml") + ".yml" if pattern.endswith(".yaml") else f"{pattern[:-4]}.yaml"
+        if is_file_pattern(pattern) and tip.repository.has_files(tip.sha, [f":(glob){other_pattern}"]):
+            return (
+                f"{text}, but there is {other_pattern}: correct {layout.path_key(site.environment)}, or rename the file"
+            )
     groups = sorted({a.group for a in tip.applications() if a.group != application.group})
     if near := difflib.get_close_matches(application.group, groups, n=1):
         return f"{text}: did you mean the group {near[0]}?"
-    others = [*groups[:_LISTED], *([f"{len(groups) - _LISTED} more"] if len(groups) > _LISTED else [])]
-    known = f"use a group that has markers ({', '.join(others)}), " if groups else ""
-    return f"{text}: {known}put the manifests there, or correct {layout.path_key(site.environment)}"
+    listed_groups = [*groups[:_LISTED], *([f"{len(groups) - _LISTED} more"] if len(groups) > _LISTED else [])]
+    advice = f"use a group that has markers ({', '.join(listed_groups)}), " if groups else ""
+    return f"{text}: {advice}put the manifests there, or correct {layout.path_key(site.environment)}"

@@ -44,12 +44,12 @@ class Verifier:
         """
         if self._is_there(files, marker, tag):
             return Verified(tag=tag)
-        found = marked_images(files, marker.group, marker.app)
-        key = (*found.images, tag)
+        marked = marked_images(files, marker.group, marker.app)
+        key = (*marked.images, tag)
         if key not in self._known:
-            self._known[key] = self._asked(found.images, marker, tag)
+            self._known[key] = self._asked(marked.images, marker, tag)
         known = self._known[key]
-        return Verified(tag=known.tag, warnings=(*known.warnings, *found.unnamed))
+        return Verified(tag=known.tag, warnings=(*known.warnings, *marked.unnamed))
 
     def _is_there(self, files: Mapping[str, bytes], marker: MarkerName, tag: Tag) -> bool:
         with suppress(ManifestError):

@@ -40,13 +40,13 @@ def command(
         raise UsageError(f"--action is {action!r}: {problem}")
     variables = environment.variables()
     trust = bool(ci.runner(variables).NAME)
-    found = propose(Path(sourcedir), provider=provider, action=action, environ=variables, trust=trust)
-    if not yes and not _agreed(found.proposal, pull_request=pull_request):
-        return found.proposal
+    made_proposal = propose(Path(sourcedir), provider=provider, action=action, environ=variables, trust=trust)
+    if not yes and not _agreed(made_proposal.proposal, pull_request=pull_request):
+        return made_proposal.proposal
     if not pull_request:
-        return write(found)
+        return write(made_proposal)
     with run.open_run_at(terminal, sourcedir=sourcedir, provider=provider, **connection) as verb_run:
-        return open_pull_request(verb_run, found.proposal)
+        return open_pull_request(verb_run, made_proposal.proposal)
 
 
 def _agreed(proposal: "Proposal", *, pull_request: bool) -> bool:

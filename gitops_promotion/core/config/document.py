@@ -75,8 +75,8 @@ class Document:
         if self._faults:
             first = sorted(self._faults)
             if (more := len(first) - _MOST_FAULTS) > 1:
-                rest = f"here and below are {more} more faults, correct those above first"
-                first[_MOST_FAULTS:] = [(first[_MOST_FAULTS][0], rest)]
+                remark = f"here and below are {more} more faults, correct those above first"
+                first[_MOST_FAULTS:] = [(first[_MOST_FAULTS][0], remark)]
             raise ConfigError(faults=[Fault(self.file, line, text) for line, text in first])
 
     def mapping(self, entry: Entry | None, key_path: str, accepted: tuple[str, ...] | None) -> dict[str, Entry]:

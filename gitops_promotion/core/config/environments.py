@@ -60,9 +60,9 @@ def read_environments(
 def _check_contexts(
     document: Document, environments: Sequence[Environment], items: Sequence[Entry], contexts: Sequence[str]
 ) -> None:
-    named = {environment.name: environment for environment in environments if environment.name}
-    own = {name: contexts_of(environment) for name, environment in named.items()}
-    problems = mixed_up_contexts({name: own[name] or contexts for name in named}, own)
+    by_name = {environment.name: environment for environment in environments if environment.name}
+    own = {name: contexts_of(environment) for name, environment in by_name.items()}
+    problems = mixed_up_contexts({name: own[name] or contexts for name in by_name}, own)
     for environment, item in zip(environments, items, strict=True):
         if problem := problems.get(environment.name):
             document.fail(item.line, problem)

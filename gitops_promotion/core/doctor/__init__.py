@@ -28,8 +28,8 @@ def silent_environments(facts: Facts) -> Iterator[Problem]:
         return
     posted = list(dict.fromkeys(status.full_context for status in facts.statuses if not status.is_own))
     speaking = {name: _patterns(facts, name) for name in facts.config.pipeline.names}
-    taken = {s.full_context for s in facts.statuses for p in speaking.values() if belongs(s.context, p, genre=s.genre)}
-    free = [context for context in posted if context not in taken]
+    used = {s.full_context for s in facts.statuses for p in speaking.values() if belongs(s.context, p, genre=s.genre)}
+    free = [context for context in posted if context not in used]
     for name, patterns in speaking.items():
         reports = [status for status in facts.statuses if belongs(status.context, patterns, genre=status.genre)]
         if not patterns or not facts.config.pipeline.targets(name):
@@ -37,8 +37,8 @@ def silent_environments(facts: Facts) -> Iterator[Problem]:
         if reports:
             yield from _of_others(facts, name, reports)
             continue
-        shown = ", ".join(patterns[:_SHOWN])
-        others = f"posted were {', '.join(free[:_SHOWN])}" if free else "nothing else was posted"
+        patterns_text = ", ".join(patterns[:_SHOWN])
+        posted_text = f"posted were {', '.join(free[:_SHOWN])}" if free else "nothing else was posted"
         number = f"{facts.commits} commits" if facts.commits != 1 else "commit"
         message = f"nothing reported on {name} on the newest {number} of {facts.base}"
         fix = "look at the Alert and the Provider of Flux in that cluster"
@@ -46,7 +46,7 @@ def silent_environments(facts: Facts) -> Iterator[Problem]:
             fix = f"set statusContext of {name} to the name that is posted, or {fix}"
         elif cause := untrusted.line(controllers.cause(facts.tree.contents, _marked_files(facts, name))):
             fix = f"correct that {cause}: docs/facts/flux.md"
-        yield problem_at(facts, f"{message}: expected was {shown}, {others}", fix, name)
+        yield problem_at(facts, f"{message}: expected was {patterns_text}, {posted_text}", fix, name)
 
 
 def _of_others(facts: Facts, environment: str, reports: Sequence[CommitStatus]) -> Iterator[Problem]:

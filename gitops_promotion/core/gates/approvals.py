@@ -153,9 +153,9 @@ class Approvals:
         if counted.decision == "pass" and unclear:
             counted = replace(counted, decision="wait", reasons=tuple(unclear_reason(gate, o) for o in unclear[:SHOWN]))
         elif counted.decision == "pass" and facts.pushers is not None and facts.pushers.problem:
-            seen = counted.reasons[0].evidence
+            text = counted.reasons[0].evidence
             missing = f"who pushed to the branch cannot be read: {untrusted.line(facts.pushers.problem)}"
-            counted = replace(counted, decision="wait", reasons=(Reason(gate=gate, evidence=seen, missing=missing),))
+            counted = replace(counted, decision="wait", reasons=(Reason(gate=gate, evidence=text, missing=missing),))
         if counted.decision == "pass":
             return counted
         ignored = [o for o in counted.opinions if not o.counts and o not in unclear]

@@ -47,9 +47,9 @@ def is_of_forge(group: str) -> bool:
     return "/" in group or "\\" in group
 
 
-def read(document: "Document", fields: Mapping[str, "Entry"], where: str) -> ApprovalSettings | None:
+def read(document: "Document", fields: Mapping[str, "Entry"], prefix: str) -> ApprovalSettings | None:
     """Return `approvals` of one environment, None if it has none."""
-    entry, key_path = fields.get("approvals"), f"{where}.approvals"
+    entry, key_path = fields.get("approvals"), f"{prefix}.approvals"
     if entry is None:
         return None
     values = document.mapping(entry, key_path, MAPPINGS["environments[].approvals"])
@@ -170,21 +170,21 @@ def check(document: "Document", item: "Entry", environment: Environment, top: An
 
 def _impossible(settings: ApprovalSettings, group_members: Groups) -> str:
     """Return why these people can never fill the seats; those of the forge's groups are not known here."""
-    listed = {
+    groups = {
         group: {name.casefold() for name in group_members[group]} for group in settings.groups if group in group_members
     }
-    people = {name.casefold() for name in settings.approvers}.union(*listed.values())
-    is_open = len(listed) < len(settings.groups)
+    people = {name.casefold() for name in settings.approvers}.union(*groups.values())
+    is_open = len(groups) < len(settings.groups)
     if settings.strategy == "quorum" and settings.quorum > len(people) and not is_open and people:
         return f"the quorum is {settings.quorum} and {_count(len(people))} named; lower it, or name more"
     if settings.strategy == "four-eyes":
         if len(settings.approvers) == 1:
             return "four-eyes needs two people and approvers names one; name another"
-        for group, members in listed.items():
+        for group, members in groups.items():
             if len(members) == 1:
                 return f"four-eyes needs two people of a group and {group} has one; add another"
-    if settings.strategy == "multi" and None in seats.fill([members for members in listed.values() if members]):
-        return f"{' and '.join(listed)} need a different person each and have {len(people)} in all; add people to them"
+    if settings.strategy == "multi" and None in seats.fill([members for members in groups.values() if members]):
+        return f"{' and '.join(groups)} need a different person each and have {len(people)} in all; add people to them"
     return ""
 
 

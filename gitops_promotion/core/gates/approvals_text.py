@@ -44,14 +44,14 @@ def rejection_reason(gate: str, question: Question, opinion: Opinion) -> Reason:
     """Return the reason of a rejection that counts, with the ways out."""
     comment = f": {untrusted.quoted(untrusted.line(opinion.comment))}" if opinion.comment.strip() else ""
     if question.requirements:
-        again = f"`gitops-promotion promote --app {question.application.name} --env {question.environment}`"
+        command = f"`gitops-promotion promote --app {question.application.name} --env {question.environment}`"
     else:
-        again = "`gitops-promotion new --again`"
+        command = "`gitops-promotion new --again`"
     name = shown_name(opinion.author)
     return Reason(
         gate=gate,
         evidence=f"{name} rejected it{shown_time(opinion.at)}{comment}",
-        missing=f"{name} can change that review, or {again} proposes it again",
+        missing=f"{name} can change that review, or {command} proposes it again",
         who=(opinion.author,),
     )
 

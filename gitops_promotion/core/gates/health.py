@@ -254,16 +254,16 @@ def _findings(
 
 def _as_before(subject: str, reports: Mapping[str, StatusReport], expected: set[str]) -> _Finding:
     """Return the finding of all reports, where each context is expected that reported before."""
-    shown = tuple(report for _, report in sorted(reports.items()))
+    ordered = tuple(report for _, report in sorted(reports.items()))
     absent = tuple(
         f"{subject} is waiting for {context}, which reported on earlier commits but not since this tag arrived"
         for context in sorted(expected - reports.keys())
     )
     return _Finding(
-        healthy=bool(reports) and not absent and worst(shown) == "success",
-        reports=shown,
-        failures=_failed(subject, shown),
-        waits=(*_in_progress(subject, shown), *absent),
+        healthy=bool(reports) and not absent and worst(ordered) == "success",
+        reports=ordered,
+        failures=_failed(subject, ordered),
+        waits=(*_in_progress(subject, ordered), *absent),
     )
 
 

@@ -41,25 +41,25 @@ class StatusSettings:
     clusters: Clusters | None = None
 
 
-def read(document: "Document", fields: Mapping[str, "Entry"], where: str) -> StatusSettings | None:
+def read(document: "Document", fields: Mapping[str, "Entry"], key_path: str) -> StatusSettings | None:
     """Return the settings of one environment, None if it has none."""
     settings = StatusSettings(
-        contexts=_read_contexts(document, fields, where),
-        required=_read_required(document, fields, where),
-        clusters=_read_clusters(document, fields, where),
+        contexts=_read_contexts(document, fields, key_path),
+        required=_read_required(document, fields, key_path),
+        clusters=_read_clusters(document, fields, key_path),
     )
     return None if settings == StatusSettings() else settings
 
 
-def _read_contexts(document: "Document", fields: Mapping[str, "Entry"], where: str) -> tuple[str, ...]:
+def _read_contexts(document: "Document", fields: Mapping[str, "Entry"], key_path: str) -> tuple[str, ...]:
     """Return the patterns of the statuses that speak for an environment; empty where it has none of its own."""
-    return document.texts(fields.get("statusContext"), f"{where}.statusContext", context_problem, _CONTEXT_EXAMPLE)
+    return document.texts(fields.get("statusContext"), f"{key_path}.statusContext", context_problem, _CONTEXT_EXAMPLE)
 
 
-def _read_required(document: "Document", fields: Mapping[str, "Entry"], where: str) -> tuple[str, ...]:
+def _read_required(document: "Document", fields: Mapping[str, "Entry"], key_path: str) -> tuple[str, ...]:
     """Return the names of the statuses of other systems that must be there too."""
     return document.texts(
-        fields.get("requiredContexts"), f"{where}.requiredContexts", _required_problem, "[integration-tests]"
+        fields.get("requiredContexts"), f"{key_path}.requiredContexts", _required_problem, "[integration-tests]"
     )
 
 
@@ -69,25 +69,25 @@ def _required_problem(text: str) -> str:
     return "" if text.isprintable() and text == text.strip() else "write one line without blanks at its ends"
 
 
-def _read_clusters(document: "Document", fields: Mapping[str, "Entry"], where: str) -> Clusters | None:
+def _read_clusters(document: "Document", fields: Mapping[str, "Entry"], key_path: str) -> Clusters | None:
     """Return `clusters: 3` or `clusters: [0c9c2e41, 77c1d9e4]`, and `require: all | N`."""
     entry, require = fields.get("clusters"), fields.get("require")
     if entry is None or entry.is_empty:
         if require is not None and not require.is_empty:
-            document.fail(require.line, f"{where}.require needs clusters, write for example clusters: 3")
+            document.fail(require.line, f"{key_path}.require needs clusters, write for example clusters: 3")
         return None
     names: tuple[str, ...] = ()
     if entry.node.id == "sequence":
-        names = document.texts(entry, f"{where}.clusters", _cluster_problem, "[0c9c2e41, 77c1d9e4]")
+        names = document.texts(entry, f"{key_path}.clusters", _cluster_problem, "[0c9c2e41, 77c1d9e4]")
         if len({name.casefold() for name in names}) != len(names):
-            document.fail(entry.line, f"{where}.clusters has a cluster twice (case ignored), remove one")
+            document.fail(entry.line, f"{key_path}.clusters has a cluster twice (case ignored), remove one")
         count = len(names)
     else:
-        count = _number(document.checked(entry, f"{where}.clusters", _count_problem, "")) or 1
-    text = document.checked(require, f"{where}.require", _require_problem, "all")
+        count = _number(document.checked(entry, f"{key_path}.clusters", _count_problem, "")) or 1
+    text = document.checked(require, f"{key_path}.require", _require_problem, "all")
     required = count if text == "all" else _number(text) or count
     if required > count and require is not None:
-        document.fail(require.line, f"{where}.require is {required} and clusters has {count}, lower it")
+        document.fail(require.line, f"{key_path}.require is {required} and clusters has {count}, lower it")
     return Clusters(count=count, required=required, names=names)
 
 

@@ -203,8 +203,8 @@ def _of_context(reports: Sequence[StatusReport]) -> Since:
 def time_text(instant: datetime, *, up: bool = False) -> str:
     """Return an instant as `2026-11-30 10:02 UTC`, the minute it is in; `up`: the next minute if it has begun."""
     universal = instant.astimezone(UTC)
-    whole = universal.replace(second=0, microsecond=0)
-    return f"{whole + timedelta(minutes=1) if up and whole < universal else whole:%Y-%m-%d %H:%M} UTC"
+    minute = universal.replace(second=0, microsecond=0)
+    return f"{minute + timedelta(minutes=1) if up and minute < universal else minute:%Y-%m-%d %H:%M} UTC"
 
 
 def duration_text(time: timedelta) -> str:

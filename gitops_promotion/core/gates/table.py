@@ -125,9 +125,9 @@ MAPPINGS = {path: keys for row in GATES for path, keys in row.mappings.items()}
 """The keys of the mappings below those keys, by path."""
 
 
-def read_settings(document: "Document", fields: Mapping[str, "Entry"], where: str) -> tuple[tuple[str, Any], ...]:
+def read_settings(document: "Document", fields: Mapping[str, "Entry"], key_path: str) -> tuple[tuple[str, Any], ...]:
     """Return the settings of the gates that an environment has keys of, by the names of the rows."""
-    settings = ((row.name, row.read(document, fields, where)) for row in GATES)
+    settings = ((row.name, row.read(document, fields, key_path)) for row in GATES)
     return tuple((name, value) for name, value in settings if value is not None)
 
 

@@ -136,7 +136,7 @@ def _checked(candidate: Candidate, layout: Layout, sorting: _Sorting) -> Assignm
     """Return the assignment without images that cannot have the marker of their application."""
     undecided = list(sorting.undecided)
     named_by_path = any("{app}" in pattern for pattern in candidate.patterns)
-    chosen = _Sorting()
+    result = _Sorting()
     for application, by_environment in sorting.images.items():
         for environment, images in by_environment.items():
             fitting = _own(application, images) if named_by_path else list(images)
@@ -149,12 +149,12 @@ def _checked(candidate: Candidate, layout: Layout, sorting: _Sorting) -> Assignm
                 continue
             for image in images:
                 if image in fitting:
-                    chosen.add(application, environment, image)
+                    result.add(application, environment, image)
                 elif not image.marker:
                     undecided.append((image, f"is not the image of {application}"))
     unmarkable = [
         (image, "has something behind it on its line")
-        for by_environment in chosen.images.values()
+        for by_environment in result.images.values()
         for images in by_environment.values()
         for image in images
         if not image.marker and not image.is_free
@@ -165,7 +165,7 @@ def _checked(candidate: Candidate, layout: Layout, sorting: _Sorting) -> Assignm
             for environment, images in by_environment.items()
             if any(image.marker or image.is_free for image in images)
         }
-        for application, by_environment in chosen.images.items()
+        for application, by_environment in result.images.items()
     }
     return Assignment(
         candidate=candidate,

@@ -60,13 +60,13 @@ def _applies(deployer: Deployer, environment: str, environments: Iterable[str], 
     folder = deployer.path
     if not folder:
         return False
-    named = [name for name in environments if name in folder.split("/")]
-    named = named or [name for name in environments if name in deployer.file.split("/")]
-    if named and environment not in named:
+    in_folder = [name for name in environments if name in folder.split("/")]
+    in_folder = in_folder or [name for name in environments if name in deployer.file.split("/")]
+    if in_folder and environment not in in_folder:
         return False
     # The path of a source that holds a part of the repository alone begins somewhere below the root.
     return all(f"/{path}".find(f"/{folder}/") >= 0 for path in paths) and bool(
-        named or any(path.startswith(f"{folder}/") for path in paths)
+        in_folder or any(path.startswith(f"{folder}/") for path in paths)
     )
 
 

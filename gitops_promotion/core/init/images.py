@@ -159,12 +159,12 @@ def _images(document: MappingNode, path: str) -> Iterator[tuple[Image, ScalarNod
 def _mappings(document: MappingNode) -> Iterator[tuple[MappingNode, int]]:
     """Yield every mapping with the number of containers beside it, itself included; 0 for one that is no container."""
     pending: list[tuple[Node, int, int]] = [(document, 0, 0)]
-    seen: set[int] = set()
+    ids: set[int] = set()
     while pending:
         node, siblings, depth = pending.pop()
-        if id(node) in seen or depth > _DEPTH:
+        if id(node) in ids or depth > _DEPTH:
             continue
-        seen.add(id(node))
+        ids.add(id(node))
         if isinstance(node, MappingNode):
             yield node, siblings
             containers = sum(len(_items(_child(node, key))) for key in _POD_LISTS)

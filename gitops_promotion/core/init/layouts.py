@@ -143,9 +143,9 @@ def _by_frequency(groups: Mapping[Any, list[tuple[str, ...]]]) -> list[list[tupl
 def _combined(variants: Sequence[Sequence[str]]) -> Iterator[tuple[str, ...]]:
     """Yield the first pattern alone, the first two together, and so on, in each of their variants."""
     for length in range(1, len(variants) + 1):
-        chosen = variants[:length]
-        for number in range(max(map(len, chosen))):
-            yield tuple(variant[min(number, len(variant) - 1)] for variant in chosen)
+        shortest = variants[:length]
+        for number in range(max(map(len, shortest))):
+            yield tuple(variant[min(number, len(variant) - 1)] for variant in shortest)
 
 
 def _file_patterns(slots: Sequence[_Slot]) -> Iterator[tuple[str, ...]]:

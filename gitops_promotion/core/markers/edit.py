@@ -196,8 +196,8 @@ def _nearest(group: str, app: str, names: Sequence[tuple[str, str]]) -> str:
         applications = sorted({application for name, application in names if name == near_group})
         if near := difflib.get_close_matches(app, applications, n=1):
             return f"{near_group}:{near[0]}"
-    elsewhere = sorted({name for name, application in names if application == app})
-    return f"{elsewhere[0]}:{app}" if elsewhere else ""
+    other_names = sorted({name for name, application in names if application == app})
+    return f"{other_names[0]}:{app}" if other_names else ""
 
 
 # --- the new values

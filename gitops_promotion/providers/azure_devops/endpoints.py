@@ -245,11 +245,11 @@ class Endpoints:
         https://learn.microsoft.com/rest/api/azure/devops/security/permissions/has-permissions-batch
         """
         models = self._api.security_models
-        wanted = [
+        queries = [
             models.PermissionEvaluation(permissions=bit, security_namespace_id=GIT_SECURITY, token=token)
             for bit in bits
         ]
-        payload = models.PermissionEvaluationBatch(always_allow_administrators=False, evaluations=wanted)
+        payload = models.PermissionEvaluationBatch(always_allow_administrators=False, evaluations=queries)
         answer = self._api.send(self._api.client("security").has_permissions_batch, payload)
         evaluations = self._api.listed(getattr(answer, "evaluations", None))
         return {field(each, int, "permissions"): getattr(each, "value", None) is True for each in evaluations}

@@ -76,11 +76,11 @@ def _count(document: dict[str, Any], name: str) -> int:
 
 def _commits(document: dict[str, Any]) -> list[SourceCommit]:
     items = document.get("commits")
-    found = []
+    sources = []
     for item in items if isinstance(items, list) else []:
         commit = item.get("commit") if isinstance(item, dict) else None
         message = commit.get("message") if isinstance(commit, dict) else None
         sha = item.get("sha") if isinstance(item, dict) else None
         if isinstance(message, str) and isinstance(sha, str) and is_full_sha(sha):
-            found.append(SourceCommit(sha=sha, subject=message.partition("\n")[0].strip()))
-    return found
+            sources.append(SourceCommit(sha=sha, subject=message.partition("\n")[0].strip()))
+    return sources

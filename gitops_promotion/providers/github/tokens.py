@@ -67,8 +67,8 @@ def _names(host: str) -> tuple[str, ...]:
     https://cli.github.com/manual/gh_help_environment
     """
     in_cloud = host == "github.com" or host.endswith(".ghe.com")
-    own = ("GH_TOKEN",) if in_cloud else ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
-    return ("GITHUB_TOKEN", *own)
+    variables = ("GH_TOKEN",) if in_cloud else ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
+    return ("GITHUB_TOKEN", *variables)
 
 
 def _is_home(address: Address, query: TokenQuery) -> bool:

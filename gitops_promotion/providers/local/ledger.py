@@ -74,10 +74,10 @@ class Ledger:
 
         Raises ProviderError after too many decisions.
         """
-        lost: list[LeaseLostError] = []
+        lost_races: list[LeaseLostError] = []
         self._waits = 0
         while True:
-            self._races = len(lost) - self._waits
+            self._races = len(lost_races) - self._waits
             started = self._monotonic()
             refs = self._store.refs("refs/heads/*", f"{ROOT}/*")
             try:
@@ -85,17 +85,17 @@ class Ledger:
                 if updates:
                     self._store.push(updates)
             except LeaseLostError as error:
-                lost.append(error)
+                lost_races.append(error)
             except GitError as error:
                 # A ref that was deleted under a fetch is a lost race too; where nothing moved, the failure is real.
                 if self._store.refs("refs/heads/*", f"{ROOT}/*") == refs:
                     raise
-                lost.append(LeaseLostError(str(error)))
+                lost_races.append(LeaseLostError(str(error)))
             else:
                 return result
-            if reason := reason_to_give_up(lost):
+            if reason := reason_to_give_up(lost_races):
                 raise ProviderError(reason)
-            self._sleep(pause(len(lost) - 1, self._random(), took=self._monotonic() - started))
+            self._sleep(pause(len(lost_races) - 1, self._random(), took=self._monotonic() - started))
 
     def read(self, refs: Refs, names: Iterable[str]) -> dict[str, tuple[str, bytes | None]]:
         """Return object id and content of those refs that exist; the content is None for an object that is no blob."""
