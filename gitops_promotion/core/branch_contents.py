@@ -11,7 +11,7 @@ from gitops_promotion.core.config import Config
 from gitops_promotion.core.holds import FILE, Hold, lifted_by_promotion
 from gitops_promotion.core.holds_file import changed_holds, only_lifts, parse
 from gitops_promotion.core.layout import MarkerName
-from gitops_promotion.core.model import Plan
+from gitops_promotion.core.model import Plan, Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.origin import UNKNOWN, Origin
 from gitops_promotion.core.tags import Tag
@@ -120,6 +120,15 @@ def _proposed_tag(
         except ManifestError:
             return None
     return None
+
+
+def displaced(request: Request, proposal: Proposal) -> str:
+    """Return what a branch proposes for other environments, which the request takes the place of: `1.4.2 into prod`.
+
+    "" for nothing: a newer tag for the same environment displaces nothing that anybody waits for.
+    """
+    names = [name for name in proposal.environments if name != request.environment]
+    return f"{proposal.tag} into {' and '.join(names)}" if names and proposal.tag else ""
 
 
 def same_edits(plan: Plan, proposal: Proposal, head: Mapping[str, bytes], config: Config) -> bool:

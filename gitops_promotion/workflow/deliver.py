@@ -8,7 +8,7 @@ the pushed head. A run killed anywhere in between leaves nothing armed by accide
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gitops_promotion.core import diff, due, untrusted
+from gitops_promotion.core import branch_contents, diff, due, untrusted
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.forge import Draft, PullRequest
 from gitops_promotion.core.gates import own_status
@@ -151,6 +151,8 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     if auto_merge.state == "merged":
         pull_request = run.forge.pull_request(pull_request.number)
     outcome = Outcome.of_pull_request(plan, result, head_sha, pull_request, auto_merge)
+    if current and branch and (displaced := branch_contents.displaced(request, branch.proposal)):
+        outcome = replace(outcome, message=f"{outcome.message}; it takes the place of {displaced}, which was open")
     return replace(outcome, warnings=(*outcome.warnings, *warnings))
 
 

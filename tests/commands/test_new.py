@@ -57,6 +57,11 @@ def test_auto_false_waits_for_a_person_and_a_newer_tag_takes_the_branch_over(
     assert shop.tags()[0] == "1.4.3"
 
 
+def test_an_open_promotion_into_another_environment_is_named_that_this_one_replaces(shop: "Shop") -> None:
+    shop.opened("1.4.2")
+    assert shop.new("1.5.0").only["message"].endswith("; it takes the place of 1.4.2 into qa, which was open")
+
+
 def test_the_same_request_leaves_branch_and_pull_request_alone(shop: "Shop", config: Callable[..., str]) -> None:
     shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False))})
     shop.new("1.4.2")

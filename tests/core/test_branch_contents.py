@@ -6,7 +6,14 @@ from dataclasses import replace
 import pytest
 
 from gitops_promotion.core import plan
-from gitops_promotion.core.branch_contents import changes_only, edits_digest, is_all_own, read_proposal
+from gitops_promotion.core.branch_contents import (
+    Proposal,
+    changes_only,
+    displaced,
+    edits_digest,
+    is_all_own,
+    read_proposal,
+)
 from gitops_promotion.core.commits import Commit, FileChange
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.environments import Environment, Pipeline
@@ -108,3 +115,17 @@ def test_a_feature_changes_only_the_files_of_its_plan() -> None:
 def test_the_proposed_tag_is_that_of_the_markers_if_they_agree(head: dict[str, bytes], tag: Tag | None) -> None:
     proposal = read_proposal([BY_TOOL], BLOBS, head, config=CONFIG, application=WEBUI)
     assert (proposal.tag, proposal.environments, proposal.paths) == (tag, ("dev",), frozenset({PATH}))
+
+
+@pytest.mark.parametrize(
+    ("proposal", "text"),
+    [
+        (Proposal(tag=Tag("1"), environments=("prod",)), "1 into prod"),
+        (Proposal(tag=Tag("1"), environments=("dev",)), ""),
+        (Proposal(environments=("prod",)), ""),
+        (Proposal(), ""),
+    ],
+)
+def test_a_promotion_into_another_environment_is_displaced(proposal: Proposal, text: str) -> None:
+    request = Request(kind=PROMOTION, application=WEBUI, tag=Tag("2"), environment="dev")
+    assert displaced(request, proposal) == text
