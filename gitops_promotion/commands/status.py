@@ -8,13 +8,13 @@ from gitops_promotion.core.forge import OWN_CONTEXT
 from gitops_promotion.core.gates import Question, Verdict
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.errors import GitError, TransientError
+from gitops_promotion.workflow.arming import disarm_open
 from gitops_promotion.workflow.examine import Examination, Subject, examine, find_subject
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.look import look, with_override
 from gitops_promotion.workflow.publishing import (
     disarm_refused,
     ended,
-    hold,
     may_be_armed,
     outcome_of,
     publish_where_needed,
@@ -150,7 +150,7 @@ def _out_of_time(verdict: Verdict, limit: float) -> str:
 
 def _hold_for_a_person(run: Run, subject: Subject, questions: tuple[Question, ...], verdict: Verdict) -> None:
     if not may_be_armed(run, run.lookups(), questions, verdict):
-        hold(run, due.open_for(run.forge.pull_requests(head=subject.branch), run.tip.base), look_again=False)
+        disarm_open(run, due.open_for(run.forge.pull_requests(head=subject.branch), run.tip.base), look_again=False)
 
 
 def _judge(run: Run, questions: tuple[Question, ...], *, expired: bool) -> Verdict:

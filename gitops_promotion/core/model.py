@@ -62,11 +62,14 @@ class Kind(Protocol):
         return {}
 
     def notes(self, request: "Request", config: Config) -> list[str]:
-        """Return the sentences of its pull request that say what it waits for."""
+        """Return the sentences of its pull request that say what it waits for, and who merges it."""
+        if config.environment(request.environment).auto:
+            return ["It merges by itself when its checks pass."]
+        return ["It waits for a person to merge it."]
 
-    def is_gated(self, _request: "Request", _config: Config) -> bool:
+    def is_gated(self, request: "Request", config: Config) -> bool:
         """Return True if the pull request must not merge before this tool's own check has passed."""
-        return False
+        return self.changes_tag and config.is_gated(request.application, request.environment)
 
     def scope(self, _request: "Request") -> str:
         """Return what its branch may change, for messages."""

@@ -1,10 +1,10 @@
 """The verdict on a pull request now: gathers the evidence that the configured gates need, and asks them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from gitops_promotion.core import deployments, gates, status_commits, status_contexts
-from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.core.gates import Evidence, Question, Reason, Verdict, health, table
 from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.core.gates.health import Health
@@ -141,28 +141,17 @@ def _with_deployments(
         deployments=by_source,
         statuses=statuses,
         suspects={
-            source: _suspects(tip, gate, question, source, deployed, statuses)
+            source: health.suspects(
+                deployed,
+                gate.counting(statuses),
+                gate.patterns(question.application, source),
+                partial(tip.changed_applications, environment=source),
+            )
             for gate in configured
             if isinstance(gate, Health)
             for source, deployed in by_source.items()
             if deployed
         },
-    )
-
-
-def _suspects(
-    tip: Tip,
-    gate: Health,
-    question: Question,
-    source: str,
-    deployed: deployments.Deployment,
-    statuses: Mapping[str, Sequence[CommitStatus]],
-) -> list[str]:
-    return health.suspects(
-        deployed,
-        gate.counting(statuses),
-        gate.patterns(question.application, source),
-        lambda commit: tip.changed_applications(commit, source),
     )
 
 
@@ -176,20 +165,14 @@ def _check_contexts(tip: Tip, application: Application, source: str) -> None:
         is_own = any(health.contexts_of(config.environment(name)) for name in (source, environment))
         if tip.marked.has_group(group, environment) if group else is_own:
             owner = f"of {group} in {environment}" if group else f"of all groups in {environment}"
-            raise ConfigError.at(
-                tip.config_file,
-                0,
-                f"the statuses of {application.group} in {source} and {owner} have the same name: "
-                "rename one of the two, or set statusContext to a pattern that tells them apart, such as "
-                "*/{group}/{env}",
-            )
+            raise _same_name(tip, f"{application.group} in {source} and {owner}", "*/{group}/{env}")
     if any("{app}" in template for patterns in templates.values() for template in patterns):
         sites = ((site.application, site.environment) for site in tip.marked.sites())
         for other, environment in status_contexts.shared(templates, application, source, sites):
-            raise ConfigError.at(
-                tip.config_file,
-                0,
-                f"the statuses of {application} in {source} and of {other} in {environment} have "
-                "the same name: rename one of the two, or set statusContext to a pattern that tells them apart, such "
-                "as */{group}/{app}/{env}",
-            )
+            pair = f"{application} in {source} and of {other} in {environment}"
+            raise _same_name(tip, pair, "*/{group}/{app}/{env}")
+
+
+def _same_name(tip: Tip, pair: str, example: str) -> ConfigError:
+    advice = f"rename one of the two, or set statusContext to a pattern that tells them apart, such as {example}"
+    return ConfigError.at(tip.config_file, 0, f"the statuses of {pair} have the same name: {advice}")

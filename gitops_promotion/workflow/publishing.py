@@ -7,7 +7,7 @@ from gitops_promotion.core.forge import CommitStatus, PullRequest, StatusState
 from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
 from gitops_promotion.core.model import Outcome, Plan, Result
 from gitops_promotion.errors import LeaseLostError, ProviderError
-from gitops_promotion.workflow.arming import disarm, verdict_on
+from gitops_promotion.workflow.arming import disarm_open, verdict_on
 from gitops_promotion.workflow.examine import Subject
 from gitops_promotion.workflow.judge import judge_arming
 from gitops_promotion.workflow.lookups import Lookups
@@ -78,10 +78,7 @@ def disarm_refused(run: Run, subject: Subject) -> tuple[str, ...]:
     pulls = () if run.dry_run else run.forge.pull_requests(head=subject.branch)
     for pull in pulls:
         try:
-            # The list of Azure DevOps does not say which are armed.
-            current = pull if pull.auto_merge or pull.state != "open" else run.forge.pull_request(pull.number)
-            if current.state == "open" and current.auto_merge:
-                disarm(run, current)
+            disarm_open(run, pull, look_again=pull.state == "open")
         except LeaseLostError:
             raise
         except ProviderError as error:
@@ -94,18 +91,6 @@ def may_be_armed(run: Run, lookups: Lookups, questions: Sequence[Question], verd
     if verdict.decision == "pass":
         return all(run.tip.config.environment(question.environment).auto for question in questions)
     return all(judge_arming(run.tip, lookups, question).decision == "pass" for question in questions)
-
-
-def hold(run: Run, pull: PullRequest | None, *, look_again: bool) -> None:
-    """Disable auto-merge of an open pull request.
-
-    `look_again` reads the pull request first: the list of Azure DevOps does not say which are armed.
-    """
-    if pull is None:
-        return
-    pull = run.forge.pull_request(pull.number) if look_again and not pull.auto_merge else pull
-    if pull.state == "open" and pull.auto_merge:
-        disarm(run, pull)
 
 
 def published_state(run: Run, sha: str) -> StatusState | None:

@@ -24,10 +24,7 @@ class _Verbs(options.Epilog, click.Group):
 @click.group(
     "local",
     cls=_Verbs,
-    examples=(
-        "gitops-promotion local list",
-        "gitops-promotion local merge 3",
-    ),
+    examples=("gitops-promotion local list", "gitops-promotion local merge 3"),
     page=_PAGE,
 )
 def command() -> None:
@@ -42,10 +39,7 @@ _number = click.argument("number", callback=option_values.listed_number)
 
 @command.command(
     "list",
-    examples=(
-        "gitops-promotion local list",
-        "gitops-promotion local list --all",
-    ),
+    examples=("gitops-promotion local list", "gitops-promotion local list --all"),
     page=_PAGE,
 )
 @click.option("--all", "everything", is_flag=True, help="Include merged and closed ones.")
@@ -61,10 +55,7 @@ def list_(terminal: Terminal, everything: bool, **connection: Any) -> "PullReque
 
 @command.command(
     "show",
-    examples=(
-        "gitops-promotion local show 3",
-        "gitops-promotion local show 3 --output json",
-    ),
+    examples=("gitops-promotion local show 3", "gitops-promotion local show 3 --output json"),
     page=_PAGE,
 )
 @_number
@@ -80,10 +71,7 @@ def show_(terminal: Terminal, number: int, **connection: Any) -> "Details":
 
 @command.command(
     "merge",
-    examples=(
-        "gitops-promotion local merge 3",
-        "gitops-promotion local merge 3 --sourcedir gitops",
-    ),
+    examples=("gitops-promotion local merge 3", "gitops-promotion local merge 3 --sourcedir gitops"),
     page=_PAGE,
 )
 @_number
@@ -102,10 +90,7 @@ def merge_(terminal: Terminal, number: int, **connection: Any) -> "list[Outcome]
 
 @command.command(
     "close",
-    examples=(
-        "gitops-promotion local close 3",
-        "gitops-promotion local close 3 --sourcedir gitops",
-    ),
+    examples=("gitops-promotion local close 3", "gitops-promotion local close 3 --sourcedir gitops"),
     page=_PAGE,
 )
 @_number
@@ -125,10 +110,7 @@ def close_(terminal: Terminal, number: int, person: str, **connection: Any) -> "
 
 @command.command(
     "reopen",
-    examples=(
-        "gitops-promotion local reopen 3",
-        "gitops-promotion local reopen 3 --sourcedir gitops",
-    ),
+    examples=("gitops-promotion local reopen 3", "gitops-promotion local reopen 3 --sourcedir gitops"),
     page=_PAGE,
 )
 @_number

@@ -28,16 +28,5 @@ class Feature(Kind):
         """Return the name of the feature."""
         return {"Feature": request.feature}
 
-    def notes(self, request: Request, config: Config) -> list[str]:
-        """Say who merges it."""
-        return merge_notes(request, config)
-
-
-def merge_notes(request: Request, config: Config) -> list[str]:
-    """Return the sentence that says whether a pull request without a gate merges by itself."""
-    if config.environment(request.environment).auto:
-        return ["It merges by itself when its checks pass."]
-    return ["It waits for a person to merge it."]
-
 
 FEATURE = Feature()

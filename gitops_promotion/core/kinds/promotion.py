@@ -44,9 +44,5 @@ class Promotion(Kind):
             notes.append("It waits for a person: merging approves it, closing declines it, and the decline sticks.")
         return notes
 
-    def is_gated(self, request: Request, config: Config) -> bool:
-        """Return True where a gate has a say."""
-        return config.is_gated(request.application, request.environment)
-
 
 PROMOTION = Promotion()

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from gitops_promotion.core.branch_names import REMOVALS
 from gitops_promotion.core.config import Config
-from gitops_promotion.core.kinds.feature import merge_notes
 from gitops_promotion.core.model import Kind, Request
 
 STALE_BRANCH = f"{REMOVALS}stale-feature"
@@ -30,10 +29,6 @@ class Removal(Kind):
     def trailers(self, request: Request) -> Mapping[str, str]:
         """Return the name of the feature, where it is one."""
         return {"Feature": request.feature}
-
-    def notes(self, request: Request, config: Config) -> list[str]:
-        """Say who merges it."""
-        return merge_notes(request, config)
 
 
 REMOVAL = Removal()

@@ -10,7 +10,6 @@ from gitops_promotion.core.branch_names import ROLLBACKS, branch_problem
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.holds import FILE
-from gitops_promotion.core.kinds.feature import merge_notes
 from gitops_promotion.core.model import Kind, Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import UsageError
@@ -43,7 +42,7 @@ class Rollback(Kind):
     def notes(self, request: Request, config: Config) -> list[str]:
         """Say what it does not wait for, and who merges it."""
         waits = "It does not wait for the environments before, for this tag was green here."
-        return [waits, *merge_notes(request, config)]
+        return [waits, *Kind.notes(self, request, config)]
 
     def scope(self, request: Request) -> str:
         """Return whose tag and hold may change."""
@@ -64,10 +63,6 @@ class Rollback(Kind):
             return config.layout.holds(change.path, application, environment) and sets_tags(change, blobs, names)
 
         return [change.path for change in changes if not is_own(change)]
-
-    def is_gated(self, request: Request, config: Config) -> bool:
-        """Return True where a gate has a say."""
-        return config.is_gated(request.application, request.environment)
 
 
 ROLLBACK = Rollback()
