@@ -8,7 +8,6 @@ from gitops_promotion.core import deployments, gates, status_commits, status_con
 from gitops_promotion.core.gates import Evidence, Question, Reason, Verdict, health, table
 from gitops_promotion.core.gates.approvals import Approvals
 from gitops_promotion.core.gates.health import Health
-from gitops_promotion.core.gates.soak import Soak
 from gitops_promotion.core.gates.unmanaged_images import Images
 from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.overrides import Override
@@ -124,17 +123,10 @@ def _with_deployments(
     tags = dict.fromkeys(sites.values(), question.tag)
     timelines = tip.timelines(tags, [], sites.values(), before=status_commits.HEALTH_CANDIDATES)
     by_source = {source: deployments.deployment(timelines[site], question.tag) for source, site in sites.items()}
-    shas = dict.fromkeys(
-        sha for deployed in by_source.values() if deployed for sha in status_commits.commits_for_health(deployed)
-    )
+    present = [deployed for deployed in by_source.values() if deployed]
+    shas = dict.fromkeys(sha for deployed in present for sha in status_commits.commits_for_health(deployed))
     for gate in configured:
-        if isinstance(gate, Soak):
-            of_soak = (
-                status_commits.commits_for_soak(deployed, gate.time, evidence.now)
-                for deployed in by_source.values()
-                if deployed
-            )
-            shas |= dict.fromkeys(sha for queried in of_soak for sha in queried)
+        shas |= dict.fromkeys(sha for deployed in present for sha in gate.commits(deployed, evidence.now))
     statuses = lookups.statuses(list(shas)) if shas and read else {}
     return replace(
         evidence,

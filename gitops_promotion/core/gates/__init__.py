@@ -161,14 +161,21 @@ class Gate(Protocol):
     @property
     def needs(self) -> frozenset[Need]:
         """The evidence that `judge` looks at."""
+        return frozenset()
 
     @property
     def judges_sources(self) -> bool:
         """True where it judges the sources alone: without a source it has nothing to say."""
+        return False
 
     @property
     def stops_arming(self) -> bool:
         """True where auto-merge must be off until it passes; else the pull request's check holds the merge."""
+        return False
+
+    def commits(self, _deployment: Deployment, _now: datetime) -> list[str]:
+        """Return the commits of a source whose statuses it looks at, beside those of the status gate."""
+        return []
 
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
         """Return the gate's verdict."""

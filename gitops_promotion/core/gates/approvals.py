@@ -9,7 +9,7 @@ from gitops_promotion.core import untrusted
 from gitops_promotion.core.discussion import Person
 from gitops_promotion.core.environments import Pipeline, Requirements
 from gitops_promotion.core.forge import Review
-from gitops_promotion.core.gates import Common, Decision, Evidence, Need, Question, Reason, Verdict, seats
+from gitops_promotion.core.gates import Common, Decision, Evidence, Gate, Need, Question, Reason, Verdict, seats
 from gitops_promotion.core.gates.approvals_keys import ApprovalSettings, Strategy, is_of_forge
 from gitops_promotion.core.gates.approvals_text import (
     SHOWN,
@@ -82,7 +82,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Approvals:
+class Approvals(Gate):
     """The policy of one environment. `groups` are the people by group; those of the forge's own are read from it."""
 
     environment: str
@@ -91,8 +91,6 @@ class Approvals:
     approvers: tuple[str, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: frozenset[Need] = frozenset({"opinions"})
-    judges_sources: bool = False
-    stops_arming: bool = False
 
     @property
     def forge_groups(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from gitops_promotion.core.calendar import Calendar, instant_text
 from gitops_promotion.core.environments import Pipeline, Requirements
-from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict
+from gitops_promotion.core.gates import Common, Evidence, Gate, Question, Reason, Verdict
 from gitops_promotion.core.gates.calendar_keys import calendar_of
 
 
@@ -17,12 +17,10 @@ def make(environment: str, pipeline: Pipeline, _settings: Mapping[str, Any], com
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Freezes:
+class Freezes(Gate):
     """The freezes of one environment; its windows decide when it opens after one."""
 
     calendar: Calendar
-    needs: frozenset[Need] = frozenset()
-    judges_sources: bool = False
     stops_arming: bool = True
 
     def judge(self, question: Question, evidence: Evidence) -> Verdict:

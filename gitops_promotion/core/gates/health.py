@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.deployments import Deployment
 from gitops_promotion.core.environments import Environment, Pipeline, Requirements
-from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict, mildest, strictest
+from gitops_promotion.core.gates import Common, Evidence, Gate, Need, Question, Reason, Verdict, mildest, strictest
 from gitops_promotion.core.gates.health_keys import Clusters, StatusSettings
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.status_commits import HEALTH_CANDIDATES, expected_contexts
@@ -70,7 +70,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class Health(Gate):
     """The status gate of one environment; by source the patterns of its statuses, placeholders and all."""
 
     contexts: Mapping[str, tuple[str, ...]]
@@ -80,7 +80,6 @@ class Health:
     fail_fast: bool = False
     needs: frozenset[Need] = frozenset({"deployments", "statuses"})
     judges_sources: bool = True
-    stops_arming: bool = False
 
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
         """Return whether the tag is healthy in one source of each requirement."""

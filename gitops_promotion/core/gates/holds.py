@@ -26,7 +26,7 @@ def is_of_open_alone(gate: Gate) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holds:
+class Holds(Gate):
     """The holds of the file on the default branch; those that open pull requests add are evidence.
 
     `in_file`: the file itself may hold something out of the environment.
@@ -35,7 +35,6 @@ class Holds:
     file: HoldsFile
     in_file: bool = True
     needs: frozenset[Need] = frozenset({"holds"})
-    judges_sources: bool = False
     stops_arming: bool = True
 
     def judge(self, question: Question, evidence: Evidence) -> Verdict:

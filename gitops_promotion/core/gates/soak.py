@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from gitops_promotion.core.deployments import Deployment
 from gitops_promotion.core.environments import Pipeline, Requirements
-from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict, health, mildest, strictest
+from gitops_promotion.core.gates import Common, Evidence, Gate, Need, Question, Reason, Verdict, mildest, strictest
 from gitops_promotion.core.gates.health import Health, Rules
-from gitops_promotion.core.status_commits import SOAK_CANDIDATES
+from gitops_promotion.core.gates.health import make as make_health
+from gitops_promotion.core.status_commits import SOAK_CANDIDATES, commits_for_soak
 from gitops_promotion.core.status_reports import Statuses, StatusReport, by_cluster, reports_by_context, worst
 from gitops_promotion.errors import UsageError
 
@@ -46,20 +47,19 @@ def make(
 ) -> "Soak | None":
     """Return the soak gate of an environment, None without a soak time or without a source."""
     statuses: dict[str, Any] = {e.name: e.setting("health") for e in pipeline.environments}
-    of_sources = health.make(environment, pipeline, statuses, common)
+    of_sources = make_health(environment, pipeline, statuses, common)
     time = settings.get(environment)
     return Soak(health=of_sources, time=time) if of_sources and time else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Soak:
+class Soak(Gate):
     """The soak gate of one environment; `health` is the status gate of its sources."""
 
     health: Health
     time: timedelta
     needs: frozenset[Need] = frozenset({"deployments", "statuses"})
     judges_sources: bool = True
-    stops_arming: bool = False
 
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
         """Return whether the tag has been healthy for long enough in one source of each requirement.
@@ -82,6 +82,10 @@ class Soak:
             time=self.time,
             now=evidence.now,
         )
+
+    def commits(self, deployment: Deployment, now: datetime) -> list[str]:
+        """Return the commits that were made in the soak time, and those before that it may have begun with."""
+        return commits_for_soak(deployment, self.time, now)
 
     def note(self, requirements: Requirements) -> str:
         """Return the sentence that says how long it must be healthy."""

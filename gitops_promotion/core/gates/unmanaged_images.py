@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.environments import Environment, Pipeline, Requirements
-from gitops_promotion.core.gates import Common, Evidence, Need, Question, Reason, Verdict, approvals
+from gitops_promotion.core.gates import Common, Evidence, Gate, Need, Question, Reason, Verdict, approvals
 from gitops_promotion.core.gates.approvals import Approvals
 
 if TYPE_CHECKING:
@@ -63,12 +63,11 @@ def make(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
+class Images(Gate):
     """The policy of one environment; `approvals` are the people who decide under `approve`."""
 
     policy: Policy
     approvals: Approvals | None = None
-    stops_arming: bool = False
 
     @property
     def needs(self) -> frozenset[Need]:
