@@ -11,14 +11,14 @@ from contextlib import contextmanager
 import click
 
 from gitops_promotion.core import durations, untrusted
-from gitops_promotion.core.secrets import masked, spellings
+from gitops_promotion.core.secrets import SHORTEST, masked, spellings
 
 
 class Terminal:
     """The output of one run.
 
     `obeys` matches the beginnings of the commands that the reading CI system obeys; `conceal` returns its command to
-    mask a secret.
+    mask a secret. `secrets` are masked whatever their length is.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Terminal:
         self._obeys = obeys
         self._conceal = conceal
         self._quiet = quiet
-        self._secrets: set[str] = set().union(*map(spellings, secrets))
+        self._secrets: set[str] = set(filter(None, secrets)).union(*map(spellings, secrets))
         self._progress = ""
         self._reasons = ""
         self._total = 0.0
@@ -47,8 +47,11 @@ class Terminal:
         return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     def add_secret(self, secret: str, *, is_new: bool) -> None:
-        """Mask a secret from now on; `is_new` for a secret that this run made and the CI system does not know."""
-        if not secret or secret in self._secrets:
+        """Mask a secret from now on; `is_new` for a secret that this run made and the CI system does not know.
+
+        One that is too short to be told from ordinary words is not masked.
+        """
+        if len(secret) < SHORTEST or secret in self._secrets:
             return
         # The command itself shows the secret, so it is printed only if a CI system reads it.
         if is_new and (line := self._conceal(secret)):

@@ -101,8 +101,8 @@ def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None
 def test_a_verbose_run_tells_of_each_command_and_request_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("gitops_promotion.git.process")
     for verbose in (True, False):
-        with Terminal(verbose=verbose, secrets=("tok-3n",)).capturing_logs():
-            logger.debug("git ls-remote https://x:tok-3n@forge 12 ms")
+        with Terminal(verbose=verbose, secrets=("tok-3n-tok",)).capturing_logs():
+            logger.debug("git ls-remote https://x:tok-3n-tok@forge 12 ms")
             logger.warning("slow")
     logger.debug("nobody listens")
     assert capsys.readouterr().err == "git ls-remote https://x:***@forge 12 ms\nwarning: slow\nwarning: slow\n"
@@ -113,7 +113,7 @@ def test_a_git_command_is_logged_with_its_time_and_its_failure(
 ) -> None:
     caplog.set_level(logging.DEBUG, "gitops_promotion")
     runner = Runner(tmp_path)
-    runner.secrets.append("tok-3n")
-    runner.run(["rev-parse", "--verify", "tok-3n"], environ)
+    runner.secrets.append("tok-3n-tok")
+    runner.run(["rev-parse", "--verify", "tok-3n-tok"], environ)
     [line] = [record.getMessage() for record in caplog.records]
     assert re.fullmatch(r"git rev-parse --verify \*\*\* \(exit code 128\) \d+ ms", line)

@@ -232,7 +232,7 @@ def check(values: Mapping[str, object]) -> None:
     """Check the values of the current command's options and arguments. Raises UsageError.
 
     Refused are a macro of Azure Pipelines, and bytes that are not UTF-8, which Python holds as half surrogates. Paths
-    may have such bytes.
+    may have such bytes. A token that is too short to be masked is none.
     """
     for param in click.get_current_context().command.params:
         value = values.get(param.name or "")
@@ -247,3 +247,12 @@ def check(values: Mapping[str, object]) -> None:
             )
         if param.name not in _PATHS and any("\ud800" <= character <= "\udfff" for character in value):
             raise UsageError(f"{name}{source} contains bytes that are not UTF-8: write it in UTF-8")
+        if param.name == "token" and is_too_short(value):
+            raise UsageError(f"{name}{source} is too short for a token, and could not be masked: give all of it")
+
+
+def is_too_short(token: str) -> bool:
+    """Return True for a token that is given, and that cannot be masked because words have its characters too."""
+    from gitops_promotion.core.secrets import SHORTEST
+
+    return 0 < len(token) < SHORTEST

@@ -36,7 +36,8 @@ def verb(view: render.View | None = "report", *, output: Sequence[str] = ()) -> 
             # A macro is not a secret, and the error names it.
             token = options.MACRO.sub("", values.get("token", ""))
             variables = environment.variables()
-            log = terminal(variables, verbose=verbose, quiet=quiet, secrets=(token,))
+            hidden = () if options.is_too_short(token) else (token,)
+            log = terminal(variables, verbose=verbose, quiet=quiet, secrets=hidden)
             _run(function, view, output, log, values)
 
         return options.output(view, *output)(run) if view else run

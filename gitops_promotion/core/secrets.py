@@ -19,23 +19,28 @@ _ALWAYS_SECRET = re.compile(
     re.DOTALL,
 )
 _SCHEME = re.compile(r"\A[a-z0-9]+://", re.IGNORECASE)
-# A shorter spelling would hide ordinary words.
-_SHORTEST = 8
+SHORTEST = 8
+"""Characters of the shortest secret that is masked: a shorter one would hide parts of ordinary words.
+
+GitLab masks no shorter ones either (https://docs.gitlab.com/ci/variables/#mask-a-cicd-variable).
+"""
 
 
 def spellings(secret: str) -> frozenset[str]:
     """Return every text in which a secret may stand in a log: itself, in a URL, in JSON, and inside base64.
 
     Base64 of a longer text, such as `user:secret`, has the secret in one of three spellings, by its offset; the
-    characters that its neighbours have a part in are left out.
+    characters that its neighbours have a part in are left out. Nothing for a secret of fewer than SHORTEST characters.
     """
+    if len(secret) < SHORTEST:
+        return frozenset()
     content = secret.encode("utf-8", "surrogatepass")
     texts = {quote(content, safe=""), json.dumps(secret)[1:-1]}
     for encode in (b64encode, urlsafe_b64encode):
         for offset in range(3):
             encoded = encode(bytes(offset) + content).decode()
             texts.add(encoded[(offset * 8 + 5) // 6 : (offset + len(content)) * 8 // 6])
-    return frozenset({secret} | {text for text in texts if len(text) >= _SHORTEST} if secret else ())
+    return frozenset({secret} | {text for text in texts if len(text) >= SHORTEST})
 
 
 def proxy_secrets(addresses: Iterable[str]) -> tuple[str, ...]:
@@ -48,7 +53,7 @@ def proxy_secrets(addresses: Iterable[str]) -> tuple[str, ...]:
         user, _, password = _SCHEME.sub("", address).rpartition("@")[0].partition(":")
         for part in {password, re.split("[/?#]", password)[0]} - {""}:
             secrets.append(f"{user}:{part}")
-            secrets += [text for text in (part, unquote(part)) if len(text) >= _SHORTEST]
+            secrets += [text for text in (part, unquote(part)) if len(text) >= SHORTEST]
     return tuple(secrets)
 
 

@@ -110,10 +110,10 @@ def test_a_remote_that_cannot_be_reached_is_exit_5(
 def test_the_log_and_the_result_mask_a_token(
     remote: "Remote", checkout: "Checkout", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "tok-3n")
+    monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "tok-3n-tok")
     at_checkout = ("--sourcedir", str(checkout.path), "--verbose")
-    out, err = run(capsys, "new", "--group=webshop", "--app=tok-3n", "--tag=1", *at_checkout, code=2)
-    assert "tok-3n" not in out + err
+    out, err = run(capsys, "new", "--group=webshop", "--app=tok-3n-tok", "--tag=1", *at_checkout, code=2)
+    assert "tok-3n-tok" not in out + err
     assert "***" in err
 
 

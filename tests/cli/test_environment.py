@@ -158,7 +158,7 @@ def test_a_token_with_characters_that_no_token_has_is_a_usage_error(
 ) -> None:
     checkout.git("remote", "set-url", "origin", "http://127.0.0.1:1/acme/gitops.git")
     monkeypatch.setenv("GITHUB_SERVER_URL", "http://127.0.0.1:1")
-    monkeypatch.setenv(variable, "tok\u00e9n" if variable.startswith("GITOPS") else "tok\udcff")
+    monkeypatch.setenv(variable, "tok\u00e9n-tok\u00e9n" if variable.startswith("GITOPS") else "tok\udcff")
     code, text = run(capsys, checkout, "promote", "--provider=github")
     assert (code, text) == (2, "error: the token has characters that no token has: copy it again\n")
 

@@ -136,6 +136,16 @@ def test_a_token_in_the_environment_that_is_not_utf_8_is_a_usage_error(
     )
 
 
+def test_a_token_that_is_too_short_to_be_masked_is_a_usage_error(
+    checkout: "Checkout", capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, text = run(capsys, "board", "--sourcedir", str(checkout.path), "--token", "a")
+    assert code == 2
+    assert text == (
+        "error: --token or GITOPS_PROMOTION_TOKEN is too short for a token, and could not be masked: give all of it\n"
+    )
+
+
 def test_the_folder_of_the_demo_is_named_in_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, text = run(capsys, "demo", str(tmp_path / ("x" * 5000)))
     assert (code, len(text) < 1000, text.count("error: ")) == (2, True, 1)

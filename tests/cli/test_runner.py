@@ -107,9 +107,9 @@ def test_an_error_in_a_file_is_annotated_at_its_line(step: Callable[..., Any], r
 
 def test_a_files_name_gives_the_runner_no_command(step: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
-        raise ManifestError.at("a\n::set-output name=x::y,line=1##[group]tok-3n.yaml", 3, "is odd")
+        raise ManifestError.at("a\n::set-output name=x::y,line=1##[group]tok-3n-tok.yaml", 3, "is odd")
 
-    monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "tok-3n")
+    monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "tok-3n-tok")
     monkeypatch.setattr("gitops_promotion.commands.promote.promote", broken)
     _, err = step("promote", code=2)
     (line,) = commands(err)
@@ -155,11 +155,11 @@ def test_a_missing_file_of_the_runner_is_a_warning(
 def test_the_token_is_in_no_output_summary_or_annotation(
     step: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "tok-3n")
-    for app, code in (("tok-3n", 2), ("webui", 0)):
-        out, err = step("new", "--group=webshop", f"--app={app}", "--tag=tok-3n", code=code)
+    monkeypatch.setenv("GITOPS_PROMOTION_TOKEN", "tok-3n-tok")
+    for app, code in (("tok-3n-tok", 2), ("webui", 0)):
+        out, err = step("new", "--group=webshop", f"--app={app}", "--tag=tok-3n-tok", code=code)
         files = (tmp_path / "output").read_text() + (tmp_path / "summary").read_text()
-        assert "tok-3n" not in out + err + files
+        assert "tok-3n-tok" not in out + err + files
         assert "***" in files
 
 
@@ -249,9 +249,9 @@ def test_log_records_of_a_provider_are_masked_and_are_no_commands(
 ) -> None:
     import logging
 
-    terminal = Terminal(obeys=ci.github.OBEYS, secrets=("tok-3n",))
+    terminal = Terminal(obeys=ci.github.OBEYS, secrets=("tok-3n-tok",))
     with terminal.capturing_logs():
-        logging.getLogger("gitops_promotion.providers.local").warning("left out %s\n::error::x", "tok-3n")
+        logging.getLogger("gitops_promotion.providers.local").warning("left out %s\n::error::x", "tok-3n-tok")
     assert capsys.readouterr().err == "warning: left out ***\n: :error::x\n"
     assert logging.getLogger("gitops_promotion").handlers == []
 
@@ -259,8 +259,8 @@ def test_log_records_of_a_provider_are_masked_and_are_no_commands(
 @pytest.mark.parametrize(
     ("environ", "command"),
     [
-        ({"GITHUB_ACTIONS": "true"}, "::add-mask::tok-3n%25\n"),
-        ({"TF_BUILD": "True"}, "##vso[task.setsecret]tok-3n%AZP25\n"),
+        ({"GITHUB_ACTIONS": "true"}, "::add-mask::tok-3n-tok%25\n"),
+        ({"TF_BUILD": "True"}, "##vso[task.setsecret]tok-3n-tok%AZP25\n"),
         ({}, ""),
     ],
 )
@@ -269,16 +269,17 @@ def test_the_runner_masks_a_secret_that_the_run_made(
 ) -> None:
     runner = ci.runner(environ)
     terminal = Terminal(obeys=runner.OBEYS, conceal=runner.conceal)
-    terminal.add_secret("tok-3n%", is_new=True)
-    terminal.add_secret("given", is_new=False)
-    terminal.note("it is tok-3n% and given")
+    terminal.add_secret("tok-3n-tok%", is_new=True)
+    terminal.add_secret("given-to-it", is_new=False)
+    terminal.add_secret("a", is_new=False)
+    terminal.note("it is tok-3n-tok% and given-to-it")
     assert capsys.readouterr().err == f"{command}it is *** and ***\n"
 
 
 def test_a_secret_is_masked_in_all_its_spellings_and_so_is_any_signed_token(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    secret = 'tok-3n/"12345678'
+    secret = 'tok-3n-tok/"12345678'
     terminal = Terminal(secrets=(secret,))
     basic = b64encode(f"x-access-token:{secret}".encode()).decode()
     parts = (b'{"alg": "RS256"}', b'{"iss": "12345"}', b"s" * 33)
