@@ -141,40 +141,64 @@ def pytest_report_header() -> str:
     )
 
 
+@pytest.fixture(scope="session")
+def kept_environ() -> Iterator[dict[str, str]]:
+    """The variables that tests see, besides their HOME. All others are removed here: it is slow for each test."""
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG", "VIRTUAL_ENV") if name in os.environ}
+    kept |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+    with pytest.MonkeyPatch.context() as change:
+        _set_variables(change, kept)
+        yield kept
+
+
+def _set_variables(change: pytest.MonkeyPatch, wanted: Mapping[str, str]) -> None:
+    for name in os.environ.keys() - wanted.keys():
+        if not name.startswith(("PYTEST_", "PYTHON", "COV_")):
+            change.delenv(name)
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            change.setenv(name, value)
+
+
 @pytest.fixture(autouse=True)
-def environ(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def environ(
+    kept_environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
     """The whole environment of a test, its own process included: an empty HOME, a known identity, no CI runner."""
     # `mktemp` would look through the folders of all tests before.
-    home = tmp_path_factory.getbasetemp() / f"home-{next(_numbers)}"
-    home.mkdir()
-    (home / ".gitconfig").write_text(GITCONFIG)
-    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG", "VIRTUAL_ENV") if name in os.environ}
-    wanted = kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
-    for name in set(os.environ) - set(wanted) - {"PYTEST_CURRENT_TEST"}:
-        if not name.startswith(("PYTEST_", "PYTHON", "COV_")):
-            monkeypatch.delenv(name)
-    for name, value in wanted.items():
-        monkeypatch.setenv(name, value)
+    home = f"{tmp_path_factory.getbasetemp()}/home-{next(_numbers)}"
+    os.mkdir(home)  # noqa: PTH102  this and the next run for each test, and os takes a third of pathlib's time
+    with open(f"{home}/.gitconfig", "w", encoding="utf-8") as file:  # noqa: PTH123
+        file.write(GITCONFIG)
+    wanted = kept_environ | {"HOME": home}
+    _set_variables(monkeypatch, wanted)
     return wanted
 
 
 @pytest.fixture(autouse=True)
-def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def fast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare what costs time in the rooms above git and says nothing there."""
+    # One fixture: each costs every test.
+    if request.path.parent.name in WITHOUT_PROCESSES:
+        _spare_processes(request, monkeypatch)
+        _spare_waits(request, monkeypatch)
+
+
+def _spare_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the processes of a plain transport, but for tests of that, with --git and with --thorough."""
-    plain = request.path.parent.name in WITHOUT_PROCESSES and request.path.stem not in WITH_GIT
-    if plain and not (request.config.getoption("--thorough") or request.config.getoption("--git")):
+    asked = request.config.getoption("--thorough") or request.config.getoption("--git")
+    if request.path.stem not in WITH_GIT and not asked:
         processes_.spare(monkeypatch.setattr)
         config, parse = _parse_once()
         monkeypatch.setattr(config, "parse", parse)
 
 
-@pytest.fixture(autouse=True)
-def waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _spare_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the program wait without waiting: its own clock goes on by as much.
 
     Races that do not end alone are minutes of pauses. A story has a clock of its own.
     """
-    if request.path.parent.name in WITHOUT_PROCESSES and "story" not in request.fixturenames:
+    if "story" not in request.fixturenames:
         from gitops_promotion.workflow import run  # here: the tests of core need no git
 
         monkeypatch.setattr(run, "time", Waits())
