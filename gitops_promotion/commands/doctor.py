@@ -36,7 +36,7 @@ def doctor(run: Run, *, strict: bool = False) -> Findings:
     head = _head(tip.config)
     facts = Facts(
         forge=run.facts.name,
-        repository=_name(repository.url, run.facts.name),
+        repository=_name(repository.url, run.facts.name_length),
         base=tip.base,
         config=tip.config,
         tree=Tree(contents=tip.yaml_files()),
@@ -93,7 +93,7 @@ def _files(run: Run) -> Mapping[str, bytes]:
     return tip.repository.read(tip.sha, [*paths, *RENOVATE, *DEPENDABOT, *CODEOWNERS])
 
 
-def _name(url: str, forge: str) -> str:
+def _name(url: str, length: int) -> str:
     """Return the repository as commands name it: OWNER/NAME, NAME on Azure DevOps, or the path of a plain one."""
     parts = Path(unquote(url).removesuffix(".git").replace(":", "/")).parts
-    return url if forge == "local" else "/".join(parts[-1:] if forge == "azdo" else parts[-2:])
+    return "/".join(parts[-length:]) if length else url

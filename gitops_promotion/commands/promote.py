@@ -18,7 +18,7 @@ from gitops_promotion.errors import ManifestError, PromotionError, UsageError
 from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.due import take_steps
 from gitops_promotion.workflow.heal import heal
-from gitops_promotion.workflow.late import find_late
+from gitops_promotion.workflow.never_healthy import find_late
 from gitops_promotion.workflow.past import Scope, unknown_name
 from gitops_promotion.workflow.rearm import rearm
 from gitops_promotion.workflow.run import Run

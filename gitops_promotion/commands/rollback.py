@@ -20,13 +20,13 @@ from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.arming import question_on
 from gitops_promotion.workflow.branch import Branch, read_branch
 from gitops_promotion.workflow.deliver import deliver
+from gitops_promotion.workflow.green_before import was_green
 from gitops_promotion.workflow.holding import require_readable
 from gitops_promotion.workflow.intent import Intent
 from gitops_promotion.workflow.judge import judge_rows
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.origin import starter
 from gitops_promotion.workflow.past import require_known
-from gitops_promotion.workflow.returns import was_green
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import marker_to_add, no_marker
 from gitops_promotion.workflow.superseding import close_promotion

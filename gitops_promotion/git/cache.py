@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gitops_promotion.errors import UsageError
-from gitops_promotion.git.borrowed import PrivateRepository, temporary_files
 from gitops_promotion.git.formats import file_text
+from gitops_promotion.git.private_repository import PrivateRepository, temporary_files
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from gitops_promotion.core.commits import MadeCommit, Merge, NewCommit, NewFile
 from gitops_promotion.errors import GitError
-from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.checkout import Setting
 from gitops_promotion.git.entries import Entries
 from gitops_promotion.git.fetched import Fetched
@@ -14,6 +13,7 @@ from gitops_promotion.git.identity import authorship as authorship_of
 from gitops_promotion.git.merges import Merges
 from gitops_promotion.git.new_tree import write_file_tree, write_tree
 from gitops_promotion.git.objects import Objects
+from gitops_promotion.git.private_repository import PrivateRepository
 from gitops_promotion.git.signing import Signer
 
 

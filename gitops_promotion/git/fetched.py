@@ -7,9 +7,9 @@ from itertools import combinations
 
 from gitops_promotion.errors import GitError, NotAdvertisedError, RefGoneError
 from gitops_promotion.git.advice import first_line
-from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.formats import SHA, file_text, full_ref, full_sha
 from gitops_promotion.git.objects import Objects
+from gitops_promotion.git.private_repository import PrivateRepository
 from gitops_promotion.git.remote import Remote
 
 DEPTH = 100

@@ -10,10 +10,10 @@ from gitops_promotion.core.commits import LFS_POINTER, FileChange
 from gitops_promotion.core.markers.spelling import is_manifest, line_words
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import first_line
-from gitops_promotion.git.borrowed import PrivateRepository, temporary_files
 from gitops_promotion.git.entries import Entries
 from gitops_promotion.git.formats import GLOB, full_sha, manifest_specs, read_changes
 from gitops_promotion.git.objects import Objects
+from gitops_promotion.git.private_repository import PrivateRepository, temporary_files
 from gitops_promotion.git.tree import Tree
 
 SYMLINK = "120000"

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from gitops_promotion.core.commits import Commit
 from gitops_promotion.errors import GitError
-from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.entries import Entries
 from gitops_promotion.git.environment import SAFE, as_environment
 from gitops_promotion.git.fetched import Fetched
 from gitops_promotion.git.formats import GLOB, LOG_FORMAT, full_sha, read_log, read_whole_commit
 from gitops_promotion.git.objects import Objects
+from gitops_promotion.git.private_repository import PrivateRepository
 
 MOST_COMMITS = 100_000
 """Commits of one branch that the default branch has not: as many are read, and no more."""

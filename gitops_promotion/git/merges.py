@@ -3,11 +3,11 @@
 from gitops_promotion.core.commits import FileChange
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.advice import advice
-from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.entries import Entries
 from gitops_promotion.git.fetched import Fetched
 from gitops_promotion.git.formats import full_sha
 from gitops_promotion.git.objects import Objects
+from gitops_promotion.git.private_repository import PrivateRepository
 
 
 class Merges:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from gitops_promotion.core.repo_url import is_path, repo_url_problem
 from gitops_promotion.errors import UsageError
-from gitops_promotion.git.borrowed import temporary_files
 from gitops_promotion.git.cache import Cache
+from gitops_promotion.git.private_repository import temporary_files
 
 _CONFIG = """[core]
 	repositoryformatversion = 0

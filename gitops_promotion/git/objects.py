@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gitops_promotion.core.commits import CommitHeader
 from gitops_promotion.errors import GitError
-from gitops_promotion.git.borrowed import PrivateRepository, temporary_files
 from gitops_promotion.git.formats import SHA, full_sha, read_commit
 from gitops_promotion.git.identity import Authorship
+from gitops_promotion.git.private_repository import PrivateRepository, temporary_files
 from gitops_promotion.git.process import Dialogue
 
 OBJECT_LIMIT = 100 << 20

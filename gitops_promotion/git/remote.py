@@ -14,10 +14,10 @@ from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import AuthError, GitError, NotAdvertisedError, RefGoneError, UsageError
 from gitops_promotion.git.address import NO_HELPER, Address, Rules
 from gitops_promotion.git.advice import advice, first_line, remote_words
-from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.checkout import Setting
 from gitops_promotion.git.environment import NO_PROMPT, SAFE, as_environment
 from gitops_promotion.git.formats import SHA, full_ref
+from gitops_promotion.git.private_repository import PrivateRepository
 from gitops_promotion.git.process import Result, Runner
 from gitops_promotion.git.push import push_error, read_push
 

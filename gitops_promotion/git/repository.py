@@ -18,7 +18,6 @@ from gitops_promotion.core.commits import (
     RefUpdate,
 )
 from gitops_promotion.errors import GitError, UsageError
-from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.cache import Cache
 from gitops_promotion.git.checkout import Checkout
 from gitops_promotion.git.commits import Commits
@@ -31,6 +30,7 @@ from gitops_promotion.git.identity import Identity
 from gitops_promotion.git.merges import Merges
 from gitops_promotion.git.no_checkout import NoCheckout
 from gitops_promotion.git.objects import Objects
+from gitops_promotion.git.private_repository import PrivateRepository
 from gitops_promotion.git.process import Runner
 from gitops_promotion.git.remote import Remote, server_settings
 from gitops_promotion.git.tree import Tree

@@ -11,10 +11,10 @@ from gitops_promotion.core import durations
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import GitError, SigningError
 from gitops_promotion.git.advice import first_line
-from gitops_promotion.git.borrowed import PrivateRepository
 from gitops_promotion.git.checkout import Setting
 from gitops_promotion.git.environment import signing_environment
 from gitops_promotion.git.identity import Authorship
+from gitops_promotion.git.private_repository import PrivateRepository
 
 SECONDS = 60.0
 """Seconds that a signature may take: a program that asks a person who is not there would wait for ever."""

@@ -77,6 +77,8 @@ class Forge:
     """The command of the forge's own program that prints a person's token, without the host; () for none."""
     login_host: Callable[[str], str] = _is_the_same_host
     """Returns the host that a person logs in to, from that of the remote."""
+    name_length: int = 2
+    """The parts of an address that name a repository in commands, the last ones; 0 for all of it."""
     makes_commits: bool = False
     """True where the forge makes commits with a signature of its own (`MakesCommits`)."""
     queue_prefix: str = ""

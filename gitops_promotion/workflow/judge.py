@@ -14,8 +14,8 @@ from gitops_promotion.core.overrides import Override
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError
 from gitops_promotion.workflow import holding, opinions
+from gitops_promotion.workflow.green_before import is_return
 from gitops_promotion.workflow.lookups import Lookups
-from gitops_promotion.workflow.returns import is_return
 from gitops_promotion.workflow.tip import Tip
 
 

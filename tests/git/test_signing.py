@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gitops_promotion.git import Repository
-    from gitops_promotion.git.borrowed import PrivateRepository
+    from gitops_promotion.git.private_repository import PrivateRepository
     from tests.conftest import Checkout
 
     Open = Callable[..., Repository]

@@ -47,4 +47,5 @@ FORGE = Forge(
     body_limit=4000,
     page=page,
     asks_groups=True,
+    name_length=1,
 )

@@ -23,4 +23,6 @@ def page(_url: str, number: int) -> str:
     return f"gitops-promotion local show {number}"
 
 
-FORGE = Forge(name="local", connect=connect, claims=claims, title_limit=256, page=page, trusts_names=True)
+FORGE = Forge(
+    name="local", connect=connect, claims=claims, title_limit=256, page=page, trusts_names=True, name_length=0
+)

@@ -17,8 +17,8 @@ from gitops_promotion.core.rollback import earlier_stays
 from gitops_promotion.core.status_reports import reports_by_context
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import ManifestError
+from gitops_promotion.workflow.green_before import was_green
 from gitops_promotion.workflow.lookups import Lookups
-from gitops_promotion.workflow.returns import was_green
 from gitops_promotion.workflow.run import Run
 
 
