@@ -8,7 +8,7 @@ from gitops_promotion.core.forge import OWN_CONTEXT
 from gitops_promotion.core.gates import Question, Verdict
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.errors import GitError, TransientError
-from gitops_promotion.workflow.arming import disarm_open
+from gitops_promotion.workflow.arming import disarm_judged
 from gitops_promotion.workflow.examine import Examination, Subject, examine, find_subject
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.look import look, with_override
@@ -150,7 +150,10 @@ def _out_of_time(verdict: Verdict, limit: float) -> str:
 
 def _hold_for_a_person(run: Run, subject: Subject, questions: tuple[Question, ...], verdict: Verdict) -> None:
     if not may_be_armed(run, run.lookups(), questions, verdict):
-        disarm_open(run, due.open_for(run.forge.pull_requests(head=subject.branch), run.tip.base), look_again=False)
+        pull = due.open_for(run.forge.pull_requests(head=subject.branch), run.tip.base)
+        # The check of a newer head decides about that one.
+        if pull is not None and pull.auto_merge and pull.head_sha == subject.sha:
+            disarm_judged(run, pull, subject.sha)
 
 
 def _judge(run: Run, questions: tuple[Question, ...], *, expired: bool) -> Verdict:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gitops_promotion.core import due
 from gitops_promotion.core.model import Outcome, Plan
-from gitops_promotion.workflow.arming import disarm
+from gitops_promotion.workflow.arming import disarm_judged
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.run import Run
 
@@ -20,7 +20,7 @@ def already_there(run: Run, plan: Plan) -> Outcome:
     if current is None:
         return Outcome.of_plan(plan, "unchanged", message)
     if current.auto_merge:
-        disarm(run, current)
+        disarm_judged(run, current, branch.sha)
     message += (
         f"; pull request #{current.number} for {branch.proposal.tag} is still open, with auto-merge off: close it if "
         "it is obsolete"

@@ -53,6 +53,19 @@ def arm(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
     return _merge_clean(run, plan, pull_request) if auto_merge.state == "clean" else auto_merge
 
 
+def disarm_judged(run: Run, pull_request: PullRequest, head_sha: str) -> PullRequest:
+    """Disable auto-merge of a pull request because of what its head is, and return it as it was read for that.
+
+    Raises OutdatedError if it has another head by now, which may be right to merge by itself; ProviderError.
+    """
+    current = run.forge.pull_request(pull_request.number)
+    if current.state == "open" and current.head_sha != head_sha:
+        raise OutdatedError(f"{current.head} moved from {head_sha[:7]} to {current.head_sha[:7]} meanwhile")
+    if current.state == "open" and current.auto_merge:
+        disarm(run, current)
+    return current
+
+
 def disarm_known(run: Run, pull_request: PullRequest) -> None:
     """Disable auto-merge where it is on."""
     # The list of Azure DevOps does not say which are armed.

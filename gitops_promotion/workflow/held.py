@@ -7,7 +7,7 @@ from gitops_promotion.core.gates.holds import Holds
 from gitops_promotion.core.holds import Hold, covering
 from gitops_promotion.core.model import Outcome, Request
 from gitops_promotion.errors import AuthError
-from gitops_promotion.workflow.arming import disarm_known
+from gitops_promotion.workflow.arming import disarm_judged
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.holding import gather, require_readable
 from gitops_promotion.workflow.overriding import counting_override
@@ -38,7 +38,8 @@ def stopped(run: Run, request: Request) -> Outcome | None:
         override = counting_override(run.tip, run.lookups(), branch.sha)
         if override is not None and override.hold:
             return outcome
-    disarm_known(run, pull)
+    if branch is not None and pull.auto_merge:
+        disarm_judged(run, pull, branch.sha)
     return replace(outcome, branch=pull.head, sha=pull.head_sha, pull_request=replace(pull, auto_merge=False))
 
 

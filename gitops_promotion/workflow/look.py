@@ -10,7 +10,7 @@ from gitops_promotion.core.gates import Question, Reason, Verdict
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.errors import AuthError, ManifestError, PromotionError
 from gitops_promotion.workflow import commenting
-from gitops_promotion.workflow.arming import disarm_open
+from gitops_promotion.workflow.arming import disarm_judged
 from gitops_promotion.workflow.examine import Examination, Subject, examine
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.lookups import Lookups
@@ -98,7 +98,10 @@ def _publish(
         warnings += disarm_refused(run, subject)
     status = run_status(run, verdict)
     if not (run.dry_run or examination.refusals) and not may_be_armed(run, lookups, examination.questions, verdict):
-        disarm_open(run, subject.pull_request, look_again=not _is_published(lookups, subject.sha, status))
+        pull = subject.pull_request
+        # The list of Azure DevOps does not say which are armed.
+        if pull is not None and (pull.auto_merge or not _is_published(lookups, subject.sha, status)):
+            disarm_judged(run, pull, subject.sha)
     warnings += _ask_groups(run, subject.pull_request, examination, verdict, lookups)
     result = _publish_if_new(run, subject, status, lookups)
     warnings += commenting.write(run, subject, lookups, verdicts)

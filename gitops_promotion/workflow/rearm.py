@@ -16,7 +16,7 @@ from gitops_promotion.core.model import Outcome, Request
 from gitops_promotion.core.names import Application, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import ManifestError, PromotionError, UsageError
-from gitops_promotion.workflow.arming import disarm, disarm_known, question_on
+from gitops_promotion.workflow.arming import disarm_judged, disarm_known, question_on
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.intent import promotion_again
@@ -75,12 +75,12 @@ def _decide(run: Run, pull: PullRequest, hint: Request, _attempt: int) -> Reques
     """Return what to deliver again to arm it, the outcome of disarming it, or None if it is as it should be."""
     branch = read_branch(run, pull.head, hint.application)
     proposal = branch.proposal if branch else None
-    if proposal is None or proposal.tag is None or proposal.environments != (hint.environment,):
+    if branch is None or proposal is None or proposal.tag is None or proposal.environments != (hint.environment,):
         return None
     if proposal.foreign or proposal.other_owner:
         return None
     request = replace(hint, tag=proposal.tag)
-    if proposal.origin.override and branch and counting_override(run.tip, run.lookups(), branch.sha):
+    if proposal.origin.override and counting_override(run.tip, run.lookups(), branch.sha):
         # It is for one head, which a person sends past these gates.
         return None
     try:
@@ -92,10 +92,8 @@ def _decide(run: Run, pull: PullRequest, hint: Request, _attempt: int) -> Reques
     is_auto = run.tip.config.environment(request.environment).auto
     if verdict.decision == "pass":
         return request if is_auto and not pull.auto_merge else None
-    # The list of Azure DevOps does not say which are armed.
-    current = pull if pull.auto_merge else run.forge.pull_request(pull.number)
+    current = disarm_judged(run, pull, branch.sha)
     if current.state == "open" and current.auto_merge:
-        disarm(run, current)
         return _waiting(request, replace(current, auto_merge=False), verdict, disarmed=True)
     return _waiting(request, current, verdict, disarmed=False) if is_auto and current.state == "open" else None
 

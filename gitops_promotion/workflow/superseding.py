@@ -7,7 +7,7 @@ from gitops_promotion.core.kinds import ROLLBACK
 from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import RefusedPushError
-from gitops_promotion.workflow.arming import disarm_known
+from gitops_promotion.workflow.arming import disarm_judged
 from gitops_promotion.workflow.branch import read_branch
 from gitops_promotion.workflow.run import Run
 
@@ -37,7 +37,7 @@ def _close(run: Run, branch: str, application: Application, environment: str) ->
     proposed_branch = read_branch(run, branch, application)
     if proposed_branch is None or environment not in proposed_branch.proposal.environments:
         return None
-    disarm_known(run, pull)
+    disarm_judged(run, pull, proposed_branch.sha)
     if proposed_branch.proposal.foreign or proposed_branch.proposal.other_owner:
         run.note(f"{branch} has commits by others: pull request #{pull.number} stays open, with auto-merge off")
         return pull

@@ -1,4 +1,4 @@
-"""A newer build takes over a promotion in the middle of the run that proposes it: the newer one merges by itself.
+"""A newer build takes over a promotion in the middle of a run that is at work on it: the newer one merges by itself.
 
 With --thorough it comes before each request to the API.
 """
@@ -14,9 +14,18 @@ if TYPE_CHECKING:
     from tests.stories.stage import Trigger
     from tests.stories.story import Story
 
-FEW = (1, 2, 8)
-"""Before the listing of pull requests, behind it, and before it is armed."""
-MANY = 17
+ALL = ("promote", "--all")
+PUBLISH = ("status", "--publish")
+FEW = {ALL: (1, 2, 8), PUBLISH: (3,)}
+"""Before the listing of pull requests, behind it, before one is armed; and before one is disarmed."""
+MANY = {ALL: 17, PUBLISH: 9}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the verbs and the requests before which the newer build comes."""
+    thorough = metafunc.config.getoption("--thorough")
+    places = [(verb, n) for verb in FEW for n in (range(1, MANY[verb] + 1) if thorough else FEW[verb])]
+    metafunc.parametrize(("verb", "number"), places, ids=[f"{' '.join(verb)}-{number}" for verb, number in places])
 
 
 def dispatched(story: "Story", tag: str) -> "Trigger":
@@ -25,22 +34,33 @@ def dispatched(story: "Story", tag: str) -> "Trigger":
     return trigger
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Choose the requests before which the newer build comes."""
-    metafunc.parametrize("number", range(1, MANY + 1) if metafunc.config.getoption("--thorough") else FEW)
+def scheduled(story: "Story", *words: str) -> dict[str, Any]:
+    run = story.run(story.stage.schedule(), *words)
+    assert run.code == 0
+    return run.outcomes[0]
+
+
+def propose(story: "Story", into: str) -> None:
+    """Bring a tag into the environments before prod, or into dev alone; `promote` has nothing to do, or has done it."""
+    assert story.run(dispatched(story, "2.0.0"), "new").code == 0
+    scheduled(story, *PUBLISH)
+    story.report(story.clusters[0])
+    if into == "prod":
+        for words in (ALL, PUBLISH, ALL):
+            scheduled(story, *words)
+        story.report(story.clusters[1])
+    story.lose()
 
 
 def test_a_newer_build_that_takes_over_a_promotion_merges_by_itself(
-    number: int, story: "Story", monkeypatch: pytest.MonkeyPatch
+    verb: tuple[str, ...], number: int, story: "Story", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story.stage.require_verdict()
     story.way = "published"
     for cluster in story.clusters:
         cluster.silent = True
-    assert story.run(dispatched(story, "2.0.0"), "new").code == 0
-    assert story.run(story.stage.schedule(), "status", "--publish").code == 0
-    story.report(story.clusters[0])
-    story.lose()
+    # A promotion into prod waits for a person, and a run that publishes its verdict disarms it.
+    propose(story, into="qa" if verb == ALL else "prod")
     newer, requests = dispatched(story, "3.0.0"), 0
     owner: Any = github.Api if story.stage.name == "GitHub" else azure.Api
     method = "_send" if story.stage.name == "GitHub" else "send"
@@ -55,9 +75,9 @@ def test_a_newer_build_that_takes_over_a_promotion_merges_by_itself(
 
     with monkeypatch.context() as patch:
         patch.setattr(owner, method, send)
-        assert story.run(story.stage.schedule(), "promote", "--all").code == 0
+        scheduled(story, *verb)
     if requests < number:
         assert story.run(newer, "new").code == 0
-    publishing = story.run(story.stage.schedule(), "status", "--publish").only
+    published = scheduled(story, *PUBLISH)
     assert story.tag("dev") == "3.0.0"
-    assert publishing["pull_request"]["title"] == "Promote webshop/webui version 3.0.0 to environment dev"
+    assert published["pull_request"]["title"] == "Promote webshop/webui version 3.0.0 to environment dev"
