@@ -265,10 +265,10 @@ def _own_markers(
         if image.marker:
             for environment in layout.in_reach(image.path):
                 names.setdefault(environment, []).append(image.marker)
-    groups = {marker.group for found in names.values() for marker in found}
+    groups = {marker.group for markers in names.values() for marker in markers}
     if len(names) != len(environments) or len(groups) != 1:
         return ()
-    apps = {environment: {marker.app for marker in found} for environment, found in names.items()}
+    apps = {environment: {marker.app for marker in markers} for environment, markers in names.items()}
     forms = {environment: _affixed(environment, apps) for environment in environments}
     if set(forms.values()) == {"{app}"}:
         return ()
@@ -277,7 +277,7 @@ def _own_markers(
 
 def _affixed(environment: str, apps: Mapping[str, set[str]]) -> str:
     """Return `{app}` with the word before or behind it without which the names are those of the other environments."""
-    others = set().union(*(found for name, found in apps.items() if name != environment))
+    others = set().union(*(names_there for name, names_there in apps.items() if name != environment))
     own = apps[environment]
     best, most = "{app}", len(own & others)
     for word in sorted({app.partition("-")[0] for app in own}):
