@@ -106,9 +106,13 @@ def reopen(run: Run, number: int) -> Outcome:
 
 
 def review(run: Run, number: int, *, verdict: Literal["approved", "changes-requested"], comment: str) -> Outcome:
-    """Review a pull request at its current head. Raises UsageError if it is merged, ProviderError unless it is open."""
+    """Review a pull request at its current head. Raises UsageError unless it is open."""
     forge = _forge(run)
-    _not_merged(forge.pull_request(number))
+    if _not_merged(forge.pull_request(number)).state != "open":
+        raise UsageError(
+            f"pull request #{number} is closed, and only open ones are reviewed: open it again with "
+            f"`gitops-promotion local reopen {number}`"
+        )
     posted = forge.review(number, verdict, comment)
     message = f"{posted.author}: {verdict} on {posted.sha} of pull request #{number}"
     return _outcome("updated", message, forge.pull_request(number))

@@ -299,6 +299,8 @@ def test_the_tag_of_an_application_is_what_its_markers_say(lines: tuple[str, ...
         ((f"tag: v1@{OLD} {TAG}", f"image: a:v1@{NEW} {IMAGE}"), f"on the digest: 0.yaml:1 = {OLD}, 1.yaml:1 = {NEW};"),
         ((f"image: nginx {IMAGE}",), "0.yaml:1: 'nginx' holds no image tag that can be read"),
         ((f'tag: "" {TAG}',), "0.yaml:1: '' holds no image tag that can be read"),
+        ((f"version: ^1.2 {TAG}",), "0.yaml:1: '^1.2' is a range of versions, which names no tag: run `gitops-prom"),
+        ((f'version: ">=1.0.0 <2.0.0" {TAG}',), "'>=1.0.0 <2.0.0' is a range of versions, which names no tag"),
         ((f"tag: a b {TAG}",), "0.yaml:1: 'a b' is no tag: write the present tag alone"),
         ((f"image: a:1@sha512:00 {IMAGE}",), "0.yaml:1: 'a:1@sha512:00' holds no image tag that can be read"),
         (

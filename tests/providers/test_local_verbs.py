@@ -122,7 +122,7 @@ class TestReviewing:
     def test_of_a_closed_pull_request_is_an_error(self, local_forge: "LocalForge", run: Run) -> None:
         opened = propose(local_forge)
         verbs.close(run, opened.number)
-        with pytest.raises(ProviderError, match="closed already"):
+        with pytest.raises(UsageError, match="#1 is closed, and only open ones are reviewed: open it again with"):
             verbs.review(run, opened.number, verdict="approved", comment="")
 
 

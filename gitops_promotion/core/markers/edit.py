@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NoReturn
 
-from gitops_promotion.core.markers.parts import Content, UnfitValueError
+from gitops_promotion.core.markers.parts import Content, UnfitValueError, is_range
 from gitops_promotion.core.markers.scan import Marker, Scan, scan
 from gitops_promotion.core.markers.spelling import marker_comment, mentions
-from gitops_promotion.core.tags import NO_TAG, Tag, check_image, is_plain_string
+from gitops_promotion.core.tags import NO_TAG, Tag, check_image, is_plain_string, is_tag
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import Fault, ManifestError, UsageError
 
@@ -220,6 +220,10 @@ def _checked_tag(marker: Marker) -> Tag:
     try:
         Tag.parse(str(Tag(name, tag.digest)))
     except UsageError:
+        if is_range(name) and not is_tag(name):
+            _fail(
+                marker, "is a range of versions, which names no tag: run `gitops-promotion new`, or write one version"
+            )
         _fail(marker, f"holds no {'image tag' if marker.part.has_tag else 'digest'} that can be read: correct it")
     return tag
 
