@@ -2,7 +2,7 @@
 
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,8 @@ FOLDER = "40000"
 """git's mode of a folder."""
 GLOB = ":(glob)"
 SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_BLANKS = " \t\n\r"
+_TIME = re.compile(rf"[{_BLANKS}]*([0-9]+)[{_BLANKS}]*[+-][0-9]")
 _BAD_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|@\{|//|/\.|\.lock(?:/|$)|[/.]$")
 
 
@@ -96,12 +98,11 @@ def read_commit(content: bytes) -> CommitHeader:
     """Read a commit object, also one with fields that are not known here."""
     head, _, message = content.decode(errors="surrogateescape").partition("\n\n")
     lines = head.split("\n")
-    author = next((line.removeprefix("author ") for line in lines if line.startswith("author ")), "")
-    name, _, rest = author.partition(" <")
+    author = read_person(lines, "author")
     return CommitHeader(
         parents=tuple(line.removeprefix("parent ") for line in lines if line.startswith("parent ")),
-        author=name,
-        author_email=rest.partition(">")[0],
+        author=author.name,
+        author_email=author.email,
         message=message,
     )
 
@@ -109,21 +110,42 @@ def read_commit(content: bytes) -> CommitHeader:
 def read_whole_commit(sha: str, content: bytes) -> Commit:
     """Read a commit object with its people and its time, as `read_log` does; without its changes."""
     header = read_commit(content)
-    head = content.partition(b"\n\n")[0].decode(errors="surrogateescape")
-    people = {role: re.search(rf"^{role} (.*) <(.*)> (\d+)", head, re.MULTILINE) for role in ("author", "committer")}
-    author, committer = people["author"], people["committer"]
+    committer = read_person(content.partition(b"\n\n")[0].decode(errors="surrogateescape").split("\n"), "committer")
     return Commit(
         sha=sha,
         parents=header.parents,
-        author_email=author[2] if author else "",
-        committer_email=committer[2] if committer else "",
+        author_email=header.author_email,
+        committer_email=committer.email,
         message=header.message,
         changes=(),
         complete=True,
-        author=author[1] if author else "",
-        committer=committer[1] if committer else "",
-        committed_at=read_seconds(committer[3] if committer else ""),
+        author=header.author,
+        committer=committer.name,
+        committed_at=read_seconds(committer.seconds),
     )
+
+
+class Person(NamedTuple):
+    """The person and the time of a line in a commit object, as they are written."""
+
+    name: str = ""
+    email: str = ""
+    seconds: str = ""
+
+
+def read_person(lines: Sequence[str], role: str) -> Person:
+    """Return the `author` or `committer` that `git log` shows of a commit with these lines; of several the last.
+
+    The name ends at the first `<`, the address at the first `>` behind it, and the time follows the last `>`: see
+    `split_ident_line` in https://github.com/git/git/blob/v2.39.5/ident.c.
+    """
+    line = next((line for line in reversed(lines) if line.startswith(f"{role} ")), "").removeprefix(f"{role} ")
+    name, opening, rest = line.partition("<")
+    email, closing, _ = rest.partition(">")
+    if not (opening and closing):
+        return Person()
+    time = _TIME.match(rest.rpartition(">")[2])
+    return Person(name.rstrip(_BLANKS), email, time[1] if time else "")
 
 
 def read_seconds(text: str) -> datetime | None:
