@@ -21,13 +21,13 @@ from gitops_promotion.workflow.already_there import already_there
 from gitops_promotion.workflow.arming import arm, verdict_on
 from gitops_promotion.workflow.branch import Branch, read_branch
 from gitops_promotion.workflow.committing import require_signing
-from gitops_promotion.workflow.describing import ask_people, describe
+from gitops_promotion.workflow.describing import describe
 from gitops_promotion.workflow.disarm_then_push import disarm_then_push
 from gitops_promotion.workflow.foreign_work import require_no_foreign_work
 from gitops_promotion.workflow.intent import Intent, promotion_again, proposed_promotion
 from gitops_promotion.workflow.publishing import take_back_success
 from gitops_promotion.workflow.races import repeat_after_races
-from gitops_promotion.workflow.reviewers import ask_groups
+from gitops_promotion.workflow.reviewers import ask_people
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.worth_keeping import is_worth_keeping
 
@@ -140,10 +140,7 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
         verdict = verdict_on(run, plan.request, pull_request)
         status = own_status(verdict, shorten=run.facts.status_text)
         run.forge.set_status(head_sha, status)
-    warnings: tuple[str, ...] = ()
-    if result != "unchanged":
-        warnings += ask_groups(run, pull_request, [request.environment]) if request.kind.uses_settings else ()
-        warnings += ask_people(run, plan, pull_request, is_new=result == "opened")
+    warnings = () if result == "unchanged" else ask_people(run, plan, pull_request, is_new=result == "opened")
     if keeps_head:
         take_back_success(run, plan, pull_request)
     auto_merge = arm(run, plan, pull_request)

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from gitops_promotion.core import changes, deployments
 from gitops_promotion.core.changes import Labels, Pair, Stop
-from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.images import marked_images
 from gitops_promotion.core.model import Plan
 from gitops_promotion.core.names import Site
@@ -15,7 +13,6 @@ from gitops_promotion.core.provenance import read_provenance
 from gitops_promotion.core.pull_request_text import CHANGES_LIMIT, with_changes
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import (
-    LeaseLostError,
     ManifestError,
     NoImageError,
     ProviderError,
@@ -116,30 +113,3 @@ def _labels(run: Run, plan: Plan, previous: Tag) -> Labels | None:
 def _parsed(text: str) -> Tag:
     name, _, digest = text.partition("@")
     return Tag(name, digest) if name else NO_TAG
-
-
-def ask_people(run: Run, plan: Plan, pull_request: PullRequest, *, is_new: bool) -> tuple[str, ...]:
-    """Give a pull request its labels, and if it is new its reviewers and assignees.
-
-    Returns a warning for each that is refused.
-
-    Reviewers are asked once: who has an opinion already would lose it on GitHub by being asked again.
-    """
-    settings = run.tip.config.pull_requests
-    if not plan.request.kind.uses_settings:
-        return ()
-    problems = [_attempt(partial(run.forge.add_label, pull_request, label)) for label in plan.labels]
-    names = settings.reviewers if is_new else ()
-    problems += [_attempt(partial(run.forge.add_reviewer, pull_request, name)) for name in names]
-    assignees = settings.assignees if is_new else ()
-    problems += [_attempt(partial(run.forge.add_assignee, pull_request, name)) for name in assignees]
-    return tuple(filter(None, problems))
-
-
-def _attempt(request: Callable[[], str]) -> str:
-    try:
-        return request()
-    except LeaseLostError:
-        raise
-    except ProviderError as error:
-        return str(error)

@@ -14,9 +14,9 @@ from gitops_promotion.core.notifications.told import key_of, with_told
 from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import ChannelError, PromotionError, UsageError
 from gitops_promotion.notify import Clock, Delivery
-from gitops_promotion.workflow.recent import approvals, comment_keys, recent_news
+from gitops_promotion.workflow.recent_news import approvals, comment_keys, recent_news
 from gitops_promotion.workflow.run import Run
-from gitops_promotion.workflow.told import Told
+from gitops_promotion.workflow.sent_notifications import Told
 
 _MOST = 20
 """News for one channel in one run; the next run has the others."""

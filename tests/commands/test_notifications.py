@@ -215,7 +215,7 @@ def test_a_forge_that_does_not_answer_is_a_warning(
     def statuses(*_: object) -> None:
         raise ProviderError("the forge is away")
 
-    monkeypatch.setattr("gitops_promotion.workflow.recent._health", statuses)
+    monkeypatch.setattr("gitops_promotion.workflow.recent_news._health", statuses)
     outcome = shop.run("promote").only
     assert outcome["result"] == "opened"
     assert outcome["warnings"] == ["what happened without a run is not told: the forge is away"]
