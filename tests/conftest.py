@@ -102,6 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests.support import examples  # here: hypothesis is a third of the time of a start
 
         examples.choose(thorough=config.getoption("--thorough"))
+        gc.disable()
     page = config.getoption("--reliability")
     if page and not hasattr(config, "workerinput"):
         config.pluginmanager.register(reliability.Writer(page))
@@ -132,6 +133,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def pytest_report_header() -> str:

@@ -13,6 +13,7 @@ from gitops_promotion import render
 from gitops_promotion.core.config import parse
 from gitops_promotion.core.graph import Graph, draw
 from gitops_promotion.core.names import Application
+from tests.support.examples import ASCII
 
 CONFIG = """\
 prflow: per-env
@@ -77,7 +78,7 @@ def test_the_flowchart_draws_names_that_mermaid_reserves() -> None:
 # The characters of names, and words of Mermaid.
 NAME = st.one_of(
     st.sampled_from(["end", "graph", "default", "subgraph", "click", "style", "x", "o", "1", "010"]),
-    st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,5}[A-Za-z0-9])?", fullmatch=True).filter(
+    st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,5}[A-Za-z0-9])?", fullmatch=True, alphabet=ASCII).filter(
         lambda name: ".." not in name and not name.endswith(".lock")
     ),
 )

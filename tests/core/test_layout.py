@@ -226,7 +226,7 @@ def patterns(draw: st.DrawFn) -> str:
     return "/".join([*segments, last])
 
 
-@examples(150)
+@examples(75)
 @given(patterns())
 def test_git_finds_the_files_that_the_pattern_names(repository: tuple[Path, list[str]], pattern: str) -> None:
     folder, paths = repository

@@ -1,6 +1,11 @@
 """How many examples a property is tried with: with --thorough as many as it says, else a fifth of them."""
 
 from hypothesis import settings
+from hypothesis import strategies as st
+
+# hypothesis's own default, all that UTF-8 can encode, takes each process a table that is a second and a half to make.
+ANY = st.characters(exclude_categories=["Cs"])
+ASCII = st.characters(max_codepoint=127)
 
 settings.register_profile("all", max_examples=100, deadline=None)
 settings.register_profile("few", max_examples=20, deadline=None)
