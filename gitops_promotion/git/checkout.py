@@ -56,6 +56,15 @@ class Checkout:
         common_dir = git_dir / (file_text(git_dir / "commondir") or ".")
         return cls(root=root, git_dir=git_dir, common_dir=common_dir, settings=settings)
 
+    def file(self, path: str) -> bytes | None:
+        """Return a file of the working tree, None if it has none of that path."""
+        if self.root == self.git_dir:
+            return None
+        try:
+            return (self.root / path).read_bytes()
+        except OSError:
+            return None
+
     def head(self) -> tuple[str | None, str | None]:
         """Return commit and branch that are checked out; None for no commit yet, and for a detached HEAD."""
         text = file_text(self.git_dir / "HEAD")

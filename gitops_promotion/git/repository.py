@@ -160,6 +160,11 @@ class Repository:
         return self._fetched.shallow
 
     @property
+    def boundary(self) -> frozenset[str]:
+        """The commits whose parents are cut off here: other ones once history was fetched, by whatever needed it."""
+        return self._private.cut_off()
+
+    @property
     def commands(self) -> int:
         """The number of git commands that were started so far."""
         return self._private.runner.count
@@ -208,12 +213,7 @@ class Repository:
 
     def checked_out(self, path: str) -> bytes | None:
         """Return a file of the working tree, None if it has none of that path."""
-        if self._checkout.root == self._checkout.git_dir:
-            return None
-        try:
-            return (self._checkout.root / path).read_bytes()
-        except OSError:
-            return None
+        return self._checkout.file(path)
 
     def checked_out_yaml(self) -> dict[str, bytes]:
         """Return the YAML files of the working tree; none of a bare repository, or where they cannot be read."""

@@ -50,6 +50,7 @@ class Tip:
     _heads: dict[str, str] = field(init=False, default_factory=dict)
     _history: dict[tuple[tuple[str, ...], int], list[Commit]] = field(init=False, default_factory=dict)
     _whole: list[Commit] | None = field(init=False, default=None)
+    _boundary: frozenset[str] = field(init=False, default=frozenset())
     _blobs: dict[str, bytes] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -270,6 +271,7 @@ class Tip:
         limit = newest or _HISTORY_STEPS[-1]
         commits = self.repository.history(self.sha, sorted(self.marked.pathspecs(sites)), limit)
         if newest is None and sites >= set(self.marked.sites()):
+            self._forget_shorter_history()
             self._whole = commits
         return commits
 
@@ -297,6 +299,7 @@ class Tip:
 
         What a file was before a change is all that a timeline needs.
         """
+        self._forget_shorter_history()
         for (read_pathspecs, read_limit), commits in self._history.items():
             if set(read_pathspecs) >= set(pathspecs) and (read_limit == limit or len(commits) < read_limit):
                 return commits
@@ -308,6 +311,11 @@ class Tip:
         changes = (change for commit in commits for change in commit.changes if is_manifest(change.path))
         self.blobs(change.old_file for change in changes)
         return commits
+
+    def _forget_shorter_history(self) -> None:
+        """Forget what was read before more history was fetched, here or for a comparison with a branch."""
+        if (boundary := self.repository.boundary) != self._boundary:
+            self._boundary, self._history, self._whole = boundary, {}, None
 
     def _timeline(self, commits: Sequence[Commit], site: Site) -> list[TagAt]:
         layout = self.config.layout
@@ -326,11 +334,7 @@ class Tip:
         return [change.application for change in changes if change.environment == environment]
 
     def _deepen(self, depth: int) -> bool:
-        if not self.repository.shallow or not self.repository.deepen(depth):
-            return False
-        self._history = {}
-        self._whole = None
-        return True
+        return self.repository.shallow and self.repository.deepen(depth)
 
 
 def contents_of(commits: Iterable[Commit]) -> Iterator[str]:

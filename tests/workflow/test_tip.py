@@ -7,6 +7,7 @@ import pytest
 
 from gitops_promotion.core import deployments
 from gitops_promotion.core.names import Application, Site
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import RefGoneError
 from gitops_promotion.workflow import tip as tip_module
 from gitops_promotion.workflow.tip import Tip
@@ -62,3 +63,18 @@ def test_history_is_read_back_to_the_arrival_of_a_tag_or_to_the_last_step(
     found = deployments.deployment(tip.timelines({site: tag}, [], [site])[site], tag)
     assert found is not None
     assert (found.arrival is not None) is is_known
+
+
+def test_history_that_was_fetched_for_something_else_is_read_again(remote: "Remote", open_repository: Open) -> None:
+    for number in range(120):
+        remote.commit({"README.md": f"# {number}\n"}, "Change")
+    repository = open_repository(remote.clone("checkout", "--depth=1").path)
+    tip = Tip(repository=repository)
+    site = Site(Application("webshop", "webui"), "dev")
+    tag = tip.tag(site)
+    assert tag is not None
+    assert deployments.deployment(tip.timelines({site: Tag("9")}, [], [site])[site], Tag("9")) is None
+    # As a comparison with a branch does that began long ago.
+    assert repository.deepen(1000) and not repository.shallow
+    found = deployments.deployment(tip.timelines({site: tag}, [], [site])[site], tag)
+    assert found and found.arrival
