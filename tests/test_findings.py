@@ -1,6 +1,7 @@
 """The formats of findings: nothing in a path or a message becomes a command, markup or a line of its own."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -29,6 +30,12 @@ def test_human_text_is_two_printable_lines_a_finding_and_a_sum() -> None:
     assert text.endswith("1 YAML files: 1 error\n")
     assert "\x1b[31merror\x1b[0m GP201" in formats.human(of(), colour=True)
     assert "\x1b[33mwarning\x1b[0m GP201" in formats.human(of(level="warning"), colour=True)
+
+
+def test_warnings_that_end_with_0_say_how_they_count() -> None:
+    warnings = of(level="warning")
+    assert formats.human(warnings).endswith("1 YAML files: 1 warning (exit code 2 with --strict)\n")
+    assert formats.human(replace(warnings, strict=True)).endswith("1 YAML files: 1 warning\n")
 
 
 def test_an_annotation_is_one_line_with_an_escaped_path() -> None:

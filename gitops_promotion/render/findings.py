@@ -16,14 +16,18 @@ _COLOURS: Mapping[str, int] = {"error": 31, "warning": 33}
 
 
 def human(findings: Findings, *, colour: bool = False) -> str:
-    """Return each finding with its place, its reason and what to do, and the numbers of both levels at the end."""
+    """Return each finding with its place, its reason and what to do, and the numbers of both levels at the end.
+
+    Where there are warnings alone, the end says how to make them count.
+    """
     blocks = [_block(finding, colour) for finding in findings.findings]
     counts = ", ".join(
         f"{number} {level}{'s' if number != 1 else ''}"
         for level in ("error", "warning")
         if (number := sum(finding.level == level for finding in findings.findings))
     )
-    return "\n".join([*blocks, f"{findings.files} YAML files: {counts or 'nothing found'}"]) + "\n"
+    strict = " (exit code 2 with --strict)" if findings.findings and not findings.exit_code else ""
+    return "\n".join([*blocks, f"{findings.files} YAML files: {counts or 'nothing found'}{strict}"]) + "\n"
 
 
 def _block(finding: Finding, colour: bool) -> str:

@@ -65,7 +65,7 @@ def test_a_warning_ends_with_2_only_if_it_is_strict(root: Path, validate: Valida
     assert out == (
         "shop/dev/cart.yaml:1: warning GP202: the line with this marker is commented out, and sets nothing\n"
         "    remove the line, or its first #\n"
-        "4 YAML files: 1 warning\n"
+        "4 YAML files: 1 warning (exit code 2 with --strict)\n"
     )
     assert validate("--strict")[0] == 2
 
