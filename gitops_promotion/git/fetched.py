@@ -15,6 +15,9 @@ from gitops_promotion.git.remote import Remote
 DEPTH = 100
 """Commits of history that are fetched into a shallow repository at first; a gate needs fewer in most cases."""
 
+NEWEST = 32
+"""Commits before another one that are looked at one by one, which is cheaper than to start git."""
+
 _EVERYTHING = 0x7FFFFFFF  # git's own "infinite depth"; unlike --unshallow no error where nothing is missing
 
 
@@ -40,6 +43,7 @@ class Fetched:
         self._cached = cached
         self._gives_tips_alone = False
         self._head = private.head
+        self._newest_before: dict[str, frozenset[str]] = {}
         if private.partial:
             objects.fetch_blobs = self._blobs
 
@@ -55,17 +59,33 @@ class Fetched:
         return fetched
 
     def is_checked_out(self, sha: str) -> bool:
-        """Return True if a commit is the one that is checked out, or a parent of it that is here: as if fetched.
+        """Return True if a commit is the one that is checked out, or among the newest before it: as if fetched.
 
         Each of them is here with its files. CI checks out the tip of the default branch, or the merge of a pull request
-        into it.
+        into it. A promotion branch that is merged is a parent of the merge.
         """
-        if not self._head or not (sha == self._head or self._objects.is_child(self._head, sha)):
-            return False
-        if not self._objects.has(sha):
+        if sha == self._head:
+            is_here = self._objects.has(sha)
+        else:
+            is_here = bool(self._head) and sha in self.newest_before(self._head)
+        if not is_here:
             return False
         self._tips[sha] = sha
         return True
+
+    def newest_before(self, commit: str) -> frozenset[str]:
+        """Return a commit and the newest before it, some NEWEST in all, as far as they are here with their files."""
+        if commit not in self._newest_before:
+            found: set[str] = set()
+            pending = [commit]
+            cut_off = self._private.cut_off()
+            while pending and len(found) < NEWEST:
+                headers = self._objects.headers(pending[:NEWEST])
+                found |= headers.keys()
+                parents = (parent for sha, header in headers.items() if sha not in cut_off for parent in header.parents)
+                pending = [parent for parent in dict.fromkeys(parents) if parent not in found]
+            self._newest_before[commit] = frozenset(found)
+        return self._newest_before[commit]
 
     def commit(self, sha: str) -> bool:
         """Fetch a commit; returns False if neither this repository nor the remote has it."""

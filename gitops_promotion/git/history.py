@@ -43,6 +43,8 @@ class History:
         """
         if commit := self._child(exclude, include):
             return [commit]
+        if include in self._fetched.newest_before(exclude):
+            return []
         self._fetched.settle(exclude, include)
         count_option = f"--max-count={MOST_COMMITS + 1}"
         commits = self._log("--topo-order", count_option, f"{full_sha(exclude)}..{full_sha(include)}", "--")

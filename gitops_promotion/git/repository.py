@@ -183,7 +183,7 @@ class Repository:
         return self._fetched.refs(refs, depth)
 
     def is_checked_out(self, sha: str) -> bool:
-        """Return True if a commit need not be fetched: it is checked out, or a parent of the commit that is."""
+        """Return True if a commit need not be fetched: it is checked out, or among the newest before that commit."""
         return self._fetched.is_checked_out(sha)
 
     def fetch_commit(self, sha: str) -> bool:

@@ -43,7 +43,7 @@ def take_steps(run: Run, steps: Sequence[Step], *, one_each: bool) -> list[Outco
     With `one_each` the later ones of an application wait for its first that is due.
     """
     outcomes: list[Outcome] = []
-    run.tip.fetch_branches(run.tip.config.branch(step.application, step.environment) for step in steps)
+    run.tip.fetch_branches((run.tip.config.branch(s.application, s.environment) for s in steps), leased=True)
     settled: set[Application] = set()
     batch = _Batch(steps=steps)
     for step in steps:

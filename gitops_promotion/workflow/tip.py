@@ -198,12 +198,16 @@ class Tip:
 
     # -- branches and objects
 
-    def fetch_branches(self, names: Iterable[str]) -> None:
+    def fetch_branches(self, names: Iterable[str], *, leased: bool = False) -> None:
         """Fetch those of these branches that the remote has, in one go; `branch` knows them then.
 
-        A branch that is deleted since the branches were listed counts as missing.
+        A branch that is deleted since the branches were listed counts as missing. `leased` are those that are only
+        replaced by a push with a lease on what was listed: one that is merged into what is checked out stays as it is.
         """
-        missing = sorted(set(names) - self._heads.keys())
+        listed = {name: self.refs.branch(name) for name in set(names) - self._heads.keys()}
+        merged = {name: sha for name, sha in listed.items() if leased and sha and self.repository.is_checked_out(sha)}
+        self._heads |= merged
+        missing = sorted(listed.keys() - merged.keys())
         while refs := [f"refs/heads/{name}" for name in missing if self.refs.branch(name)]:
             try:
                 fetched = self.repository.fetch(*refs)

@@ -590,7 +590,7 @@ def test_a_repository_is_a_store(checkout: "Checkout", open_repository: "Open") 
     assert store.read_objects([store.write_blob(b"hi")])
 
 
-def test_the_work_of_new_takes_seven_git_commands(checkout: "Checkout", open_repository: "Open") -> None:
+def test_the_work_of_new_takes_six_git_commands(checkout: "Checkout", open_repository: "Open") -> None:
     repository = open_repository(checkout.path)
     repository.refs("refs/heads/*")
     tip = repository.fetch("refs/heads/main")["refs/heads/main"]
@@ -600,4 +600,4 @@ def test_the_work_of_new_takes_seven_git_commands(checkout: "Checkout", open_rep
     repository.commits(tip, tip)
     sha = repository.commit(tip, dict.fromkeys(paths, b"x\n"), "Promote\n")
     repository.push([RefUpdate(ref="refs/heads/p", new=sha, expected=None)])
-    assert repository.commands == 7
+    assert repository.commands == 6

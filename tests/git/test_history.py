@@ -6,7 +6,7 @@ import pytest
 
 from gitops_promotion.core.commits import CommitHeader
 from gitops_promotion.errors import GitError, NotAdvertisedError
-from gitops_promotion.git import history
+from gitops_promotion.git import fetched, history
 from tests.support.repositories import NOW
 
 if TYPE_CHECKING:
@@ -112,6 +112,38 @@ def test_the_commits_of_a_branch_include_both_sides_of_its_merges(remote: "Remot
     assert {entry.sha for entry in entries} == {ours, person, updated, *entries[0].parents} - {moved}
     assert entries[0].sha == updated
     assert paths(entries[0]) == ["README.md"]  # against the first parent
+
+
+def test_a_branch_that_was_merged_lately_has_no_commits_and_git_is_not_asked(
+    remote: "Remote", open_repository: "Open", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = remote.commit({DEV: "1\n"}, "Promote", branch="p")
+    merge(remote, "p")
+    other = remote.commit({"x": "1\n"}, "Other", branch="q", start="main~1")
+    tip = remote.commit({"README.md": "moved\n"}, "On main")
+    checkout = remote.clone()
+    for newest, most in ((32, 1), (2, 2)):  # one process answers all questions about objects, and `git log` the rest
+        monkeypatch.setattr(fetched, "NEWEST", newest)
+        repository = open_repository(checkout.path)
+        before = repository.commands
+        assert repository.commits(tip, head) == []
+        assert repository.commands - before == most
+        assert [commit.sha for commit in repository.commits(tip, other)] == [other]
+
+
+def test_what_was_merged_into_the_checked_out_commit_is_here_as_far_as_its_history_is(
+    remote: "Remote", open_repository: "Open"
+) -> None:
+    root = remote.sha("main")
+    head = remote.commit({DEV: "1\n"}, "Promote", branch="p")
+    merged = merge(remote, "p")
+    tip = remote.commit({"README.md": "moved\n"}, "On main")
+    other = remote.commit({"x": "1\n"}, "Other", branch="q", start=root)
+    expected = {"whole": {tip, merged, head, root}, "cut": {tip, merged}, "one": {tip}}
+    for name, options in (("whole", ()), ("cut", ("--depth=2",)), ("one", ("--depth=1",))):
+        repository = open_repository(remote.clone(name, *options).path)
+        found = {sha for sha in (tip, merged, head, root, other) if repository.is_checked_out(sha)}
+        assert found == expected[name], name
 
 
 def test_odd_messages_are_read_as_they_are(remote: "Remote", open_repository: "Open") -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import pytest
 from gitops_promotion import cli
 from gitops_promotion.errors import AuthError
 from gitops_promotion.git import Repository
+from gitops_promotion.git.process import Runner
 from gitops_promotion.providers import TokenQuery
 from gitops_promotion.providers.github.facts import token
 from gitops_promotion.providers.github.provider import GitHub
@@ -117,6 +118,24 @@ class TestBudgets:
         outcomes = gated.run("promote", "--all")
         assert [outcome["result"] for outcome in outcomes] == ["opened", "opened"]
         assert len(gated.forge.calls()) <= 1 + 5 * 2
+
+    def test_promote_starts_six_git_commands_after_a_merge_whose_branch_is_kept(
+        self, gated: Actions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gated.new("1.4.2")
+        gated.pass_checks()
+        gated.checkout.git("fetch", "--quiet", str(gated.forge.hosted.git.path), "main")
+        gated.checkout.git("reset", "--quiet", "--hard", "FETCH_HEAD")
+        names: list[str] = []
+        start = Runner.start
+
+        def noted(self: Runner, arguments: Sequence[str], *more: Any, **options: Any) -> Any:
+            names.append(arguments[0])
+            return start(self, arguments, *more, **options)
+
+        monkeypatch.setattr(Runner, "start", noted)
+        assert [outcome["result"] for outcome in gated.run("promote", "--all")] == ["opened"]
+        assert sorted(names) == ["cat-file", "config", "grep", "log", "ls-remote", "push"]
 
     def test_status_takes_two_and_one_a_look(self, gated: Actions) -> None:
         gated.new("1.4.2")

@@ -8,7 +8,7 @@ import pytest
 from gitops_promotion.core import deployments
 from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import RefGoneError
+from gitops_promotion.errors import LeaseLostError, RefGoneError
 from gitops_promotion.workflow import tip as tip_module
 from gitops_promotion.workflow.tip import Tip
 
@@ -28,6 +28,22 @@ def test_a_branch_that_is_deleted_after_it_was_listed_counts_as_missing(
     remote.git("update-ref", "-d", "refs/heads/q")
     tip.fetch_branches(["p", "q", "r"])
     assert [tip.branch(name) for name in ("p", "q", "r")] == [remote.sha("p"), None, remote.sha("r")]
+
+
+@pytest.mark.parametrize("leased", [True, False])
+def test_a_branch_that_is_merged_into_the_checkout_is_fetched_unless_a_push_has_a_lease_on_it(
+    leased: bool, remote: "Remote", open_repository: Open
+) -> None:
+    listed = remote.commit({"p": "1\n"}, branch="p")
+    remote.git("update-ref", "refs/heads/main", listed)
+    tip = Tip(repository=open_repository(remote.clone().path))
+    remote.commit({"p": "2\n"}, branch="p")
+    tip.fetch_branches(["p"], leased=leased)
+    if leased:
+        assert tip.branch("p") == listed
+    else:
+        with pytest.raises(LeaseLostError, match="moved while they were read"):
+            tip.branch("p")
 
 
 def test_a_listed_branch_that_cannot_be_fetched_is_an_error(
