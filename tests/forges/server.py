@@ -21,6 +21,25 @@ SECRETS = {"authorization", "private-token", "cookie"}
 """Headers that the log leaves out."""
 
 
+class _Listener(ThreadingHTTPServer):
+    """Ends at once. `serve_forever` looks up from time to time, and `shutdown` waits for that: long for each test."""
+
+    daemon_threads = False
+    _ended = False
+
+    def listen(self) -> None:
+        while not self._ended:
+            self.handle_request()
+
+    def end(self) -> None:
+        self._ended = True
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.server_port)).close()
+
+    def verify_request(self, *_: object) -> bool:
+        return not self._ended
+
+
 class Server:
     """Runs `answer` for each request, in a thread of its own, until it is closed."""
 
@@ -35,9 +54,8 @@ class Server:
         self._closing = threading.Event()
         self._connections: set[socket.socket] = set()
         handler = type("Bound", (_Handler,), {"owner": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = False
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
+        self._http = _Listener(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self._http.listen)
 
     @property
     def url(self) -> str:
@@ -53,7 +71,7 @@ class Server:
     ) -> None:
         served.close_server(self.url)
         self._closing.set()
-        self._http.shutdown()
+        self._http.end()
         self._thread.join()
         with self._lock:
             for connection in self._connections:
