@@ -268,8 +268,8 @@ def test_a_crowd_does_not_hide_the_one_that_is_looked_for(
 ) -> None:
     gitops.push("promote/a", {"a": "1\n"})
     number = gitops.open_pull_request("promote/a")
-    gitops.crowd(opened=150, closed=400)
+    gitops.crowd(opened=40, closed=110)
     start = len(server.requests)
     assert [pull.number for pull in repo.get_pulls(head="acme:promote/a", state="all")] == [number]
     assert len(server.requests) == start + 1
-    assert len(list(repo.get_pulls())) == 151
+    assert len(list(repo.get_pulls())) == 41

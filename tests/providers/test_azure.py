@@ -123,15 +123,15 @@ class TestLookingUp:
         assert {pull.number for pull in provider.open_promotions()} == set(opened[1:])
 
     def test_all_pages_of_open_pull_requests_are_read(self, swift: "AzureForge") -> None:
-        swift.server.page_size = 500
+        swift.server.page_size = 150
         first = propose(swift)
-        swift.hosted.crowd(opened=700, closed=400)
+        swift.hosted.crowd(opened=250, closed=40)
         second = propose(swift, head="promote/webshop-cart")
         provider = swift.connect()
         swift.calls()
         assert provider.pull_requests(head=HEAD) == [first]
         assert {pull.number for pull in provider.open_promotions()} == {first.number, second.number}
-        # Pages of 500, 202: a page is the last one where it is not full.
+        # Pages of 150, 102: a page is the last one where it is not full.
         assert swift.calls().count(f"GET {PULLS}") == 1 + 3
 
     @pytest.mark.parametrize(("before", "group"), [("", "g" * 500), ("😀" * 250, "g"), ("x" + "😀" * 250, "g")])

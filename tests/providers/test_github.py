@@ -125,10 +125,9 @@ class TestLookingUp:
         provider = github_forge.connect(branch_prefixes=("rollout/", "feature/"))
         assert {pull.number for pull in provider.open_promotions()} == set(opened[1:])
 
-    def test_a_hundred_and_fifty_open_and_four_hundred_closed_hide_none(self, github_forge: "GitHubForge") -> None:
-        github_forge.server.page_size = 100
+    def test_pages_of_open_and_closed_ones_hide_none(self, github_forge: "GitHubForge") -> None:
         first = propose(github_forge)
-        github_forge.hosted.crowd(opened=149, closed=400)
+        github_forge.hosted.crowd(opened=14, closed=40)
         second = propose(github_forge, head="promote/webshop-cart")
         provider = github_forge.connect()
         github_forge.calls()
