@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support import private, transport
+from tests.support import listings, private, transport
 from tests.support.plain import FAULTS, GIT, check
 from tests.support.repositories import GITCONFIG
 
@@ -77,8 +77,8 @@ def spare(change: Callable[[object, str, object], None]) -> None:
             return private.Reader(environ, real)
         if verb in _QUESTIONS:
             return Command(lambda _: _QUESTIONS[verb](environ, arguments[1:]), real)
-        if verb in ("grep", "log", "ls-tree", "rev-list"):
-            return Command(lambda _: private.remembered(environ, arguments, real), real)
+        if verb in ("diff-tree", "grep", "log", "ls-tree", "rev-list"):
+            return Command(lambda _: _list(environ, arguments, real), real)
         if verb in transport.VERBS:
             return Command(
                 lambda stdin: transport.answer(arguments, environ, stdin).encode(errors="surrogateescape"), real
@@ -88,6 +88,13 @@ def spare(change: Callable[[object, str, object], None]) -> None:
         return real()
 
     change(process, "_start", start)
+
+
+def _list(environ: Mapping[str, str], arguments: Sequence[str], start: Callable[[], Any]) -> tuple[int, bytes]:
+    try:
+        return listings.answer(environ, arguments)
+    except FAULTS:
+        return private.remembered(environ, arguments, start)
 
 
 _URL = re.compile(rb"\turl = ([A-Za-z0-9_./:-]+)\n")

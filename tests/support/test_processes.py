@@ -102,7 +102,7 @@ def test_what_is_plain_ends_as_with_git(
         without = act(open_repository(one.clone("first").path), dice)
     # Only deletions of what is not there are refused.
     assert set(of_remote(started)) <= {"push"}
-    assert {"cat-file", "diff-tree"} & set(started) == set()
+    assert {"cat-file", "diff-tree", "grep", "log"} & set(started) == set()
     assert started.count("merge-tree") < 30
     plain = len(started)
     dice.setstate(state)
@@ -257,6 +257,18 @@ def test_all_refs_of_a_push_change_or_none(remote: Remote, repository: "Reposito
     repository.push(updates)
     assert remote.branches() == {"main": before["main"], "new": before["main"], "p": before["main"]}
     assert of_remote(spared) == []
+
+
+def test_questions_about_files_and_history_need_no_git(
+    remote: Remote, repository: "Repository", spared: list[str]
+) -> None:
+    one, two = remote.commit({"a.yaml": "1\n"}), remote.commit({"a.yaml": '2 # {"$imagepolicy": "a:b"}\n'})
+    repository.fetch("refs/heads/main")
+    assert repository.grep(two, ["a:b"]) == repository.grep(two, [], ["a.yaml"]) == ["a.yaml"]
+    assert [len(repository.commits(old, two)) for old in (one, remote.sha("main~2"))] == [1, 2]
+    assert [commit.sha for commit in repository.history(two, [], 2)] == [two, one]
+    assert [change.path for change in repository.diff_trees(one, two)] == ["a.yaml"]
+    assert spared == []
 
 
 def test_another_git_on_the_path_is_the_one_that_is_started(

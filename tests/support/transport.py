@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support import packs, refs, served
+from tests.support.listings import SETTINGS
 from tests.support.objects import FOLDER, Objects
 from tests.support.plain import NotPlainError, check
 from tests.support.repositories import GITCONFIG, plain_config
@@ -19,17 +20,7 @@ _REMOTE = "promotion"
 _REF = re.compile(r"refs/[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)+")
 _PATTERN = re.compile(r"[A-Za-z0-9_./*-]+")
 _SHA = re.compile(r"[0-9a-f]{40}")
-_SETTINGS = {
-    "core.hooksPath": "/dev/null",
-    "core.fsmonitor": "false",
-    "core.attributesFile": "/dev/null",
-    "protocol.ext.allow": "never",
-    "push.pushOption": "",
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-    "http.lowSpeedLimit": "1",
-    "http.lowSpeedTime": "300",
-}
+_SETTINGS = SETTINGS | {"http.lowSpeedLimit": "1", "http.lowSpeedTime": "300"}
 _VARIABLES = {
     *("DIR", "COMMON_DIR", "WORK_TREE", "INDEX_FILE", "OBJECT_DIRECTORY", "GRAFT_FILE", "NO_REPLACE_OBJECTS"),
     *("LITERAL_PATHSPECS", "TERMINAL_PROMPT", "SSH_COMMAND", "CONFIG_NOSYSTEM", "CONFIG_COUNT"),
