@@ -57,24 +57,26 @@ def read_proposal(
     prove nothing (an amended commit keeps them): a commit of this tool changed nothing but tags of its application, or
     exactly what its `Edits` trailer says.
     """
-    own = [commit for commit in commits if commit.sha in merges or _is_own(commit, blobs, config)]
+    own_commits = [commit for commit in commits if commit.sha in merges or _is_own(commit, blobs, config)]
     other_owners = {owner for commit in commits if (owner := _other_owner(commit, str(application), feature))}
     changes = [
         change
         for commit in effective(commits)
-        if commit in own and commit.sha not in merges
+        if commit in own_commits and commit.sha not in merges
         for change in commit.changes
     ]
     environments = _environments(changes, blobs, application, config) if application.name else set()
     return Proposal(
-        foreign=tuple(commit for commit in commits if commit not in own),
+        foreign=tuple(commit for commit in commits if commit not in own_commits),
         other_owner=min(other_owners, default=""),
         environments=tuple(name for name in config.pipeline.names if name in environments),
         tag=_proposed_tag(head, environments, application, config),
         paths=frozenset(change.path for change in changes),
-        built_at=next((at for commit in own if (at := commit.trailers.get("Built-At"))), ""),
-        started_at=next((at for commit in own if (at := commit.trailers.get("Started-At"))), ""),
-        origin=next((Origin.read(commit.trailers) for commit in own if "Promotion" in commit.trailers), Origin()),
+        built_at=next((at for commit in own_commits if (at := commit.trailers.get("Built-At"))), ""),
+        started_at=next((at for commit in own_commits if (at := commit.trailers.get("Started-At"))), ""),
+        origin=next(
+            (Origin.read(commit.trailers) for commit in own_commits if "Promotion" in commit.trailers), Origin()
+        ),
     )
 
 

@@ -47,9 +47,9 @@ def text(parts: Sequence[Part], *, number: int) -> str:
     return f"{body}\n"
 
 
-def says_the_same(one: str, other: str) -> bool:
+def says_the_same(first: str, second: str) -> bool:
     """Return True if two comments differ in nothing but the ids of commits, and in blanks that forges change."""
-    return _steady(one) == _steady(other)
+    return _steady(first) == _steady(second)
 
 
 def _steady(body: str) -> list[str]:
@@ -71,8 +71,8 @@ def _lines(part: Part, number: int) -> list[str]:
     names = list(dict.fromkeys(name for reason in verdict.reasons for name in reason.who))
     if names and verdict.decision != "pass":
         code_spans = [code_span(untrusted.line(name, untrusted.VALUE_LIMIT)) for name in names[:_NAMES]]
-        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-        lines += ["", f"Who can act: {', '.join(code_spans)}{more}."]
+        omitted = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+        lines += ["", f"Who can act: {', '.join(code_spans)}{omitted}."]
     return lines + (["", *_ways(part, number)] if question is not None else [])
 
 

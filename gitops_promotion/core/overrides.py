@@ -94,13 +94,13 @@ def is_of_workflow(identity: Person) -> bool:
 
 def problem(claim: CommitStatus, identity: Person) -> str:
     """Return why a verdict that claims an override does not count for the identity that looks now, "" if it does."""
-    author, own = _folded(claim.author), _folded(identity.name)
-    if _is_of_workflow(own) or _is_of_workflow(author):
+    author, token_owner = _folded(claim.author), _folded(identity.name)
+    if _is_of_workflow(token_owner) or _is_of_workflow(author):
         return (
             "the workflow's own token published it, which every workflow of a writer has: use the token of an App or "
             "of another account"
         )
-    if not author or author != own:
+    if not author or author != token_owner:
         return (
             f"{line(claim.author, _PERSON_LIMIT) or 'somebody unknown'} published it, and {identity.name} looks at it"
         )

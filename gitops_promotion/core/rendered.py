@@ -45,8 +45,8 @@ def _folded(lines: Sequence[str], limit: int) -> list[str]:
         lines_shown.append(line)
     if not lines_shown:
         return []
-    more = len(lines) - len(lines_shown)
-    return [*head, *lines_shown, *([f"# and {more} more lines"] if more else []), *tail]
+    omitted = len(lines) - len(lines_shown)
+    return [*head, *lines_shown, *([f"# and {omitted} more lines"] if omitted else []), *tail]
 
 
 def _lines(obj: Object) -> list[str]:

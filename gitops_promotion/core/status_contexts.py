@@ -98,7 +98,7 @@ def shared(
     templates: Mapping[str, Sequence[str]],
     application: Application,
     environment: str,
-    others: Iterable[tuple[Application, str]],
+    other_sites: Iterable[tuple[Application, str]],
 ) -> list[tuple[Application, str]]:
     """Return those of the others (applications in environments) whose statuses cannot be told apart by {app}."""
     own_patterns = list(
@@ -112,7 +112,7 @@ def shared(
             for own_template, own_pattern in own_patterns
         )
 
-    return [other for other in others if other != (application, environment) and is_shared(*other)]
+    return [other for other in other_sites if other != (application, environment) and is_shared(*other)]
 
 
 def overlap(first: str, second: str) -> bool:

@@ -97,8 +97,8 @@ def without_way(
     sources = dict.fromkeys(source for name in present for source in way.sources(name))
     if not sources or way.entry.name in present or set(sources) & set(present):
         return ""
-    others = sorted({other.name for other, name in sites if other.group == application.group and name in sources})
-    near = difflib.get_close_matches(application.name, others, n=1, cutoff=nearness)
+    siblings = sorted({app.name for app, name in sites if app.group == application.group and name in sources})
+    near = difflib.get_close_matches(application.name, siblings, n=1, cutoff=nearness)
     if not near:
         return ""
     return (
@@ -221,8 +221,8 @@ def _path(layout: Layout, environment: str, pattern: str) -> Iterator[_Suggestio
         yield _Suggestion(key, pattern, replace(layout, path=pattern))
         return
     paths = (fill(pattern, env=environment),)
-    own = next(known for known in layout.environments if known.name == environment)
-    yield _Suggestion(key, paths[0], layout.with_environment(replace(own, paths=paths)))
+    settings = next(candidate for candidate in layout.environments if candidate.name == environment)
+    yield _Suggestion(key, paths[0], layout.with_environment(replace(settings, paths=paths)))
 
 
 def _markers(layout: Layout, stray: Stray) -> Iterator[_Suggestion]:
@@ -232,14 +232,14 @@ def _markers(layout: Layout, stray: Stray) -> Iterator[_Suggestion]:
         if stray.name.app.endswith(f"-{environment}"):
             forms = [f"{stray.name.group}:{{app}}-{{env}}", "{group}:{app}-{env}", *forms]
         key = layout.marker_key(environment)
-        own = next(known for known in layout.environments if known.name == environment)
+        settings = next(candidate for candidate in layout.environments if candidate.name == environment)
         for form in forms:
             if marker_problem(form):
                 continue
             if key == "markerTemplate":
                 yield _Suggestion(key, form, replace(layout, marker=form))
             else:
-                yield _Suggestion(key, form, layout.with_environment(replace(own, marker=form)))
+                yield _Suggestion(key, form, layout.with_environment(replace(settings, marker=form)))
 
 
 def _placeholder(segment: str, environment: str, name: MarkerName) -> str:

@@ -140,11 +140,11 @@ def read_person(lines: Sequence[str], role: str) -> Person:
     `split_ident_line` in https://github.com/git/git/blob/v2.39.5/ident.c.
     """
     line = next((line for line in reversed(lines) if line.startswith(f"{role} ")), "").removeprefix(f"{role} ")
-    name, opening, rest = line.partition("<")
-    email, closing, _ = rest.partition(">")
+    name, opening, mail_part = line.partition("<")
+    email, closing, _ = mail_part.partition(">")
     if not (opening and closing):
         return Person()
-    time = _TIME.match(rest.rpartition(">")[2])
+    time = _TIME.match(mail_part.rpartition(">")[2])
     return Person(name.rstrip(_BLANKS), email, time[1] if time else "")
 
 

@@ -79,13 +79,13 @@ def token_request(challenge: Challenge, credentials: Credentials, scope: str) ->
 def read_token(content: bytes) -> str:
     """Return the token in an answer, "" where there is none that can stand in a header."""
     try:
-        answer: Any = json.loads(content)
+        document: Any = json.loads(content)
     except (ValueError, RecursionError):
         return ""
-    if not isinstance(answer, dict):
+    if not isinstance(document, dict):
         return ""
     for name in ("token", "access_token"):
-        token = answer.get(name)
+        token = document.get(name)
         if isinstance(token, str) and 0 < len(token) <= _MAX_TOKEN and token.isascii() and token.isprintable():
             return token
     return ""

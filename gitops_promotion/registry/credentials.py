@@ -117,10 +117,10 @@ def _ask_helper(name: str, key: str, environ: Mapping[str, str], seconds: float)
         result = subprocess.run(
             [program, "get"], input=key.encode(), capture_output=True, env=variables, timeout=seconds, check=False
         )
-        answer = json.loads(result.stdout) if result.returncode == 0 else None
+        document = json.loads(result.stdout) if result.returncode == 0 else None
     except (OSError, ValueError, RecursionError, subprocess.TimeoutExpired):
         return NOBODY
-    if not isinstance(answer, dict):
+    if not isinstance(document, dict):
         return NOBODY
-    user, secret = _text(answer.get("Username")), _text(answer.get("Secret"))
+    user, secret = _text(document.get("Username")), _text(document.get("Secret"))
     return Credentials(identity_token=secret) if user == _TOKEN_USER else Credentials(user=user, password=secret)

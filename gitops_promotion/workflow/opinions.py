@@ -28,8 +28,8 @@ def gather(tip: Tip, lookups: Lookups, question: Question, gate: Approvals) -> F
     if pull is None:
         if not question.head:
             return Facts(problem="no pull request proposes it yet, and opinions are given on one")
-        what = f"no pull request is known that brings {question.head[:7]}, and opinions are given on one"
-        return Facts(problem=f"{what}: give --pr NUMBER")
+        problem = f"no pull request is known that brings {question.head[:7]}, and opinions are given on one"
+        return Facts(problem=f"{problem}: give --pr NUMBER")
     if pull.head_sha != question.head:
         return Facts(problem=f"#{pull.number} has another head now, {pull.head_sha[:7]}: that one is judged")
     discussion = lookups.discussion(pull.number)

@@ -32,7 +32,7 @@ def rearm(run: Run, pulls: Sequence[PullRequest], outcomes: Sequence[Outcome]) -
     `outcomes` are those of the run so far: what it has delivered is as it should be, and of what stays as it is only
     one outcome tells. The body is a hint for which to look at; what is judged is what the branch's tree proposes.
     """
-    known = {
+    requests = {
         ("unchanged", outcome.pull_request.number, outcome.environment) for outcome in outcomes if outcome.pull_request
     }
     failures = {_failure(outcome) for outcome in outcomes if outcome.result == "failed"}
@@ -44,7 +44,7 @@ def rearm(run: Run, pulls: Sequence[PullRequest], outcomes: Sequence[Outcome]) -
             decided = repeat_after_races(run, partial(_decide, run, pull, hint))
             if isinstance(decided, Request):
                 yield deliver(run, partial(promotion_again, run, decided))
-            elif decided is not None and (decided.result, pull.number, decided.environment) not in known:
+            elif decided is not None and (decided.result, pull.number, decided.environment) not in requests:
                 yield decided
         except PromotionError as error:
             failed = Outcome.failed_for(hint.application, hint.environment, error)

@@ -43,11 +43,11 @@ def ask_groups(
         return ()
     gates = [gate for environment in environments for gate in run.tip.config.gates(environment)]
     groups = dict.fromkeys(group for gate in gates if isinstance(gate, Approvals) for group in gate.forge_groups)
-    known = {name.casefold() for name in asked()} if groups else set()
+    reviewers = {name.casefold() for name in asked()} if groups else set()
     problems = [
         _attempt(partial(run.forge.add_reviewer, pull_request, group))
         for group in groups
-        if group.casefold() not in known
+        if group.casefold() not in reviewers
     ]
     return tuple(f"{problem}; until then no vote counts for it" for problem in problems if problem)
 

@@ -38,9 +38,9 @@ def _no_file(tip: Tip, site: Site) -> str:
     layout, application = tip.config.layout, site.application
     if tip.repository.has_files(tip.sha, layout.group_pathspecs(application.group, site.environment)):
         return ""
-    where = layout.where(application, site.environment)
-    text = f"there is no file in {where} on {tip.base}"
-    for pattern in where.split(" or "):
+    folders = layout.where(application, site.environment)
+    text = f"there is no file in {folders} on {tip.base}"
+    for pattern in folders.split(" or "):
         other_pattern = pattern.removesuffix(".yaml") + ".yml" if pattern.endswith(".yaml") else f"{pattern[:-4]}.yaml"
         if is_file_pattern(pattern) and tip.repository.has_files(tip.sha, [f":(glob){other_pattern}"]):
             return (

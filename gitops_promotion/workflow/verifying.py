@@ -48,8 +48,8 @@ class Verifier:
         key = (*marked.images, tag)
         if key not in self._known:
             self._known[key] = self._asked(marked.images, marker, tag)
-        known = self._known[key]
-        return Verified(tag=known.tag, warnings=(*known.warnings, *marked.unnamed))
+        verified = self._known[key]
+        return Verified(tag=verified.tag, warnings=(*verified.warnings, *marked.unnamed))
 
     def _is_there(self, files: Mapping[str, bytes], marker: MarkerName, tag: Tag) -> bool:
         with suppress(ManifestError):

@@ -158,8 +158,8 @@ def healthy_since(deployment: Deployment, statuses: Statuses, rules: Rules) -> S
     of_required = [since[key] for key in reports if key in required]
     of_source = {key: value for key, value in since.items() if key not in required}
     if rules.clusters and rules.clusters.required < rules.clusters.count:
-        begun = _of_clusters(of_source, reports, rules)[: rules.clusters.required]
-        return _latest([*begun, *of_required])
+        starts = _of_clusters(of_source, reports, rules)[: rules.clusters.required]
+        return _latest([*starts, *of_required])
     names = [name.casefold() for name in rules.clusters.names] if rules.clusters else []
     counting = [value for key, value in of_source.items() if not names or reports[key][0].cluster.casefold() in names]
     return _latest([*counting, *of_required])
@@ -171,13 +171,13 @@ def _of_clusters(
     """Return the beginnings of the clusters that are healthy, the earliest first."""
     names = {name.casefold() for name in rules.clusters.names} if rules.clusters else set()
     newest = by_cluster(reports[key][0] for key in since)
-    begun: list[tuple[datetime, Since]] = []
+    starts: list[tuple[datetime, Since]] = []
     for name, of_cluster in newest.items():
         keys = [key for key in since if reports[key][0].cluster.casefold() == name]
         latest = _latest([since[key] for key in keys])
         if (not names or name in names) and worst(of_cluster) == "success" and latest and latest.at:
-            begun.append((latest.at, latest))
-    return [latest for _, latest in sorted(begun, key=lambda pair: pair[0])]
+            starts.append((latest.at, latest))
+    return [latest for _, latest in sorted(starts, key=lambda pair: pair[0])]
 
 
 def _latest(beginnings: Iterable[Since]) -> Since | None:

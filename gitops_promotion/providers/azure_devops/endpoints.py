@@ -250,9 +250,9 @@ class Endpoints:
             for bit in bits
         ]
         payload = models.PermissionEvaluationBatch(always_allow_administrators=False, evaluations=queries)
-        answer = self._api.send(self._api.client("security").has_permissions_batch, payload)
-        evaluations = self._api.listed(getattr(answer, "evaluations", None))
-        return {field(each, int, "permissions"): getattr(each, "value", None) is True for each in evaluations}
+        response = self._api.send(self._api.client("security").has_permissions_batch, payload)
+        evaluations = self._api.listed(getattr(response, "evaluations", None))
+        return {field(item, int, "permissions"): getattr(item, "value", None) is True for item in evaluations}
 
     def me(self) -> Any:
         """Return the identity that the token belongs to, asked for once."""

@@ -114,7 +114,7 @@ class WithPeople:
                 return People(
                     problem=f"Azure DevOps lists no members of {untrusted.line(group)}: name a group or a team"
                 )
-            people = self._directory.by_ids([each for each in ids if isinstance(each, str)])
+            people = self._directory.by_ids([item for item in ids if isinstance(item, str)])
         except ProviderError as error:
             return People(problem=_unreadable(group, error))
         if any(is_group(person) for person in people):
@@ -262,7 +262,7 @@ def _is_named(identity: object, name: str) -> bool:
         text(identity, "display_name") if is_group(identity) else text(identity, "unique_name"),
         text(identity, "provider_display_name") if is_group(identity) else account_name(identity),
     )
-    return name.casefold() in {each.casefold() for each in names if each}
+    return name.casefold() in {item.casefold() for item in names if item}
 
 
 def _unreadable(name: str, error: ProviderError) -> str:

@@ -32,15 +32,15 @@ def make_commit(api: Api, path: str, commit: NewCommit) -> MadeCommit:
             "(docs/signed-commits.md)"
         )
     body = {"message": commit.message, "tree": tree, "parents": list(commit.parents)}
-    answer = _create(api, f"{path}/git/commits", body)
-    verification = field(answer, dict, "verification")
+    response = _create(api, f"{path}/git/commits", body)
+    verification = field(response, dict, "verification")
     if not field(verification, bool, "verified"):
         reason = untrusted.line(str(verification.get("reason", "")))
         raise AuthError(
             f"GitHub does not sign for this token ({reason}): use the token of an App or a workflow's GITHUB_TOKEN, or "
             "remove `commitSigning: forge` (docs/signed-commits.md)"
         )
-    return MadeCommit(sha=sha(answer, "sha"), content=_content(sha(answer, "sha"), verification))
+    return MadeCommit(sha=sha(response, "sha"), content=_content(sha(response, "sha"), verification))
 
 
 def _create(api: Api, path: str, body: dict[str, Any]) -> Any:

@@ -283,13 +283,13 @@ class WithPeople:
         person = untrusted.line(name, untrusted.VALUE_LIMIT)
         try:
             path = f"{self._path}/issues/{pull_request.number}/assignees"
-            answer = self._api.rest("POST", path, {"assignees": [name]}, needs=_COMMENTS)[0]
+            response = self._api.rest("POST", path, {"assignees": [name]}, needs=_COMMENTS)[0]
         except AuthError as error:
             return f"{person} is not assigned: {error}"
         except RefusedError as error:
             return f"{person} is not assigned ({error.reason}): correct assignees in the configuration"
-        assigned = answer.get("assignees") if isinstance(answer, dict) else None
-        logins = [each.get("login") for each in assigned or () if isinstance(each, dict)]
+        assigned = response.get("assignees") if isinstance(response, dict) else None
+        logins = [user.get("login") for user in assigned or () if isinstance(user, dict)]
         if name.casefold() in [str(login).casefold() for login in logins]:
             return ""
         return (
