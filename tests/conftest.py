@@ -21,7 +21,7 @@ import pytest
 
 from tests import reliability
 from tests.kustomizations import program
-from tests.support import bytecode
+from tests.support import bytecode, messages
 from tests.support import processes as processes_
 from tests.support.forks import Forks
 from tests.support.repositories import GITCONFIG, NOW, Checkout, Remote
@@ -116,6 +116,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _leaves_tests_to_workers(config: pytest.Config) -> bool:
     return bool(getattr(config.option, "numprocesses", None))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    messages.trim(session.config)
 
 
 @pytest.hookimpl(tryfirst=True)
