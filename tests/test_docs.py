@@ -404,12 +404,13 @@ def test_every_cell_of_who_may_do_what_is_explained() -> None:
     actors = re.findall(
         r"^\| ([\w ]+) \|", page.partition("## Who is meant")[2].partition("On GitHub")[0], re.MULTILINE
     )
-    overview = page.partition("## What they can do")[2].partition("\n- **no**")[0]
-    header, _, *lines = [line.strip("| ").split(" | ") for line in overview.strip().splitlines()]
-    assert header[1:] == actors[1:]
+    overview = page.partition("## What they can do")[2].partition("### Each action")[0]
     details = dict(re.findall(r"^\| ([\w ]+) \|(.+)$", page.partition("### Each action")[2], re.MULTILINE))
-    assert len(lines) == 9
-    for action, *cells in lines:
-        assert len(cells) == len(header) - 1, action
-        assert set(cells) <= {"no", "forge", "can"}, action
+    actions = [section.partition("\n") for section in overview.split("\n#### ")[1:]]
+    assert len(actions) == 9
+    for title, _, text in actions:
+        action = title.lower()
+        words = re.findall(r"^- \*\*(\w+)\*\*: (.+)$", text, re.MULTILINE)
+        assert {word for word, _ in words} <= {"no", "forge", "can"}, action
+        assert sorted(", ".join(names for _, names in words).split(", ")) == sorted(actors[1:]), action
         assert "`tests/" in details[action], action
