@@ -102,9 +102,8 @@ def examine(run: Run, subject: Subject) -> Examination:
     `examine_head` raises, and ProviderError.
     """
     examination = examine_head(run, subject)
-    pulls: list[PullRequest] = []
-    if not subject.foreign and any(_asks_people(run, question) for question in examination.questions):
-        pulls = pulls_in_group(run, subject.branch, subject.sha)
+    asks_people = not subject.foreign and any(_asks_people(run, question) for question in examination.questions)
+    pulls = pulls_in_group(run, subject.branch, subject.sha) if asks_people else []
     of_pulls: list[Question] = []
     for pull in pulls:
         head = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)

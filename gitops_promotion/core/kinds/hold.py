@@ -18,10 +18,7 @@ _ANY_IN_BRANCHES = "_all"
 
 @dataclass(frozen=True, slots=True)
 class HoldChange(Kind):
-    """The kind of request that `hold` and `release` make; `verb` is the first word of the title.
-
-    `effect` is what it does before it is merged.
-    """
+    """The kind of request of `hold` and `release`; `verb` begins the title, `effect` is what counts before a merge."""
 
     verb: str
     effect: str = ""
