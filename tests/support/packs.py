@@ -3,7 +3,7 @@
 import os
 import subprocess
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,11 +41,15 @@ def has(places: Sequence[str], sha: str) -> bool:
 def read(places: Sequence[str], sha: str) -> tuple[str, bytes] | None:
     """Return kind and content of an object; None if it is in none of these folders."""
     for folder in places:
-        with suppress(FileNotFoundError), open(f"{folder}/{sha[:2]}/{sha[2:]}", "rb") as file:
+        try:
+            file = open(f"{folder}/{sha[:2]}/{sha[2:]}", "rb", buffering=0)  # noqa: SIM115  closed below
+        except FileNotFoundError:
+            continue
+        with file:
             header, _, content = zlib.decompress(file.read()).partition(b"\0")
-            kind, size = header.decode().split()
-            check(int(size) == len(content))
-            return kind, content
+        kind, size = header.decode().split()
+        check(int(size) == len(content))
+        return kind, content
     for folder in places:
         if name := _find_pack(folder, sha):
             return _open(folder, name)[sha]
@@ -53,12 +57,14 @@ def read(places: Sequence[str], sha: str) -> tuple[str, bytes] | None:
 
 
 def _find_pack(folder: str, sha: str) -> str | None:
-    return next((name for name in _names(folder) if sha in _index(folder, name)), None)
-
-
-def _names(folder: str) -> Iterator[str]:
-    with suppress(FileNotFoundError):
-        yield from (name for name in os.listdir(f"{folder}/pack") if name.endswith(".idx"))
+    try:
+        names = os.listdir(f"{folder}/pack")
+    except FileNotFoundError:
+        return None
+    for name in names:
+        if name.endswith(".idx") and sha in _index(folder, name):
+            return name
+    return None
 
 
 def _index(folder: str, name: str) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """Git refs, read and changed without a process, by the rules of gitrepository-layout(5)."""
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import EllipsisType
@@ -14,18 +15,34 @@ def read_refs(folder: Path, prefix: str = "refs/", *, symbolic: bool = True) -> 
     Symbolic refs are left out; without `symbolic` they are a ValueError.
     """
     found = {name: sha for name, sha in _packed(folder).items() if name.startswith(prefix)}
-    start = len(str(folder)) + 1
-    for where, _, names in os.walk(folder / prefix):
-        for name in names:
-            path = f"{where}/{name}"
-            # A push at the same time makes and deletes files here.
-            with suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
-                text = file.read().strip()
-                if not symbolic and text.startswith(_SYMBOLIC):
-                    raise ValueError(f"{path} is symbolic")
-                if not name.endswith(".lock") and text and not text.startswith(_SYMBOLIC):
-                    found[path[start:]] = text
+    for name, text in _files(f"{folder}/", prefix):
+        if not symbolic and text.startswith(_SYMBOLIC):
+            raise ValueError(f"{name} is symbolic")
+        if not name.endswith(".lock") and text and not text.startswith(_SYMBOLIC):
+            found[name] = text
     return dict(sorted(found.items()))
+
+
+def _files(start: str, prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield name and text of each file below a folder: all is read here again and again, so by few calls."""
+    # A push at the same time makes and deletes files and folders here.
+    try:
+        entries = list(os.scandir(start + prefix))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        name = prefix + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(start, f"{name}/")
+            continue
+        try:
+            descriptor = os.open(start + name, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            yield name, os.read(descriptor, 4096).decode().strip()
+        finally:
+            os.close(descriptor)
 
 
 def read_head(folder: Path) -> str:
