@@ -174,7 +174,7 @@ def environ(
     # `mktemp` would look through the folders of all tests before.
     home = f"{tmp_path_factory.getbasetemp()}/home-{next(_numbers)}"
     os.mkdir(home)  # noqa: PTH102  this and the next run for each test, and os takes a third of pathlib's time
-    with open(f"{home}/.gitconfig", "w", encoding="utf-8") as file:  # noqa: PTH123
+    with open(f"{home}/.gitconfig", "w", encoding="utf-8") as file:  # noqa: PTH123  as above
         file.write(GITCONFIG)
     wanted = kept_environ | {"HOME": home}
     _set_variables(monkeypatch, wanted)

@@ -170,7 +170,7 @@ def test_an_interrupt_that_also_ends_the_program_stays_an_interrupt(
     class Waiting(subprocess.Popen[bytes]):
         """Lets the program go on once its end is waited for."""
 
-        def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002
+        def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002  of Popen
             if waiting.exists():
                 waiting.write_text("\n")
                 waiting.unlink()

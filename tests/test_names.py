@@ -25,7 +25,7 @@ VAGUE = set(
     anyone anything everyone everything nobody nothing somebody someone something stuff thing things
 
     answer deed stay trouble wish
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905  a list has a line for each
 )
 
 
@@ -42,8 +42,8 @@ class Scope(ast.NodeVisitor):
         scope.generic_visit(node)
         scope.names -= {"self", "cls"}
 
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
-    visit_Lambda = visit_FunctionDef  # noqa: N815
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815  the name of ast
+    visit_Lambda = visit_FunctionDef  # noqa: N815  the name of ast
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         # The names in a class are attributes: they are read with the noun in front of them.

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from gitops_promotion.core.board import Behind, Board, Cell, Decided, Feature, Line, Promotion, Statement
 from gitops_promotion.core.environments import Environment, Pipeline, Requirements
+from gitops_promotion.core.gates import Decision
 from gitops_promotion.core.history import Event
 from gitops_promotion.core.names import Application, Site
 
@@ -34,7 +36,7 @@ def pull_url(number: int) -> str:
     return f"https://github.com/acme/shop/pull/{number}"
 
 
-def promotion(number: int = 17, tag: str = "1.4.2", decision: str = "wait") -> Promotion:
+def promotion(number: int = 17, tag: str = "1.4.2", decision: Decision = "wait") -> Promotion:
     reasons = {
         "wait": ("approvals: 1 of 2 of ops approved; one more of bob, carol", "soak: 1.4.2 is green in qa since 11:10"),
         "pass": ("status gate of qa: webshop/webui 1.4.2 is healthy", "its gates pass: a person merges it"),
@@ -45,15 +47,15 @@ def promotion(number: int = 17, tag: str = "1.4.2", decision: str = "wait") -> P
         url=pull_url(number),
         title=f"Promote webshop/webui version {tag} to environment prod",
         tag=tag,
-        decision=decision,  # type: ignore[arg-type]
+        decision=decision,
         reasons=reasons[decision],
         who=("bob", "carol") if decision == "wait" else (),
         statements=(Statement(author="ann", opinion="approved", at=NOW - timedelta(hours=1), comment="Looks good."),),
     )
 
 
-def cell(environment: str, tag: str = "1.4.2", *, number: int = 12, hours: float = 30, **more: object) -> Cell:
-    values: dict[str, object] = {
+def cell(environment: str, tag: str = "1.4.2", *, number: int = 12, hours: float = 30, **more: Any) -> Cell:
+    values: dict[str, Any] = {
         "environment": environment,
         "tag": tag,
         "since": NOW - timedelta(hours=hours),
@@ -62,7 +64,7 @@ def cell(environment: str, tag: str = "1.4.2", *, number: int = 12, hours: float
         "url": pull_url(number),
         "by": "ann",
     }
-    return Cell(**(values | more))  # type: ignore[arg-type]
+    return Cell(**(values | more))
 
 
 def line(group: str, app: str, cells: Sequence[Cell], requirements: dict[str, Requirements] | None = None) -> Line:
@@ -120,8 +122,8 @@ def large(applications: int = 300) -> Board:
         tags = [f"1.{number % 7 + (3 - position if position < 3 else 0)}.{number % 10}" for position in range(6)]
         cells = [cell(name, tag, number=number * 10 + 1) for name, tag in zip(names, tags, strict=True)]
         if number % 5 == 1:
-            decision = ("wait", "pass", "refuse")[number // 5 % 3]
-            cells[3] = cell("eu", "1.0.0", open=promotion(number * 10 + 2, "1.1.0", decision))
+            decisions: tuple[Decision, ...] = ("wait", "pass", "refuse")
+            cells[3] = cell("eu", "1.0.0", open=promotion(number * 10 + 2, "1.1.0", decisions[number // 5 % 3]))
         if number % 23 == 7:
             cells[4] = cell("us", "1.0.1", problems=("1.0.1 is not healthy: a status failed",))
         if number % 4 == 2:

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -218,11 +218,11 @@ def test_a_server_that_refuses_workflow_files_gets_the_branch_without_them(
     words = "refusing to allow a GitHub App to create or update workflow without `workflows` permission"
     attempts: list[bool] = []
 
-    def refusing(self: Repository, *args: object, **more: object) -> None:
+    def refusing(self: Repository, *args: Any, **more: Any) -> None:
         attempts.append(True)
         if len(attempts) == 1:
             raise RefusedPushError(words, kind="other")
-        push(self, *args, **more)  # type: ignore[arg-type]
+        push(self, *args, **more)
 
     monkeypatch.setattr(Repository, "push", refusing)
     monkeypatch.setattr("gitops_promotion.commands.init._forge", lambda *_: "github")

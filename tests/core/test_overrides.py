@@ -1,5 +1,7 @@
 """Which verdict on a head is a believable override: by tables."""
 
+from typing import Any
+
 import pytest
 
 from gitops_promotion.core import overrides
@@ -12,9 +14,14 @@ OVERRIDE = Override(person="ann", reason="outage: prod is down", gates=True)
 APP = Person(name="promoter[bot]", is_bot=True)
 
 
-def status(**values: object) -> CommitStatus:
-    fields = {"context": "gitops-promotion", "state": "success", "description": OVERRIDE.description, "author": "bot"}
-    return CommitStatus(**{**fields, **values})  # type: ignore[arg-type]
+def status(**values: Any) -> CommitStatus:
+    fields: dict[str, Any] = {
+        "context": "gitops-promotion",
+        "state": "success",
+        "description": OVERRIDE.description,
+        "author": "bot",
+    }
+    return CommitStatus(**{**fields, **values})
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_a_time_stands_in_its_own_zone() -> None:
 def test_the_document_has_every_key_of_the_form_and_null_for_what_is_not_known() -> None:
     document = json.loads(renders.json_v1(ABSENT))
     assert list(document) == (
-        "version group app environment tag there since by pull_request decision reasons next text".split()  # noqa: SIM905
+        "version group app environment tag there since by pull_request decision reasons next text".split()  # noqa: SIM905  one line is easier to read
     )
     assert [document[key] for key in ("since", "by", "pull_request", "decision")] == [None] * 4
     assert (document["reasons"], document["next"], document["there"]) == ([], [], False)

@@ -169,7 +169,7 @@ class AzureDevOps:
             return sign_in(self.sign_in, self.url) if token is None else self._api(request, token)
         except RefusedError as refused:
             return refusal(refused.status, refused.key, str(refused))
-        except Exception:  # noqa: BLE001 # a fault of this server must fail the test, not vanish in its thread
+        except Exception:  # noqa: BLE001  a fault of this server must fail the test, not vanish in its thread
             self.broken.append(f"{request.method} {request.path}\n{traceback.format_exc()}")
             return refusal(500, "Exception", "broken")
 

@@ -11,7 +11,7 @@ def load() -> tuple[ModuleType, ...]:
     from msrest.universal_http.requests import ClientRetryPolicy
 
     # Every client searches this list a thousand times when it is made, which is most of the time of a test.
-    ClientRetryPolicy.safe_codes = frozenset(ClientRetryPolicy.safe_codes)  # type: ignore[assignment]
+    ClientRetryPolicy.safe_codes = frozenset(ClientRetryPolicy.safe_codes)  # type: ignore[assignment]  # a list there
 
     from azure.devops import _models
     from azure.devops.v7_0.git import models as git

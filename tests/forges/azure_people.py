@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from tests.forges import azure_notes as notes
 from tests.forges import azure_rules as rules
@@ -76,8 +77,8 @@ class HostedRepo:
         """Refuse pushes of large files: a policy of the whole repository, about which no pull request is asked."""
         return self._add("size", branch="")
 
-    def _add(self, kind: PolicyKind, *, branch: str, **more: object) -> Policy:
-        policy = Policy(id=self.repo.world.new_id(), kind=kind, branch=branch, **more)  # type: ignore[arg-type] # above
+    def _add(self, kind: PolicyKind, *, branch: str, **more: Any) -> Policy:
+        policy = Policy(id=self.repo.world.new_id(), kind=kind, branch=branch, **more)
         self.repo.policies.append(policy)
         # A branch with a policy takes no pushes.
         self.git.protect({each.branch for each in self.repo.policies if each.branch})

@@ -194,7 +194,7 @@ class GitHub:
             if request.kind == "git":
                 return _git_refusal(refused)
             return reply(refused.status, {"message": str(refused), "status": str(refused.status)}, refused.headers)
-        except Exception:  # noqa: BLE001 # a fault of this server must fail the test, not vanish in its thread
+        except Exception:  # noqa: BLE001  a fault of this server must fail the test, not vanish in its thread
             self.broken.append(f"{request.method} {request.path}\n{traceback.format_exc()}")
             return reply(500, {"message": "Server Error"})
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tests.forges import github_acts as acts
 from tests.forges.github_rest import Answer, Call, endpoint, listed
 from tests.forges.github_shapes import Shape, node_id, time
-from tests.forges.github_state import Activity, Comment, Pull, RefusedError, Review
+from tests.forges.github_state import Activity, Comment, Opinion, Pull, RefusedError, Review
 from tests.forges.github_timeline import COMMENT_LIMIT
 
 
@@ -25,11 +25,15 @@ def create_review(call: Call) -> Answer:
         raise acts.InvalidError(["The commitOID is not part of the pull request"], "Unprocessable Entity")
     if event is None:
         raise RefusedError(422, "this server keeps no pending reviews: send an `event`")
-    states = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMMENT": "COMMENTED"}
+    states: Mapping[str, Opinion] = {
+        "APPROVE": "APPROVED",
+        "REQUEST_CHANGES": "CHANGES_REQUESTED",
+        "COMMENT": "COMMENTED",
+    }
     review = Review(
         id=call.world.new_id(),
         user=login,
-        state=states[event],  # type: ignore[arg-type]
+        state=states[event],
         body=text,
         sha=sha,
         submitted_at=call.world.clock.tick(),

@@ -127,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     owner: Server
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is http.server's
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is http.server's
         pass
 
     def setup(self) -> None:

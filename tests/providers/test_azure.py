@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from tests.forges import azure_errors as errors
 from tests.forges import azure_rest, faults
 from tests.forges.azure import AzureDevOps
 from tests.forges.azure_shapes import page
-from tests.forges.azure_state import NOBODY, Options, Strategy, guid
+from tests.forges.azure_state import NOBODY, Options, State, Strategy, guid
 
 if TYPE_CHECKING:
     from tests.providers.conftest import AzureForge
@@ -394,8 +394,14 @@ class TestStatuses:
     def test_b16_the_genre_of_flux_with_a_summary_is_a_separate_context(self, azdo_forge: "AzureForge") -> None:
         sha = azdo_forge.branches()["main"]
         name = "kustomization/webshop-dev/2fb0a5b0"
-        for genre, state in (("fluxcd", "error"), ("fluxcd", "succeeded"), ("fluxcd:eu", "error"), (None, "failed")):
-            azdo_forge.hosted.post_status(sha, name if genre else "codecov", state, genre=genre)  # type: ignore[arg-type] # the table's
+        reports: Sequence[tuple[str | None, State]] = (
+            ("fluxcd", "error"),
+            ("fluxcd", "succeeded"),
+            ("fluxcd:eu", "error"),
+            (None, "failed"),
+        )
+        for genre, state in reports:
+            azdo_forge.hosted.post_status(sha, name if genre else "codecov", state, genre=genre)
         found = {each.full_context: each.state for each in azdo_forge.provider.statuses([sha])[sha]}
         assert found == {name: "success", f"fluxcd:eu/{name}": "failure", "codecov": "failure"}
 

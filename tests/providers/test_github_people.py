@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -300,6 +300,10 @@ class TestComments:
             github_forge.provider.write_comment(opened, MARKER + "x" * 65_536, ())
 
 
+Kind = Literal["user", "installation", "actions"]
+"""Kinds of tokens."""
+
+
 class TestMembers:
     def test_of_a_team_are_its_people(self, github_forge: "GitHubForge") -> None:
         github_forge.server.team("acme/ops", "ann", "bob", "helper[bot]")
@@ -308,9 +312,9 @@ class TestMembers:
         assert github_forge.provider.members("acme/nobody") == People()
 
     @pytest.mark.parametrize("kind", ["user", "installation", "actions"])
-    def test_that_the_token_may_not_read_are_a_problem(self, github_forge: "GitHubForge", kind: str) -> None:
+    def test_that_the_token_may_not_read_are_a_problem(self, github_forge: "GitHubForge", kind: Kind) -> None:
         github_forge.server.team("acme/ops", "ann")
-        token = github_forge.server.give_token("x", kind=kind, permissions={"contents": "write"})  # type: ignore[arg-type]
+        token = github_forge.server.give_token("x", kind=kind, permissions={"contents": "write"})
         found = github_forge.connect(token=token).members("acme/ops")
         assert found.members == frozenset()
         assert "the team acme/ops cannot be read" in found.problem
@@ -377,9 +381,9 @@ class TestIdentity:
         [("ann", "user", False), ("helper[bot]", "installation", True), ("github-actions[bot]", "actions", True)],
     )
     def test_is_who_the_token_belongs_to(
-        self, github_forge: "GitHubForge", login: str, kind: str, is_bot: bool
+        self, github_forge: "GitHubForge", login: str, kind: Kind, is_bot: bool
     ) -> None:
-        token = github_forge.server.give_token(login, kind=kind)  # type: ignore[arg-type]
+        token = github_forge.server.give_token(login, kind=kind)
         assert github_forge.connect(token=token).identity() == Person(name=login, is_bot=is_bot)
 
 

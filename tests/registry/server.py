@@ -130,7 +130,7 @@ def serving(registry: Registry) -> Iterator[Registry]:
             self.end_headers()
             self.wfile.write(answer.body)
 
-        do_POST = do_GET  # noqa: N815
+        do_POST = do_GET  # noqa: N815  the name of http.server
 
         def log_message(self, *_: object) -> None:
             return

@@ -95,7 +95,7 @@ def test_what_is_plain_ends_as_with_git(
     one = make_remote(dict.fromkeys(FILES, "0\n"), name="one.git")
     shutil.copytree(one.path, tmp_path / "two.git")
     two = Remote(path=tmp_path / "two.git", environ=one.environ)
-    dice = Random(seed)  # noqa: S311  the same numbers every time
+    dice = Random(seed)  # noqa: S311  the same numbers for both  the same numbers every time
     state = dice.getstate()
     with pytest.MonkeyPatch.context() as patch:
         processes.spare(patch.setattr)
@@ -127,7 +127,7 @@ def test_a_forge_sees_the_requests_that_it_sees_of_git(
             checkout = hosted.git.clone_to(tmp_path / kind / "checkout", "--depth=1", url=hosted.url, environ=environ)
             if kind == "without":
                 processes.spare(patch.setattr)
-            seen = act(open_repository(checkout.path, token=server.token), Random(1), times=6)  # noqa: S311
+            seen = act(open_repository(checkout.path, token=server.token), Random(1), times=6)  # noqa: S311  the same numbers for both
             assert {*of_remote(started)} - {"push"} == ({"ls-remote", "fetch"} if kind == "with" else set())
             log = [(each.method, each.target, each.actor, each.status) for each in server.requests]
             ends.append((seen, refs.read_refs(hosted.git.path), objects(hosted.git.path)))

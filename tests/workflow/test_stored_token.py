@@ -48,7 +48,7 @@ def find(
     repository: Stored, environ: dict[str, str], forge: str = "github", api_url: str = ""
 ) -> tuple[str, list[str]]:
     told: list[str] = []
-    stored: Repository = repository  # type: ignore[assignment]
+    stored: Repository = repository  # type: ignore[assignment]  # it asks for no more
     token = find_stored_token(registry.forge(forge), stored, environ, told.append, api_url=api_url)
     return token, told
 
