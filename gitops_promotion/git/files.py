@@ -20,6 +20,8 @@ SYMLINK = "120000"
 _WITH_PATHSPECS = {"GIT_LITERAL_PATHSPECS": "0"}
 # git's threads wait for each other at every object: eight of them need twice the processor time of one.
 _ONE_THREAD = "--threads=1"
+# Files with an ending below a folder, at any depth, as `MANIFEST_PATTERNS` makes them.
+_ENDING_BELOW = re.compile(re.escape(GLOB) + r"((?:[^*?\[\\:]+/)?)\*\*/(\*[^*?\[\\/]+)")
 _KIND_NAMES = {"symlink": "a symbolic link", "submodule": "a submodule"}
 
 
@@ -74,7 +76,7 @@ class Files:
     def _grep(self, commit: str, expression: Sequence[str], pathspecs: Sequence[str]) -> list[str]:
         self._bring(commit, pathspecs)
         options = ["-z", "-l", "-a", "-F", "--no-color", _ONE_THREAD]
-        command = ["grep", *options, *expression, full_sha(commit), "--", *pathspecs]
+        command = ["grep", *options, *expression, full_sha(commit), "--", *map(_quick, pathspecs)]
         result = self._private.runner.run(command, {**self._private.environ, **_WITH_PATHSPECS})
         # git goes on after a blob that it cannot read; a file that is left out in silence is never promoted.
         if result.status > 1 or re.search(r"^(?:error|fatal):", result.stderr, re.MULTILINE):
@@ -137,6 +139,12 @@ class Files:
         files = {path: (mode, content) for (path, mode, _), content in zip(blobs, contents, strict=True)}
         with temporary_files():
             return Tree(Path(tempfile.mkdtemp(prefix="tree-", dir=self._private.folder)), files)
+
+
+def _quick(pathspec: str) -> str:
+    """Return a pathspec that matches the same manifests: for one `*` before an ending git compares the ending alone."""
+    simple = _ENDING_BELOW.fullmatch(pathspec)
+    return f"{simple[1]}{simple[2]}" if simple else pathspec
 
 
 def _fixed_folders(pathspec: str) -> Iterator[str]:

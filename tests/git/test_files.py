@@ -10,7 +10,7 @@ import pytest
 
 from gitops_promotion.core.commits import FileChange, RefUpdate
 from gitops_promotion.errors import GitError
-from gitops_promotion.git import DEFAULT_IDENTITY, Identity, Repository, objects
+from gitops_promotion.git import DEFAULT_IDENTITY, Identity, Repository, files, objects
 from gitops_promotion.git.formats import read_changes
 
 if TYPE_CHECKING:
@@ -254,6 +254,23 @@ def test_many_files_make_one_commit_in_one_command(checkout: "Checkout", open_re
 
 
 # -- finding
+
+
+@pytest.mark.parametrize(
+    ("pathspec", "expected"),
+    [
+        (":(glob)webshop/dev/**/*.yaml", "webshop/dev/*.yaml"),
+        (":(glob)**/*.yml", "*.yml"),
+        (":(glob)webshop/dev/**/Kustomization", ""),
+        (":(glob)webshop/*/dev/**/*.yaml", ""),
+        (":(glob)webshop\\*/dev/**/*.yaml", ""),
+        (":(glob)web:shop/**/*.yaml", ""),
+        (":(glob)webshop/dev/*.yaml", ""),
+        (":(literal)webshop/**/*.yaml", ""),
+    ],
+)
+def test_a_pathspec_of_an_ending_below_a_folder_becomes_a_quicker_one(pathspec: str, expected: str) -> None:
+    assert files._quick(pathspec) == (expected or pathspec)
 
 
 @pytest.mark.parametrize(
