@@ -130,8 +130,8 @@ def propose(story: "Story", plan: FaultPlan, names: Sequence[str]) -> list[str]:
     """Run `new` with all its faults; returns the applications that it was run for."""
     run, git = measured(story, dispatched(story, names[0]), "new")
     faulty_runs = list(plan.faulty_runs(story, run, git))
-    # `promote` asks somewhat more than `new`: it needs more of them.
-    used = names[: len(faulty_runs) + 1 + (len(faulty_runs) // 2 if plan.thorough else 2)]
+    # The other verbs ask more than `new`, `status --publish` the most: they need more of them.
+    used = names[: len(faulty_runs) + 1 + (len(faulty_runs) * 2 // 3 if plan.thorough else 2)]
     for app, faulty in itertools.zip_longest(used[1:], faulty_runs):
         trigger = dispatched(story, app)
         if faulty is None or hit(story, faulty, trigger, "new"):
