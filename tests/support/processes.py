@@ -7,8 +7,11 @@ some of the stories. `test_processes.py` compares both.
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from tests.support import listings, private, transport
@@ -88,6 +91,8 @@ def spare(change: Callable[[object, str, object], None]) -> None:
         return real()
 
     change(process, "_start", start)
+    # Where git is on this PATH: looking costs more than an answer.
+    change(process, "shutil", SimpleNamespace(which=cache(shutil.which)))
 
 
 def _list(environ: Mapping[str, str], arguments: Sequence[str], start: Callable[[], Any]) -> tuple[int, bytes]:
