@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from gitops_promotion.core import holds_file
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.commits import read_time
+from gitops_promotion.core.declines import closed_promotion
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.holds import FILE, lifted_by_promotion
 from gitops_promotion.core.kinds import PROMOTION
@@ -97,14 +98,17 @@ def proposed_promotion(application: Application, branch: Branch) -> Request | No
 def promotion_again(run: Run, request: Request) -> Intent | Outcome:
     """Return the intent to propose a promotion again, as long as its branch proposes that tag.
 
-    An outcome where it is on hold.
+    An outcome where it is on hold. What somebody has closed meanwhile stays closed.
     """
     if (outcome := stopped(run, request)) is not None:
         return outcome
 
-    def veto(_pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | None:
-        if branch is not None and branch.proposal.tag == request.tag:
-            return None
-        return Outcome.of(request, "skipped", f"another run has changed the promotion of {request.tag.name} meanwhile")
+    def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | None:
+        if branch is None or branch.proposal.tag != request.tag:
+            message = f"another run has changed the promotion of {request.tag.name} meanwhile"
+            return Outcome.of(request, "skipped", message)
+        if closed := closed_promotion(request, pulls):
+            return Outcome.of(request, "skipped", f"pull request #{closed.number} for it was closed meanwhile")
+        return None
 
     return setting_tag(run.tip, request, run.tip.files(Site(request.application, request.environment)), veto)

@@ -90,6 +90,19 @@ def test_a_pull_request_that_a_person_closes_meanwhile_is_declined(
     shop.new("1.4.2")
     before(monkeypatch, Local, "set_auto_merge", lambda: shop.local("close", "2"))
     assert shop.run("promote").results == ["declined"]
+    assert "#" not in shop.local("list"), "what the run had lost is not proposed again"
+
+
+def test_a_pull_request_that_a_person_closes_before_it_is_rebuilt_stays_closed(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, config: Callable[..., str], manifest: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False))})
+    shop.new("1.4.2")
+    conflict(shop, "dev", manifest)
+    before(monkeypatch, Repository, "conflicts", lambda: shop.local("close", "1"))
+    skipped = shop.run("promote", "--all").outcomes[-1]
+    assert (skipped["result"], skipped["message"]) == ("skipped", "pull request #1 for it was closed meanwhile")
+    assert "#" not in shop.local("list")
 
 
 def test_a_branch_that_is_rebuilt_on_a_newer_tip_is_no_work_of_others(
