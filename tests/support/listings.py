@@ -30,6 +30,8 @@ _KINDS = {b"100644": b"blob", b"100755": b"blob", b"120000": b"blob", b"160000":
 _FILES = (b"100644", b"100755")
 _SHA = re.compile(r"[0-9a-f]{40}")
 _PATTERN = re.compile(r":\(glob\)((?:\*\*/|[A-Za-z0-9_. *-]+/)*[A-Za-z0-9_. *-]+)")
+_ENDING = re.compile(r"((?:[A-Za-z0-9_. -]+/)*)\*([A-Za-z0-9_. -]+)")
+"""Without `:(glob)` a star matches folders, too."""
 _LITERAL = re.compile(r":\(literal\)([A-Za-z0-9_. -]+(?:/[A-Za-z0-9_. -]+)*)")
 _PERSON = re.compile(rb"([^\s<>](?:[^<>\n]*[^\s<>])?) <([^\s<>]*)> (\d+) [+-]\d{4}")
 _GREP = ("-z", "-l", "-a", "-F", "--no-color", "--threads=1"), ("-q", "-a", "-F")
@@ -87,6 +89,9 @@ def _pathspec(specs: tuple[str, ...]) -> Callable[[bytes], object]:
     for spec in specs:
         if literal := _LITERAL.fullmatch(spec):
             alternatives.append(re.escape(literal[1]) + "(?:/.*)?")
+            continue
+        if ending := _ENDING.fullmatch(spec):
+            alternatives.append(f"{re.escape(ending[1])}.*{re.escape(ending[2])}")
             continue
         glob = _PATTERN.fullmatch(spec)
         check(glob is not None)

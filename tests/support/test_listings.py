@@ -23,6 +23,7 @@ SPECS: Sequence[list[str]] = (
     [":(glob)a/**/*.yaml", ":(glob)a/**/Kustomization"],
     [":(literal)a/b.yaml", ":(literal)c d"],
     [":(glob)a/**"],
+    ["a/*.yaml", "c d/*.yml"],
     [":(glob)*/b*/*.yaml", ":(glob)a/b"],
     [],
 )
@@ -133,6 +134,7 @@ def test_a_history_that_is_cut_off_is_listed_as_by_git(history: Remote, reposito
 NOT_PLAIN: Mapping[str, Sequence[str]] = {
     "brackets in a pathspec": [*GREP, "-e", "x", "{sha}", "--", ":(glob)[a]/*.yaml"],
     "stars in a name": [*GREP, "-e", "x", "{sha}", "--", ":(glob)a**/*.yaml"],
+    "two stars without `:(glob)`": [*GREP, "-e", "x", "{sha}", "--", "a/*/*.yaml"],
     "another option": [*GREP, "-i", "-e", "x", "{sha}", "--"],
     "letters that are not ASCII": [*GREP, "-e", "ü", "{sha}", "--"],
     "a revision": [*GREP, "-e", "x", "HEAD", "--"],
