@@ -185,10 +185,10 @@ def _superseded(run: Run, order: _Order) -> list[str]:
 
 
 def _still_there(tip: Tip, order: _Order, bad: str) -> list[str]:
-    """Return the environments behind that still have the tag that is left_tag."""
+    """Return a sentence about the environments behind that still have the bad tag, [] if none has it."""
     if not bad:
         return []
-    left_tag = Tag.parse(bad)
+    bad_tag = Tag.parse(bad)
     behind = tip.config.way(order.application).behind(order.environment)
-    having = [name for name in behind if same_tag(tip.tag(Site(order.application, name)), left_tag)]
-    return [f"{' and '.join(having)} still {'has' if len(having) == 1 else 'have'} {left_tag.name}"] if having else []
+    having = [name for name in behind if same_tag(tip.tag(Site(order.application, name)), bad_tag)]
+    return [f"{' and '.join(having)} still {'has' if len(having) == 1 else 'have'} {bad_tag.name}"] if having else []
