@@ -36,9 +36,9 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalList:
-    """Promotions that people decide on, newest first; `history` says that their events are to be shown.
+    """Promotions that people decide on, newest first; `history` says whether their events are shown.
 
-    `person` is the one whose promotions these are, "" for those of everybody.
+    `person` is the one whose promotions these are, "" for the promotions of everybody.
     """
 
     approvals: tuple[Approval, ...]
@@ -56,7 +56,10 @@ def state_of(pull: PullRequest, discussion: Discussion | None, tally: Tally | No
 
 
 def of_person(approvals: Sequence[Approval], person: str, *, decided: bool) -> list[Approval]:
-    """Return the approvals on which a person's opinion could count now; with `decided` also those that have one."""
+    """Return the approvals on which a person's opinion could count now.
+
+    With `decided` also those on which the person has an opinion already.
+    """
     name = person.casefold()
 
     def names(approval: Approval) -> set[str]:

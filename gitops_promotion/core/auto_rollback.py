@@ -14,7 +14,10 @@ Reports = Mapping[str, Sequence[StatusReport]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """`rollback`: propose it now. `ask`: a person has to look, as `text` says. `none`: there is nothing to do."""
+    """What to do about a tag; `text` says why.
+
+    `rollback`: propose the rollback now. `ask`: a person has to decide. `none`: there is nothing to do.
+    """
 
     kind: Literal["rollback", "ask", "none"] = "none"
     text: str = ""
@@ -23,7 +26,7 @@ class Decision:
 def is_late(reports: Reports, limit: timedelta, now: datetime) -> bool:
     """Return True if a tag has been failing for the time `limit`, was never healthy, and nothing is in progress.
 
-    A report of no known time counts as new.
+    A report without a time counts as new.
     """
     newest = {context: of_context[0] for context, of_context in reports.items() if of_context}
     failing = [context for context, report in newest.items() if report.state == "failure"]
@@ -39,7 +42,7 @@ def is_late(reports: Reports, limit: timedelta, now: datetime) -> bool:
 def decide(
     application: Application, environment: str, tag_name: str, suspects: Sequence[str], *, has_green: bool
 ) -> Decision:
-    """Return what to do about a tag that `is_late`.
+    """Return what to do about a tag for which `is_late` returned True.
 
     `suspects` are the applications whose tags changed in the environment since it was last healthy: one status covers
     a group. `has_green` says that there is a tag to go back to.
@@ -53,6 +56,7 @@ def decide(
         )
     if not has_green:
         return Decision(
-            kind="ask", text=f"{subject}, and no earlier tag was: name one with `gitops-promotion rollback --to`"
+            kind="ask",
+            text=f"{subject}, and no earlier tag was healthy there: name one with `gitops-promotion rollback --to`",
         )
     return Decision(kind="rollback", text=subject)

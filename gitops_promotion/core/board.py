@@ -1,7 +1,7 @@
 """The board: every application in every environment, and what holds the next tag back.
 
-It is built from values that were read already: tags and events from git, and what the forge said, if it did. Whoever
-shows it needs nothing else.
+It is built from values that were read before: tags and events from git, and the answers of the forge if it was asked.
+The code that shows a board needs nothing else.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,15 +16,15 @@ from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
 
 EVENTS = 8
-"""Events that a row tells of one application, the newest ones."""
+"""The number of events, the newest ones, that a line has of its application."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
-    """How far an environment is behind the environment `of`, as far as it is known.
+    """How far an environment is behind the environment `of`; None for a number that is not known.
 
-    `versions` are the tags that came there since, `days` go back to the first of them. `commits` are those of the
-    application's own repository, None where nobody asked it.
+    `versions` is the number of newer tags that came to `of`, `days` the time since the first of them came. `commits` is
+    the number of newer commits in the application's own repository.
     """
 
     of: str
@@ -35,7 +35,7 @@ class Behind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What one person statement on a pull request: the opinion, such as `approved`, and the comment if there is one."""
+    """What one person said on a pull request: the opinion, such as `approved`, and the comment, "" without one."""
 
     author: str
     opinion: str
@@ -47,8 +47,8 @@ class Statement:
 class Promotion:
     """An open promotion with the verdict of its gates now: `reasons` are sentences, `who` can act on them.
 
-    `approvers` are those of them who can approve it. `earliest` is when time alone stops holding it, None where no time
-    does. `steps` are what else people can do.
+    `approvers` are those of them who can approve it. `earliest` is the first time at which its gates may pass without
+    anybody's act, None if that is not known. `steps` are other things that people can do.
     """
 
     pull_request: int
@@ -64,9 +64,9 @@ class Promotion:
     steps: tuple[str, ...] = ()
 
     def is_for(self, user: str) -> bool:
-        """Return True if it names a person as one who can act; names are compared without regard to case.
+        """Return True if a person is one of those who can act; names are compared without regard to case.
 
-        One whose gates pass waits for anybody who may merge it, and so for nobody in particular.
+        A promotion whose gates pass is for nobody in particular: anybody who may merge it can act.
         """
         return user.casefold() in {name.casefold() for name in self.who}
 
@@ -114,7 +114,10 @@ STATES = ("problem", "held", "refused", "waiting", "ready", "declined", "behind"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One application: a cell for each of its environments, sources before targets, and what comes before each."""
+    """One application: a cell for each of its environments, sources before targets.
+
+    `requirements` are those of each environment, by name. `events` are the newest ones.
+    """
 
     application: Application
     cells: tuple[Cell, ...]
@@ -148,7 +151,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What somebody statement on the pull request that brought, or would bring, a tag into an environment."""
+    """What somebody said on the pull request that brought, or would bring, a tag into an environment."""
 
     site: Site
     tag: str
@@ -159,7 +162,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """All lines, made at a time from a commit; `left_out` says what is not known, and why.
+    """All lines, read from `commit` at the time `made_at`; `left_out` says what is not known, and why.
 
     `mine` is the person whom the board is limited to, "" for none. `environments` are all that a line can have.
     """
@@ -175,7 +178,7 @@ class Board:
 
     @property
     def waiting(self) -> list[tuple[Line, Cell, Promotion]]:
-        """The open promotions, for one person's board those that the person can act on."""
+        """The open promotions; on the board of one person, those on which the person can act."""
         opened = [(line, cell, cell.open) for line in self.lines for cell in line.cells if cell.open]
         return [row for row in opened if not self.mine or row[2].is_for(self.mine)]
 
@@ -189,7 +192,8 @@ class Board:
 class Facts:
     """What was read: by application and environment the tag, the open promotion, and sentences of each kind.
 
-    `events` are newest first. `page` gives the address of a pull request; `statements` are those on it, by number.
+    `events` are newest first. `page` returns the address of a pull request. `statements` are those on pull requests, by
+    their number.
     """
 
     tags: Mapping[Site, Tag | None]
@@ -205,7 +209,7 @@ class Facts:
 def lines(
     facts: Facts, applications: Sequence[Application], way: Callable[[Application], Pipeline], *, now: datetime
 ) -> tuple[Line, ...]:
-    """Return the lines of these applications; `way` gives the environments that one passes through."""
+    """Return the lines of these applications; `way` returns the environments that an application passes through."""
     by_site: dict[Site, list[Event]] = {}
     by_application: dict[Application, list[Event]] = {}
     for event in facts.events:
@@ -270,20 +274,20 @@ def _behind(
         if source_tag is None or same_tag(source_tag, tag):
             continue
         events = by_site.get(place, ())
-        newer = next((n for n, event in enumerate(events) if same_tag(parsed(event.tag), tag)), None)
-        if newer is None or newer == 0:
+        newer_events = next((n for n, event in enumerate(events) if same_tag(parsed(event.tag), tag)), None)
+        if not newer_events:
             # The tag was never there, or the source went back to an older one: nothing says which of them is newer.
             candidates.append(Behind(of=source))
             continue
-        since = events[newer - 1].time
-        versions = len({event.tag for event in events[:newer] if event.tag})
+        since = events[newer_events - 1].time
+        versions = len({event.tag for event in events[:newer_events] if event.tag})
         days = round((now - since).total_seconds() / 86400, 2) if since else None
         candidates.append(Behind(of=source, versions=versions, days=days))
     return max(candidates, key=lambda behind: behind.versions or 0, default=None)
 
 
 def features(events: Sequence[Event]) -> list[Feature]:
-    """Return the features whose newest event, newest first, is their addition."""
+    """Return the features that exist: those whose newest event is their addition. `events` are newest first."""
     newest: dict[tuple[Site, str], Event] = {}
     for event in events:
         if event.kind == "feature":
@@ -304,7 +308,7 @@ def features(events: Sequence[Event]) -> list[Feature]:
 
 
 def waiting_only(board: Board) -> Board:
-    """Return the board with only those applications of which a promotion is open."""
+    """Return the board with only the applications that have an open promotion."""
     return replace(board, lines=tuple(line for line in board.lines if line.is_waiting))
 
 

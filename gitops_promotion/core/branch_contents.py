@@ -1,4 +1,4 @@
-"""What a promotion branch holds: whose commits, which tags, and whether it says the same as a plan."""
+"""What a promotion branch contains: whose commits, which tags, and whether it makes the same edits as a plan."""
 
 import hashlib
 from collections.abc import Mapping, Sequence, Set
@@ -17,7 +17,7 @@ from gitops_promotion.core.origin import UNKNOWN, Origin
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 
-# The Go tool's fixed author (B40): its open promotions are taken over.
+# The Go tool's fixed author (docs/migrating.md, B40): its open promotions are taken over.
 _PREDECESSOR = "gitops-promotion@xenit.se"
 _PREDECESSOR_SUBJECTS = ("Promote ", "Review ", "Remove stale ")
 
@@ -26,8 +26,8 @@ _PREDECESSOR_SUBJECTS = ("Promote ", "Review ", "Remove stale ")
 class Proposal:
     """What a promotion branch proposes, read from its commits and trees alone.
 
-    `foreign` are commits of people. `other_owner` is another application, or another feature, whose work the branch
-    holds, "" for none. `environments` and `tag` are those of the changed markers at its head.
+    `foreign` are commits of people. `other_owner` is another application, or another feature, that has commits on the
+    branch, "" for none. `environments` and `tag` are those of the changed markers at its head.
     """
 
     foreign: tuple[Commit, ...] = ()
@@ -81,7 +81,7 @@ def read_proposal(
 
 
 def is_all_own(commits: Sequence[Commit], blobs: Mapping[str, bytes], merges: Set[str], config: Config) -> bool:
-    """Return True if there are commits and all are this tool's, or merges that contain only what merging gives."""
+    """Return True if there are commits, and each is this tool's or one of `merges`, as in `read_proposal`."""
     return bool(commits) and all(commit.sha in merges or _is_own(commit, blobs, config) for commit in commits)
 
 
@@ -100,7 +100,10 @@ def effective(commits: Sequence[Commit]) -> Sequence[Commit]:
 def _environments(
     changes: Sequence[FileChange], blobs: Mapping[str, bytes], application: Application, config: Config
 ) -> set[str]:
-    """Return the environments that changed files belong to; of several for one file those whose tag has changed."""
+    """Return the environments that changed files belong to.
+
+    If a file belongs to several, these are the ones whose tag has changed in it.
+    """
     environments: set[str] = set()
     for change in changes:
         owners = {name for name in config.pipeline.names if config.layout.holds(change.path, application, name)}
@@ -125,9 +128,9 @@ def _proposed_tag(
 
 
 def displaced(request: Request, proposal: Proposal) -> str:
-    """Return what a branch proposes for other environments, which the request takes the place of: `1.4.2 into prod`.
+    """Return what a branch proposes for other environments and a request would replace, such as `1.4.2 into prod`.
 
-    "" for nothing: a newer tag for the same environment displaces nothing that anybody waits for.
+    "" for nothing. A newer tag for the same environment replaces nothing that anybody waits for.
     """
     names = [name for name in proposal.environments if name != request.environment]
     return f"{proposal.tag} into {' and '.join(names)}" if names and proposal.tag else ""
@@ -161,14 +164,17 @@ def changes_only(plan: Plan, changes: Sequence[FileChange], blobs: Mapping[str, 
 def beyond_tags(
     application: Application, changes: Sequence[FileChange], blobs: Mapping[str, bytes], config: Config
 ) -> list[str]:
-    """Return the paths of a diff in which more changes than tags of the application, and the holds that these lift."""
+    """Return the paths of a diff that change more than tags of the application and the holds that these tags lift."""
     names = {config.layout.marker_name(application, environment) for environment in config.pipeline.names}
     beyond = [change for change in changes if not sets_tags(change, blobs, names)]
     return [c.path for c in beyond if c.path != FILE or not _lifts_holds(c, changes, blobs, application, config)]
 
 
 def holds_of(change: FileChange, blobs: Mapping[str, bytes]) -> tuple[Sequence[Hold], Sequence[Hold]]:
-    """Return the holds that a change of the file adds, and those that it takes out; nothing for an unreadable one."""
+    """Return the holds that a change of the file of holds adds, and those that it removes.
+
+    Both are empty if the file is deleted, or if one side of the change cannot be read.
+    """
     if change.new_file is None:
         return (), ()
     difference = changed_holds(blobs[change.old_file] if change.old_file else b"", blobs[change.new_file])
@@ -190,7 +196,7 @@ def _lifts_holds(
     application: Application,
     config: Config,
 ) -> bool:
-    """Return True if a change of the file of holds takes out those alone that the promotion of a diff's tags lifts."""
+    """Return True if a change of the file of holds does nothing but remove holds that the diff's tags lift."""
     if change.old_file is None or change.new_file is None:
         return False
     before = blobs[change.old_file]
@@ -199,15 +205,16 @@ def _lifts_holds(
     liftable: list[Hold] = []
     for environment in environments:
         if tag := _proposed_tag(head, {environment}, application, config):
-            # A hold on the tag itself: the gate of holds stops what no override sends past it.
+            # With `overridden`, a hold on the tag itself may be lifted too: whether an override allows that is the
+            # question of the gate of holds.
             liftable += lifted_by_promotion(parse(before, ()).holds, application, environment, tag, overridden=True)
     return only_lifts(before, blobs[change.new_file], liftable)
 
 
 def edits_digest(edits: Mapping[str, bytes | None]) -> str:
-    """Return the digest of edits for the trailer `Edits`, which a commit has that changes more than tags.
+    """Return the digest of edits for the trailer `Edits` of a commit that changes more than tags.
 
-    `read_proposal` knows such a commit by it: an amended commit keeps its trailers, but not its contents.
+    `read_proposal` recognizes such a commit by it: an amended commit keeps its trailers, but not its contents.
     """
     digest = hashlib.sha256()
     for path, content in sorted(edits.items()):
@@ -217,7 +224,7 @@ def edits_digest(edits: Mapping[str, bytes | None]) -> str:
 
 
 def _other_owner(commit: Commit, owner: str, feature: str) -> str:
-    """Return the owner of a commit on this owner's branch, "" if it is the same or a person's."""
+    """Return the application or feature of a commit on this owner's branch, "" if it is this owner's or a person's."""
     promoted = commit.trailers.get("Promotion", owner)
     other_feature = commit.trailers.get("Feature", "") if "Promotion" in commit.trailers else feature
     if (promoted, other_feature) == (owner, feature):

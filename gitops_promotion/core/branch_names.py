@@ -20,7 +20,7 @@ ROLLBACKS = "rollback/"
 """The beginnings of the branches that change holds, and of rollbacks."""
 
 BESIDE_PROMOTIONS = (FEATURES, REMOVALS, HOLDS, ROLLBACKS)
-"""The beginnings of all branches of this tool that are no promotions'."""
+"""The beginnings of all branches of this tool that are not promotion branches."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _REF_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]*")
@@ -35,7 +35,10 @@ def fill(template: str, **names: str) -> str:
 
 
 def collisions(template: str, branch: str, environments: Sequence[str]) -> list[tuple[str, str]]:
-    """Return each pair of texts that gives this branch, in any environment, as group and application."""
+    """Return each pair of group and application for which the template gives this branch in some environment.
+
+    The texts of a pair need not be valid names.
+    """
     pairs: dict[tuple[str, str], None] = {}
     for filled in dict.fromkeys(fill(template, env=name) for name in environments):
         before, middle, after = re.split(r"\{group\}|\{app\}", filled)
@@ -51,7 +54,7 @@ def collisions(template: str, branch: str, environments: Sequence[str]) -> list[
 
 
 def prefix(template: str) -> str:
-    """Return the common beginning of all branches of a template, up to and with a slash."""
+    """Return the common beginning of all branches of a template, up to and including the last slash."""
     return template.partition("{")[0].rpartition("/")[0] + "/"
 
 
@@ -65,7 +68,7 @@ def template_problem(text: str, allowed: tuple[str, ...], required: tuple[str, .
         return f"a brace has no partner, accepted are {accepted}"
     if missing := [name for name in required if name not in used]:
         return f"it must contain {{{missing[0]}}}"
-    return "" if text.isprintable() else "it holds a control character, remove it"
+    return "" if text.isprintable() else "it contains a control character, remove it"
 
 
 def branch_template_problem(text: str, flow: str) -> str:
@@ -76,7 +79,7 @@ def branch_template_problem(text: str, flow: str) -> str:
     if flow == "per-app" and "{env}" in text:
         return "with prflow per-app an application has one branch: leave {env} out, or set prflow: per-env"
     if any(text.count(f"{{{name}}}") > 1 for name in required):
-        return "each placeholder may stand there once"
+        return "each placeholder may appear only once"
     prefix = text.partition("{")[0]
     if "/" not in prefix:
         return "it must start with a prefix and a slash, such as promote/, that identifies the branches of this tool"

@@ -1,6 +1,6 @@
 """Windows that recur every week, and freezes: when something may happen, in any time zone.
 
-Whether a window is open is a question about the clock on the wall there, so it needs no arithmetic with local times.
+A window is open while the wall clock of its time zone shows a time in it, so no arithmetic with local times is needed.
 An hour that the clock skips has no instant, and one that it repeats has two (docs/windows-and-holds.md, Change days).
 """
 
@@ -16,7 +16,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME = re.compile(r"2[01][0-9]{2}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?")
 _DAY = 24 * 60
 _NOT_ZONES = frozenset({"localtime", "posixrules", "Factory"})
-# Longer than a week: a window may stay shut on a change day.
+# Days. Longer than a week: a window may stay shut on a change day.
 _LOOK_AHEAD = 16
 _CHANGE_YEARS = range(2026, 2032)
 
@@ -39,7 +39,7 @@ class Window:
 
     @property
     def minutes(self) -> int:
-        """Its length on a day without a change of the clock."""
+        """Its length in minutes, on a day without a change of the clock."""
         return (self.end - self.start) % _DAY or _DAY
 
     def is_open(self, now: datetime) -> bool:
@@ -61,7 +61,7 @@ class Window:
         return max((instant for instant in openings if instant <= now), default=None)
 
     def _openings(self, first: date) -> Iterator[datetime]:
-        """Yield the instants of some days at which it is open and was not a moment before."""
+        """Yield the instants at which it opens, on the days from `first` on."""
         place = zone(self.zone)
         for number in range(_LOOK_AHEAD):
             day = first + timedelta(days=number)
@@ -71,9 +71,9 @@ class Window:
                     yield instant
 
     def skipped(self) -> datetime | None:
-        """Return when the wall clock next skips the whole window on one of its days, by the rules of some years.
+        """Return the first time, in the next years, at which the wall clock skips the whole window on one of its days.
 
-        It is the change's instant in the zone; None where the clock skips no more than a part of it.
+        It is the instant of the change, in the zone; None if the clock never skips more than a part of the window.
         """
         place = zone(self.zone)
         for year in _CHANGE_YEARS:
@@ -115,7 +115,7 @@ class Calendar:
         return next((window for window in self.windows if window.is_open(now)), None)
 
     def next_opening(self, now: datetime) -> tuple[datetime, str] | None:
-        """Return when it is open next from `now` on, and the zone to show that in; None if it cannot be told."""
+        """Return the next instant from `now` on at which it is open, and the zone to show it in; None if not known."""
         instant, name = now, self.windows[0].zone if self.windows else "UTC"
         # Each turn passes a freeze or goes to the opening of a window.
         for _ in range(2 * len(self.freezes) + 2):
@@ -149,11 +149,11 @@ def zone(name: str) -> tzinfo:
 
 def zone_problem(name: str) -> str:
     """Return why a name is no time zone, "" if it is one."""
-    # The same name is another zone on another machine, or is a file of rules that no place has.
+    # These are another zone on each machine, or files of rules that belong to no place.
     if name in _NOT_ZONES or name.startswith(("posix/", "right/")):
         return "that is no place's time zone, write one such as Europe/Stockholm or UTC"
     if name not in _known_zones():
-        close = next((known for known in _known_zones() if known.casefold() == name.casefold()), "")
+        close = next((zone_name for zone_name in _known_zones() if zone_name.casefold() == name.casefold()), "")
         return f"did you mean {close}?" if close else "unknown time zone, write one such as Europe/Stockholm or UTC"
     return ""
 
@@ -184,7 +184,7 @@ def changes(day: date, place: tzinfo) -> list[datetime]:
 
 
 def _changes_in(marks: Iterable[datetime], place: tzinfo) -> Iterator[datetime]:
-    """Yield the changes between neighbours of a row of instants, of which each pair has one at most."""
+    """Yield the changes of the clock between neighbouring instants; between two neighbours is at most one."""
     earlier: datetime | None = None
     for mark in marks:
         if earlier and _offset(earlier, place) != _offset(mark, place):
@@ -199,7 +199,7 @@ def _changes_of_year(year: int, name: str) -> tuple[datetime, ...]:
 
 
 def _change_between(before: datetime, after: datetime, place: tzinfo) -> datetime:
-    """Return the first second with the offset of `after`."""
+    """Return the first second at which the zone has the offset that it has at `after`."""
     old = _offset(before, place)
     seconds = int((after - before).total_seconds())
     unchanged = 0
@@ -217,12 +217,15 @@ def _offset(instant: datetime, place: tzinfo) -> timedelta:
 
 
 def read_start(text: str, name: str) -> datetime:
-    """Return the first instant of a date or time that `time_problem` has accepted, read in a zone."""
+    """Return the first instant, in UTC, of a date or time that `time_problem` has accepted; `name` is the time zone."""
     return _instant(text, name, timedelta(), last=False)
 
 
 def read_end(text: str, name: str) -> datetime:
-    """Return the end of a date or time, in UTC: a date ends when the next one begins, a repeated time at its second."""
+    """Return the end of a date or time, in UTC.
+
+    A date ends when the next one begins. Of a time that the clock shows twice, the second one counts.
+    """
     return _instant(text, name, timedelta(days=1) if len(text) == len("2026-12-24") else timedelta(), last=True)
 
 

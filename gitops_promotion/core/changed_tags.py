@@ -29,7 +29,7 @@ Markers = Mapping[MarkerName, Sequence[Marker]]
 def changed_tags(changes: Sequence[FileChange], blobs: Mapping[str, bytes], layout: Layout) -> TagChanges:
     """Return the applications whose marked values differ between the two sides of a diff.
 
-    A manifest that did not parse before counts as empty: whatever it says now is a change.
+    A manifest that did not parse before counts as empty: everything that it says now is a change.
     """
     claims: dict[Site, None] = {}
     unclaimed: list[Stray] = []

@@ -1,4 +1,4 @@
-"""What the pull request of a promotion says of its tag: the way so far, and what changed since the present one."""
+"""What the pull request of a promotion says about its tag: the way so far, and what changed since the present tag."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.untrusted import code_span, cut
 
 MAX_COMMITS = 15
-"""Commits that a description shows."""
+"""The most commits that a description shows."""
 
 _MAX_SUBJECT = 72
 
@@ -25,7 +25,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What two images say of themselves: the present one (empty without a present tag), and the new one."""
+    """The labels of two images: of the old one (empty without a present tag), and of the new one."""
 
     old: Mapping[str, str]
     new: Mapping[str, str]
@@ -54,10 +54,10 @@ class Pair:
 
 
 def pair(repository: str, old: Tag, new: Tag, labels: Labels | None) -> Pair | None:
-    """Return the versions to compare, None where no repository is known, or no other version.
+    """Return the versions to compare; None if no repository is known, or if both tags have the same name.
 
-    `repository` is the one that the configuration names, "" for none; then it is the one that the new image names. An
-    image's commit is used if the image does not say that it is from another repository.
+    `repository` is the one that the configuration names; if it is "", the repository that the new image names is used.
+    If both images name a commit, these commits are compared, unless the new image names another repository.
     """
     labelled = labelled_repository(labels.new) if labels else ""
     address = repository or labelled
@@ -72,7 +72,7 @@ def pair(repository: str, old: Tag, new: Tag, labels: Labels | None) -> Pair | N
 
 
 def link(pair: Pair, *, removes: bool = False) -> list[str]:
-    """Return Markdown with the link to what changed; `removes`: the newer of the two versions goes."""
+    """Return Markdown with the link to what changed; `removes`: a rollback takes the newer version away."""
     tags = (pair.new_tag, pair.old_tag) if removes else (pair.old_tag, pair.new_tag)
     text = " → ".join(map(code_span, tags))
     word = "What this removes" if removes else "What changed"
@@ -80,7 +80,7 @@ def link(pair: Pair, *, removes: bool = False) -> list[str]:
 
 
 def commits(difference: Difference) -> list[str]:
-    """Return Markdown with the commits between two versions, newest first; their subjects are anybody's words."""
+    """Return Markdown with the commits between two versions, newest first; their subjects are text from outside."""
     newest = difference.commits[:MAX_COMMITS]
     lines = [f"- {code_span(commit.sha[:7])} {code_span(cut(commit.subject, _MAX_SUBJECT))}" for commit in newest]
     if newest and difference.total > len(newest):

@@ -10,7 +10,7 @@ from gitops_promotion.core.gates import Decision, Question, Verdict
 from gitops_promotion.core.untrusted import code_span
 
 LIMIT = 60_000
-"""Characters of a comment: GitHub takes 65,536."""
+"""The most characters of a comment: GitHub accepts 65,536."""
 
 _REASONS = 50
 _NAMES = 20
@@ -22,9 +22,9 @@ _IDS = re.compile(r"\b[0-9a-f]{7,64}\b")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What the gates say of one question; `question` is None where they were not asked.
+    """What the gates answer to one question; `question` is None where they were not asked.
 
-    `auto`: it merges by itself. `asks_people`: the environment has approvals.
+    `auto`: the promotion merges by itself. `asks_people`: the environment has approvals.
     """
 
     question: Question | None = None
@@ -34,21 +34,21 @@ class Part:
 
 
 def text(parts: Sequence[Part], *, number: int) -> str:
-    """Return the comment in Markdown, at most LIMIT characters; nothing from outside is markup in it."""
+    """Return the comment in Markdown, at most LIMIT characters; text from outside is never markup in it."""
     lines = [MARKER]
     for part in parts:
         lines += _lines(part, number)
         if sum(map(len, lines)) + len(lines) > LIMIT:
             break
     body = "\n".join(lines)
-    # A cut inside of a code span could set markup free: whole lines are left out.
+    # A cut inside a code span could turn text from outside into markup, so only whole lines are left out.
     while len(body) > LIMIT:
         body = body.rpartition("\n")[0]
     return f"{body}\n"
 
 
 def says_the_same(first: str, second: str) -> bool:
-    """Return True if two comments differ in nothing but the ids of commits, and in blanks that forges change."""
+    """Return True if two comments are the same apart from the ids of commits, and blanks that forges change."""
     return _steady(first) == _steady(second)
 
 

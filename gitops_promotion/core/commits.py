@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 EntryKind = Literal["file", "symlink", "submodule"]
-"""What stands at a path of a commit, by git's mode: `file` for 100644 and 100755."""
+"""What is at a path of a commit, by git's mode: `file` for 100644 and 100755."""
 
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -17,8 +17,8 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 class FileChange:
     """One path of a diff; `old` and `new` are object ids, None where the path did not or does not exist.
 
-    The id of a submodule is a commit of another repository, and that of a symlink holds the path that it leads to. The
-    modes are git's, such as 100755, and "" where they were not read.
+    The id of a submodule is a commit of another repository; the blob of a symlink contains the path that it leads to.
+    The modes are git's, such as 100755, and "" where they were not read.
     """
 
     path: str
@@ -44,8 +44,8 @@ class FileChange:
 class Commit:
     """One commit of a log with what it changed; `complete` is False where a shallow clone hides its parents.
 
-    `author` and `committer` are names, `committed_at` is None where it was not read. All of them are what the machine
-    of the commit said.
+    `author` and `committer` are names, `committed_at` is None where it was not read. All of them are claims of the
+    machine that made the commit.
     """
 
     sha: str
@@ -67,7 +67,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitHeader:
-    """What a commit says of itself, without what it changed; `author` is a name."""
+    """The parents, the author and the message of a commit, without what it changed; `author` is a name."""
 
     parents: tuple[str, ...]
     author: str
@@ -81,7 +81,7 @@ class CommitHeader:
 
 
 def read_time(text: str) -> datetime | None:
-    """Return a trailer's time, None if it is none or has no time zone."""
+    """Return the time in the value of a trailer, None if it is no time in ISO 8601 or has no time zone."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -110,7 +110,7 @@ class Refs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefUpdate:
-    """One ref of a push: `new` None deletes; `expected` is what must be there now, None if it must not exist."""
+    """One ref of a push: `new` is its new object, None to delete it; `expected` its present one, None for no ref."""
 
     ref: str
     new: str | None
@@ -130,7 +130,7 @@ class Merge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewFile:
-    """A file of a new commit that differs from the first parent's; None for `content` deletes it."""
+    """A file of a new commit that differs from the first parent's; `content` is None if the commit deletes it."""
 
     path: str
     mode: str
@@ -166,7 +166,7 @@ class Store(Protocol):
         """Bring these refs' objects here; returns the object of each by full name. Raises GitError if one is gone."""
 
     def fetch_commit(self, sha: str) -> bool:
-        """Bring a commit here if it is not; returns False if the remote does not give it."""
+        """Bring a commit here if it is not here yet; returns False if the remote does not give it."""
 
     def read_objects(self, shas: Sequence[str]) -> dict[str, bytes]:
         """Return the contents of blobs that were fetched or written before."""

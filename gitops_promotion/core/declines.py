@@ -1,4 +1,4 @@
-"""Declines: a person said no to one tag of an application in one environment, and the no stays."""
+"""Declines: a person said no to one tag of an application in one environment; the tool does not propose it again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,19 +30,19 @@ class Decline:
 
 
 def closed_promotion(request: Request, pulls: Sequence[PullRequest]) -> PullRequest | None:
-    """Return the newest pull request for this very promotion if it was closed without merging, None otherwise.
+    """Return the newest pull request for exactly this promotion if it was closed without merging, None otherwise.
 
-    This trusts the body's metadata, which can only hold a promotion back, never let one pass.
+    This trusts the metadata in the body: forged metadata can only hold a promotion back, never let one pass.
     """
     newest = next((p for p in pulls if proposes(p, environment=request.environment, tag=request.tag)), None)
     return newest if newest is not None and newest.state == "closed" else None
 
 
 def decline_of(pull: PullRequest, discussion: Discussion | None) -> Decline | None:
-    """Return the decline that the closing of a pull request is, None if it is none.
+    """Return the decline if the closing of a pull request was one, else None.
 
-    It is none if a bot closed it, or if its branch was deleted, which closes it (docs/facts/forges.md). A person who
-    closes it and deletes the branch afterwards has declined. Without any event the closing counts.
+    It was none if a bot closed it, or if its branch was deleted, which closes it (docs/facts/forges.md). A person who
+    closes it and deletes the branch afterwards has declined. If no events are known, the closing is a decline.
     """
     events = discussion.events if discussion else ()
     closed = _last(events, "closed")

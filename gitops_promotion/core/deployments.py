@@ -28,9 +28,9 @@ class TagAt:
 class Deployment:
     """The newest unbroken time during which an application had a tag.
 
-    `points` are the commits of that time, newest first, `before` all older ones. `current`: it still has the tag, else
-    `replaced_by` is the commit that took it away. `arrival` is the commit that brought the tag, None if the history at
-    hand does not reach back to it.
+    `points` are the commits of that time, newest first, `before` all older ones. `current`: it still has the tag; if it
+    does not, `replaced_by` is the commit that replaced the tag. `arrival` is the commit that brought the tag, None if
+    the history that was read does not reach back to it.
     """
 
     points: tuple[TagAt, ...]
@@ -40,7 +40,7 @@ class Deployment:
     replaced_by: Commit | None = None
 
     def has_digest(self, tag: Tag) -> bool:
-        """Return True if the tag was there with this very digest; a tag without a digest says nothing of one."""
+        """Return True if the tag was there with exactly this digest; always True for a tag without a digest."""
         return not tag.digest or any(point.tag is not None and point.tag.digest == tag.digest for point in self.points)
 
 
@@ -103,7 +103,7 @@ def deployment(points: Sequence[TagAt], tag: Tag) -> Deployment | None:
 
 
 def same_tag(left: Tag | None, right: Tag | None) -> bool:
-    """Return True if both name the same image version; a digest that only one of them carries does not count."""
+    """Return True if both name the same version of an image; a digest that only one of them has does not count."""
     if left is None or right is None or left.name != right.name:
         return False
     return not (left.digest and right.digest) or left.digest == right.digest

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 
 
 def unified(old: Mapping[str, bytes], edits: Mapping[str, bytes | None]) -> str:
-    """Return the diff of all edited paths in order of their names; bytes that are not UTF-8 show as U+FFFD."""
+    """Return the diff of all edited paths, sorted by path; None in `edits` deletes a file.
+
+    Bytes that are not UTF-8 become U+FFFD.
+    """
     return "".join(_file_diff(path, old.get(path), edits[path]) for path in sorted(edits))
 
 

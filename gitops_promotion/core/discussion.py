@@ -7,8 +7,8 @@ from typing import Literal
 from gitops_promotion.core.forge import Review
 
 MARKER = "<!-- gitops-promotion: verdict -->"
-"""The first line of this tool's comment on a pull request. Anybody can write it: only together with the author it tells
-this tool's comments from others."""
+"""The first line of this tool's comment on a pull request. Anybody can write this line, so a comment counts as this
+tool's only if its author is this tool's identity too."""
 
 EventKind = Literal[
     "opened",
@@ -22,8 +22,8 @@ EventKind = Literal[
     "merged",
     "branch-deleted",
 ]
-"""What happened to a pull request; `retargeted`: it goes into another branch since then, and so shows other changes.
-`withdrawn` is a review that was dismissed or reset."""
+"""What happened to a pull request. `retargeted`: its target became another branch, so it shows other changes.
+`withdrawn`: a review was dismissed or reset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discussion:
-    """All that was said and done on one pull request.
+    """Everything that people did and wrote on one pull request.
 
     `reviews` has the effective review of each person. `comments` are those of this tool's identity that begin with the
     tool's marker, oldest first: the first one counts. `events` are in the order of time; `partial` says that the forge
@@ -70,9 +70,9 @@ class Discussion:
 
     @property
     def same_base(self) -> datetime | None:
-        """Since when it is known to go into the same branch; None for always.
+        """The time since which the target of the pull request is known to be unchanged; None if it never changed.
 
-        Where older events were not read, a change could be among them.
+        If older events were not read, one of them may have changed it: then this is the oldest event that was read.
         """
         times = [event.at for event in self.events if event.at and event.kind == "retargeted"]
         if self.partial:
@@ -82,10 +82,10 @@ class Discussion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """Who is in a group, as the forge says; `problem` says why that cannot be read, and the permission to add.
+    """The members of a group of the forge; `problem` says why they cannot be read, and which permission to add.
 
-    `by_review`: the forge itself says with each review whether it is by a member (`Review.groups`), so that nobody's
-    review waits for the names of the members.
+    `by_review`: the forge says with each review whether it is by a member (`Review.groups`), so a review can count even
+    where the names of the members cannot be read.
     """
 
     members: frozenset[str] = frozenset()

@@ -511,7 +511,7 @@ def test_a_branch_follows_its_template(flow: str, template: str, branch: str, pr
         ("per-env", "promote/{group}-{app}", "it must contain {env}"),
         ("per-app", "promote/{env}/{group}-{app}", "leave {env} out, or set prflow: per-env"),
         ("per-app", "promote/{group}-{app}-{tag}", "{tag} is not a placeholder, accepted are {group}, {app}, {env}"),
-        ("per-app", "promote/{group}-{app}-{app}", "each placeholder may stand there once"),
+        ("per-app", "promote/{group}-{app}-{app}", "each placeholder may appear only once"),
         ("per-app", "{group}-{app}", "a slash, such as promote/"),
         ("per-app", "{group}/{app}", "a slash, such as promote/"),
         ("per-app", "feature/{group}-{app}", "start it with promote/ or a prefix of your own"),

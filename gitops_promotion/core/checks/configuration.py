@@ -11,7 +11,7 @@ _NEAR = 0.8
 
 
 def missing(tree: Tree) -> Iterator[Problem]:
-    """Yield that the configuration is missing, with a file that may be meant to be it."""
+    """Yield a problem if the configuration is missing, at the file that may be meant as the configuration."""
     if tree.config_file in tree.contents:
         return
     names = [path for path in tree.contents if "/" not in path]
@@ -28,7 +28,7 @@ def missing(tree: Tree) -> Iterator[Problem]:
 
 
 def faulty(tree: Tree) -> Iterator[Problem]:
-    """Yield the faults of the configuration, with which every verb fails."""
+    """Yield the faults of the configuration, each of which makes every verb fail."""
     for fault in tree.config_faults:
         yield Problem(path=fault.path, line=fault.line, message=fault.text, fix="correct this line")
 

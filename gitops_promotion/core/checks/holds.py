@@ -1,4 +1,4 @@
-"""Checks of the file of holds: what cannot be read, and holds that no application can meet."""
+"""Checks of the file of holds: what cannot be read, and holds that concern no application."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def unreadable(tree: Tree) -> Iterator[Problem]:
 
 
 def of_nobody(tree: Tree) -> Iterator[Problem]:
-    """Yield the holds that no application in no environment meets."""
+    """Yield the holds that concern no application."""
     holds = _parsed(tree)
     if not tree.config or holds.problems or not tree.applications:
         return
@@ -39,5 +39,5 @@ def of_nobody(tree: Tree) -> Iterator[Problem]:
 
 
 def _covers(hold: Hold, application: Application) -> bool:
-    """Return True if a hold is of an application in some environment; unknown environments are faults of the file."""
+    """Return True if a hold concerns an application; unknown environments are reported as faults of the file."""
     return hold.group in (ANY, application.group) and hold.app in (ANY, application.name)

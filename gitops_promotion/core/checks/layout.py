@@ -13,7 +13,7 @@ from gitops_promotion.core.names import Application, Site
 
 
 def nothing_found(tree: Tree) -> Iterator[Problem]:
-    """Yield that no environment has a marker, though the tree has some."""
+    """Yield a problem if no environment has a marker, though the tree has some."""
     if tree.config and not tree.owned and tree.strays:
         advice = strays.nothing_found_advice(tree.config.layout, tree.strays)
         line = tree.config_lines.of_key("environments")
@@ -21,7 +21,7 @@ def nothing_found(tree: Tree) -> Iterator[Problem]:
 
 
 def no_marker(tree: Tree) -> Iterator[Problem]:
-    """Yield that the tree has no marker, nor anything that may be meant as one."""
+    """Yield a problem if the tree has no marker, nor anything that may be meant as one."""
     if tree.config and not (tree.markers or tree.misplaced or tree.near_misses or tree.broken):
         line = tree.config_lines.of_key("environments")
         yield Problem(path=tree.config_file, line=line, message=strays.NO_MARKER.problem, fix=strays.NO_MARKER.step)
@@ -30,7 +30,7 @@ def no_marker(tree: Tree) -> Iterator[Problem]:
 def nothing_in_environment(tree: Tree) -> Iterator[Problem]:
     """Yield the environments without a marker, where others have some.
 
-    What a file that cannot be read holds is not known.
+    An environment with a file that cannot be read is left out: the file may have markers.
     """
     if not tree.config or not tree.owned:
         return
@@ -65,7 +65,7 @@ def missing_markers(tree: Tree) -> Iterator[Problem]:
 
 
 def _gaps(way: Pipeline, present: Sequence[str]) -> Iterator[str]:
-    """Yield the environments without a marker that a promotion from or into those with one needs."""
+    """Yield the environments without a marker that need one for a promotion from or into an environment with one."""
     for name in way.names:
         awaited_by = [target for target in way.targets(name) if target in present]
         needed = any(
@@ -93,7 +93,7 @@ def _missing_marker(tree: Tree, config: Config, application: Application, enviro
 
 
 def _slip(tree: Tree, config: Config, application: Application, environment: str) -> str:
-    """Return a marker of nearly the same name that no promotion reaches, as a step; "" if there is none."""
+    """Return the step to correct a marker of nearly the same name that no promotion reaches, "" if there is none."""
     earlier = config.way(application).before(environment)
     names = [
         candidate.name
@@ -122,7 +122,7 @@ def claimed_twice(tree: Tree) -> Iterator[Problem]:
 def misfits(tree: Tree) -> Iterator[Problem]:
     """Yield the markers in an environment's file that do not fit there, such as one of another environment."""
     for stray in tree.strays if tree.config and tree.owned else ():
-        assert tree.config  # noqa: S101  the loop has no turn without it
+        assert tree.config  # noqa: S101  the loop runs only with a configuration
         if advice := strays.mismatch_advice(tree.config.layout, stray):
             yield Problem(path=stray.path, line=stray.line, message=advice.problem, fix=advice.step)
 
@@ -130,7 +130,7 @@ def misfits(tree: Tree) -> Iterator[Problem]:
 def outside(tree: Tree) -> Iterator[Problem]:
     """Yield the markers in files that belong to no environment."""
     for stray in tree.strays if tree.config and tree.owned else ():
-        assert tree.config  # noqa: S101  the loop has no turn without it
+        assert tree.config  # noqa: S101  the loop runs only with a configuration
         layout = tree.config.layout
         if layout.in_reach(stray.path):
             continue
@@ -146,7 +146,7 @@ def outside(tree: Tree) -> Iterator[Problem]:
 def left_out(tree: Tree) -> Iterator[Problem]:
     """Yield the markers in environments that their application leaves out."""
     for site, owned in tree.owned.items() if tree.config else ():
-        assert tree.config  # noqa: S101  the loop has no turn without it
+        assert tree.config  # noqa: S101  the loop runs only with a configuration
         application = site.application
         if site.environment in tree.config.way(application).names:
             continue

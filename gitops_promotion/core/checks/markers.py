@@ -16,7 +16,7 @@ _CORRECT = "correct the value or its marker"
 
 
 def misspelled(tree: Tree) -> Iterator[Problem]:
-    """Yield the comments that look like a marker and are none, by their key, quotes, braces or suffix."""
+    """Yield the comments that look like a marker but are none, because of their key, quotes, braces or suffix."""
     yield from _near_misses(tree, "misspelled", "write it as {}")
     explained = {(path, miss.line) for path, miss in tree.near_misses}
     for marker in tree.misplaced:
@@ -66,13 +66,13 @@ def unfit_values(tree: Tree) -> Iterator[Problem]:
 
 
 def ranges(tree: Tree) -> Iterator[Problem]:
-    """Yield the marked values that are a range of versions, which says no tag."""
+    """Yield the marked values that are a range of versions, which names no tag."""
     for marker in tree.markers:
         if _is_range(marker):
             yield Problem(
                 path=marker.path,
                 line=marker.line,
-                message=f"{quoted(marker.value)} is a range of versions: it says no tag that could be promoted, until "
+                message=f"{quoted(marker.value)} is a range of versions: it names no tag to promote, until "
                 "the first promotion replaces it",
                 fix="run `gitops-promotion new`, or write the version that runs now",
             )

@@ -27,7 +27,7 @@ def shared_branches(tree: Tree) -> Iterator[Problem]:
     """Yield the applications whose promotions would have the same branch."""
     reported: set[frozenset[object]] = set()
     for application in tree.applications if tree.config else ():
-        assert tree.config  # noqa: S101  the loop has no turn without it
+        assert tree.config  # noqa: S101  the loop runs only with a configuration
         for name in tree.config.way(application).names:
             for second in tree.config.collisions(application, name):
                 pair = frozenset((application, second))
@@ -64,17 +64,17 @@ def shared_statuses(tree: Tree) -> Iterator[Problem]:
 
 
 _Pair = tuple[tuple[str, str], tuple[str, str]]
-"""Two groups or applications, each with an environment."""
+"""Two groups or two applications, each with an environment."""
 
 
 def _of_groups(tree: Tree, config: Config, sources: Iterable[Site]) -> Iterator[_Pair]:
-    """Yield groups whose statuses would speak for those of another, or of another environment ("": all groups)."""
+    """Yield pairs of groups whose statuses have the same name, each with its environment ("": all groups)."""
     templates = config.context_templates
     groups = {(site.application.group, site.environment) for site in tree.owned}
     representatives = {(site.application.group, site.environment): site for site in sources}
     for names, site in representatives.items():
         for collision in status_contexts.collisions(templates, site.application, site.environment):
-            # Without a key of its site, an environment has patterns that were accepted always (workflow/judge.py).
+            # Environments that both use the patterns of the top level were always accepted (workflow/judge.py).
             is_own = any(contexts_of(config.environment(name)) for name in (site.environment, collision.environment))
             colliding_site = (collision.group, collision.environment)
             if colliding_site in groups if collision.group else is_own:
@@ -82,7 +82,7 @@ def _of_groups(tree: Tree, config: Config, sources: Iterable[Site]) -> Iterator[
 
 
 def _of_applications(tree: Tree, config: Config, sources: Iterable[Site]) -> Iterator[_Pair]:
-    """Yield applications whose statuses {app} does not tell apart."""
+    """Yield pairs of applications whose statuses have the same name although the pattern has {app}."""
     templates = config.context_templates
     if not any("{app}" in template for patterns in templates.values() for template in patterns):
         return

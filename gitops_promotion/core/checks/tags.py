@@ -1,4 +1,4 @@
-"""Checks of the values that an application's markers hold together."""
+"""Checks of the values of all markers that an application has in an environment, taken together."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from gitops_promotion.errors import ManifestError
 
 
 def disagreeing(tree: Tree) -> Iterator[Problem]:
-    """Yield the applications whose markers in one environment hold different tags or digests, at the first marker."""
+    """Yield the applications whose markers in one environment have different tags or digests, at the first marker."""
     for site in tree.owned:
         try:
             _tag(tree, site)
@@ -41,7 +41,7 @@ def _tag(tree: Tree, site: Site) -> Tag | None:
 def without_slot(tree: Tree) -> Iterator[Problem]:
     """Yield the digests of one environment that no marker of the next one can hold."""
     for site in tree.owned if tree.config else ():
-        assert tree.config  # noqa: S101  the loop has no turn without it
+        assert tree.config  # noqa: S101  the loop runs only with a configuration
         way = tree.config.way(site.application)
         tag = _readable_tag(tree, site)
         for target in way.targets(site.environment) if site.environment in way.names and tag and tag.digest else ():

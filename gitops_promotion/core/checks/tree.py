@@ -30,7 +30,7 @@ class Owned:
 class Tree:
     """The YAML files of a repository by path, and the name of the configuration file among them.
 
-    `now` is the time for what depends on the calendar, None where nothing shall.
+    `now` is the time for the checks that depend on the calendar, None to leave these checks out.
     """
 
     contents: Mapping[str, bytes]
@@ -83,7 +83,7 @@ class Tree:
 
     @property
     def misplaced(self) -> Sequence[Misplaced]:
-        """All markers that can set nothing."""
+        """All markers that have no effect."""
         return self._scans[1]
 
     @property
@@ -112,7 +112,7 @@ class Tree:
         strays: list[Marker] = []
         conflicts: list[tuple[Marker, str]] = []
         for marker in self.markers if self.config else ():
-            assert self.config  # noqa: S101  the loop has no turn without it
+            assert self.config  # noqa: S101  the loop runs only with a configuration
             name = MarkerName(marker.group, marker.app)
             claims = self.config.layout.claims(marker.path, name)
             for site in claims:

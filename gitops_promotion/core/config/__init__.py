@@ -1,4 +1,4 @@
-"""The configuration: its keys, its values, and the reader that gives complaints a line number."""
+"""The configuration: its keys, its values, their reader, and the YAML document that gives each complaint its line."""
 
 from gitops_promotion.core.config.applications import ApplicationSettings
 from gitops_promotion.core.config.configuration import DEFAULT_TIMEOUT, Config, MergeMethod

@@ -18,7 +18,10 @@ APPLICATION_KEYS = ("featureOverwrite", "featureLabelSelector", "environments", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationSettings:
-    """The settings of one application: its features, and the environments it passes through (empty: all)."""
+    """The settings of one application: its features, the environments it passes through (empty: all), its sources.
+
+    `source_repository` is the address of the repository that it is built from, "" if it is not given.
+    """
 
     feature_overwrite: bool = False
     feature_label_selector: Mapping[str, str] = field(default_factory=dict)

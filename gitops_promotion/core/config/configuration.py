@@ -21,7 +21,7 @@ from gitops_promotion.errors import Fault, UsageError
 
 MergeMethod = Literal["merge", "squash", "rebase", ""]
 CommitSigning = Literal["git", "forge", "off"]
-"""Who signs new commits: git where its configuration says so, the forge always, or nobody."""
+"""Who signs new commits: git if git's configuration says so, always the forge, or nobody."""
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that `status` waits: five minutes, as the Go tool's default."""
@@ -60,7 +60,7 @@ class Config:
     warnings: tuple[Fault, ...] = ()
 
     def environment(self, name: str) -> Environment:
-        """Return the environment of that name. Raises UsageError that lists the names."""
+        """Return the environment of that name. Raises UsageError, which lists the names."""
         return self.pipeline.environment(name)
 
     def way(self, application: Application) -> Pipeline:
@@ -75,7 +75,7 @@ class Config:
 
     @property
     def context_templates(self) -> dict[str, tuple[str, ...]]:
-        """The patterns of the statuses that speak for each environment, placeholders and all."""
+        """The patterns of the statuses that count for each environment, with their placeholders."""
         return {e.name: contexts_of(e) or self.status_contexts for e in self.pipeline.environments}
 
     def gates(
@@ -113,7 +113,7 @@ class Config:
 
     @property
     def must_publish(self) -> bool:
-        """True if a gate's verdict changes by what people do or by the clock: a check that ran once cannot show it."""
+        """True if people or the clock can change the verdict of a gate: a check that ran once cannot show that."""
         return table.must_publish(self.pipeline, self.common)
 
     @property
@@ -122,7 +122,7 @@ class Config:
         return self.must_publish if self.comment is None else self.comment
 
     def is_gated(self, application: Application, environment: str) -> bool:
-        """Return True if a gate has a say on an application in an environment."""
+        """Return True if a gate judges the promotions of an application into an environment. Raises UsageError."""
         has_sources = bool(self.way(application).sources(environment))
         gates = self.gates(environment)
         return has_sources or not all(gate.judges_sources or is_of_open_alone(gate) for gate in gates)
@@ -157,7 +157,10 @@ class Config:
         return name
 
     def collisions(self, application: Application, environment: str) -> list[Application]:
-        """Return every other application whose branch, into any environment, would be this one's (B32)."""
+        """Return every other application that would have this one's branch, into any environment.
+
+        This is B32 of docs/migrating.md. Raises UsageError.
+        """
         branch = self.branch(application, environment)
         pairs = branch_names.collisions(self.branch_template, branch, self.pipeline.names)
         applications = (Application(*pair) for pair in pairs if all(map(is_name, pair)))

@@ -1,4 +1,4 @@
-"""Read a YAML text as a graph of nodes, and take values out of it with complaints that carry their line.
+"""Read a YAML text as a graph of nodes, and take values out of it; every complaint has its line.
 
 Values are read as they are written: no schema of YAML decides on the type of `on`, `010` or `1e3` before the expected
 type is known. Nothing is built from the graph, so no alias can expand.
@@ -38,7 +38,7 @@ class Entry:
 
 
 class Document:
-    """One YAML document; `finish` raises all complaints collected while its values were taken."""
+    """One YAML document; `finish` raises the complaints that were collected while its values were taken."""
 
     def __init__(self, text: str, root: Node, file: str) -> None:
         self.root = root
@@ -71,16 +71,16 @@ class Document:
         return tuple(Fault(self.file, line, text) for line, text in sorted(self._warnings))
 
     def finish(self) -> None:
-        """Raise ConfigError with the complaints, in the order of lines, if there are any; of many the first ones."""
+        """Raise ConfigError with the complaints, in the order of lines, if there are any; of many, only the first."""
         if self._faults:
             first = sorted(self._faults)
-            if (more := len(first) - _MOST_FAULTS) > 1:
-                remark = f"here and below are {more} more faults, correct those above first"
+            if (omitted := len(first) - _MOST_FAULTS) > 1:
+                remark = f"here and below are {omitted} more faults, correct those above first"
                 first[_MOST_FAULTS:] = [(first[_MOST_FAULTS][0], remark)]
             raise ConfigError(faults=[Fault(self.file, line, text) for line, text in first])
 
     def mapping(self, entry: Entry | None, key_path: str, accepted: tuple[str, ...] | None) -> dict[str, Entry]:
-        """Return the entries of an optional mapping by key; `accepted` None means that the keys are names."""
+        """Return the entries of an optional mapping by key; `accepted` is None if any name may be a key."""
         if entry is None or is_empty(entry.node):
             return {}
         if entry.node.id != "mapping":
@@ -166,7 +166,7 @@ class Document:
         return text
 
     def checked(self, entry: Entry | None, key_path: str, problem_with: Callable[[str], str], default: str) -> str:
-        """Return a scalar, `default` if it is absent or empty; the text of `problem_with`, if any, is a complaint."""
+        """Return a scalar, `default` if it is absent or empty; a text that `problem_with` returns is a complaint."""
         text = self.text(entry, key_path)
         if entry is None or not text:
             return default
@@ -203,7 +203,7 @@ class Document:
         return tuple(texts)
 
     def boolean(self, entry: Entry | None, key_path: str) -> bool:
-        """Return a boolean in any of YAML 1.1's words; False if it is absent or empty."""
+        """Return a boolean, written with any word of YAML 1.1; False if it is absent, empty or faulty."""
         text = self.text(entry, key_path)
         if entry is None or not text:
             return False
@@ -223,7 +223,7 @@ def is_empty(node: Node) -> bool:
 
 
 def line_of(node: Node) -> int:
-    """Return the line a node starts on, counted from 1."""
+    """Return the line on which a node starts, counted from 1."""
     return int(node.start_mark.line) + 1
 
 

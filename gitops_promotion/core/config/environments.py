@@ -27,7 +27,7 @@ def read_environments(
 ) -> tuple[Environment, ...]:
     """Return the environments; a missing list is reported at `line`.
 
-    `contexts` are the patterns of statuses of those that have none of their own.
+    `contexts` are the patterns of statuses for environments that have none of their own.
     """
     items = document.items(entry, "environments", EXAMPLE)
     if entry and len(items) > _MAX_ENVIRONMENTS:
@@ -61,8 +61,8 @@ def _check_contexts(
     document: Document, environments: Sequence[Environment], items: Sequence[Entry], contexts: Sequence[str]
 ) -> None:
     by_name = {environment.name: environment for environment in environments if environment.name}
-    own = {name: contexts_of(environment) for name, environment in by_name.items()}
-    problems = mixed_up_contexts({name: own[name] or contexts for name in by_name}, own)
+    own_contexts = {name: contexts_of(environment) for name, environment in by_name.items()}
+    problems = mixed_up_contexts({name: own_contexts[name] or contexts for name in by_name}, own_contexts)
     for environment, item in zip(environments, items, strict=True):
         if problem := problems.get(environment.name):
             document.fail(item.line, problem)

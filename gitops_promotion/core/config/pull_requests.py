@@ -22,10 +22,10 @@ TEMPLATE_KEYS = ("title", "body", "commit")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequestSettings:
-    """What pull requests of promotions say beside what they always say, and who is asked.
+    """What the configuration adds to the pull requests of promotions, and who is asked to review them.
 
-    `title`, `body` and `commit` are None where the configuration has no template. `changelog`: they say how the tag
-    came there and what changed. `rendered_diff`: they show what changes in the objects.
+    `title`, `body` and `commit` are None where the configuration has no template. `changelog`: the description says
+    which environments the tag has passed and what changed. `rendered_diff`: it shows what changes in the objects.
     """
 
     title: Template | None = None
@@ -60,7 +60,7 @@ def read_settings(document: Document, top: Mapping[str, Entry]) -> PullRequestSe
 
 
 def read_repository(document: Document, entry: Entry | None, key: str) -> str:
-    """Return the address of an application's sources, without its slash at the end; "" if there is none."""
+    """Return the address of an application's sources, without a slash at its end; "" if there is none."""
     return document.checked(entry, key, sources.repository_problem, "").rstrip("/")
 
 

@@ -1,7 +1,7 @@
 """Read `gitops-promotion.yaml` as a `Config`.
 
 The keys are those of `docs/configuration.md`. The YAML is read as a graph of nodes, not as Python objects, so that
-every complaint has its line and no value is guessed (B39).
+every complaint has its line and no value is guessed (docs/migrating.md, B39).
 """
 
 import re
@@ -61,8 +61,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 def parse(source: bytes | str, file: str) -> Config:
     """Read the configuration; `file` is its name in messages.
 
-    Raises ConfigError with all faults at once, each with file, line and the accepted values; without `environments`
-    those of the top level come first.
+    Raises ConfigError with all faults at once, each with file, line and the accepted values. If `environments` is
+    missing and the top level has faults, it raises only these.
     """
     document = Document.parse(source, file)
     root = Entry(line_of(document.root), document.root)
@@ -122,7 +122,7 @@ def parse(source: bytes | str, file: str) -> Config:
 
 
 def _contexts(document: Document, entry: Entry | None) -> tuple[str, ...]:
-    """Return the patterns of statuses of all environments; one that was accepted once is warned about."""
+    """Return the patterns of statuses of all environments; warn about one that only older versions accepted."""
     contexts = document.texts(entry, "statusContext", status_contexts.default_problem, status_contexts.DEFAULT[0])
     for text in contexts:
         if entry and status_contexts.has_open_name(text):
@@ -138,7 +138,7 @@ def _path_template_problem(text: str, marker: str) -> str:
 
 def _timeout(document: Document, entry: Entry | None) -> float:
     text = document.checked(entry, "status_timeout_minutes", _timeout_problem, "0")
-    # Zero was "not given" to the Go tool. A faulty text never leaves `parse`.
+    # The Go tool read zero as "not given". For a faulty text `parse` raises, so the value here does not matter.
     return (0.0 if _timeout_problem(text) else _minutes(text)) or DEFAULT_TIMEOUT
 
 
@@ -151,7 +151,7 @@ def _timeout_problem(text: str) -> str:
 
 
 def _minutes(text: str) -> float:
-    # The Go tool read `5` as five nanoseconds (B19); the key says minutes.
+    # The Go tool read `5` as five nanoseconds (docs/migrating.md, B19); the key says minutes.
     return duration(f"{text}m" if re.fullmatch(r"[0-9]+", text) else text)
 
 

@@ -120,7 +120,7 @@ TYPES: Mapping[str, Schema] = {
     "groups.<group>.applications.<application>.environments": LIST,
     "groups.<group>.applications.<application>.sourceRepository": TEXT,
 }
-"""The kind of each key that is no mapping or list with keys of its own."""
+"""The schema of each key whose value is not a mapping, or a list of mappings, with keys of its own."""
 
 
 def holds_schema() -> Schema:

@@ -8,7 +8,7 @@ from gitops_promotion.core.templates import NAMES, Template
 def read_template(
     document: Document, entry: Entry | None, key: str, *, one_line: bool = True, names: tuple[str, ...] = NAMES
 ) -> Template | None:
-    """Return a template that can use these names, None if there is none."""
+    """Return the template of a key, which can use these names; None if the key is absent or empty."""
     source = document.text(entry, key)
     if entry is None or not source:
         return None

@@ -1,4 +1,4 @@
-"""Values of the configuration: the texts that each kind of value may be.
+"""Values of the configuration: which texts each kind of value accepts.
 
 A problem is a text with the fault and the accepted values, "" if there is no fault.
 """
@@ -22,7 +22,7 @@ _LABEL_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 def duration(text: str) -> float:
     """Read `30s`, `5m`, `1h30m`, `7d`, `250ms` or `0` as seconds. Raises UsageError.
 
-    A number without a unit is refused: `5` means minutes in the configuration, and could mean seconds elsewhere (B19).
+    A number without a unit is refused: the Go tool read `5` as nanoseconds (docs/migrating.md, B19).
     """
     if text == "0":
         return 0.0
