@@ -17,6 +17,7 @@ from gitops_promotion.core.names import Site
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.pull_request_text import shows
 from gitops_promotion.errors import LeaseLostError, PromotionError, UsageError
+from gitops_promotion.workflow.after_lost_race import propose_winner_again
 from gitops_promotion.workflow.already_there import already_there
 from gitops_promotion.workflow.arming import arm, verdict_on
 from gitops_promotion.workflow.branch import Branch, read_branch
@@ -24,7 +25,7 @@ from gitops_promotion.workflow.committing import require_signing
 from gitops_promotion.workflow.describing import describe
 from gitops_promotion.workflow.disarm_then_push import disarm_then_push
 from gitops_promotion.workflow.foreign_work import require_no_foreign_work
-from gitops_promotion.workflow.intent import Intent, promotion_again, proposed_promotion
+from gitops_promotion.workflow.intent import Intent
 from gitops_promotion.workflow.publishing import take_back_success
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.reviewers import ask_people
@@ -62,27 +63,8 @@ def _deliver(run: Run, decide: Callable[[], Intent | Outcome], disarmed: list[in
 
     outcome = repeat_after_races(run, decide_and_propose)
     if lost_requests and not outcome.sha:
-        _restore(run, lost_requests[-1], disarmed)
+        propose_winner_again(run, lost_requests[-1], lambda intent: _propose(run, intent, disarmed))
     return outcome
-
-
-def _restore(run: Run, request: Request, disarmed: list[int]) -> None:
-    """Propose again what the winner of a race has on the branch, where this run gave way to it.
-
-    Before it saw that it had lost, this run may have disabled auto-merge of the winner's pull request and changed its
-    title, after the winner had set them for the last time.
-    """
-
-    def propose_again(_attempt: int) -> Outcome | None:
-        branch = read_branch(run, request.kind.branch(request, run.tip.config), request.application, request.feature)
-        proposed = proposed_promotion(request.application, branch) if branch else None
-        if branch is None or proposed is None or branch.proposal.foreign or branch.proposal.origin.override:
-            return None
-        intent = promotion_again(run, proposed)
-        return intent if isinstance(intent, Outcome) else _propose(run, intent, disarmed)
-
-    if request.kind.uses_settings:
-        repeat_after_races(run, propose_again)
 
 
 def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:

@@ -1,0 +1,29 @@
+"""After a lost race: proposes again the promotion that the winner has put on the branch."""
+
+from collections.abc import Callable
+
+from gitops_promotion.core.model import Outcome, Request
+from gitops_promotion.workflow.branch import read_branch
+from gitops_promotion.workflow.intent import Intent, promotion_again, proposed_promotion
+from gitops_promotion.workflow.races import repeat_after_races
+from gitops_promotion.workflow.run import Run
+
+
+def propose_winner_again(run: Run, request: Request, propose: Callable[[Intent], Outcome]) -> None:
+    """Propose again what the winner of a race has on the branch of this request, where this run gave way to it.
+
+    Before this run saw that it had lost, it may have disabled auto-merge of the winner's pull request and changed its
+    title, after the winner had set them for the last time. `propose` carries out an intent. Raises what it raises, and
+    GitError.
+    """
+
+    def propose_again(_attempt: int) -> Outcome | None:
+        branch = read_branch(run, request.kind.branch(request, run.tip.config), request.application, request.feature)
+        proposed = proposed_promotion(request.application, branch) if branch else None
+        if branch is None or proposed is None or branch.proposal.foreign or branch.proposal.origin.override:
+            return None
+        intent = promotion_again(run, proposed)
+        return intent if isinstance(intent, Outcome) else propose(intent)
+
+    if request.kind.uses_settings:
+        repeat_after_races(run, propose_again)
