@@ -1,4 +1,4 @@
-"""Requests over HTTP that end: within a time in all, with an answer of a bounded size."""
+"""HTTP requests that always end: each has a limit for its total time and for the size of its answer."""
 
 import logging
 import re
@@ -26,14 +26,14 @@ _log = logging.getLogger(__name__)
 
 
 class TooLargeError(ProviderError):
-    """An answer is larger than ANSWER_LIMIT: a request for less may be answered."""
+    """An answer is larger than the adapter's limit. A request for less data may succeed."""
 
 
 class Signature(AuthBase):
-    """Signs with one value of the header, or with nothing.
+    """Sets the Authorization header of each request to one value, or removes the header for an empty value.
 
-    Without such an object `requests` takes a password out of `~/.netrc`, even in place of a header that is set, and
-    sends it along with redirects.
+    Without such an object, `requests` uses a password from `~/.netrc`, even where the header is set, and sends it to
+    the targets of redirects too.
     """
 
     def __init__(self, value: str = "") -> None:
@@ -58,7 +58,7 @@ class BoundedAdapter(HTTPAdapter):
     """Sends requests that end: within `seconds` in all, with an answer of at most `limit` bytes.
 
     The time-out of `requests` starts again with each byte, so a server that drips bytes would hold a run for ever; and
-    its decompression has no limit. Redirects are for the session to refuse.
+    its decompression has no limit. The session must refuse redirects.
     """
 
     def __init__(self, *, seconds: float = TIMEOUT, limit: int = ANSWER_LIMIT) -> None:
@@ -78,7 +78,7 @@ class BoundedAdapter(HTTPAdapter):
             except BaseException as error:  # noqa: BLE001  raised by the thread that waits
                 result.put(error)
 
-        # Only a thread of its own can be left behind in the middle of a read: its socket ends by the inner time-out.
+        # A read can only be abandoned in a separate thread; the inner time-out closes its socket later.
         start = time.monotonic()
         threading.Thread(target=work, daemon=True).start()
         try:
@@ -108,7 +108,7 @@ class BoundedAdapter(HTTPAdapter):
         # As `requests` does once it has read the body.
         response._content = body
         response._content_consumed = True
-        # Without a name of an encoding it would try all of them on the whole body.
+        # Without an encoding, `requests` would try all encodings on the whole body.
         response.encoding = response.encoding or "utf-8"
         return response
 
@@ -119,11 +119,15 @@ def _site(url: object) -> str:
 
 
 def read_bounded(raw: Any, encoding: str, limit: int) -> bytes:
-    """Return the body of an answer of urllib3. Raises TooLargeError for one of more than `limit` bytes."""
+    """Return the body of an answer of urllib3.
+
+    Raises TooLargeError for more than `limit` bytes, HTTPError for damaged compression, ProviderError for an unknown
+    encoding.
+    """
     body = bytearray()
     inflate = _inflater(encoding)
     while chunk := raw.read(_CHUNK, decode_content=False):
-        # One byte more than allowed is enough to know.
+        # One byte more than allowed shows that the body is too large.
         try:
             body += inflate.decompress(chunk, limit + 1 - len(body)) if inflate else chunk
         except zlib.error as error:

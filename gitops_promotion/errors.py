@@ -112,7 +112,7 @@ class LeaseLostError(GitError):
     """
 
     def __init__(self, fact: str, *, next_step: str = "run again") -> None:
-        """Make the text of the fact and the next step, which matters where nobody decides again."""
+        """Make the text from the fact and the next step, which a reader needs where nothing decides again."""
         super().__init__(f"{fact}: {next_step}")
         self.fact = fact
 
@@ -162,7 +162,7 @@ class OutdatedError(ProviderError, LeaseLostError):
 
 
 class ChannelError(PromotionError):
-    """A channel for notifications cannot be reached, or refuses a message; its address is in no text."""
+    """A channel for notifications cannot be reached, or refuses a message. The text never contains its address."""
 
     exit_code = 6
 

@@ -22,7 +22,7 @@ TIMEOUT = 120.0
 """Seconds for one build, the download of a remote base included."""
 
 OUTPUT_LIMIT = 256 << 20
-"""Bytes of the output of one build, of the repository's own files too."""
+"""The most bytes that one build may print, also for the repository's own files."""
 
 _OLDEST = 5
 # Nothing listens at the port of `discard`.
@@ -104,8 +104,8 @@ class Kustomize:
     def confined(self, home: Path, limits: Limits) -> "Kustomize":
         """Return the same program for the files of a stranger: without network, within limits.
 
-        `home` is an empty folder. Every address is asked for through a proxy that is not there, and without PATH there
-        is no git that could fetch a repository.
+        `home` is an empty folder. Every request goes to a proxy that does not exist, and PATH has no git that could
+        fetch a repository.
         """
         folder = str(home)
         environ = dict.fromkeys(("HOME", "TMPDIR", "PATH", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), folder)
@@ -148,7 +148,7 @@ def _completed(
     output: int | IO[bytes],
     limits: Limits | None,
 ) -> bytes:
-    """Run a program and return its output, b"" where that goes into a file."""
+    """Run a program and return its output, b"" where `output` is a file that gets it. Raises KustomizeError."""
     timeout = limits.seconds if limits else TIMEOUT
     try:
         # In a session of its own the program ends together with its children, such as git for a remote base.
@@ -167,7 +167,7 @@ def _completed(
     try:
         stdout, stderr = process.communicate(timeout=timeout)
     except BaseException as error:
-        # After an interrupt communicate() waits shortly for the end of the program, which may be gone now.
+        # After an interrupt communicate() waits a moment for the program, which may have ended by now.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

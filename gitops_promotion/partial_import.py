@@ -1,4 +1,4 @@
-"""Importing modules of a package without the module of the package itself, which may load far more than is used."""
+"""Imports modules of a package without running the package's `__init__.py`, which may load far more than is used."""
 
 import sys
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from importlib.util import find_spec, module_from_spec
 def without_init(package: str) -> Iterator[None]:
     """Let modules of a package be imported in this context without running its `__init__.py`.
 
-    An empty module stands in its place meanwhile. Afterwards Python does not know the package and these modules, so
-    that whoever imports the package gets all of it. A package that is imported already is used as it is.
+    Meanwhile an empty module takes the package's place. Afterwards the package and these modules are removed from
+    `sys.modules`, so that a later import loads the whole package. A package that is imported already stays as it is.
     """
     spec = find_spec(package) if package not in sys.modules else None
     if spec:

@@ -98,7 +98,7 @@ class Terminal:
     def capturing_logs(self) -> Iterator[None]:
         """Log the warnings of the package's loggers; Python would print them to stderr with their secrets.
 
-        If the run is verbose, also what they say of each git command and each request.
+        If the run is verbose, also log each git command and each request.
         """
         import logging
 

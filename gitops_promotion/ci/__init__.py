@@ -1,8 +1,8 @@
 """The runner: the event, branch, commits and pull request of a run, and the places for its results.
 
 Only the runner's own variables and its event file are read, as arguments. The values that a pull request brings (its
-branch's name, its commits) are somebody else's text: checked here, an authority nowhere. A further CI system is one
-file here and one row of RUNNERS.
+branch's name, its commits) are text of a stranger: they are checked here, and nothing is allowed because of them. A
+further CI system is one file here and one row of RUNNERS.
 """
 
 import re
@@ -23,7 +23,7 @@ class Runner(Protocol):
     """A CI system; each is a module of this package."""
 
     NAME: str
-    """"" for none, a shell."""
+    """The name of the CI system, "" for a shell."""
     OUTPUT_LIMIT: int
     """Characters of one output."""
     OBEYS: re.Pattern[str]
@@ -62,7 +62,7 @@ class Runner(Protocol):
 
 
 RUNNERS: tuple[Runner, ...] = (github, azure, shell)
-"""Every runner; the first one that is `here` is the one. The shell is last, and always here."""
+"""Every runner; the first whose `here` returns True is used. The shell is last: its `here` is always True."""
 
 
 def runner(environ: Mapping[str, str]) -> Runner:

@@ -50,7 +50,10 @@ def context(environ: Mapping[str, str], read: Callable[[str], str]) -> CIContext
 
 
 def _actor(environ: Mapping[str, str]) -> str:
-    """Return the person for whom the build was queued: the mail address, as votes name people, else the name."""
+    """Return the person for whom the build was queued: the mail address, as votes name people, else the name.
+
+    "" for a schedule, and for an account that no person signs in with.
+    """
     mail, full_name = "BUILD_REQUESTEDFOREMAIL", "BUILD_REQUESTEDFOR"
     if _value(environ, "BUILD_REASON").lower() == "schedule" or _SERVICE.search(_value(environ, full_name)):
         return ""
@@ -133,8 +136,8 @@ def publish(
 ) -> Published:
     """Return the commands that set outputs as variables and upload a summary, which is written to a file.
 
-    Each output is set twice: as the step's own, for other jobs and where the step has a name, and with the prefix
-    `gitops_promotion_`, so that a pipeline's own `tag` or `branch` is not overwritten, for later steps of its job.
+    Each output is set twice. As an output of the step, which needs a name, it is for other jobs. As a variable with the
+    prefix `gitops_promotion_`, which overwrites no `tag` or `branch` of the pipeline, it is for later steps of the job.
     """
     commands = []
     for output, value in outputs.items():
@@ -144,7 +147,7 @@ def publish(
     folder = _value(environ, "AGENT_TEMPDIRECTORY")
     if not folder:
         return Published(commands=tuple(commands))
-    # The agent reads the file later, so the next run must not write to the same.
+    # The agent reads the file later, so the next run must write to another one.
     path = Path(folder, f"gitops-promotion-{nonce()[:8]}.md")
     try:
         with path.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:

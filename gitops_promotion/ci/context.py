@@ -13,10 +13,10 @@ Level = Literal["error", "warning", "notice"]
 HEADS = "refs/heads/"
 
 EVENT_LIMIT = 32 << 20
-"""Bytes of the file of an event: a forge sends fewer (25 MB are the most that GitHub sends)."""
+"""The most bytes of an event file; forges send fewer (GitHub sends at most 25 MB)."""
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-# The characters git-check-ref-format forbids; no more, for a branch may be a person's.
+# All characters but those that git-check-ref-format forbids: a person may have named the branch.
 _BRANCH = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\]+")
 
 
@@ -31,8 +31,8 @@ class CIContext:
     leaves its branches alone (B25). `status_context` names the commit status that arrived. `actor` is the person who
     started this run, as the runner names them: a login on GitHub, a mail address (else a name) on Azure
     Pipelines; "" for a bot, for a schedule and where the runner names no person. `dispatched`: a person started or
-    repeated this run on purpose, so it is theirs; a push or a merge that starts a run is none of it. `unreviewed`: what
-    runs may be the pull request's own version of the workflow.
+    repeated this run on purpose, and answers for it; False for a run that a push or a merge started. `unreviewed`: the
+    workflow that runs may be the pull request's own version.
     """
 
     runner: str = ""
@@ -61,7 +61,7 @@ def read_file(path: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """The rest of publishing: commands to print, and a warning for each result that the runner does not get."""
+    """What remains after publishing: commands to print, and a warning for each result that the runner does not get."""
 
     commands: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

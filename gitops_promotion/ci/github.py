@@ -214,7 +214,7 @@ class _Payload:
         value = values.get(key) if isinstance(values, dict) else values
         if value is None or isinstance(value, str):
             return value or ""
-        # Not made a string here: as a number the tag 1.10 has arrived as 1.1.
+        # It is not converted to a string: the tag 1.10, sent as a number, arrives as 1.1.
         raise UsageError(
             f"{self._name((section, key))} is {quoted(value)}, not a string: send it in quotes, or give --{key}"
         )
@@ -222,7 +222,7 @@ class _Payload:
     def reviewed(self) -> int | None:
         """Return the pull request whose review started the workflow that has run; None for any other run.
 
-        GitHub names none of a fork (https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_run).
+        GitHub names no pull request from a fork: https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_run
         """
         pulls = self._at(("workflow_run", "pull_requests"))
         number = pulls[0].get("number") if isinstance(pulls, list) and pulls and isinstance(pulls[0], dict) else None

@@ -1,4 +1,4 @@
-"""The command line: the list of verbs, and the end of a run that no verb could end itself.
+"""The command line: the list of verbs, and how a run ends that fails outside of a verb.
 
 Only click is imported before a verb runs, so that `--help` is fast.
 """
@@ -122,7 +122,7 @@ def main(args: Sequence[str] | None = None) -> None:
         stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  until the end
         stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, stream)
-    # A run is short and keeps most of what it makes: to look for cycles every 700 objects takes a tenth of its time.
+    # A run is short and keeps most of what it makes: looking for cycles every 700 objects takes a tenth of its time.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     with suppress(ValueError):  # only the main thread may
         # A runner that cancels a job sends SIGTERM: end as by Ctrl-C, without leaving files or processes behind.
@@ -216,7 +216,7 @@ def _shortened(args: Sequence[str] | None, *messages: str) -> list[str]:
 
 
 def _log(variables: Mapping[str, str], text: str, problem: str) -> None:
-    """Log a problem that no verb could, and show it on the page of a CI system's run."""
+    """Log a problem that occurred outside of a verb, and show it on the page of a CI system's run."""
     from gitops_promotion import ci
     from gitops_promotion.cli.run import terminal
     from gitops_promotion.core import untrusted

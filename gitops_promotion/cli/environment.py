@@ -18,7 +18,7 @@ _GIT = re.compile(r"GIT_.*", re.IGNORECASE | re.DOTALL)
 
 @contextmanager
 def secrets_hidden() -> Iterator[Mapping[str, str]]:
-    """Give the variables of the process, and take the secret ones out of `os.environ` until the end."""
+    """Yield the variables of the process, and take the secret ones out of `os.environ` until the end."""
     variables = dict(os.environ)
     hidden = {name: value for name, value in variables.items() if _GIT.fullmatch(name) or is_secret(name, value)}
     for name in hidden:
@@ -50,7 +50,7 @@ FROM_ENVIRONMENT = (
     "timeout",
     "interval",
 )
-"""The options with a variable: those that say where and how, never those that say what to do or who says so.
+"""The options with a variable: those that say where and how a verb works, never what it does or who acts.
 
 Later steps of Azure Pipelines have variables such as GITOPS_PROMOTION_TAG, which a verb must not take for its own.
 """

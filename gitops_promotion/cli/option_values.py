@@ -107,14 +107,16 @@ def past_time(name: str, value: str | None, now: "datetime") -> "datetime | None
 
 
 def future_time(name: str, value: str | None, now: "datetime") -> "datetime | None":
-    """Return the moment to come that an option names, None for an empty value. Raises UsageError."""
+    """Return the time in the future that an option names, None for an empty value. Raises UsageError."""
     from gitops_promotion.core import untrusted
 
     if not value:
         return None
     time = _instant(name, value, "write it as 2026-01-31T12:00:00Z")
     if time < now:
-        raise UsageError(f"{name} {untrusted.quoted(value)} is in the past: name a moment to come, or leave {name} out")
+        raise UsageError(
+            f"{name} {untrusted.quoted(value)} is in the past: name a time in the future, or leave {name} out"
+        )
     return time
 
 

@@ -231,8 +231,8 @@ def shorten(text: str, values: Iterable[object]) -> str:
 def check(values: Mapping[str, object]) -> None:
     """Check the values of the current command's options and arguments. Raises UsageError.
 
-    Refused are a macro of Azure Pipelines, and bytes that are not UTF-8, which Python holds as half surrogates. Paths
-    may have such bytes. A token that is too short to be masked is none.
+    A macro of Azure Pipelines is refused, and so are bytes that are not UTF-8, which Python holds as half surrogates;
+    paths may have such bytes. A token that is too short to be masked is refused too.
     """
     for param in click.get_current_context().command.params:
         value = values.get(param.name or "")
@@ -252,7 +252,7 @@ def check(values: Mapping[str, object]) -> None:
 
 
 def is_too_short(token: str) -> bool:
-    """Return True for a token that is given, and that cannot be masked because words have its characters too."""
+    """Return True for a token that is given but too short to be masked: ordinary words would be masked too."""
     from gitops_promotion.core.secrets import SHORTEST
 
     return 0 < len(token) < SHORTEST

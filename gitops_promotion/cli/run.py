@@ -120,10 +120,10 @@ def _failed(error: PromotionError, values: Mapping[str, object], mask: Callable[
 
     from gitops_promotion.core.model import Outcome
 
-    every = [item for value in values.values() for item in (value if isinstance(value, tuple) else (value,))]
+    texts = [item for value in values.values() for item in (value if isinstance(value, tuple) else (value,))]
 
     def safe(text: object) -> str:
-        return options.shorten(mask(str(text or "")), every)
+        return options.shorten(mask(str(text or "")), texts)
 
     names = {name: safe(values.get(name)) for name in ("group", "app", "environment", "tag")}
     return replace(Outcome.failed(error, **names), message=safe(error))
@@ -186,7 +186,7 @@ def _publish(terminal: Terminal, variables: Mapping[str, str], *, outputs: Mappi
 
 
 def kustomize_finder() -> "Callable[[], Kustomize]":
-    """Return a function that finds kustomize, and looks for it on the first call only."""
+    """Return a function that returns kustomize, and looks for it on its first call only."""
     from gitops_promotion.kustomize import Kustomize
 
     variables = environment.variables()
@@ -206,7 +206,7 @@ def tell(
 
 
 def _place(sourcedir: str, repo: str, cache_dir: str) -> "Path | NoCheckout":
-    """Return the checkout or the repository without one that the options name. Raises UsageError for both at once."""
+    """Return the path of the checkout, or the repository without a checkout. Raises UsageError if options name both."""
     import click
     from click.core import ParameterSource
 

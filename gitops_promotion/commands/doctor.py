@@ -21,7 +21,7 @@ from gitops_promotion.git.worktree import WorkingTree
 from gitops_promotion.workflow.run import Run
 
 COMMITS = 20
-"""The newest commits of the default branch whose statuses are asked for."""
+"""How many of the newest commits of the default branch are asked for their statuses."""
 
 
 def doctor(run: Run, *, strict: bool = False) -> Findings:
@@ -46,7 +46,7 @@ def doctor(run: Run, *, strict: bool = False) -> Findings:
         signs=repository.signs_commits or (tip.config.commit_signing == "forge" and run.facts.makes_commits),
         push_refusal=repository.push_refusal(tip.sha, head),
     )
-    return diagnose(_asked(run, facts, commits, head), strict=strict)
+    return diagnose(_with_answers(run, facts, commits, head), strict=strict)
 
 
 def ruleset(folder: Path, *, environ: Mapping[str, str], trust: bool = False) -> str:
@@ -59,7 +59,7 @@ def ruleset(folder: Path, *, environ: Mapping[str, str], trust: bool = False) ->
     return example_ruleset.fitted(example, Tree(contents=contents))
 
 
-def _asked(run: Run, facts: Facts, commits: list[str], head: str) -> Facts:
+def _with_answers(run: Run, facts: Facts, commits: list[str], head: str) -> Facts:
     """Return the facts with what the forge answers, or with the reason why it does not."""
     try:
         posted = run.forge.statuses(commits)

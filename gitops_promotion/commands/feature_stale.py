@@ -1,4 +1,4 @@
-"""`feature-stale`: remove the copies that did not change for some time."""
+"""`feature-stale`: remove the copies that have not changed for some time."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace

@@ -13,7 +13,7 @@ from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Tip
 
 DEFAULT_WINDOW = timedelta(days=90)
-"""The time that metrics are of without --since."""
+"""How far back metrics go without --since."""
 
 # Commits whose statuses are asked for: on Azure DevOps each is a request.
 _COMMITS = 100
@@ -36,16 +36,16 @@ def metrics(run: Run, scope: Scope, *, since: datetime | None) -> Metrics:
     past = read_past(tip, scope)
     until = run.clock.now()
     start = since or until - DEFAULT_WINDOW
-    claims = {event.site for event in past.history.events}
+    sites = {event.site for event in past.history.events}
     left_out = list(past.history.left_out)
     health = _health(run, past, start, until, left_out)
     return measure(
         replace(past.history, left_out=tuple(left_out)),
         since=start,
         until=until,
-        sources=_sources(tip, claims),
+        sources=_sources(tip, sites),
         health=health,
-        only=[site for site in claims if scope.has(site)],
+        only=[site for site in sites if scope.has(site)],
     )
 
 
@@ -54,7 +54,7 @@ def _health(run: Run, past: Past, since: datetime, now: datetime, left_out: list
     recent = [commit.sha for commit in past.commits if commit.committed_at and commit.committed_at >= since]
     if not any(event.sha in recent for event in past.history.events):
         return Health()
-    topic = "when tags were green, so that their arrival stands for it"
+    topic = "when tags were green (the time of their arrival is used)"
     statuses = answer(run, left_out, topic, lambda forge: forge.statuses(recent[:_COMMITS]))
     if statuses is None:
         return Health()
@@ -73,10 +73,10 @@ def _health(run: Run, past: Past, since: datetime, now: datetime, left_out: list
     )
 
 
-def _sources(tip: Tip, claims: set[Site]) -> Mapping[Site, Sequence[str]]:
+def _sources(tip: Tip, sites: set[Site]) -> Mapping[Site, Sequence[str]]:
     config = tip.config
     return {
         site: way.sources(site.environment)
-        for site in claims
+        for site in sites
         if site.environment in (way := config.way(site.application)).names
     }

@@ -80,7 +80,7 @@ def hold(
 
 
 def release(run: Run, *, group: str, app: str, environment: str = ANY, tag: str = "") -> list[Outcome]:
-    """Return the outcome of proposing to lift the holds of these very names; with `tag` that on one tag.
+    """Return the outcome of proposing to lift the holds of exactly these names; with `tag` only the hold on that tag.
 
     Raises UsageError, ConfigError, ForeignCommitsError, GitError, ProviderError.
     """
@@ -108,7 +108,7 @@ def _names(entry: Hold) -> tuple[str, str, str]:
 
 
 def _nothing_to_lift(tip: Tip, request: Request, tag: Tag | None) -> str:
-    """Return that there is no such hold, and the command for those that reach the same promotions."""
+    """Return the message that there is no such hold, with the commands that lift holds on the same promotions."""
     names = (request.application.group, request.application.name, request.environment)
     reaching = [
         entry
@@ -178,7 +178,7 @@ def _notes(change: _Change) -> list[str]:
 
 
 def _is_armed(tip: Tip, request: Request, change: _Change) -> bool:
-    """Return True if every environment that it is about merges by itself; to lift a hold also without approvals."""
+    """Return True if every environment of the request has `auto` and, where a hold is lifted, needs no approvals."""
     names = tip.config.pipeline.names if request.environment == ANY else (request.environment,)
     environments = [tip.config.environment(name) for name in names]
     if not all(environment.auto for environment in environments):
@@ -203,7 +203,7 @@ def _pending(run: Run, request: Request, branch_name: str) -> _Change:
 
 
 def _withdrawn(run: Run, request: Request, current: PullRequest | None) -> Outcome:
-    """Close the open pull request, whose changes were taken back."""
+    """Close the open pull request, since its changes were taken back, and return the outcome."""
     if current is None:
         return Outcome.of(request, "unchanged", f"{FILE} has this already")
     disarm_known(run, current)

@@ -34,14 +34,16 @@ _TITLE = "Promote images with gitops-promotion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class MadeProposal:
     """A proposal and the working tree that it is for."""
 
     tree: WorkingTree
     proposal: Proposal
 
 
-def propose(folder: Path, *, provider: str, action: str, environ: Mapping[str, str], trust: bool = False) -> Found:
+def propose(
+    folder: Path, *, provider: str, action: str, environ: Mapping[str, str], trust: bool = False
+) -> MadeProposal:
     """Return the proposal for the repository that a folder is in, unpushed files included; nothing is written.
 
     `provider` is the forge, "" to find it by the remote; `action` names the Action ("": undecided). Raises UsageError
@@ -74,7 +76,7 @@ def propose(folder: Path, *, provider: str, action: str, environ: Mapping[str, s
         undecided=(*proposal.undecided, *pipelines.undecided(forge, action=action)),
         notes=(*proposal.notes, *([] if forge in pipelines.PIPELINES else [_BY_HAND])),
     )
-    return Found(tree=tree, proposal=_with_findings(contents, proposal))
+    return MadeProposal(tree=tree, proposal=_with_findings(contents, proposal))
 
 
 def _forge(url: str, environ: Mapping[str, str]) -> str:
@@ -128,12 +130,12 @@ def _with_findings(contents: Mapping[str, bytes], proposal: Proposal) -> Proposa
     return replace(proposal, undecided=(*proposal.undecided, sentence))
 
 
-def write(found: Found) -> Proposal:
+def write(made: MadeProposal) -> Proposal:
     """Write the proposal to the working tree and return it; files that are there are never overwritten.
 
     All files are written or none. Raises UsageError, ManifestError.
     """
-    root, proposal = found.tree.root, found.proposal
+    root, proposal = made.tree.root, made.proposal
     new = {path: content for path, content in proposal.edits.items() if path not in proposal.old}
     changed = {str(root / path): proposal.edits[path] for path in proposal.old}
     with ExitStack() as undo:
@@ -220,6 +222,6 @@ def _check_remote(run: Run, proposal: Proposal) -> None:
             continue
         if path in proposal.old:
             raise UsageError(
-                f"{path} is in your checkout, not on origin/{tip.base} as it is here: commit and push it, or pull"
+                f"{path} of your checkout differs from that on origin/{tip.base}: commit and push it, or pull"
             )
         raise UsageError(f"{path} is on origin/{tip.base} already, but not in your checkout: pull, then run it again")

@@ -43,7 +43,7 @@ def merge(run: Run, number: int) -> Outcome:
     """Merge a pull request now, as a person decided; the outcome reports the gates that had not passed."""
     forge = _forge(run)
     before = _not_merged(forge.pull_request(number))
-    blocking = _held_by(run, before) if before.state == "open" else []
+    blocking = _blocking_reasons(run, before) if before.state == "open" else []
     merge_result = forge.merge(before)
     pull_request = forge.pull_request(number)
     if merge_result.state != "merged":
@@ -56,7 +56,7 @@ def merge(run: Run, number: int) -> Outcome:
     return _outcome("merged", f"pull request #{number} merged into {pull_request.base}{note}", pull_request)
 
 
-def _held_by(run: Run, pull: PullRequest) -> list[str]:
+def _blocking_reasons(run: Run, pull: PullRequest) -> list[str]:
     """Return why windows, freezes or holds would not let a pull request merge now."""
     tip = run.tip
     if not tip.has_config or not any(

@@ -99,7 +99,7 @@ def _files(run: Run, site: Site) -> Mapping[str, bytes]:
 
 @dataclass(slots=True)
 class _Race:
-    """What a run knows of others: `first_heads` are the promotions that were there when it first looked."""
+    """What a run knows of other runs: `first_heads` are the commits of the promotions that it saw at its first look."""
 
     run: Run
     first_heads: frozenset[str] | None = None

@@ -17,7 +17,7 @@ _NEXT = "`gitops-promotion status --publish` counts it"
 def approve(
     run: Run, *, group: str = "", app: str = "", environment: str = "", number: int | None = None, comment: str = ""
 ) -> list[Outcome]:
-    """Return the outcome of approving the open promotion into an environment; nothing is posted that cannot count.
+    """Return the outcome of approving the open promotion into an environment; an approval that cannot count is refused.
 
     Raises UsageError, ConfigError, ManifestError, GitError, ProviderError.
     """
@@ -64,7 +64,7 @@ def _review(run: Run, promotion: Promotion, verdict: Opinion, comment: str) -> O
     if promotion.gate is None:
         _require_a_person(run)
     verb = "approved" if verdict == "approved" else "rejected"
-    review = _given(facts, person.name)
+    review = _review_of(facts, person.name)
     if review is not None and (review.verdict, review.sha, review.comment) == (verdict, pull.head_sha, comment):
         message = f"{person.name} has {verb} #{pull.number} already"
         return replace(Outcome.of(promotion.question, "unchanged", message), pull_request=pull)
@@ -83,7 +83,7 @@ def _review(run: Run, promotion: Promotion, verdict: Opinion, comment: str) -> O
 
 
 def _facts(run: Run, promotion: Promotion) -> Facts:
-    """Return what decides whether a person's opinion counts; who pushed is asked always."""
+    """Return what decides whether a person's opinion counts; the forge is always asked who pushed."""
     if promotion.gate is None:
         return Facts()
     lookups = run.lookups()
@@ -92,6 +92,7 @@ def _facts(run: Run, promotion: Promotion) -> Facts:
     return replace(facts, pushers=lookups.pushers(promotion.pull_request), own=None)
 
 
-def _given(facts: Facts, name: str) -> Review | None:
+def _review_of(facts: Facts, name: str) -> Review | None:
+    """Return the review that a person has given, None without one."""
     reviews = facts.discussion.reviews if facts.discussion else ()
     return next((review for review in reviews if review.author.casefold() == name.casefold()), None)

@@ -24,7 +24,7 @@ def new_override(run: Run, environment: str, reason: str, *, gates: bool, hold: 
     """Return the override of the person who runs this.
 
     Raises UsageError without a reason or a person, where the environment forbids overrides, and for the token of a
-    workflow: what it publishes proves nothing.
+    workflow: every workflow can publish with such a token.
     """
     config = run.tip.config
     if not reason.strip():
@@ -49,7 +49,7 @@ def promote_past(
 ) -> list[Outcome]:
     """Return the outcome of proposing a tag past the gates or holds of an environment, with person and reason.
 
-    What holds this promotion alone is lifted by the same pull request.
+    A hold that covers only this promotion is lifted by the same pull request.
 
     Raises UsageError, ConfigError, ManifestError, ForeignCommitsError, GitError, ProviderError.
     """
@@ -72,7 +72,7 @@ def promote_past(
     outcome = deliver(run, decide)
     if run.dry_run or outcome.pull_request is None:
         return [outcome]
-    # It would take the tag away again.
+    # An open rollback would take the tag away again.
     closed = close_rollback(run, application, environment)
     notes = [f"rollback #{closed.number} of {environment} is superseded"] if closed else []
     return [replace(outcome, reasons=(*outcome.reasons, *notes))]

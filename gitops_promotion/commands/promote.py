@@ -32,7 +32,7 @@ from gitops_promotion.workflow.steps import (
 )
 from gitops_promotion.workflow.tip import Tip
 
-# Entries of a list in one text.
+# The most entries that one outcome lists.
 _LISTED = 10
 
 
@@ -132,7 +132,7 @@ def _auto_rollbacks(run: Run) -> list[Outcome]:
 
 
 def _nothing(tip: Tip, comparison: Comparison, pulls: Sequence[PullRequest]) -> Outcome:
-    """Return the outcome of a comparison without any result: was there anything to compare, and what is open."""
+    """Return the outcome of a comparison that found nothing to do: whether anything was compared, and what is open."""
     if not tip.applications():
         return Outcome(result="skipped", message=str(strays.NO_MARKER))
     if not comparison.compared:
@@ -145,8 +145,9 @@ def _nothing(tip: Tip, comparison: Comparison, pulls: Sequence[PullRequest]) -> 
         "merge it or close it first"
         for pull, hint in hints[:_LISTED]
     ]
-    more = [f"and {len(hints) - _LISTED} more"] if len(hints) > _LISTED else []
-    return Outcome(result="unchanged", message=message, reasons=(*reasons, *more))
+    if len(hints) > _LISTED:
+        reasons.append(f"and {len(hints) - _LISTED} more")
+    return Outcome(result="unchanged", message=message, reasons=tuple(reasons))
 
 
 def _named_application(tip: Tip, group: str, app: str) -> Application:
@@ -177,7 +178,7 @@ def _forced_step(tip: Tip, group: str, app: str, environment: str) -> Step:
 
 
 def _pushed_steps(run: Run) -> tuple[list[Step], list[Outcome]] | None:
-    """Return the steps of the event's range, and outcomes for what ends here; None without a usable range."""
+    """Return the steps of the event's range, and outcomes of changes without a step; None without a usable range."""
     tip, before, after = run.tip, run.context.before, run.context.after
     if not before or not after:
         return None

@@ -15,12 +15,13 @@ from gitops_promotion.workflow.run import Run
 
 
 def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
-    """Return one outcome for each open promotion whose verdict was looked at, once, and published.
+    """Judge each open promotion once, publish its verdict, and return one outcome for each.
 
-    With approvals, soaks, windows or freezes, for each open pull request. Each is judged as by the waiting check, and
-    its head gets the commit status OWN_CONTEXT; so does the pull request or merge group of the event, whatever its
-    branch; with `pr` that one alone. Results: updated, unchanged, merged (`local`), skipped, planned or failed, which
-    stops no other. Requests: 1, 1 for each gate (of all promotions at least 1), and 1 for each verdict that changed.
+    With approvals, soaks, windows or freezes it judges every open pull request, and always the pull request or merge
+    group of the event; with `pr` only that pull request. The verdict is that of the waiting check, and the head gets
+    the commit status OWN_CONTEXT. Results: updated, unchanged, merged (`local`), skipped, planned or failed; a failure
+    does not stop the others. Requests: 1 for the list, at least 1 for each kind of gate, and 1 for each verdict that
+    changed.
     Raises UsageError, ConfigError, GitError, ProviderError for what concerns them all.
     """
     if run.context.status_context.casefold() == OWN_CONTEXT:
@@ -29,7 +30,7 @@ def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
     subjects = [find_subject(run, pr)] if pr is not None else _subjects(run)
     if not subjects:
         return [Outcome(result="unchanged", message="no promotion is open: there is no verdict to publish")]
-    # In one go; a branch that has gone meanwhile concerns its own promotion alone.
+    # One fetch brings all branches; one that was deleted meanwhile matters only for its own promotion.
     with suppress(GitError):
         run.tip.fetch_branches(subject.branch for subject in subjects if not subject.foreign)
     _read_ahead(run, [subject.pull_request for subject in subjects if subject.pull_request])
@@ -43,7 +44,7 @@ def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
 def _subjects(run: Run) -> list[Subject]:
     """Return the head of the event, then those of all open promotions and of all merge groups in the queue."""
     context = run.context
-    pulls = _open_ones(run)
+    pulls = _pulls_to_judge(run)
     subjects = [Subject(branch=p.head, sha=p.head_sha, number=p.number, pull_request=p) for p in pulls]
     # Its status is required of every pull request, so a person's own must get one too.
     if context.event in ("pull_request", "merge_group") and context.pull_request not in {p.number for p in pulls}:
@@ -54,11 +55,11 @@ def _subjects(run: Run) -> list[Subject]:
     return subjects + [Subject(branch=name, sha=sha) for name, sha in groups if name not in branches]
 
 
-def _open_ones(run: Run) -> list[PullRequest]:
-    """Return the open pull requests to look at.
+def _pulls_to_judge(run: Run) -> list[PullRequest]:
+    """Return the open pull requests to judge.
 
-    Where people or the clock decide, those that people opened too: the event of an approval, or of an hour that comes,
-    names none of them.
+    Where people or the clock decide, those that people opened are among them: neither an approval nor the start of a
+    window is an event that names them.
     """
     if not run.tip.has_config or not run.tip.config.must_publish:
         return run.forge.open_promotions()
@@ -66,7 +67,7 @@ def _open_ones(run: Run) -> list[PullRequest]:
 
 
 def _read_ahead(run: Run, pulls: Sequence[PullRequest]) -> None:
-    """Read in one go the files that the gates will most likely need: the bodies are hints and decide nothing."""
+    """Read the files that the gates will most likely need, all at once. Bodies are only hints and decide nothing."""
     config = run.tip.config
     hints = [hint for pull in pulls if (hint := read_metadata(pull.body))]
     sites: list[Site] = []

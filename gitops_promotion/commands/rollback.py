@@ -1,4 +1,4 @@
-"""`rollback`: an environment gets the last tag back that was green there, and the one it leaves is put on hold."""
+"""`rollback`: an environment gets back the last tag that was green there, and the tag that it leaves is put on hold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ _TIMES = ("windows", "freezes")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """What a person asks for."""
+    """What a person asks for; `to` is the tag to go back to, None for the last one that was green."""
 
     application: Application
     environment: str
@@ -60,7 +60,7 @@ def rollback(
     order = _Order(
         application=check_application(group, app),
         environment=environment,
-        # A pipeline's parameter that may be left out is a blank.
+        # A pipeline passes a blank for a parameter that was left out.
         to=Tag.parse(to.strip()) if to.strip() else None,
         reason=reason.strip(),
         hold=hold,
@@ -101,7 +101,7 @@ def _decide(run: Run, order: _Order) -> Intent | Outcome:
 
 
 def _target(tip: Tip, lookups: Lookups, order: _Order) -> tuple[Stay, bool]:
-    """Return the tag to go back to, and whether it was green. Raises UsageError where no tag can be told."""
+    """Return the tag to go back to, and whether it was green. Raises UsageError if there is no such tag."""
 
     def is_green(stay: Stay) -> bool:
         return was_green(tip, lookups, order.application, order.environment, stay.tag, stay.deployment)
@@ -135,7 +135,10 @@ def _override(run: Run, lookups: Lookups, request: Request, order: _Order, *, is
 
 
 def _hold(run: Run, order: _Order, current: Tag, earlier: Stay, branch: Branch | None) -> Hold:
-    """Return the hold on the tag that is left; that of an open rollback, if it is the present but for its time."""
+    """Return the hold on the tag that the environment leaves.
+
+    It is that of the open rollback, if the two differ only in time and person.
+    """
     hold = Hold(
         group=order.application.group,
         app=order.application.name,
@@ -184,11 +187,11 @@ def _superseded(run: Run, order: _Order) -> list[str]:
     return [f"pull request #{pull.number} into {order.environment} is superseded"] if pull else []
 
 
-def _still_there(tip: Tip, order: _Order, bad: str) -> list[str]:
-    """Return a sentence about the environments behind that still have the bad tag, [] if none has it."""
-    if not bad:
+def _still_there(tip: Tip, order: _Order, previous_tag: str) -> list[str]:
+    """Return a note on the environments behind that still have the tag that was rolled back, if there are any."""
+    if not previous_tag:
         return []
-    bad_tag = Tag.parse(bad)
+    bad_tag = Tag.parse(previous_tag)
     behind = tip.config.way(order.application).behind(order.environment)
     having = [name for name in behind if same_tag(tip.tag(Site(order.application, name)), bad_tag)]
     return [f"{' and '.join(having)} still {'has' if len(having) == 1 else 'have'} {bad_tag.name}"] if having else []

@@ -24,7 +24,7 @@ from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
 
 LONGEST_INTERVAL = 60.0
-"""Seconds between looks at most, however long it has waited."""
+"""The longest pause between two looks, in seconds."""
 
 _GROWTH = 1.3
 
@@ -80,16 +80,16 @@ def _wait(
     start = run.clock.monotonic()
     verdict: Verdict | None = None
     while True:
-        left = max(0.0, start + limit - run.clock.monotonic())
+        remaining = max(0.0, start + limit - run.clock.monotonic())
         try:
             if verdict:
                 run.tip.refresh()
             if (outcome := superseded(run, subject)) is not None:
                 return outcome
-            verdict = _judge(run, examination.questions, expired=left <= 0)
+            verdict = _judge(run, examination.questions, expired=remaining <= 0)
         except (GitError, TransientError) as error:
             # A remote that is away for a moment must not end a wait of half an hour.
-            if not verdict or left <= 0:
+            if not verdict or remaining <= 0:
                 raise
             run.note(f"warning: {error}; looking again")
         warnings = (*examination.warnings, *verdict.warnings)
@@ -100,19 +100,19 @@ def _wait(
         if verdict.decision == "refuse":
             outcome = outcome_of(subject, question, "refused", verdict.texts, warnings=warnings)
             return publish_where_needed(run, subject, outcome)
-        if left <= 0 or run.dry_run:
+        if remaining <= 0 or run.dry_run:
             outcome = outcome_of(subject, question, "timed-out", verdict.texts, warnings=warnings)
             return publish_where_needed(run, subject, replace(outcome, message=_out_of_time(verdict, limit)))
-        progress(verdict.texts, left)
-        run.clock.sleep(min(interval, left))
+        progress(verdict.texts, remaining)
+        run.clock.sleep(min(interval, remaining))
         interval = min(interval * _GROWTH, max(interval, LONGEST_INTERVAL))
 
 
 def _publish_once(run: Run, subject: Subject) -> Outcome:
     """Return the outcome of one look whose verdict is published: people and the clock change it after this run.
 
-    It is a success only if the head passes, or if the forge requires the published status: a required check that is
-    this very run must not open the gate by having looked.
+    It is a success only if the head passes, or if the forge requires the published status: where this run itself is the
+    required check, a mere look must not open the gate.
     """
     lookups = run.lookups(heads=(subject.sha,))
     result_of_look = look(run, subject, lookups)

@@ -31,7 +31,7 @@ _GROWTH = 1.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Look:
-    """What one look at a promotion shows: `result` None means that it is to be looked at again."""
+    """What one look at a promotion shows; `result` is None if another look is needed."""
 
     result: Result | None
     reasons: tuple[str, ...]
@@ -124,7 +124,7 @@ def _of_health(verdict: Verdict) -> _Look:
 
 
 def _departure(run: Run, site: Site, tag: Tag) -> str:
-    """Return that the environment had the tag and has another one now, "" if it did not."""
+    """Return the message that the environment had the tag and has another one now, "" where that is not so."""
     deployment = deployments.deployment(run.tip.timelines({site: tag}, [], [site])[site], tag)
     if deployment is None or deployment.current:
         return ""

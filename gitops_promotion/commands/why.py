@@ -46,7 +46,7 @@ class _Place:
         return self.tags[self.environment]
 
     def expected(self) -> Tag | None:
-        """Return the tag of the nearest source, that which arrived last where several differ; None without one."""
+        """Return the tag of the nearest source, the latest to arrive where sources differ; None without a tag."""
         sources = {name: self.tags[name] for name in self.way.sources(self.environment)}
 
         def age(candidate: due.Candidate) -> int:
@@ -58,7 +58,7 @@ class _Place:
 
 
 def explain(run: Run, *, group: str, app: str, environment: str, at: datetime | None = None) -> Why:
-    """Return why the tag of the nearest source is, or is not, in an environment, now or at a moment to come.
+    """Return why the tag of the nearest source is, or is not, in an environment, now or at a time in the future.
 
     The run must be a dry one. Raises UsageError for a name that does not exist, ConfigError, ManifestError, GitError.
     """
@@ -174,9 +174,9 @@ def _absent(run: Run, place: _Place, expected: Tag, answers: _Answers, at: datet
         # `promote` gives some reasons of gates too, such as a hold, without the gate's name.
         reasons = [reason for reason in reasons if not any(text.endswith(f": {reason}") for text in judged)]
         reasons += judged
-        forced = _forced(place)
-        is_possible = any(reason.endswith(forced) for reason in outcome_reasons)
-        steps = steps or [*judged_steps, *([f"to promote it all the same: {forced}"] if is_possible else [])]
+        command = _forcing_command(place)
+        is_possible = any(reason.endswith(command) for reason in outcome_reasons)
+        steps = steps or [*judged_steps, *([f"to promote it all the same: {command}"] if is_possible else [])]
         if opened:
             reasons.append(f"another one is open: {_about(opened)}")
     if so_far := why.way_so_far(before, str(expected)):
@@ -222,9 +222,9 @@ def _outlook(run: Run, place: _Place, expected: Tag, answers: _Answers) -> tuple
     request = Request(kind=PROMOTION, application=place.application, environment=place.environment, tag=expected)
     branch = run.tip.config.branch(place.application, place.environment)
     try:
-        # A dry run decides before it looks at the pull requests of the branch.
+        # A dry run ends before it looks at the pull requests of the branch, so it misses a decline.
         if decline := find_decline(run, request, [pull for pull in answers.pulls if pull.head == branch]):
-            return [str(decline)], [f"to propose it again: {_forced(place)}"]
+            return [str(decline)], [f"to propose it again: {_forcing_command(place)}"]
         outcome = outlook(run, place.application, place.environment)
     except PromotionError as error:
         return [str(error)], []
@@ -233,14 +233,14 @@ def _outlook(run: Run, place: _Place, expected: Tag, answers: _Answers) -> tuple
     return [outcome.message, *outcome.warnings], []
 
 
-def _forced(place: _Place) -> str:
+def _forcing_command(place: _Place) -> str:
     return f"gitops-promotion promote {place.application.options} --env {place.environment}"
 
 
 def _judged_without_promotion(
     run: Run, place: _Place, expected: Tag, at: datetime | None, problem: str
 ) -> tuple[Sequence[str], Sequence[str]]:
-    """Return what the gates say of the tag while no pull request proposes it, and what to do; nothing of a pass."""
+    """Return what the gates say of a tag that no pull request proposes, and what to do; nothing if they pass."""
     if problem or not place.way.sources(place.environment):
         return (), ()
     question = Question(

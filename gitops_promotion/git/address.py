@@ -17,7 +17,7 @@ from gitops_promotion.core.secrets import masked
 from gitops_promotion.errors import GitError
 
 _WEB = re.compile(r"https?://")
-# Shorter values of a query are no tokens, and stand in other text too.
+# Shorter values of a query are not tokens, and masking them would damage other text.
 _SECRET = 8
 _PASSWORD = re.compile(r"[A-Za-z0-9+.-]+://[^/@:]*:([^/@]+)@")
 # git runs it with the shell; {number} tells the variables of several addresses apart.
@@ -102,10 +102,10 @@ class Address:
         return [(f"credential.{self._origin}.helper", _HELPER.format(number=number))], variables
 
     def with_header(self, authorization: str) -> Settings:
-        """Return the settings that send an Authorization header to this address alone, and to no redirect's.
+        """Return the settings that send an Authorization header to this address only, not to the target of a redirect.
 
-        The key is the address verbatim: no other is more specific, so that nothing of a checkout step overrides it,
-        and the empty value resets the header of such a step. No credential helper must answer in the token's place.
+        The key is the whole address: no key is more specific, so no setting of a checkout step overrides it. The empty
+        value removes the header that such a step has set. Credential helpers are reset: none may replace the token.
         """
         header = f"http.{self.text}.extraHeader"
         return [

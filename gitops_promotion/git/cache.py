@@ -1,7 +1,7 @@
 """A folder that keeps what was fetched of one remote for the next run, shared by all runs of one person.
 
 A run works in its private repository, with packs of the cache linked into it: the cache may be deleted at any time, and
-no run waits for another's network. What a run fetched is added at its end. The lock is held for links alone.
+no run waits for another's network. What a run fetched is added at its end. The lock is held only to link packs.
 """
 
 import errno
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 _PACK_FILES = (".pack", ".idx", ".rev", ".promisor")
 
 MAX_PACKS = 100
-"""Packs in a cache; with more of them it starts again, since each costs time at every look for an object."""
+"""The most packs in a cache. With more it starts anew, since git searches each pack for every object."""
 
 
 class Cache:

@@ -55,9 +55,9 @@ class Commits:
         return self._of_tree(tree, parents, message, sign=True)
 
     def merge(self, base: str, head: str, message: str, *, trial: bool = False) -> Merge:
-        """Make a merge commit with `base` as its first parent; none if it would change no file or conflicts.
+        """Make a merge commit with `base` as its first parent; none if it would change no file or has conflicts.
 
-        That of a `trial` is not signed.
+        The commit of a `trial` is not signed.
         """
         tree, paths = self._merges.merge(base, head)
         if paths:
@@ -73,27 +73,28 @@ class Commits:
     def remake(self, sha: str, edits: Mapping[str, bytes | None], make: Callable[[NewCommit], MadeCommit]) -> str:
         """Let a forge make the commit `sha` again, which has these edits, and return the forge's commit.
 
-        The bytes of its answer prove themselves by the id; without them it is fetched. Raises GitError if it is another
-        commit than it was asked for.
+        The bytes of the forge's answer are checked by the commit's id; without them the commit is fetched. Raises
+        GitError if it is not the commit that was asked for.
         """
         header = self._objects.headers([sha])[sha]
         base = header.parents[0]
         changes = self._merges.diff(base, sha)
-        asked = NewCommit(
+        request = NewCommit(
             tree=self._objects.tree(sha),
             base_tree=self._objects.tree(base),
             parents=header.parents,
             message=header.message,
             files=tuple(NewFile(path=c.path, mode=c.new_mode, content=edits[c.path]) for c in changes),
         )
-        answer = make(asked)
+        answer = make(request)
         if answer.content is None or self._objects.write("commit", answer.content) != answer.sha:
             self._fetched.commit(answer.sha)
-        answered = self._objects.headers([answer.sha]).get(answer.sha)
-        if answered is None:
+        made_header = self._objects.headers([answer.sha]).get(answer.sha)
+        if made_header is None:
             raise GitError(f"the commit {answer.sha} that the forge made cannot be fetched: run again, or let git sign")
         tree = self._objects.tree(answer.sha)
-        if (tree, answered.parents, answered.message.strip()) != (asked.tree, asked.parents, asked.message.strip()):
+        made = (tree, made_header.parents, made_header.message.strip())
+        if made != (request.tree, request.parents, request.message.strip()):
             raise GitError(
                 f"the forge's commit {answer.sha} is not the one it was asked for: run again, or let git sign"
             )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from gitops_promotion.errors import GitError
 from gitops_promotion.git.process import Runner
 
-# A host goes into a dialogue of lines.
+# The protocol of credential helpers is lines of text: a host must not bring a line break.
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 _SILENT = {
     "GIT_TERMINAL_PROMPT": "0",

@@ -35,7 +35,7 @@ class Entries:
         self._trees: dict[str, dict[str, Entry]] = {}
 
     def find(self, commit: str, paths: Iterable[str]) -> dict[str, Entry]:
-        """Return the entries of a commit or tree at these paths; paths of nothing are left out."""
+        """Return the entries of a commit or tree at these paths; paths without an entry are left out."""
         entries = {}
         for path in paths:
             *folders, name = path.split("/")

@@ -16,7 +16,7 @@ DEPTH = 100
 """Commits of history that are fetched into a shallow repository at first; a gate needs fewer in most cases."""
 
 NEWEST = 32
-"""Commits before another one that are looked at one by one, which is cheaper than to start git."""
+"""How many commits before another one are read one by one, which is cheaper than starting git."""
 
 _EVERYTHING = 0x7FFFFFFF  # git's own "infinite depth"; unlike --unshallow no error where nothing is missing
 
@@ -30,9 +30,10 @@ class Fetched:
     def __init__(
         self, private: PrivateRepository, objects: Objects, remote: Remote, *, depth: int, cached: bool
     ) -> None:
-        """Fetch `depth` commits of a history that is cut off, at first.
+        """Prepare to fetch `depth` commits at first where history is cut off.
 
-        What is `cached` is asked for all the same, so that its history can be fetched too.
+        With `cached`, commits that are here from a cache are fetched all the same, so that more of their history can be
+        fetched later.
         """
         self.shallow = not private.whole
         self._private = private
@@ -59,7 +60,7 @@ class Fetched:
         return fetched
 
     def is_checked_out(self, sha: str) -> bool:
-        """Return True if a commit is the one that is checked out, or among the newest before it: as if fetched.
+        """Return True if a commit is checked out, or among the newest before that; it then counts as fetched.
 
         Each of them is here with its files. CI checks out the tip of the default branch, or the merge of a pull request
         into it. A promotion branch that is merged is a parent of the merge.
@@ -74,7 +75,7 @@ class Fetched:
         return True
 
     def newest_before(self, commit: str) -> frozenset[str]:
-        """Return a commit and the newest before it, some NEWEST in all, as far as they are here with their files."""
+        """Return a commit and the newest before it, about NEWEST in all, as far as they are here with their files."""
         if commit not in self._newest_before:
             found: set[str] = set()
             pending = [commit]
@@ -101,7 +102,7 @@ class Fetched:
 
     @property
     def newest(self) -> str:
-        """The commit of the ref that was fetched last of those that were fetched first, "" for none."""
+        """The latest commit of the ref that was fetched first, "" before any fetch."""
         return next(iter(self._tips.values()), "")
 
     @property
@@ -112,8 +113,8 @@ class Fetched:
     def deepen(self, depth: int) -> bool:
         """Fetch `depth` commits of history of all that was fetched; returns False if the remote has no more.
 
-        Raises NotAdvertisedError if it gives the tips of its refs alone, and some of what was fetched is none any more:
-        that is not asked for again.
+        Raises NotAdvertisedError if the remote gives only the tips of its refs, and a commit that was fetched is no tip
+        any more; that commit is not asked for again.
         """
         if not self.shallow or not self._tips:
             return False
@@ -138,7 +139,7 @@ class Fetched:
         self.shallow = self.shallow and bool(self._private.cut_off())
 
     def _blobs(self, shas: Sequence[str]) -> None:
-        """Fetch blobs; from a server that gives none by its id all of those of the commits that are here."""
+        """Fetch blobs; if the server gives no single blobs, fetch all blobs of the commits that are here."""
         try:
             self._remote.fetch_blobs(shas)
         except RefGoneError:

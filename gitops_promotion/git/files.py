@@ -69,7 +69,7 @@ class Files:
         return read_changes(self._private.git(*command, variables=_WITH_PATHSPECS))
 
     def _bring(self, commit: str, pathspecs: Sequence[str]) -> None:
-        """Fetch the files that pathspecs match, in one go, where only those in question are fetched."""
+        """In a partial clone, fetch the files that pathspecs match, all at once."""
         if self._objects.fetch_blobs:
             self._objects.bring(filter(None, (change.new_file for change in self._matching(commit, pathspecs))))
 
@@ -96,7 +96,7 @@ class Files:
         return result.status == 0
 
     def read(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
-        """Return the contents of files of a commit or tree; paths of folders, and of nothing, are left out."""
+        """Return the contents of files of a commit or tree; paths that are folders or do not exist are left out."""
         if self._objects.kind(commit) not in ("commit", "tree"):
             raise GitError(f"commit {commit} is not in this repository: fetch it first")
         entries = self.entries.find(commit, paths)
@@ -142,7 +142,7 @@ class Files:
 
 
 def _quick(pathspec: str) -> str:
-    """Return a pathspec that matches the same manifests: for one `*` before an ending git compares the ending alone."""
+    """Return a faster pathspec for the same manifests: with one `*` before an ending, git compares only the ending."""
     simple = _ENDING_BELOW.fullmatch(pathspec)
     return f"{simple[1]}{simple[2]}" if simple else pathspec
 

@@ -14,7 +14,7 @@ from gitops_promotion.git.objects import Objects
 from gitops_promotion.git.private_repository import PrivateRepository
 
 MOST_COMMITS = 100_000
-"""Commits of one branch that the default branch has not: as many are read, and no more."""
+"""The most commits of a branch that are read, of those that the default branch does not have."""
 _NO_ROOT = (("log.showRoot", "false"),)
 
 
@@ -37,9 +37,9 @@ class History:
         return self._log(*options, full_sha(tip), "--", *specs, settings=() if root else _NO_ROOT)
 
     def between(self, exclude: str, include: str) -> list[Commit]:
-        """Return the commits of `include` that `exclude` has not, newest first, changes against the first parent.
+        """Return the commits of `include` that `exclude` does not have, newest first.
 
-        Raises GitError for more than MOST_COMMITS.
+        Each has its changes against its first parent. Raises GitError for more than MOST_COMMITS.
         """
         if commit := self._child(exclude, include):
             return [commit]
@@ -56,7 +56,7 @@ class History:
         return commits
 
     def _child(self, parent: str, sha: str) -> Commit | None:
-        """Return a commit that has this parent alone, as `git log` shows it: none of the other has to be asked."""
+        """Return the commit as `git log` shows it, if this is its only parent, else None. No history has to be read."""
         if not self._objects.is_child(sha, parent):
             return None
         [content] = self._objects.read([sha], "commit")

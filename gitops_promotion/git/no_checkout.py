@@ -1,4 +1,4 @@
-"""A repository that is given by its address: a checkout without anything in it stands for it."""
+"""A repository that is given by its address: an empty temporary checkout takes the place of a real one."""
 
 import shutil
 import tempfile
@@ -45,7 +45,7 @@ class NoCheckout:
 
     @contextmanager
     def checkout(self) -> Iterator[Path]:
-        """Give a temporary checkout with this remote, no commit, and the settings of a partial clone."""
+        """Yield a temporary checkout with this remote, no commit, and the settings of a partial clone."""
         with temporary_files():
             folder = Path(tempfile.mkdtemp(prefix="gitops-promotion-"))
         try:

@@ -27,7 +27,7 @@ class Objects:
         self._private = private
         self._reader: Dialogue | None = None
         self.fetch_blobs: Callable[[Sequence[str]], None] | None = None
-        """Brings blobs that are not here, where only those in question are fetched (Fetched)."""
+        """Fetches blobs that are not here; None unless the repository is a partial clone (Fetched)."""
 
     def stop(self) -> None:
         """End the process that reads; the next question starts another."""
@@ -59,7 +59,7 @@ class Objects:
         return contents
 
     def bring(self, blobs: Iterable[str]) -> None:
-        """Fetch those of these blobs that are not here, in one go, where only those in question are fetched."""
+        """In a partial clone, fetch those of these blobs that are not here, all at once."""
         if not self.fetch_blobs:
             return
         names = list(dict.fromkeys(blobs))
@@ -112,7 +112,7 @@ class Objects:
         return {name: read_commit(content) for name, (kind, content) in answers if kind == "commit"}
 
     def is_child(self, commit: str, parent: str) -> bool:
-        """Return True if a commit that is here has this parent, which is its merge base with the parent then."""
+        """Return True if a commit is here and has this parent, which is then the merge base of the two."""
         header = self.headers([commit]).get(commit)
         return header is not None and parent in header.parents
 
@@ -126,7 +126,7 @@ class Objects:
         return self.write("blob", content)
 
     def write(self, kind: str, content: bytes) -> str:
-        """Store an object that may be of somebody else's making, and return its object id."""
+        """Store an object, which a forge may have made, and return its object id."""
         data = b"%s %d\0%s" % (kind.encode(), len(content), content)
         object_id = hashlib.new(self._private.object_format, data, usedforsecurity=False).hexdigest()
         path = self._private.folder / "objects" / object_id[:2] / object_id[2:]

@@ -1,4 +1,4 @@
-"""The private repository that all further commands run in, with objects that it borrows of the user's.
+"""The private repository that all further commands run in, with objects that it borrows from the user's repository.
 
 docs/decisions/0002-private-object-store.md gives the reasons.
 """

@@ -200,7 +200,7 @@ def test_a_pull_request_of_what_is_not_pushed_is_refused_by_name(remote: "Remote
     path = "apps/staging/podinfo-values.yaml"
     (checkout.path / path).write_text(reference.FILES[path] + "# more\n")
     code, _, err = run("init", "--yes", "--pull-request", "--sourcedir", str(checkout.path))
-    assert (code, f"{path} is in your checkout, not on origin/main as it is here: commit and push it" in err) == (
+    assert (code, f"{path} of your checkout differs from that on origin/main: commit and push it" in err) == (
         2,
         True,
     )

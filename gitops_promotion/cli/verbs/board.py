@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 )
 @options.scope
 @click.option(
-    "--mine", default="", metavar="USER", help="What names this person as one who can act, and what the person decided."
+    "--mine", default="", metavar="USER", help="Only promotions that wait for USER, and what USER has decided."
 )
 @click.option("--waiting", is_flag=True, help="Only applications with an open promotion.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write a page that needs no server.")

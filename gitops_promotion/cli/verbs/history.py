@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.option(
     "--since", metavar="TIME", help="Only what happened since then: a duration such as 90d, a date, or an ISO time."
 )
-@click.option("--metrics", "measured", is_flag=True, help="Show how often, fast and safely tags move [since: 90d].")
+@click.option(
+    "--metrics", "measured", is_flag=True, help="Show how often, how fast and how safely tags move [since: 90d]."
+)
 @options.connection
 @run.verb("history")
 def command(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--app", required=True, help="The application.")
 @click.option("--env", "environment", required=True, help="The environment.")
 @click.option(
-    "--at", metavar="TIME", help="A moment to come, as an ISO time such as 2026-01-31T12:00:00Z [default: now]."
+    "--at", metavar="TIME", help="A time in the future, as an ISO time such as 2026-01-31T12:00:00Z [default: now]."
 )
 @options.connection
 @run.verb("why")
