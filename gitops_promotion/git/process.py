@@ -65,7 +65,7 @@ class Runner:
     ) -> "Git.AutoInterrupt":
         """Start a command with this environment and no other variable. Raises GitError if git does not start.
 
-        In a session of its own, it and the programs that it starts have no terminal.
+        With `own_session` it and the programs that it starts have no terminal.
         """
         self.count += 1
         program = shutil.which("git", path=environ.get("PATH", os.defpath))
@@ -87,8 +87,8 @@ class Runner:
     ) -> Result:
         """Run a command to its end, whatever its status is. Raises GitError if git does not start.
 
-        With `seconds` TimeoutError is raised if it takes longer: then it has ended. In a session of its own it has no
-        terminal, and all programs that it started have ended too.
+        With `seconds` a command that takes longer is ended, and TimeoutError raised. With `own_session` it has no
+        terminal, and all programs that it started are ended with it.
         """
         start = time.monotonic()
         process = self.start(arguments, environ, own_session=own_session)
@@ -105,7 +105,7 @@ class Runner:
         return Result(status=process.returncode, stdout=stdout, stderr=self.mask(stderr))
 
     def log(self, arguments: Sequence[str], status: int, start: float) -> None:
-        """Log a command that has ended, for `--verbose`; `started` is a time of `time.monotonic`."""
+        """Log a command that has ended, for `--verbose`; `start` is a time of `time.monotonic`, in seconds."""
         if not _log.isEnabledFor(logging.DEBUG):
             return
         # A setting may hold anything, and a list of objects is long.
@@ -202,13 +202,13 @@ def _without_others(environ: Mapping[str, str]) -> Iterator[None]:
 
     Unsetting them by `env` would be one more process for each command.
     """
-    own_environ = {name: value for name, value in os.environ.items() if name not in environ}
+    removed = {name: value for name, value in os.environ.items() if name not in environ}
     try:
-        for name in own_environ:
+        for name in removed:
             del os.environ[name]
         yield
     finally:
-        os.environ.update(own_environ)
+        os.environ.update(removed)
 
 
 def _start_error(reason: str | None) -> GitError:

@@ -22,7 +22,7 @@ from gitops_promotion.git.process import Result, Runner
 from gitops_promotion.git.push import push_error, read_push
 
 SECONDS = 3600.0
-"""Seconds that one command has that reaches the remote, whatever the server does."""
+"""How many seconds a command may take that reaches the remote, whatever the server does."""
 
 SILENCE = 300
 """Seconds without a byte from the remote, after which a command ends; settings of the person or the machine win."""
@@ -32,7 +32,7 @@ _REMOTE_URL = f"remote.{_REMOTE}.url"
 _PUSH_URL = f"remote.{_REMOTE}.pushurl"
 # A ref that is deleted while git fetches it: the remote lists it no longer, or no longer gives its commit.
 _GONE = re.compile(r"couldn't find remote ref|not our ref|unadvertised object")
-# Said by git itself, of servers without uploadpack.allowReachableSHA1InWant:
+# git's own words about servers without uploadpack.allowReachableSHA1InWant:
 # https://github.com/git/git/blob/v2.39.5/fetch-pack.c
 _NOT_ADVERTISED = re.compile(r"does not allow request for unadvertised object")
 _NO_FILTER = re.compile(r"filtering not recognized by server")
@@ -86,7 +86,7 @@ class Remote:
         if not configured and not any(setting.key == "core.sshcommand" for setting in settings):
             environ = {**environ, "GIT_SSH_COMMAND": _SSH}
         self._environ = environ
-        self._settings = [*_patience(settings), *_handed_over(settings, name), *SAFE]
+        self._settings = [*_low_speed_limits(settings), *_handed_over(settings, name), *SAFE]
         url = next(setting.value for setting in settings if setting.key == f"remote.{name}.url")
         push_urls = [setting.value for setting in settings if setting.key == f"remote.{name}.pushurl"]
         rules = Rules.of((setting.key, setting.value) for setting in settings)
@@ -126,7 +126,7 @@ class Remote:
 
     def fetch_blobs(self, shas: Iterable[str]) -> None:
         """Fetch the contents of files. Raises RefGoneError if the remote does not give one of them by its id."""
-        # What is here is no hint at blobs: they are asked for because they are not here.
+        # Git would name the commits that are here, and the server would take their blobs for present.
         self._fetch(shas, settings=[("fetch.negotiationAlgorithm", "noop")])
 
     def stop_filtering(self, reason: str) -> None:
@@ -134,8 +134,8 @@ class Remote:
         self.filters = False
         self._tell(f"{self.url} {reason}: all files are fetched, which may take long in a large repository")
 
-    def _fetch(self, refspecs: Iterable[str], *more: str, settings: Sequence[tuple[str, str]] = ()) -> None:
-        options = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune", "--quiet", *more]
+    def _fetch(self, refspecs: Iterable[str], *extra: str, settings: Sequence[tuple[str, str]] = ()) -> None:
+        options = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune", "--quiet", *extra]
         lines = "".join(f"{refspec}\n" for refspec in refspecs)
         result = self._run("fetch", [*options, "--stdin", _REMOTE], os.fsencode(lines), settings)
         if self.filters and _NO_FILTER.search(result.stderr):
@@ -152,7 +152,7 @@ class Remote:
         """Change all refs or none. Raises LeaseLostError or RefusedPushError (Repository.push)."""
         if not updates:
             return
-        # A ref that is where it is said to be is left out of the push; elsewhere it is refused, and so all of the push.
+        # git leaves an unchanged ref out of the push; if the ref has moved, its lease makes the whole push fail.
         updates_and_leases = [*updates, *(RefUpdate(ref=r, new=sha, expected=sha) for r, sha in unchanged.items())]
         result = self._push(updates_and_leases)
         if unchanged and _NO_ATOMIC.search(result.stderr):
@@ -203,14 +203,14 @@ class Remote:
                 "server, and run again"
             ) from None
 
-    def _reach(self, more: Sequence[tuple[str, str]], *, push: bool) -> dict[str, str]:
+    def _reach(self, extra: Sequence[tuple[str, str]], *, push: bool) -> dict[str, str]:
         """Return the environment that reaches the remote, with the token to use now."""
         token = self._find_token(self.url) if self._address.web else ""
         self._token = token or self._token
         addresses = self._push_addresses if push and self._push_addresses else [self._address]
         settings = [
             *self._settings,
-            *more,
+            *extra,
             *([(f"remote.{_REMOTE}.promisor", "true")] if self._partial else []),
             *([(f"remote.{_REMOTE}.partialclonefilter", "blob:none")] if self.filters else []),
             (_REMOTE_URL, self._address.text),
@@ -237,10 +237,10 @@ class Remote:
         self._runner.secrets += [secret for secret in secrets if secret not in self._runner.secrets]
 
 
-def _patience(settings: Sequence[Setting]) -> list[tuple[str, str]]:
-    """Return the settings that end a transfer over http from which nothing comes, unless there are others.
+def _low_speed_limits(settings: Sequence[Setting]) -> list[tuple[str, str]]:
+    """Return the settings that end a silent transfer over http; none if the configuration has such settings.
 
-    The limit is the fewest bytes a second: a server that is at work says so with a few
+    The limit is one byte a second: a server that is at work sends more than that
     (https://git-scm.com/docs/git-config#Documentation/git-config.txt-httplowSpeedLimit).
     """
     if any(_LOW_SPEED.fullmatch(setting.key) for setting in settings):

@@ -101,7 +101,7 @@ class Repository:
         alone. A function is asked with the remote's address before each of them, since a token may expire meanwhile.
         `user` is the user name that goes with the token where the remote's address has none. `trust` accepts a folder
         of another user, which is right in the containers of a CI system only. `tell` is told if the server of a partial
-        clone cannot leave out the contents of files. `no_checkout` is what an empty checkout stands for.
+        clone cannot leave out the contents of files. `no_checkout` is set where `path` is its empty checkout.
         """
         if not os.path.exists(path):  # noqa: PTH110  Path.exists raises OSError for a name that is too long
             raise UsageError(f"{path} does not exist: name a folder of the repository with --sourcedir")
@@ -161,7 +161,7 @@ class Repository:
 
     @property
     def boundary(self) -> frozenset[str]:
-        """The commits whose parents are cut off here: other ones once history was fetched, by whatever needed it."""
+        """The commits whose parents are cut off here; they change whenever more history is fetched."""
         return self._private.cut_off()
 
     @property
@@ -204,7 +204,7 @@ class Repository:
         """
         self._remote.push(updates, unchanged)
 
-    # -- files of the checkout, for messages alone
+    # -- files of the checkout, only for messages
 
     @property
     def remote_name(self) -> str:
@@ -281,7 +281,7 @@ class Repository:
         return self._files.has_files(commit, paths)
 
     def read(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
-        """Return the contents of files of a commit or tree; paths of folders, and of nothing, are left out."""
+        """Return the contents of files of a commit or tree; paths that are folders or do not exist are left out."""
         return self._files.read(commit, paths)
 
     def read_objects(self, shas: Sequence[str]) -> dict[str, bytes]:
@@ -313,7 +313,10 @@ class Repository:
         return self._history.last_change(tip, path)
 
     def commits(self, exclude: str, include: str) -> list[Commit]:
-        """Return the commits of `include` that `exclude` has not, newest first, changes against the first parent."""
+        """Return the commits of `include` that `exclude` does not have, newest first, with their changes.
+
+        The changes are against the first parent.
+        """
         return self._history.between(exclude, include)
 
     def brought_by(self, tip: str, head: str) -> str | None:
@@ -360,7 +363,7 @@ class Repository:
     # -- new objects
 
     def set_commits(self, *, author: Identity | None, signed: bool) -> None:
-        """Say who makes new commits, None for the one that git knows, and whether git may sign them."""
+        """Set the author of new commits (None: as git's configuration says), and whether git may sign them."""
         self._new.identity = author
         self._new.signs = signed
 
@@ -384,7 +387,7 @@ class Repository:
         return self._new.remake(sha, edits, make)
 
     def merge(self, base: str, head: str, message: str) -> Merge:
-        """Make a merge commit with `base` as its first parent; none if it would change no file or conflicts."""
+        """Make a merge commit with `base` as its first parent; none if it would change no file or has conflicts."""
         return self._new.merge(base, head, message)
 
     def try_merge(self, base: str, head: str) -> Merge:

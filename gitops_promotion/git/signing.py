@@ -43,7 +43,7 @@ _OTHER_STEP = "check user.signingKey, and sign something by hand to see the reas
 
 
 class Signer:
-    """Makes signed commits. A failure stands for all commits of the run, so that no key is asked for many times."""
+    """Makes signed commits. After one failure all commits of the run fail, so that no key is asked for many times."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Signer:
         self._failure = ""
 
     def is_wanted(self) -> bool:
-        """Return True if git's configuration asks for signed commits. Raises GitError for a value that is none."""
+        """Return True if git's configuration asks for signed commits. Raises GitError for any other value."""
         value = self._values.get("commit.gpgsign", "")
         if _TRUE.fullmatch(value):
             return True

@@ -62,7 +62,7 @@ class Tree:
             file.parent.mkdir(parents=True, exist_ok=True)
             if file.is_symlink() or file.parent.resolve() != (self.root.resolve() / path).parent:
                 raise GitError(
-                    f"cannot write {path}: it leads through a symbolic link; refile the link with its target"
+                    f"cannot write {path}: it leads through a symbolic link; replace the link with its target"
                 )
             if content is None:
                 file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Sends messages to channels: each channel in its own thread, within a time, with one more try."""
+"""Sends messages to channels: each channel has its own thread, a limit of time, and one more try after a failure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _PAUSE = 0.5
 
 @dataclass(slots=True, kw_only=True)
 class Delivery:
-    """The news for one channel; afterwards those that it has taken, and its problem, "" without one."""
+    """The news for one channel; after `send`, `sent` is what it has taken, and `problem` why not all, "" for none."""
 
     access: Access
     news: list[News] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Seconds that never go back, and sleep."""
+    """A function for seconds that never go back, and one that sleeps."""
 
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]

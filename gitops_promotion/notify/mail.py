@@ -30,7 +30,7 @@ _SHOWN = 150
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server for mail; `tls` from the start. `password` is "" where nobody logs in."""
+    """A server for mail. `tls`: it is encrypted from the start. `password` is "" where nobody logs in."""
 
     host: str
     port: int
@@ -52,7 +52,7 @@ def send(access: Access, news: News, seconds: float) -> str:
         raise ChannelError(
             f"nobody would get the mail: give `to` in the configuration, or to= in {access.channel.variable}"
         )
-    return _answered(lambda: _send(server, mail, seconds))
+    return _translated(lambda: _send(server, mail, seconds))
 
 
 def read_server(access: Access) -> Server:
@@ -122,8 +122,8 @@ def _message(server: Server, mail: Mail) -> EmailMessage:
     return message
 
 
-def _answered(act: Callable[[], T]) -> T:
-    """Return the result; raises ChannelError in place of the library's errors."""
+def _translated(act: Callable[[], T]) -> T:
+    """Return the result of a call. Raises ChannelError in place of the library's errors."""
     try:
         return act()
     except smtplib.SMTPAuthenticationError as error:

@@ -59,7 +59,7 @@ def send(access: Access, news: News, seconds: float) -> str:
 
 
 def require_safe(access: Access) -> None:
-    """Raise ChannelError unless the address is one of https, or of this machine: a message says who may do what."""
+    """Raise ChannelError unless the address is one of https or of this machine: others must not read a message."""
     variable = access.channel.variable
     try:
         parts = urlsplit(access.url)
@@ -78,16 +78,16 @@ def signature(body: bytes, secret: str) -> str:
 
 
 def _authorization(url: str) -> "requests.auth.AuthBase":
-    """Return user and password of the address; without them nothing, where requests would look into a .netrc file."""
+    """Return what signs with user and password of the address; without them no `.netrc` file is read instead."""
     import requests
 
-    class Nothing(requests.auth.AuthBase):
+    class NoAuthorization(requests.auth.AuthBase):
         def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
             return request
 
     parts = urlsplit(url)
     if not parts.username and not parts.password:
-        return Nothing()
+        return NoAuthorization()
     return requests.auth.HTTPBasicAuth(unquote(parts.username or ""), unquote(parts.password or ""))
 
 
@@ -110,7 +110,7 @@ def _check(response: "requests.Response") -> None:
 
 
 def _beginning(response: "requests.Response") -> bytes:
-    """Return the beginning of the answer; what its status says counts, also if the rest never comes."""
+    """Return the beginning of the answer, b"" if it never comes: the status counts in any case."""
     from urllib3.exceptions import HTTPError
 
     try:

@@ -28,7 +28,7 @@ Opinion = Literal["approved", "changes-requested"]
 class Provider(Protocol):
     """A forge in neutral words. Only this repository's own branches count, never a fork's.
 
-    Every method raises AuthError, TransientError (after its retries) or ProviderError, and nothing of an SDK; `local`
+    Every method raises AuthError, TransientError (after its retries) or ProviderError, and no error of an SDK; `local`
     raises GitError too, since its forge is git.
     """
 
@@ -186,7 +186,7 @@ class ReadCommits(Protocol):
     """Reads what changed in any repository on a forge."""
 
     def __call__(self, query: SourceQuery, /) -> Difference:
-        """Return what the new version has and the old one has not. Raises ProviderError, UsageError."""
+        """Return what the new version has and the old one does not have. Raises ProviderError, UsageError."""
 
 
 class Connect(Protocol):
@@ -198,7 +198,7 @@ class Connect(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenQuery:
-    """What the environment's token is looked for with: the remote's URL, --api-url and the environment."""
+    """What is needed to find the environment's token: the remote's URL, --api-url and the environment."""
 
     url: str = field(repr=False)
     api_url: str

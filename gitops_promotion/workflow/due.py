@@ -29,7 +29,7 @@ _LATE = (1.0, 2.0, 4.0, 8.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """The steps of one run: what one of them reads, it reads for all."""
+    """The steps of one run: the files and the history of all of them are read together."""
 
     steps: Sequence[Step]
 
@@ -109,8 +109,8 @@ def _candidates(tip: Tip, step: Step, batch: _Batch, tags: Mapping[str, Tag | No
     def age(candidate: due.Candidate) -> int:
         sites = [Site(step.application, name) for name in candidate.sources]
         timelines = tip.timelines(dict.fromkeys(sites, candidate.tag), [], batch.sites(tip))
-        lengths = (deployments.deployment(timelines[site], candidate.tag) for site in sites)
-        return min((len(deployed.points) for deployed in lengths if deployed), default=0)
+        deployments_in_sources = (deployments.deployment(timelines[site], candidate.tag) for site in sites)
+        return min((len(deployed.points) for deployed in deployments_in_sources if deployed), default=0)
 
     requirements = tip.config.way(step.application).requirements(step.environment)
     return due.candidates(requirements, tags, age)
@@ -160,7 +160,7 @@ def _not_due(
 def _veto(
     run: Run, step: Step, request: Request, batch: _Batch, pulls: Sequence[PullRequest], branch: Branch | None
 ) -> Outcome | Origin:
-    """Leave an open promotion into an earlier environment, and a decline, as they are; else name who is behind it."""
+    """Return the outcome that leaves an open promotion or a decline as it is, else who is behind this promotion."""
     earlier = run.tip.config.way(step.application).before(step.environment)
     current = due.open_for(pulls, run.tip.base)
     proposed = branch.proposal.environments if branch else ()

@@ -23,7 +23,7 @@ from gitops_promotion.workflow.steps import left_out, marker_to_add, no_marker
 from gitops_promotion.workflow.tip import Tip
 
 _NO_TAG_CHANGED = Reason(evidence="no marked tag is changed: a manual change, nothing to wait for")
-# A tag that no gate holds deserves a guess at what its marker should be called.
+# How near, from 0 to 1, another name must be to suggest that a marker without any gate is mistyped.
 _NEARNESS = 0.6
 
 
@@ -96,7 +96,7 @@ def find_subject(run: Run, number: int | None) -> Subject:
 
 
 def examine(run: Run, subject: Subject) -> Examination:
-    """Return the questions of all environments whose marked tags the head changes, and at least a remark without any.
+    """Return the questions of all environments whose marked tags the head changes; without any, at least one remark.
 
     For a group of a merge queue, questions of environments with approvals are those of its pull requests. Raises what
     `examine_head` raises, and ProviderError.
@@ -104,23 +104,23 @@ def examine(run: Run, subject: Subject) -> Examination:
     examination = examine_head(run, subject)
     asks_people = not subject.foreign and any(_asks_people(run, question) for question in examination.questions)
     pulls = pulls_in_group(run, subject.branch, subject.sha) if asks_people else []
-    of_pulls: list[Question] = []
+    pull_questions: list[Question] = []
     for pull in pulls:
         head = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
-        of_pulls += examine_head(run, head).questions
-    if not of_pulls or not brings_only(run, subject.sha, pulls):
+        pull_questions += examine_head(run, head).questions
+    if not pull_questions or not brings_only(run, subject.sha, pulls):
         return examination
     questions: dict[Question, None] = {}
     for question in examination.questions:
-        same = [q for q in of_pulls if _is_same(q, question)]
+        same = [q for q in pull_questions if _is_same(q, question)]
         questions |= dict.fromkeys(same if same and _asks_people(run, question) else [question])
     return replace(examination, questions=tuple(questions))
 
 
-def _is_same(one: Question, other: Question) -> bool:
-    """Return True if two heads ask the same; a question about images alone is about no application."""
-    return (one.environment, one.tag, one.only) == (other.environment, other.tag, other.only) and (
-        bool(one.only) or one.application == other.application
+def _is_same(first: Question, second: Question) -> bool:
+    """Return True if the questions of two heads are the same; one about images alone is about no application."""
+    return (first.environment, first.tag, first.only) == (second.environment, second.tag, second.only) and (
+        bool(first.only) or first.application == second.application
     )
 
 
@@ -244,7 +244,7 @@ def _gaps(tip: Tip, sites: Iterable[Site]) -> Iterator[str]:
         earlier = way.before(site.environment) if site.environment in way.names else ()
         having = {name for name in earlier if tip.files(Site(application, name))}
         if not having:
-            yield from _slips(tip, site) if earlier else ()
+            yield from _mistyped(tip, site) if earlier else ()
             continue
         for group in way.requirements(site.environment):
             for absent in group if not having & set(group) else ():
@@ -256,10 +256,10 @@ def _gaps(tip: Tip, sites: Iterable[Site]) -> Iterator[str]:
                     yield f"{text}: {error}"
 
 
-def _slips(tip: Tip, site: Site) -> Iterator[str]:
-    """Yield that no gate holds an application, where it may be another one with a mistyped marker."""
-    known = {(marked.application, marked.environment) for marked in tip.marked.sites()}
-    sites = {*known, (site.application, site.environment)}
+def _mistyped(tip: Tip, site: Site) -> Iterator[str]:
+    """Yield the warning that no gate holds an application, if it may be another one with a mistyped marker."""
+    marked_sites = {(marked.application, marked.environment) for marked in tip.marked.sites()}
+    sites = {*marked_sites, (site.application, site.environment)}
     if text := strays.without_way(tip.config.way(site.application), site.application, sites, nearness=_NEARNESS):
         yield text
 

@@ -1,4 +1,4 @@
-"""What others have put on a branch of this tool: its pull request may merge by itself, and no gate judges that."""
+"""Finds the work of others on a branch of this tool: its pull request may merge by itself, and no gate judges that."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -20,7 +20,7 @@ from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Tip
 
 _SHOWN = 3
-"""Commits of others that are named: who may push can push any number."""
+"""How many commits of others are named: whoever may push can push any number."""
 
 
 def foreign_work(run: Run, name: str, sites: Sequence[Site], changes: Sequence[FileChange]) -> Iterator[Reason]:
@@ -85,7 +85,7 @@ def _reasons(run: Run, name: str, owner: Application, paths: Sequence[str], scop
 
 
 def _other_environments(tip: Tip, name: str, owner: Application, sites: Sequence[Site], ways: str) -> Iterator[Reason]:
-    """Yield the reason why a promotion is none: it is into several environments, or into one of another branch."""
+    """Yield the reason why a branch is no promotion: it changes several environments, or one of another branch."""
     environments = [e for e in tip.config.pipeline.names if Site(owner, e) in sites]
     if len(environments) > 1 or any(tip.config.branch(owner, environment) != name for environment in environments):
         text = f"{name} changes the tag of {owner} in {' and '.join(environments)}, and a promotion is into one of them"
@@ -93,9 +93,9 @@ def _other_environments(tip: Tip, name: str, owner: Application, sites: Sequence
 
 
 def _beyond_entry(run: Run, name: str, changes: Sequence[FileChange]) -> Iterator[Reason]:
-    """Yield the reason why a feature is none: it changes files of a later environment.
+    """Yield the reason why a branch is no feature: it changes files of a later environment.
 
-    People have branches of that name of their own, so there must be a commit of this tool.
+    People may have branches of their own with such names, so the branch must have a commit of this tool.
     """
     entry, in_reach = run.tip.config.pipeline.entry.name, run.tip.config.layout.in_reach
     paths = [change.path for change in changes if (names := in_reach(change.path)) and entry not in names]
@@ -118,10 +118,10 @@ def _owners(tip: Tip, branch: str, applications: Iterable[Application]) -> list[
 
 def _named(tip: Tip, branch: str, kind: Kind) -> Request | None:
     """Return the application and environment that a branch of a kind is named for, None if it is for none."""
-    known = tip.applications()
-    groups, names = {a.group for a in known}, {a.name for a in known}
-    some = [Application(group, ANY) for group in groups] + [Application(ANY, name) for name in names]
-    for application in (*known, *some, Application(ANY, ANY)):
+    applications = tip.applications()
+    groups, names = {a.group for a in applications}, {a.name for a in applications}
+    with_any = [Application(group, ANY) for group in groups] + [Application(ANY, name) for name in names]
+    for application in (*applications, *with_any, Application(ANY, ANY)):
         if application.name != ANY and application.name not in branch:
             continue
         for environment in (*tip.config.pipeline.names, ANY):

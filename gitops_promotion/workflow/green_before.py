@@ -14,7 +14,7 @@ from gitops_promotion.workflow.tip import Tip
 def is_return(tip: Tip, lookups: Lookups, question: Question) -> bool:
     """Return True if the tag, with its digest, was in its environment before and was green there.
 
-    Its sources need not be healthy then. The whole history is read, but for a tag that is on its usual way from its
+    Its sources need not be healthy then. The whole history is read, except for a tag that is on its usual way from its
     sources. Raises GitError, ProviderError.
     """
     site = Site(question.application, question.environment)

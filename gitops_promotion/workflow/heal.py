@@ -39,7 +39,7 @@ def heal(run: Run, pulls: Sequence[PullRequest], find_kustomize: KustomizeFinder
 def _heal_promotions(run: Run, pulls: Iterable[PullRequest]) -> Iterator[Outcome]:
     """Yield the outcomes of the promotions into the first environment.
 
-    The body is a hint for which to look at; what is rebuilt is what the branch's tree proposes.
+    The body only hints at which to look at; what is rebuilt is what the branch's tree proposes.
     """
     promotions = list(_entry_promotions(run.tip, pulls))
     run.tip.fetch_branches(pull.head for pull, _ in promotions)
@@ -82,7 +82,7 @@ def _is_outdated_promotion(run: Run, pull: PullRequest, branch: Branch, environm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ProposedFeature:
-    """The feature that a branch proposes by the trailers of its newest commit; no tag is a removal."""
+    """The feature that a branch proposes by the trailers of its newest commit; without a tag it is a removal."""
 
     application: Application
     feature: str = ""
@@ -114,7 +114,7 @@ def _proposed_feature(run: Run, pull: PullRequest, _attempt: int = 0) -> _Propos
 
 
 def _feature_again(run: Run, pull: PullRequest, proposed: _ProposedFeature, find_kustomize: KustomizeFinder) -> Outcome:
-    """Propose the feature again; its removal, if the branch proposes no tag."""
+    """Propose the feature again, or its removal if the branch proposes no tag."""
     application, feature = proposed.application, clean(proposed.feature)
 
     def veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Outcome | None:

@@ -1,4 +1,4 @@
-"""What a verb is about to propose, before it is known what the forge and the branch have of it."""
+"""What a verb is about to propose, before the forge and the branch are asked what they have of it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -98,7 +98,8 @@ def proposed_promotion(application: Application, branch: Branch) -> Request | No
 def promotion_again(run: Run, request: Request) -> Intent | Outcome:
     """Return the intent to propose a promotion again, as long as its branch proposes that tag.
 
-    An outcome where it is on hold. What somebody has closed meanwhile stays closed.
+    Where it is on hold, return the outcome of that. What somebody has closed meanwhile stays closed. Raises
+    ManifestError, GitError, ProviderError, LeaseLostError.
     """
     if (outcome := stopped(run, request)) is not None:
         return outcome

@@ -22,11 +22,11 @@ from gitops_promotion.workflow.tip import Tip
 def judge(tip: Tip, lookups: Lookups, question: Question, *, expired: bool = False) -> Verdict:
     """Return the verdict of all gates of the question's environment at the tip.
 
-    Costs what `lookups` has not asked the forge yet. Raises GitError, ProviderError, ConfigError.
+    It costs the requests that `lookups` has not made yet. Raises GitError, ProviderError, ConfigError.
     """
     configured = tip.config.gates(question.environment, question.override, only=question.only)
     verdict = _judge(tip, lookups, question, configured, expired=expired)
-    # What no gate has seen was not green here before either.
+    # A change that no gate has seen was not green here before either.
     if verdict.decision != "pass" and question.sources and not question.unseen and is_return(tip, lookups, question):
         of_target = [gate for gate in configured if not _is_passed_by_rollback(tip, question, gate)]
         verdict = gates.strictest([_returned(question), _judge(tip, lookups, question, of_target, expired=expired)])
@@ -153,15 +153,15 @@ def _check_contexts(tip: Tip, application: Application, source: str) -> None:
     templates = config.context_templates
     for collision in status_contexts.collisions(templates, application, source):
         group, environment = collision.group, collision.environment
-        # Without a key of its own, an environment has patterns that were accepted always.
+        # An environment without a key of its own has default patterns, which were always accepted.
         is_own = any(health.contexts_of(config.environment(name)) for name in (source, environment))
         if tip.marked.has_group(group, environment) if group else is_own:
             owner = f"of {group} in {environment}" if group else f"of all groups in {environment}"
             raise _same_name(tip, f"{application.group} in {source} and {owner}", "*/{group}/{env}")
     if any("{app}" in template for patterns in templates.values() for template in patterns):
         sites = ((site.application, site.environment) for site in tip.marked.sites())
-        for other, environment in status_contexts.shared(templates, application, source, sites):
-            pair = f"{application} in {source} and of {other} in {environment}"
+        for sharer, environment in status_contexts.shared(templates, application, source, sites):
+            pair = f"{application} in {source} and of {sharer} in {environment}"
             raise _same_name(tip, pair, "*/{group}/{app}/{env}")
 
 

@@ -167,7 +167,7 @@ def _publish_if_new(run: Run, subject: Subject, status: CommitStatus, lookups: L
 
 
 def _merged(run: Run, outcome: Outcome) -> Outcome:
-    """Return the outcome after a success: `local` merges by it, also where an earlier run was killed before it did."""
+    """Return the outcome after a success: `local` merges then, also where an earlier run was killed before it did."""
     if not run.publishes or outcome.pull_request is None:
         return outcome
     pull = run.forge.pull_request(outcome.pull_request.number)

@@ -39,13 +39,13 @@ class MarkedFiles:
     _read_all: bool = field(init=False, default=False)
 
     def read_all(self) -> None:
-        """Read every marked file of the tree, in one go."""
+        """Read every marked file of the tree, all at once."""
         if not self._read_all:
             self._index(self.repository.read(self.sha, self.repository.grep(self.sha, [])), ())
             self._read_all = True
 
     def read(self, sites: Iterable[Site]) -> None:
-        """Read the files with these applications' markers, in one go, and of the applications that share a branch."""
+        """Read, all at once, the files with markers of these applications, and of those that share a branch."""
         if self._read_all:
             return
         requested = set(sites)
@@ -166,7 +166,7 @@ class MarkedFiles:
         paths: dict[str, set[str]] = {}
         for site, files in self._files.items():
             paths.setdefault(site.environment, set()).update(files)
-        return {environment: sorted(found) for environment, found in paths.items()}
+        return {environment: sorted(environment_paths) for environment, environment_paths in paths.items()}
 
     def conflicts(self) -> list[ManifestError]:
         """Return the markers that several environments claim; all marked files are read."""

@@ -1,4 +1,4 @@
-"""What is known of the opinions on a promotion: gathered from the forge and from git, only as far as it decides."""
+"""What is known of the opinions on a promotion: read from the forge and from git, as far as it decides the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.tip import Tip
 
 _MERGES = 50
-"""Merges of the default branch into a promotion that are looked through for its commit."""
+"""How many merges of the default branch into a promotion are followed to find its commit."""
 
 
 def gather(tip: Tip, lookups: Lookups, question: Question, gate: Approvals) -> Facts:

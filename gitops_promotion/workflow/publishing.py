@@ -87,7 +87,7 @@ def disarm_refused(run: Run, subject: Subject) -> tuple[str, ...]:
 
 
 def may_be_armed(run: Run, lookups: Lookups, questions: Sequence[Question], verdict: Verdict) -> bool:
-    """Return False where a person must merge what passes, or a gate holds it that demands that nothing is armed."""
+    """Return False where a person must merge what passes, or where a gate that stops arming holds it."""
     if verdict.decision == "pass":
         return all(run.tip.config.environment(question.environment).auto for question in questions)
     return all(judge_arming(run.tip, lookups, question).decision == "pass" for question in questions)

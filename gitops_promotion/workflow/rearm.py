@@ -27,12 +27,13 @@ from gitops_promotion.workflow.run import Run
 
 
 def rearm(run: Run, pulls: Sequence[PullRequest], outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
-    """Yield the outcomes of those of these open promotions that must be armed or disarmed now.
+    """Yield an outcome for each of these open promotions that must be armed or disarmed now.
 
-    `outcomes` are those of the run so far: what it has delivered is as it should be, and of what stays as it is only
-    one outcome tells. The body is a hint for which to look at; what is judged is what the branch's tree proposes.
+    `outcomes` are those of the run so far: what it has delivered needs nothing more, and a promotion that stays as it
+    is gets one outcome only. The body only hints at which to look at; what is judged is what the branch's tree
+    proposes.
     """
-    requests = {
+    reported = {
         ("unchanged", outcome.pull_request.number, outcome.environment) for outcome in outcomes if outcome.pull_request
     }
     failures = {_failure(outcome) for outcome in outcomes if outcome.result == "failed"}
@@ -44,7 +45,7 @@ def rearm(run: Run, pulls: Sequence[PullRequest], outcomes: Sequence[Outcome]) -
             decided = repeat_after_races(run, partial(_decide, run, pull, hint))
             if isinstance(decided, Request):
                 yield deliver(run, partial(promotion_again, run, decided))
-            elif decided is not None and (decided.result, pull.number, decided.environment) not in requests:
+            elif decided is not None and (decided.result, pull.number, decided.environment) not in reported:
                 yield decided
         except PromotionError as error:
             failed = Outcome.failed_for(hint.application, hint.environment, error)
@@ -81,7 +82,7 @@ def _decide(run: Run, pull: PullRequest, hint: Request, _attempt: int) -> Reques
         return None
     request = replace(hint, tag=proposal.tag)
     if proposal.origin.override and counting_override(run.tip, run.lookups(), branch.sha):
-        # It is for one head, which a person sends past these gates.
+        # An override is for one head, which a person sends past these gates.
         return None
     try:
         verdict = judge_arming(run.tip, run.lookups(), question_on(run, request, pull))

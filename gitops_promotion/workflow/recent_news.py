@@ -13,11 +13,11 @@ from gitops_promotion.workflow.past import Past, Scope, read_past
 from gitops_promotion.workflow.run import Run
 
 DAY = timedelta(days=1)
-"""What is older is no news: a channel that is new gets no past."""
+"""How far back news go: a new channel is not told the past."""
 
 _COMMITS = 200
 _STATUSES = 20
-"""Commits whose statuses are asked for; on Azure DevOps each is a request."""
+"""How many commits are asked for their statuses; on Azure DevOps each is a request."""
 
 _APPROVALS = 20
 

@@ -69,8 +69,8 @@ def system_clock() -> Clock:
 class Run:
     """What a verb works with; `dry_run`: nothing may be written.
 
-    `registries` gives those of images, to be asked for at most so many seconds in all. `find_kustomize` raises
-    KustomizeError.
+    `registries` returns the registries of images; its argument is how many seconds all their requests may take.
+    `find_kustomize` raises KustomizeError.
     """
 
     tip: Tip
@@ -144,7 +144,7 @@ def _ascii(token: str) -> str:
 def _tokens(
     token: str, provider: str, api_url: str, environ: Mapping[str, str], clock: Clock, terminal: Log
 ) -> Callable[[str], str]:
-    """Return what gives the token for a remote's URL now: the option's, else the environment's."""
+    """Return the function that gives the token for a remote's URL now: the option's, else the environment's."""
 
     @cache
     def finder(url: str) -> Callable[[], str]:
@@ -241,7 +241,7 @@ class _Opening:
         )
 
     def registries(self, seconds: float) -> "Registries":
-        """Return the registries of images, to be asked for at most so many seconds in all."""
+        """Return the registries of images, whose requests may take so many seconds together."""
         # Imported here, since most runs ask no registry and need no HTTP for it.
         from gitops_promotion.registry import Registries
 

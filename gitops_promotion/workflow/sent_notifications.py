@@ -1,4 +1,4 @@
-"""The record of what was told, in a ref of the remote: changed by compare-and-swap, so that one run tells."""
+"""The record of what was told, in a ref of the remote: changed by compare-and-swap, so that only one run tells it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

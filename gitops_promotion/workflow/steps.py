@@ -121,7 +121,7 @@ def tag_of_sources(tip: Tip, application: Application, environment: str) -> Tag:
 
 
 def no_marker(site: Site) -> str:
-    """Return that an application has no marker in an environment."""
+    """Return the message that an application has no marker in an environment."""
     return f"{site.environment} has no marker of {site.application}"
 
 
@@ -184,7 +184,7 @@ def _layout_warnings(tip: Tip) -> Iterator[str]:
 
 
 def left_out(site: Site) -> str:
-    """Return that an application's markers in an environment are not managed."""
+    """Return the message that an application's markers in an environment are not managed."""
     group, name = site.application.group, site.application.name
     return (
         f"{site.application} has markers in {site.environment}, which groups.{group}.applications.{name}.environments "

@@ -19,7 +19,7 @@ from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Tip
 
 BRANCHES = 10
-"""Promotion branches that are asked for declines at most, since each is a request."""
+"""The most promotion branches that are asked for declines, since each is a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

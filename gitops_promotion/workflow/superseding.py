@@ -16,14 +16,14 @@ def close_promotion(run: Run, application: Application, environment: str) -> Pul
     """Close the open promotion of an application into an environment, and return it; None without one.
 
     It is disarmed first. Its branch is deleted, so that the closing is no decline (`core/declines.py`). Where the
-    server allows no deletion, the pull request alone is closed. What has commits of people is only disarmed. Raises
+    server allows no deletion, the pull request alone is closed. One with commits of people is only disarmed. Raises
     GitError, ProviderError.
     """
     return _close(run, run.tip.config.branch(application, environment), application, environment)
 
 
 def close_rollback(run: Run, application: Application, environment: str) -> PullRequest | None:
-    """Close the open rollback of an application in an environment likewise, and return it; None without one."""
+    """Close the open rollback of an application in the same way, and return it; None without one."""
     request = Request(kind=ROLLBACK, application=application, environment=environment)
     return _close(run, ROLLBACK.branch(request, run.tip.config), application, environment)
 

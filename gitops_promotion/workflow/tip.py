@@ -105,7 +105,7 @@ class Tip:
         return config
 
     def _no_config(self) -> str:
-        """Return that the configuration is not at the tip, with the place where it seems to be."""
+        """Return the message that the configuration is not at the tip, with the place where it seems to be."""
         if self.repository.checked_out(self.config_file) is not None:
             return self.not_pushed
         text = f"not found on the branch {self.base}"
@@ -180,7 +180,7 @@ class Tip:
         return self._marked
 
     def read(self, sites: Iterable[Site]) -> None:
-        """Read the files with these applications' markers, in one go, and of the applications that share a branch."""
+        """Read, all at once, the files with markers of these applications, and of those that share a branch."""
         self.marked.read(sites)
 
     def files(self, site: Site) -> Mapping[str, bytes]:
@@ -199,7 +199,7 @@ class Tip:
     # -- branches and objects
 
     def fetch_branches(self, names: Iterable[str], *, leased: bool = False) -> None:
-        """Fetch those of these branches that the remote has, in one go; `branch` knows them then.
+        """Fetch those of these branches that the remote has, all at once, for `branch` to return.
 
         A branch that is deleted since the branches were listed counts as missing. `leased` are those that are only
         replaced by a push with a lease on what was listed: one that is merged into what is checked out stays as it is.

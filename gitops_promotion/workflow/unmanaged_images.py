@@ -22,7 +22,7 @@ LIMITS = Limits()
 """What a build of a pull request's files may use."""
 
 _NONE = Application("none", "none")
-"""Stands for the application where an environment has none."""
+"""Takes the place of the application where an environment has none."""
 
 
 def compared_environments(tip: Tip) -> tuple[str, ...]:
@@ -205,10 +205,10 @@ def _with_stand_ins(
     """Return a file with stand-ins for the tags that the gates judge in one environment."""
     layout = tip.config.layout
     tags: dict[tuple[str, str], Tag] = {}
-    for application, known in judged.items():
+    for application, judged_tag in judged.items():
         name = layout.marker_name(application, environment)
         if Site(application, environment) in layout.claims(path, name):
-            tags[name.group, name.app] = Tag(known.stand_in, known.digest)
+            tags[name.group, name.app] = Tag(judged_tag.stand_in, judged_tag.digest)
     try:
         return with_stand_ins(content, path, tags) if tags else content
     except ManifestError:

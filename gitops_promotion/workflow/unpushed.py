@@ -1,4 +1,4 @@
-"""What the checkout has and the remote has not: the usual reason why something that a person sees is not found."""
+"""What is in the checkout but not on the remote: the usual reason why something that a person sees is not found."""
 
 import difflib
 
@@ -8,7 +8,7 @@ from gitops_promotion.core.names import Site
 from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow.tip import Tip
 
-# Groups in one text.
+# The most groups that one text lists.
 _LISTED = 10
 
 
@@ -34,7 +34,7 @@ def _has_marker(content: bytes, path: str, name: MarkerName) -> bool:
 
 
 def _no_file(tip: Tip, site: Site) -> str:
-    """Return that an environment has no file of a group, with the group that may be meant."""
+    """Return the message that an environment has no file of a group, with the group that may be meant."""
     layout, application = tip.config.layout, site.application
     if tip.repository.has_files(tip.sha, layout.group_pathspecs(application.group, site.environment)):
         return ""

@@ -25,14 +25,14 @@ class Verified:
 
 @dataclass(slots=True, kw_only=True)
 class Verifier:
-    """Looks for images, each once in a run however often it decides again.
+    """Looks for images, each once in a run, however often the run decides again.
 
     `pin`: the tag gets the digest that the registry has.
     """
 
     run: Run
     pin: bool
-    _known: dict[tuple[object, ...], Verified] = field(init=False, default_factory=dict)
+    _verified: dict[tuple[object, ...], Verified] = field(init=False, default_factory=dict)
 
     def verified(self, files: Mapping[str, bytes], marker: MarkerName, tag: Tag) -> Verified:
         """Return the tag, if each image that the markers in `files` name has it.
@@ -46,9 +46,9 @@ class Verifier:
             return Verified(tag=tag)
         marked = marked_images(files, marker.group, marker.app)
         key = (*marked.images, tag)
-        if key not in self._known:
-            self._known[key] = self._asked(marked.images, marker, tag)
-        verified = self._known[key]
+        if key not in self._verified:
+            self._verified[key] = self._ask_registry(marked.images, marker, tag)
+        verified = self._verified[key]
         return Verified(tag=verified.tag, warnings=(*verified.warnings, *marked.unnamed))
 
     def _is_there(self, files: Mapping[str, bytes], marker: MarkerName, tag: Tag) -> bool:
@@ -58,7 +58,7 @@ class Verifier:
             return present is not None and present.name == tag.name and tag.digest in ("", present.digest) and is_pinned
         return False
 
-    def _asked(self, images: Mapping[Image, str], marker: MarkerName, tag: Tag) -> Verified:
+    def _ask_registry(self, images: Mapping[Image, str], marker: MarkerName, tag: Tag) -> Verified:
         registries = self.run.registries(SECONDS)
         digests: dict[str, Image] = {}
         for image in images:

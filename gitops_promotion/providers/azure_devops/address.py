@@ -1,4 +1,4 @@
-"""A remote's URL -> its repository on Azure DevOps, and the address of its collection's API."""
+"""Reads a remote's URL: its repository on Azure DevOps, and the address of its collection's API."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str, *, api_url: str, environ: Mapping[str, str]) -> Self:
-        """Read every shape of a remote (docs/facts/forges.md; B31): https, ssh, short, old, and a server of one's own.
+        """Read every form of a remote's URL (docs/facts/forges.md; B31): https, ssh, short, old, and of own servers.
 
         `api_url` is the collection's URL. Without it the runner's SYSTEM_COLLECTIONURI tells the virtual directory from
         the collection, if it is that server's (B10). Raises UsageError.

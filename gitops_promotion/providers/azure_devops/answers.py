@@ -23,7 +23,7 @@ LIST_LIMIT = 400
 https://learn.microsoft.com/rest/api/azure/devops/git/pull-requests/get-pull-requests
 """
 FULL = 100
-"""Items of a page behind which there may be a next one: a server may give fewer than it is asked for."""
+"""A page with so many items may have a next one: a server may give fewer items than it is asked for."""
 UNSETTLED = ("queued", "notSet", "")
 """States of a trial merge that is still to come."""
 

@@ -1,4 +1,4 @@
-"""Requests to Azure DevOps: signed, sent, repeated, every failure in our own words. The only importer of its client."""
+"""Sends requests to Azure DevOps: signs and repeats them, translates failures. Only this module loads its client."""
 
 import logging
 import os
@@ -91,7 +91,7 @@ def _sdk() -> SimpleNamespace:
 
 
 class _Signed:
-    """Signs the requests to one collection, to no other server's, and keeps the last answer's status and headers."""
+    """Signs the requests to one collection and to no other server; keeps status and headers of the last answer."""
 
     def __init__(self, collection: str, source: Callable[[], str]) -> None:
         self._collection = collection
@@ -113,7 +113,7 @@ class _Signed:
         session.auth = self
 
     def __call__(self, request: Any) -> Any:
-        """Sign one request. Raises ProviderError for one that the server's own words would send elsewhere (B10)."""
+        """Sign one request. Raises ProviderError for one that the server has directed to another host (B10)."""
         self.forget()
         self.url = request.url
         if urlsplit(request.url)[:2] != urlsplit(self._collection)[:2]:
@@ -196,7 +196,7 @@ class Api:
         client = getattr(self._sdk, kind)(self._address.collection, self._signed)
         client.config.add_user_agent("gitops-promotion")
         client.config.connection.timeout = TIMEOUT
-        # A sign-in page is an answer, and no place to take the token to.
+        # A redirect to a sign-in page is an answer: the token must not be sent there.
         client.config.redirect_policy.allow = False
         # msrest would repeat three times, inside of our own repeating.
         client.config.retry_policy.retries = 0
@@ -211,7 +211,7 @@ class Api:
         """Call the client, and again while that can help. Raises AuthError, TransientError, ProviderError."""
 
         def translated() -> Any:
-            self._rest()
+            self._take_pause()
             self._signed.forget()
             try:
                 result = function(*arguments, **options)
@@ -233,8 +233,8 @@ class Api:
 
         return self._retry(translated)
 
-    def _rest(self) -> None:
-        """Take the pause that the last answer asked for: of all pauses of a run at most PATIENCE seconds."""
+    def _take_pause(self) -> None:
+        """Wait as long as the last answer asked for; all pauses of a run take at most PATIENCE seconds."""
         seconds, self._pause = min(self._pause, self._patience), 0.0
         if seconds > 0:
             self._patience -= seconds

@@ -180,8 +180,8 @@ class Completion:
     def _evaluated(self, pull_request: PullRequest, state: MergeState) -> list[Policy] | None:
         """Return the policies with their evaluations; None where some are not evaluated after all waiting.
 
-        That no policy holds it is believed only if each policy of the branch was evaluated: for some seconds after a
-        push everything looks clean.
+        The answer that no policy holds it counts only if each policy of the branch was evaluated: for some seconds
+        after a push everything looks clean.
         """
         for pause in (*PAUSES, None):
             evaluated = read_policies(self._endpoints.evaluations(pull_request.number, state.project_id))

@@ -349,9 +349,9 @@ def _states(data: object, threads: Sequence[object]) -> list[Event]:
 
 
 def read_pushers(pushes: Sequence[object], branch: str, head_sha: str) -> frozenset[str] | None:
-    """Return who pushed to a branch since it was made, of pushes with the newest first.
+    """Return who pushed to a branch since it was made; `pushes` begin with the newest.
 
-    None if that cannot be told: the newest is not the one that brought `head_sha`, a push does not say who made it, or
+    None if that is not certain: the newest is not the one that brought `head_sha`, a push does not say who made it, or
     there may be more pushes than these.
     """
     names = set()

@@ -111,7 +111,7 @@ class Endpoints:
         return self._api.listed(self._call(self._git.get_pushes, search_criteria=criteria, top=PAGE))
 
     def vote(self, number: int, identity: str, vote: int) -> Any:
-        """Make an identity a reviewer of a pull request; only one's own vote may be another than 0."""
+        """Make an identity a reviewer of a pull request; only the token's own identity may vote other than 0."""
         payload = self._api.models.IdentityRefWithVote(id=identity, vote=vote)
         return self._call(
             self._git.create_pull_request_reviewer, reviewer=payload, pull_request_id=number, reviewer_id=identity
@@ -273,7 +273,7 @@ class Directory:
         self._api = api
 
     def named(self, name: str, *, with_members: bool = False) -> list[Any]:
-        """Return the identities that a name finds, of groups also the ids of their direct members if asked for."""
+        """Return the identities that a name finds; `with_members` adds to groups the ids of their direct members."""
         membership = "Direct" if with_members else "None"
         return self._read(search_filter="General", filter_value=name, query_membership=membership)
 

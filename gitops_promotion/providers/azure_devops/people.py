@@ -68,8 +68,8 @@ class WithPeople:
     def discussions(self, numbers: Sequence[int]) -> dict[int, Discussion]:
         """Return the votes, this tool's comments and the events of pull requests.
 
-        One request for all that are open and one for the newest of the others; for each one for its threads, and one
-        for its pushes if anybody has voted.
+        It takes one request for all open ones, one for the newest of the others, and for each pull request one for its
+        threads, and one for its pushes if anybody has voted.
         """
         distinct = list(dict.fromkeys(numbers))
         data_by_number: dict[int, Any] = {}
@@ -96,9 +96,9 @@ class WithPeople:
         return read_account(self._endpoints.me())
 
     def members(self, group: str) -> People:
-        """Return the direct members of a group, by two requests, or why they cannot be told.
+        """Return the direct members of a group, by two requests, or the problem that keeps them from being known.
 
-        A group within the group is a reason. Azure DevOps says with each vote whether it is by a member, all the same.
+        A group within the group is such a problem. Even then Azure DevOps says of each vote whether a member gave it.
         """
         if group not in self._groups:
             self._groups[group] = replace(self._members(group), by_review=True)
@@ -200,14 +200,14 @@ class WithPeople:
     def add_reviewer(self, pull_request: PullRequest, name: str) -> str:
         """Make a person or a group a reviewer, unless they are one; returns why that was refused, "" if it was not.
 
-        Of a group's members who vote from then on Azure DevOps says that they voted for the group.
+        If a member of a group votes from then on, Azure DevOps says that the vote is for the group.
         """
         try:
             reviewers = items(getattr(self._pull(pull_request.number), "reviewers", None))
             # Adding somebody again would take their vote away.
             if any(_is_named(reviewer, name) for reviewer in reviewers):
                 return ""
-            identity = self._found(name)
+            identity = self._identity_or_problem(name)
             if isinstance(identity, str):
                 return identity
             identity_id = text(identity, "id")
@@ -219,7 +219,7 @@ class WithPeople:
         return ""
 
     def add_assignee(self, _pull_request: PullRequest, name: str) -> str:
-        """Return that Azure DevOps has no assignees of pull requests."""
+        """Return the message that Azure DevOps has no assignees of pull requests."""
         return f"Azure DevOps assigns nobody to a pull request: put {untrusted.line(name)} into reviewers"
 
     def add_label(self, pull_request: PullRequest, label: str) -> str:
@@ -233,7 +233,7 @@ class WithPeople:
             return f"the label {name} is left out ({error.reason}): give it another name"
         return ""
 
-    def _found(self, name: str) -> Any:
+    def _identity_or_problem(self, name: str) -> Any:
         """Return the one identity of this name, or the text of the problem."""
         try:
             return self._find(name)

@@ -123,7 +123,7 @@ def _start(data: object) -> datetime | None:
 def head_state(policies: Sequence[Policy]) -> HeadState:
     """Return the head state that follows from failed checks: this tool's own counts first, then the latest.
 
-    A branch here never demands that a head contains its tip: a build that is out of date runs again on the same head.
+    No branch on Azure DevOps demands that a head contains its tip: an outdated build runs again on the same head.
     """
     failed = [policy for policy in policies if policy.is_check and policy.status == "rejected"]
     own_failed = any(policy.is_own_check for policy in failed)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 NEWEST = 100
-"""Pull requests of one branch that are looked at."""
+"""How many pull requests of one branch are read."""
 
 # The kind, and the number in the text, of two refusals to open a pull request (docs/facts/forges.md#pull-requests).
 _EXISTS = "GitPullRequestExistsException"
@@ -132,13 +132,13 @@ class AzureDevOps(WithPeople):
 
     def open_promotions(self) -> list[PullRequest]:
         """Return all open ones from this tool's branches, all pages; bodies may be cut behind the metadata."""
-        return self._open_ones(self._prefixes)
+        return self._open_from(self._prefixes)
 
     def open_pull_requests(self) -> list[PullRequest]:
         """Return all open ones from branches of this repository, all pages; bodies of people's may be cut."""
-        return self._open_ones(("",))
+        return self._open_from(("",))
 
-    def _open_ones(self, prefixes: tuple[str, ...]) -> list[PullRequest]:
+    def _open_from(self, prefixes: tuple[str, ...]) -> list[PullRequest]:
         """Return the open ones from branches with these prefixes; Azure DevOps keeps one open without its branch."""
         pairs: dict[int, tuple[PullRequest, Any]] = {}
         for data in self._endpoints.pulls(status="active"):
@@ -173,7 +173,7 @@ class AzureDevOps(WithPeople):
         return replace(pull, body=text(self._full(data), "description"))
 
     def _full(self, data: Any) -> Any:
-        """Return in full a pull request that a list shows a part of; an ended one does not change any more."""
+        """Return all of a pull request that a list shows in part; one that has ended does not change any more."""
         number = field(data, int, "pull_request_id")
         if number not in self._ended:
             full = self._endpoints.pull(number)
@@ -203,7 +203,7 @@ class AzureDevOps(WithPeople):
                 break
             self._sleep(pause)
             data = self._endpoints.pull(pull.number)
-            pull = self._own(data)
+            pull = self._read_own(data)
         if pull.state == "merged":
             return replace(pull, merge_sha=self._merge_sha(pull, data))
         if pull.state != "open" or (pull.head not in tips and is_completing(data)):
@@ -243,7 +243,7 @@ class AzureDevOps(WithPeople):
         if data is None:
             data = self._created(draft)
         self._completion.remember(field(data, int, "pull_request_id"), read_merge_state(data))
-        pull_request = self._at(self._own(data), draft.head_sha)
+        pull_request = self._shown_at(self._read_own(data), draft.head_sha)
         self._open[draft.head] = [pull_request]
         if pull_request.auto_merge and self._completion.armed_for(pull_request.number) != draft.head_sha:
             require_off(self.set_auto_merge(pull_request, enabled=False))
@@ -251,7 +251,7 @@ class AzureDevOps(WithPeople):
         return pull_request
 
     def _created(self, draft: Draft) -> Any:
-        """Create it; where that fails because somebody, or this very request before a broken answer, did: update."""
+        """Create it, or update it where it exists: another run, or an earlier try of this request, may have made it."""
         try:
             return self._endpoints.create(
                 head=draft.head,
@@ -260,7 +260,7 @@ class AzureDevOps(WithPeople):
                 description=fit(draft.body, FORGE.body_limit),
             )
         except RefusedError as error:
-            # A refusal without a kind may be that one too.
+            # A refusal without a kind may mean the same.
             may_exist = error.kind in (_EXISTS, "")
             for item in self._endpoints.pulls(status="active", head=draft.head) if may_exist else ():
                 pull = self._read(item)
@@ -288,16 +288,17 @@ class AzureDevOps(WithPeople):
             raise
         return data if read_merge_state(data).state == "active" else None
 
-    def _own(self, data: object) -> PullRequest:
+    def _read_own(self, data: object) -> PullRequest:
+        """Read a pull request from a branch of this repository. Raises ProviderError for a fork's."""
         pull = self._read(data)
         if pull is None:
             raise ProviderError(f"Azure DevOps answered with a fork's pull request for {self._address.name}: run again")
         return pull
 
-    def _at(self, pull_request: PullRequest, head_sha: str) -> PullRequest:
+    def _shown_at(self, pull_request: PullRequest, head_sha: str) -> PullRequest:
         """Return it as soon as it shows the pushed head, which it does some time after the branch.
 
-        Where the branch itself has moved on, nothing is waited for.
+        Raises OutdatedError if it does not show it in time, and at once if the branch itself has moved on.
         """
         for pause in (*PAUSES, None):
             if pull_request.head_sha == head_sha:
@@ -305,15 +306,15 @@ class AzureDevOps(WithPeople):
             if pause is None or self._endpoints.branches(pull_request.head).get(pull_request.head) != head_sha:
                 break
             self._sleep(pause)
-            pull_request = self._own(self._endpoints.pull(pull_request.number))
+            pull_request = self._read_own(self._endpoints.pull(pull_request.number))
         raise OutdatedError(f"pull request #{pull_request.number} is at {pull_request.head_sha}, not at {head_sha}")
 
     def close_pull_request(self, pull_request: PullRequest) -> PullRequest:
         """Abandon it; its branch stays. Raises ProviderError if it is completed."""
         try:
-            closed = self._own(self._endpoints.edit(pull_request.number, status="abandoned"))
+            closed = self._read_own(self._endpoints.edit(pull_request.number, status="abandoned"))
         except RefusedError:
-            closed = self._own(self._pull(pull_request.number))
+            closed = self._read_own(self._pull(pull_request.number))
             if closed.state == "open":
                 raise
         if closed.state == "merged":

@@ -133,7 +133,7 @@ def _weakness(policy: Policy, base: str) -> Obstacle | None:
 
 
 def _approvals(policy: Policy) -> int:
-    """Return how many people must approve whatever a pull request changes."""
+    """Return how many people must approve every pull request, whatever it changes."""
     if not policy.blocking or policy.type not in (REVIEWERS, REQUIRED_REVIEWERS):
         return 0
     if policy.type == REQUIRED_REVIEWERS and policy.settings.get("filenamePatterns"):

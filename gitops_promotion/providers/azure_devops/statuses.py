@@ -41,7 +41,7 @@ class Statuses:
         return statuses
 
     def _batch(self, shas: Sequence[str]) -> dict[str, list[Any]] | None:
-        """Return the statuses of commits by one request; None where this server does not give them so."""
+        """Return the statuses of commits by one request; None if this server does not answer such a request."""
         try:
             commits = self._endpoints.commits(shas)
         except RefusedError:

@@ -1,4 +1,4 @@
-"""A remote's URL -> its repository on GitHub, and the API that serves it."""
+"""Reads a remote's URL: its repository on GitHub, and the API that serves it."""
 
 import re
 from collections.abc import Mapping

@@ -177,11 +177,11 @@ class WithPeople:
         return ""
 
     def add_assignee(self, _pull_request: PullRequest, name: str) -> str:
-        """Return that plain git keeps no assignees."""
+        """Return the message that plain git keeps no assignees."""
         return f"plain git keeps no assignees: {untrusted.line(name)} is left out"
 
     def add_label(self, _pull_request: PullRequest, label: str) -> str:
-        """Return that plain git keeps no labels."""
+        """Return the message that plain git keeps no labels."""
         return f"plain git keeps no labels: {untrusted.line(label)} is left out"
 
 
