@@ -21,8 +21,8 @@ class Facts:
     """All that decides whether a tag is due in a target.
 
     `sources` and `target` are timelines of the same history; one source of each of the `requirements` must have the tag
-    (empty: all sources). `pull_requests` are those of the application's promotion branch, by the environment they are
-    for; one that is absent was not asked for. `retry` is the command that forces the promotion.
+    (empty: all sources). `pull_requests` are those of the application's promotion branch, by the environment they go
+    into; for an environment that is absent, the forge was not asked. `retry` is the command that forces the promotion.
     """
 
     application: Application
@@ -62,13 +62,13 @@ class Due:
 def due(facts: Facts) -> Due:
     """Return whether the promotion is due (docs/concepts.md, When a promotion is due).
 
-    Of each requirement the tag must have come to one source by a promotion, and the target must not have had it or
-    changed since.
+    For each requirement, a promotion must have brought the tag to one of its sources. Since then the target must
+    neither have had the tag nor have got another one.
     """
     if reason := _left_or_newer(facts):
         return Due(reason=reason)
     lengths = {source: _length(points, facts.tag) for source, points in facts.having.items()}
-    # It could be promoted since one source of each requirement has it.
+    # The promotion became possible when the last requirement got the tag.
     last = min((max(group, key=lambda source: lengths[source]) for group in facts.groups), key=lambda s: lengths[s])
     override = overridden_since(facts.having[last], facts.target, facts.tag)
     if override is not None:
@@ -83,7 +83,7 @@ def due(facts: Facts) -> Due:
 
 
 def _left_or_newer(facts: Facts) -> str:
-    """Return why the target must not go back to the tag by itself, "" if nothing speaks against it."""
+    """Return why the target must not get the tag automatically: it had the tag, or has a newer one; "" for neither."""
     tag, target = facts.tag, facts.target_name
     for points in facts.having.values():
         if earlier := had_and_left(points, facts.target, tag):
@@ -103,7 +103,7 @@ def _left_or_newer(facts: Facts) -> str:
 
 
 def _by_revert(target: Sequence[TagAt], tag: Tag) -> str:
-    """Return that a `git revert` took a tag away that the target had and left, "" for any other way."""
+    """Return the part of a sentence that names the `git revert` by which the target lost a tag, "" without one."""
     last = next(i for i, point in enumerate(target) if same_tag(point.tag, tag))
     commit = target[last - 1].commit
     # The subject that git itself gives to a revert, and forges to theirs.
@@ -111,7 +111,7 @@ def _by_revert(target: Sequence[TagAt], tag: Tag) -> str:
 
 
 def _provenance(facts: Facts, group: Sequence[str]) -> Due | None:
-    """Return None if a source of one requirement has the tag by a promotion, else why not, or what to ask for."""
+    """Return None if a promotion brought the tag to a source in `group`, else why not, or what to ask for."""
     problems: dict[str, str] = {}
     for source in group:
         if source not in facts.pull_requests:
@@ -173,7 +173,7 @@ def provenance_problem(
 
 
 def shown_late(pulls: PullRequests, *, environment: str, tag: Tag) -> bool:
-    """Return True if the forge still shows the pull request open whose merge the tree already holds.
+    """Return True if the forge still shows a pull request as open though the tree already contains its merge.
 
     The body is only a hint: believing a false one costs some seconds of asking again, nothing else.
     """
@@ -185,9 +185,10 @@ def shown_late(pulls: PullRequests, *, environment: str, tag: Tag) -> bool:
 
 
 def had_and_left(source: Sequence[TagAt], target: Sequence[TagAt], tag: Tag) -> str:
-    """Return the commit since the tag's arrival in `source` at which `target` had it and has moved on, "" if none.
+    """Return the newest commit at which `target` had a tag that it has no longer, "" if there is none.
 
-    Both are timelines of the same history. A tag that was rolled back is not proposed again automatically.
+    Only commits since the tag's arrival in `source` count. Both are timelines of the same history. A tag that was
+    rolled back is not proposed again automatically.
     """
     length = _length(source, tag)
     if not target or same_tag(target[0].tag, tag):
@@ -225,7 +226,7 @@ def proposes(pull: PullRequest, *, environment: str, tag: Tag) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A tag that satisfies the requirements of a target; `sources` have it."""
+    """A tag that satisfies the requirements of a target; `sources` are the environments that have it."""
 
     tag: Tag
     sources: tuple[str, ...]

@@ -19,10 +19,10 @@ class Environment:
 
     `auto`: pull requests into it merge without a person once their checks pass. `after`: the environments before it,
     None for the one above it in the list. `paths` are patterns of its files (empty: the default pattern), `marker` is
-    the form of its markers (empty: the default form), see `core/layout.py`. `overrides`: a
-    person may send a promotion past its gates, None where the configuration does not say. `rollback_approvals`: a
-    rollback needs the approvals too. `auto_rollback`: seconds after which a tag that was never healthy is rolled back,
-    0 for never. `settings` are those of its gates, by the names of `core/gates/table.py`.
+    the form of its markers (empty: the default form), see `core/layout.py`. `overrides`: a person may send a promotion
+    past its gates, None where the configuration does not say. `rollback_approvals`: a rollback needs the approvals too.
+    `auto_rollback`: seconds after which a tag that was never healthy is rolled back, 0 for never. `settings` are those
+    of its gates, by the names of `core/gates/table.py`.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Pipeline:
         return next((e for e in self.environments if not self._requirements[e.name]), self.environments[0])
 
     def environment(self, name: str) -> Environment:
-        """Return the environment of that name. Raises UsageError that lists the names."""
+        """Return the environment of that name. Raises UsageError, which lists the names."""
         for environment in self.environments:
             if environment.name == name:
                 return environment
@@ -94,15 +94,15 @@ class Pipeline:
         return self._requirements[self.environment(name).name]
 
     def sources(self, name: str) -> tuple[str, ...]:
-        """Return the environments right before one. Raises UsageError for an unknown name."""
+        """Return the environments directly before one. Raises UsageError for an unknown name."""
         return tuple(dict.fromkeys(source for group in self.requirements(name) for source in group))
 
     def targets(self, name: str) -> tuple[str, ...]:
-        """Return the environments right behind one."""
+        """Return the environments directly behind one."""
         return tuple(target for target in self.names if name in self.sources(target))
 
     def before(self, name: str) -> tuple[str, ...]:
-        """Return all environments before one, however far, sources first."""
+        """Return all environments before one, directly or not, sources first. Raises UsageError for an unknown name."""
         pending, earlier = list(self.sources(name)), set[str]()
         while pending:
             source = pending.pop()
@@ -112,7 +112,7 @@ class Pipeline:
         return tuple(environment for environment in self.names if environment in earlier)
 
     def behind(self, name: str) -> tuple[str, ...]:
-        """Return all environments behind one, however far, sources first."""
+        """Return all environments behind one, directly or not, sources first."""
         return tuple(environment for environment in self.names if name in self.before(environment))
 
     def steps(self) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -160,7 +160,7 @@ class Pipeline:
 
     @cached_property
     def _passed(self) -> dict[str, frozenset[str]]:
-        """The environments that a tag has certainly been in when it is in one: that one, and those before it."""
+        """By environment, where a tag has certainly been when it is there: that one, and those it had to pass."""
         passed: dict[str, frozenset[str]] = {}
         for name in self.names:
             common = (
@@ -179,7 +179,7 @@ class Pipeline:
 
     @property
     def fault(self) -> str:
-        """Why these environments are no pipeline, "" if they are one; unknown names are faults of the file."""
+        """Why these environments are no pipeline, "" if they are one; the reader reports unknown names."""
         for name in self.names:
             if name in self.sources(name):
                 return f"{name} comes after itself: leave it out of its own `after`"
@@ -203,5 +203,5 @@ def described(requirements: Requirements) -> str:
 
 
 def requirement_mode(requirements: Requirements) -> Require:
-    """Return how people write these requirements: `any` where one of several sources suffices."""
+    """Return the word for these requirements in the configuration: `any` if one of several sources suffices."""
     return "any" if len(requirements) == 1 and len(requirements[0]) > 1 else "all"

@@ -8,7 +8,7 @@ PullRequestState = Literal["open", "merged", "closed"]
 StatusState = Literal["pending", "success", "failure"]
 
 OWN_CONTEXT = "gitops-promotion"
-"""The context under which this tool publishes its own verdict; never evidence for a gate."""
+"""The context under which this tool publishes its own verdict, which is never evidence for a gate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class HeadState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitStatus:
-    """One status on a commit, already in neutral states.
+    """One status on a commit, with its state in the words of `StatusState`.
 
     `genre` is the second part of a context's name on Azure DevOps, "" on other forges and for Flux's plain genre. Two
     statuses of one name with different genres are different statuses.
@@ -139,7 +139,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hidden:
-    """Something that this token cannot read: what it is, and what to do to know it."""
+    """Something that this token cannot read: what it is, and the step after which it can be read."""
 
     what: str
     next_step: str
@@ -147,7 +147,7 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
-    """A setting that stops or weakens promotions in a way of this forge alone, and what to do about it."""
+    """A setting that only this kind of forge has and that stops or weakens promotions, and what to do about it."""
 
     problem: str
     next_step: str
@@ -157,8 +157,8 @@ class Obstacle:
 class RequiredCheck:
     """A check without which nothing merges into the default branch.
 
-    `name` is that of a status with its genre, of a job or of a build. `is_build`: certainly a build, no status.
-    `weakness` is what lets it pass, or keeps it from passing, against its purpose; None for nothing.
+    `name` is that of a status with its genre, of a job or of a build. `is_build`: it is certainly a build, no status.
+    `weakness` is a setting with which the check passes, or does not pass, against its purpose; None if there is none.
     """
 
     name: str
@@ -168,15 +168,15 @@ class RequiredCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeSettings:
-    """What a forge would do to promotions, as far as this token may read it; None for what it may not.
+    """The settings of a forge that concern promotions; None for a setting that this token may not read.
 
     `lacking` are permissions that the token certainly lacks, and `grant_command` gives them. `merge_methods` are values
     of `mergeMethod` that the repository and the rules of the default branch allow. `approvals` is the number of people
     who must approve any pull request, `some_approvals`: rules demand approvals of some files at least. `is_strict`: a
     pull request must contain the tip of the default branch. `wants_signatures`: the default branch or those of
     promotions take signed commits only. `starts_workflows`: a push or a merge by this token starts workflows.
-    `obstacles` are rules that no promotion can satisfy, `denials` those that deny a push to the branch of one.
-    Everything that is None has its reason in `hidden`.
+    `obstacles` are rules that no promotion can satisfy, `denials` are rules that deny a push to a promotion branch.
+    `hidden` has the reason for everything that is None.
     """
 
     lacking: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ _SHOWN = 5
 
 
 def unanswered(facts: Facts) -> Iterator[Problem]:
-    """Yield that the forge could not be asked."""
+    """Yield a problem if the forge could not be asked."""
     if facts.problem:
         message, _, step = facts.problem.rpartition(": ")
         fix = step if message else "give a token that may read the repository"
@@ -23,13 +23,13 @@ def unanswered(facts: Facts) -> Iterator[Problem]:
 
 
 def silent_environments(facts: Facts) -> Iterator[Problem]:
-    """Yield the sources that no status of the newest commits speaks for, with the contexts that nothing takes."""
+    """Yield the sources on which no status of the newest commits reports, with the contexts that no source uses."""
     if facts.statuses is None:
         return
     posted = list(dict.fromkeys(status.full_context for status in facts.statuses if not status.is_own))
     speaking = {name: _patterns(facts, name) for name in facts.config.pipeline.names}
     used = {s.full_context for s in facts.statuses for p in speaking.values() if belongs(s.context, p, genre=s.genre)}
-    free = [context for context in posted if context not in used]
+    unused = [context for context in posted if context not in used]
     for name, patterns in speaking.items():
         reports = [status for status in facts.statuses if belongs(status.context, patterns, genre=status.genre)]
         if not patterns or not facts.config.pipeline.targets(name):
@@ -38,11 +38,11 @@ def silent_environments(facts: Facts) -> Iterator[Problem]:
             yield from _of_others(facts, name, reports)
             continue
         patterns_text = ", ".join(patterns[:_SHOWN])
-        posted_text = f"posted were {', '.join(free[:_SHOWN])}" if free else "nothing else was posted"
+        posted_text = f"posted were {', '.join(unused[:_SHOWN])}" if unused else "nothing else was posted"
         number = f"{facts.commits} commits" if facts.commits != 1 else "commit"
         message = f"nothing reported on {name} on the newest {number} of {facts.base}"
         fix = "look at the Alert and the Provider of Flux in that cluster"
-        if free:
+        if unused:
             fix = f"set statusContext of {name} to the name that is posted, or {fix}"
         elif cause := untrusted.line(controllers.cause(facts.tree.contents, _marked_files(facts, name))):
             fix = f"correct that {cause}: docs/facts/flux.md"
@@ -50,7 +50,7 @@ def silent_environments(facts: Facts) -> Iterator[Problem]:
 
 
 def _of_others(facts: Facts, environment: str, reports: Sequence[CommitStatus]) -> Iterator[Problem]:
-    """Yield that only accounts which `statusAuthors` leaves out report on an environment."""
+    """Yield a problem if only accounts that `statusAuthors` leaves out report on an environment."""
     trusted = {author.casefold() for author in facts.config.status_authors}
     if not trusted or any(status.author.casefold() in trusted for status in reports):
         return
@@ -77,7 +77,7 @@ def _patterns(facts: Facts, environment: str) -> list[str]:
 
 
 def missing_workflows(facts: Facts) -> Iterator[Problem]:
-    """Yield the verbs that no workflow of the repository runs, and the events that one lacks."""
+    """Yield the verbs that no workflow of the repository runs, and the events that do not start a workflow."""
     if facts.forge != "github":
         return
     for path, message, fix in workflows.gaps(facts.files, must_publish=facts.config.must_publish):
@@ -85,7 +85,7 @@ def missing_workflows(facts: Facts) -> Iterator[Problem]:
 
 
 def other_writers(facts: Facts) -> Iterator[Problem]:
-    """Yield the programs that may update the same lines."""
+    """Yield the other programs that may update marked lines."""
     marked = sorted({marker.path for marker in facts.tree.markers})
     for path, line, message, fix in bots.writers(facts.tree.contents, facts.files, marked):
         yield Problem(path=path, line=line, message=message, fix=fix)
@@ -109,7 +109,7 @@ def strict_server(facts: Facts) -> Iterator[Problem]:
 
 
 def unknown_server(facts: Facts) -> Iterator[Problem]:
-    """Yield that the settings of a plain git server cannot be read."""
+    """Yield a problem if the settings of a plain git server cannot be read."""
     if facts.forge == "local" and facts.server is None:
         yield problem_at(
             facts,

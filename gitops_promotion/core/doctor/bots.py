@@ -1,4 +1,4 @@
-"""Other programs that update images: they undo a promotion, or a promotion undoes their update."""
+"""Other programs that update images: they may undo a promotion, or a promotion may undo their update."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The commands that show or change the settings of a forge, as findings print them."""
+"""The steps that findings print: commands that show or change the settings of a forge, or else sentences."""
 
 import shlex
 
@@ -8,14 +8,14 @@ _METHOD_KEYS = {"merge": "allow_merge_commit", "squash": "allow_squash_merge", "
 
 
 def allow_auto_merge(facts: Facts) -> str:
-    """Return what allows auto-merge."""
+    """Return the step that allows auto-merge."""
     if facts.forge == "github":
         return f"`{_gh(facts, '', '-X PATCH -F allow_auto_merge=true')}`"
     return "allow it in the settings of the repository"
 
 
 def allow_method(facts: Facts, method: str) -> str:
-    """Return what allows a way to merge."""
+    """Return the step that allows a way to merge."""
     if facts.forge == "github" and method in _METHOD_KEYS:
         allow = f"-X PATCH -F {_METHOD_KEYS[method]}=true"
         return f"allow it by `{_gh(facts, '', allow)}`, and in the rules that `{_rules(facts)}` shows"
@@ -25,7 +25,7 @@ def allow_method(facts: Facts, method: str) -> str:
 
 
 def show_rule(facts: Facts, kind: str, name: str) -> str:
-    """Return the command that shows the rules of the default branch: of a kind on GitHub, of a name on Azure DevOps."""
+    """Return the command that shows rules of the default branch: by their kind on GitHub, by name on Azure DevOps."""
     if facts.forge == "github":
         return f"`{_rules(facts, kind)}`"
     if facts.forge == "azdo":
@@ -34,7 +34,7 @@ def show_rule(facts: Facts, kind: str, name: str) -> str:
 
 
 def require_check(facts: Facts, name: str) -> str:
-    """Return how to require a check of this name."""
+    """Return the step that requires a check of this name."""
     if facts.forge == "github":
         rulesets = _gh(facts, "/rulesets", "-X POST --input -")
         return f"`gitops-promotion doctor --ruleset | {rulesets}` requires {name}"

@@ -1,4 +1,4 @@
-"""Why Flux posts nothing on commits, as far as its objects are in the repository.
+"""Why Flux posts no statuses on commits, as far as the objects in the repository show it.
 
 https://fluxcd.io/flux/components/notification/alerts/ and https://fluxcd.io/flux/components/notification/providers/
 """

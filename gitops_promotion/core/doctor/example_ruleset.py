@@ -17,6 +17,6 @@ def fitted(example: str, tree: Tree) -> str:
     content = json.loads(example)
     for rule in content["rules"]:
         if rule["type"] == "required_status_checks":
-            # Which App posts it is known to its owner alone.
+            # The id of the App that posts the status is left out: only its owner knows it.
             rule["parameters"]["required_status_checks"] = [{"context": OWN_CONTEXT}]
     return json.dumps(content, indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""What was read on the forge's side, and the rows of the questions about it."""
+"""What was read on the forge's side, and the form of the questions about it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ class Facts:
     `statuses` are those of the newest `commits` commits of the default branch, None where the forge gave none, with the
     reason in `problem`. `is_required`: the forge waits for the published verdict, None where that could not be told.
     `server` are the settings of a remote that is a path, None for others. `settings` are the forge's, None where they
-    were not asked for. `teams` has why the members of a group cannot be read, "" where they can. `push_refusal` is why
-    the remote takes no branch from this token, "" where it takes one. `signs`: new commits have a signature.
+    were not asked for. `teams` says of each group why its members cannot be read, "" where they can. `push_refusal` is
+    why the remote accepts no branch from this token, "" where it does. `signs`: new commits have a signature.
     """
 
     forge: str

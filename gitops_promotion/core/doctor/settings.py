@@ -21,7 +21,7 @@ def _settings(facts: Facts) -> ForgeSettings:
 
 
 def lacking_permissions(facts: Facts) -> Iterator[Problem]:
-    """Yield what this token may not do, and a promotion needs."""
+    """Yield the permissions that promotions need and this token lacks."""
     if facts.push_refusal:
         reason, _, step = facts.push_refusal.rpartition(": ")
         yield problem_at(
@@ -35,18 +35,18 @@ def lacking_permissions(facts: Facts) -> Iterator[Problem]:
         yield problem_at(
             facts,
             f"the token lacks {permission}, which promotions need",
-            f"{grant}{_guide(facts)} has all that it needs, and what for",
+            f"{grant}{_guide(facts)} lists the permissions that it needs, and why",
         )
 
 
 def unreadable_settings(facts: Facts) -> Iterator[Problem]:
-    """Yield the settings that this token may not read, so that nothing is known of them."""
+    """Yield the settings that this token may not read."""
     for hidden in _settings(facts).hidden:
         yield problem_at(facts, f"{hidden.what} cannot be read with this token", hidden.next_step)
 
 
 def forbidden_auto_merge(facts: Facts) -> Iterator[Problem]:
-    """Yield that the forge arms nothing, where promotions merge by themselves."""
+    """Yield a problem if promotions should merge by themselves and the forge does not allow auto-merge."""
     automatic = _automatic(facts)
     if _settings(facts).auto_merge is False and automatic:
         yield problem_at(
@@ -59,7 +59,7 @@ def forbidden_auto_merge(facts: Facts) -> Iterator[Problem]:
 
 
 def forbidden_method(facts: Facts) -> Iterator[Problem]:
-    """Yield that the forge does not merge in the configured way, or in no way at all."""
+    """Yield a problem if the forge does not allow the configured way to merge, or no way at all."""
     allowed, method = _settings(facts).merge_methods, facts.config.merge_method
     if allowed is None or _settings(facts).has_merge_queue or (allowed and (not method or method in allowed)):
         return
@@ -90,7 +90,7 @@ def queue_without_event(facts: Facts) -> Iterator[Problem]:
 
 
 def strict_checks(facts: Facts) -> Iterator[Problem]:
-    """Yield that each merge makes all other promotions start again."""
+    """Yield a problem if each merge makes all other promotions start again."""
     if _settings(facts).is_strict:
         yield problem_at(
             facts,
@@ -102,7 +102,7 @@ def strict_checks(facts: Facts) -> Iterator[Problem]:
 
 
 def unrequired_gate(facts: Facts) -> Iterator[Problem]:
-    """Yield that a verdict is published which the forge does not wait for."""
+    """Yield a problem if a verdict is published and the forge does not wait for it."""
     is_required, checks = facts.is_required, facts.settings.checks if facts.settings else None
     if is_required is None and checks is not None and facts.forge != "local":
         is_required = OWN_CONTEXT in {check.name for check in checks}
@@ -117,7 +117,7 @@ def unrequired_gate(facts: Facts) -> Iterator[Problem]:
 
 
 def unrequired_job(facts: Facts) -> Iterator[Problem]:
-    """Yield that the job with the gate is not required; for published verdicts see `unrequired_gate`."""
+    """Yield a problem if the job with the gate is not required; for published verdicts see `unrequired_gate`."""
     checks = _settings(facts).checks
     if checks is None or facts.config.must_publish or len(facts.config.pipeline.names) < 2:
         return
@@ -140,7 +140,7 @@ def unrequired_job(facts: Facts) -> Iterator[Problem]:
 
 
 def approvals_for_all(facts: Facts) -> Iterator[Problem]:
-    """Yield that promotions which merge by themselves wait for people all the same."""
+    """Yield a problem if promotions that should merge by themselves wait for people nevertheless."""
     number = _settings(facts).approvals or 0
     automatic = [name for name in _automatic(facts) if not facts.config.environment(name).setting("approvals")]
     if number and automatic:
@@ -187,7 +187,7 @@ def unapproved_production(facts: Facts) -> Iterator[Problem]:
 
 
 def silent_merges(facts: Facts) -> Iterator[Problem]:
-    """Yield that merges start no workflow, so that no further promotion begins."""
+    """Yield a problem if merges start no workflow, so that the next promotion does not begin."""
     effect = "GitHub starts no workflow for what it merges or opens: the next promotion does not begin, no check runs"
     advice = "use the token of a GitHub App: docs/github.md, A GitHub App"
     for path, verb in workflows.own_tokens(facts.files) if facts.forge == "github" else ():
@@ -211,7 +211,7 @@ def unsatisfiable_rules(facts: Facts) -> Iterator[Problem]:
 
 
 def weak_checks(facts: Facts) -> Iterator[Problem]:
-    """Yield the required checks that hold less than they seem to."""
+    """Yield the required checks that protect less than they seem to."""
     for check in _settings(facts).checks or ():
         if check.weakness is not None:
             yield problem_at(facts, check.weakness.problem, check.weakness.next_step)

@@ -20,7 +20,7 @@ def publishes(text: str) -> bool:
 
 
 def gaps(files: Mapping[str, bytes], *, must_publish: bool) -> Iterator[tuple[str, str, str]]:
-    """Yield what is missing: the workflow ("" for none), the problem, and what to do."""
+    """Yield what is missing: the path of the workflow ("" if there is none), the problem, and what to do."""
     running: dict[str, dict[str, set[str]]] = {}
     for path, content in files.items():
         if path.startswith(FOLDER):
@@ -96,7 +96,7 @@ def _verb(step: object) -> str:
 
 def _document(text: str) -> Mapping[str, Any]:
     try:
-        return _mapping(yaml.load(text, Loader=yaml.CBaseLoader))  # noqa: S506  the base loader makes texts alone
+        return _mapping(yaml.load(text, Loader=yaml.CBaseLoader))  # noqa: S506  the base loader makes strings only
     except YAMLError:
         return {}
 

@@ -1,4 +1,4 @@
-"""The copy of an application: its objects as the environment must render them, and the files that make it do so."""
+"""The copy of an application: its objects as the environment must render them, and the files that it renders."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -59,8 +59,8 @@ class CopyRequest:
 class Transformations:
     """What the environment's kustomization does to the objects in it.
 
-    `affixes` are the prefix and the suffix that it adds to a name, by object; `images` the images that it replaces;
-    `labels` the labels that it sets. `own_containers` are those that run the application's image.
+    `affixes` are the prefix and the suffix that it adds to a name, by object; `images` are the names of the images that
+    it replaces; `labels` are the labels that it sets. `own_containers` are those that run the application's image.
     """
 
     affixes: Mapping[Id, tuple[str, str]] = field(default_factory=dict)
@@ -73,7 +73,8 @@ class Transformations:
 class Copy:
     """A copy: `objects` as the environment must render them, its `files` by name, and its entries of `images:`.
 
-    `notes` are remarks for people. `url` is the address, and `pattern` the same with `<feature>`; "" without a host.
+    `notes` are remarks for people. `url` is the address of the copy, `pattern` the address with `<feature>` in place of
+    the name; both are "" without a host.
     """
 
     objects: tuple[Object, ...]
@@ -121,7 +122,7 @@ def make_copy(selection: Selection, request: CopyRequest, transformations: Trans
 
 
 def copy_name(original: Object, feature: str, affixes: tuple[str, str]) -> str:
-    """Return an object's name in the copy, with the feature inside of the environment's prefix and suffix.
+    """Return an object's name in the copy: the feature is between the name and the environment's suffix.
 
     Raises ManifestError if it is too long.
     """
@@ -328,7 +329,7 @@ def _has_rule_without_host(ingress: Object) -> bool:
 
 
 def _file_name(obj: Object, existing: Iterable[str]) -> str:
-    """Return a file name for an object that is none of the existing names, and safe: objects may be named `../x`."""
+    """Return a file name for an object that no other file has and that is safe: an object may be named `../x`."""
     stem = re.sub(r"[^a-z0-9.-]+|^\.+", "-", f"{obj.kind.lower()}-{obj.name}")[:200].strip(".-")
     names = {*existing, "kustomization.yaml"}
     name, number = f"{stem}.yaml", 2
@@ -356,7 +357,7 @@ def _left_out_notes(selection: Selection) -> Iterator[str]:
 
 
 def _policy_notes(selection: Selection, relabelling: Relabelling) -> Iterator[str]:
-    """Yield the network policies of others that apply to the original's pods, or admit them, and not the copy's."""
+    """Yield a remark for each network policy of others that concerns the original's pods and not the copy's."""
     policies = [obj for obj in selection.remaining if obj.type in POLICIES]
     for peers, remark in ((True, "does not admit the copy, only the original"), (False, "does not apply to the copy")):
         for selector in selectors(policies, peers=peers):

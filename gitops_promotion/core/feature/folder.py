@@ -54,14 +54,14 @@ class EnvironmentFolder:
         return kustomization.find(self.path, list(self.files))
 
     def copies(self, apps: Iterable[str]) -> Iterator[InstalledCopy]:
-        """Yield the copies of these applications. The label in a copy's own kustomization identifies it (B4).
+        """Yield the copies of these applications; the label in a copy's own kustomization identifies it.
 
-        A subfolder whose kustomization cannot be parsed is no copy.
+        A subfolder whose kustomization cannot be parsed is no copy (docs/migrating.md, B4).
         """
         names = list(apps)
         for subfolder in sorted({path.split("/")[0] for path in self._relative_paths() if "/" in path}):
             feature = self.feature_of(subfolder)
-            # Applications and features may contain dashes: the feature is cut off as a whole (B5).
+            # Applications and features may contain dashes: the feature is cut off as a whole (docs/migrating.md, B5).
             app = subfolder.removesuffix(f"-{feature}")
             if feature and app != subfolder and app in names:
                 yield InstalledCopy(app=app, feature=feature, subfolder=subfolder)
@@ -163,9 +163,9 @@ class EnvironmentFolder:
 
 
 def without_each_part(content: bytes, path: str) -> Iterator[tuple[str, bytes]]:
-    """Yield each entry of a kustomization that changes objects, by name, and the kustomization without it.
+    """Yield the name of each entry of a kustomization that changes objects, and the kustomization without the entry.
 
-    The texts are for test builds that find the entry that prevents a copy.
+    Builds of these kustomizations show which entry prevents a copy. Raises ManifestError.
     """
     settings = kustomization.value(content, path)
     for key in _TRANSFORMING_KEYS:

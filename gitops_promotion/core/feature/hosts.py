@@ -180,12 +180,12 @@ def _has_copied_gateway(route: Object, copied: Iterable[Object]) -> bool:
 
 
 def _is_kept(obj: Object, host: str) -> bool:
-    """Return True for a wildcard of a Gateway, which the copy keeps: it includes the copy's hosts."""
+    """Return True for a wildcard of a Gateway: the copy keeps it, since it includes the copy's hosts."""
     return obj.type in _GATEWAYS and "*" in host
 
 
 def _drop_repeated_hosts(content: dict[str, Value]) -> None:
-    """Leave each host once: `x` and `*.x` become the same host."""
+    """Keep each host once: `x` and `*.x` become the same host in the copy."""
     for path in ("spec.hostnames", "spec.hosts", "spec.dnsNames", "spec.tls[].hosts"):
         for slot in slots(content, path):
             if isinstance(slot.value, list) and all(isinstance(host, str) for host in slot.value):

@@ -96,7 +96,7 @@ POD_SELECTORS = (
     ),
     SelectorField("spec.topologySpreadConstraints[].labelSelector"),
 )
-"""The selectors of every pod template: they place its pods by the pods of a node."""
+"""The selectors of every pod template: they choose a node for its pods by the pods that run there."""
 
 _WORKLOAD = KindRules(selectors=(SelectorField("spec.selector"),))
 _TWICE = "it would run twice"

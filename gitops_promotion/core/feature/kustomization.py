@@ -45,7 +45,7 @@ def find(folder: str, paths: Sequence[str]) -> str | None:
 
 
 def with_entries(content: bytes, path: str, *, resource: str, images: Sequence[Image], prefix: str) -> bytes:
-    """Return the kustomization with a resource, and with exactly these of the images that begin with `prefix`.
+    """Return the kustomization with a resource, and with these images as the only ones that begin with `prefix`.
 
     Existing entries that are equal keep their place. Raises ManifestError, with file and line, for a file that cannot
     be edited.
@@ -99,7 +99,10 @@ def value(content: bytes, path: str) -> dict[str, Value]:
 
 
 def values(content: bytes, path: str) -> list[Value]:
-    """Return the content of each document of a YAML file. Raises ManifestError, KustomizeError."""
+    """Return the content of each document of a YAML file.
+
+    Raises ManifestError for a file that cannot be parsed, KustomizeError if aliases expand to too much data.
+    """
     nodes = _composed(lambda yaml: list(yaml.compose_all(content.decode(errors="replace"))), path)
     return [of_node(node, 100 * len(content)) for node in nodes if node is not None]
 

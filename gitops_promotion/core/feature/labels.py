@@ -46,7 +46,10 @@ class Requirement:
     values: Sequence[str] = ()
 
     def is_met_by(self, labels: Mapping[str, str]) -> bool:
-        """Return True if labels meet the condition. An unknown operator is met, which only makes a proof stricter."""
+        """Return True if labels meet the condition.
+
+        An unknown operator counts as met: that can only make a proof stricter.
+        """
         match self.operator:
             case "In":
                 return labels.get(self.key) in self.values
@@ -74,11 +77,11 @@ class Selector:
 
     @property
     def required_keys(self) -> set[str]:
-        """The label keys of which the selector requires certain values."""
+        """The keys of labels for which the selector requires certain values."""
         return {requirement.key for requirement in self.requirements if requirement.operator == "In"}
 
     def matches(self, target: Target, labels: Mapping[str, str] | None = None) -> bool:
-        """Return True if the selector matches a target, or would match it if it had other labels."""
+        """Return True if the selector matches a target; `labels` take the place of the target's own if given."""
         if target.kind != self.field.selects:
             return False
         if self.owner.namespace != target.owner.namespace and self.owner.type not in _ANY_NAMESPACE:
@@ -152,7 +155,7 @@ class FixedLabels:
 
 
 def rules_of(obj: Object) -> KindRules:
-    """Return the rules of an object's kind, empty ones for an unknown kind."""
+    """Return the rules of an object's kind; for an unknown kind they are empty."""
     return KINDS.get(obj.type, KindRules())
 
 

@@ -9,7 +9,7 @@ FEATURE_LABEL = "gitops-promotion.xenit.io/feature"
 """The label that identifies copies, as in version 1."""
 
 LIMIT = 63
-"""Characters of a label's value, of a Service's name and of one part of a host (RFC 1123)."""
+"""The most characters of a label's value, of a Service's name and of one part of a host (RFC 1123)."""
 
 _HOST_LIMIT = 253
 # The label controller-revision-hash of a StatefulSet's pods is its name and a hash of up to eleven characters
@@ -18,9 +18,9 @@ _LIMITS = {"StatefulSet": 52}
 
 
 def clean(text: str) -> str:
-    """Return a feature's name as version 1 makes it: without `[^a-zA-Z0-9-]`, in lower case (B37).
+    """Return a feature's name as version 1 makes it: only letters, digits and `-`, in lower case.
 
-    Raises UsageError if the result cannot be a name, a label's value and a part of a host.
+    See B37 in docs/migrating.md. Raises UsageError if the result cannot be a name, a label's value and part of a host.
     """
     name = re.sub(r"[^a-zA-Z0-9-]+", "", text).lower()
     origin = "" if name == text else f" (from {quoted(text)})"
@@ -52,7 +52,10 @@ def suffixed(text: str, feature: str, *, subject: str, kind: str = "") -> str:
 
 
 def feature_host(host: str, feature: str) -> str:
-    """Return `<feature>.<host>`, in place of the star of a wildcard (B37). Raises ManifestError if it is too long."""
+    """Return `<feature>.<host>`; in a wildcard the feature replaces the star (docs/migrating.md, B37).
+
+    Raises ManifestError if it is too long.
+    """
     name = f"{feature}.{host.removeprefix('*.')}"
     if len(name) > _HOST_LIMIT:
         raise ManifestError(

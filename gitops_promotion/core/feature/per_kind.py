@@ -1,4 +1,7 @@
-"""Fields that only one object can have, kind by kind, and remarks about the copy; names, labels and hosts aside."""
+"""Fields that only one object can have, kind by kind, and remarks about the copy.
+
+Names, labels and hosts are changed in modules of their own.
+"""
 
 from collections.abc import Callable, Mapping
 

@@ -18,7 +18,7 @@ _OTHER_NAME = "choose another name for the feature"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A difference from the intended environment: the object, the path of a field in it or "", and the difference.
+    """A difference from the intended environment: the object, the path of a field in it ("" for none), and a text.
 
     `advice` is the next step, "" if it depends on the kustomization.
     """
@@ -128,7 +128,7 @@ def _hosts_in_use(before: Sequence[Object], copy: Copy) -> Iterator[Problem]:
 def _missing_references(
     before: Sequence[Object], after: Sequence[Object], originals: Sequence[Object], copy: Copy
 ) -> Iterator[Problem]:
-    """Yield references of the copy to missing objects; for the original they may be outside of the environment too."""
+    """Yield references of the copy to missing objects, except for those that are missing for the original too."""
     keys_before, keys_after = _keys(before), _keys(after)
     for original, obj in zip(originals, copy.objects, strict=True):
         external = {

@@ -16,7 +16,7 @@ _TEXT_KEYS = ("literals", "labels", "commonLabels", "pairs", "annotations", "com
 def outside(files: Mapping[str, bytes]) -> Iterator[str]:
     """Yield `file: path` for each path in a kustomization, generator or transformer that leads out of the repository.
 
-    For a file that cannot be parsed, whose paths are unknown, the error is yielded.
+    For a file that cannot be parsed it yields the error, since the paths in it are unknown.
     """
     for path, content in files.items():
         folder, _, name = path.rpartition("/")

@@ -120,7 +120,7 @@ def _runs_pods(obj: Object) -> bool:
 
 
 def _pods_have(obj: Object, selector: Mapping[str, str]) -> bool:
-    """Return True if an object without contrary labels of its own runs pods with all labels of the selector."""
+    """Return True if an object runs pods with all labels of the selector, and has none of them with another value."""
     return not has_other_value(obj, selector) and any(selector.items() <= labels.items() for labels in _pod_labels(obj))
 
 
