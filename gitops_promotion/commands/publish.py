@@ -25,7 +25,7 @@ def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
     Raises UsageError, ConfigError, GitError, ProviderError for what concerns them all.
     """
     if run.context.status_context.casefold() == OWN_CONTEXT:
-        message = f"the event is the own status {OWN_CONTEXT!r}: nothing to look at; let the workflow ignore it"
+        message = f"the event is this tool's own status {OWN_CONTEXT!r}: nothing to look at; let the workflow ignore it"
         return [Outcome(result="skipped", message=message)]
     subjects = [find_subject(run, pr)] if pr is not None else _subjects(run)
     if not subjects:

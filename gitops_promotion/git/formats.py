@@ -177,7 +177,7 @@ def read_changes(output: bytes) -> list[FileChange]:
 
 
 def manifest_specs(path: str) -> Iterator[str]:
-    """Pathspecs for the manifests at or below a literal path; a glob pathspec is one already."""
+    """Yield pathspecs for the manifests at or below a literal path; a glob pathspec is one already."""
     if path.startswith(GLOB):
         yield path
         return

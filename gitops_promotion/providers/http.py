@@ -1,4 +1,4 @@
-"""What adapters share and no host decides: repeating, waiting, and reading fields with care."""
+"""What all adapters share: repeating requests, waiting, and checking the fields of answers."""
 
 import logging
 import re
@@ -22,7 +22,7 @@ NAME_LIMIT = 1024
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 """Seconds between looks at a state that a forge computes some time after a push."""
 PAGES = 100
-"""Pages of one list; more is no repository but a server gone wrong."""
+"""The most pages of one list: more of them mean that the server is faulty."""
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class RefusedError(ProviderError):
     """
 
     def __init__(self, message: str, *, status: int, reason: str, kind: str = "") -> None:
-        """Keep the parts."""
+        """Keep status, reason and kind beside the message."""
         super().__init__(message)
         self.status = status
         self.reason = reason

@@ -23,13 +23,13 @@ class Sources:
     def difference(
         self, repository: str, old: str, new: str, *, limit: int, left: Callable[[], float]
     ) -> Difference | None:
-        """Return what `new` has and `old` has not, at most `limit` commits; None where no forge can be asked.
+        """Return what `new` has and `old` does not have, at most `limit` commits; None where no forge can be asked.
 
         `repository` is its address in a browser, `left` gives the seconds that are left.
         Raises ProviderError, UsageError.
         """
         is_own = self.forge.read_commits is not None and is_on_same_forge(repository, self.url)
-        forge = self.forge if is_own else self._other(repository)
+        forge = self.forge if is_own else self._other_forge(repository)
         if forge is None or forge.read_commits is None:
             return None
         return forge.read_commits(
@@ -45,7 +45,8 @@ class Sources:
             )
         )
 
-    def _other(self, repository: str) -> Forge | None:
+    def _other_forge(self, repository: str) -> Forge | None:
+        """Return the forge that claims the host of another repository; None for no forge or several."""
         host = remote_host(repository)
         claimants = [forge for forge in registry.forges() if host and forge.claims(host, self.environ)]
         return claimants[0] if len(claimants) == 1 else None

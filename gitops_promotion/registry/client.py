@@ -89,7 +89,7 @@ class Registries:
             except requests.ConnectionError as error:
                 failure = error
                 continue
-            # Go's servers say so to a request without TLS.
+            # Servers that are written in Go answer this to a request without TLS.
             if scheme == "http" and response.status_code == 400 and b"HTTPS server" in response.content[:500]:
                 continue
             self._schemes[image.host] = scheme
@@ -122,7 +122,7 @@ class Registries:
     def _signed(self, image: Image, challenge: Challenge) -> Signature:
         """Return the signature that a registry demands."""
         if image.host not in self._credentials:
-            user_credentials = find_credentials(image.host, self.environ, seconds=lambda: self._left(image))
+            user_credentials = find_credentials(image.host, self.environ, seconds=lambda: self._seconds_left(image))
             for secret in user_credentials.secrets:
                 self.hide(secret)
             self._credentials[image.host] = user_credentials
@@ -163,7 +163,7 @@ class Registries:
         raise self._no_answer(image, "redirects again and again: check the image's name")
 
     def _may_ask(self, image: Image, url: str) -> bool:
-        """Return True for an address that a registry may send a request to: https, or local if it is so itself."""
+        """Return True for an address that a registry may redirect to: https, or this machine if it runs there too."""
         try:
             parts = urlsplit(url)
             host = parts.hostname or ""
@@ -187,9 +187,9 @@ class Registries:
         form: Mapping[str, str] | None = None,
     ) -> requests.Response:
         with requests.Session() as session:
-            # A proxy for the world outside does not reach this machine.
+            # A proxy to the internet does not reach this machine.
             session.trust_env = not image.is_local
-            session.mount(f"{urlsplit(url).scheme}://", BoundedAdapter(seconds=self._left(image), limit=_LIMIT))
+            session.mount(f"{urlsplit(url).scheme}://", BoundedAdapter(seconds=self._seconds_left(image), limit=_LIMIT))
             try:
                 return session.request(
                     method,
@@ -209,8 +209,8 @@ class Registries:
             except (requests.RequestException, ValueError) as error:
                 raise self._no_answer(image, f"cannot be asked ({type(error).__name__}): check its name") from None
 
-    def _left(self, image: Image) -> float:
-        """Return the seconds that are left. Raises RegistryError if there are none."""
+    def _seconds_left(self, image: Image) -> float:
+        """Return the seconds that are left for requests. Raises RegistryError if there are none."""
         now = self.monotonic()
         if self._deadline is None:
             self._deadline = now + self.seconds

@@ -1,4 +1,4 @@
-"""What a verb returns -> text, and what a CI runner gets of it. The modules return strings and write nothing.
+"""Turns what a verb returns into text, and into what a CI runner gets. The modules return strings and write nothing.
 
 A view is what a verb returns: the report of its outcomes, a list of pull requests, one pull request, a graph. FORMATS
 is the only table of output formats: `--output`, the documentation's test and the program itself read it. A new format

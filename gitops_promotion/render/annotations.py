@@ -1,4 +1,4 @@
-"""Outcomes -> the annotations on the page of a run."""
+"""Turns outcomes into the annotations on the page of a run."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
@@ -39,9 +39,9 @@ def annotations(outcomes: Sequence[Outcome]) -> list[Annotation]:
 
     An outcome whose error names lines of files has an annotation at each of them. Ordinary results have none.
     """
-    every = [annotation for outcome in outcomes for annotation in _annotations(outcome)]
+    unlimited = [annotation for outcome in outcomes for annotation in _annotations(outcome)]
     levels: tuple[Level, ...] = ("error", "warning", "notice")
-    by_level = ([annotation for annotation in every if annotation.level == level] for level in levels)
+    by_level = ([annotation for annotation in unlimited if annotation.level == level] for level in levels)
     return [annotation for group in by_level for annotation in _limited(group)]
 
 

@@ -198,5 +198,5 @@ def _features(board: Board) -> str:
 
 
 def sentence(statement: Statement) -> str:
-    """Return what somebody said as a line: `bob: approved, looks good`."""
+    """Return a statement as one line: `bob: approved, looks good`."""
     return f"{statement.author}: {statement.opinion}" + (f", {statement.comment}" if statement.comment else "")

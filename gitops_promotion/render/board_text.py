@@ -100,7 +100,7 @@ def _stack(view: Board, cell: Cell) -> "Text":
 
 
 def _block(view: Board, line: Line) -> Iterator["RenderableType"]:
-    """Yield the lines of one application; neighbours of which the same is true are joined."""
+    """Yield the lines of one application; environments side by side with equal facts are joined."""
     from rich.text import Text
 
     yield _text(str(line.application), "bold")
@@ -142,7 +142,7 @@ def _sections(view: Board) -> Iterator[tuple[str, list["RenderableType"]]]:
                 for problem in cell.problems
             ],
         )
-    # A hold says itself what it is about, which may be many cells.
+    # The text of a hold names what it covers, which may be many cells.
     holds = list(dict.fromkeys(text for line in view.lines for cell in line.cells for text in cell.holds))
     declines = [
         f"{line.application} in {cell.environment}: {text}"

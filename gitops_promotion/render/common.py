@@ -22,7 +22,7 @@ def short_tag(tag: str) -> str:
 
 
 def age(since: datetime, now: datetime) -> str:
-    """Return how long ago a time was, such as `2d 3h ago`; a time ahead of `now` is of another clock."""
+    """Return how long ago a time was, such as `2d 3h ago`; `now` for less than a minute, or a time ahead of `now`."""
     seconds = (now - since).total_seconds()
     return f"{durations.shown(seconds)} ago" if seconds >= 60 else "now"
 

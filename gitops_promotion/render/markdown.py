@@ -1,4 +1,4 @@
-"""Outcomes -> the summary of a run in Markdown. No text from outside is markup in it."""
+"""Turns outcomes into the summary of a run in Markdown. No text from outside is markup in it."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Outcomes -> the outputs of a step, for later steps of a workflow or pipeline."""
+"""Turns outcomes into the outputs of a step, for later steps of a workflow or pipeline."""
 
 import json
 from collections.abc import Sequence

@@ -81,7 +81,7 @@ def _hash(text: str) -> str:
 
 
 def _people(line: Line) -> Iterator[str]:
-    """Yield everybody who can act on an application's promotions, or has acted on its tags of today."""
+    """Yield everybody who can act on an application's promotions, or has acted on its present tags."""
     for cell in line.cells:
         names = [cell.by, *(statement.author for statement in cell.statements)]
         if cell.open:

@@ -1,4 +1,4 @@
-"""The JSON Schema of the documents of `--output json`; a test holds it equal to what `json_v1` writes."""
+"""The JSON Schema of the documents of `--output json`; a test compares it with what `json_v1` writes."""
 
 from typing import Any, get_args
 

@@ -1,1 +1,1 @@
-"""What verbs share: it reads from git and the forge and acts on them; deciding is core's."""
+"""What verbs share: it reads from git and the forge, and acts on them. `core` decides."""

@@ -1,4 +1,4 @@
-"""Arming: whether a pull request may merge by itself, which some gates forbid before its check does."""
+"""Arms and disarms pull requests: some gates forbid that one merges by itself, before its required check does."""
 
 from gitops_promotion.core.forge import AutoMerge, PullRequest
 from gitops_promotion.core.gates import Question, Verdict
@@ -84,7 +84,7 @@ def disarm_open(run: Run, pull: PullRequest | None, *, look_again: bool) -> None
 def _unless_outdated(run: Run, auto_merge: AutoMerge) -> AutoMerge:
     """Return the forge's answer. Raises OutdatedError if it is about an earlier state.
 
-    A refusal is, where the base has moved: the pull request may conflict with what came in.
+    A refusal is about an earlier state where the base has moved: the pull request may conflict with what came in.
     """
     if auto_merge.state == "moved":
         raise OutdatedError(auto_merge.reason)

@@ -28,7 +28,7 @@ from gitops_promotion.workflow.steps import no_marker
 from gitops_promotion.workflow.stops import Next, next_tags, read_declines, read_holds
 from gitops_promotion.workflow.tip import Tip
 
-# Commits whose statuses are asked for to find environments that are red; on Azure DevOps each is a request.
+# How many commits are asked for their statuses, to find red environments; on Azure DevOps each is a request.
 _RED_COMMITS = 50
 
 
@@ -204,7 +204,7 @@ def _page(run: Run, number: int) -> str:
 
 
 def _numbers(events: Iterable[Event], tags: Mapping[Site, Tag | None]) -> list[int]:
-    """Return the pull requests that brought the tags of today."""
+    """Return the numbers of the pull requests that brought the present tags."""
     newest: dict[Site, Event] = {}
     for event in events:
         if event.kind != "feature":
@@ -213,7 +213,7 @@ def _numbers(events: Iterable[Event], tags: Mapping[Site, Tag | None]) -> list[i
 
 
 def _all_statements(reader: _Reader, lookups: Lookups) -> dict[int, list[Statement]]:
-    """Return what people said on the open promotions, and on those that brought the tags of today."""
+    """Return what people said on the open promotions, and on those that brought the present tags, by number."""
     numbers = lookups.numbers
     discussions = answer(
         reader.run,

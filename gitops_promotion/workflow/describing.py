@@ -49,7 +49,7 @@ def describe(run: Run, plan: Plan) -> Plan:
         labels = Labels(old=labels.new, new=labels.old)
     if pair := changes.pair(repository, older, newer, labels):
         lines += changes.link(pair, removes=is_rollback)
-        # An image may name any repository: none is asked on its word.
+        # An image may name any repository, so no forge is asked for a repository that only an image names.
         if config.pull_requests.changelog and repository:
             lines += _commits(run, pair, lambda: max(0.1, deadline - run.clock.monotonic()))
     if config.pull_requests.rendered_diff:
@@ -61,10 +61,10 @@ def describe(run: Run, plan: Plan) -> Plan:
     return replace(plan, body=with_changes(plan.body, lines))
 
 
-def _commits(run: Run, pair: Pair, left: Callable[[], float]) -> list[str]:
+def _commits(run: Run, pair: Pair, seconds_left: Callable[[], float]) -> list[str]:
     try:
         difference = run.sources.difference(
-            pair.repository, pair.old.name, pair.new.name, limit=changes.MAX_COMMITS, left=left
+            pair.repository, pair.old.name, pair.new.name, limit=changes.MAX_COMMITS, left=seconds_left
         )
     except (ProviderError, UsageError) as error:
         run.note(f"changelog unavailable: {error}")
@@ -93,7 +93,7 @@ def _stops(run: Run, plan: Plan) -> list[Stop]:
 
 
 def _labels(run: Run, plan: Plan, previous: Tag) -> Labels | None:
-    """Return what two images say of themselves, those of the first marker; None without an answer."""
+    """Return the labels of the old and the new image of the first marker; None if the registry gives no answer."""
     request, tip = plan.request, run.tip
     marker = tip.config.layout.marker_name(request.application, request.environment)
     files = {path: content for path, content in plan.edits.items() if content is not None}

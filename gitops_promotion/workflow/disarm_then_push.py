@@ -22,7 +22,7 @@ def disarm_then_push(
     repository, base = run.tip.repository, run.tip.sha
     # Made before anything changes: if it cannot be signed, everything stays as it is.
     commit = make_commit(run, base, plan.edits, plan.message)
-    # One that counts as closed, because it has no branch, would be open again with it (Azure DevOps).
+    # A pull request that counts as closed, since its branch is gone, opens again with the branch (Azure DevOps).
     for pull in pulls:
         if pull.auto_merge:
             disarm(run, pull)

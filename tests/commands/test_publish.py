@@ -290,7 +290,7 @@ def test_our_own_status_starts_nothing(context: str, shop: "Shop", monkeypatch: 
     made = requests(monkeypatch)
     outcome = publish(shop).only
     assert outcome["result"] == "skipped"
-    assert "the own status" in outcome["message"]
+    assert "this tool's own status" in outcome["message"]
     assert made == []
     assert said(shop, branch) == []
 

@@ -239,9 +239,9 @@ class AzureDevOps(WithPeople):
         `draft.head_sha`.
         """
         open_one = open_for(self._open.get(draft.head, ()), draft.base)
-        data = self._updated(open_one.number, open_one.base, draft) if open_one else None
+        data = self._update(open_one.number, open_one.base, draft) if open_one else None
         if data is None:
-            data = self._created(draft)
+            data = self._create(draft)
         self._completion.remember(field(data, int, "pull_request_id"), read_merge_state(data))
         pull_request = self._shown_at(self._read_own(data), draft.head_sha)
         self._open[draft.head] = [pull_request]
@@ -250,7 +250,7 @@ class AzureDevOps(WithPeople):
             return replace(pull_request, auto_merge=False)
         return pull_request
 
-    def _created(self, draft: Draft) -> Any:
+    def _create(self, draft: Draft) -> Any:
         """Create it, or update it where it exists: another run, or an earlier try of this request, may have made it."""
         try:
             return self._endpoints.create(
@@ -265,7 +265,7 @@ class AzureDevOps(WithPeople):
             for item in self._endpoints.pulls(status="active", head=draft.head) if may_exist else ():
                 pull = self._read(item)
                 if pull is not None and (pull.head, pull.base) == (draft.head, draft.base):
-                    data = self._updated(pull.number, pull.base, draft)
+                    data = self._update(pull.number, pull.base, draft)
                     if data is not None:
                         return data
             problem = f"Azure DevOps opens no pull request from {draft.head} in {self._address.name} ({error.reason})"
@@ -274,7 +274,7 @@ class AzureDevOps(WithPeople):
                 raise OutdatedError(problem) from error
             raise ProviderError(f"{problem}: correct that there") from error
 
-    def _updated(self, number: int, base: str, draft: Draft) -> Any:
+    def _update(self, number: int, base: str, draft: Draft) -> Any:
         """Rewrite an open one; None if it is no longer open."""
         # Even naming the same target is refused where retargeting is switched off:
         # https://learn.microsoft.com/rest/api/azure/devops/git/pull-requests/update

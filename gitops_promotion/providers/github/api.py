@@ -1,4 +1,4 @@
-"""Requests to GitHub: signed, sent, repeated, and every failure in our own words. The only importer of PyGithub."""
+"""Sends requests to GitHub: signs and repeats them, translates failures. Only this module loads PyGithub."""
 
 import json
 import re
@@ -51,11 +51,11 @@ class Signer(Protocol):
         """Replace that header, for logs."""
 
 
-class Given:
-    """Signs with the token that is the one to use now."""
+class TokenSigner:
+    """Signs each request with the token that `source` gives at that moment."""
 
     def __init__(self, source: Callable[[], str]) -> None:
-        """Ask `source` for the token before each request."""
+        """Keep the source of tokens."""
         self._source = source
 
     def authentication(self, headers: dict[str, Any]) -> None:
@@ -156,12 +156,12 @@ class Api:
         return self._send(lambda: self._once(verb, path, body, needs, parameters))
 
     def pages(self, path: str, parameters: Mapping[str, object], *, needs: str) -> Iterator[Any]:
-        """Return the items of all pages of a list."""
+        """Yield the items of all pages of a list. Raises ProviderError for more than PAGES pages."""
         for page in range(1, PAGES + 1):
             query = {**parameters, "per_page": PAGE, "page": page}
             document, headers = self.rest("GET", path, needs=needs, parameters=query)
             yield from items(document)
-            # The address of the next page is the server's word: only that there is one is believed.
+            # The server's address of the next page is not used: only that there is one counts.
             if 'rel="next"' not in headers.get("link", ""):
                 return
         raise ProviderError(f"{self._address.repository} has more than {PAGES * PAGE} of {path}: close old ones")
@@ -238,7 +238,7 @@ class Api:
         )
 
     def _failure(self, status: int, headers: Mapping[str, str], document: object, needs: str) -> ProviderError:
-        """Return the error for a refused request; `answer` is its JSON, None for something else."""
+        """Return the error for a refused request; `document` is the JSON of the answer, None for any other answer."""
         reason, kinds = _reason(document)
         repository = self._address.repository
         if status == 401:

@@ -116,7 +116,7 @@ def _read_comment(node: object) -> Comment | None:
     """Return a comment of this tool, None for any other.
 
     Author and marker together: whoever may write can copy the marker, and this token may have written other comments.
-    Somebody who hides it wants it out of sight.
+    A hidden comment does not count: somebody wants it out of sight.
     """
     is_own = isinstance(node, dict) and node.get("viewerDidAuthor") is True and node.get("isMinimized") is False
     body = text(node, "body")
@@ -172,7 +172,7 @@ def read_members(documents: Iterable[object]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushes:
-    """What one page of a branch's activity says of its present life.
+    """What one page of a branch's activity says of the time since the branch was created.
 
     `pushers` are logins, as REST writes them: `name[bot]` for an App's. `heads` are the commits that were pushed.
     `begins`: the page has the branch's creation; what is older belongs to an earlier branch of that name.
@@ -225,7 +225,7 @@ def contexts_of_rules(documents: Iterable[object]) -> frozenset[str]:
 
 
 def contexts_of_protection(branch: object) -> frozenset[str]:
-    """Return the contexts that the classic protection of a branch requires, as far as any reader is shown them."""
+    """Return the contexts that the classic protection of a branch requires, as far as every reader may see them."""
     protection = branch.get("protection") if isinstance(branch, dict) else None
     checks = protection.get("required_status_checks") if isinstance(protection, dict) else None
     if not isinstance(checks, dict) or text(checks, "enforcement_level") == "off":

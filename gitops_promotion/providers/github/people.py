@@ -59,8 +59,8 @@ class WithPeople:
     def discussions(self, numbers: Sequence[int]) -> dict[int, Discussion]:
         """Return the reviews, this tool's comments and the events of pull requests: one request for PULL_REQUESTS.
 
-        More requests only where a pull request has more than a page of reviewers, a page of comments without this
-        tool's, or texts of more than an answer may have. Of events the newest page is read. Needs the permission
+        It takes more requests only where a pull request has more than a page of reviewers, a page of comments before
+        this tool's, or texts that are too long for one answer. Of events the newest page is read. Needs the permission
         pull-requests: read.
         """
         unread: dict[int, Mapping[str, str | None]] = dict.fromkeys(numbers, queries.FIRST)
@@ -117,7 +117,7 @@ class WithPeople:
         except AuthError as error:
             return People(problem=f"the team {group} cannot be read: {error}; {_MEMBERS}")
         except RefusedError as error:
-            # So it answers where the permission is missing, too.
+            # GitHub gives the same answer where the permission is missing.
             reason = f"the team {group} cannot be read ({error.reason}): check its name, and {_MEMBERS}"
             return People(problem=reason)
 
@@ -150,7 +150,7 @@ class WithPeople:
             if begins or not cursor:
                 break
         if pull_request.head_sha not in heads:
-            # GitHub writes its notes of a push some time after it.
+            # GitHub records a push some time after it happened.
             return People(problem=f"{name} cannot be read: GitHub does not show its last push yet, run again")
         if not begins:
             advice = "close it and delete its branch, and `gitops-promotion promote --all` opens a new one"
@@ -187,8 +187,8 @@ class WithPeople:
         No request where nothing changes, else one for each comment. Needs the permission pull-requests: write.
         """
         try:
-            for double in written[1:]:
-                self._change("deleteIssueComment", {"id": double.id})
+            for duplicate in written[1:]:
+                self._change("deleteIssueComment", {"id": duplicate.id})
             if not written:
                 self._create_comment(pull_request, body)
             elif not _is_same(written[0].body, body) and not self._change(
@@ -222,8 +222,8 @@ class WithPeople:
         """Return True if GitHub merges the pull request only after a success of the commit status `context`.
 
         Where the head has a status of that context, GitHub itself says so, whatever kind of rule it is: one request.
-        Else the rules of the base are read, and then its classic protection: two more. What cannot be read requires
-        nothing.
+        Else the rules of the base are read, and then its classic protection: two more. What cannot be read counts as
+        requiring nothing.
         """
         variables = {
             **self._names,
@@ -255,8 +255,9 @@ class WithPeople:
     def add_reviewer(self, pull_request: PullRequest, name: str) -> str:
         """Ask a person, or the team `org/team`, for a review; returns why that was refused, "" if it was not.
 
-        One request: in a request for several, one wrong name refuses all. Who has voted must not be asked again: their
-        vote leaves some of GitHub's lists. Needs the permission pull-requests: write, for a team Members: read too.
+        One request for each: GitHub refuses a request for several if one name is wrong. Who has voted must not be asked
+        again: their vote leaves some of GitHub's lists. Needs the permission pull-requests: write, for a team also
+        Members: read.
         """
         organisation, _, team = name.partition("/")
         if organisation and team:
@@ -299,7 +300,7 @@ class WithPeople:
     def add_label(self, pull_request: PullRequest, label: str) -> str:
         """Give a pull request a label; returns why that was refused, "" if it was not.
 
-        One request: in a request for several, one wrong label refuses all. GitHub makes a label that is new.
+        One request for each: GitHub refuses a request for several if one label is wrong. It creates a new label.
         """
         name = untrusted.line(label, untrusted.VALUE_LIMIT)
         try:

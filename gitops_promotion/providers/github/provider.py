@@ -28,7 +28,7 @@ from gitops_promotion.providers.github.answers import (
     read_pull_request,
     read_statuses,
 )
-from gitops_promotion.providers.github.api import PAGE, Api, Given
+from gitops_promotion.providers.github.api import PAGE, Api, TokenSigner
 from gitops_promotion.providers.github.commits import make_commit
 from gitops_promotion.providers.github.merging import Merges
 from gitops_promotion.providers.github.people import WithPeople
@@ -68,7 +68,7 @@ class GitHub(WithPeople):
 
     def __init__(self, address: Address, connection: Connection) -> None:
         token = required_token(connection, _MISSING_CREDENTIALS)
-        super().__init__(Api(address, Given(token), now=connection.now, sleep=connection.sleep), address)
+        super().__init__(Api(address, TokenSigner(token), now=connection.now, sleep=connection.sleep), address)
         self._sleep = connection.sleep
         self._prefixes = connection.branch_prefixes
         self._apps = frozenset(slug.casefold() for slug in connection.check_run_apps)
@@ -121,10 +121,11 @@ class GitHub(WithPeople):
                 },
             )
         except RefusedError as error:
-            self._hidden(error)
+            self._raise_refusal(error)
         return items(data)
 
-    def _hidden(self, error: RefusedError) -> NoReturn:
+    def _raise_refusal(self, error: RefusedError) -> NoReturn:
+        """Raise AuthError if the token does not see the repository, else the error itself."""
         if error.status != 404:
             raise error
         # git has just read the repository, so it exists.
@@ -143,7 +144,7 @@ class GitHub(WithPeople):
         try:
             documents = list(self._api.pages(f"{self._path}/pulls", parameters, needs="pull-requests: read"))
         except RefusedError as error:
-            self._hidden(error)
+            self._raise_refusal(error)
         # By number: while pages are read, the list may move on and show one twice.
         pulls = {pull.number: pull for data in documents if (pull := self._read(data)) is not None}
         return list(pulls.values())
@@ -154,18 +155,18 @@ class GitHub(WithPeople):
         None comes out armed for an older head. Raises OutdatedError if GitHub does not show it at `draft.head_sha`.
         """
         open_one = open_for(self._open.get(draft.head, ()), draft.base)
-        data = self._updated(open_one.number, draft) if open_one else None
+        data = self._update(open_one.number, draft) if open_one else None
         if data is None:
-            data = self._created(draft)
-        pull_request = self._at(self._own(data), draft.head_sha)
+            data = self._create(draft)
+        pull_request = self._shown_at(self._read_own(data), draft.head_sha)
         self._open[draft.head] = [pull_request]
         if pull_request.auto_merge and self._merges.armed_for.get(pull_request.number) != draft.head_sha:
             require_off(self.set_auto_merge(pull_request, enabled=False))
             return self.pull_request(pull_request.number)
         return pull_request
 
-    def _created(self, draft: Draft) -> Any:
-        """Create it; where that fails because somebody, or this very request before a broken answer, did: update."""
+    def _create(self, draft: Draft) -> Any:
+        """Create it, or update it where it exists: another run, or an earlier try of this request, may have made it."""
         body = {"title": draft.title, "body": draft.body, "head": draft.head, "base": draft.base}
         try:
             return self._api.rest("POST", f"{self._path}/pulls", body, needs="pull-requests: write")[0]
@@ -173,7 +174,7 @@ class GitHub(WithPeople):
             for item in self._list(draft.head, state="open") if error.status == 422 else ():
                 pull = self._read(item)
                 if pull is not None and (pull.head, pull.base) == (draft.head, draft.base):
-                    data = self._updated(pull.number, draft)
+                    data = self._update(pull.number, draft)
                     if data is not None:
                         return data
             raise self._cannot_open(error, draft) from error
@@ -186,7 +187,7 @@ class GitHub(WithPeople):
             return ProviderError(f"{problem}: give the token the permissions contents: write and pull-requests: write")
         return ProviderError(f"{problem}: correct that there")
 
-    def _updated(self, number: int, draft: Draft) -> Any:
+    def _update(self, number: int, draft: Draft) -> Any:
         """Rewrite an open one; None if it is no longer open."""
         body = {"title": draft.title, "body": draft.body, "base": draft.base}
         try:
@@ -198,10 +199,10 @@ class GitHub(WithPeople):
             raise
         return data if field(data, str, "state") == "open" else None
 
-    def _at(self, pull_request: PullRequest, head_sha: str) -> PullRequest:
+    def _shown_at(self, pull_request: PullRequest, head_sha: str) -> PullRequest:
         """Return it as soon as it shows the pushed head: GitHub moves it some time after the branch.
 
-        Where the branch itself has moved on, nothing is waited for.
+        Raises OutdatedError if it does not show it in time, and at once if the branch itself has moved on.
         """
         for pause in (*PAUSES, None):
             if pull_request.head_sha == head_sha:
@@ -227,7 +228,7 @@ class GitHub(WithPeople):
         path = f"{self._path}/pulls/{pull_request.number}"
         try:
             data, _ = self._api.rest("PATCH", path, {"state": "closed"}, needs="pull-requests: write")
-            closed = self._own(data)
+            closed = self._read_own(data)
         except RefusedError:
             closed = self.pull_request(pull_request.number)
             if closed.state == "open":
@@ -313,7 +314,8 @@ class GitHub(WithPeople):
 
     # -- reading
 
-    def _own(self, data: object) -> PullRequest:
+    def _read_own(self, data: object) -> PullRequest:
+        """Read a pull request from a branch of this repository. Raises ProviderError for a fork's."""
         pull_request = self._read(data)
         if pull_request is None:
             raise ProviderError(f"GitHub answered with a fork's pull request for {self._address.repository}: run again")

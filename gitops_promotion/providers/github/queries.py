@@ -103,7 +103,7 @@ FIRST: Mapping[str, str | None] = dict.fromkeys(_PARTS)
 
 
 def discussions(parts: Sequence[tuple[int, Mapping[str, str | None]]], *, size: int) -> str:
-    """Return the query for parts of pull requests, which the answer names `p1` after the number and so on.
+    """Return the query for parts of pull requests; the answer names each `p` with its number, such as `p12`.
 
     `parts` has the number of each pull request and the parts to read, each with the cursor of its page, None for the
     first one; a page has `size` items.

@@ -87,7 +87,7 @@ def _with_pull_request_rule(rules: Rules, parameters: Mapping[str, Any]) -> Rule
     count = parameters.get("required_approving_review_count")
     approvals = count if isinstance(count, int) else 0
     of_files = parameters.get("require_code_owner_review") is True or any(
-        isinstance(reviewer, dict) and reviewer.get("minimum_approvals") for reviewer in _list(parameters)
+        isinstance(reviewer, dict) and reviewer.get("minimum_approvals") for reviewer in _required_reviewers(parameters)
     )
     methods = parameters.get("allowed_merge_methods")
     return replace(
@@ -98,7 +98,7 @@ def _with_pull_request_rule(rules: Rules, parameters: Mapping[str, Any]) -> Rule
     )
 
 
-def _list(parameters: Mapping[str, Any]) -> Sequence[object]:
+def _required_reviewers(parameters: Mapping[str, Any]) -> Sequence[object]:
     reviewers = parameters.get("required_reviewers")
     return reviewers if isinstance(reviewers, list) else ()
 
@@ -160,7 +160,7 @@ _DENIALS = {
 
 
 def head_obstacles(rules: Rules, head: str, refusals: Mapping[str, tuple[str, str]]) -> tuple[Obstacle, ...]:
-    """Return the rules of the branches of promotions that are in a table."""
+    """Return an obstacle for each rule in `refusals` that the branches of promotions have."""
     return tuple(
         Obstacle(
             problem=f"branches such as {head} {effect}",
@@ -214,7 +214,7 @@ class Settings:
             rules = _with_classic(of_base, _object(_object(repository, "ref"), "refUpdateRule"))
             settings = replace(
                 settings,
-                checks=_without_doubles((*rules.checks, *checks)),
+                checks=_without_duplicates((*rules.checks, *checks)),
                 is_strict=rules.is_strict or is_strict,
                 obstacles=obstacles_of(rules, base=base),
             )
@@ -324,8 +324,8 @@ class Settings:
         return tuple(lacking)
 
 
-def _without_doubles(checks: Iterable[RequiredCheck]) -> tuple[RequiredCheck, ...]:
-    """Return one check of each name; where one rule binds it to an App, that binds it."""
+def _without_duplicates(checks: Iterable[RequiredCheck]) -> tuple[RequiredCheck, ...]:
+    """Return one check of each name: the one that a rule binds to an App, if there is one."""
     by_name: dict[str, RequiredCheck] = {}
     for check in checks:
         if check.name not in by_name or check.weakness is None:

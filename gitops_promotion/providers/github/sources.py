@@ -26,7 +26,7 @@ _VERSION = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "20
 
 
 def read_commits(query: SourceQuery) -> Difference:
-    """Return what the new version has and the old one has not, the newest commits first.
+    """Return what the new version has and the old one does not have, the newest commits first.
 
     Raises UsageError for an address that is no repository, ProviderError without a usable answer in time.
     """

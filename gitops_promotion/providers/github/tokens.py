@@ -28,8 +28,8 @@ def token(query: TokenQuery) -> Callable[[], str]:
     """Return the function that gives the present token, for API and git; "" if the environment has none for this host.
 
     A GitHub App (GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY) wins over GITHUB_TOKEN, and that over GH_TOKEN: a merge by the
-    workflow's own token starts no workflow (docs/facts/forges.md). None goes to a host that is not GitHub's or the
-    configured one's.
+    workflow's own token starts no workflow (docs/facts/forges.md). No token goes to a host other than GitHub's or the
+    configured server.
     """
     environ = query.environ
     address = Address.parse(query.url, api_url=query.api_url, environ=environ)
@@ -37,7 +37,9 @@ def token(query: TokenQuery) -> Callable[[], str]:
         return str
     app, key = environ.get(APP_ID, "").strip(), environ.get(APP_KEY, "")
     if not app and not key:
-        return lambda: next(filter(None, (environ.get(name, "").strip() for name in _names(address.host))), "")
+        return lambda: next(
+            filter(None, (environ.get(name, "").strip() for name in _token_variables(address.host))), ""
+        )
     if not app or not key:
         missing = APP_KEY if app else APP_ID
         raise UsageError(f"{missing} is missing: a GitHub App needs its id and its private key, set both or neither")
@@ -61,7 +63,7 @@ def app_permissions(connection: Connection) -> Mapping[str, str] | None:
     return source.permissions() if isinstance(source, _AppToken) and is_used else None
 
 
-def _names(host: str) -> tuple[str, ...]:
+def _token_variables(host: str) -> tuple[str, ...]:
     """Return the variables that may have a token for a host: those of `gh` after the workflow's own.
 
     https://cli.github.com/manual/gh_help_environment
@@ -151,7 +153,7 @@ class _AppToken:
         except RefusedError as error:
             if error.status != 404:
                 raise
-            # So it answers for the id of an App that it does not have.
+            # GitHub gives this answer for the id of an App that does not exist there.
             if "integration not found" in error.reason.lower():
                 raise self._rejected(error.reason, {}) from None
             raise AuthError(

@@ -36,7 +36,7 @@ MOST_CHOICES = 128
 """How many numbers a writer chooses from at most, after several lost races; those left out stay unused."""
 
 PATIENCE = 8
-"""Decisions that wait for the rest of a merge, some ten seconds in all; then its base was reset."""
+"""How often a decision waits for the rest of a merge, about ten seconds in all; then its base counts as reset."""
 
 READ_AHEAD = 100
 """Records that are fetched before they are asked for; a fetch of one takes as long as a fetch of this many."""

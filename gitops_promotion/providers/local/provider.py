@@ -121,7 +121,7 @@ class Local(WithPeople):
             self._ledger.require_whole_merges(refs, newest)
             if self._brings_nothing(refs, draft):
                 reason = f"{draft.base} already has the changes of {draft.head}"
-                return self._without_branch(refs, draft.head, draft.head_sha), OutdatedError(reason)
+                return self._deletion_of(refs, draft.head, draft.head_sha), OutdatedError(reason)
             updates, opened = self._created(refs, draft, numbers, index)
             return [*updates, *self._ledger.record_merges(newest)], opened
 
@@ -135,7 +135,7 @@ class Local(WithPeople):
         self._store.fetch(f"refs/heads/{draft.base}", f"refs/heads/{draft.head}")
         return self._store.try_merge(base, draft.head_sha).sha == base
 
-    def _without_branch(self, refs: Refs, branch: str, sha: str) -> list[RefUpdate]:
+    def _deletion_of(self, refs: Refs, branch: str, sha: str) -> list[RefUpdate]:
         """Return the update that deletes a branch; none for the default branch, and where no deletion is allowed."""
         if branch == refs.default_branch or not self._allows_deletions:
             return []
@@ -284,7 +284,7 @@ class Local(WithPeople):
             else:
                 after = merge.sha
                 updates.append(RefUpdate(ref=base, new=after, expected=before))
-        updates += self._without_branch(refs, record.head, record.head_sha)
+        updates += self._deletion_of(refs, record.head, record.head_sha)
         if record.head != refs.default_branch and not self._allows_deletions:
             notes.append(f"the branch {record.head} stays, since the server allows no deletions")
         merged = record.after(Event(kind="merged", at=self._now(), by=self.identity()))

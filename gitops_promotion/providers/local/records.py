@@ -20,7 +20,7 @@ VERSION = 1
 LIMIT = 1_000_000
 """Bytes of one record; a longer one is not read."""
 NEWEST = 200
-"""What is stored at most: statuses of a commit, reviews or events of a pull request, pull requests of a branch."""
+"""The most that is stored: statuses of a commit, reviews or events of a pull request, pull requests of a branch."""
 
 SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -69,7 +69,7 @@ class Record:
 
     @classmethod
     def parse(cls, number: int, content: bytes | None, object_id: str) -> Self:
-        """Read a record that claims to be pull request `number`. Raises ValueError with the fault, about "it"."""
+        """Read a record that claims to be pull request `number`. Raises ValueError, whose text calls it "it"."""
         values = _parse(content)
         record = cls(
             number=_get(values, "number", int),
@@ -132,7 +132,7 @@ class Record:
         return fields
 
     def pull_request(self) -> PullRequest:
-        """Return it in the words of every forge."""
+        """Return it as a pull request, as every forge has one."""
         return PullRequest(
             number=self.number,
             # A forge has a page for it, this provider a command.
