@@ -49,7 +49,7 @@ class Checkout:
         config = runner.run(["config", "--list", "-z", "--show-scope", "--includes"], variables)
         settings = _read_settings(config.stdout)
         if config.status or not any(setting.own for setting in settings):
-            # `git config` ignores a repository that it must not read in silence; `rev-parse` gives the reason.
+            # `git config` silently ignores a repository that it must not read; `rev-parse` gives the reason.
             access = runner.run(["rev-parse", "--git-dir"], variables)
             if access.status or config.status:
                 raise GitError(f"cannot read the repository {root}: {advice(access.stderr + config.stderr)}")

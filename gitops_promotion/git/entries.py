@@ -95,7 +95,7 @@ class Entries:
         return self._trees[name]
 
     def _load(self, names: set[str]) -> None:
-        """Read those of these trees that were not read yet, in one go."""
+        """Read the trees that were not read yet, all at once."""
         missing = sorted(name for name in names if name not in self._trees)
         for name, content in zip(missing, self._objects.read(missing, "tree"), strict=True):
             lines = read_tree(content, id_size=len(name.removesuffix("^{tree}")) // 2)

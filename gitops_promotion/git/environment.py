@@ -84,8 +84,8 @@ def signing_environment(
 ) -> dict[str, str]:
     """Return the environment of a command that signs a commit in the private repository, with these settings alone.
 
-    The program that signs is the person's, and may need any variable, such as that of an agent. It gets none that holds
-    a secret, but for the one with which a job of GitHub asks for its own identity (`id-token: write`).
+    The program that signs is the person's, and may need any variable, such as that of an agent. It gets no variable
+    with a secret, except the one with which a job of GitHub asks for its own identity (`id-token: write`).
     """
     variables = {
         name: value

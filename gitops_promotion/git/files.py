@@ -78,7 +78,7 @@ class Files:
         options = ["-z", "-l", "-a", "-F", "--no-color", _ONE_THREAD]
         command = ["grep", *options, *expression, full_sha(commit), "--", *map(_quick, pathspecs)]
         result = self._private.runner.run(command, {**self._private.environ, **_WITH_PATHSPECS})
-        # git goes on after a blob that it cannot read; a file that is left out in silence is never promoted.
+        # git goes on after a blob that it cannot read; a file that is silently left out would never be promoted.
         if result.status > 1 or re.search(r"^(?:error|fatal):", result.stderr, re.MULTILINE):
             raise GitError(f"git grep failed: {first_line(result.stderr)}")
         matches = result.stdout.decode(errors="surrogateescape").split("\0")[:-1]

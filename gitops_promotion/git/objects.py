@@ -59,7 +59,7 @@ class Objects:
         return contents
 
     def bring(self, blobs: Iterable[str]) -> None:
-        """In a partial clone, fetch those of these blobs that are not here, all at once."""
+        """In a partial clone, fetch the blobs that are not here, all at once."""
         if not self.fetch_blobs:
             return
         names = list(dict.fromkeys(blobs))
@@ -106,7 +106,7 @@ class Objects:
         return header.message if header else ""
 
     def headers(self, commits: Sequence[str]) -> dict[str, CommitHeader]:
-        """Return parents, author and message of those of these commits that are here."""
+        """Return parents, author and message of these commits, as far as they are here."""
         names = [full_sha(commit) for commit in commits]
         answers = zip(names, self._ask("contents", names), strict=True)
         return {name: read_commit(content) for name, (kind, content) in answers if kind == "commit"}

@@ -187,7 +187,7 @@ class Repository:
         return self._fetched.is_checked_out(sha)
 
     def fetch_commit(self, sha: str) -> bool:
-        """Fetch one commit, say an event's; returns False if neither this repository nor the remote has it."""
+        """Fetch one commit, such as an event's; returns False if neither this repository nor the remote has it."""
         return self._fetched.commit(sha)
 
     def deepen(self, depth: int) -> bool:
@@ -250,7 +250,7 @@ class Repository:
         return self._objects.message(commit)
 
     def headers(self, commits: Sequence[str]) -> dict[str, CommitHeader]:
-        """Return parents, author and message of those of these commits that are here, read in one go."""
+        """Return parents, author and message of these commits, as far as they are here; read all at once."""
         return self._objects.headers(commits)
 
     def grep(self, commit: str, names: Sequence[str], paths: Sequence[str] = ()) -> list[str]:

@@ -76,7 +76,7 @@ class Forge:
     login_program: tuple[str, ...] = ()
     """The command of the forge's own program that prints a person's token, without the host; () for none."""
     login_host: Callable[[str], str] = _is_the_same_host
-    """Returns the host that a person logs in to, from that of the remote."""
+    """Returns the host that a person logs in to, from the host of the remote."""
     name_length: int = 2
     """The parts of an address that name a repository in commands, the last ones; 0 for all of it."""
     makes_commits: bool = False

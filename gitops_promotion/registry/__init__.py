@@ -1,4 +1,4 @@
-"""The registries of images: whether an image is there, its digest, and what it says of itself.
+"""The registries of images: whether an image is there, its digest and its labels.
 
 Requests are few, end in time, and follow the OCI distribution specification
 (https://github.com/opencontainers/distribution-spec/blob/main/spec.md).

@@ -43,7 +43,7 @@ class _Reader:
     problems: dict[Site, list[str]]
 
     def note_unreadable_holds(self, sites: Iterable[Site]) -> None:
-        """Note what cannot be read of the file of holds at those of these promotions that it stops."""
+        """Note the faults of the file of holds at each of these promotions that they stop."""
         for site in dict.fromkeys(sites):
             if faults := self.run.tip.holds.faults(site.environment):
                 self.problems.setdefault(site, []).extend(map(str, faults))

@@ -294,7 +294,7 @@ def _foreign_work(
 def _questions(
     tip: Tip, subject: Subject, site: Site, changes: Sequence[GatedChange], merge: _Merge
 ) -> tuple[list[Question], str]:
-    """Return the questions of one application's changes in one environment, and why there are none."""
+    """Return the questions of one application's changes in one environment, and without any the reason, else ""."""
     if remark := manual_change(changes):
         return [], remark
     application, environment, config = site.application, site.environment, tip.config

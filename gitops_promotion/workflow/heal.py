@@ -29,7 +29,7 @@ from gitops_promotion.workflow.tip import Tip
 
 
 def heal(run: Run, pulls: Sequence[PullRequest], find_kustomize: KustomizeFinder) -> list[Outcome]:
-    """Return the outcomes of rebuilding those of these pull requests that conflict with or lag behind the tip.
+    """Rebuild each of these pull requests that conflicts with or lags behind the tip, and return the outcomes.
 
     A branch with commits of people is left untouched. An error of one of them is its failed outcome.
     """

@@ -81,7 +81,7 @@ def _without_holds(tip: Tip, request: Request) -> Mapping[str, bytes]:
 
 
 def proposed_promotion(application: Application, branch: Branch) -> Request | None:
-    """Return the promotion into one environment that the branch of an application proposes, None if it is none."""
+    """Return the promotion into one environment that a branch proposes, None if it proposes anything else."""
     proposal = branch.proposal
     if len(proposal.environments) != 1 or proposal.tag is None or proposal.other_owner:
         return None

@@ -57,7 +57,7 @@ def _judged(run: Run, pull: PullRequest, lookups: Lookups) -> dict[Site, Promoti
 
 
 def _hints(run: Run, pull: PullRequest) -> list[tuple[Site, Tag]]:
-    """Return what a pull request says that it is for, if its branch is that of the application.
+    """Return what the body of a pull request says it promotes, if its branch is that of the application.
 
     It is only shown. Anybody may edit the description.
     """

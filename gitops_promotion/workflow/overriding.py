@@ -33,7 +33,7 @@ def find_claim(tip: Tip, lookups: Lookups, sha: str) -> Claim | None:
         return None
     status = overrides.published_by(lookups.statuses((sha,))[sha])
     if status is None or not status.description.startswith(f"overridden by {override.person}: "):
-        return Claim(override=override, problem="no verdict on the head says so")
+        return Claim(override=override, problem="no published verdict on the head records it")
     return Claim(override=override, problem=overrides.problem(status, lookups.identity()))
 
 

@@ -199,7 +199,7 @@ class Tip:
     # -- branches and objects
 
     def fetch_branches(self, names: Iterable[str], *, leased: bool = False) -> None:
-        """Fetch those of these branches that the remote has, all at once, for `branch` to return.
+        """Fetch these branches, as far as the remote has them, all at once, for `branch` to return.
 
         A branch that is deleted since the branches were listed counts as missing. `leased` are those that are only
         replaced by a push with a lease on what was listed: one that is merged into what is checked out stays as it is.

@@ -145,7 +145,7 @@ class _Side:
         return (path for path in sorted(paths & self.listing.files) if is_manifest(path))
 
     def same_files(self, other: "_Side", paths: Iterable[str]) -> frozenset[str]:
-        """Return those of these paths that are the same file on both sides; not those that are behind links."""
+        """Return the paths whose file is the same on both sides; paths behind links are left out."""
         return frozenset(path for path in paths if path in self._blobs and self._blobs[path] == other.blob(path))
 
     def contents(self, paths: Iterable[str], unchanged: Collection[str]) -> list[bytes]:

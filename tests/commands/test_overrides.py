@@ -52,7 +52,7 @@ def test_its_verdict_stays_as_long_as_the_head_is_the_same(frozen: "Shop") -> No
     refused = frozen.run("status", "--publish").only
     assert refused["message"].startswith("published ")
     assert "success" not in refused["message"].partition(":")[0]
-    assert any("no verdict on the head says so" in warning for warning in refused["warnings"])
+    assert any("no published verdict on the head records it" in warning for warning in refused["warnings"])
 
 
 def test_the_same_verdict_by_somebody_else_does_not_count(frozen: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:

@@ -233,7 +233,7 @@ def _marked(threads: Sequence[object]) -> Iterator[tuple[object, object]]:
 
 
 def _own_comments(threads: Sequence[object], own_id: str) -> tuple[Comment, ...]:
-    """Return this tool's comments, oldest first; a marker in somebody else's comment makes it none."""
+    """Return this tool's comments, oldest first; a comment of somebody else does not count, even with the marker."""
     comments = [
         (number, Comment(id=f"{number}/{comment_number}", body=text(comment, "content")))
         for thread, comment in _marked(threads)

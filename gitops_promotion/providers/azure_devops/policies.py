@@ -111,7 +111,7 @@ def read_policy(data: object) -> Policy | None:
 
 
 def _start(data: object) -> datetime | None:
-    """Return the start of the evaluated build; the evaluation's own start is that of the first of all builds."""
+    """Return when the evaluated build started; the evaluation itself has the time of its first build."""
     context = getattr(data, "context", None)
     build_start = context.get("buildStartedUtc") if isinstance(context, dict) else None
     if isinstance(build_start, str):

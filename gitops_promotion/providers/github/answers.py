@@ -257,7 +257,7 @@ def read_statuses(commit: object) -> list[CommitStatus]:
 
 
 def read_check_runs(commit: object, apps: frozenset[str]) -> list[CommitStatus]:
-    """Return the check runs of the named apps, as statuses; neutral and skipped runs are none (docs/facts/flux.md)."""
+    """Return the check runs of the named apps, as statuses, without neutral and skipped ones (docs/facts/flux.md)."""
     statuses = []
     for run in items(_rollup(commit).get("nodes")):
         app = text(_object(_object(run, "checkSuite"), "app"), "slug")

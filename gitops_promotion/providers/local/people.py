@@ -34,7 +34,7 @@ class WithPeople:
     def discussions(self, numbers: Sequence[int]) -> dict[int, Discussion]:
         """Return what was said and done on these pull requests; damaged ones are left out, with a warning.
 
-        Raises ProviderError if there is none of a number.
+        Raises ProviderError if no pull request has one of the numbers.
         """
 
         def decide(refs: Refs) -> Decision[dict[int, Discussion]]:
