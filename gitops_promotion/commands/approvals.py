@@ -6,14 +6,14 @@ from gitops_promotion.workflow.past import Scope, check_scope
 from gitops_promotion.workflow.run import Run
 
 
-def approvals(run: Run, scope: Scope, *, everything: bool, mine: str, history: bool) -> ApprovalList:
-    """Return the promotions that wait for people; with `everything` also those that have ended.
+def approvals(run: Run, scope: Scope, *, include_ended: bool, user: str, history: bool) -> ApprovalList:
+    """Return the promotions that wait for people; with `include_ended` also those that have ended.
 
-    `mine` is a person: only promotions on which that person's opinion can still count, with `everything` also those
+    `user` is a person: only promotions on which that person's opinion can still count, with `include_ended` also those
     that the person decided. Raises UsageError for an unknown name, ConfigError, GitError, ProviderError.
     """
     check_scope(run.tip, scope)
-    promotions = [*list_open(run, scope), *(list_ended(run, scope) if everything else [])]
-    if mine:
-        promotions = of_person(promotions, mine, decided=everything)
-    return ApprovalList(approvals=tuple(promotions), history=history, person=mine)
+    promotions = [*list_open(run, scope), *(list_ended(run, scope) if include_ended else [])]
+    if user:
+        promotions = of_person(promotions, user, decided=include_ended)
+    return ApprovalList(approvals=tuple(promotions), history=history, person=user)

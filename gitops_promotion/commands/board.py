@@ -10,7 +10,7 @@ from gitops_promotion.workflow.past import Scope
 from gitops_promotion.workflow.run import Run
 
 
-def board(run: Run, scope: Scope, *, mine: str = "", waiting: bool = False) -> Board:
+def board(run: Run, scope: Scope, *, user: str = "", waiting: bool = False) -> Board:
     """Return the board of a scope, of one person, or of the open promotions alone.
 
     Raises UsageError for an unknown name, ConfigError, GitError.
@@ -18,7 +18,7 @@ def board(run: Run, scope: Scope, *, mine: str = "", waiting: bool = False) -> B
     view = read_board(run, scope)
     if waiting:
         view = boards.waiting_only(view)
-    return boards.mine(view, mine) if mine else view
+    return boards.mine(view, user) if user else view
 
 
 def write(path: Path, text: str) -> None:

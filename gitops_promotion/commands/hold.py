@@ -113,7 +113,7 @@ def _nothing_to_lift(tip: Tip, request: Request, tag: Tag | None) -> str:
     reaching = [
         entry
         for entry in tip.holds.holds
-        if all(held in (name, ANY) or name == ANY for held, name in zip(_names(entry), names, strict=True))
+        if all(held_name in (name, ANY) or name == ANY for held_name, name in zip(_names(entry), names, strict=True))
     ]
     summary = (
         f"no hold of {request.application}{f' {tag.name}' if tag else ''} in {request.environment} is there to lift"

@@ -34,7 +34,7 @@ _TITLE = "Promote images with gitops-promotion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeProposal:
+class TreeProposal:
     """A proposal and the working tree that it is for."""
 
     tree: WorkingTree
@@ -43,7 +43,7 @@ class MadeProposal:
 
 def propose(
     folder: Path, *, provider: str, action: str, environ: Mapping[str, str], trust: bool = False
-) -> MadeProposal:
+) -> TreeProposal:
     """Return the proposal for the repository that a folder is in, unpushed files included; nothing is written.
 
     `provider` is the forge, "" to find it by the remote; `action` names the Action ("": undecided). Raises UsageError
@@ -76,7 +76,7 @@ def propose(
         undecided=(*proposal.undecided, *pipelines.undecided(forge, action=action)),
         notes=(*proposal.notes, *([] if forge in pipelines.PIPELINES else [_BY_HAND])),
     )
-    return MadeProposal(tree=tree, proposal=_with_findings(contents, proposal))
+    return TreeProposal(tree=tree, proposal=_with_findings(contents, proposal))
 
 
 def _forge(url: str, environ: Mapping[str, str]) -> str:
@@ -130,12 +130,12 @@ def _with_findings(contents: Mapping[str, bytes], proposal: Proposal) -> Proposa
     return replace(proposal, undecided=(*proposal.undecided, sentence))
 
 
-def write(made: MadeProposal) -> Proposal:
+def write(tree_proposal: TreeProposal) -> Proposal:
     """Write the proposal to the working tree and return it; files that are there are never overwritten.
 
     All files are written or none. Raises UsageError, ManifestError.
     """
-    root, proposal = made.tree.root, made.proposal
+    root, proposal = tree_proposal.tree.root, tree_proposal.proposal
     new = {path: content for path, content in proposal.edits.items() if path not in proposal.old}
     changed = {str(root / path): proposal.edits[path] for path in proposal.old}
     with ExitStack() as undo:

@@ -19,10 +19,10 @@ _LOOK_BACK = 1000
 """Commits of the default branch that an abbreviation may name; older ones need the whole id."""
 
 
-def list_pull_requests(run: Run, *, everything: bool) -> PullRequests:
-    """Return the open pull requests, with `everything` merged and closed ones too, newest first."""
+def list_pull_requests(run: Run, *, include_closed: bool) -> PullRequests:
+    """Return the open pull requests, with `include_closed` merged and closed ones too, newest first."""
     forge = _forge(run)
-    return PullRequests(pull_requests=tuple(forge.every_pull_request() if everything else forge.open_promotions()))
+    return PullRequests(pull_requests=tuple(forge.every_pull_request() if include_closed else forge.open_promotions()))
 
 
 def show(run: Run, number: int) -> Details:

@@ -58,8 +58,8 @@ def _review(run: Run, promotion: Promotion, verdict: Opinion, comment: str) -> O
     person = run.forge.identity()
     pull = promotion.pull_request
     facts = _facts(run, promotion)
-    if promotion.gate is not None and (why := promotion.gate.objection(facts, person)):
-        message = f"the opinion of {person.name} on #{pull.number} would not count: {why}; nothing was posted"
+    if promotion.gate is not None and (objection := promotion.gate.objection(facts, person)):
+        message = f"the opinion of {person.name} on #{pull.number} would not count: {objection}; nothing was posted"
         return replace(Outcome.of(promotion.question, "refused", message), pull_request=pull)
     if promotion.gate is None:
         _require_a_person(run)

@@ -40,7 +40,7 @@ def promote(
     run: Run,
     *,
     find_kustomize: KustomizeFinder,
-    everything: bool = False,
+    all_applications: bool = False,
     group: str = "",
     app: str = "",
     environment: str = "",
@@ -51,17 +51,17 @@ def promote(
 ) -> list[Outcome]:
     """Return one outcome for each promotion that is due.
 
-    Without a usable range in the runner's event, or with `everything`, all applications are compared; `app` with
+    Without a usable range in the runner's event, or with `all_applications`, all applications are compared; `app` with
     `environment` (the target) forces one. One failure does not stop the others. Raises UsageError, also for
-    `everything` beside a name, ConfigError, GitError and ProviderError for what concerns them all.
+    `all_applications` beside a name, ConfigError, GitError and ProviderError for what concerns them all.
     """
-    if everything and (group or app or environment or override_gates or override_hold):
+    if all_applications and (group or app or environment or override_gates or override_hold):
         raise UsageError("--all compares everything: leave it out to promote one application with --app and --env")
     if override_gates or override_hold or tag or reason:
         return _overridden(run, group, app, environment, tag, gates=override_gates, hold=override_hold, reason=reason)
     if group or app or environment:
         return take_steps(run, [_forced_step(run.tip, group, app, environment)], one_each=False)
-    pushed = None if everything else _pushed_steps(run)
+    pushed = None if all_applications else _pushed_steps(run)
     if pushed is None:
         return _promote_all(run, find_kustomize)
     steps, outcomes = pushed

@@ -193,5 +193,5 @@ def _still_there(tip: Tip, order: _Order, previous_tag: str) -> list[str]:
         return []
     bad_tag = Tag.parse(previous_tag)
     behind = tip.config.way(order.application).behind(order.environment)
-    having = [name for name in behind if same_tag(tip.tag(Site(order.application, name)), bad_tag)]
-    return [f"{' and '.join(having)} still {'has' if len(having) == 1 else 'have'} {bad_tag.name}"] if having else []
+    names = [name for name in behind if same_tag(tip.tag(Site(order.application, name)), bad_tag)]
+    return [f"{' and '.join(names)} still {'has' if len(names) == 1 else 'have'} {bad_tag.name}"] if names else []

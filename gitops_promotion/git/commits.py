@@ -86,19 +86,21 @@ class Commits:
             message=header.message,
             files=tuple(NewFile(path=c.path, mode=c.new_mode, content=edits[c.path]) for c in changes),
         )
-        answer = make(request)
-        if answer.content is None or self._objects.write("commit", answer.content) != answer.sha:
-            self._fetched.commit(answer.sha)
-        made_header = self._objects.headers([answer.sha]).get(answer.sha)
+        made_commit = make(request)
+        if made_commit.content is None or self._objects.write("commit", made_commit.content) != made_commit.sha:
+            self._fetched.commit(made_commit.sha)
+        made_header = self._objects.headers([made_commit.sha]).get(made_commit.sha)
         if made_header is None:
-            raise GitError(f"the commit {answer.sha} that the forge made cannot be fetched: run again, or let git sign")
-        tree = self._objects.tree(answer.sha)
-        made = (tree, made_header.parents, made_header.message.strip())
-        if made != (request.tree, request.parents, request.message.strip()):
             raise GitError(
-                f"the forge's commit {answer.sha} is not the one it was asked for: run again, or let git sign"
+                f"the commit {made_commit.sha} that the forge made cannot be fetched: run again, or let git sign"
             )
-        return answer.sha
+        tree = self._objects.tree(made_commit.sha)
+        actual = (tree, made_header.parents, made_header.message.strip())
+        if actual != (request.tree, request.parents, request.message.strip()):
+            raise GitError(
+                f"the forge's commit {made_commit.sha} is not the one it was asked for: run again, or let git sign"
+            )
+        return made_commit.sha
 
     def _of_tree(self, tree: str, parents: Sequence[str], message: str, *, sign: bool) -> str:
         authorship = self.authorship()

@@ -53,8 +53,10 @@ class Entries:
         That path begins with `..` or `/` outside of the repository.
         """
         folders = sorted({path.rpartition("/")[0] for path in paths})
-        found = self.find(commit, filter(None, folders))
-        trees = {folder: self._tree(found[folder].sha if folder else f"{commit}^{{tree}}") for folder in folders}
+        folder_entries = self.find(commit, filter(None, folders))
+        trees = {
+            folder: self._tree(folder_entries[folder].sha if folder else f"{commit}^{{tree}}") for folder in folders
+        }
         links = {
             posixpath.join(folder, name): entry.sha
             for folder, tree in trees.items()

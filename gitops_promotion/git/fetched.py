@@ -77,15 +77,15 @@ class Fetched:
     def newest_before(self, commit: str) -> frozenset[str]:
         """Return a commit and the newest before it, about NEWEST in all, as far as they are here with their files."""
         if commit not in self._newest_before:
-            found: set[str] = set()
+            newest: set[str] = set()
             pending = [commit]
             cut_off = self._private.cut_off()
-            while pending and len(found) < NEWEST:
+            while pending and len(newest) < NEWEST:
                 headers = self._objects.headers(pending[:NEWEST])
-                found |= headers.keys()
+                newest |= headers.keys()
                 parents = (parent for sha, header in headers.items() if sha not in cut_off for parent in header.parents)
-                pending = [parent for parent in dict.fromkeys(parents) if parent not in found]
-            self._newest_before[commit] = frozenset(found)
+                pending = [parent for parent in dict.fromkeys(parents) if parent not in newest]
+            self._newest_before[commit] = frozenset(newest)
         return self._newest_before[commit]
 
     def commit(self, sha: str) -> bool:
@@ -146,7 +146,7 @@ class Fetched:
             if not self._remote.filters:
                 raise
             self._remote.stop_filtering("does not give single files")
-            self._remote.fetch(sorted(set(self._tips.values())), self._depth, again=True)
+            self._remote.fetch(sorted(set(self._tips.values())), self._depth, refetch=True)
 
     # -- certain answers about two commits
 

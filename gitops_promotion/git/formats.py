@@ -47,17 +47,17 @@ def read_tree(content: bytes, id_size: int) -> list[TreeLine]:
 
 
 @lru_cache(maxsize=64)
-def read_mode(written: bytes) -> str:
+def read_mode(digits: bytes) -> str:
     """Return a mode as git reads it: trees of other programs have zeros before it, or other permissions.
 
     As `canon_mode` of git does (https://github.com/git/git/blob/v2.10.5/cache.h), and so merges and check-outs. Raises
     GitError for what is no mode.
     """
-    if not re.fullmatch(rb"[0-7]{1,7}", written):
+    if not re.fullmatch(rb"[0-7]{1,7}", digits):
         raise GitError(
-            f"a tree of the repository has the malformed mode {written!r:.40}: `git fsck` names it, repair it"
+            f"a tree of the repository has the malformed mode {digits!r:.40}: `git fsck` names it, repair it"
         )
-    mode = int(written, 8)
+    mode = int(digits, 8)
     if stat.S_ISREG(mode):
         return "100755" if mode & stat.S_IXUSR else "100644"
     if stat.S_ISLNK(mode):

@@ -43,11 +43,11 @@ def _modes(entries: Entries, tree: str, edits: Mapping[str, bytes | None]) -> di
     for path in edits:
         check_path(path)
     folders = {path: [str(folder) for folder in PurePosixPath(path).parents[-2::-1]] for path in edits}
-    found = entries.find(tree, {*edits, *(folder for above in folders.values() for folder in above)})
-    modes = {path: found[path].mode if path in found else "" for path in edits}
+    present = entries.find(tree, {*edits, *(folder for above in folders.values() for folder in above)})
+    modes = {path: present[path].mode if path in present else "" for path in edits}
     for path, content in edits.items():
         for folder in folders[path]:
-            if (folder in found and found[folder].kind != "folder") or edits.get(folder) is not None:
+            if (folder in present and present[folder].kind != "folder") or edits.get(folder) is not None:
                 raise GitError(f"cannot write {path}: {folder} is not a folder; move it out of the way by hand")
         if modes[path] not in (_FILE_MODES if content is not None else (*_FILE_MODES, "120000")):
             raise GitError(f"cannot change {path}: it is a folder, a symlink or a submodule; edit it by hand")
@@ -60,9 +60,9 @@ def _write(objects: Objects, tree: str, edits: Mapping[bytes, TreeLine | None]) 
     new: dict[bytes, TreeLine | None] = {}
     below: dict[bytes, dict[bytes, TreeLine | None]] = {}
     for path, line in edits.items():
-        name, slash, rest = path.partition(b"/")
+        name, slash, inner_path = path.partition(b"/")
         if slash:
-            below.setdefault(name, {})[rest] = line
+            below.setdefault(name, {})[inner_path] = line
         else:
             new[name] = line and line._replace(name=name)
     folders = {line.name: line.id.hex() for line in old if line.is_folder}

@@ -115,14 +115,14 @@ class Remote:
                 shas[name] = value
         return Refs(default_branch=default, shas=shas)
 
-    def fetch(self, refspecs: Iterable[str], depth: int | None, *, again: bool = False) -> None:
+    def fetch(self, refspecs: Iterable[str], depth: int | None, *, refetch: bool = False) -> None:
         """Fetch these refspecs; a `depth` cuts off all history below it, in a whole repository too.
 
-        `again` fetches what is here already too. Raises RefGoneError if the remote has one of them no longer,
+        `refetch` fetches what is here already too. Raises RefGoneError if the remote has one of them no longer,
         NotAdvertisedError if it may have one, but does not give it by its id.
         """
         cut = [f"--depth={depth}"] if depth else []
-        self._fetch(refspecs, *cut, *(["--refetch"] if again else []))
+        self._fetch(refspecs, *cut, *(["--refetch"] if refetch else []))
 
     def fetch_blobs(self, shas: Iterable[str]) -> None:
         """Fetch the contents of files. Raises RefGoneError if the remote does not give one of them by its id."""
@@ -134,8 +134,15 @@ class Remote:
         self.filters = False
         self._tell(f"{self.url} {reason}: all files are fetched, which may take long in a large repository")
 
-    def _fetch(self, refspecs: Iterable[str], *extra: str, settings: Sequence[tuple[str, str]] = ()) -> None:
-        options = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune", "--quiet", *extra]
+    def _fetch(self, refspecs: Iterable[str], *extra_options: str, settings: Sequence[tuple[str, str]] = ()) -> None:
+        options = [
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            "--no-prune",
+            "--quiet",
+            *extra_options,
+        ]
         lines = "".join(f"{refspec}\n" for refspec in refspecs)
         result = self._run("fetch", [*options, "--stdin", _REMOTE], os.fsencode(lines), settings)
         if self.filters and _NO_FILTER.search(result.stderr):
@@ -203,14 +210,14 @@ class Remote:
                 "server, and run again"
             ) from None
 
-    def _reach(self, extra: Sequence[tuple[str, str]], *, push: bool) -> dict[str, str]:
+    def _reach(self, extra_settings: Sequence[tuple[str, str]], *, push: bool) -> dict[str, str]:
         """Return the environment that reaches the remote, with the token to use now."""
         token = self._find_token(self.url) if self._address.web else ""
         self._token = token or self._token
         addresses = self._push_addresses if push and self._push_addresses else [self._address]
         settings = [
             *self._settings,
-            *extra,
+            *extra_settings,
             *([(f"remote.{_REMOTE}.promisor", "true")] if self._partial else []),
             *([(f"remote.{_REMOTE}.partialclonefilter", "blob:none")] if self.filters else []),
             (_REMOTE_URL, self._address.text),

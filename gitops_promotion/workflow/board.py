@@ -99,17 +99,17 @@ def read_board(run: Run, scope: Scope) -> Board:
     applications = [application for application in tip.applications() if scope.has_application(application)]
     tags, problems = _read_tags(tip, applications)
     reader = _Reader(run=run, past=past, left_out=list(past.history.left_out), tags=tags, problems=problems)
-    coming = list(next_tags(tip, tags))
-    answers = _ask_forge(reader, coming)
+    upcoming = list(next_tags(tip, tags))
+    answers = _ask_forge(reader, upcoming)
     reader.left_out += [str(error) for error in tip.marked.broken()]
     reader.left_out += [str(problem.fault) for problem in tip.holds.problems]
-    reader.note_unreadable_holds([*(following.site for following in coming), *answers.promotions])
+    reader.note_unreadable_holds([*(following.site for following in upcoming), *answers.promotions])
     facts = Facts(
         tags=reader.tags,
         events=past.history.events,
         promotions=answers.promotions,
         problems=reader.problems,
-        holds=read_holds((*tip.holds.holds, *answers.holds), tags, coming, run.clock.now()),
+        holds=read_holds((*tip.holds.holds, *answers.holds), tags, upcoming, run.clock.now()),
         declined=answers.declined,
         page=partial(_page, run),
         statements=answers.statements,
@@ -125,7 +125,7 @@ def read_board(run: Run, scope: Scope) -> Board:
     return _only(board, scope.environment) if scope.environment else board
 
 
-def _ask_forge(reader: _Reader, coming: Sequence[Next]) -> _Answers:
+def _ask_forge(reader: _Reader, upcoming: Sequence[Next]) -> _Answers:
     run = reader.run
     pulls = answer(run, reader.left_out, "open promotions and what holds them", lambda f: f.open_promotions())
     if pulls is None:
@@ -142,8 +142,8 @@ def _ask_forge(reader: _Reader, coming: Sequence[Next]) -> _Answers:
     lookups = run.lookups(heads=tuple(pull.head_sha for pull in pulls), numbers=tuple(numbers))
     lookups.note_open(pulls)
     promotions = judged_promotions(run, pulls, lookups)
-    behind = [following for following in coming if following.site not in promotions]
-    declined = read_declines(run, lookups, behind, reader.left_out)
+    not_open = [following for following in upcoming if following.site not in promotions]
+    declined = read_declines(run, lookups, not_open, reader.left_out)
     holds = answer(run, reader.left_out, "holds in open pull requests", lambda _: gather(run.tip, lookups))
     statements = _all_statements(reader, lookups)
     reader.find_red(lookups)

@@ -72,10 +72,10 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     plan = intent.plan(tip.sha)
     request = plan.request
     if request.kind.uses_settings and (
-        others := tip.marked.sharing_branch(Site(request.application, request.environment))
+        sharers := tip.marked.sharing_branch(Site(request.application, request.environment))
     ):
         raise UsageError(
-            f"{request.application} and {others[0]} would share a branch: rename one of them, or give branchTemplate "
+            f"{request.application} and {sharers[0]} would share a branch: rename one of them, or give branchTemplate "
             "in the configuration another separator, such as promote/{group}/{app}"
         )
     if not plan.edits:

@@ -122,8 +122,8 @@ def _not_due(
     """Return why the promotion is not due, "" if it is; `pulls_by_branch` keeps the pull requests asked for."""
     tip, tag = run.tip, candidate.tag
     sources = step.sources(tip)
-    having = [Site(step.application, name) for name in candidate.sources]
-    timelines = tip.timelines(dict.fromkeys(having, tag), [step.target, *sources], batch.sites(tip))
+    sites_with_tag = [Site(step.application, name) for name in candidate.sources]
+    timelines = tip.timelines(dict.fromkeys(sites_with_tag, tag), [step.target, *sources], batch.sites(tip))
     pauses = list(_LATE)
     pull_requests: dict[str, Sequence[PullRequest]] = {}
     while True:
@@ -191,7 +191,9 @@ def _origin(run: Run, step: Step, tag: Tag, batch: _Batch, pulls: Sequence[PullR
     sites = [site for site in step.sources(tip) if tip.tag(site) == tag]
     timelines = tip.timelines(dict.fromkeys(sites, tag), [], batch.sites(tip))
     deployed = {site.environment: deployments.deployment(timelines[site], tag) for site in sites}
-    arrivals = [(name, found.arrival) for name, found in deployed.items() if found and found.arrival]
+    arrivals = [
+        (name, deployment.arrival) for name, deployment in deployed.items() if deployment and deployment.arrival
+    ]
     people = origin.of_arrivals(run, step.application, arrivals, pulls)
     by_a_person = run.context.dispatched or not run.context.runner
     return people.with_starter(run.person) if by_a_person else people

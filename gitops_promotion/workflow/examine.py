@@ -75,9 +75,9 @@ def find_subject(run: Run, number: int | None) -> Subject:
     branch = context.head_branch or tip.repository.head_branch
     sha = context.head_sha if context.head_branch else tip.repository.head
     if not branch or (branch == tip.base and not context.foreign):
-        where = f"{branch} is checked out, the default branch" if branch else "the checkout is detached"
+        checkout_state = f"{branch} is checked out, the default branch" if branch else "the checkout is detached"
         hint = "" if context.runner else "; to ask about an environment: gitops-promotion why --app APP --env ENV"
-        raise UsageError(f"no pull request to check: {where}; check out its branch or give --pr NUMBER{hint}")
+        raise UsageError(f"no pull request to check: {checkout_state}; check out its branch or give --pr NUMBER{hint}")
     at_remote = tip.refs.branch(branch)
     if at_remote is None and not context.head_branch:
         raise UsageError(f"the remote has no branch {branch}: push it, or give --pr NUMBER")
@@ -242,12 +242,12 @@ def _gaps(tip: Tip, sites: Iterable[Site]) -> Iterator[str]:
     for site in sites:
         application, way = site.application, tip.config.way(site.application)
         earlier = way.before(site.environment) if site.environment in way.names else ()
-        having = {name for name in earlier if tip.files(Site(application, name))}
-        if not having:
+        with_marker = {name for name in earlier if tip.files(Site(application, name))}
+        if not with_marker:
             yield from _mistyped(tip, site) if earlier else ()
             continue
         for group in way.requirements(site.environment):
-            for absent in group if not having & set(group) else ():
+            for absent in group if not with_marker & set(group) else ():
                 place = Site(application, absent)
                 text = f"{no_marker(place)}, so the gates of {site.environment} ask what comes before {absent}"
                 try:
@@ -302,8 +302,8 @@ def _questions(
     if environment not in way.names:
         return [], "the application's environments leave it out, nothing to wait for"
     tip.read(Site(application, name) for name in (*way.before(environment), environment))
-    having = [name for name in way.before(environment) if tip.files(Site(application, name))]
-    requirements = way.way([*having, environment]).requirements(environment)
+    with_marker = [name for name in way.before(environment) if tip.files(Site(application, name))]
+    requirements = way.way([*with_marker, environment]).requirements(environment)
     if not requirements and all(gate.judges_sources for gate in tip.config.gates(environment)):
         return [], "no earlier environment has it, nothing to wait for"
     tags = [change.tag for change in changes if change.effect == "unmarked" and change.tag]

@@ -124,12 +124,12 @@ def _ask_groups(
     if pull is None or verdict.decision != "wait":
         return ()
 
-    def asked() -> frozenset[str]:
+    def current_reviewers() -> frozenset[str]:
         discussion = lookups.discussion(pull.number)
         return discussion.asked if discussion else frozenset()
 
     environments = [question.environment for question in examination.questions]
-    return ask_groups(run, pull, environments, asked=asked)
+    return ask_groups(run, pull, environments, current_reviewers=current_reviewers)
 
 
 def _verdicts(run: Run, examination: Examination, lookups: Lookups) -> tuple[tuple[Question | None, Verdict], ...]:

@@ -50,8 +50,8 @@ class MarkedFiles:
             return
         requested = set(sites)
         for site in list(requested):
-            for other in self.config.collisions(site.application, site.environment):
-                requested |= {Site(other, name) for name in self.config.pipeline.names}
+            for sharer in self.config.collisions(site.application, site.environment):
+                requested |= {Site(sharer, name) for name in self.config.pipeline.names}
         missing = sorted(requested - self._read)
         if not missing:
             return
@@ -213,7 +213,7 @@ class MarkedFiles:
         """Return the other applications in the tree whose promotion branch would be this one's (B32)."""
         self.read([site])
         return [
-            other
-            for other in self.config.collisions(site.application, site.environment)
-            if any(self._files.get(Site(other, name)) for name in self.config.pipeline.names)
+            sharer
+            for sharer in self.config.collisions(site.application, site.environment)
+            if any(self._files.get(Site(sharer, name)) for name in self.config.pipeline.names)
         ]

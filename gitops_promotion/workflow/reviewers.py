@@ -32,18 +32,19 @@ def ask_groups(
     pull_request: PullRequest,
     environments: Iterable[str],
     *,
-    asked: Callable[[], Iterable[str]] = tuple,
+    current_reviewers: Callable[[], Iterable[str]] = tuple,
 ) -> tuple[str, ...]:
     """Make the groups that may approve for these environments reviewers; returns warnings where that fails.
 
-    `asked` returns who is a reviewer already, and is called only where there are groups. It must happen before the
-    members vote: a vote counts for the groups that are reviewers at that time (docs/azure-devops.md, Groups).
+    `current_reviewers` returns who is a reviewer already, and is called only where there are groups. They must be
+    reviewers before their members vote: a vote counts for the groups that are reviewers at that time
+    (docs/azure-devops.md, Groups).
     """
     if not run.facts.asks_groups or run.dry_run:
         return ()
     gates = [gate for environment in environments for gate in run.tip.config.gates(environment)]
     groups = dict.fromkeys(group for gate in gates if isinstance(gate, Approvals) for group in gate.forge_groups)
-    reviewers = {name.casefold() for name in asked()} if groups else set()
+    reviewers = {name.casefold() for name in current_reviewers()} if groups else set()
     problems = [
         _attempt(partial(run.forge.add_reviewer, pull_request, group))
         for group in groups

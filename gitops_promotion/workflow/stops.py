@@ -43,8 +43,8 @@ def read_holds(
 ) -> dict[Site, list[str]]:
     """Return the holds on whole environments, and on the tags that come next, by application and environment."""
     texts_by_site: dict[Site, list[str]] = {}
-    coming = [*following, *(Next(site=site, tag=NO_TAG) for site in tags)]
-    for step in coming:
+    upcoming = [*following, *(Next(site=site, tag=NO_TAG) for site in tags)]
+    for step in upcoming:
         for hold in holds:
             if hold.covers(step.site.application, step.site.environment, step.tag, now):
                 texts = texts_by_site.setdefault(step.site, [])
@@ -77,6 +77,6 @@ def read_declines(run: Run, lookups: Lookups, following: Sequence[Next], left_ou
 def _pulls(forge: Provider, branches: Sequence[str]) -> dict[str, list[PullRequest]]:
     """Return the pull requests of these branches, newest first."""
     if isinstance(forge, Playable):
-        every = forge.every_pull_request()
-        return {branch: [pull for pull in every if pull.head == branch] for branch in branches}
+        pulls = forge.every_pull_request()
+        return {branch: [pull for pull in pulls if pull.head == branch] for branch in branches}
     return {branch: forge.pull_requests(head=branch) for branch in branches}

@@ -79,9 +79,9 @@ class Tip:
         ref = f"refs/heads/{self.base}"
         sha = self.sha
         self._heads = {}
-        listed = self.refs.shas[ref]
-        if listed != sha:
-            self.sha = listed if self.repository.is_checked_out(listed) else self.repository.fetch(ref)[ref]
+        listed_sha = self.refs.shas[ref]
+        if listed_sha != sha:
+            self.sha = listed_sha if self.repository.is_checked_out(listed_sha) else self.repository.fetch(ref)[ref]
             self.refs = replace(self.refs, shas={**self.refs.shas, ref: self.sha})
         if self.sha != sha or self._has_open_holds() != self._holds.has_open:
             self._config = None
@@ -204,10 +204,12 @@ class Tip:
         A branch that is deleted since the branches were listed counts as missing. `leased` are those that are only
         replaced by a push with a lease on what was listed: one that is merged into what is checked out stays as it is.
         """
-        listed = {name: self.refs.branch(name) for name in set(names) - self._heads.keys()}
-        merged = {name: sha for name, sha in listed.items() if leased and sha and self.repository.is_checked_out(sha)}
+        listed_shas = {name: self.refs.branch(name) for name in set(names) - self._heads.keys()}
+        merged = {
+            name: sha for name, sha in listed_shas.items() if leased and sha and self.repository.is_checked_out(sha)
+        }
         self._heads |= merged
-        missing = sorted(listed.keys() - merged.keys())
+        missing = sorted(listed_shas.keys() - merged.keys())
         while refs := [f"refs/heads/{name}" for name in missing if self.refs.branch(name)]:
             try:
                 fetched = self.repository.fetch(*refs)
@@ -294,8 +296,8 @@ class Tip:
         for _ in range(_UPDATES):
             headers = self.repository.headers(list(dict.fromkeys(pending.values()))) if pending else {}
             heads |= {sha: headers[head] for sha, head in pending.items() if head in headers}
-            behind = {sha: head_to_read(headers[head]) for sha, head in pending.items() if head in headers}
-            pending = {sha: head for sha, head in behind.items() if head}
+            older_heads = {sha: head_to_read(headers[head]) for sha, head in pending.items() if head in headers}
+            pending = {sha: head for sha, head in older_heads.items() if head}
         return heads
 
     def _commits(self, pathspecs: tuple[str, ...], limit: int) -> list[Commit]:

@@ -129,7 +129,7 @@ class _Side:
         """Return what an environment reads. Raises ManifestError for too many files."""
         if not self._reach:
             layout = self.run.tip.config.layout
-            self._reach = {known.name: [] for known in layout.environments}
+            self._reach = {environment_paths.name: [] for environment_paths in layout.environments}
             for path in (*self.listing.files, *self.listing.behind_links()):
                 for name in layout.in_reach(path):
                     self._reach[name].append(path)
@@ -144,9 +144,9 @@ class _Side:
         self.contents(paths, ())
         return (path for path in sorted(paths & self.listing.files) if is_manifest(path))
 
-    def same_files(self, other: "_Side", paths: Iterable[str]) -> frozenset[str]:
+    def same_files(self, other_side: "_Side", paths: Iterable[str]) -> frozenset[str]:
         """Return the paths whose file is the same on both sides; paths behind links are left out."""
-        return frozenset(path for path in paths if path in self._blobs and self._blobs[path] == other.blob(path))
+        return frozenset(path for path in paths if path in self._blobs and self._blobs[path] == other_side.blob(path))
 
     def contents(self, paths: Iterable[str], unchanged: Collection[str]) -> list[bytes]:
         """Return the contents of these files without the unchanged ones."""

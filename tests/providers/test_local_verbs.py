@@ -52,12 +52,14 @@ class TestListing:
         closed, merged, opened, newest = (propose(local_forge, f"promote/{name}") for name in "abcd")
         verbs.close(run, closed.number)
         verbs.merge(run, merged.number)
-        assert verbs.list_pull_requests(run, everything=False).pull_requests == (newest, opened)
-        states = [(pull.number, pull.state) for pull in verbs.list_pull_requests(run, everything=True).pull_requests]
+        assert verbs.list_pull_requests(run, include_closed=False).pull_requests == (newest, opened)
+        states = [
+            (pull.number, pull.state) for pull in verbs.list_pull_requests(run, include_closed=True).pull_requests
+        ]
         assert states == [(4, "open"), (3, "open"), (2, "merged"), (1, "closed")]
 
     def test_without_pull_requests_says_so(self, run: Run) -> None:
-        assert verbs.list_pull_requests(run, everything=True).pull_requests == ()
+        assert verbs.list_pull_requests(run, include_closed=True).pull_requests == ()
 
 
 class TestShowing:
@@ -194,7 +196,7 @@ class Elsewhere:
 def test_on_another_forges_remote_nothing_is_written(local_forge: "LocalForge") -> None:
     run = run_with(local_forge, Elsewhere())  # type: ignore[arg-type]  # its methods return nothing
     for verb in (
-        lambda: verbs.list_pull_requests(run, everything=False),
+        lambda: verbs.list_pull_requests(run, include_closed=False),
         lambda: verbs.set_status(run, "main", context="a/b", state="success", description=""),
         lambda: verbs.merge(run, 1),
     ):

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 )
 @options.scope
 @click.option(
-    "--all", "everything", is_flag=True, help="Also list promotions that were merged, declined or superseded."
+    "--all", "include_ended", is_flag=True, help="Also list promotions that were merged, declined or superseded."
 )
 @click.option(
     "--mine",
+    "user",
     default="",
     callback=option_values.one_line,
     metavar="USER",
@@ -36,8 +37,8 @@ def command(
     group: str,
     app: str,
     environment: str,
-    everything: bool,
-    mine: str,
+    include_ended: bool,
+    user: str,
     history: bool,
     **connection: Any,
 ) -> "ApprovalList":
@@ -50,4 +51,4 @@ def command(
 
     scope = Scope(group=group, app=app, environment=environment)
     with run.open_run_at(terminal, **connection) as verb_run:
-        return approvals(verb_run, scope, everything=everything, mine=mine, history=history)
+        return approvals(verb_run, scope, include_ended=include_ended, user=user, history=history)

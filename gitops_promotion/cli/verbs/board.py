@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 )
 @options.scope
 @click.option(
-    "--mine", default="", metavar="USER", help="Only promotions that wait for USER, and what USER has decided."
+    "--mine", "user", default="", metavar="USER", help="Only promotions that wait for USER, and what USER has decided."
 )
 @click.option("--waiting", is_flag=True, help="Only applications with an open promotion.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write a page that needs no server.")
@@ -32,7 +32,7 @@ def command(
     group: str,
     app: str,
     environment: str,
-    mine: str,
+    user: str,
     waiting: bool,
     html: Path | None,
     markdown: Path | None,
@@ -47,7 +47,7 @@ def command(
 
     scope = Scope(group=group, app=app, environment=environment)
     with run.open_run_at(terminal, **connection) as verb_run:
-        view = board(verb_run, scope, mine=mine, waiting=waiting)
+        view = board(verb_run, scope, user=user, waiting=waiting)
     if html is not None:
         from gitops_promotion.render.page import board as page
 

@@ -40,13 +40,13 @@ def command(
         raise UsageError(f"--action is {action!r}: {problem}")
     variables = environment.variables()
     trust = bool(ci.runner(variables).NAME)
-    made = propose(Path(sourcedir), provider=provider, action=action, environ=variables, trust=trust)
-    if not yes and not _agreed(made.proposal, pull_request=pull_request):
-        return made.proposal
+    tree_proposal = propose(Path(sourcedir), provider=provider, action=action, environ=variables, trust=trust)
+    if not yes and not _agreed(tree_proposal.proposal, pull_request=pull_request):
+        return tree_proposal.proposal
     if not pull_request:
-        return write(made)
+        return write(tree_proposal)
     with run.open_run_at(terminal, sourcedir=sourcedir, provider=provider, **connection) as verb_run:
-        return open_pull_request(verb_run, made.proposal)
+        return open_pull_request(verb_run, tree_proposal.proposal)
 
 
 def _agreed(proposal: "Proposal", *, pull_request: bool) -> bool:

@@ -42,15 +42,15 @@ _number = click.argument("number", callback=option_values.listed_number)
     examples=("gitops-promotion local list", "gitops-promotion local list --all"),
     page=_PAGE,
 )
-@click.option("--all", "everything", is_flag=True, help="Include merged and closed ones.")
+@click.option("--all", "include_closed", is_flag=True, help="Include merged and closed ones.")
 @options.connection
 @run.verb("pull_requests")
-def list_(terminal: Terminal, everything: bool, **connection: Any) -> "PullRequests":
+def list_(terminal: Terminal, include_closed: bool, **connection: Any) -> "PullRequests":
     """List the open pull requests."""
     from gitops_promotion.commands.local import list_pull_requests
 
     with run.open_run_at(terminal, **connection) as verb_run:
-        return list_pull_requests(verb_run, everything=everything)
+        return list_pull_requests(verb_run, include_closed=include_closed)
 
 
 @command.command(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--all",
-    "everything",
+    "all_applications",
     is_flag=True,
     help="Compare all applications, without an event; this makes up for lost events.",
 )
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @run.verb()
 def command(
     terminal: Terminal,
-    everything: bool,
+    all_applications: bool,
     group: str,
     app: str,
     environment: str,
@@ -60,7 +60,7 @@ def command(
         outcomes = promote(
             verb_run,
             find_kustomize=run.kustomize_finder(),
-            everything=everything,
+            all_applications=all_applications,
             group=group,
             app=app,
             environment=environment,

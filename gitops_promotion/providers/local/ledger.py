@@ -78,7 +78,7 @@ class Ledger:
         self._waits = 0
         while True:
             self._races = len(lost_races) - self._waits
-            started = self._monotonic()
+            start = self._monotonic()
             refs = self._store.refs("refs/heads/*", f"{ROOT}/*")
             try:
                 updates, result = decide(refs)
@@ -95,7 +95,7 @@ class Ledger:
                 return result
             if reason := reason_to_give_up(lost_races):
                 raise ProviderError(reason)
-            self._sleep(pause(len(lost_races) - 1, self._random(), took=self._monotonic() - started))
+            self._sleep(pause(len(lost_races) - 1, self._random(), took=self._monotonic() - start))
 
     def read(self, refs: Refs, names: Iterable[str]) -> dict[str, tuple[str, bytes | None]]:
         """Return object id and content of those refs that exist; the content is None for an object that is no blob."""
