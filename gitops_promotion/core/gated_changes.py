@@ -1,8 +1,9 @@
-"""What a pull request changes of the tags that gates must judge: by the place of each marked value, not by text.
+"""Which marked values a pull request changes: gates must judge their tags.
 
-A change of the value at a place counts, whether its marker stays or goes. A marker that goes from one place and comes
-to another could hide a change, so it is an error, and so is an image that goes on elsewhere without a marker
-(docs/concepts.md, What the gate compares).
+Values are compared by their place in the file, not by lines of text. A changed value counts whether its marker stays or
+is removed. A marker that is removed at one place and added at another could hide a change, so it is an error. So is an
+image whose marked value is removed while another file names the image without a marker (docs/concepts.md, What the gate
+compares).
 """
 
 import re
@@ -27,15 +28,18 @@ from gitops_promotion.errors import ManifestError
 _OTHER_FILES = 1 << 20
 
 Effect = Literal["tag", "name", "unmarked", "removed"]
-"""What happens to a marked value: its tag changes, only its image name does, its tag changes as its marker goes, or the
-value itself goes."""
+"""What happens to a marked value.
+
+`tag`: its tag changes. `name`: only its image name changes. `unmarked`: its tag changes and its marker is removed.
+`removed`: the value is removed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class GatedChange:
     """A marked value that a pull request changes, of one application in one environment.
 
-    `tag` is the new tag of a value whose marker goes. `unseen` are the differences that no gate can judge, such as
+    `tag` is the new tag, None for a value that is removed. `unseen` are the differences that no gate can judge, such as
     another image name.
     """
 
@@ -71,7 +75,7 @@ class _Marked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """One side of a changed file: its markers of versions, and all its values by stable place."""
+    """One side of a changed file: its markers of tags and digests, and all its values by stable place."""
 
     marked: tuple[_Marked, ...] = ()
     values: Values = field(default_factory=Values)
@@ -80,11 +84,11 @@ class _File:
 def gated_changes(
     changes: Sequence[FileChange], blobs: Mapping[str, bytes], layout: Layout, gated: Collection[str]
 ) -> GatedChanges:
-    """Return what a diff changes of marked values.
+    """Return the changes of marked values in a diff.
 
     `blobs` has the contents of all regular files of the diff, `gated` are the environments that have gates. Raises
-    ManifestError, naming file and line, for a manifest that no longer parses, for a marked file that becomes something
-    else than a file, and for a marker or an image whose change could not be followed.
+    ManifestError, naming file and line, for a manifest that no longer parses, for a marked file that becomes a link, a
+    submodule or a pointer to a large file, and for a marker or an image whose change could not be followed.
     """
     before: dict[str, _File] = {}
     after: dict[str, _File] = {}
@@ -128,7 +132,7 @@ MARKER_REMOVED = "its marker is removed, a manual change: its tag is not gated a
 
 
 def manual_change(changes: Sequence[GatedChange]) -> str:
-    """Return what makes the changes of one application a manual change, whose tag no gate judges; "" for others."""
+    """Return why the changes of one application are a manual change, whose tag no gate judges; "" if they are not."""
     effects = {change.effect for change in changes}
     if effects <= {"removed"}:
         return MARKER_REMOVED
@@ -139,13 +143,13 @@ def manual_change(changes: Sequence[GatedChange]) -> str:
 
 
 def _read(change: FileChange, blobs: Mapping[str, bytes]) -> tuple[_File, _File]:
-    """Return both sides of a changed manifest; without a marker on either side nothing of it is read."""
+    """Return both sides of a changed manifest; both are empty if neither side has a marker."""
     sides = [(blobs[blob] if blob else None) for blob in (change.old_file, change.new_file)]
     after = _markers(change.path, sides[1])
     try:
         before = _markers(change.path, sides[0])
     except ManifestError:
-        # A manifest that did not parse before counts as empty: whatever it says now is a change.
+        # A manifest that did not parse before counts as empty: everything that it says now is a change.
         before, sides[0] = [], None
     if not before and not after:
         return _File(), _File()
@@ -174,7 +178,7 @@ def _forget_moved_files(
     arrived: dict[str, list[_Marked]],
     layout: Layout,
 ) -> None:
-    """Leave out files that only have a new name in the same folder and the same environment: nothing has changed."""
+    """Empty the lists of files that only got a new name in the same folder and environment: no value has changed."""
     added = {(c.new_file or "", _folder(c.path)): c.path for c in changes if c.old is None and c.new_file}
     for change in changes:
         if change.new is not None or not (target := added.get((change.old_file or "", _folder(change.path)))):
@@ -211,7 +215,7 @@ def _check_kinds(
 ) -> None:
     """Raise for a marked file, or a folder with one, that becomes a link, a submodule or a pointer to a large file.
 
-    Also for one that is removed while such an entry comes to its environment.
+    Raise also for one that is removed while such an entry is added to its environment.
     """
     for change in changes:
         kind = {"symlink": "a symbolic link", "submodule": "a submodule"}.get(change.new_kind if change.new else "", "")
@@ -219,11 +223,11 @@ def _check_kinds(
             kind = "a pointer to a large file (Git LFS)"
         for lost_marker in lost_markers if kind else ():
             if lost_marker.path == change.path or lost_marker.path.startswith(f"{change.path}/"):
-                raise lost_marker.error(f"goes as {change.path} becomes {kind}", "keep manifests as files")
+                raise lost_marker.error(f"is lost because {change.path} becomes {kind}", "keep manifests as files")
         environments = layout.in_reach(change.path) if kind and removed else ()
         for lost_marker in removed:
             if lost_marker.site.environment in environments:
-                raise lost_marker.error(f"goes as {change.path} comes, {kind}", "keep manifests as files")
+                raise lost_marker.error(f"is removed while {change.path} is added as {kind}", "keep manifests as files")
 
 
 def _check_readable(lost_markers: Sequence[_Lost], after: Mapping[str, _File]) -> None:
@@ -231,12 +235,12 @@ def _check_readable(lost_markers: Sequence[_Lost], after: Mapping[str, _File]) -
     for lost_marker in lost_markers:
         if not after[lost_marker.path].values.readable:
             raise lost_marker.error(
-                "goes as the file becomes one that cannot be read", "write it as YAML in UTF-8, of at most 16 MiB"
+                "is lost because the file cannot be read any more", "write it as YAML in UTF-8, of at most 16 MiB"
             )
 
 
 def _check_keys(path: str, before: _File, after: _File) -> None:
-    """Raise for a key that comes to stand twice in one mapping, and for a marked value that is there twice."""
+    """Raise for a key that the change puts into a mapping a second time, and for a marked value that is there twice."""
     new = {place: line for place, line in after.values.repeated.items() if place not in before.values.repeated}
     new |= {marked.place: marked.marker.line for marked in after.marked if marked.place in after.values.ambiguous}
     if new:
@@ -246,7 +250,7 @@ def _check_keys(path: str, before: _File, after: _File) -> None:
 
 
 def _check_moves(lost_markers: Sequence[_Lost], arrived: Mapping[str, Sequence[_Marked]], layout: Layout) -> None:
-    """Raise for a marker that goes from one place and comes to another: the value under it could change unseen."""
+    """Raise for a marker that is removed at one place and added at another: its value could change unseen."""
     targets = {
         site: marked.marker.at
         for path, markers in arrived.items()
@@ -267,7 +271,7 @@ def _check_images(
     before: Mapping[str, _File],
     after: Mapping[str, _File],
 ) -> None:
-    """Raise for an image whose marked value goes while another changed file has it, unmarked, with another tag."""
+    """Raise for an image whose marked value is removed while a changed file has it, unmarked, with another tag."""
     texts = _unmarked_texts(changes, blobs, after) if removed else {}
     for lost_marker in removed:
         marker = lost_marker.marked.marker
@@ -276,7 +280,7 @@ def _check_images(
             continue
         name, value = content[0], marker.value
         if not name:
-            # The name stands beside a tag or a digest.
+            # The value is a tag or a digest, and another key of its mapping has the name.
             name = name_beside(lost_marker.marked.place, before[lost_marker.path].values)
             value = _reference(name, value)
         if not name:
@@ -294,9 +298,9 @@ def _check_images(
 def _unmarked_texts(
     changes: Sequence[FileChange], blobs: Mapping[str, bytes], after: Mapping[str, _File]
 ) -> Mapping[str, str]:
-    """Return the text of each changed file and, by lines, its values; marked values are left out of both.
+    """Return by path the text of each changed file and, one on a line, its values; marked values are left out of both.
 
-    A tag or a digest is there with the name of the image that stands beside it, too.
+    A tag or a digest with the name of its image beside it is there a second time, together with that name.
     """
     texts = {}
     for change in changes:
@@ -309,7 +313,7 @@ def _unmarked_texts(
             pieces.append(content[start : marker.start])
             start = marker.end
         places = {m.place for m in marked}
-        # Escapes hide an image in the text alone, and text that is not YAML has no values.
+        # An escape can hide an image in the text, but not in a value. Text that is not YAML has no values.
         read = read_values(content, change.path) if change.path in after or len(content) < _OTHER_FILES else Values()
         values: list[str] = []
         for place, text in read.texts.items():
@@ -321,7 +325,7 @@ def _unmarked_texts(
 
 
 def _reference(name: str, version: str) -> str:
-    """Return the reference of an image by a tag or a digest that stand alone in a manifest."""
+    """Return the reference of an image, from its name and a tag or a digest."""
     return f"{name}@{version}" if version.startswith("sha256:") else f"{name}:{version}"
 
 
@@ -331,14 +335,14 @@ _Difference = tuple[Marker, Effect, Tag | None, tuple[str, ...]]
 def _differences(
     before: _File, after: _File, missing: Iterable[_Marked], arrived: Iterable[_Marked]
 ) -> Iterator[_Difference]:
-    """Yield the marked values that differ. A marker alone that goes or comes is no difference."""
+    """Yield the marked values that differ. A marker that is added or removed at an equal value is no difference."""
     old_markers = {marked.identity: marked.marker for marked in before.marked}
     for marked in after.marked:
         old = old_markers.get(marked.identity)
         if old is not None and old.value != marked.marker.value:
             yield _difference(marked.marker, old.value, marked.marker.value)
     for marked in before.marked:
-        # An alias of a marked value, or a merge of its mapping, may give way to a value of its own.
+        # A value of its own may replace an alias of a marked value, or a merge of its mapping.
         for place in before.values.twins.get(marked.place, ()):
             text = after.values.texts.get(place)
             if text is not None and text not in (marked.marker.value, after.values.texts.get(marked.place)):

@@ -30,7 +30,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """The environments, sources before targets. `errors` are those with which `promote --all` would fail."""
+    """The environments, sources before targets. `errors` are the reasons for which `promote --all` would fail."""
 
     pipeline: str
     entry: str
@@ -40,7 +40,7 @@ class Graph:
 
     @property
     def exit_code(self) -> int:
-        """2 with an error, as `promote --all` would end, else 0."""
+        """2 with an error, as for `promote --all`, else 0."""
         return 2 if self.errors else 0
 
 

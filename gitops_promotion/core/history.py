@@ -1,7 +1,7 @@
 """What happened to the tags: one event for each application, environment and commit of the default branch.
 
-Tags are read from the trees, so an event is there whoever made the change, and with this tool, the Go tool or by hand.
-Only its kind and the people come from messages (`core/provenance.py`).
+Tags are read from the trees, so every change is an event, whether it was made with this tool, with the Go tool or by
+hand. Only its kind and the people come from messages (`core/provenance.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -24,8 +24,8 @@ Kind = Literal["promotion", "rollback", "override", "manual", "feature"]
 class Event:
     """One change of the tag of an application in an environment; texts are "" where nothing is known.
 
-    `time` is what the machine that made the commit said; the order of events is that of the commits. `feature` is the
-    name of a copy that was added or removed. `built_at` is when the image was built.
+    `time` is a claim of the machine that made the commit; events are in the order of the commits. `feature` is the name
+    of a copy that was added or removed. `built_at` is when the image was built.
     """
 
     time: datetime | None
@@ -53,8 +53,8 @@ class Event:
 class History:
     """Events, newest first. They are complete from the time `since` on; None where the history has no commit.
 
-    `left_out` has one sentence for each thing that is not known. `cut_off`: the history ends because the clone is
-    shallow.
+    `left_out` has one sentence for each thing that is not known. `cut_off`: older history is missing because the clone
+    is shallow.
     """
 
     events: tuple[Event, ...]
@@ -93,9 +93,9 @@ def events(
 
 
 def _with_rollbacks(events: Sequence[Event], rollbacks: Set[tuple[str, Site]]) -> list[Event]:
-    """Return the events, of which those in `rollbacks` are rollbacks if their tag was there before.
+    """Return the events; those in `rollbacks` become rollbacks if the environment had their tag before.
 
-    A commit that only calls itself one brings a tag like any other.
+    A commit that calls itself a rollback and brings a new tag is none.
     """
     returns = returning(events)
     return [
@@ -104,9 +104,9 @@ def _with_rollbacks(events: Sequence[Event], rollbacks: Set[tuple[str, Site]]) -
 
 
 def returning(events: Sequence[Event]) -> set[tuple[str, Site]]:
-    """Return the events, newest first, whose tag the application had in the environment at an earlier time.
+    """Return the events whose tag the application had in the environment at an earlier time; `events` are newest first.
 
-    An event is named by its commit and what it concerns.
+    An event is identified by its commit and its application and environment.
     """
     earlier: dict[Site, list[Tag]] = {}
     keys: set[tuple[str, Site]] = set()
@@ -170,7 +170,7 @@ def _feature_event(commit: Commit, provenance: Provenance) -> Event | None:
 def with_people(events: Sequence[Event], discussions: Mapping[int, Discussion]) -> tuple[Event, ...]:
     """Return the events with those who approved and merged, by the number of the pull request.
 
-    A program that merged, such as auto-merge, leaves the person whom the commit names.
+    If a program merged, such as auto-merge, the event keeps the person whom the commit names.
     """
     return tuple(
         _with_people(event, discussion)

@@ -19,7 +19,7 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """One entry: what is held (`tags`: those alone, all without one), and who did it, when and why.
+    """One entry: what is held (only `tags`, or every tag if there are none), and who did it, when and why.
 
     `pull_request` is the number of the open pull request that adds it, 0 where it is merged.
     """
@@ -35,7 +35,7 @@ class Hold:
     pull_request: int = field(default=0, compare=False)
 
     def covers(self, application: Application, environment: str, tag: Tag, now: datetime) -> bool:
-        """Return True if it holds a tag of an application out of an environment at a moment."""
+        """Return True if it keeps a tag of an application out of an environment at the time `now`."""
         if self.until is not None and self.until <= now:
             return False
         names = ((self.group, application.group), (self.app, application.name), (self.environment, environment))
@@ -76,39 +76,39 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldsFile:
-    """The file of holds as far as it can be read. `has_open`: open pull requests may hold more."""
+    """The file of holds as far as it can be read. `has_open`: open pull requests may add holds."""
 
     holds: tuple[Hold, ...] = ()
     problems: tuple[Problem, ...] = ()
     has_open: bool = False
 
     def is_about(self, environment: str) -> bool:
-        """Return True if something in it may hold a promotion into an environment."""
+        """Return True if a hold or an unreadable part may stop a promotion into an environment."""
         names = [*(hold.environment for hold in self.holds), *(problem.environment or ANY for problem in self.problems)]
         return self.has_open or any(name in (ANY, environment) for name in names)
 
     def faults(self, environment: str) -> tuple[Fault, ...]:
-        """Return what cannot be read and may concern an environment."""
+        """Return the parts of the file that cannot be read and may concern an environment."""
         return tuple(problem.fault for problem in self.problems if problem.environment in ("", environment))
 
 
 def covering(
     holds: Sequence[Hold], application: Application, environment: str, tag: Tag, now: datetime
 ) -> tuple[Hold, ...]:
-    """Return the holds that hold a tag of an application out of an environment at a moment."""
+    """Return the holds that keep a tag of an application out of an environment at the time `now`."""
     return tuple(hold for hold in holds if hold.covers(application, environment, tag, now))
 
 
 ROLLED_BACK = "rolled back to "
-"""The beginning of the reason of a hold that a rollback records; a promotion of a newer tag lifts it."""
+"""The beginning of the reason of a hold that a rollback adds; a promotion of another tag lifts the hold."""
 
 
 def lifted_by_promotion(
     holds: Sequence[Hold], application: Application, environment: str, tag: Tag, *, overridden: bool
 ) -> tuple[Hold, ...]:
-    """Return the holds that a promotion of `tag` takes out: those of earlier rollbacks, and with an override its own.
+    """Return the holds that a promotion of `tag` lifts: those of rollbacks on other tags, and if `overridden` its own.
 
-    A hold with a `*` is not about this promotion alone, and stays.
+    A hold with a `*` concerns other promotions too, and stays.
     """
     names = (application.group, application.name, environment)
     of_promotion = [hold for hold in holds if (hold.group, hold.app, hold.environment) == names]
@@ -125,9 +125,9 @@ def lifted_by_promotion(
 
 
 def lifted(holds: Sequence[Hold], names: tuple[str, str, str], tag: Tag | None) -> Iterator[tuple[Hold, Hold | None]]:
-    """Yield the holds of a group, application and environment that a release takes out, and what remains of each.
+    """Yield the holds of a group, application and environment that a release lifts, and what remains of each.
 
-    With `tag` it takes out that tag alone.
+    With `tag` it lifts the hold on that tag only.
     """
     for hold in holds:
         if (hold.group, hold.app, hold.environment) != names:

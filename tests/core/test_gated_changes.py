@@ -454,8 +454,8 @@ def test_a_marked_file_that_becomes_something_else_is_an_error(
     assert words in str(error.value)
 
 
-def test_a_marked_file_that_goes_as_a_link_comes_to_its_environment_is_an_error() -> None:
-    with pytest.raises(ManifestError, match=r"shop/prod/new\.yaml comes, a symbolic link, past the gate of prod"):
+def test_a_marked_file_that_is_removed_while_a_link_is_added_to_its_environment_is_an_error() -> None:
+    with pytest.raises(ManifestError, match=r"shop/prod/new\.yaml is added as a symbolic link, past the gate of prod"):
         compare(WEB, {"shop/prod/new.yaml": "../dev/web.yaml"}, {"shop/prod/new.yaml": "symlink"})
 
 

@@ -32,7 +32,7 @@ class Reason:
     """One reason of a verdict: the gate that gives it, the evidence, and what would change it.
 
     `who` can act on it; `earliest` is when it could change by itself, None where that is not known. `steps` are what
-    people can do, for those who ask; the sentence itself does not have them.
+    people can do; the sentence does not contain them.
     """
 
     gate: str = ""
@@ -51,9 +51,9 @@ class Reason:
 class Verdict:
     """The answer of one gate or of all together.
 
-    `newest_evidence` is when the newest status it rests on was posted, None where it rests on none. `warnings` do not
-    change it. `tally` has the opinions of people, None where nobody is asked. `overridden`: the first reason is the
-    record of an override.
+    `newest_evidence` is the time of the newest evidence it rests on, such as a status or the end of a freeze; None if
+    there is none. `warnings` do not change it. `tally` has the opinions of people, None where nobody is asked.
+    `overridden`: the first reason is the record of an override.
     """
 
     decision: Decision
@@ -80,12 +80,12 @@ class Verdict:
 class Question:
     """The question whether `tag` of an application may go into `environment`.
 
-    `requirements` are the environments whose health counts. `head` is the commit that would bring it, "" where there
-    is none yet; `pull_request` is None where the forge was not asked. `unseen` are parts of the change that no gate can
-    judge, such as another image name. `unattended`: the head is a promotion of this tool, which may merge by itself.
-    `override` is a person's, with which some gates are not asked. `images` is what
-    the change does to the images of the environment, None where they were not compared. A question about images alone
-    has no tag, and is one for the gates of the names in `only` (`core/gates/table.py`).
+    `requirements` are the environments whose health counts. `head` is the commit that would bring the tag, "" where
+    there is none yet; `pull_request` is None where the forge was not asked. `unseen` are parts of the change that no
+    gate can judge, such as another image name. `unattended`: the head is a promotion of this tool, which may merge by
+    itself. With an `override` of a person some gates are not asked. `images` has the changed images of the environment,
+    None where they were not compared. A question only about images has no tag. `only` has the names of the gates that
+    are asked (`core/gates/table.py`), all if it is empty.
     """
 
     application: Application
@@ -111,12 +111,11 @@ _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The facts of one question; a gate finds those filled in that it needs.
+    """The facts of one question; those that the gates need (`Gate.needs`) are filled in.
 
     `deployments` and `suspects` (applications whose tags changed since the environment was last green) are by source,
-    `statuses` by commit. `holds` are those of open pull requests.
-    `expired`: the time to wait is over. `now` is the moment that is judged. `opinions` are those
-    on the pull request.
+    `statuses` by commit. `holds` are those of open pull requests. `expired`: the time to wait is over. `now` is the
+    time for which the gates judge. `opinions` are those on the pull request.
     """
 
     now: datetime = _NO_TIME
@@ -136,8 +135,8 @@ def own_status(
 ) -> CommitStatus:
     """Return the commit status that publishes a verdict; `url` leads to the run that judged.
 
-    `shorten` makes the first reason fit for a description. A reason may begin with a path that somebody has chosen, so
-    the words of an override are kept for a verdict that is one.
+    `shorten` makes a description of the first reason. A reason may begin with a path that somebody has chosen: if it
+    imitates the words of an override, the description says that it is none.
     """
     description = shorten(verdict.texts[0] if verdict.reasons else "")
     if not verdict.overridden and claims_override(description):
@@ -174,20 +173,20 @@ class Gate(Protocol):
         return False
 
     def commits(self, _deployment: Deployment, _now: datetime) -> list[str]:
-        """Return the commits of a source whose statuses it looks at, beside those of the status gate."""
+        """Return the commits of a source whose statuses it needs in addition to those for the status gate."""
         return []
 
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
         """Return the gate's verdict."""
 
     def note(self, requirements: Requirements) -> str:
-        """Return the sentence of the pull request that says what the gate waits for."""
+        """Return the sentence of the pull request that says what the gate waits for, "" for none."""
 
 
 def judge(gates: Sequence[Gate], question: Question, evidence: Evidence) -> Verdict:
     """Return the verdict of all gates together: the strictest counts, and its reasons come first.
 
-    One gate more never turns a refusal or a wait into a pass. What passes gives no reason for a wait.
+    One gate more never turns a refusal or a wait into a pass. A gate that passes adds no reason to a wait or a refusal.
     """
     verdicts = [gate.judge(question, evidence) for gate in gates]
     verdict = strictest(verdicts)

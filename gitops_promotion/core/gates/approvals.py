@@ -45,9 +45,9 @@ def make(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pool:
-    """People of whom one or more must agree; `problem` says why it cannot be read who they are.
+    """People of whom one or more must agree; `problem` says why their names cannot be read.
 
-    `is_open`: there are more of them than these, and the forge says of each review whether it is by one of them.
+    `is_open`: there are more than these `people`, and the forge says with each review whether it is by one of them.
     """
 
     name: str
@@ -58,10 +58,9 @@ class _Pool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What the opinions on a pull request come to.
+    """The result of the opinions on a pull request.
 
-    `approved_by` and `rejected_by` are the people whose opinion counts. `who` can still change the result; a group of
-    the forge that cannot be read stands for its members.
+    `who` are the people who can still change it; a group of the forge that cannot be read stands for its members.
     """
 
     decision: Decision
@@ -83,7 +82,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approvals(Gate):
-    """The policy of one environment. `groups` are the people by group; those of the forge's own are read from it."""
+    """The policy of one environment. `groups` are the people by group; the members of a forge's group are evidence."""
 
     environment: str
     strategy: Strategy
@@ -135,7 +134,7 @@ class Approvals(Gate):
         return tuple(dict.fromkeys(shas))
 
     def tally(self, question: Question, facts: Facts | None) -> Tally:
-        """Return what the opinions come to; without any facts nobody has agreed."""
+        """Return the result of the opinions; without facts nobody has agreed."""
         gate = f"approvals of {self.environment}"
         if facts is None or facts.discussion is None:
             problem = facts.problem if facts else "the opinions were not read"
@@ -218,16 +217,16 @@ class Approvals(Gate):
         return f"not one of {self._named}"
 
     def _why_not(self, facts: Facts, review: Review, *, edits: bool = True) -> str:
-        """Return why an opinion does not count, "" if it does; without `edits` the reviewed commit is not looked at."""
+        """Return why an opinion does not count, "" if it does; without `edits` any reviewed commit is accepted."""
         person = Person(name=review.author, is_bot=review.is_bot)
         if why := self._bar(facts, person) or self._not_named(facts, review):
             return why
         return _outdated(facts, review, edits=edits)
 
     def _is_unclear(self, facts: Facts, review: Review) -> bool:
-        """Return True if nothing but an unreadable group keeps an opinion from counting.
+        """Return True if an opinion does not count only because it is not known who is in a group.
 
-        So does a group that became a reviewer later than a member reviewed.
+        This includes a group that became a reviewer after one of its members had reviewed.
         """
         if self._bar(facts, Person(name=review.author, is_bot=review.is_bot)):
             return False
@@ -236,7 +235,7 @@ class Approvals(Gate):
         is_unknown = any(pool.problem or pool.is_open for pool in pools)
         return not is_named and is_unknown and not _outdated(facts, review, edits=True)
 
-    # -- what they come to
+    # -- the result of the opinions that count
 
     def _decided(self, gate: str, question: Question, facts: Facts, opinions: Sequence[Opinion]) -> Tally:
         if self.strategy == "single":
@@ -245,7 +244,7 @@ class Approvals(Gate):
         approving = [opinion for opinion in counting if opinion.verdict == "approved"]
         rejecting = [opinion for opinion in counting if opinion.verdict != "approved"]
         spelled = {name.casefold(): name for name in self._everybody(facts)}
-        free = {name for name in spelled if not self._bar(facts, Person(name=spelled[name]))}
+        may_approve = {name for name in spelled if not self._bar(facts, Person(name=spelled[name]))}
         pools = self._pools(facts)
         unreadable = [pool for pool in pools if pool.problem]
         unlisted = [pool.name for pool in pools if pool.problem or pool.is_open]
@@ -265,7 +264,7 @@ class Approvals(Gate):
             evidence += f": {listed([shown_name(o.author) + shown_time(o.at) for o in approving], '', limit=SHOWN)}"
         if filled >= self._needed:
             return replace(result, decision="pass", reasons=(Reason(gate=gate, evidence=evidence),))
-        able = self._able(pools, {opinion.author.casefold() for opinion in approving}, free)
+        able = self._able(pools, {opinion.author.casefold() for opinion in approving}, may_approve)
         can_decide = (*(spelled[name] for name in spelled if name in able), *unlisted)
         missing = self._missing(can_decide, unreadable)
         return replace(
@@ -290,9 +289,9 @@ class Approvals(Gate):
             return min(2, max((len(people) for people in present), default=0))
         return min(self._needed, len(frozenset[str]().union(*present)))
 
-    def _able(self, pools: Sequence[_Pool], approving: set[str], free: Collection[str]) -> set[str]:
-        """Return the people whose approval would bring the promotion nearer to its merge."""
-        candidates = {name for name in free if name not in approving}
+    def _able(self, pools: Sequence[_Pool], approving: set[str], may_approve: Collection[str]) -> set[str]:
+        """Return those of `may_approve` whose approval would fill a seat that is empty now."""
+        candidates = {name for name in may_approve if name not in approving}
         if self.strategy == "four-eyes":
             able = [pool.people & candidates for pool in pools if len(pool.people & (candidates | approving)) > 1]
             return set().union(*able)
@@ -312,13 +311,13 @@ def _folded(names: Iterable[str]) -> frozenset[str]:
 
 
 def _moment(opinion: Opinion) -> tuple[datetime, bool, str]:
-    """Return what opinions are ordered by: where no time is known, a rejection comes first."""
+    """Return the key that sorts opinions by time; without a time a rejection comes first and an approval last."""
     approved = opinion.verdict == "approved"
     return opinion.at or (_LAST if approved else _FIRST), approved, opinion.author.casefold()
 
 
 def _first_alone(opinions: Sequence[Opinion]) -> list[Opinion]:
-    """Return the opinions with the first that counts as the only one."""
+    """Return the opinions; of those that count, only the first one still does."""
     first = min((opinion for opinion in opinions if opinion.counts), key=_moment, default=None)
     return [
         replace(opinion, counts=False, why=f"{shown_name(first.author)} was first, and the first opinion decides")
@@ -340,7 +339,7 @@ def _opinion(review: Review, why: str) -> Opinion:
 
 
 def _outdated(facts: Facts, review: Review, *, edits: bool) -> str:
-    """Return why an opinion was given on something else than the head, "" if it was not."""
+    """Return why an opinion is not about the present proposal of the head, "" if it is."""
     if facts.since and (review.at is None or review.at < facts.since):
         return f"it was given before the promotion was proposed again{shown_time(facts.since)}"
     if facts.same_base and (review.at is None or review.at < facts.same_base):
@@ -350,15 +349,15 @@ def _outdated(facts: Facts, review: Review, *, edits: bool) -> str:
 
 
 def _other_edits(facts: Facts, sha: str) -> str:
-    """Return why an opinion on a commit is not one on the head, "" if it is."""
+    """Return why an opinion on a commit does not count for the head, "" if it does."""
     if sha == facts.head_sha and sha:
         return ""
     if not sha:
         return "the forge does not say on which commit it was given"
-    same = facts.edits.get(sha)
-    if same is None:
+    makes_same_edits = facts.edits.get(sha)
+    if makes_same_edits is None:
         return f"it was given on {sha[:7]}, which cannot be fetched to compare its edits"
-    return "" if same else f"it was given on {sha[:7]}, which makes other edits"
+    return "" if makes_same_edits else f"it was given on {sha[:7]}, which makes other edits"
 
 
 def _unreadable(pools: Sequence[_Pool]) -> str:

@@ -32,7 +32,7 @@ class ApprovalSettings:
     """Who must agree to a promotion into one environment.
 
     `quorum` is the number of people for the strategy of that name. Where `groups` has names, `approvers` is empty.
-    `line` is the one that names the people.
+    `line` is the line of the configuration that names the people.
     """
 
     strategy: Strategy
@@ -86,7 +86,7 @@ def _strategy(document: "Document", values: Mapping[str, "Entry"], key_path: str
         text = document.checked(quorum, f"{key_path}.quorum", _quorum_problem, "")
         return "quorum", 0 if _quorum_problem(text) else int(text)
     text = document.checked(strategy, f"{key_path}.strategy", _strategy_problem, "single")
-    return next((known for known in _STRATEGIES if known == text), "single"), 0
+    return next((candidate for candidate in _STRATEGIES if candidate == text), "single"), 0
 
 
 def _strategy_problem(text: str) -> str:
@@ -106,8 +106,8 @@ def _people(document: "Document", entry: "Entry | None", key_path: str) -> tuple
 
 
 def _check_once(document: "Document", entry: "Entry | None", key_path: str, names: tuple[str, ...]) -> None:
-    known = [name.casefold() for name in names]
-    repeated = next((name for number, name in enumerate(names) if name.casefold() in known[:number]), "")
+    folded = [name.casefold() for name in names]
+    repeated = next((name for number, name in enumerate(names) if name.casefold() in folded[:number]), "")
     if entry is not None and repeated:
         document.fail(entry.line, f"{key_path} has {quoted(repeated)} twice (case ignored): remove one")
 
@@ -169,7 +169,7 @@ def check(document: "Document", item: "Entry", environment: Environment, top: An
 
 
 def _impossible(settings: ApprovalSettings, group_members: Groups) -> str:
-    """Return why these people can never fill the seats; those of the forge's groups are not known here."""
+    """Return why these people can never fill the seats, "" if they can; members of forge groups are unknown here."""
     groups = {
         group: {name.casefold() for name in group_members[group]} for group in settings.groups if group in group_members
     }

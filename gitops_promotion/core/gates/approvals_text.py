@@ -8,7 +8,7 @@ from gitops_promotion.core.gates import Question, Reason
 from gitops_promotion.core.opinions import Opinion
 
 SHOWN = 5
-"""Names, and opinions that do not count, that a reason shows."""
+"""The most names in a reason, and the most reasons for opinions that do not count."""
 
 
 def shown_name(text: str) -> str:
@@ -22,7 +22,10 @@ def shown_time(time: datetime | None) -> str:
 
 
 def listed(names: Sequence[str], word: str, *, limit: int = 0) -> str:
-    """Return names as `a, b and c`, with another word or none; with a limit, how many more there are."""
+    """Return names as `a, b and c`, with `word` in place of `and` ("" for a comma).
+
+    Of more than `limit` names it shows the first ones and how many more there are; 0 is no limit.
+    """
     if limit and len(names) > limit:
         return f"{', '.join(names[:limit])} and {len(names) - limit} more"
     if len(names) < 2 or not word:
@@ -35,7 +38,7 @@ def _verdict_noun(opinion: Opinion) -> str:
 
 
 def unclear_reason(gate: str, opinion: Opinion) -> Reason:
-    """Return the reason why a rejection holds that may or may not count."""
+    """Return the reason to wait because of a rejection of which it is not known whether it counts."""
     evidence = f"{shown_name(opinion.author)} rejected it{shown_time(opinion.at)}, and whether that counts is not known"
     return Reason(gate=gate, evidence=evidence, missing=opinion.why)
 

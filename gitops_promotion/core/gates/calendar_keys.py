@@ -26,7 +26,7 @@ WINDOW_KEYS = ("days", "from", "to", "zone")
 FREEZE_KEYS = ("from", "until", "reason", "zone")
 
 NARROWEST = 30
-"""Minutes of a window that a schedule may miss if it is shorter: a run comes late when the forge is busy."""
+"""Minutes: a scheduled run may miss a shorter window, since it starts late when the forge is busy."""
 
 _WINDOW = '{days: [mon-thu], from: "09:00", to: "16:00", zone: Europe/Stockholm}'
 _FREEZE = "{from: 2026-12-20, until: 2027-01-06, reason: Christmas, zone: Europe/Stockholm}"
@@ -35,7 +35,7 @@ _MOST = 200
 
 
 def calendar_of(environment: Environment, common: Common) -> Calendar:
-    """Return the windows and all freezes of an environment."""
+    """Return the windows and the freezes of an environment, those of the top level included."""
     freezes = (*(common.settings.get("freezes") or ()), *(environment.setting("freezes") or ()))
     return Calendar(windows=environment.setting("windows") or (), freezes=freezes)
 

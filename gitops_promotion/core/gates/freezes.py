@@ -18,7 +18,7 @@ def make(environment: str, pipeline: Pipeline, _settings: Mapping[str, Any], com
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freezes(Gate):
-    """The freezes of one environment; its windows decide when it opens after one."""
+    """The freezes of one environment; its windows decide when it opens after a freeze."""
 
     calendar: Calendar
     stops_arming: bool = True

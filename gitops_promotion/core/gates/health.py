@@ -1,7 +1,7 @@
 """The status gate: a tag may move on when its commit statuses say that it is healthy in the environments before.
 
-Flux reconciles only the newest of several commits, so a skipped commit never gets a status: every first-parent commit
-of the default branch counts on which the environment had the tag (docs/facts/flux.md, Commit statuses).
+Flux reconciles only the newest of several commits, so a skipped commit never gets a status. Therefore the statuses of
+every first-parent commit count on which the environment had the tag (docs/facts/flux.md, Commit statuses).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -59,9 +59,9 @@ def _gate(settings: Mapping[str, StatusSettings | None], common: Common) -> "Hea
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Which statuses speak for a source: their patterns, others that are required, and the clusters that report.
+    """Which statuses count for a source: their patterns, others that are required, and the clusters that report.
 
-    Without `clusters`, each context is expected that the newest commit before the tag has.
+    Without `clusters`, every context is expected that reported on the newest commit before the tag with any report.
     """
 
     patterns: tuple[str, ...]
@@ -71,7 +71,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health(Gate):
-    """The status gate of one environment; by source the patterns of its statuses, placeholders and all."""
+    """The status gate of one environment.
+
+    `contexts` (patterns with placeholders), `required` and `clusters` are by source. `authors` are logins, () if the
+    statuses of everybody count.
+    """
 
     contexts: Mapping[str, tuple[str, ...]]
     required: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -89,7 +93,7 @@ class Health(Gate):
         return _with_unseen(question, verdict) if question.unseen else verdict
 
     def _warnings(self, question: Question, evidence: Evidence) -> tuple[str, ...]:
-        """Return a warning if several authors speak for a source and none of them is named as trusted."""
+        """Return a warning if statuses of several authors count and the configuration names no trusted ones."""
         patterns = [pattern for source in question.sources for pattern in self.patterns(question.application, source)]
         authors = {
             status.author
@@ -148,9 +152,9 @@ class Health(Gate):
 
 
 def _with_unseen(question: Question, verdict: Verdict) -> Verdict:
-    """Return a pass as what it is: the tag was green, but not with these parts of the change.
+    """Return a pass with the parts of the change that no gate has seen: the tag was green, but not together with them.
 
-    Nobody looks at a promotion that merges by itself, so there it is refused.
+    For a promotion that merges by itself return a refusal, since nobody looks at it.
     """
     if verdict.decision != "pass":
         return verdict
@@ -164,14 +168,17 @@ def _with_unseen(question: Question, verdict: Verdict) -> Verdict:
 
 
 def unseen_digest(tag: Tag, deployments: Iterable[Deployment | None]) -> tuple[str, ...]:
-    """Return the digest of a tag if no source had the tag with it, else nothing: nothing says that it ran there."""
+    """Return the digest of a tag as a part that no gate has seen if no source had the tag with this digest, else ()."""
     is_seen = any(deployed.has_digest(tag) for deployed in deployments if deployed)
     return () if is_seen or not tag.digest else (f"the digest {tag.digest}",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Finding:
-    """What some statuses say of a tag: `failures` and `waits` are sentences; one of them is never healthy."""
+    """What some statuses say about a tag: `failures` and `waits` are sentences.
+
+    A healthy finding may have some too, about clusters that need not be healthy.
+    """
 
     healthy: bool
     reports: tuple[StatusReport, ...] = ()
@@ -237,7 +244,7 @@ def _findings(
 ) -> tuple[_Finding, ...]:
     shas = [point.sha for point in deployment.points[:HEALTH_CANDIDATES]]
     if not deployment.current:
-        # Nobody reports on it any more: a report in progress when it left is judged by the reports before.
+        # Nobody reports on a tag that was replaced: a report that was pending then stays so, and is left out.
         statuses = {sha: [s for s in posted if state_of(s) != "pending"] for sha, posted in statuses.items()}
     reports = newest_reports(shas, statuses, rules.patterns)
     if rules.clusters:
@@ -252,7 +259,7 @@ def _findings(
 
 
 def _as_before(subject: str, reports: Mapping[str, StatusReport], expected: set[str]) -> _Finding:
-    """Return the finding of all reports, where each context is expected that reported before."""
+    """Return the finding of all reports; the `expected` contexts are those that reported on earlier commits."""
     ordered = tuple(report for _, report in sorted(reports.items()))
     absent = tuple(
         f"{subject} is waiting for {context}, which reported on earlier commits but not since this tag arrived"
@@ -267,7 +274,7 @@ def _as_before(subject: str, reports: Mapping[str, StatusReport], expected: set[
 
 
 def _in_clusters(subject: str, reports: Mapping[str, StatusReport], clusters: Clusters) -> _Finding:
-    """Return the finding of the configured clusters: `required` of them must be healthy, and no others count."""
+    """Return the finding of the configured clusters: `clusters.required` of them must be healthy; no others count."""
     names = [name.casefold() for name in clusters.names]
     of_cluster = {
         name: cluster_reports

@@ -42,7 +42,7 @@ class StatusSettings:
 
 
 def read(document: "Document", fields: Mapping[str, "Entry"], key_path: str) -> StatusSettings | None:
-    """Return the settings of one environment, None if it has none."""
+    """Return the settings of the status gate of one environment, None if it has none."""
     settings = StatusSettings(
         contexts=_read_contexts(document, fields, key_path),
         required=_read_required(document, fields, key_path),
@@ -108,21 +108,23 @@ def _cluster_problem(text: str) -> str:
     return "" if text.isprintable() and not set("/* ") & set(text) else "write the last part of a status context"
 
 
-def mixed_up_contexts(contexts: Mapping[str, Sequence[str]], own: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the environments whose statuses cannot be told from another's, and what to do; only where one has its own.
+def mixed_up_contexts(
+    contexts: Mapping[str, Sequence[str]], own_contexts: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Return by environment the problem that its statuses cannot be told from those of another one, and what to do.
 
-    `contexts` are the patterns of all environments, `own` those that environments have for themselves. A pattern with
-    an open name is reported elsewhere.
+    `contexts` are the patterns of all environments, `own_contexts` those that environments have for themselves. Two
+    environments that both use the default patterns are no problem. A pattern with an open name is reported elsewhere.
     """
     problems: dict[str, str] = {}
     names = list(contexts)
     for number, name in enumerate(names):
         for other_number, other_name in enumerate(names[:number]):
-            if not (own.get(name) or own.get(other_name)):
+            if not (own_contexts.get(name) or own_contexts.get(other_name)):
                 continue
             patterns = [text for text in contexts[name] if not has_open_name(text)]
             other_patterns = [
-                text for text in contexts[other_name] if not (own.get(other_name) and has_open_name(text))
+                text for text in contexts[other_name] if not (own_contexts.get(other_name) and has_open_name(text))
             ]
             if pattern := mixed_up(patterns, name, other_patterns, other_name):
                 problems[name] = (

@@ -18,18 +18,18 @@ def make(environment: str, _pipeline: Pipeline, _settings: Mapping[str, Any], co
 
 
 def is_of_open_alone(gate: Gate) -> bool:
-    """Return True for a holds gate of an environment that the file has no hold of: open pull requests may have one.
+    """Return True for the holds gate of an environment for which the file has no hold, but a pull request may add one.
 
-    It stops the arming then, and no more: whether one is open is not known before the forge was asked.
+    Such a gate only stops the arming: the forge must be asked first whether a pull request adds a hold.
     """
     return isinstance(gate, Holds) and not gate.in_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holds(Gate):
-    """The holds of the file on the default branch; those that open pull requests add are evidence.
+    """The holds of the file on the default branch; the holds that open pull requests add are evidence.
 
-    `in_file`: the file itself may hold something out of the environment.
+    `in_file`: the file itself may have a hold for the environment.
     """
 
     file: HoldsFile
@@ -65,5 +65,5 @@ class Holds(Gate):
         )
 
     def note(self, _requirements: Requirements) -> str:
-        """Return no sentence: what is on hold when it merges is not known before."""
+        """Return no sentence: it is not known yet what is on hold at the time of the merge."""
         return ""

@@ -1,4 +1,4 @@
-"""Seats: one person takes one, also where that person could take several."""
+"""Seats: each person takes one seat at most, even a person who could take several."""
 
 from collections.abc import Collection, Sequence
 

@@ -64,7 +64,7 @@ class Soak(Gate):
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
         """Return whether the tag has been healthy for long enough in one source of each requirement.
 
-        Without a reason for a source that is not healthy, which is the status gate's to give.
+        For a source that is not healthy it gives no reason: the status gate gives it.
         """
         verdicts = {source: self._judge_source(question, evidence, source) for source in question.sources}
         return strictest([mildest([verdicts[source] for source in group]) for group in question.requirements])
@@ -84,7 +84,7 @@ class Soak(Gate):
         )
 
     def commits(self, deployment: Deployment, now: datetime) -> list[str]:
-        """Return the commits that were made in the soak time, and those before that it may have begun with."""
+        """Return the commits that were made in the soak time, and older ones on which the tag may have become green."""
         return commits_for_soak(deployment, self.time, now)
 
     def note(self, requirements: Requirements) -> str:
@@ -96,9 +96,9 @@ class Soak(Gate):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Since:
-    """When the clock of a context, or of several together, began: at the report `first`, after the failure `failed`.
+    """Since when a context, or several together, are healthy: from the report `first` on, after the failure `failed`.
 
-    Without a time there is no success after the failure, or the time of `first` is not known.
+    `at` is None if no success came after the failure, or if the time of `first` is not known.
     """
 
     at: datetime | None
@@ -149,7 +149,7 @@ def _no_beginning(since: Since | None) -> str:
 def healthy_since(deployment: Deployment, statuses: Statuses, rules: Rules) -> Since | None:
     """Return since when all statuses together say that a tag is healthy, None without a status.
 
-    The latest beginning counts; of clusters of which some suffice, that of the last one that is needed.
+    The latest of their times counts. If some clusters suffice, it is the time at which enough of them were healthy.
     """
     shas = [point.sha for point in deployment.points[:SOAK_CANDIDATES]]
     reports = reports_by_context(shas, statuses, rules.patterns, rules.required)
@@ -168,7 +168,7 @@ def healthy_since(deployment: Deployment, statuses: Statuses, rules: Rules) -> S
 def _of_clusters(
     since: Mapping[str, Since], reports: Mapping[str, Sequence[StatusReport]], rules: Rules
 ) -> list[Since]:
-    """Return the beginnings of the clusters that are healthy, the earliest first."""
+    """Return since when each healthy cluster is healthy, the earliest first."""
     names = {name.casefold() for name in rules.clusters.names} if rules.clusters else set()
     newest = by_cluster(reports[key][0] for key in since)
     starts: list[tuple[datetime, Since]] = []
@@ -181,7 +181,7 @@ def _of_clusters(
 
 
 def _latest(beginnings: Iterable[Since]) -> Since | None:
-    """Return the latest of several beginnings; one that is not known is later than all others."""
+    """Return the latest of several times; one that is not known counts as later than all others."""
     future = datetime.max.replace(tzinfo=UTC)
     return max(beginnings, key=lambda since: since.at or future, default=None)
 
@@ -189,7 +189,7 @@ def _latest(beginnings: Iterable[Since]) -> Since | None:
 def _of_context(reports: Sequence[StatusReport]) -> Since:
     """Return when one context became healthy, from its reports, newest commit first.
 
-    In the order of their times; at the same time the older commit's comes first.
+    Reports count in the order of their times; of two with the same time the older commit's comes first.
     """
     finished = [report for report in reversed(reports) if report.state != "pending"]
     untimed = next((report for report in finished if report.at is None), None)
@@ -205,14 +205,14 @@ def _of_context(reports: Sequence[StatusReport]) -> Since:
 
 
 def time_text(instant: datetime, *, up: bool = False) -> str:
-    """Return an instant as `2026-11-30 10:02 UTC`, the minute it is in; `up`: the next minute if it has begun."""
+    """Return an instant as `2026-11-30 10:02 UTC`, cut to the minute, or with `up` rounded up to the next minute."""
     universal = instant.astimezone(UTC)
     minute = universal.replace(second=0, microsecond=0)
     return f"{minute + timedelta(minutes=1) if up and minute < universal else minute:%Y-%m-%d %H:%M} UTC"
 
 
 def duration_text(time: timedelta) -> str:
-    """Return a duration as `1d12h`, `2h`, `90s`: as it can be written in the configuration."""
+    """Return a duration as the configuration accepts it, such as `1d12h`, `2h` or `1m30s`."""
     remaining = int(time.total_seconds() * 1000)
     text = ""
     for unit, milliseconds in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):

@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from gitops_promotion.core.config.document import Document, Entry
 
 Reader = Callable[["Document", Mapping[str, "Entry"], str], Any]
-"""Reads a gate's keys of one environment, None without any: the document, the entries, and its name in messages."""
+"""Reads a gate's keys of one environment, from the document, its entries and its name in messages; None without any."""
 
 TopReader = Callable[["Document", Mapping[str, "Entry"]], Any]
-"""Reads a gate's keys at the top level, None without any: the document and the entries."""
+"""Reads a gate's keys at the top level, from the document and the entries; None without any."""
 
 Checker = Callable[["Document", "Entry", Environment, Any], None]
-"""Reports what is wrong with an environment's settings of a gate, given those of the top level: its entry is first."""
+"""Reports what is wrong with a gate's settings, from the document, the entry of an environment, the environment, and
+the gate's settings at the top level."""
 
 Maker = Callable[[str, Pipeline, Mapping[str, Any], Common], Gate | None]
 """Makes the gate of an environment from the settings of all environments; None where it has none."""
@@ -58,8 +59,8 @@ class Row:
     """One gate: its name in `Environment.settings` and `Common.settings`, its keys, and how they become a gate.
 
     `keys` are those below `environments[]`, `top_keys` those of the top level, and `mappings` has the keys of each
-    mapping below them, by its path. `published`: its verdict changes by what people do or by the clock, so it must be
-    published as a commit status, for a check that has run once cannot show it.
+    mapping below them, by its path. `published`: people or the clock can change its verdict, so it must be published as
+    a commit status: a check that ran once cannot show the change.
     """
 
     name: str
@@ -168,5 +169,5 @@ def make_gates(
 
 
 def _make(row: Row, environment: str, pipeline: Pipeline, common: Common) -> Gate | None:
-    settings = {known.name: known.setting(row.name) for known in pipeline.environments}
+    settings = {candidate.name: candidate.setting(row.name) for candidate in pipeline.environments}
     return row.make(environment, pipeline, settings, common)

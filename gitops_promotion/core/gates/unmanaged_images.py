@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gitops_promotion.core.config.document import Document, Entry
 
 Policy = Literal["off", "report", "approve", "refuse"]
-"""What becomes of an image that changes without a gated tag."""
+"""What the gate does about an image that changes without a gated tag."""
 
 _POLICIES = get_args(Policy)
 _SHOWN = 20
@@ -57,14 +57,14 @@ def make(
     policy = settings.get(environment)
     if policy is None:
         return None
-    of_people: dict[str, Any] = {e.name: e.setting("approvals") for e in pipeline.environments}
-    people = approvals.make(environment, pipeline, of_people, common) if policy.policy == "approve" else None
-    return Images(policy=policy.policy, approvals=people)
+    approval_settings: dict[str, Any] = {e.name: e.setting("approvals") for e in pipeline.environments}
+    gate = approvals.make(environment, pipeline, approval_settings, common) if policy.policy == "approve" else None
+    return Images(policy=policy.policy, approvals=gate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images(Gate):
-    """The policy of one environment; `approvals` are the people who decide under `approve`."""
+    """The policy of one environment; `approvals` is the gate that decides under `approve`."""
 
     policy: Policy
     approvals: Approvals | None = None
@@ -76,11 +76,11 @@ class Images(Gate):
 
     @property
     def judges_sources(self) -> bool:
-        """A report holds nothing, so that it makes no environment a gated one."""
+        """True under `report`: that stops nothing, so it makes no environment a gated one."""
         return self.policy == "report"
 
     def judge(self, question: Question, evidence: Evidence) -> Verdict:
-        """Return what becomes of the images that no tag explains; a pass where the environment was not compared."""
+        """Return the verdict on the images that no gated tag explains; a pass where images were not compared."""
         gate = f"images of {question.environment}"
         images = question.images
         if images is None:
@@ -113,5 +113,5 @@ class Images(Gate):
         return Verdict(decision=opinions.decision, reasons=(*without_way_out, *opinions.reasons), tally=opinions.tally)
 
     def note(self, _requirements: Requirements) -> str:
-        """Return no sentence: a promotion changes tags alone."""
+        """Return no sentence: a promotion changes only tags."""
         return ""

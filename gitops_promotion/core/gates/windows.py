@@ -18,7 +18,7 @@ def make(environment: str, pipeline: Pipeline, _settings: Mapping[str, Any], com
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Windows(Gate):
-    """The windows of one environment; its freezes decide which opening is the next."""
+    """The windows of one environment; an opening during a freeze is not the next one."""
 
     calendar: Calendar
     stops_arming: bool = True
