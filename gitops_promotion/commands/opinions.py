@@ -89,7 +89,7 @@ def _facts(run: Run, promotion: Promotion) -> Facts:
     lookups = run.lookups()
     facts = opinions.gather(run.tip, lookups, promotion.question, promotion.gate)
     # The owner of this token is the person, not this tool: whoever pushed must not approve.
-    return replace(facts, pushers=lookups.pushers(promotion.pull_request), own=None)
+    return replace(facts, pushers=lookups.pushers(promotion.pull_request), tool_identity=None)
 
 
 def _review_of(facts: Facts, name: str) -> Review | None:

@@ -1,4 +1,4 @@
-"""Opinions on a promotion: what the gate of approvals is told, and what it makes of each review."""
+"""Opinions on a promotion: the facts that the gate of approvals gets, and its result for each review."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ class Facts:
 
     `problem` says why there is none to look at; `discussion` is None then. `head_sha` is the commit that opinions must
     be about. `edits` says of other reviewed commits whether they make the same edits, None for one that cannot be
-    fetched. `members` are those of the forge's own groups. `pushers` is None where they were not asked for, and `own`
-    is the identity of this tool among them. `starters` are the people who started the promotion. Opinions from before
-    `since` do not count: it was proposed again then. Nor do those from before `same_base`: only since then the pull
-    request is known to go into the same branch, and people saw other changes on its page before.
+    fetched. `members` are those of the forge's own groups, by group. `pushers` is None where they were not asked for;
+    `tool_identity` is this tool's identity, which may push. `starters` are the people who started the promotion.
+    Opinions from before `since` do not count: the promotion was proposed again then. Nor do opinions from before
+    `same_base`: earlier the pull request may have gone into another branch, and its page showed other changes.
     """
 
     discussion: Discussion | None = None
@@ -26,7 +26,7 @@ class Facts:
     edits: Mapping[str, bool | None] = field(default_factory=dict)
     members: Mapping[str, People] = field(default_factory=dict)
     pushers: People | None = None
-    own: Person | None = None
+    tool_identity: Person | None = None
     starters: frozenset[str] = frozenset()
     since: datetime | None = None
     same_base: datetime | None = None
@@ -34,7 +34,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """One person's opinion, whether it counts, and if not, why."""
+    """One person's opinion, and whether it counts; `why` says why not, "" if it does."""
 
     author: str
     verdict: Literal["approved", "changes-requested"]
@@ -46,7 +46,7 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seats:
-    """How many approvals are there, and how many are needed: shown as `1 of 2`."""
+    """How many approvals there are, and how many are needed: shown as `1 of 2`."""
 
     filled: int
     needed: int

@@ -50,7 +50,7 @@ def gather(tip: Tip, lookups: Lookups, question: Question, gate: Approvals) -> F
         facts = replace(facts, pushers=lookups.pushers(pull))
         if gate.tally(question, facts).decision != "pass":
             # What this tool pushed is no reason against the owner of its token.
-            facts = replace(facts, own=lookups.identity())
+            facts = replace(facts, tool_identity=lookups.identity())
     return facts
 
 

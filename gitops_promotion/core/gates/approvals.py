@@ -20,6 +20,7 @@ from gitops_promotion.core.gates.approvals_text import (
     shown_time,
     unclear_reason,
 )
+from gitops_promotion.core.gates.barred_people import reason_barred
 from gitops_promotion.core.opinions import Facts, Opinion, Seats
 
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -120,8 +121,8 @@ class Approvals(Gate):
     def objection(self, facts: Facts, person: Person) -> str:
         """Return why the opinion of a person cannot count, "" if it can, or if the forge says that only afterwards."""
         if any(pool.is_open for pool in self._pools(facts)):
-            return self._bar(facts, person)
-        return self._bar(facts, person) or self._not_named(
+            return reason_barred(facts, person)
+        return reason_barred(facts, person) or self._not_named(
             facts, Review(author=person.name, verdict="approved", sha="")
         )
 
@@ -190,22 +191,6 @@ class Approvals(Gate):
         names = [untrusted.line(name, untrusted.VALUE_LIMIT) for name in self.groups or self.approvers]
         return listed(names, "or" if self.strategy == "four-eyes" and self.groups else "and")
 
-    def _bar(self, facts: Facts, person: Person) -> str:
-        """Return why a person must not decide on this pull request, "" if nothing is known against it."""
-        name = person.name.casefold()
-        if not name:
-            return "the account is deleted"
-        if person.is_bot or name.endswith("[bot]"):
-            return "it is a bot"
-        if facts.discussion and name == facts.discussion.author.name.casefold():
-            return "this is who opened the pull request"
-        own = facts.own.name.casefold() if facts.own else ""
-        if facts.pushers and name != own and name in _folded(facts.pushers.members):
-            return "this is who pushed to the branch"
-        if name in _folded(facts.starters):
-            return "this is who started the promotion"
-        return ""
-
     def _not_named(self, facts: Facts, review: Review) -> str:
         pools = self._pools(facts)
         if any(review.author.casefold() in pool.people for pool in pools):
@@ -219,7 +204,7 @@ class Approvals(Gate):
     def _why_not(self, facts: Facts, review: Review, *, edits: bool = True) -> str:
         """Return why an opinion does not count, "" if it does; without `edits` any reviewed commit is accepted."""
         person = Person(name=review.author, is_bot=review.is_bot)
-        if why := self._bar(facts, person) or self._not_named(facts, review):
+        if why := reason_barred(facts, person) or self._not_named(facts, review):
             return why
         return _outdated(facts, review, edits=edits)
 
@@ -228,7 +213,7 @@ class Approvals(Gate):
 
         This includes a group that became a reviewer after one of its members had reviewed.
         """
-        if self._bar(facts, Person(name=review.author, is_bot=review.is_bot)):
+        if reason_barred(facts, Person(name=review.author, is_bot=review.is_bot)):
             return False
         pools = self._pools(facts)
         is_named = any(review.author.casefold() in pool.people for pool in pools)
@@ -244,7 +229,7 @@ class Approvals(Gate):
         approving = [opinion for opinion in counting if opinion.verdict == "approved"]
         rejecting = [opinion for opinion in counting if opinion.verdict != "approved"]
         spelled = {name.casefold(): name for name in self._everybody(facts)}
-        may_approve = {name for name in spelled if not self._bar(facts, Person(name=spelled[name]))}
+        may_approve = {name for name in spelled if not reason_barred(facts, Person(name=spelled[name]))}
         pools = self._pools(facts)
         unreadable = [pool for pool in pools if pool.problem]
         unlisted = [pool.name for pool in pools if pool.problem or pool.is_open]

@@ -189,7 +189,7 @@ def test_names_are_compared_without_case() -> None:
 def test_what_this_tool_pushes_itself_is_no_reason_against_its_owner() -> None:
     pushers = People(members=frozenset({"ann"}))
     assert tally(SINGLE, "+ann", pushers=pushers).decision == "wait"
-    assert tally(SINGLE, "+ann", pushers=pushers, own=Person(name="Ann")).decision == "pass"
+    assert tally(SINGLE, "+ann", pushers=pushers, tool_identity=Person(name="Ann")).decision == "pass"
 
 
 def test_pushers_that_cannot_be_read_wait_with_the_permission() -> None:
