@@ -21,6 +21,7 @@ TIMEOUT = 30.0
 ANSWER_LIMIT = 16 * 1024 * 1024
 """Bytes of one answer, after decompression."""
 
+# Bytes of one read.
 _CHUNK = 64 * 1024
 _log = logging.getLogger(__name__)
 

@@ -24,6 +24,7 @@ TIMEOUT = 120.0
 OUTPUT_LIMIT = 256 << 20
 """The most bytes that one build may print, also for the repository's own files."""
 
+# The oldest major version that can be used.
 _OLDEST = 5
 # Nothing listens at the port of `discard`.
 _NO_PROXY = "http://127.0.0.1:9"
@@ -52,6 +53,7 @@ _CHARTS = (
     "charts are not inflated, here as in Flux: keep the output of helmCharts in files, or set featureOverwrite: true "
     "for the application"
 )
+# Characters of the reason in an error.
 _REASON_LIMIT = 600
 
 

@@ -209,7 +209,7 @@ class _Payload:
         return value if isinstance(value, str) else _VALUES.refuse(self._name(keys), value)
 
     def input(self, section: str, key: str) -> str:
-        """Return the value of a dispatch, "" where it has none."""
+        """Return the value of a dispatch, "" where it has none. Raises UsageError for one that is not a string."""
         values = self._at((section,))
         value = values.get(key) if isinstance(values, dict) else values
         if value is None or isinstance(value, str):

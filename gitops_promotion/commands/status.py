@@ -26,6 +26,7 @@ from gitops_promotion.workflow.run import Run
 LONGEST_INTERVAL = 60.0
 """The longest pause between two looks, in seconds."""
 
+# How many times longer each pause is than the one before.
 _GROWTH = 1.3
 
 

@@ -25,7 +25,9 @@ Goal = Literal["merged", "healthy"]
 INTERVAL = 5.0
 """Seconds between the first looks."""
 
+# The longest pause between two looks, in seconds.
 _LONGEST = 60.0
+# How many times longer each pause is than the one before.
 _GROWTH = 1.3
 
 

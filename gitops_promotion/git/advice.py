@@ -28,6 +28,7 @@ _NEXT_STEPS = (
     (r"unrelated histories", "rebase the branch on the default branch"),
     (r"bad object|unable to read|missing|corrupt", "the repository is damaged or incomplete, clone it again"),
 )
+# Characters of what the remote printed.
 _WORDS_LIMIT = 500
 
 LOCAL_STEP = "run again, and clone the repository again if that does not help"

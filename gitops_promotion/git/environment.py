@@ -48,6 +48,7 @@ _TRANSPORT = re.compile(
 _NO_CONFIG = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
 
 
+# Digits of GIT_CONFIG_COUNT that are read.
 _COUNT_DIGITS = 9
 # https://docs.sigstore.dev/cosign/signing/gitsign/ signs with it.
 _OWN_IDENTITY = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from git.exc import GitCommandNotFound
 
 _log = logging.getLogger(__name__)
+# Arguments of a command that are logged.
 _LOGGED_WORDS = 20
 _GRACE = 5.0
 """Seconds that git has to end when it is asked to."""

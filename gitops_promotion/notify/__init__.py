@@ -16,6 +16,7 @@ TIME = 10.0
 THREADS = "notify "
 """The beginning of the names of the threads."""
 
+# Seconds before the second try, where the channel asks for no other pause.
 _PAUSE = 0.5
 
 

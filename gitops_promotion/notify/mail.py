@@ -25,6 +25,7 @@ T = TypeVar("T")
 FORM = "smtp://USER:PASSWORD@HOST:587/?from=ADDRESS&to=ADDRESS"
 """The form of a channel's URL."""
 
+# Characters of a server's answer that an error shows.
 _SHOWN = 150
 
 

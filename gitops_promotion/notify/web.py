@@ -23,7 +23,9 @@ SIGNATURE = "X-Gitops-Promotion-Signature"
 """The header with `sha256=` and the HMAC-SHA256 of the body in hexadecimal digits."""
 
 _LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.response", "urllib3.util.retry", "requests")
+# Bytes of an answer that are read.
 _ANSWER = 1024
+# Characters of an answer that an error shows.
 _SHOWN = 100
 
 

@@ -17,6 +17,7 @@ from gitops_promotion.registry.credentials import Credentials
 _SCHEME = re.compile(r"\s*([A-Za-z]+)(?:\s+|\Z)")
 _PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))\s*(?:,|\Z)')
 _CLIENT = "gitops-promotion"
+# Characters of a token.
 _MAX_TOKEN = 100_000
 
 

@@ -18,6 +18,7 @@ from gitops_promotion.registry.manifests import Descriptor, Manifest
 __all__ = ["Manifest", "Registries"]
 
 _ACCEPT = ", ".join((*manifests.INDEXES, *manifests.MANIFESTS))
+# Bytes of one answer.
 _LIMIT = 4 << 20
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)

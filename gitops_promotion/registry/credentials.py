@@ -19,6 +19,7 @@ from gitops_promotion.core.images import DOCKER_HUB
 
 _HUB_KEY = "https://index.docker.io/v1/"
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+# Bytes of docker's configuration that are read.
 _MAX_BYTES = 1 << 20
 # A helper needs the variables of its cloud, such as AWS_SECRET_ACCESS_KEY, and none of the forge's or of other tools.
 _NOT_FOR_HELPERS = re.compile(

@@ -16,6 +16,7 @@ MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.dock
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_LABELS = 1000
+# Characters of the value of a label.
 _MAX_VALUE = 2000
 
 

@@ -22,6 +22,7 @@ _LEVELS: dict[str, Level] = {
     "merged": "notice",
     "declined": "notice",
 }
+# Characters of a title.
 _TITLE_LIMIT = 250
 
 

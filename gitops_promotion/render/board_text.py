@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _NARROWEST = 15
 """Columns that a cell of the table needs, with the gap behind it."""
+# Columns of the widest name of an application.
 _WIDEST_NAME = 24
 
 # Each state has a word of its own: colour is never the only sign.

@@ -12,6 +12,7 @@ from gitops_promotion.render.common import subject
 
 _GREEN, _YELLOW, _RED = 32, 33, 31
 _COLOURS = {"refused": _RED, "timed-out": _RED, "failed": _RED, "skipped": _YELLOW, "declined": _YELLOW}
+# The most entries that a list shows.
 _SHOWN = 5
 _WIDTH = max(map(len, ("unchanged", "timed-out")))
 

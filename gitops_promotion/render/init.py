@@ -8,6 +8,7 @@ from gitops_promotion.core.init import Proposal
 from gitops_promotion.render.common import without_commands
 from gitops_promotion.render.json_v1 import VERSION
 
+# The most entries that a list shows.
 _SHOWN = 30
 
 

@@ -88,7 +88,7 @@ class EnvironmentBuilder:
     def check_copy(
         self, edits: Mapping[str, bytes | None], before: Sequence[Object], copy: Copy, originals: Sequence[Object]
     ) -> None:
-        """Build with a copy's edits and compare with the environment before. Raises what `build_with_copy` raises."""
+        """Build with a copy's edits and compare with the environment before. Raises ManifestError, KustomizeError."""
         after = self.build_with_copy(edits)
         if problem := proof.problem_with_copy(before, after, copy, originals):
             advice = self._advice(problem, edits, copy)

@@ -47,7 +47,10 @@ def foreign_work(run: Run, name: str, sites: Sequence[Site], changes: Sequence[F
 
 
 def require_no_foreign_work(run: Run, plan: Plan, branch: Branch, current: PullRequest | None) -> None:
-    """Raise if the branch holds anything but this application's promotion; such work is never overwritten."""
+    """Raise if the branch holds anything but this application's promotion; such work is never overwritten.
+
+    Raises UsageError for the work of another application, ForeignCommitsError for commits of people.
+    """
     proposal = branch.proposal
     if proposal.other_owner:
         ways = ", or set branchTemplate in the configuration" if plan.request.kind.uses_settings else ""

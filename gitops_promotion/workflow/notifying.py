@@ -21,6 +21,7 @@ from gitops_promotion.workflow.sent_notifications import Told
 _MOST = 20
 """News for one channel in one run; the next run has the others."""
 
+# The most pull requests whose comments are read for a record of what was told.
 _PULL_REQUESTS = 50
 
 

@@ -15,10 +15,12 @@ from gitops_promotion.workflow.run import Run
 DAY = timedelta(days=1)
 """How far back news go: a new channel is not told the past."""
 
+# How many of the newest commits are read.
 _COMMITS = 200
 _STATUSES = 20
 """How many commits are asked for their statuses; on Azure DevOps each is a request."""
 
+# The most merged pull requests that are asked for their approvals.
 _APPROVALS = 20
 
 

@@ -12,6 +12,7 @@ from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.past import require_known
 from gitops_promotion.workflow.tip import Tip
 
+# The most warnings of one kind.
 _MAX_WARNINGS = 20
 
 

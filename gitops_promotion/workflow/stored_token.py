@@ -9,6 +9,7 @@ from gitops_promotion.git.credentials import without_secrets
 from gitops_promotion.providers.choose import remote_host
 from gitops_promotion.providers.facts import Forge
 
+# Seconds that a program may take to print a token.
 _SECONDS = 10
 
 

@@ -11,6 +11,7 @@ from gitops_promotion.terminal import Terminal
 if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
+# Seconds between the first two checks.
 _INTERVAL = 5.0
 
 

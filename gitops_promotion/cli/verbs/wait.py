@@ -10,6 +10,7 @@ from gitops_promotion.terminal import Terminal
 if TYPE_CHECKING:
     from gitops_promotion.core.model import Outcome
 
+# Seconds to wait without --timeout.
 _TIMEOUT = 1800.0
 
 

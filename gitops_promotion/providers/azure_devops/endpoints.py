@@ -22,7 +22,7 @@ https://learn.microsoft.com/azure/devops/organizations/security/namespace-refere
 
 
 class Endpoints:
-    """The requests about one repository."""
+    """The requests about one repository. Methods raise AuthError, TransientError, ProviderError."""
 
     def __init__(self, api: Api, address: Address) -> None:
         self._api = api

@@ -94,7 +94,10 @@ class _Connection(HTTPSRequestsConnectionClass):
         self.session.mount(f"{site.scheme}://", BoundedAdapter())
 
     def getresponse(self) -> RequestsResponse:
-        """Send the request. PyGithub would follow a 301 and ask again after a 202, both without end."""
+        """Return the answer. Raises TransientError for a 202 to a GET, ProviderError for a redirect.
+
+        PyGithub would follow a 301 and ask again after a 202, both without end.
+        """
         response = super().getresponse()
         if response.status == 202 and self.verb == "GET":
             raise TransientError(f"{self.protocol}://{self.host} is still working on an answer: run again")
@@ -167,7 +170,7 @@ class Api:
         raise ProviderError(f"{self._address.repository} has more than {PAGES * PAGE} of {path}: close old ones")
 
     def graphql(self, query: str, variables: Mapping[str, object], *, needs: str = "") -> Mapping[str, Any]:
-        """Return the data of a GraphQL request; its errors are raised as those of REST are."""
+        """Return the data of a GraphQL request. Raises AuthError, TransientError, ProviderError, as REST does."""
         body = {"query": query, "variables": dict(variables)}
 
         def request_once() -> Mapping[str, Any]:

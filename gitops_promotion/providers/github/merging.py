@@ -20,6 +20,7 @@ from gitops_promotion.providers.github.api import Api
 from gitops_promotion.providers.github.update_branch import is_outdated
 from gitops_promotion.providers.http import PAUSES, RefusedError
 
+# How often arming, or a merge, is tried.
 _TRIES = 3
 # GitHub refuses a merge while another one moves the base, and after a push (docs/facts/forges.md#races).
 _MODIFIED = re.compile(r"branch was modified|merge already in progress", re.IGNORECASE)

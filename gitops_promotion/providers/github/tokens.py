@@ -29,7 +29,7 @@ def token(query: TokenQuery) -> Callable[[], str]:
 
     A GitHub App (GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY) wins over GITHUB_TOKEN, and that over GH_TOKEN: a merge by the
     workflow's own token starts no workflow (docs/facts/forges.md). No token goes to a host other than GitHub's or the
-    configured server.
+    configured server. Raises UsageError for an App whose id or key is missing or cannot be used.
     """
     environ = query.environ
     address = Address.parse(query.url, api_url=query.api_url, environ=environ)

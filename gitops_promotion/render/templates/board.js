@@ -3,9 +3,9 @@
   const form = document.forms[0];
   const fields = ["q", "group", "env", "state", "who", "order"];
   const orders = {
-    "": (one, other) => one.place - other.place,
-    urgent: (one, other) => one.rank - other.rank || one.place - other.place,
-    newest: (one, other) => other.newest - one.newest || one.place - other.place,
+    "": (a, b) => a.place - b.place,
+    urgent: (a, b) => a.rank - b.rank || a.place - b.place,
+    newest: (a, b) => b.newest - a.newest || a.place - b.place,
   };
   const lines = [...document.querySelectorAll("tr.line")].map((row, place) => ({
     row,
@@ -27,43 +27,43 @@
   let shownEnvironment = "";
   let shownOrder = "";
 
-  function matches(line, wanted, words) {
-    if (wanted.group && line.group !== wanted.group) return false;
-    if (wanted.who && !line.people.includes(wanted.who)) return false;
+  function matches(line, filters, words) {
+    if (filters.group && line.group !== filters.group) return false;
+    if (filters.who && !line.people.includes(filters.who)) return false;
     if (words.some((word) => !line.words.includes(word))) return false;
-    if (!wanted.env && !wanted.state) return true;
+    if (!filters.env && !filters.state) return true;
     return line.cells.some(
       ([env, state]) =>
-        state && (!wanted.env || env === wanted.env) && (!wanted.state || state === wanted.state),
+        state && (!filters.env || env === filters.env) && (!filters.state || state === filters.state),
     );
   }
 
   function show() {
-    const wanted = Object.fromEntries(fields.map((name) => [name, form.elements[name].value]));
-    const words = wanted.q.toLowerCase().split(/\s+/).filter(Boolean);
+    const filters = Object.fromEntries(fields.map((name) => [name, form.elements[name].value]));
+    const words = filters.q.toLowerCase().split(/\s+/).filter(Boolean);
     let number = 0;
     for (const line of lines) {
-      const fits = matches(line, wanted, words);
+      const fits = matches(line, filters, words);
       const isOpen = fits && line.key === opened;
       line.row.hidden = !fits;
       line.way.hidden = !isOpen;
       line.button.setAttribute("aria-expanded", String(isOpen));
       number += fits;
     }
-    if (wanted.env !== shownEnvironment) {
-      for (const cell of columns) cell.hidden = Boolean(wanted.env) && cell.dataset.env !== wanted.env;
-      shownEnvironment = wanted.env;
+    if (filters.env !== shownEnvironment) {
+      for (const cell of columns) cell.hidden = Boolean(filters.env) && cell.dataset.env !== filters.env;
+      shownEnvironment = filters.env;
     }
-    if (wanted.order !== shownOrder) {
+    if (filters.order !== shownOrder) {
       const body = document.querySelector("tbody");
-      for (const line of [...lines].sort(orders[wanted.order])) body.append(line.row, line.way);
-      shownOrder = wanted.order;
+      for (const line of [...lines].sort(orders[filters.order])) body.append(line.row, line.way);
+      shownOrder = filters.order;
     }
-    for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.state === wanted.state));
+    for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.state === filters.state));
     const text = `${number} of ${lines.length} applications`;
     if (count.textContent !== text) count.textContent = text;
     const address = new URLSearchParams();
-    for (const name of fields) if (wanted[name]) address.set(name, wanted[name]);
+    for (const name of fields) if (filters[name]) address.set(name, filters[name]);
     if (opened) address.set("open", opened);
     const fragment = address.toString();
     if (fragment !== location.hash.slice(1)) history.replaceState(null, "", fragment ? `#${fragment}` : "#");
@@ -78,7 +78,7 @@
     }
     opened = address.get("open") || "";
     show();
-    const line = lines.find((each) => each.key === opened);
+    const line = lines.find((candidate) => candidate.key === opened);
     if (line) line.row.scrollIntoView();
   }
 
@@ -117,7 +117,7 @@
       event.preventDefault();
       form.elements.q.focus();
     } else if (event.key === "Escape" && opened && !isTyping) {
-      const line = lines.find((each) => each.key === opened);
+      const line = lines.find((candidate) => candidate.key === opened);
       opened = "";
       show();
       if (line) line.button.focus();
