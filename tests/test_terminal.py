@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from gitops_promotion.core import durations
 from gitops_promotion.git.process import Runner
 from gitops_promotion.terminal import Terminal
 
@@ -74,28 +73,6 @@ def test_a_file_or_a_dumb_terminal_gets_a_line_for_each_change_alone(
 def test_a_quiet_run_tells_of_no_wait(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal(quiet=True).progress((REASON,), 5)
     assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0s"),
-        (0.3, "0.3s"),
-        (0.999999, "1s"),
-        (1, "1s"),
-        (59.4, "59s"),
-        (59.6, "1m"),
-        (300, "5m"),
-        (5400, "1h 30m"),
-        (3600, "1h"),
-        (3601, "1h"),
-        (90000, "1d 1h"),
-        (86400 * 400, "400d"),
-    ],
-)
-def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
-    assert durations.shown(seconds) == text
-    assert re.fullmatch(r"[\d.]+[dhms](?: \d+[hms])?", text)
 
 
 def test_a_verbose_run_tells_of_each_command_and_request_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:

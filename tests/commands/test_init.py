@@ -166,19 +166,13 @@ def test_on_github_it_adds_workflows_for_the_default_branch(tmp_path: Path, run:
     assert "uses: OWNER/gitops-promotion@v2\n" in files[".github/workflows/promotion-new.yml"]
 
 
-@pytest.mark.parametrize(
-    ("url", "line"),
-    [
-        ("https://github.com/acme/gitops.git", "uses: Acme/promotions@4e8b6b5"),
-        ("https://dev.azure.com/acme/platform/_git/gitops", "image: ghcr.io/acme/promotions:4e8b6b5"),
-    ],
-)
-def test_the_action_is_named_by_its_option(url: str, line: str, tmp_path: Path, run: Init) -> None:
+def test_the_action_is_named_by_its_option(tmp_path: Path, run: Init) -> None:
+    url = "https://dev.azure.com/acme/platform/_git/gitops"
     folder = bare_repository(tmp_path / "r", reference.FILES, url=url)
     code, out, _ = run("init", "--yes", "--sourcedir", str(folder), "--action", "Acme/promotions@4e8b6b5")
     assert (code, "OWNER stands" in out) == (0, False)
     [promote] = [text for path, text in written(folder).items() if path.endswith("/promotion-promote.yml")]
-    assert line in promote
+    assert "image: ghcr.io/acme/promotions:4e8b6b5" in promote
     assert run("init", "--sourcedir", str(folder), "--action", "acme; rm -rf /")[0] == 2
 
 

@@ -1,5 +1,6 @@
 """Each question of `doctor` on one broken set-up that has its finding and no other; none on good ones."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from gitops_promotion.core.checks import Tree
 from gitops_promotion.core.config import parse
-from gitops_promotion.core.doctor import ROWS, diagnose
+from gitops_promotion.core.doctor import ROWS, diagnose, example_ruleset
 from gitops_promotion.core.doctor.facts import Facts
 from gitops_promotion.core.forge import CommitStatus, ForgeSettings, Hidden, Obstacle, RequiredCheck
 
@@ -296,3 +297,22 @@ def test_the_table_has_a_set_up_for_each_code() -> None:
 )
 def test_good_set_ups_have_none(facts: Facts) -> None:
     assert diagnose(facts).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "context"),
+    [
+        ({}, "promotion-status"),
+        ({".github/workflows/a": "publish: false", "docs/b": "publish: true"}, "promotion-status"),
+        ({".github/workflows/a": "publish: false", ".github/workflows/b": "publish: true"}, "gitops-promotion"),
+        ({"gitops-promotion": CONFIG.replace("name: prod", "name: prod, soak: 1h")}, "gitops-promotion"),
+    ],
+)
+def test_the_ruleset_requires_the_published_status_where_it_is_needed(files: dict[str, str], context: str) -> None:
+    rule: dict[str, Any] = {"type": "required_status_checks", "parameters": {"strict": False}}
+    content: dict[str, Any] = {"rules": [{"type": "deletion"}, rule]}
+    rule["parameters"]["required_status_checks"] = [{"context": "promotion-status"}]
+    example = json.dumps(content, indent=2) + "\n"
+    rule["parameters"]["required_status_checks"] = [{"context": context}]
+    assert example_ruleset.fitted(example, tree(**files)) == json.dumps(content, indent=2) + "\n"
+    assert example_ruleset.fitted(example, Tree(contents={".github/workflows/a.yml": b"\xff"})) == example
