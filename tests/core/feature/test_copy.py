@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops_promotion.core.feature.copy import Copy, CopyRequest, Transformations, make_copy
+from gitops_promotion.core.feature.copy import Copy, CopyRequest, Transformations, copy_name, make_copy
 from gitops_promotion.core.feature.manifests import Id, Object, Plain, Value, parse
 from gitops_promotion.core.feature.selection import select
 from gitops_promotion.core.tags import Tag
@@ -78,6 +78,7 @@ def test_b36_only_the_applications_own_image_changes_in_every_kind(kind: str, ap
         image,
     ]
     assert [container["image"] for container in spec["containers"]] == [image, "envoy:1.31"], "a sidecar keeps its tag"
+    assert find(copied(original), kind).content["spec"]["template"]["metadata"]["labels"] == {"app": "web-f"}
     assert spec.keys() == before.content["spec"]["template"]["spec"].keys(), "no field is added"
     assert "status" not in find(copied(original), kind).content
 
@@ -122,6 +123,12 @@ def test_b37_an_ingress_without_a_host_is_left_out_and_reported(rules: str) -> N
     assert any("it has no host" in note for note in copy.notes)
 
 
+def test_a_route_of_the_gateway_api_gives_the_address() -> None:
+    route = f"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: web, {LABELS}}}\n"
+    copy = copied(workload("Deployment"), route + "spec: {hostnames: [web.example.com]}\n")
+    assert (copy.url, copy.pattern) == ("https://f.web.example.com", "https://<feature>.web.example.com")
+
+
 def test_b37_a_name_or_label_over_63_characters_is_an_error() -> None:
     with pytest.raises(ManifestError, match="of at most 63"):
         copied(workload("Deployment"), feature="f" * 60)
@@ -136,6 +143,56 @@ def test_names_of_objects_become_safe_file_names() -> None:
         *("deployment-web.yaml", "kustomization.yaml"),
     ]
     assert all("/" not in name for name in copy.files)
+
+
+@pytest.mark.parametrize(
+    ("name", "affixes", "expected"),
+    [
+        ("web", ("", ""), "web-f"),
+        ("dev-web-v1", ("dev-", "-v1"), "dev-web-f-v1"),
+        ("dev-settings-2bcdf45678", ("dev-", "-v1"), "dev-settings-2bcdf45678-f-v1"),
+        ("dev", ("dev", ""), "devdev-f"),
+    ],
+)
+def test_the_feature_stands_inside_of_the_affixes_of_the_environment(
+    name: str, affixes: tuple[str, str], expected: str
+) -> None:
+    assert copy_name(Object({"kind": "ConfigMap", "metadata": {"name": name}}), "f", affixes) == expected
+
+
+def test_a_role_for_certain_objects_names_those_of_the_copy() -> None:
+    labelled = f"metadata: {{name: web, {LABELS}}}"
+    role = (
+        f"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n{labelled}\n"
+        "rules: [{resources: [configmaps], resourceNames: [web, other]}, {resources: [pods], resourceNames: [web]}]\n"
+    )
+    copy = copied(workload("Deployment"), role, f"apiVersion: v1\nkind: ConfigMap\n{labelled}\n")
+    assert [rule["resourceNames"] for rule in find(copy, "Role").content["rules"]] == [["web-f", "other"], ["web"]]
+
+
+def test_the_policies_of_others_that_do_not_hold_for_the_copy_are_reported() -> None:
+    policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: %s}\nspec: {%s}\n"
+    from_web = "podSelector: {matchLabels: {app: cart}}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}]"
+    copy = copied(
+        *(
+            workload("Deployment"),
+            policy % ("cart", from_web),
+            policy % ("web", "podSelector: {matchLabels: {app: web}}"),
+        )
+    )
+    assert copy.notes == (
+        "`NetworkPolicy cart`: does not admit the copy, only the original",
+        "`NetworkPolicy web`: does not apply to the copy",
+    )
+
+
+def test_the_hosts_of_the_original_that_a_copy_still_names_are_reported_in_order() -> None:
+    hosts = [f"{letter}.example.com" for letter in "abcdef"]
+    settings = (
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: web, {LABELS}}}\ndata: {{hosts: '{' '.join(hosts)}'}}\n"
+    )
+    copy = copied(workload("Deployment"), ingress(", ".join(f"{{host: {host}}}" for host in hosts)), settings)
+    assert f"`ConfigMap web`: still names {', '.join(f'`{host}`' for host in hosts)}" in copy.notes
 
 
 def test_a_cloud_role_of_an_account_is_reported() -> None:

@@ -83,6 +83,18 @@ def test_no_kustomization_is_generated_beside_an_existing_one() -> None:
     )
 
 
+def test_a_subfolder_goes_with_its_entry_and_other_files_stay() -> None:
+    files = {"a/dev/web-f/x.yaml": b"", "a/dev/web.yaml": b""}
+    folder = EnvironmentFolder(path="a/dev", files=files)
+    assert folder.without(["web-f"]) == {"a/dev/web-f/x.yaml": None}
+    folder = folder.edited({"a/dev/kustomization.yaml": b"resources:\n- web.yaml\n- web-f\n"})
+    assert folder.without(["web-f"]) == {
+        "a/dev/web-f/x.yaml": None,
+        "a/dev/kustomization.yaml": b"resources:\n- web.yaml\n",
+    }
+    assert [folder.has(name) for name in ("web-f", "web.yaml", "web")] == [True, True, False]
+
+
 def test_each_transforming_entry_is_removed_once() -> None:
     text = b"resources: [a]\nnamePrefix: x-\npatches:\n- path: a.yaml\n- path: b.yaml\nlabels: []\n"
     kustomizations = {

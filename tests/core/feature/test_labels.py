@@ -52,6 +52,7 @@ def expression(key: str, operator: str, *values: str) -> dict[str, Any]:
         ({"matchLabels": {"app": "web"}, **expression("tier", "Exists")}, {"app": "web"}, False),
         ({"matchLabels": {"app": "web"}, **expression("tier", "Exists")}, {"app": "web", "tier": "front"}, True),
         ({}, {"app": "web"}, True),
+        (expression("app", "Gt", "1"), {"app": "web"}, True),
     ],
 )
 def test_each_operator_of_a_selector_matches_its_labels(

@@ -88,7 +88,7 @@ def test_a_different_object_is_named(after: Sequence[Object], problem: str) -> N
 
 
 def test_a_copy_under_the_name_of_an_existing_object_is_named() -> None:
-    before = (*BEFORE, service("web-f", app="other"))
+    before = (*BEFORE, deployment("web-f", "other"), service("web-f", app="other"))
     assert problem_of(before, before, WEB_F, SERVICE_F).startswith("Service web-f: already exists")
 
 
@@ -143,6 +143,19 @@ def test_a_missing_reference_is_named_unless_the_original_lacks_it_too() -> None
     assert problem_of(before, (*before, shared), shared, originals=(web,)) == ""
     without_map = (web, SERVICE)
     assert problem_of(without_map, (*without_map, shared), shared, originals=(web,)) == ""
+
+
+def test_an_object_may_be_named_with_the_namespace_that_flux_sets() -> None:
+    def account(name: str) -> Object:
+        return Object({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})
+
+    def binding(name: str) -> Object:
+        subjects = [{"kind": "ServiceAccount", "name": name, "namespace": "shop"}]
+        content = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "subjects": subjects}
+        return Object({**content, "metadata": {"name": name, "labels": {LABEL: "f"} if name == "web-f" else {}}})
+
+    before, copied = (account("web"), binding("web")), (account("web-f"), binding("web-f"))
+    assert problem_of(before, (*before, *copied), *copied, originals=before) == ""
 
 
 def test_a_removal_takes_the_labelled_objects_alone() -> None:

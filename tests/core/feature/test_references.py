@@ -82,6 +82,10 @@ spec:
         (INGRESS, {("/Service", "web", "")}),
         (AUTOSCALER, {("apps/Deployment", "web", "shop")}),
         (
+            AUTOSCALER.replace("apiVersion: apps/v1, kind: Deployment", "kind: StatefulSet"),
+            {("apps/StatefulSet", "web", "shop")},
+        ),
+        (
             ROUTE,
             {
                 ("gateway.networking.k8s.io/Gateway", "edge", "infra"),
@@ -91,7 +95,7 @@ spec:
             },
         ),
     ],
-    ids=["pod", "binding", "ingress", "autoscaler", "route"],
+    ids=["pod", "binding", "ingress", "autoscaler", "autoscaler without a version", "route"],
 )
 def test_the_references_of_an_object_name_other_objects(manifest: str, keys: set[Key]) -> None:
     (obj,) = parse(manifest.encode())

@@ -200,11 +200,19 @@ def test_labels_on_other_objects_do_not_hide_an_unlabelled_workload() -> None:
 
 
 def test_a_labelled_workload_is_copied_without_unlabelled_companions_and_they_are_reported() -> None:
-    selection = selected(deployment(labels=LABELS), service(), ingress("web"))
+    policy = manifest("NetworkPolicy", "podSelector: {matchLabels: {app: web}}", "web", "networking.k8s.io/v1")
+    selection = selected(deployment(labels=LABELS), service(), ingress("web"), policy)
     assert names(selection.copied) == {"Deployment web"}
     reason = "it does not have the labels app: web"
     assert left_out(selection) == {"Service web": reason, "Ingress web": reason}
-    assert names(selection.remaining) == {"Service web", "Ingress web"}
+    assert names(selection.remaining) == {"Service web", "Ingress web", "NetworkPolicy web"}
+
+
+def test_a_route_for_every_host_is_left_out() -> None:
+    route = http_route("web", labels=LABELS).replace("[web.example.com]", "[]")
+    assert left_out(selected(deployment(labels=LABELS), service(labels=LABELS), route)) == {
+        "HTTPRoute web": "it has no hostname, and would take the original's traffic"
+    }
 
 
 def test_the_workload_of_another_application_is_not_found_by_its_pods() -> None:
