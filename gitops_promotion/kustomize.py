@@ -134,7 +134,7 @@ def _run(
     """Run a program and return its output. `problem` begins the error where it fails."""
     # A file, whose size is limited, takes what would fill this program's memory.
     with tempfile.TemporaryFile(dir=environ["TMPDIR"] if limits else None) as file:
-        output = _completed(command, environ, folder, problem, file, limits)
+        output = _run_process(command, environ, folder, problem, file, limits)
         if file.seek(0, os.SEEK_END) > OUTPUT_LIMIT:
             raise KustomizeError(f"{problem}: its output has more than {OUTPUT_LIMIT >> 20} MiB: split the environment")
         file.seek(0)
@@ -142,7 +142,7 @@ def _run(
         return file.read() or output
 
 
-def _completed(
+def _run_process(
     command: tuple[str, ...],
     environ: Mapping[str, str],
     folder: Path,

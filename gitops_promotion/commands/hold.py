@@ -155,7 +155,7 @@ def _decide(run: Run, request: Request, change: Callable[[Tip, _Change], _Change
     source = tip.repository.read(tip.sha, [FILE]).get(FILE, b"")
     content = holds_file.edited(source, removed=changed.removed, added=changed.added)
     if content == source:
-        return _withdrawn(run, request, current)
+        return _withdraw(run, request, current)
 
     def plan(base_sha: str) -> Plan:
         edits = {FILE: content}
@@ -202,7 +202,7 @@ def _pending(run: Run, request: Request, branch_name: str) -> _Change:
     )
 
 
-def _withdrawn(run: Run, request: Request, current: PullRequest | None) -> Outcome:
+def _withdraw(run: Run, request: Request, current: PullRequest | None) -> Outcome:
     """Close the open pull request, since its changes were taken back, and return the outcome."""
     if current is None:
         return Outcome.of(request, "unchanged", f"{FILE} has this already")

@@ -109,7 +109,7 @@ def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
     outcomes += [] if run.dry_run else _auto_rollbacks(run)
     outcomes += list(rearm(run, pulls, outcomes))
     if not outcomes:
-        return [replace(_nothing(tip, comparison, pulls), warnings=warnings)]
+        return [replace(_nothing_to_promote(tip, comparison, pulls), warnings=warnings)]
     if warnings:
         outcomes.append(Outcome(result="skipped", message="parts of the layout are not promoted", warnings=warnings))
     return outcomes
@@ -131,7 +131,7 @@ def _auto_rollbacks(run: Run) -> list[Outcome]:
     return outcomes
 
 
-def _nothing(tip: Tip, comparison: Comparison, pulls: Sequence[PullRequest]) -> Outcome:
+def _nothing_to_promote(tip: Tip, comparison: Comparison, pulls: Sequence[PullRequest]) -> Outcome:
     """Return the outcome of a comparison that found nothing to do: whether anything was compared, and what is open."""
     if not tip.applications():
         return Outcome(result="skipped", message=str(strays.NO_MARKER))

@@ -69,7 +69,7 @@ def rollback(
     outcome = deliver(run, lambda: _decide(run, order))
     if outcome.result not in ("opened", "updated", "unchanged", "merged") or outcome.pull_request is None:
         return [outcome]
-    notes = (*_superseded(run, order), *_still_there(run.tip, order, outcome.previous_tag))
+    notes = (*_supersede_promotion(run, order), *_still_there(run.tip, order, outcome.previous_tag))
     return [replace(outcome, reasons=(*outcome.reasons, *notes))]
 
 
@@ -181,7 +181,7 @@ def _plan(run: Run, request: Request, files: Mapping[str, bytes], hold: Hold | N
     )
 
 
-def _superseded(run: Run, order: _Order) -> list[str]:
+def _supersede_promotion(run: Run, order: _Order) -> list[str]:
     """Close the open promotion into the environment, and return what was closed."""
     pull = close_promotion(run, order.application, order.environment)
     return [f"pull request #{pull.number} into {order.environment} is superseded"] if pull else []

@@ -59,7 +59,9 @@ def status(
         return [publish_where_needed(run, subject, outcome)]
     if not examination.questions:
         texts = tuple(map(str, examination.remarks))
-        return [_passed(run, subject, outcome_of(subject, None, "passed", texts, warnings=examination.warnings))]
+        return [
+            _publish_passed(run, subject, outcome_of(subject, None, "passed", texts, warnings=examination.warnings))
+        ]
     return [_wait(run, subject, examination, timeout, max(1.0, interval), progress)]
 
 
@@ -97,7 +99,9 @@ def _wait(
         if (passed := verdict).decision == "pass":
             if run.publishes and not run.dry_run:
                 repeat_after_races(run, lambda _: _hold_for_a_person(run, subject, examination.questions, passed))
-            return _passed(run, subject, outcome_of(subject, question, "passed", verdict.texts, warnings=warnings))
+            return _publish_passed(
+                run, subject, outcome_of(subject, question, "passed", verdict.texts, warnings=warnings)
+            )
         if verdict.decision == "refuse":
             outcome = outcome_of(subject, question, "refused", verdict.texts, warnings=warnings)
             return publish_where_needed(run, subject, outcome)
@@ -162,7 +166,7 @@ def _judge(run: Run, questions: tuple[Question, ...], *, expired: bool) -> Verdi
     return gates.strictest([judge(run.tip, lookups, question, expired=expired) for question in questions])
 
 
-def _passed(run: Run, subject: Subject, outcome: Outcome) -> Outcome:
+def _publish_passed(run: Run, subject: Subject, outcome: Outcome) -> Outcome:
     outcome = publish_where_needed(run, subject, outcome)
     if not run.publishes or run.dry_run:
         return outcome

@@ -74,8 +74,8 @@ def explain(run: Run, *, group: str, app: str, environment: str, at: datetime | 
     expected = place.expected() or place.tag
     answers = _ask(run, place, at)
     if expected is None or (place.tag is not None and same_tag(place.tag, expected)):
-        return _present(run, place, expected, answers, past.history.events, at)
-    return _absent(run, place, expected, answers, at)
+        return _answer_if_there(run, place, expected, answers, past.history.events, at)
+    return _answer_if_absent(run, place, expected, answers, at)
 
 
 def _application(run: Run, group: str, app: str, environment: str) -> Application:
@@ -122,7 +122,7 @@ def _lookups(run: Run, pulls: Sequence[PullRequest], at: datetime | None) -> Loo
     return replace(lookups, now=at) if at else lookups
 
 
-def _present(
+def _answer_if_there(
     run: Run,
     place: _Place,
     expected: Tag | None,
@@ -156,7 +156,7 @@ def _present(
     )
 
 
-def _absent(run: Run, place: _Place, expected: Tag, answers: _Answers, at: datetime | None) -> Why:
+def _answer_if_absent(run: Run, place: _Place, expected: Tag, answers: _Answers, at: datetime | None) -> Why:
     """Return the answer for a tag that is not there yet."""
     opened, problem = answers.promotions.get(place.site), answers.problem
     before = [place.cells[name] for name in place.way.before(place.environment)]

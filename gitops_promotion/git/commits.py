@@ -52,7 +52,7 @@ class Commits:
     def edit(self, parents: Sequence[str], edits: Mapping[str, bytes | None], message: str) -> str:
         """Make a commit of the first parent's files with these edits, and return it."""
         tree = write_tree(self._objects, self._entries, parents[0], edits)
-        return self._of_tree(tree, parents, message, sign=True)
+        return self._commit_tree(tree, parents, message, sign=True)
 
     def merge(self, base: str, head: str, message: str, *, trial: bool = False) -> Merge:
         """Make a merge commit with `base` as its first parent; none if it would change no file or has conflicts.
@@ -64,11 +64,11 @@ class Commits:
             return Merge(sha=None, conflicts=paths)
         if tree == self._objects.tree(base):
             return Merge(sha=base)
-        return Merge(sha=self._of_tree(tree, (base, head), message, sign=not trial))
+        return Merge(sha=self._commit_tree(tree, (base, head), message, sign=not trial))
 
     def record(self, name: str, content: bytes, message: str) -> str:
         """Make a commit without parents and with one file, and return it."""
-        return self._of_tree(write_file_tree(self._objects, name, content), (), message, sign=True)
+        return self._commit_tree(write_file_tree(self._objects, name, content), (), message, sign=True)
 
     def remake(self, sha: str, edits: Mapping[str, bytes | None], make: Callable[[NewCommit], MadeCommit]) -> str:
         """Let a forge make the commit `sha` again, which has these edits, and return the forge's commit.
@@ -102,15 +102,15 @@ class Commits:
             )
         return made_commit.sha
 
-    def _of_tree(self, tree: str, parents: Sequence[str], message: str, *, sign: bool) -> str:
+    def _commit_tree(self, tree: str, parents: Sequence[str], message: str, *, sign: bool) -> str:
         authorship = self.authorship()
         if sign and self.are_signed():
-            return self._signed(tree, parents, message, authorship)
+            return self._commit_signed_tree(tree, parents, message, authorship)
         return self._objects.commit(tree, parents, message, authorship)
 
     def are_signed(self) -> bool:
         """Return True if commits are signed."""
         return self.signs and self._signer.is_wanted()
 
-    def _signed(self, tree: str, parents: Sequence[str], message: str, authorship: Authorship) -> str:
+    def _commit_signed_tree(self, tree: str, parents: Sequence[str], message: str, authorship: Authorship) -> str:
         return self._signer.commit_tree(tree, parents, message, authorship)

@@ -175,7 +175,7 @@ def _start(command: Sequence[str], environ: Mapping[str, str], **options: bool) 
     except ImportError as error:
         raise _start_error(str(error).partition("\n")[0]) from error
     try:
-        with _without_others(environ):
+        with _only_variables(environ):
             return git_class().execute(command, env=environ, istream=PIPE, as_process=True, **options)
     except not_found as error:
         cause = error.__cause__
@@ -198,7 +198,7 @@ def _gitpython() -> "tuple[type[Git], type[GitCommandNotFound]]":
 
 
 @contextmanager
-def _without_others(environ: Mapping[str, str]) -> Iterator[None]:
+def _only_variables(environ: Mapping[str, str]) -> Iterator[None]:
     """Let this program have no other variable than these while it starts another, which inherits them (`Git.execute`).
 
     Unsetting them by `env` would be one more process for each command.

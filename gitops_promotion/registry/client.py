@@ -104,7 +104,7 @@ class Registries:
         response = self._follow(image, url, accept)
         if response.status_code == 401 and image not in self._signatures:
             challenge = auth.read_challenge(response.headers.get("WWW-Authenticate", ""))
-            self._signatures[image] = self._signed(image, challenge)
+            self._signatures[image] = self._signature_for(image, challenge)
             response = self._follow(image, url, accept)
         return response
 
@@ -120,7 +120,7 @@ class Registries:
             )
         raise self._no_answer(image, f"answers {response.status_code}: run again later")
 
-    def _signed(self, image: Image, challenge: Challenge) -> Signature:
+    def _signature_for(self, image: Image, challenge: Challenge) -> Signature:
         """Return the signature that a registry demands."""
         if image.host not in self._credentials:
             user_credentials = find_credentials(image.host, self.environ, seconds=lambda: self._seconds_left(image))

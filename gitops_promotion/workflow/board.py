@@ -122,7 +122,7 @@ def read_board(run: Run, scope: Scope) -> Board:
         features=tuple(_features(tip, past.history.events, scope)),
         left_out=tuple(dict.fromkeys(reader.left_out)),
     )
-    return _only(board, scope.environment) if scope.environment else board
+    return _limited_to(board, scope.environment) if scope.environment else board
 
 
 def _ask_forge(reader: _Reader, upcoming: Sequence[Next]) -> _Answers:
@@ -187,7 +187,7 @@ def _read_tags(tip: Tip, applications: Iterable[Application]) -> tuple[dict[Site
     return tags, problems
 
 
-def _only(board: Board, environment: str) -> Board:
+def _limited_to(board: Board, environment: str) -> Board:
     """Return the board with one environment alone."""
     lines = [
         replace(line, cells=tuple(cell for cell in line.cells if cell.environment == environment))

@@ -92,7 +92,7 @@ def _decide(run: Run, step: Step, batch: _Batch) -> Intent | Outcome:
     for candidate in candidates:
         edits = markers.set_tag(target_files, group=name.group, app=name.app, tag=candidate.tag).edits
         # A tag set by hand in one source holds back that source alone.
-        if step.forced or not edits or not (reason := _not_due(run, step, batch, candidate, pulls)):
+        if step.forced or not edits or not (reason := _reason_not_due(run, step, batch, candidate, pulls)):
             request = Request(
                 kind=PROMOTION, application=step.application, tag=candidate.tag, environment=step.environment
             )
@@ -116,7 +116,7 @@ def _candidates(tip: Tip, step: Step, batch: _Batch, tags: Mapping[str, Tag | No
     return due.candidates(requirements, tags, age)
 
 
-def _not_due(
+def _reason_not_due(
     run: Run, step: Step, batch: _Batch, candidate: due.Candidate, pulls_by_branch: dict[str, Sequence[PullRequest]]
 ) -> str:
     """Return why the promotion is not due, "" if it is; `pulls_by_branch` keeps the pull requests asked for."""

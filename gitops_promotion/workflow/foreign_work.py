@@ -38,7 +38,7 @@ def foreign_work(run: Run, name: str, sites: Sequence[Site], changes: Sequence[F
             yield from _reasons(run, name, owner, paths, f"the tags of {owner}", ways)
             yield from _other_environments(tip, name, owner, sites, ways)
     elif kind := next((kind for kind in NARROW if name.startswith(kind.prefix)), None):
-        if request := _named(tip, name, kind):
+        if request := _request_of_branch(tip, name, kind):
             ways = f"remove it from the branch, or delete the branch and run `gitops-promotion {kind.name}` again"
             paths = kind.beyond(request, changes, blobs, tip.config)
             yield from _reasons(run, name, request.application, paths, kind.scope(request), ways)
@@ -119,7 +119,7 @@ def _owners(tip: Tip, branch: str, applications: Iterable[Application]) -> list[
     return [application for application in applications if branch in {config.branch(application, n) for n in names}]
 
 
-def _named(tip: Tip, branch: str, kind: Kind) -> Request | None:
+def _request_of_branch(tip: Tip, branch: str, kind: Kind) -> Request | None:
     """Return the application and environment that a branch of a kind is named for, None if it is for none."""
     applications = tip.applications()
     groups, names = {a.group for a in applications}, {a.name for a in applications}

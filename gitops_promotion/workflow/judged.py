@@ -30,11 +30,11 @@ def judged_promotions(run: Run, pulls: Sequence[PullRequest], lookups: Lookups) 
         run.tip.fetch_branches(pull.head for pull in pulls)
     promotions: dict[Site, Promotion] = {}
     for pull in sorted(pulls, key=lambda pull: pull.number):
-        promotions |= _judged(run, pull, lookups)
+        promotions |= _judge_pull(run, pull, lookups)
     return promotions
 
 
-def _judged(run: Run, pull: PullRequest, lookups: Lookups) -> dict[Site, Promotion]:
+def _judge_pull(run: Run, pull: PullRequest, lookups: Lookups) -> dict[Site, Promotion]:
     subject = Subject(branch=pull.head, sha=pull.head_sha, number=pull.number, pull_request=pull)
     verdicts: dict[Site, tuple[Tag, Verdict]] = {}
     try:

@@ -114,7 +114,7 @@ def _publish(
         tally=verdict.tally,
         verdicts=tuple(verdicts),
     )
-    return _merged(run, outcome) if status.state == "success" and not run.dry_run else outcome
+    return _merge_if_local(run, outcome) if status.state == "success" and not run.dry_run else outcome
 
 
 def _ask_groups(
@@ -166,7 +166,7 @@ def _publish_if_new(run: Run, subject: Subject, status: CommitStatus, lookups: L
     return "updated"
 
 
-def _merged(run: Run, outcome: Outcome) -> Outcome:
+def _merge_if_local(run: Run, outcome: Outcome) -> Outcome:
     """Return the outcome after a success: `local` merges then, also where an earlier run was killed before it did."""
     if not run.publishes or outcome.pull_request is None:
         return outcome

@@ -40,7 +40,7 @@ def find_late(run: Run) -> Iterator[Late]:
     tip = run.tip
     limits = {e.name: timedelta(seconds=e.auto_rollback) for e in tip.config.pipeline.environments if e.auto_rollback}
     sites = [site for site in tip.marked.sites() if site.environment in limits]
-    present = {site: deployed for site in sites if (deployed := _present(run, site, sites))}
+    present = {site: deployed for site in sites if (deployed := _present_deployment(run, site, sites))}
     shas = [sha for deployed in present.values() for sha in status_commits.commits_for_health(deployed)]
     lookups = run.lookups(heads=tuple(dict.fromkeys(shas)))
     for site, deployed in present.items():
@@ -64,7 +64,7 @@ def _changed(run: Run, environment: str, commit: Commit) -> list[Application]:
     return run.tip.changed_applications(commit, environment)
 
 
-def _present(run: Run, site: Site, scope: list[Site]) -> Deployment | None:
+def _present_deployment(run: Run, site: Site, scope: list[Site]) -> Deployment | None:
     """Return the deployment of the tag that a site has now, None without one whose arrival is known."""
     try:
         tag = run.tip.tag(site)

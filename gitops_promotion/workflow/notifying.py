@@ -118,7 +118,7 @@ def _tell(
         claimed = []
         warnings.append(f"{len(unclaimed)} news are not told: {error}")
     items = [item for item in items if item not in unclaimed or item.key in claimed]
-    sent_keys = _sent(run, items, warnings)
+    sent_keys = _send_and_warn(run, items, warnings)
     try:
         record.settle(claimed, sent_keys=[key for key in claimed if key in sent_keys])
         _record_in_comments(
@@ -193,7 +193,7 @@ def _send(run: Run, items: Sequence[_Item]) -> list[Delivery]:
     return list(deliveries.values())
 
 
-def _sent(run: Run, items: Sequence[_Item], warnings: list[str]) -> set[str]:
+def _send_and_warn(run: Run, items: Sequence[_Item], warnings: list[str]) -> set[str]:
     """Send everything and return the keys of what was taken."""
     deliveries = _send(run, items)
     warnings += [f"channel {d.access.channel.name}: {d.problem}" for d in deliveries if d.problem]

@@ -26,7 +26,7 @@ def find_stored_token(
     host = facts.login_host(host)
     if api_url and remote_host(api_url) not in (host, f"api.{host}"):
         return ""
-    printed = _printed([*facts.login_program, host], environ) if facts.login_program else ""
+    printed = _output_of([*facts.login_program, host], environ) if facts.login_program else ""
     token = printed or repository.stored_password(host)
     # Anything else is a message, or could end a header.
     if not (token.isascii() and token.isprintable()) or " " in token:
@@ -37,7 +37,7 @@ def find_stored_token(
     return token
 
 
-def _printed(command: list[str], environ: Mapping[str, str]) -> str:
+def _output_of(command: list[str], environ: Mapping[str, str]) -> str:
     """Return what a program prints, "" where it is not installed or fails."""
     program = shutil.which(command[0], path=environ.get("PATH", ""))
     if program is None:

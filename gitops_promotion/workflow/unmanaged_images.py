@@ -49,7 +49,7 @@ def compare(
             old, new = before.sources(environment), after.sources(environment)
             if not _touches(run.tip, environment, changes, old.files | new.files):
                 continue
-            judged = _judged(run.tip, after, new, environment, of_environment)
+            judged = _judged_tags(run.tip, after, new, environment, of_environment)
             unchanged = before.same_files(after, new.loose)
             if not _takes_values(before.contents(old.loose, unchanged), after.contents(new.loose, unchanged)):
                 # What is the same on both sides makes no difference, and there may be very much of it.
@@ -216,7 +216,7 @@ def _with_stand_ins(
         return content
 
 
-def _judged(
+def _judged_tags(
     tip: Tip, side: _Side, files: Sources, environment: str, questions: Sequence[Question]
 ) -> dict[Application, JudgedTag]:
     """Return the applications whose tags explain a changed image: those that the gates are asked about.

@@ -117,12 +117,12 @@ class Local(WithPeople):
             # Only the newest can be open: a number is added to the index when the others are closed.
             newest = [record for record in self._ledger.records(refs, numbers[:1]) if record.head == draft.head]
             if newest and newest[0].state == "open":
-                return self._rewritten(refs, newest[0], draft)
+                return self._rewrite_decision(refs, newest[0], draft)
             self._ledger.require_whole_merges(refs, newest)
             if self._brings_nothing(refs, draft):
                 reason = f"{draft.base} already has the changes of {draft.head}"
                 return self._deletion_of(refs, draft.head, draft.head_sha), OutdatedError(reason)
-            updates, opened = self._created(refs, draft, numbers, index)
+            updates, opened = self._create_decision(refs, draft, numbers, index)
             return [*updates, *self._ledger.record_merges(newest)], opened
 
         return unless_outdated(self._transact_merge(decide))
@@ -141,7 +141,8 @@ class Local(WithPeople):
             return []
         return [RefUpdate(ref=f"refs/heads/{branch}", new=None, expected=sha)]
 
-    def _rewritten(self, refs: Refs, record: Record, draft: Draft) -> Decision[PullRequest]:
+    def _rewrite_decision(self, refs: Refs, record: Record, draft: Draft) -> Decision[PullRequest]:
+        """Return the updates that give an open pull request the draft's texts, and what it is then."""
         stays_armed = record.armed and (record.base, record.gated) == (draft.base, draft.gated)
         rewritten = replace(
             record,
@@ -158,7 +159,10 @@ class Local(WithPeople):
             updates += self._without_verdict(refs, rewritten.head_sha)
         return updates, rewritten.pull_request()
 
-    def _created(self, refs: Refs, draft: Draft, numbers: Sequence[int], index: str | None) -> Decision[PullRequest]:
+    def _create_decision(
+        self, refs: Refs, draft: Draft, numbers: Sequence[int], index: str | None
+    ) -> Decision[PullRequest]:
+        """Return the updates that create a pull request; `numbers` and `index` are what its branch has already."""
         created_at = self._now()
         record = Record(
             number=self._ledger.free_number(refs),
@@ -203,7 +207,7 @@ class Local(WithPeople):
             if record.head_sha != pull_request.head_sha:
                 return (), AutoMerge(state="moved", reason=_moved(record, pull_request.head_sha))
             if not record.gated or self._passed(refs, record.head_sha):
-                return self._merged(refs, record)
+                return self._merge_decision(refs, record)
             armed = AutoMerge(state="armed", reason=f"{name} merges once {OWN_CONTEXT!r} succeeds on {record.head_sha}")
             rewritten = replace(record, armed_for=record.head_sha)
             return ([self._ledger.save(rewritten)] if rewritten != record else []), armed
@@ -245,14 +249,18 @@ class Local(WithPeople):
             note = ""
             if record.gated and not self._passed(refs, record.head_sha):
                 note = f"its check {OWN_CONTEXT!r} had not passed on {record.head_sha}"
-            updates, result = self._merged(refs, record)
+            updates, result = self._merge_decision(refs, record)
             if result.state == "merged":
                 return updates, replace(result, reason="; ".join(filter(None, (note, result.reason))))
             return updates, result
 
         return self._transact_merge(decide)
 
-    def _merged(self, refs: Refs, record: Record) -> Decision[AutoMerge]:
+    def _merge_decision(self, refs: Refs, record: Record) -> Decision[AutoMerge]:
+        """Return the updates that merge a pull request, or none and the reason why it cannot be merged.
+
+        Raises LeaseLostError if one of its branches has moved.
+        """
         base, head = f"refs/heads/{record.base}", f"refs/heads/{record.head}"
         name = f"pull request #{record.number}"
         before = refs.branch(record.base)
@@ -338,7 +346,7 @@ class Local(WithPeople):
             numbers = [number for branch in branches for number in self._ledger.numbers(refs, branch)[0][:1]]
             records = self._ledger.records(refs, numbers)
             armed = [record for record in records if record.armed]
-            return self._merged(refs, armed[0]) if armed else (self._ledger.record_merges(records), None)
+            return self._merge_decision(refs, armed[0]) if armed else (self._ledger.record_merges(records), None)
 
         # One at a time: each merge moves the base under the next.
         while result := self._transact_merge(decide):
