@@ -20,7 +20,7 @@ KEYS = ("group", "app", "environment", "tag", "reason", "by", "since", "until")
 
 _EXAMPLE = "{group: webshop, app: webui, environment: prod, reason: broken checkout}"
 _BY_HAND = f"edit {FILE} by hand"
-# What no reader of YAML takes for anything but text.
+# Texts that every reader of YAML reads as text without quotes.
 _PLAIN = re.compile(
     r"(?!(?:true|false|yes|no|on|off|y|n|null)$)[A-Za-z][A-Za-z0-9._/@+-]*(?: [A-Za-z0-9._/@+-]+)*", re.I
 )
@@ -57,16 +57,16 @@ def _items(source: bytes) -> tuple[Document, list[Entry]]:
     document = Document.parse(source, FILE)
     top = document.mapping(Entry(line_of(document.root), document.root), "the file", ("holds",))
     if "holds" not in top:
-        # What is wrong so far is the reason: the file is no mapping, or the key is misspelled.
+        # The faults so far are the reason: the file is no mapping, or the key is misspelled.
         document.finish()
         document.fail(line_of(document.root), f"the file has no holds, write holds: [{_EXAMPLE}]")
     return document, document.items(top.get("holds"), "holds", f"[{_EXAMPLE}]")
 
 
 def _readable_environment(node: Node, environments: Sequence[str]) -> str:
-    """Return the one environment that a faulty entry can concern, "" if that cannot be told.
+    """Return the one environment that a faulty entry can concern, "" if it may concern any.
 
-    A name of no environment is a misspelled one, and any of them may be meant.
+    A name that no environment has is misspelled, and any environment may be meant.
     """
     if node.id != "mapping":
         return ""
@@ -128,7 +128,7 @@ def _tag_problem(text: str) -> str:
 
 
 def edited(source: bytes, *, removed: Sequence[Hold] = (), added: Sequence[Hold] = ()) -> bytes:
-    """Return the file without these entries and with those at its end; all other bytes stay.
+    """Return the file without the entries in `removed` and with those in `added` at its end; all other bytes stay.
 
     An entry that is not there needs no removal, and one that is there is not added again. Raises ConfigError for a file
     that cannot be read, UsageError for one that is written so that only a person can edit it.
@@ -152,7 +152,7 @@ def edited(source: bytes, *, removed: Sequence[Hold] = (), added: Sequence[Hold]
 
 
 def changed_holds(before: bytes, after: bytes) -> tuple[Sequence[Hold], Sequence[Hold]] | None:
-    """Return the holds that a change of the file takes out, and those that it adds; None if one side is unreadable."""
+    """Return the holds that a change of the file removes, and those that it adds; None if one side is unreadable."""
     old, new = parse(before, ()), parse(after, ())
     if old.problems or new.problems:
         return None
@@ -161,7 +161,7 @@ def changed_holds(before: bytes, after: bytes) -> tuple[Sequence[Hold], Sequence
 
 
 def only_lifts(before: bytes, after: bytes, liftable: Sequence[Hold]) -> bool:
-    """Return True if the one change of the file is that some of these holds are taken out."""
+    """Return True if the file changes in nothing but that some of the holds in `liftable` are removed."""
     change = changed_holds(before, after)
     if change is None:
         return False
@@ -188,7 +188,7 @@ def _without_items(text: str, numbers: Sequence[int]) -> str:
     if node.flow_style:
         raise UsageError(f"{FILE} has its holds in brackets: {_BY_HAND}, or write each as a line with '- '")
     column = node.start_mark.column
-    # The mark of an alias is where its anchor stands.
+    # An alias has the mark of its anchor.
     marks = [mark for item in node.value for mark in (item.start_mark.index, _content_end(item))]
     if marks != sorted(marks) or len({id(item) for item in node.value}) != len(node.value):
         raise UsageError(f"{FILE} has aliases in its holds: {_BY_HAND}")
@@ -213,7 +213,7 @@ def _with_item(text: str, hold: Hold) -> str:
             raise UsageError(f"{FILE} has its holds in brackets: {_BY_HAND}, or write each as a line with '- '")
         place, indent = _line_end(text, _content_end(node.value[-1])), node.start_mark.column
     else:
-        # `holds:`, `holds: []`, `holds: ~`: the empty value goes, a comment beside it stays.
+        # `holds:`, `holds: []`, `holds: ~`: the empty value is removed, a comment beside it stays.
         if node.end_mark.index > node.start_mark.index:
             text = text[: node.start_mark.index].rstrip(" ") + text[node.end_mark.index :]
         place, indent = _line_end(text, key.end_mark.index), 2

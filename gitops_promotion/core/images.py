@@ -13,7 +13,7 @@ from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import ManifestError, UsageError
 
 DOCKER_HUB = "registry-1.docker.io"
-"""The host of Docker Hub's registry; names without a host are there."""
+"""The host of Docker Hub's registry, which has the images whose names have no host."""
 
 _HUB_NAMES = ("docker.io", "index.docker.io", DOCKER_HUB)
 
@@ -33,16 +33,16 @@ class Image:
         and in `library` there if its name has one part.
         """
         check_image(text)
-        first, slash, rest = text.partition("/")
-        if not slash or not ("." in first or ":" in first or first == "localhost"):
-            first, rest = DOCKER_HUB, text
-        if first in _HUB_NAMES:
-            return cls(DOCKER_HUB, rest if "/" in rest else f"library/{rest}")
-        return cls(first.lower(), rest)
+        host, slash, name = text.partition("/")
+        if not slash or not ("." in host or ":" in host or host == "localhost"):
+            host, name = DOCKER_HUB, text
+        if host in _HUB_NAMES:
+            return cls(DOCKER_HUB, name if "/" in name else f"library/{name}")
+        return cls(host.lower(), name)
 
     @property
     def is_local(self) -> bool:
-        """True if the registry is on this machine, hence may be without TLS."""
+        """True if the registry is on this machine, so that it may be without TLS."""
         return is_loopback(self.host.partition(":")[0])
 
     def __str__(self) -> str:
@@ -58,9 +58,9 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedImages:
-    """The images that an application's markers name, each with its first marker's place, and the markers of no image.
+    """The images that an application's markers name, each with the place of its first marker.
 
-    `unnamed` has a sentence for each marker whose image cannot be told.
+    `unnamed` has a sentence for each marker whose image is not known.
     """
 
     images: Mapping[Image, str]
@@ -68,10 +68,11 @@ class MarkedImages:
 
 
 def marked_images(files: Mapping[str, bytes], group: str, app: str) -> MarkedImages:
-    """Return the images of the markers that hold a tag. Raises ManifestError if none of them can be told.
+    """Return the images of the markers for a tag. Raises ManifestError if no image is known.
 
-    A marker for the whole image names it itself. Beside a tag stands `newName`, else `name`, in kustomize's `images`,
-    and `repository`, with `registry` if it is there, in the values of a chart; or the value of a `:name` marker.
+    The value of a marker for the whole image has the name of the image. For a tag alone the name is the value of a
+    `:name` marker beside it; else `newName` or `name` in kustomize's `images`; else `repository` in the values of a
+    chart, with `registry` if it is there.
     """
     images: dict[Image, str] = {}
     unnamed: list[str] = []
@@ -110,7 +111,7 @@ def _mapping(marker: Marker) -> Place:
 
 
 def _own_name(marker: Marker) -> str:
-    """Return the name in a marked value, "" for a tag alone."""
+    """Return the name of the image in a marked value, "" for a tag alone."""
     try:
         name = marker.part.read(marker.marked).name
     except UnfitValueError:
@@ -119,11 +120,11 @@ def _own_name(marker: Marker) -> str:
 
 
 VERSION_KEYS = ("newTag", "tag", "digest")
-"""The keys under which a tag or a digest stands beside the name of its image."""
+"""The keys of a tag or a digest in a mapping that has the name of the image too."""
 
 
 def name_beside(place: StablePlace, values: Values) -> str:
-    """Return the name of the image that stands beside a tag or a digest, "" if there is none."""
+    """Return the name of the image in the mapping of a tag or a digest, "" if there is none."""
     repository = _text(values, place, "repository")
     if place[-1] == "newTag" or (place[-1] == "digest" and not repository):
         return _text(values, place, "newName") or _text(values, place, "name")

@@ -1,6 +1,6 @@
 """Which files of a repository an environment reads: its own manifests, and all that its kustomizations name.
 
-What kustomize would fetch from elsewhere is a problem that is found here, before anything is built
+Everything that kustomize would fetch from elsewhere is reported as a problem before anything is built
 (docs/unmanaged-images.md).
 """
 
@@ -17,7 +17,7 @@ from gitops_promotion.errors import ManifestError
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """The file names that kustomize accepts."""
 
-# kustomize asks for a repository or a page first, whatever files there are: NewRepoSpecFromURL and IsRemoteFile in
+# Texts that kustomize reads as a repository or a page even if a file has that name: NewRepoSpecFromURL, IsRemoteFile in
 # https://github.com/kubernetes-sigs/kustomize/blob/master/api/internal/git/repospec.go
 _REMOTE = re.compile(r"://|^git::|^gh:|^[^/]*[@:]|github\.com|\.git(?:/|\?|$)|_git/|\?|//")
 _LISTS = ("resources", "bases", "components", "crds", "configurations", "generators", "transformers", "validators")
@@ -32,7 +32,7 @@ _MOST_BEHIND_LINKS = 5_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The files and the symbolic links of a tree; `links` have the path that each leads to, as it is written."""
+    """The files and the symbolic links of a tree; `links` has the target of each link, as it is written."""
 
     files: frozenset[str]
     links: Mapping[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Listing:
     def behind_links(self) -> Iterator[str]:
         """Yield the paths that files have through links to them, or to their folders.
 
-        Raises ManifestError if links to folders make too many.
+        Raises ManifestError if links to folders give too many paths.
         """
         count = 0
         for link in self.links:
@@ -64,7 +64,7 @@ class Listing:
                 yield from (f"{link}/{path.removeprefix(prefix)}" for path in self.files if path.startswith(prefix))
 
     def resolve(self, path: str) -> tuple[str, tuple[str, ...]] | None:
-        """Return the path without links, and the links that lead there; None outside of the repository."""
+        """Return the path without links, and the links that lead there; None if it is outside of the repository."""
         used: list[str] = []
         for _ in range(_MOST_LINKS):
             if path in ("", "."):
@@ -84,9 +84,11 @@ class Listing:
 
 @dataclass(slots=True, kw_only=True)
 class Sources:
-    """What an environment reads: folders that kustomize builds, files that it reads, and manifests beside them.
+    """What an environment reads.
 
-    `problems` say why the folders must not be built. `beside` are the manifests with the links that lead to them.
+    `roots` are the folders that kustomize builds, and `built` are the files that it reads for them. `loose` are the
+    manifests outside of these folders, and `beside` are these manifests with the links that lead to them. `problems`
+    say why the folders must not be built.
     """
 
     roots: tuple[str, ...] = ()
@@ -98,7 +100,7 @@ class Sources:
 
     @property
     def files(self) -> frozenset[str]:
-        """All that it reads, links that lead there included."""
+        """All files that it reads, and the links that lead to them."""
         return frozenset(self.built | self.beside)
 
 
@@ -114,7 +116,7 @@ def sources(listing: Listing, own_files: Iterable[str], read: Callable[[str], by
         walk.folder(folder, "")
     separate = []
     for folder in sorted(folders - set(highest), key=lambda name: (name.count("/"), name)):
-        # A folder below that no other one names: Flux may apply it by itself.
+        # A folder further below that no kustomization names: Flux may apply it by itself.
         if folder not in walk.folders and not walk.is_component(folder):
             separate.append(folder)
             walk.folder(folder, "")
@@ -245,7 +247,7 @@ class _Walk:
 
 
 def _parsed(content: bytes, path: str, result: Sources) -> list[Any]:
-    """Return the documents of a file; for one that cannot be read a problem."""
+    """Return the documents of a file; for one that cannot be read add a problem to `result`, and return none."""
     import yaml
 
     from gitops_promotion.core.feature.manifests import of_node

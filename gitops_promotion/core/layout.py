@@ -45,7 +45,7 @@ class Layout:
     marker: str = MARKER
 
     def claims(self, path: str, name: MarkerName) -> tuple[Site, ...]:
-        """Return the environments that a marker of this name in this file belongs to: one, or none; more is a fault."""
+        """Return the sites that a marker of this name in this file belongs to: one or none; several are a fault."""
         claims: dict[Site, None] = {}
         for environment in self.environments:
             bound = _marker_bindings(self.marker_form(environment.name), environment.name, name)
@@ -61,11 +61,11 @@ class Layout:
         return tuple(claims)
 
     def patterns(self, environment: str) -> tuple[str, ...]:
-        """Return the path patterns of an environment, placeholders and all."""
+        """Return the path patterns of an environment, with their placeholders."""
         return self._environment(environment).paths or (self.path,)
 
     def marker_form(self, environment: str) -> str:
-        """Return the form of an environment's markers, placeholders and all."""
+        """Return the form of an environment's markers, with its placeholders."""
         return self._environment(environment).marker or self.marker
 
     def filled_patterns(self, environment: str) -> tuple[str, ...]:
@@ -92,12 +92,12 @@ class Layout:
         return self.own_key(environment, "marker") if self._environment(environment).marker else "markerTemplate"
 
     def own_key(self, environment: str, key: str) -> str:
-        """Return the name of a key of one environment, such as `environments[1].path`."""
-        names = [known.name for known in self.environments]
+        """Return the full name of a key of one environment, such as `environments[1].path`."""
+        names = [candidate.name for candidate in self.environments]
         return f"environments[{names.index(environment)}].{key}"
 
     def with_environment(self, environment: Environment) -> "Layout":
-        """Return the layout with another environment in the place of that of the same name."""
+        """Return the layout in which this environment replaces the one of the same name."""
         return replace(
             self,
             environments=tuple(environment if e.name == environment.name else e for e in self.environments),
@@ -122,7 +122,7 @@ class Layout:
         return any(_path_bindings(pattern, environment, path, {"group": group}) is not None for pattern in patterns)
 
     def in_reach(self, path: str) -> tuple[str, ...]:
-        """Return the environments whose patterns fit a path, whatever its markers are called."""
+        """Return the environments whose patterns match a path, whatever names its markers have."""
         return tuple(
             environment.name
             for environment in self.environments
@@ -130,7 +130,7 @@ class Layout:
         )
 
     def names_in(self, path: str, environment: str) -> Mapping[str, str] | None:
-        """Return the names that a path gives to the placeholders of an environment, None if it is not of it."""
+        """Return the names in a path for the placeholders of an environment, None if no pattern of it matches."""
         bindings = (_path_bindings(pattern, environment, path, {}) for pattern in self.patterns(environment))
         return next((names for names in bindings if names is not None), None)
 
@@ -211,18 +211,20 @@ def _marker_bindings(form: str, environment: str, name: MarkerName) -> Mapping[s
     return match.groupdict() if match else None
 
 
-def _path_bindings(pattern: str, environment: str, path: str, known: Mapping[str, str]) -> Mapping[str, str] | None:
-    """Return the names of a path's placeholders and the known ones; None if the path does not fit with them."""
+def _path_bindings(
+    pattern: str, environment: str, path: str, fixed_names: Mapping[str, str]
+) -> Mapping[str, str] | None:
+    """Return the names in a path for its placeholders, and the fixed names; None if the path does not match them."""
     match = _compiled(pattern, environment).fullmatch(path)
     if match is None:
         return None
     names = match.groupdict()
-    if all(names[key] == name for key, name in known.items() if key in names):
-        return {**names, **known}
+    if all(names[key] == name for key, name in fixed_names.items() if key in names):
+        return {**names, **fixed_names}
     # Two placeholders in one segment can be read in several ways: `{group}-{app}.yaml`.
-    used = {key: name for key, name in known.items() if f"{{{key}}}" in pattern}
+    used = {key: name for key, name in fixed_names.items() if f"{{{key}}}" in pattern}
     match = _compiled(fill(pattern, **used), environment).fullmatch(path)
-    return {**match.groupdict(), **known} if match else None
+    return {**match.groupdict(), **fixed_names} if match else None
 
 
 def _compiled(pattern: str, environment: str) -> re.Pattern[str]:
@@ -230,7 +232,7 @@ def _compiled(pattern: str, environment: str) -> re.Pattern[str]:
 
 
 def _files(pattern: str) -> str:
-    """Return the pattern of the files that a pattern names: of a folder all of them, however deep."""
+    """Return the pattern of the files that a pattern names; for a folder, all files in it at any depth."""
     if is_file_pattern(pattern):
         return pattern
     folder = f"{pattern}/".removesuffix("**/")
@@ -239,7 +241,7 @@ def _files(pattern: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _expression(text: str, environment: str) -> re.Pattern[str]:
-    """Return the regular expression of a template; a placeholder that stands twice is one name."""
+    """Return the regular expression of a template; a placeholder that occurs twice has one value."""
     pieces: list[str] = []
     names: set[str] = set()
     end = 0

@@ -1,4 +1,4 @@
-"""Markers that several environments claim, which is an error: a tag must not move in one of them unseen."""
+"""Markers that several environments claim. That is an error: a promotion into one would change the others unseen."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from gitops_promotion.core.names import Site
 
 
 def conflict_of(layout: Layout, name: MarkerName, claims: Iterable[Site]) -> str:
-    """Return the error that several environments claim one marker, with the keys to change; "" if it is one."""
+    """Return the error that several environments claim one marker, with the keys to change; "" if at most one does."""
     environments = dict.fromkeys(site.environment for site in claims)
     if len(environments) < 2:
         return ""

@@ -1,7 +1,8 @@
 """Find the environments and applications of a tree, and propose the configuration and the markers for them.
 
-Everything here reads contents and returns contents. A proposal is what `core/config`, `core/layout` and `core/markers`
-make of it: a layout counts for the places that it explains to them, and a marker that they do not find is not proposed.
+Nothing here reads or writes files: the contents of files are arguments and results. `core/config`, `core/layout` and
+`core/markers` check the proposal: the layout that explains the most places is chosen, and a marker that `core/markers`
+does not find is not proposed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +54,10 @@ def propose(contents: Mapping[str, bytes], *, forge: str = "") -> Proposal | Non
 def _without_way(
     assignment: Assignment, environments: Sequence[ProposedEnvironment]
 ) -> dict[Application, tuple[str, ...]]:
-    """Return the applications that are in environments side by side alone, with those environments."""
+    """Return the applications that are only in environments side by side, with these environments.
+
+    Nothing can be promoted between such environments.
+    """
     pipeline = pipeline_of(environments)
     return {
         application: tuple(by_environment)
@@ -77,7 +81,7 @@ def _proposal(
         application: tuple(name for name in names if name in by_environment)
         for application, by_environment in assignment.images.items()
     }
-    ways = {str(a): ", ".join(found) for a, found in applications.items() if len(found) < len(names)}
+    ways = {str(a): ", ".join(way) for a, way in applications.items() if len(way) < len(names)}
     config = text.configuration(assignment, environments, contexts, ways)
     configurations.parse(config, configurations.FILE)
     edits[configurations.FILE] = config.encode()
@@ -93,7 +97,7 @@ def _proposal(
 
 
 def _environments(assignment: Assignment) -> tuple[ProposedEnvironment, ...]:
-    """Return the environments in the usual order; those of one stage side by side after those before them."""
+    """Return the environments in the usual order; those of one stage are side by side, after the stage before."""
     stages = ordered(assignment.environments)
     environments: list[ProposedEnvironment] = []
     has_fan = any(len(stage) > 1 for stage in stages[1:])
@@ -184,7 +188,7 @@ def _undecided(assignment: Assignment, contexts: Contexts) -> list[str]:
 
 def _notes(assignment: Assignment, apart: Mapping[Application, Sequence[str]]) -> list[str]:
     notes = [
-        f"{application} is in {' and '.join(names)} alone, which follow one after another nowhere, and so left out"
+        f"{application} is only in {' and '.join(names)}, and none of them follows another one, so it is left out"
         for application, names in apart.items()
     ]
     ranges = [
@@ -202,5 +206,5 @@ def _notes(assignment: Assignment, apart: Mapping[Application, Sequence[str]]) -
     if assignment.elsewhere:
         names = [str(application) for application in assignment.elsewhere[:5]]
         remainder = f" and {len(assignment.elsewhere) - 5} more" if len(assignment.elsewhere) > 5 else ""
-        notes.append(f"in one environment alone, and so left out: {', '.join(names)}{remainder}")
+        notes.append(f"only in one environment, so left out: {', '.join(names)}{remainder}")
     return notes

@@ -1,4 +1,4 @@
-"""Whose the images of a tree are in a layout: applications by environment, and what stays undecided."""
+"""Which applications the images of a tree belong to in a layout, by environment, and which images are undecided."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ class Assignment:
     """The images of each application by environment, in one layout.
 
     `undecided` are images in files of environments that no marker is proposed for, each with the reason. `elsewhere`
-    are applications in one environment alone, which nothing can be promoted to or from.
+    are applications in only one environment: nothing can be promoted to it or from it.
     """
 
     candidate: Candidate
@@ -33,7 +33,7 @@ class Assignment:
 
     @property
     def environments(self) -> set[str]:
-        """The environments that an application is in."""
+        """The environments that have an application."""
         return {environment for by_environment in self.images.values() for environment in by_environment}
 
     @property
@@ -89,7 +89,7 @@ def layout_of(candidate: Candidate) -> Layout:
 
 
 def assign(candidate: Candidate, images: Sequence[Image]) -> Assignment:
-    """Return the applications that the images make in a layout."""
+    """Return the assignment of the images to applications in the layout of a candidate."""
     layout = layout_of(candidate)
     sorting = _Sorting()
     with_image = {image.path for image in images if image.kind != "chart"}
@@ -124,7 +124,7 @@ def _application(candidate: Candidate, image: Image, names: Mapping[str, str]) -
 
 
 def _literal_group(candidate: Candidate) -> str:
-    """Return the group of all applications where the paths name none: that of the markers, else a folder above."""
+    """Return the group of all applications if the paths name none: that of the markers, else the name of a folder."""
     group = candidate.marker.partition(":")[0]
     if not _PLACEHOLDER.search(group):
         return group
@@ -139,7 +139,7 @@ def _checked(candidate: Candidate, layout: Layout, sorting: _Sorting) -> Assignm
     result = _Sorting()
     for application, by_environment in sorting.images.items():
         for environment, images in by_environment.items():
-            fitting = _own(application, images) if named_by_path else list(images)
+            fitting = _namesakes(application, images) if named_by_path else list(images)
             if len({_tag(image) for image in fitting}) > 1:
                 fitting = [image for image in fitting if application.name in (image.owner, image.base_name)]
             if len({_tag(image) for image in fitting}) > 1:
@@ -176,8 +176,8 @@ def _checked(candidate: Candidate, layout: Layout, sorting: _Sorting) -> Assignm
     )
 
 
-def _own(application: Application, images: Sequence[Image]) -> list[Image]:
-    """Return the images that an application is named after; all of them if they are one and the same."""
+def _namesakes(application: Application, images: Sequence[Image]) -> list[Image]:
+    """Return the images with the name of an application; all images if they are one and the same."""
     if len({image.image for image in images}) == 1:
         return list(images)
     namesakes = [image for image in images if application.name in (image.base_name, image.owner) or image.marker]
@@ -185,18 +185,18 @@ def _own(application: Application, images: Sequence[Image]) -> list[Image]:
 
 
 def _tag(image: Image) -> str:
-    """Return the tag that a value says, with its digest."""
+    """Return the tag in a value, with its digest."""
     reference = ImageReference.parse(image.value) if image.kind == "image" else None
     return str(Tag(reference.tag, reference.digest)) if reference else image.value
 
 
 def limited_to(assignment: Assignment, applications: Collection[Application]) -> Assignment:
-    """Return an assignment of these applications alone."""
+    """Return an assignment with only these applications."""
     return replace(assignment, images={a: images for a, images in assignment.images.items() if a in applications})
 
 
 def without(assignment: Assignment, unmarkable: Iterable[Image], reason: str) -> Assignment:
-    """Return an assignment without these images, and without applications that are left in one environment alone."""
+    """Return an assignment without these images, and without applications that are then in only one environment."""
     places = {(image.path, image.line) for image in unmarkable}
 
     def keeps(image: Image) -> bool:

@@ -1,4 +1,4 @@
-"""Which commit statuses speak for the environments, from the names of the objects that apply their folders."""
+"""Which commit statuses count for the environments, from the names of the objects that apply their folders."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ class Contexts:
     """The status contexts of a proposal.
 
     `every` are patterns for all environments, () for the default ones. `own` are those of single environments, which a
-    `commitStatusExpr` must post. `unknown` are the sites that nothing was found for.
+    `commitStatusExpr` must post. `unknown` are the sites for which no object was found.
     """
 
     every: tuple[str, ...] = ()
@@ -36,14 +36,13 @@ class Contexts:
 def find_contexts(
     images: Mapping[Application, Mapping[str, Sequence[Image]]], deployers: Sequence[Deployer]
 ) -> Contexts:
-    """Return the contexts of applications by environment, as the names of Kustomizations and Applications say."""
+    """Return the contexts of the environments, from the names of the Kustomizations and Applications for them."""
     names: dict[Site, set[str]] = {}
     environments = {environment for by_environment in images.values() for environment in by_environment}
     for application, by_environment in images.items():
-        for environment, sites in by_environment.items():
-            appliers = [
-                d.name for d in deployers if _applies(d, environment, environments, [image.path for image in sites])
-            ]
+        for environment, site_images in by_environment.items():
+            paths = [image.path for image in site_images]
+            appliers = [d.name for d in deployers if _applies(d, environment, environments, paths)]
             names[application, environment] = {name for name in appliers if name}
     named_sites = {site: site_names for site, site_names in names.items() if site_names}
     unknown = tuple(site for site, site_names in names.items() if not site_names)
@@ -56,7 +55,10 @@ def find_contexts(
 
 
 def _applies(deployer: Deployer, environment: str, environments: Iterable[str], paths: Sequence[str]) -> bool:
-    """Return True if an object applies files of an environment: by its path, or by its own place and its path."""
+    """Return True if an object applies these files of an environment, by the folder that it applies.
+
+    The name of the environment is in that folder, or else in the path of the object's own file.
+    """
     folder = deployer.path
     if not folder:
         return False
@@ -64,7 +66,7 @@ def _applies(deployer: Deployer, environment: str, environments: Iterable[str], 
     in_folder = in_folder or [name for name in environments if name in deployer.file.split("/")]
     if in_folder and environment not in in_folder:
         return False
-    # The path of a source that holds a part of the repository alone begins somewhere below the root.
+    # If a source contains only a part of the repository, the folder's path begins below the root.
     return all(f"/{path}".find(f"/{folder}/") >= 0 for path in paths) and bool(
         in_folder or any(path.startswith(f"{folder}/") for path in paths)
     )

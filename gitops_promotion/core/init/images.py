@@ -25,11 +25,11 @@ _POD_LISTS = ("containers", "initContainers")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """One value that says an image, a tag or the version of a chart.
+    """One value that is an image, a tag or the version of a chart.
 
-    `image` is the image's name without tag, or the chart; `owner` the object's name. `marker` is the name of the marker
-    that it has already. `is_main`: the container is what its object is named after, or the only one. `is_free`: a
-    marker can be put behind it.
+    `image` is the image's name without tag, or the chart; `owner` is the object's name. `marker` is the name of the
+    marker that the value has already. `is_main`: the container has the name of its object, or is the only one.
+    `is_free`: a marker can be put behind the value.
     """
 
     path: str
@@ -64,12 +64,12 @@ class Deployer:
 
 
 def find_images(content: bytes, path: str) -> list[Image]:
-    """Return the images of a file; none of one that cannot be read, or that is encrypted."""
+    """Return the images of a file; none if it cannot be read or is encrypted."""
     text = _text(content)
     if text is None or any(part in _FLUX_ITSELF for part in path.split("/")):
         return []
     try:
-        # Markers of names and digests say no tag.
+        # Markers of names and digests have no tag.
         tags = [marker for marker in scan(content, path).markers if marker.part.has_tag]
     except ManifestError:
         return []

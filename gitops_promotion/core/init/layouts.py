@@ -1,4 +1,4 @@
-"""Layouts that a tree may have: patterns of paths and forms of markers, from where the names of environments stand."""
+"""Layouts that a tree may have: patterns of paths and forms of markers, from the places of environments' names."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ _CONTAINERS = frozenset(
         *("tenants", "workloads"),
     )
 )
-"""Names of folders for groups, rather than of groups."""
+"""Names of folders that contain groups, and are no groups themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One layout that the tree may have: `{env}` stands in the patterns or in the form of the markers.
+    """One layout that the tree may have: `{env}` is in the patterns or in the form of the markers.
 
-    `environments` are the names that stand there in the tree. `own_markers` are the forms of markers by environment
-    where they follow no rule for all of them.
+    `environments` are the names that the tree has in place of `{env}`. `own_markers` are the forms of markers by
+    environment, if no form fits all of them.
     """
 
     patterns: tuple[str, ...]
@@ -64,8 +64,8 @@ def candidates(images: Sequence[Image], deployers: Sequence[Deployer]) -> list[C
             if all(not path_problem(pattern) for pattern in patterns):
                 for marker in _markers(images, environments):
                     layouts[Candidate(patterns, marker, environments)] = None
-                if own := _own_markers(images, patterns, environments):
-                    layouts[Candidate(patterns, MARKER, environments, own)] = None
+                if own_markers := _own_markers(images, patterns, environments):
+                    layouts[Candidate(patterns, MARKER, environments, own_markers)] = None
     for candidate in _in_markers(images):
         layouts[candidate] = None
     return list(layouts)
@@ -119,7 +119,7 @@ def _patterns(
     by_length: dict[int, list[tuple[str, ...]]] = {}
     for slot in slots:
         by_length.setdefault(len(slot.folders), []).append(slot.folders)
-    # Markers of several applications in one folder say that the folder is their group.
+    # If the markers in one folder are of several applications, the folder is their group.
     frees = [_FREE, *([("*", "{group}")] if not is_one_each and any(image.marker for image in images) else [])]
     variants = [
         [
@@ -174,7 +174,7 @@ def _file_patterns(slots: Sequence[_Slot]) -> Iterator[tuple[str, ...]]:
 def _columns(
     paths: Sequence[tuple[str, ...]], *, is_one_each: bool, free: Sequence[str] = _FREE
 ) -> Iterator[tuple[str, ...]]:
-    """Yield paths of one length as one path, in which placeholders stand for what differs.
+    """Yield patterns for paths of one length: placeholders take the place of the parts that differ.
 
     `is_one_each`: each folder has one application alone.
     """
@@ -227,7 +227,7 @@ def _is_one_each(slots: Iterable[_Slot], images: Sequence[Image]) -> bool:
 
 
 def _has_groups_below(slots: Sequence[_Slot], deployers: Sequence[Deployer]) -> bool:
-    """Return True if the folders right below those of environments are applied one by one."""
+    """Return True if the folders directly below those of environments are applied one by one."""
     if not all(len(slot.below) > 1 for slot in slots):
         return False
     folders = {"/".join((*slot.folders, slot.environment, slot.below[0])) for slot in slots}
@@ -255,7 +255,7 @@ def _markers(images: Sequence[Image], environments: Sequence[str]) -> Iterator[s
 def _own_markers(
     images: Sequence[Image], patterns: Sequence[str], environments: Sequence[str]
 ) -> tuple[tuple[str, str], ...]:
-    """Return a form of markers for each environment, where most names in one of them have a word that says it.
+    """Return a form of markers for each environment, if the names in some of them have a word for the environment.
 
     Flux's image automation needs a policy of its own for each environment, such as `stg-web` and `web`.
     """
@@ -276,21 +276,24 @@ def _own_markers(
 
 
 def _affixed(environment: str, apps: Mapping[str, set[str]]) -> str:
-    """Return `{app}` with the word before or behind it without which the names are those of the other environments."""
-    others = set().union(*(names_there for name, names_there in apps.items() if name != environment))
-    own = apps[environment]
-    best, most = "{app}", len(own & others)
-    for word in sorted({app.partition("-")[0] for app in own}):
-        if (shared := len({app.removeprefix(f"{word}-") for app in own} & others)) > most:
-            best, most = f"{word}-{{app}}", shared
-    for word in sorted({app.rpartition("-")[2] for app in own}):
-        if (shared := len({app.removesuffix(f"-{word}") for app in own} & others)) > most:
-            best, most = f"{{app}}-{word}", shared
+    """Return the form `{app}`, `word-{app}` or `{app}-word` of the names in an environment.
+
+    It is the form in which the most applications have a name that is also in the other environments.
+    """
+    other_names = set().union(*(names_there for name, names_there in apps.items() if name != environment))
+    names = apps[environment]
+    best, best_count = "{app}", len(names & other_names)
+    for word in sorted({app.partition("-")[0] for app in names}):
+        if (count := len({app.removeprefix(f"{word}-") for app in names} & other_names)) > best_count:
+            best, best_count = f"{word}-{{app}}", count
+    for word in sorted({app.rpartition("-")[2] for app in names}):
+        if (count := len({app.removesuffix(f"-{word}") for app in names} & other_names)) > best_count:
+            best, best_count = f"{{app}}-{word}", count
     return best
 
 
 def _in_markers(images: Sequence[Image]) -> Iterator[Candidate]:
-    """Yield the layouts in which the markers alone say the environment: one file for all of them."""
+    """Yield the layouts in which only the markers name the environment: one file has several environments."""
     marked = [image for image in images if image.marker]
     environments = sorted({name for image in marked if image.marker for name in _words_at_end(image.marker.app)})
     folders = _common([tuple(image.path.split("/")[:-1]) for image in marked]) if marked else ()

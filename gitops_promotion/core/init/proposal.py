@@ -35,12 +35,13 @@ def pipeline_of(environments: Sequence[ProposedEnvironment]) -> Pipeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """The new contents of files by path, and what they are about.
+    """The proposal: `edits` are the new contents of files by path.
 
-    `old` has the present contents of the files that change. `workflows` are those of `edits` that start runs on the
-    forge. `applications` are in the environments named. `undecided` are sentences, each with the place to change;
-    `notes` are worth knowing. `provider` is the manifest that posts the proposed status contexts, "" if none is needed.
-    `state` is what became of the files; `printed` are those that the server does not take from this identity.
+    `old` has the present contents of the files that change. `workflows` are the paths in `edits` that start runs on the
+    forge. `applications` has the environments of each application. `undecided` are sentences, each with the place to
+    change; `notes` are sentences too. `provider` is the manifest that posts the proposed status contexts, "" if none is
+    needed. `state` says what was done with the files; `printed` are files that are only printed, since the server does
+    not accept them from this identity.
     """
 
     environments: tuple[ProposedEnvironment, ...]

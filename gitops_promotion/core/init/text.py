@@ -72,7 +72,7 @@ def _scalars(texts: Sequence[str]) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Return a text as a scalar that every reader of YAML takes for this text."""
+    """Return a scalar that every reader of YAML reads as this text."""
     words = ("true", "false", "yes", "no", "on", "off", "y", "n", "null")
     return text if _PLAIN.fullmatch(text) and text.lower() not in words else json.dumps(text)
 
@@ -93,7 +93,10 @@ _TYPES = {"github": "github", "azdo": "azuredevops"}
 
 
 def provider(environments: Sequence[ProposedEnvironment], forge: str) -> str:
-    """Return the Provider of Flux that puts the environment into the context: of one cluster, and how others differ."""
+    """Return the Provider of Flux that puts the environment into the context.
+
+    The manifest is that of the first cluster; its comments say what differs in the other clusters.
+    """
     first, *further = (environment.name for environment in environments)
     lines = [
         f"# in the cluster of {first}",

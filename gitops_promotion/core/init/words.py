@@ -1,4 +1,4 @@
-"""Names of environments as people use them: which words are one, and the order of the usual ones."""
+"""Names of environments as people use them: which words are names of environments, and their usual order."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ _SEPARATOR = re.compile(r"([._-])")
 
 
 def rank(name: str) -> int | None:
-    """Return the place of an environment in the usual order, None for a name that is none; `prod-eu` is as `prod`."""
+    """Return the place of an environment in the usual order, None for another word; `prod-eu` has that of `prod`."""
     lower = name.lower()
     if lower in _RANKS:
         return _RANKS[lower]
@@ -46,7 +46,7 @@ def region(name: str) -> str:
 
 
 def ordered(names: Iterable[str]) -> list[list[str]]:
-    """Return environments in stages of the usual order, those of one stage by name; unknown ones before production."""
+    """Return environments by stage, in the usual order; the stage before production has those of unknown names."""
     stages: dict[float, list[str]] = {}
     for name in sorted(names):
         number = rank(name)

@@ -37,7 +37,7 @@ PIPELINES: Mapping[str, Pipelines] = {
         guide="docs/azure-devops.md",
     ),
 }
-"""By the name of the forge; others have no pipelines that the project knows."""
+"""By the name of the forge; the project has no example files for other forges."""
 
 
 def action_problem(text: str) -> str:

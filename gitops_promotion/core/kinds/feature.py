@@ -18,7 +18,7 @@ class Feature(Kind):
         return config.feature_branch(request.application, request.feature)
 
     def title(self, request: Request) -> str:
-        """Return a title that names the feature (B33)."""
+        """Return a title that names the feature (docs/migrating.md, B33)."""
         return (
             f"Feature {request.feature} of {request.application} version {request.tag.name} "
             f"in environment {request.environment}"

@@ -1,4 +1,4 @@
-"""Holds: the pull request that puts promotions on hold, or lifts that; both of the same names share one branch."""
+"""Holds: the pull request that adds a hold, or lifts it. The two for the same names share one branch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,10 @@ _ANY_IN_BRANCHES = "_all"
 
 @dataclass(frozen=True, slots=True)
 class HoldChange(Kind):
-    """The kind of request of `hold` and `release`; `verb` begins the title, `effect` is what counts before a merge."""
+    """The kind of request that `hold` and `release` make.
+
+    `verb` begins the title. `effect` begins the sentence about the open pull request: what it does before it is merged.
+    """
 
     verb: str
     effect: str = ""
@@ -38,7 +41,7 @@ class HoldChange(Kind):
         return f"{self.verb} {request.application} in environment {request.environment}"
 
     def notes(self, _request: Request, _config: Config) -> list[str]:
-        """Say what the change does once it is merged, and that a hold counts already."""
+        """Return when a hold and its lifting count."""
         return ["A hold counts as soon as this pull request is open; lifting one counts when it is merged."]
 
     def scope(self, request: Request) -> str:
@@ -48,12 +51,12 @@ class HoldChange(Kind):
     def beyond(
         self, request: Request, changes: Sequence[FileChange], blobs: Mapping[str, bytes], config: Config
     ) -> list[str]:
-        """Return the paths of a diff in which more changes than the holds that the branch is named for."""
+        """Return the paths of a diff that change more than the holds that the branch is named after."""
         branch = self.branch(request, config)
 
         def is_of_branch(hold: Hold) -> bool:
-            other = replace(request, application=Application(hold.group, hold.app), environment=hold.environment)
-            return self.branch(other, config) == branch
+            of_hold = replace(request, application=Application(hold.group, hold.app), environment=hold.environment)
+            return self.branch(of_hold, config) == branch
 
         def is_own(change: FileChange) -> bool:
             added, removed = holds_of(change, blobs) if change.path == FILE else ((), ())
@@ -62,7 +65,7 @@ class HoldChange(Kind):
         return [change.path for change in changes if not is_own(change)]
 
     def by_hand(self, _request: Request) -> str:
-        """Say that a hold counts already."""
+        """Return that a person must merge it, and that a hold counts already."""
         return f"{self.effect}waits for a person to merge it"
 
 

@@ -27,7 +27,7 @@ class Promotion(Kind):
         return f"Promote {request.application} version {request.tag.name} to environment {request.environment}"
 
     def trailers(self, request: Request) -> Mapping[str, str]:
-        """Return when the image was built, or else the run began, and the people behind the promotion, where known."""
+        """Return when the image was built or the run began, and the people behind the promotion, where known."""
         return {
             "Built-At": request.built_at.isoformat() if request.built_at else "",
             "Started-At": request.started_at.isoformat() if request.started_at else "",
@@ -35,7 +35,7 @@ class Promotion(Kind):
         }
 
     def notes(self, request: Request, config: Config) -> list[str]:
-        """Say what the promotion waits for and who can act."""
+        """Return what the promotion waits for, and who merges it."""
         requirements = config.way(request.application).requirements(request.environment)
         notes = [note for gate in config.gates(request.environment) if (note := gate.note(requirements))]
         if config.environment(request.environment).auto:

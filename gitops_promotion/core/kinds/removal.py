@@ -1,4 +1,4 @@
-"""Removals: copies of features are taken out again, one feature's or all stale ones."""
+"""Removals: the copies of one feature, or all stale copies, are removed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ class Removal(Kind):
     name: str = "remove"
 
     def branch(self, request: Request, config: Config) -> str:
-        """Return the branch of the one feature, or that of all stale ones. Raises UsageError."""
+        """Return the branch of one feature, or the branch for all stale ones. Raises UsageError."""
         return config.feature_branch(request.application, request.feature) if request.feature else STALE_BRANCH
 
     def title(self, request: Request) -> str:
-        """Return a title that names the feature, where it is one."""
+        """Return a title that names the feature, if it is only one."""
         subject = f"feature {request.feature} of {request.application}" if request.feature else "stale features"
         return f"Remove {subject} from environment {request.environment}"
 
     def trailers(self, request: Request) -> Mapping[str, str]:
-        """Return the name of the feature, where it is one."""
+        """Return the name of the feature, "" for several."""
         return {"Feature": request.feature}
 
 

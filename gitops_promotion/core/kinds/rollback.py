@@ -40,7 +40,7 @@ class Rollback(Kind):
         return {"Rollback": "true", "Rollback-Reason": request.reason, **request.origin.trailers}
 
     def notes(self, request: Request, config: Config) -> list[str]:
-        """Say what it does not wait for, and who merges it."""
+        """Return what it does not wait for, and who merges it."""
         waits = "It does not wait for the environments before, for this tag was green here."
         return [waits, *Kind.notes(self, request, config)]
 
@@ -51,15 +51,16 @@ class Rollback(Kind):
     def beyond(
         self, request: Request, changes: Sequence[FileChange], blobs: Mapping[str, bytes], config: Config
     ) -> list[str]:
-        """Return the paths of a diff in which more changes than the tag and a hold; it adds one, and takes none out."""
+        """Return the paths of a diff that change more than the tag and a hold; a hold may be added, none removed."""
         application, environment = request.application, request.environment
         names = {config.layout.marker_name(application, environment)}
 
         def is_own(change: FileChange) -> bool:
             if change.path == FILE:
                 added, removed = holds_of(change, blobs)
-                own = (application.group, application.name, environment)
-                return bool(added) and not removed and all((h.group, h.app, h.environment) == own for h in added)
+                names_of_hold = (application.group, application.name, environment)
+                is_of_site = all((h.group, h.app, h.environment) == names_of_hold for h in added)
+                return bool(added) and not removed and is_of_site
             return config.layout.holds(change.path, application, environment) and sets_tags(change, blobs, names)
 
         return [change.path for change in changes if not is_own(change)]
@@ -72,7 +73,7 @@ def branches_into(application: Application, environment: str, config: Config) ->
     """Return the branches of the promotion and of the rollback of an application into an environment."""
     request = Request(kind=ROLLBACK, application=application, environment=environment)
     branches = [config.branch(application, environment)]
-    # Names that are too long for the branch of a rollback have a promotion all the same.
+    # Names that are too long for the branch of a rollback may still fit the branch of a promotion.
     with suppress(UsageError):
         branches.append(ROLLBACK.branch(request, config))
     return branches

@@ -396,7 +396,7 @@ def test_environments_that_no_promotion_joins_are_named() -> None:
     }
     proposal = proposed(files)
     assert list(proposal.applications) == [Application("shop", "web")]
-    assert any(note.startswith("blog/site is in prod-eu and prod-us alone") for note in proposal.notes)
+    assert any(note.startswith("blog/site is only in prod-eu and prod-us") for note in proposal.notes)
 
 
 def test_regions_are_shown_side_by_side_as_the_configuration_has_them() -> None:
