@@ -313,10 +313,7 @@ class Repository:
         return self._history.last_change(tip, path)
 
     def commits(self, exclude: str, include: str) -> list[Commit]:
-        """Return the commits of `include` that `exclude` does not have, newest first, with their changes.
-
-        The changes are against the first parent.
-        """
+        """Return the commits that only `include` has, newest first, with their changes against the first parent."""
         return self._history.between(exclude, include)
 
     def brought_by(self, tip: str, head: str) -> str | None:

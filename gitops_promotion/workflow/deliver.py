@@ -68,6 +68,7 @@ def _deliver(run: Run, decide: Callable[[], Intent | Outcome], disarmed: list[in
 
 
 def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
+    """Carry out an intent, in the order of effects, and return the outcome. Raises LeaseLostError for a lost race."""
     tip = run.tip
     plan = intent.plan(tip.sha)
     request = plan.request
@@ -104,15 +105,7 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     else:
         plan = planning.with_origin(plan, origin) if request.kind.changes_tag else plan
         head_sha = disarm_then_push(run, plan, branch, pulls, disarmed)
-    draft = Draft(
-        head=plan.branch,
-        head_sha=head_sha,
-        base=plan.base,
-        title=untrusted.cut(plan.title, run.facts.title_limit),
-        body=plan.body,
-        gated=plan.gated,
-        base_sha=plan.base_sha,
-    )
+    draft = _draft(run, plan, head_sha)
     if current is None or not keeps_head or not shows(current, draft):
         result: Result = "opened" if current is None else "updated"
         pull_request = run.forge.open_pull_request(replace(draft, body=describe(run, plan).body))
@@ -133,6 +126,19 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     if current and branch and (displaced := branch_contents.displaced(request, branch.proposal)):
         outcome = replace(outcome, message=f"{outcome.message}; it takes the place of {displaced}, which was open")
     return replace(outcome, warnings=(*outcome.warnings, *warnings))
+
+
+def _draft(run: Run, plan: Plan, head_sha: str) -> Draft:
+    """Return the pull request that a plan wants, without the changes that `describe` adds to its body."""
+    return Draft(
+        head=plan.branch,
+        head_sha=head_sha,
+        base=plan.base,
+        title=untrusted.cut(plan.title, run.facts.title_limit),
+        body=plan.body,
+        gated=plan.gated,
+        base_sha=plan.base_sha,
+    )
 
 
 def _origin(plan: Plan, branch: Branch | None, origin: Origin) -> Origin:
