@@ -172,7 +172,7 @@ class AuthError(ProviderError):
 
 
 class TransientError(ProviderError):
-    """A failure that a later request may not meet; `retry_after` is the pause in seconds that the forge asks for."""
+    """A failure that may pass; `retry_after` is the pause in seconds that the forge asks for before the next try."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -1,1 +1,1 @@
-"""The verbs, one a file: each a function from a session to outcomes."""
+"""The verbs, one a file: each is a function from a run to what the command line shows."""

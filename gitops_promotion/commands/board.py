@@ -22,7 +22,7 @@ def board(run: Run, scope: Scope, *, user: str = "", waiting: bool = False) -> B
 
 
 def write(path: Path, text: str) -> None:
-    """Write a face of the board to a file. Raises UsageError if that is not possible."""
+    """Write the board as a page or as Markdown to a file. Raises UsageError if that is not possible."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

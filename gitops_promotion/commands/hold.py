@@ -34,11 +34,11 @@ class _Change:
         return (*(hold for hold in before if hold not in self.removed), *self.added)
 
     def with_hold(self, hold: Hold) -> "_Change":
-        """Return the change that adds one more."""
+        """Return the change that adds this hold too."""
         return replace(self, added=(*self.added, hold))
 
     def without(self, hold: Hold) -> "_Change":
-        """Return the change that takes one more out."""
+        """Return the change that removes this hold too."""
         if hold in self.added:
             return replace(self, added=tuple(added for added in self.added if added != hold))
         return replace(self, removed=(*self.removed, hold))

@@ -116,7 +116,7 @@ class Address:
         ]
 
     def as_it_is(self) -> Settings:
-        """Return the settings that keep `insteadOf` rules, all of them shorter, from changing the address."""
+        """Return the settings that keep `insteadOf` rules from changing the address: the longest rule wins."""
         return [(f"url.{self.text}.insteadOf", self.text)] if self.web else []
 
 

@@ -134,7 +134,7 @@ class Person(NamedTuple):
 
 
 def read_person(lines: Sequence[str], role: str) -> Person:
-    """Return the `author` or `committer` that `git log` shows of a commit with these lines; of several the last.
+    """Return the `author` or `committer` that `git log` shows of a commit with these lines: the last of several.
 
     The name ends at the first `<`, the address at the first `>` behind it, and the time follows the last `>`: see
     `split_ident_line` in https://github.com/git/git/blob/v2.39.5/ident.c.

@@ -56,7 +56,7 @@ class Merges:
     def diff_from_base(self, base: str, head: str) -> tuple[str, list[FileChange]]:
         """Return the merge base of two commits, and the changes of `head` since then.
 
-        Of several merge bases the changes since any count. Raises GitError if the two have no common history.
+        If there are several, the changes since any of them count. Raises GitError if the two have no common history.
         """
         if self._objects.is_child(head, base):
             return base, self.diff(base, head)

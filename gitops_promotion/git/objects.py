@@ -1,4 +1,4 @@
-"""The objects of the private repository: any of them read by its name, and new ones."""
+"""The objects of the private repository: reads them by their names, and writes new ones."""
 
 import hashlib
 import re

@@ -46,7 +46,7 @@ _NOT_STARTED_REASON = re.compile(rb"\A\S*env: .*: (.+)\n\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The end of a git command; secrets in `stderr` are masked."""
+    """How a git command ended, and what it printed; secrets in `stderr` are masked."""
 
     status: int
     stdout: bytes

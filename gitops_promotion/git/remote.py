@@ -118,8 +118,8 @@ class Remote:
     def fetch(self, refspecs: Iterable[str], depth: int | None, *, refetch: bool = False) -> None:
         """Fetch these refspecs; a `depth` cuts off all history below it, in a whole repository too.
 
-        `refetch` fetches what is here already too. Raises RefGoneError if the remote has one of them no longer,
-        NotAdvertisedError if it may have one, but does not give it by its id.
+        With `refetch` what is here already is fetched again. Raises RefGoneError if the remote no longer has one of
+        them, NotAdvertisedError if it may have one, but does not give it by its id.
         """
         cut = [f"--depth={depth}"] if depth else []
         self._fetch(refspecs, *cut, *(["--refetch"] if refetch else []))

@@ -335,8 +335,8 @@ class Repository:
     def diff_from_merge_base(self, base: str, head: str) -> tuple[str, list[FileChange]]:
         """Return the merge base of two commits, and the changes of `head` since then.
 
-        Of several merge bases the changes since any count, so that a criss-cross history hides none. Raises GitError
-        if the two have no common history.
+        If there are several, the changes since any of them count, so that a criss-cross history hides none. Raises
+        GitError if the two have no common history.
         """
         return self._merges.diff_from_base(base, head)
 

@@ -4,7 +4,7 @@ from gitops_promotion.errors import ChannelError
 
 
 class PassingError(ChannelError):
-    """A failure that a second try may not meet; `retry_after` is the pause in seconds that the channel asks for."""
+    """A failure that may pass before a second try; `retry_after` is the pause in seconds that the channel asks for."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         """Keep the pause beside the message."""

@@ -21,7 +21,7 @@ class Claims(Protocol):
     def __call__(self, host: str | None, environ: Mapping[str, str], /) -> bool:
         """Return True if the host is certainly this forge's: its token may go there.
 
-        `host` is in lower case, None for a remote that is a path. A guess is wrong: say no.
+        `host` is in lower case, None for a remote that is a path. Return False in case of doubt.
         """
 
 

@@ -49,7 +49,7 @@ def open_promotions(run: Run, pull: PullRequest) -> list[Promotion]:
 
 
 def tally_of(run: Run, lookups: Lookups, promotion: Promotion) -> Tally | None:
-    """Return what the opinions on a promotion come to, None where none is needed. Raises ProviderError, GitError."""
+    """Return the tally of the opinions on a promotion, None where none is needed. Raises ProviderError, GitError."""
     if promotion.gate is None:
         return None
     facts = opinions.gather(run.tip, lookups, promotion.question, promotion.gate)

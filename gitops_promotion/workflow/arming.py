@@ -54,7 +54,7 @@ def arm(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
 
 
 def disarm_judged(run: Run, pull_request: PullRequest, head_sha: str) -> PullRequest:
-    """Disable auto-merge of a pull request because of what its head is, and return it as it was read for that.
+    """Disable auto-merge of a pull request because of its head, and return it as it was read just before.
 
     Raises OutdatedError if it has another head by now, which may be right to merge by itself; ProviderError.
     """

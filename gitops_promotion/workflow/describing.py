@@ -26,7 +26,7 @@ SECONDS = 5.0
 
 
 def describe(run: Run, plan: Plan) -> Plan:
-    """Return the plan with what changes in the description of its pull request, where the configuration asks for it.
+    """Return the plan, whose body also says what changes where the configuration asks for that.
 
     It asks registries only with `changelog`, and no failure of theirs stops a promotion. Raises GitError.
     """

@@ -22,7 +22,7 @@ _A_PERSON_MERGES = "its gates pass: a person merges it"
 
 
 def judged_promotions(run: Run, pulls: Sequence[PullRequest], lookups: Lookups) -> dict[Site, Promotion]:
-    """Return what these open pull requests bring, and where; one that cannot be judged says why.
+    """Return the promotions of these open pull requests, by their sites; one that cannot be judged has the reason.
 
     Of several for one application and environment the newest counts.
     """

@@ -43,7 +43,7 @@ class Look:
 
 
 def look(run: Run, subject: Subject, lookups: Lookups) -> Look:
-    """Judge one head and publish the verdict as a commit status; a race is no failure, an error is a failed outcome."""
+    """Judge one head and publish the verdict as a commit status; after a race again. An error is a failed outcome."""
 
     def once(attempt: int) -> Look:
         pull = subject.pull_request

@@ -14,7 +14,7 @@ _GROUP = re.compile(r"pr-([1-9][0-9]{0,17})-[0-9a-f]+")
 
 
 def queue_branches(run: Run) -> Mapping[str, str]:
-    """Return the heads of the branches in the merge queue, by the branch; none for a forge without queues."""
+    """Return the heads of the branches in the merge queue, by branch name; none for a forge without queues."""
     prefix = f"refs/heads/{_prefix(run)}"
     shas = run.tip.refs.shas if run.facts.queue_prefix else {}
     return {ref.removeprefix("refs/heads/"): sha for ref, sha in shas.items() if ref.startswith(prefix)}

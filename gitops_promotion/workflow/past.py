@@ -82,7 +82,10 @@ def read_past(tip: Tip, scope: Scope, *, newest: int | None = None) -> Past:
 
 
 def check_scope(tip: Tip, scope: Scope) -> None:
-    """Raise UsageError for an environment, and for a group or an application without any marker, ConfigError."""
+    """Raise UsageError for an unknown environment, and for a group or an application without any marker.
+
+    Raises ConfigError.
+    """
     if scope.environment:
         tip.config.environment(scope.environment)
     if (scope.group or scope.app) and not any(map(scope.has_application, tip.applications())):

@@ -107,7 +107,7 @@ def awaited_sources(tip: Tip, step: Step) -> list[Site]:
 
 
 def tag_of_sources(tip: Tip, application: Application, environment: str) -> Tag:
-    """Return the tag that the sources of an environment have now. Raises UsageError where there is not one."""
+    """Return the tag that the sources of an environment have now. Raises UsageError unless there is exactly one."""
     way = tip.config.way(application)
     requirements = way.requirements(environment) if environment in way.names else ()
     tags = {name: tip.tag(Site(application, name)) for group in requirements for name in group}

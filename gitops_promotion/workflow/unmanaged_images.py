@@ -72,7 +72,7 @@ def compare(
 def application_for(tip: Tip, environment: str, changes: Sequence[FileChange]) -> Application:
     """Return the application that a question about the images of an environment is shown with.
 
-    One that has a marker in the environment, first one of a group or a folder that the changes are in.
+    It has a marker in the environment; one whose files are changed comes first, then one of a changed group.
     """
     layout = tip.config.layout
     applications = [site.application for site in tip.marked.sites() if site.environment == environment]
@@ -87,14 +87,14 @@ def application_for(tip: Tip, environment: str, changes: Sequence[FileChange]) -
 
 
 def _takes_values(*contents: Sequence[bytes]) -> bool:
-    """Return True if one of these files may say what another one means: a chart takes its values from a ConfigMap."""
+    """Return True if one of these files may depend on another: a chart takes its values from a ConfigMap."""
     return any(
         word in content for side in contents for content in side for word in (b"ConfigMap", b"valuesFrom", b"\\")
     )
 
 
 def _touches(tip: Tip, environment: str, changes: Sequence[FileChange], files: Collection[str]) -> bool:
-    """Return True if a change is of what an environment reads. A link may lead anywhere."""
+    """Return True if a change may touch what an environment reads. A link may lead anywhere."""
     in_reach = tip.config.layout.in_reach
     return any(
         change.path in files or "symlink" in (change.old_kind, change.new_kind) or environment in in_reach(change.path)

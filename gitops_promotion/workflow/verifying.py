@@ -39,7 +39,7 @@ class Verifier:
 
         A tag that the files have already is not asked for.
 
-        Raises NoImageError (an image is not there), RegistryError (no answer), ManifestError (the image cannot be told,
+        Raises NoImageError (an image is not there), RegistryError (no answer), ManifestError (no image is named,
         or the images have different digests).
         """
         if self._is_there(files, marker, tag):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @options.dry_run
 @run.verb()
 def command(terminal: Terminal, max_age: float | None, **connection: Any) -> "list[Outcome]":
-    """Remove all copies that are unchanged for some time.
+    """Remove all copies that have not changed for some time.
 
     One pull request removes all of them.
     """

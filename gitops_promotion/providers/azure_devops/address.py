@@ -62,7 +62,7 @@ class Address:
 
     @property
     def directory(self) -> Self:
-        """The same with the collection of the server that knows people and groups.
+        """The same repository, with the collection's address on the server that knows people and groups.
 
         https://learn.microsoft.com/rest/api/azure/devops/ims/identities/read-identities
         """

@@ -137,7 +137,7 @@ class _Signed:
 
     @property
     def is_sign_in(self) -> bool:
-        """True if people, not programs, are asked to sign in: so Azure DevOps refuses some tokens."""
+        """True if the answer asks a person to sign in: this is how Azure DevOps refuses some tokens."""
         if self.status in _REDIRECTS:
             return bool(_SIGN_IN_ADDRESS.search(self.headers.get("location", "")))
         return self.status == 203 or bool(200 <= self.status < 300 and _SIGN_IN.search(self.page))

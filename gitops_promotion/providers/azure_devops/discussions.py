@@ -96,7 +96,7 @@ def read_reviews(data: object, threads: Sequence[object], iterations: Sequence[o
     """Return the votes of people, newest first, each with the commit that was the head when it was given.
 
     The vote's thread has the time, and the iteration of that time has the commit; a vote without such a thread belongs
-    to no commit. The groups are those of which Azure DevOps counts the vote as a member's.
+    to no commit. The groups are those for which Azure DevOps counts the vote.
     """
     votes = list(_votes(threads))
     pushes = sorted(

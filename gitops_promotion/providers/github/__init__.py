@@ -8,7 +8,7 @@ from typing import Any
 
 
 def _import_when_used(name: str) -> None:
-    """Put a module in place of another one, which is imported when something in it is asked for.
+    """Put a stand-in in place of a module, which is imported when something in it is first used.
 
     `importlib.util.LazyLoader` would load it at the next `import` statement, which looks at its `__spec__`.
     """

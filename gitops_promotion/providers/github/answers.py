@@ -71,7 +71,7 @@ def _object(data: object, key: str) -> Mapping[str, Any]:
 
 
 def login(actor: object) -> str:
-    """Return the login of an actor, of an App as REST writes it: `name[bot]`; `ghost` for a deleted account."""
+    """Return the login of an actor: `name[bot]` for an App, as REST writes it, `ghost` for a deleted account."""
     name = text(actor, "login") or "ghost"
     is_bot = text(actor, "__typename") == "Bot" and not name.endswith("[bot]")
     return f"{name}[bot]" if is_bot else name

@@ -141,7 +141,7 @@ def _read_events(pull: Mapping[str, Any], connection: Mapping[str, Any]) -> Disc
 
 
 def _read_event(node: Mapping[str, Any], dismissed: Mapping[str, str]) -> Event | None:
-    """Return an event; `dismissed` has the verdict of each review that was dismissed, before that."""
+    """Return an event; `dismissed` has the verdict that each dismissed review had before."""
     name = text(node, "__typename")
     if name == "PullRequestReview":
         state = text(node, "state")
