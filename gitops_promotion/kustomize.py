@@ -112,7 +112,7 @@ class Kustomize:
         folder = str(home)
         environ = dict.fromkeys(("HOME", "TMPDIR", "PATH", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), folder)
         environ |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NO_PROXY)
-        # The collector frees memory before the limit ends the program.
+        # Go's garbage collector frees memory before the limit ends the program.
         environ["GOMEMLIMIT"] = str(limits.memory // 2)
         return replace(self, environ=environ, limits=limits)
 

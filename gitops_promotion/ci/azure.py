@@ -81,11 +81,11 @@ def _build_context(environ: Mapping[str, str]) -> CIContext:
             unreviewed=True,
         )
     if _value(environ, "BUILD_REPOSITORY_PROVIDER").lower() in _NO_GIT:
-        # The pipeline of an application in such a repository, which checks out the GitOps repository beside it.
+        # This is the pipeline of an application in such a repository; it checks out the GitOps repository beside it.
         return CIContext(runner=NAME, event=_EVENTS.get(reason, reason), run_url=url)
     source = _value(environ, "BUILD_SOURCEBRANCH")
     if merge := _MERGE.fullmatch(source):
-        # Started by hand on a pull request's merge: only its number is known, for the commit is the agent's own.
+        # Somebody started it by hand on the merge of a pull request: only its number is known, the commit is temporary.
         number_of_merge = _VALUES.number("BUILD_SOURCEBRANCH", merge[1])
         return CIContext(runner=NAME, event=reason, pull_request=number_of_merge, run_url=url, unreviewed=True)
     return CIContext(

@@ -77,7 +77,7 @@ def _event_context(environ: Mapping[str, str], read: Callable[[str], str]) -> CI
             unreviewed=event != "pull_request_target",
         )
     if event == "workflow_run" and (number := _Payload.load(environ, read).reviewed()) is not None:
-        # Its head is read from the forge: what the event has of it is as old as the review.
+        # The head is read from the forge: what the event has of it is as old as the review.
         return CIContext(runner=NAME, event="pull_request", pull_request=number, run_url=url)
     if event == "merge_group":
         payload = _Payload.load(environ, read)

@@ -15,7 +15,7 @@ from gitops_promotion.workflow.tip import Tip
 DEFAULT_WINDOW = timedelta(days=90)
 """How far back metrics go without --since."""
 
-# Commits whose statuses are asked for: on Azure DevOps each is a request.
+# How many commits are asked for their statuses; on Azure DevOps each is a request.
 _COMMITS = 100
 
 

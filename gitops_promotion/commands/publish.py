@@ -46,7 +46,7 @@ def _subjects(run: Run) -> list[Subject]:
     context = run.context
     pulls = _pulls_to_judge(run)
     subjects = [Subject(branch=p.head, sha=p.head_sha, number=p.number, pull_request=p) for p in pulls]
-    # Its status is required of every pull request, so a person's own must get one too.
+    # The status is required of every pull request, so those that people opened must get one too.
     if context.event in ("pull_request", "merge_group") and context.pull_request not in {p.number for p in pulls}:
         subjects.insert(0, find_subject(run, None))
     # A group may wait for Flux like any other, and the event that ends the wait does not name it.

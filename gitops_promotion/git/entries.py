@@ -23,7 +23,7 @@ class Entry:
         return "folder" if self.mode == FOLDER else KINDS.get(self.mode, "file")
 
 
-# As git writes the side of a file that is not there.
+# What git writes for the side of a change on which there is no file.
 _NOTHING = Entry("000000", "")
 
 

@@ -92,7 +92,7 @@ class Objects:
         if not content:
             return header[1].decode(), b""
         if int(header[2]) > OBJECT_LIMIT:
-            # What git goes on to write would be taken for the next answers.
+            # git goes on writing, and the rest would be taken for the next answers.
             reader.terminate()
             raise GitError(
                 f"a file of the repository has {int(header[2])} bytes, and more than {OBJECT_LIMIT >> 20} MiB are not "

@@ -73,7 +73,7 @@ class Signer:
     def commit_tree(self, tree: str, parents: Sequence[str], message: str, authorship: Authorship) -> str:
         """Make a signed commit of a tree, and return it. Raises SigningError, after which every other call does too."""
         if "PRIVATE KEY" in self._values.get("user.signingkey", ""):
-            # git would take it for the name of a file, and print it.
+            # git would take the key for the name of a file, and print it.
             self._failure = "user.signingKey is a private key: write it to a file of mode 0600 and name that file"
         if self._failure:
             raise SigningError(self._failure)

@@ -21,7 +21,7 @@ PROVIDERS = "gitops_promotion.providers"
 TOKENS = "gitops_promotion.tokens"
 """The entry point group in which a forge without facts may name its `FindToken`, under the same name."""
 
-# Known without their metadata too, which an older editable install lacks.
+# These are found without metadata of the package too, which an older editable install lacks.
 _BUILT_IN = {
     "azdo": "gitops_promotion.providers.azure_devops.facts:FORGE",
     "github": "gitops_promotion.providers.github.facts:FORGE",
@@ -94,7 +94,7 @@ def _installed(group: str) -> EntryPoints:
 
 @cache
 def _scan(group: str, _path: tuple[str, ...]) -> EntryPoints:
-    # Opens files of every installed package: milliseconds, and a verb asks several times.
+    # This opens files of every installed package, which takes milliseconds, and a verb asks several times.
     return entry_points(group=group)
 
 

@@ -53,7 +53,7 @@ def _annotations(outcome: Outcome) -> Iterator[Annotation]:
     level = _LEVELS.get(outcome.result)
     if level and outcome.faults:
         for fault in outcome.faults:
-            # A message that is more than its faults has the next step.
+            # A message with more than the faults has the next step.
             lines = [str(fault)] if str(fault) in outcome.message else [str(fault), *explanation(outcome)]
             yield Annotation(level, title, "\n".join(map(untrusted.terminal, lines)), fault)
     elif level:

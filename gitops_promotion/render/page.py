@@ -86,7 +86,7 @@ def _people(line: Line) -> Iterator[str]:
         names = [cell.by, *(statement.author for statement in cell.statements)]
         if cell.open:
             names += [*cell.open.who, *(statement.author for statement in cell.open.statements)]
-        # As they are shown, so that the filter finds them.
+        # The names are those that the page shows, so that the filter finds them.
         yield from (untrusted.terminal(name) for name in names if name)
 
 

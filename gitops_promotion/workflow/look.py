@@ -176,7 +176,7 @@ def _merge_if_local(run: Run, outcome: Outcome) -> Outcome:
         pull = run.forge.pull_request(pull.number)
     if pull.state != "merged":
         return outcome
-    # The next one is judged by the default branch as it is now.
+    # The next pull request is judged by the default branch as it is now.
     run.tip.refresh()
     return replace(outcome, result="merged", pull_request=pull)
 

@@ -69,7 +69,7 @@ def _present_deployment(run: Run, site: Site, scope: list[Site]) -> Deployment |
     try:
         tag = run.tip.tag(site)
     except ManifestError:
-        # Other verbs report it.
+        # Other verbs report this error.
         return None
     if tag is None:
         return None

@@ -17,7 +17,7 @@ from gitops_promotion.workflow.tip import Tip, contents_of
 
 T = TypeVar("T")
 
-# Commits whose files are in memory together.
+# How many commits have their files in memory at the same time.
 _AT_ONCE = 500
 
 

@@ -23,13 +23,13 @@ __all__ = ["CONFIG_FILE", "Site", "Tip"]
 
 CONFIG_FILE = configuration.FILE
 
-# First guess, second guess, everything: the commit that brought a tag is mostly a recent one.
+# How many commits are read at first, then, and at last: the commit that brought a tag is mostly a recent one.
 _HISTORY_STEPS = (200, 2000, 1_000_000)
 # Commits that are fetched into a shallow clone to look at its past: enough for the arrival of most tags.
 _SHALLOW_PAST = 2000
 # How many "Update branch" merges are followed to the promotion below them.
 _UPDATES = 4
-# How often the remote is read before a default branch that is never there is an error.
+# How often the remote is read until a missing default branch is an error.
 _REFRESHES = 3
 
 

@@ -26,6 +26,6 @@ def command(terminal: Terminal, shell: str) -> None:
     completion = get_completion_class(shell)
     assert completion is not None  # noqa: S101  the choices are click's own shells
     root = click.get_current_context().find_root().command
-    # Its `source` would start bash to ask for its version.
+    # `completion.source()` would start bash to ask for its version.
     script = completion(root, {}, _PROGRAM, _VARIABLE)
     terminal.result(script.source_template % script.source_vars())

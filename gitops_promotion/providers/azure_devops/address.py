@@ -139,7 +139,7 @@ def _in_cloud(parts: Parts) -> tuple[str, str, str] | None:
     """Return collection, project and repository of a remote on Microsoft's hosts."""
     names = parts.names
     if parts.host in _SSH and len(names) == 4 and names[0].lower() == "v3":
-        # An ssh address does not name its web address: one service has these two.
+        # An ssh address does not contain its web address; the service has these two.
         organisation_, project, repository = names[1:]
         is_old = parts.host != _SSH[0]
         collection = f"https://{organisation_}{OLD_CLOUD}" if is_old else f"https://{CLOUD}/{_path(organisation_)}"
@@ -171,7 +171,7 @@ def _on_server(parts: Parts, collection: str) -> tuple[str, str, str] | None:
 
 def _named(collection: str, names: Sequence[str]) -> tuple[str, str, str] | None:
     """Read `project/_git/repository`, or `_git/repository` where the project has the repository's name."""
-    # The addresses of partial clones had these in between.
+    # The addresses of partial clones have these parts in between.
     names = [name for name in names if name not in ("_full", "_optimized")]
     if len(names) == 2 and names[0] in _MARKERS:
         return collection, names[1], names[1]
@@ -202,6 +202,6 @@ def check_api(text: str) -> str:
         raise UsageError(
             "the collection's address should be like https://HOST/COLLECTION: correct --api-url or SYSTEM_COLLECTIONURI"
         )
-    # In lower case up to the path, as the client sends it: its requests are compared with it.
+    # The client sends the address in lower case up to the path, and its requests are compared with this one.
     site = re.match(r"https?://[^/]*", text)
     return (text.replace(site[0], site[0].lower(), 1) if site else text).rstrip("/")

@@ -74,7 +74,7 @@ def _sdk() -> SimpleNamespace:
             if configured is not None:
                 os.environ["AZURE_DEVOPS_CACHE_DIR"] = configured
     for cached in (files.OPTIONS_CACHE, files.RESOURCE_CACHE):
-        # Without a name nothing is written; in memory it saves each client's look-up.
+        # Without the name of a file nothing is written; in memory the cache saves a look-up of each client.
         cached.file_name = ""
     return SimpleNamespace(
         git=GitClient,
@@ -165,7 +165,7 @@ class Api:
         sleep: Callable[[float], None],
     ) -> None:
         self._sdk = _sdk()
-        # The locations of resources are the answer of one server at one time.
+        # The locations of resources are those of one server, and may change: none of an earlier run is kept.
         self._sdk.cache.data = {}
         self._sdk.locations.clear()
         self._address = address

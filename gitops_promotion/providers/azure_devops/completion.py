@@ -141,7 +141,7 @@ class Completion:
         for pause in PAUSES:
             if refusal or state.state != "active" or state.trial not in ("succeeded", *UNSETTLED):
                 break
-            # It completes in its own time and shows the state before until then.
+            # To complete takes a while, and until then the answer shows the state before.
             self._sleep(pause)
             state = read_merge_state(self._endpoints.pull(pull_request.number))
         if (result := refusal_for(state, pull_request)) is not None:

@@ -320,7 +320,7 @@ def _states(data: object, threads: Sequence[object]) -> list[Event]:
     state = text(data, "status")
     end: EventKind | None = "merged" if state == "completed" else "closed" if state == "abandoned" else None
     if end is None:
-        # An open one was reopened after each end.
+        # An open pull request was reopened after each end.
         while events and events[-1].kind in _ENDS:
             events.pop()
         return events

@@ -107,7 +107,7 @@ class AzureDevOps(WithPeople):
         """
         records = self._endpoints.pulls(status="all", head=head, limit=NEWEST)
         if len(records) == NEWEST and any(self._read(data) is None for data in records):
-            # Forks have branches of that name too, any number of them.
+            # Forks can have any number of pull requests from branches with that name.
             records = self._endpoints.pulls(status="all", head=head)
         read = ((self._read(data), data) for data in records)
         pairs = [(pull, data) for pull, data in read if pull is not None and pull.head == head]

@@ -216,7 +216,7 @@ def read_pull_request(data: object) -> PullRequest | None:
     head, base = field(data, dict, "head"), field(data, dict, "base")
     own_repository, head_repository = field(base, dict, "repo"), head.get("repo")
     is_own = isinstance(head_repository, dict) and head_repository.get("id") == field(own_repository, int, "id")
-    # By number, for names are used again; a fork that was deleted has none.
+    # Compared by number, since names are used again; a fork that was deleted has no repository.
     if not is_own or not isinstance(data, dict):
         return None
     is_open, is_merged = field(data, str, "state") == "open", data.get("merged_at") is not None

@@ -36,7 +36,7 @@ SECONDARY_LIMIT = 60.0
 """Seconds to wait after a secondary rate limit that names no time (GitHub's own advice)."""
 
 _SSO = re.compile(r"url=(https://[^\s;,]{1,300})")
-# Whatever is wrong with the shape of an answer.
+# What PyGithub raises for an answer of an unexpected shape.
 _SHAPE_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError)
 T = TypeVar("T")
 

@@ -36,7 +36,7 @@ _SMALL_PAGE_SIZE = 10
 _TEAM = re.compile(r"([A-Za-z0-9-]{1,100})/([A-Za-z0-9_-][A-Za-z0-9_.-]{0,254})")
 _EVENTS: Mapping[Opinion, tuple[str, str]] = {
     "approved": ("APPROVE", ""),
-    # GitHub wants a text for it.
+    # GitHub demands a text for this event.
     "changes-requested": ("REQUEST_CHANGES", "Declined."),
 }
 _MEMBERS = (

@@ -20,9 +20,8 @@ from gitops_promotion.providers.http import is_full_sha
 PAGE = 100
 """Commits in one answer."""
 
-# Bytes of one answer.
+# Bytes of one answer, which has the changed files too, as many as 300 on its first page.
 _LIMIT = 8 << 20
-# An answer has the changed files too, as many as 300 on its first page.
 _VERSION = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 

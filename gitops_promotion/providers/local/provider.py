@@ -273,7 +273,7 @@ class Local(WithPeople):
         # A branch without a commit of its own has nothing to merge: only the record changes.
         if before != record.head_sha:
             # If one moved since it was listed, its lease is lost below, or its old commit cannot be fetched. Mostly
-            # both are here: a fetch would be a quarter of the time in which others can be faster.
+            # both are here, and a fetch would be a quarter of the time in which another writer can be faster.
             for ref, sha in ((base, before), (head, record.head_sha)):
                 if not self._store.fetch_commit(sha):
                     raise LeaseLostError(f"{ref} moved while it was read")
