@@ -19,11 +19,11 @@ ENOUGH = 3
 
 TOO_FEW = "too few"
 
-# A report on a tag stands on one of the first commits that have it: Flux reports on the newest of several.
+# A report on a tag is on one of the first commits that have it: of several commits Flux reports on the newest.
 _COMMITS = 20
 
 Key = tuple[str, Site]
-"""An event, by its commit and what it concerns."""
+"""The key of an event: its commit, and its application and environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Span:
 
     @classmethod
     def of(cls, durations: Iterable[timedelta]) -> "Span":
-        """Return the span of these durations. A negative one is of clocks that disagree, and is left out."""
+        """Return the span of these durations. A negative one comes from clocks that disagree, and is left out."""
         seconds = [duration.total_seconds() for duration in durations if duration >= timedelta()]
         return cls(median_seconds=float(median(seconds)) if len(seconds) >= ENOUGH else None, count=len(seconds))
 
@@ -47,9 +47,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """The numbers of an application in an environment; `app` is "" for a whole group, and `group` for all of them.
+    """The numbers of an application in an environment; `app` is "" for a whole group, `group` is "" too for all groups.
 
-    `per_week` is None for too few deployments. `failed` of `changes` deployments failed.
+    `per_week` is the number of deployments in a week, None if there are too few. `failed` of `changes` deployments
+    failed. `restore` is the time from a failed deployment until the next good one is green.
     """
 
     group: str
@@ -76,10 +77,10 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What statuses say of deployments: when each was green first, and which were red at the deadline.
+    """What statuses say about deployments: when each was green first, and which were red at the deadline.
 
-    The arrival of a deployment that is in neither stands for its green. `pending` are those of which a status was
-    posted, none failed, and not all were green by the deadline.
+    For a deployment that is not in `green` the time of its arrival is used. `pending` are the deployments with a status
+    of which none failed and not all were green by the deadline.
     """
 
     green: Mapping[Key, datetime] = field(default_factory=dict)
@@ -97,9 +98,10 @@ def read_health(
 ) -> Health:
     """Return what the statuses of commits say of the deployments among events.
 
-    `shas` are those of the first-parent history, newest first, `patterns` give the contexts that speak for an
-    environment. Every context that reported while the tag was there must be green; the last one makes it green. Red is
-    a deployment before `late` with a context that failed and was never green, pending one that was not green either.
+    `shas` are those of the first-parent history, newest first, `patterns` returns the patterns of the contexts that
+    count for an environment. A deployment is green when the last of the contexts that reported while the tag was there
+    becomes green. A deployment before `late` is red if a context failed and was never green, and pending if it is
+    neither green nor red.
     """
     order = {sha: number for number, sha in enumerate(shas)}
     green: dict[Key, datetime] = {}
@@ -125,7 +127,7 @@ def read_health(
 def _first_reports(
     shas: Sequence[str], statuses: Statuses, patterns: Sequence[str]
 ) -> dict[str, tuple[datetime | None, bool]]:
-    """Return by context when it was green first, None for never, and whether it ever failed."""
+    """Return by context the time at which it was green first, None for never, and whether it ever failed."""
     reports: dict[str, tuple[datetime | None, bool]] = {}
     for status in (status for sha in shas for status in statuses.get(sha, ())):
         if not belongs(status.context, patterns, genre=status.genre):
@@ -141,7 +143,7 @@ def _first_reports(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Deployment:
-    """An event that gave an environment another tag. `restores`: it went back to an older tag, so it is no change."""
+    """An event that gave an environment another tag. `restores`: the tag is an older one, so it is no change."""
 
     event: Event
     failed: bool
@@ -246,7 +248,7 @@ def _deployments(
 
 
 def _deploys(event: Event) -> bool:
-    """Return True for another tag; a digest that is added to the same tag, a feature and a removal are none."""
+    """Return True if an event brings another tag; a digest added to the same tag, a feature and a removal do not."""
     is_new = not same_tag(parsed(event.previous_tag), parsed(event.tag))
     return event.kind != "feature" and bool(event.tag and event.previous_tag) and is_new
 
@@ -278,7 +280,7 @@ class _Ways:
         """Return the arrival of the tag in the first environment, as far as it can be followed; None in the entry."""
         key = event.sha, event.site
         if key not in self._first:
-            self._first[key] = None  # a pipeline has no cycle, but a changed configuration may make one of its past
+            self._first[key] = None  # a pipeline has no cycle, but with a changed configuration its past may have one
             source = self.source_arrival(event)
             self._first[key] = (self.first_arrival(source) or source) if source else None
         return self._first[key]

@@ -1,4 +1,4 @@
-"""The nouns of a promotion: what is requested, planned, decided, and what became of it."""
+"""The nouns of a promotion: the request, the plan, and the outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,18 +34,18 @@ class Kind(Protocol):
     """One kind of request, such as a promotion: what differs between kinds is here (`core/kinds/`)."""
 
     uses_settings: ClassVar[bool] = False
-    """True if `branchTemplate` and `pullRequests` of the configuration count: branch, texts, labels and reviewers."""
+    """True if `branchTemplate`, `templates`, `labels`, `reviewers` and `assignees` of the configuration count."""
     changes_tag: ClassVar[bool] = False
-    """True if an application gets another tag: the pull request says what changes, and its commit who is behind it."""
+    """True if an application gets another tag: its pull request says what changes, its commit who started it."""
     goes_back: ClassVar[bool] = False
     """True if the tag is an earlier one."""
     edits_only_tags: ClassVar[bool] = False
-    """True if a branch is worth keeping as long as it changes nothing but tags, and the holds that these lift."""
+    """True if a branch may be kept while it changes nothing but tags, and the holds that these tags lift."""
     stops_at_holds: ClassVar[bool] = False
-    """True if a hold in an open pull request stops its arming, where no gate has a say otherwise."""
+    """True if a hold in an open pull request stops its arming even if no gate judges it."""
 
     prefix: ClassVar[str] = ""
-    """The beginning of its branches where `beyond` says what may be on them, "" where it does not."""
+    """The beginning of its branches if `beyond` decides what may be on them, else ""."""
 
     @property
     def name(self) -> str:
@@ -55,10 +55,10 @@ class Kind(Protocol):
         """Return the branch of its pull request, without `refs/heads/`."""
 
     def title(self, request: "Request") -> str:
-        """Return the title of its pull request, uncut."""
+        """Return the whole title of its pull request, before it is cut to the limit."""
 
     def trailers(self, _request: "Request") -> Mapping[str, str]:
-        """Return the trailers of its commit beside those of all kinds; "" leaves one out."""
+        """Return the trailers of its commit that not all kinds have; "" leaves one out."""
         return {}
 
     def notes(self, request: "Request", config: Config) -> list[str]:
@@ -78,21 +78,21 @@ class Kind(Protocol):
     def beyond(
         self, _request: "Request", _changes: Sequence[FileChange], _blobs: Mapping[str, bytes], _config: Config
     ) -> list[str]:
-        """Return the paths of a diff in which more changes than the scope, whatever its commits claim."""
+        """Return the paths of a diff that change more than the scope, whatever its commits claim."""
         return []
 
     def by_hand(self, request: "Request") -> str:
-        """Return what an outcome says of its pull request where a person must merge it."""
+        """Return the end of an outcome's sentence about a pull request that a person must merge."""
         return f"waits for a person to merge it ({request.environment} has auto: false)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """The wish that `environment` gets `tag` of an application.
+    """What is requested: `environment` gets `tag` of an application.
 
     `feature` names a temporary version of the application, "" for the application itself. A request that removes
-    copies has no tag, and no application where it concerns several. `origin` has the people behind it, `reason` what a
-    person gave for a rollback. `started_at` is when the run of `new` began, for a request without `built_at`.
+    copies has no tag, and no application if it concerns several. `origin` has the people behind it, `reason` is what a
+    person said about a rollback. `started_at` is when the run of `new` began, for a request without `built_at`.
     """
 
     kind: Kind
@@ -108,9 +108,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that carrying out a request would do; `edits` maps a path to its new content, None deletes it.
+    """Everything that a request would change; `edits` maps a path to its new content, None deletes it.
 
-    `url` is where a feature will be reached, "" where it has no host.
+    `url` is the address of a feature, "" where it has no host.
     """
 
     request: Request
@@ -148,7 +148,7 @@ class Subject(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of one promotion or one check. A failed one keeps its error: code that decides asks for its class.
+    """The result of one promotion or one check. A failed one keeps its error, so that code can ask for its class.
 
     `of`, `of_plan` and `failed` fill in the names. `tally` has the opinions of people, None where nobody is asked.
     `verdicts` are those of the gates on each question, where they were asked for a verdict to publish; the question is
@@ -222,7 +222,7 @@ class Outcome:
     def failed(
         cls, error: PromotionError, *, group: str = "", app: str = "", environment: str = "", tag: str = ""
     ) -> Self:
-        """Return the outcome of what ended with an error, while others of the run may go on."""
+        """Return the outcome of something that ended with an error, while the rest of the run continues."""
         return cls(
             result="failed", message=str(error), error=error, group=group, app=app, environment=environment, tag=tag
         )

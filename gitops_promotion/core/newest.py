@@ -1,4 +1,4 @@
-"""Which of two runs that set a tag of one application is the newer: by the build of the image, or by the start."""
+"""Which of two runs that set a tag of one application is newer: by the build of the image, or by the run's start."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from gitops_promotion.core.model import Request
 class Rival:
     """The open or the last promotion into an environment, by another run.
 
-    `name` is how messages call it, `commit` its head. The times are None where its commit does not tell them.
+    `name` is its name in messages, `commit` its head. The times are None where its commit does not have them.
     """
 
     name: str
@@ -22,8 +22,8 @@ class Rival:
 def newer(request: Request, rival: Rival, *, was_there: bool) -> str:
     """Return why a rival is newer than a request, "" if it is not (docs/concepts.md, Several runs at once).
 
-    A request with the time of its build is compared with builds alone. Start times decide between runs that meet in one
-    race: never against a promotion that `was_there` when the run looked first, since clocks of two runners differ.
+    A request with the time of its build is compared by builds only. Start times decide only between runs that race with
+    each other: a rival that `was_there` when the run began is never newer, since the clocks of two runners differ.
     """
     if request.built_at is not None:
         if rival.built_at is None or rival.built_at <= request.built_at:

@@ -19,7 +19,7 @@ class Origin:
 
     `triggered_by` are those who started the run that built or proposed it: their opinion on it does not count.
     `again_by` is who proposed it again after a decline, at `again_at`: earlier opinions do not count. `override` is the
-    claim that a person sent it past its gates, of this one commit.
+    claim of this one commit that a person sent it past its gates.
     """
 
     triggered_by: tuple[str, ...] = ()
@@ -49,7 +49,10 @@ class Origin:
         )
 
     def joined(self, earlier: Self) -> Self:
-        """Return the origin of a promotion that replaces `earlier`, which proposed the same tag; no override of it."""
+        """Return the origin of a promotion that replaces `earlier`, which proposed the same tag.
+
+        An override of `earlier` does not count for it.
+        """
         newer, older = (self, earlier) if self.again_at else (earlier, self)
         return type(self)(
             triggered_by=tuple(dict.fromkeys((*earlier.triggered_by, *self.triggered_by))),
@@ -59,12 +62,12 @@ class Origin:
         )
 
     def with_starter(self, name: str) -> Self:
-        """Return it with one more person who started it; "" changes nothing."""
+        """Return the origin with one more person who started the promotion; "" changes nothing."""
         return self.joined(type(self)(triggered_by=(name,))) if name else self
 
 
 UNKNOWN = Origin()
-"""The origin of what nobody is known to have started."""
+"""The origin of a promotion of which it is not known who started it."""
 
 
 def _one_name(name: str) -> str:

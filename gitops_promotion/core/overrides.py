@@ -1,7 +1,7 @@
 """Overrides: a person sends one head past its gates, and says why (docs/overrides.md).
 
-A branch's name, a body and trailers prove nothing: anybody who can push can write them. An override counts for the one
-head on which this tool's own verdict says so, published by the identity that looks at it now.
+A branch's name, a body and trailers prove nothing: anybody who can push can write them. An override counts only for the
+head on which this tool's own verdict records it, published by the identity that reads the verdict now.
 """
 
 import re
@@ -14,11 +14,11 @@ from gitops_promotion.core.forge import CommitStatus
 from gitops_promotion.core.untrusted import line
 
 REASON_LIMIT = 300
-"""Characters of a reason that a person gives."""
+"""The most characters of a reason that a person gives."""
 
 WORKFLOW_IDENTITIES = re.compile(r"github-actions|build\\.+")
-"""The identities with which every workflow of every writer can publish: of the tokens of GitHub's workflows, and of the
-pipelines of Azure DevOps."""
+"""The identities with which the workflows of every writer can publish: the tokens of GitHub's workflows, and those of
+the pipelines of Azure DevOps."""
 
 _DESCRIPTION = re.compile(r"overridden by (?P<person>[^:]+): ")
 _PERSON_LIMIT = 60
@@ -28,7 +28,7 @@ _PERSON_LIMIT = 60
 class Override:
     """Who sends a promotion past its gates, and why.
 
-    `gates`: past all but holds, `hold`: past holds, `times`: past windows and freezes alone, as a rollback.
+    `gates`: past all gates except holds. `hold`: past holds. `times`: only past windows and freezes, for a rollback.
     """
 
     person: str
@@ -61,7 +61,7 @@ class Override:
 
     @classmethod
     def read(cls, trailers: Mapping[str, str]) -> Self | None:
-        """Read the trailers of a commit, None without an override: a claim that its status alone proves."""
+        """Read the claim in the trailers of a commit, None if there is none; only the published status proves it."""
         person, reason = trailers.get("Override-By", ""), trailers.get("Override-Reason", "")
         passed = trailers.get("Override-Of", "").split(" and ")
         if not person or not reason:
@@ -79,7 +79,7 @@ def claims_override(description: str) -> bool:
 def published_by(statuses: Sequence[CommitStatus]) -> CommitStatus | None:
     """Return this tool's newest verdict on a head if it claims an override, None otherwise.
 
-    Its state is that of the gates that the override does not pass.
+    Its state is the verdict of the gates that the override does not pass.
     """
     newest = next((status for status in statuses if status.is_own), None)
     if newest is None or not claims_override(newest.description):
@@ -88,12 +88,12 @@ def published_by(statuses: Sequence[CommitStatus]) -> CommitStatus | None:
 
 
 def is_of_workflow(identity: Person) -> bool:
-    """Return True for the token that each workflow or pipeline has, whose verdicts prove nothing."""
+    """Return True for the identity of a token that every workflow or pipeline has: its verdicts prove nothing."""
     return _is_of_workflow(_folded(identity.name))
 
 
 def problem(claim: CommitStatus, identity: Person) -> str:
-    """Return why a verdict that claims an override does not count for the identity that looks now, "" if it does."""
+    """Return why a verdict that claims an override does not count for the identity that reads it, "" if it does."""
     author, token_owner = _folded(claim.author), _folded(identity.name)
     if _is_of_workflow(token_owner) or _is_of_workflow(author):
         return (

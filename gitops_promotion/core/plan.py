@@ -1,4 +1,4 @@
-"""From a request and the files of its environment to a plan: all that carrying it out would change."""
+"""From a request and the files of its environment to a plan: everything that the request would change."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from gitops_promotion.core.sources import Version, compare_link
 from gitops_promotion.core.templates import Template
 
 LABEL_LIMIT = 50
-"""Characters of a label: GitHub takes no more."""
+"""The most characters of a label: GitHub accepts no more."""
 
 TemplateValues = Mapping[str, str | list[str]]
 
@@ -80,10 +80,10 @@ def of_edits(
 ) -> Plan:
     """Return the plan of these edits to the tree at `base_sha`, with the texts of its pull request.
 
-    `auto_merge` is as the environment says, where it is not given. Without a `message` the commit has the usual one,
+    If `auto_merge` is None, the setting of the environment counts. Without a `message` the commit has the usual one,
     with the digest of its edits.
 
-    Raises UsageError for an environment that the configuration does not have.
+    Raises UsageError for an environment that the configuration does not have, ConfigError for a template that fails.
     """
     settings, has_own_texts = config.pull_requests, request.kind.uses_settings
     notes = [*request.kind.notes(request, config), *notes]
@@ -136,7 +136,7 @@ def own_subject(request: Request, config: Config, previous_tag: str) -> str:
 
 
 def template_values(request: Request, config: Config, previous_tag: str, reasons: Sequence[str]) -> TemplateValues:
-    """Return what the templates of the configuration can use: all but the last are texts."""
+    """Return the values that the templates of the configuration can use: all but the last are texts."""
     repository = config.source_repository(request.application)
     previous = Version(name=previous_tag.partition("@")[0])
     has_link = repository and previous.name

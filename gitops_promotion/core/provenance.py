@@ -1,7 +1,7 @@
 """What a commit of the default branch says of where it comes from: whose promotion it is, and by which pull request.
 
 It is read from messages alone: those of this tool, of the Go tool, and of the merges that forges make. Anybody may
-write such a message, so that history shows what it says and no gate is passed by it.
+write such a message: history shows what it says, but no gate passes because of it.
 """
 
 import re
@@ -13,7 +13,7 @@ from gitops_promotion.core.commits import Commit, CommitHeader
 from gitops_promotion.core.names import Application, is_name
 
 PREDECESSOR = "gitops-promotion@xenit.se"
-"""The e-mail address of the author of the Go tool's commits, which is always the same (B40)."""
+"""The e-mail address of the author of the Go tool's commits, which is always the same (docs/migrating.md, B40)."""
 
 _NUMBERS = (
     re.compile(r"Merge pull request #(\d{1,18})\b"),
@@ -34,10 +34,10 @@ _SEPARATOR = re.compile(r"^-{3,}$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What a commit says: an application and an environment ("" for none), the tag, a feature ("" for none).
+    """What the message of a commit says: application, environment, tag and feature, each "" or None for none.
 
-    `number` is the pull request, `branch` the one that was merged, "" where the message does not name it. `removal`: a
-    feature was taken out.
+    `number` is that of the pull request, `branch` the one that was merged, "" where the message does not name it.
+    `removal`: the copy of a feature was removed.
     """
 
     application: Application | None = None
@@ -57,8 +57,8 @@ class Provenance:
     def is_promotion(self, application: Application, environment: str, prefixes: Sequence[str]) -> bool:
         """Return True if this is a promotion of the application into the environment.
 
-        `prefixes` are the beginnings of this tool's branches. A merge of such a branch without a word about the
-        application counts for whatever it changes.
+        `prefixes` are the beginnings of this tool's branches. A merge of such a branch that names no application counts
+        for every application that it changes.
         """
         if self.application is not None:
             return (self.application, self.environment) == (application, environment) and not self.feature
@@ -86,14 +86,14 @@ def read_provenance(commit: Commit, merged: CommitHeader | None) -> Provenance:
             trailers=trailers,
         )
     emails = {commit.author_email, merged.author_email if merged else ""}
-    # A title alone may be quoted by anybody's commit: it counts in the merge of a pull request.
+    # Any commit may quote the title of a promotion: a title counts only in the merge of a pull request.
     if number is not None or branch or PREDECESSOR in emails:
         return _by_title(messages, number, branch)
     return Provenance()
 
 
 def promotion_trailers(message: str) -> dict[str, str]:
-    """Return the trailers of a promotion, wherever its message stands; {} if it has none.
+    """Return the trailers of a promotion, from any paragraph of the message; {} if there are none.
 
     A forge that squashes puts the messages of all commits into one, and adds paragraphs of its own.
     """

@@ -10,26 +10,26 @@ from gitops_promotion.core.model import Request
 from gitops_promotion.core.untrusted import code_span, cut, table_cell
 
 BODY_LIMIT = 4000
-"""Characters of a pull request's body: Azure DevOps takes no more (docs/facts/forges.md), so no forge gets more."""
+"""The most characters of a body: Azure DevOps accepts no more (docs/facts/forges.md), so no forge gets more."""
 
 TITLE_LIMIT = 256
-"""Characters of a title and of a commit's subject; a forge that takes fewer gets a shorter title."""
+"""The most characters of a title and of a commit's subject; a forge that accepts fewer gets a shorter title."""
 
 _NOTES_LIMIT = 2400
 _SHORT_NOTES_LIMIT = 600
 _PART_LIMIT = 1000
 METADATA_LIMIT = 2000
-"""Characters of metadata: many beginnings without an end would each be searched to the end of the body."""
+"""The most characters of metadata: without a limit, each of many beginnings would be searched to the body's end."""
 
 READ_LIMIT = 65_536
-"""Characters of a body in which metadata are looked for: the most that a forge takes."""
+"""The number of characters of a body in which metadata is looked for: the most that a forge accepts."""
 
 _METADATA = re.compile(rf"<!-- metadata = (\{{.{{0,{METADATA_LIMIT - 2}}}?\}}) -->", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """The predecessor's seven keys in a pull request's body: a hint, never an authority."""
+    """The Go tool's seven keys in a pull request's body: a hint, never a proof."""
 
     group: str
     app: str
@@ -54,7 +54,7 @@ def read_metadata(body: str) -> Metadata | None:
 
 
 CHANGES_LIMIT = 1600
-"""Characters of the part of a body that says what changes."""
+"""The most characters of the part of a body that says what changes."""
 
 CHANGES = "<!-- changes -->"
 """The place of that part in a body."""
@@ -77,9 +77,10 @@ def body(
     part: str = "",
     has_changes: bool = False,
 ) -> str:
-    """Return the pull request's body, at most BODY_LIMIT characters: metadata first and never cut.
+    """Return the pull request's body, at most BODY_LIMIT characters: the metadata is first and never cut.
 
-    `part` is Markdown of the configuration's own. With `has_changes` there is a place for `with_changes`, and room.
+    `part` is Markdown from the configuration's template. With `has_changes` the body has the place and the room for
+    what `with_changes` puts in.
     """
     limit = BODY_LIMIT - (CHANGES_LIMIT if has_changes else 0)
     metadata = {
@@ -109,27 +110,27 @@ def body(
     text = "\n".join(lines)
     for count, path in enumerate(files):
         line = f"- {code_span(path)}\n"
-        rest = f"- and {len(files) - count} more\n"
-        if len(text) + len(line) + len(rest) > limit:
-            return text + "\n" + rest
+        omitted = f"- and {len(files) - count} more\n"
+        if len(text) + len(line) + len(omitted) > limit:
+            return text + "\n" + omitted
         text += "\n" + line.rstrip("\n")
     return text + "\n"
 
 
 def with_changes(body: str, lines: Sequence[str]) -> str:
-    """Return a body with what changes in its place: Markdown of at most CHANGES_LIMIT characters, by whole lines."""
+    """Return a body with these lines of Markdown about what changes, cut to CHANGES_LIMIT characters by whole lines."""
     text = _cut_lines("\n".join(lines), CHANGES_LIMIT - len(_CHANGES_END) - 4)
     return body.replace(f"{CHANGES}\n", f"{CHANGES}\n{text}\n\n{_CHANGES_END}\n", 1) if lines else body
 
 
 def without_changes(body: str) -> str:
-    """Return a body as it is before `with_changes`; forges change line ends."""
+    """Return a body as it was before `with_changes`, apart from line ends, which forges change."""
     start, end = body.find(CHANGES), body.find(_CHANGES_END)
     return body if start < 0 or end < start else body[: start + len(CHANGES)] + body[end + len(_CHANGES_END) :]
 
 
 def shows(current: PullRequest, draft: Draft) -> bool:
-    """Return True if a pull request has the head, the base and the texts of a draft, what changes left aside."""
+    """Return True if a pull request has the head, the base and the texts of a draft; `with_changes` does not matter."""
 
     def lines(text: str) -> list[str]:
         # Forges trim bodies and change their line ends.
@@ -164,8 +165,8 @@ def _fitting(notes: Sequence[str], space: int) -> list[str]:
 def commit_message(request: Request, *, previous_tag: str = "", edits_digest: str = "", subject: str = "") -> str:
     """Return subject and trailers; `Commit.trailers` reads them back.
 
-    Without a `subject` it is the usual title. `edits_digest` is for edits that change more than tags
-    (`branches.edits_digest`).
+    Without a `subject` the commit has the usual title. `edits_digest` is for edits that change more than tags
+    (`branch_contents.edits_digest`), "" for others.
     """
     trailers = {
         "Promotion": str(request.application),

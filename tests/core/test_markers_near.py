@@ -13,7 +13,7 @@ MISSPELLED = "this comment looks like a marker and is none: "
     [
         ('# {"imagepolicy": "shop:web:tag"}', "the $ of $imagepolicy is missing", MARKER),
         ('# {"ImagePolicy": "shop:web:tag"}', "the $ of $imagepolicy is missing", MARKER),
-        ('# {"$ImagePolicy": "shop:web:tag"}', "its key is $ImagePolicy, and letters count as written", MARKER),
+        ('# {"$ImagePolicy": "shop:web:tag"}', "its key is $ImagePolicy, where upper and lower case count", MARKER),
         ('# {"$imagepolcy": "shop:web:tag"}', "its key is $imagepolcy", MARKER),
         ("# {'$imagepolicy': 'shop:web:tag'}", "key and value need double quotes", MARKER),
         ('# "$imagepolicy": "shop:web:tag"', "it needs braces around it", MARKER),

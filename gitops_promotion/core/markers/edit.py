@@ -1,7 +1,7 @@
 """Read the tags that `$imagepolicy` markers hold, and set new ones without touching another byte.
 
-`scan` says where the marked scalars stand, and new bytes are spliced in. No YAML emitter is used: none keeps a file as
-it was (docs/facts/flux.md).
+`scan` finds the marked scalars, and new bytes replace theirs. No YAML emitter is used: none keeps a file as it was
+(docs/facts/flux.md).
 """
 
 import difflib
@@ -25,8 +25,8 @@ _SHOWN = 200
 class Edited:
     """The result of setting a tag.
 
-    `edits` holds only files whose bytes change; `previous` is the one tag that the markers held before, or "". `tag` is
-    the tag that they hold now, NO_TAG if they hold image names alone.
+    `edits` has only files whose bytes change. `previous` is the tag that all markers had before, "" if they had none or
+    several. `tag` is the tag that they have now, NO_TAG if they have only image names. `markers` is their number.
     """
 
     edits: dict[str, bytes]
@@ -90,8 +90,8 @@ def set_tag(
 ) -> Edited:
     """Return the edits that put `tag` (and `image` as the new name, if given) where the application's markers say.
 
-    `location` names the files in the error that finds no marker. With `pin` False a digest is not added to a tag alone,
-    and it is no error if no marker can hold it.
+    `location` names the files in the error that there is no marker. With `pin` False no digest is added to a value that
+    is a tag alone, and it is no error if no marker can have the digest.
 
     Raises ManifestError if there is nowhere to put the tag, its digest or the image name, if a marked value cannot take
     its part, if an unmarked digest stands beside a value that changes, or if a file that carries the application's
@@ -128,7 +128,7 @@ def set_tag(
 def _check_slots(
     markers: Sequence[Marker], contents: Mapping[Marker, Content], tag: Tag, image: str, *, pin: bool
 ) -> list[str]:
-    """Return warnings, or raise ManifestError if the markers have no slot for the tag, its digest or the image name."""
+    """Return warnings. Raise ManifestError if the markers have no slot for the tag, its digest or the image name."""
     first = next((marker for marker in markers if marker.part.has_version), markers[0])
     names = (first.group, first.app)
     slots = {slot for content in contents.values() for slot in content.sets}
@@ -150,14 +150,15 @@ def _check_slots(
 
 
 def _can_hold(contents: Iterable[Content], tag: Tag) -> bool:
-    """Return True if one of the values will say the tag: by its name, or by its digest alone."""
+    """Return True if one of the values can have the tag, or its digest alone."""
     return any("tag" in content.sets or (tag.digest and "digest" in content.sets) for content in contents)
 
 
 def only_tags_differ(old: bytes, new: bytes, group: str, app: str) -> bool:
     """Return True if two versions of a file differ in tags and digests of this application's markers alone.
 
-    Every byte outside the marked scalars is the same, and so are the image names in them. False if one does not parse.
+    Every byte outside the marked scalars is the same, and so are the image names in them. False if a version does not
+    parse.
     """
     try:
         return _frame(old, group, app) == _frame(new, group, app)
@@ -188,8 +189,8 @@ def missing(files: Mapping[str, bytes], group: str, app: str, location: str) -> 
 def _nearest(group: str, app: str, names: Sequence[tuple[str, str]]) -> str:
     """Return the marker that may be meant, "" if there is none.
 
-    Group and application are compared each for itself: a long name that is right does not make up for a short one that
-    is quite another.
+    Group and application are compared separately: a long name that is correct does not make up for a short name that is
+    quite different.
     """
     groups = sorted({name for name, _ in names})
     for near_group in difflib.get_close_matches(group, groups):
@@ -214,7 +215,7 @@ def _read(marker: Marker) -> Content:
 
 
 def _checked_tag(marker: Marker) -> Tag:
-    """Return the tag in a marked value; a digest alone says nothing of the tag's name, and may be empty."""
+    """Return the tag in a marked value; its name is "" for a digest alone, which may be empty. Raises ManifestError."""
     tag = _read(marker).tag
     name = tag.name or ("" if marker.part.has_tag else "any")
     try:
@@ -255,7 +256,7 @@ def _updated(marker: Marker, content: Content, tag: Tag, image: str) -> str:
 
 
 def _check_digests(values: Mapping[Marker, str], tag: Tag) -> None:
-    """Refuse a change that leaves the digest of the image as it was: it belongs to the old tag."""
+    """Raise ManifestError for a change that keeps the digest of the image, which belongs to the old tag."""
     tag_changes = any(marker.part.has_tag and value != marker.value for marker, value in values.items())
     for marker, value in values.items():
         pinned_alone = marker.part.has_version and not marker.part.has_tag and marker.value
@@ -328,9 +329,10 @@ def _readable(files: Mapping[str, bytes]) -> Iterator[Scan]:
 
 
 def with_stand_ins(content: bytes, path: str, tags: Mapping[tuple[str, str], Tag]) -> bytes:
-    """Return a file with these tags in the values of markers of these (group, app); one that cannot be read stays.
+    """Return a file in which the tags in `tags` replace those of the markers of their (group, app).
 
-    The digest of such a value goes. Raises ManifestError for a file that does not parse.
+    Such a value loses its digest; a value that its marker cannot read stays. Raises ManifestError for a file that does
+    not parse.
     """
     values: list[tuple[Marker, str]] = []
     for marker in scan(content, path).markers:

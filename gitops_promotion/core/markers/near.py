@@ -1,6 +1,6 @@
-"""Texts that look like markers and set nothing: misspelled, commented out, or inside a block scalar.
+"""Texts that look like markers and have no effect: misspelled, commented out, or inside a block scalar.
 
-Flux ignores such a comment in silence, and so does a search for markers.
+Flux ignores such a comment without a message, and so does a search for markers.
 """
 
 import difflib
@@ -24,7 +24,7 @@ _KEY = "$imagepolicy"
 _PLAIN_KEY = "imagepolicy"
 _ALIKE = 0.8
 _OTHER_KEYS = ("imagepullpolicy",)
-# Most files have none of these words, and need no second look.
+# A file without any of these words has no near miss: most files have none.
 _HINT = re.compile(rb"polic|imagep|\$im", re.IGNORECASE)
 _MAX_LINE = 2000
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
@@ -46,7 +46,7 @@ _COMMENT = re.compile(r"(?:^|(?<=[\s\"',\]}]))#")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearMiss:
-    """A text that looks like a marker: its line, from 1, why it is none, and the marker that it may be meant to be."""
+    """A text that looks like a marker: its line, from 1, why it is none, and the marker that may be meant."""
 
     line: int
     kind: Kind
@@ -55,7 +55,7 @@ class NearMiss:
 
 
 def near_misses(content: bytes, known_lines: Collection[int] = ()) -> list[NearMiss]:
-    """Return the texts of a YAML file that look like markers and are none, but for those on `known_lines`.
+    """Return the texts of a YAML file that look like markers and are none, except for those on `known_lines`.
 
     A file that is not UTF-8 has none.
     """
@@ -96,7 +96,7 @@ def _candidates(text: str) -> Iterator[_Candidate]:
 
 
 def _near_miss(candidate: _Candidate, style: str) -> NearMiss | None:
-    """Return why a candidate sets nothing; `style` is that of the scalar around it, "" if there is none."""
+    """Return why a candidate has no effect, None if it is no near miss; `style` is that of the scalar around it."""
     match = candidate.match
     marker = marker_comment(match["group"], match["app"], _suffix(match["suffix"]))
 
@@ -130,7 +130,7 @@ def _misspelled(match: re.Match[str]) -> list[str]:
     problems = []
     if key != _KEY:
         if key.lower() == _KEY:
-            problems.append(f"its key is {key}, and letters count as written")
+            problems.append(f"its key is {key}, where upper and lower case count")
         elif key.lower() == _PLAIN_KEY:
             problems.append("the $ of $imagepolicy is missing")
         else:
@@ -143,7 +143,7 @@ def _misspelled(match: re.Match[str]) -> list[str]:
 
 
 def _suffix(text: str | None) -> str:
-    """Return the suffix that is meant."""
+    """Return the suffix that may be meant, "" for none."""
     if not text:
         return ""
     near = difflib.get_close_matches(text.lower(), [suffix for suffix in PARTS if suffix], n=1, cutoff=0.5)

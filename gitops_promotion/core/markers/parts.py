@@ -1,7 +1,7 @@
 """The parts of an image that a marker can name: the whole image, its tag, its name or its digest.
 
-A part reads a marked value; the content that it returns knows what a new tag makes of it. A new part is a function that
-reads values and a line in `PARTS`. No part reads a value that it would damage: such a value raises UnfitValueError.
+A part reads a marked value, and the content that it returns gives the value for a new tag. A new part is a function
+that reads values, and a line in `PARTS`. No part reads a value that it would damage: it raises UnfitValueError.
 """
 
 import re
@@ -33,9 +33,9 @@ _NO_IMAGE = re.compile(r"refs/.*|.*://.*|.*\.(?:tgz|tar\.gz|zip|ya?ml|json)")
 
 
 class UnfitValueError(Exception):
-    """A marked value that cannot be what its marker says. The text says why, and what to do unless a suffix helps.
+    """A marked value that does not fit its marker. The text says why, and what to do unless a suffix helps.
 
-    `suffix` is that of the marker to write in place of the present one, None if none helps.
+    `suffix` is that of the marker to write in place of the present one, None if no suffix helps.
     """
 
     def __init__(self, problem: str, *, suffix: str | None = None) -> None:
@@ -45,9 +45,9 @@ class UnfitValueError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A marked value and the key it stands under ("" for an item of a list).
+    """A marked value and its key ("" for an item of a list).
 
-    `digest_beside`: the digest of the image stands in the same mapping.
+    `digest_beside`: the digest of the image is in the same mapping.
     """
 
     text: str
@@ -59,7 +59,8 @@ class Value:
 class Content:
     """The image name, the tag and the digest in a marked value, unchecked; `sets` are those that a new tag replaces.
 
-    `prefix` stands before them and stays: the `KEY=` of `KEY=value`. `pinnable`: a digest may be added to the tag.
+    `prefix` is the text before them, which stays: the `KEY=` of `KEY=value`. `pinnable`: a digest may be added to the
+    tag.
     """
 
     prefix: str = ""
@@ -80,7 +81,7 @@ class Content:
     def updated(self, tag: Tag, image: str) -> str:
         """Return the value for a new tag, and for a new image name unless that is "".
 
-        A digest stays only while name and tag do: it belongs to them. Raises UnfitValueError if no name is known.
+        A digest stays only if name and tag stay: it belongs to them. Raises UnfitValueError if no name is known.
         """
         name = image if image and "name" in self.sets else self.name
         if "name" in self.sets and not name:
@@ -107,17 +108,17 @@ class Part:
 
     @property
     def has_tag(self) -> bool:
-        """Whether its values say an image's tag."""
+        """True if its values have the tag of an image."""
         return "tag" in self.sets
 
     @property
     def has_version(self) -> bool:
-        """Whether its values say which version of an image runs: its tag, its digest or both."""
+        """True if its values have the version of an image: its tag, its digest or both."""
         return "tag" in self.sets or "digest" in self.sets
 
 
 def is_digest_entry(key: str, text: str) -> bool:
-    """Return True if a key and its value say an image's digest: `digest: sha256:...`, or `sha: ...` in some charts."""
+    """Return True if a key and its value are an image's digest: `digest: sha256:...`, or `sha: ...` in some charts."""
     return len(text) >= 32 and bool(_DIGEST_KEY.fullmatch(key) and _DIGEST_VALUE.fullmatch(text))
 
 
@@ -188,7 +189,7 @@ def _digest(value: Value) -> Content:
 
 
 def _behind_assignment(value: Value) -> tuple[str, Value]:
-    """Return the `KEY=` of a value, "" if there is none, and the value behind it, which stands under that key."""
+    """Return the `KEY=` of a value, "" if there is none, and the value behind it; its key is the last word of KEY."""
     match = _ASSIGNMENT.fullmatch(value.text)
     if not match:
         return "", value

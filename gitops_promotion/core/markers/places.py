@@ -1,8 +1,8 @@
 """The values of a file by places that stay the same when other objects or list items come and go.
 
-A document and an item of a `kind: List` are known by their kind, namespace and name, an item of another list by its
-`name`, as Kubernetes and kustomize know them; by their number where they have none, or share it with another. Aliases
-and merge keys are followed.
+A document and an item of a `kind: List` are identified by their kind, namespace and name, and an item of another list
+by its `name`, as in Kubernetes and kustomize. Those without a name, or with the name of another one, are identified by
+their number. Aliases and merge keys are followed.
 """
 
 from collections import Counter
@@ -39,10 +39,10 @@ _MERGE = "<<"
 class Values:
     """The scalars of one file: `texts` by stable place, and the stable place of each place.
 
-    `twins` are all places of a scalar that stands at several, by an alias or a merge key. `repeated` are the keys that
-    stand twice in one mapping, with the line of the second: readers of YAML differ in which of the two counts.
-    `ambiguous` are the places that have several values by such keys; `texts` has the first.
-    `readable` is False for a text that is not UTF-8 or not YAML, too large or nested too deeply: it has no scalars.
+    `twins` are all places of a scalar that has several, by an alias or a merge key. `repeated` are the keys that one
+    mapping has twice, with the line of the second: readers of YAML differ in which of the two counts. `ambiguous` are
+    the places that have several values because of such keys; `texts` has the first value. `readable` is False for a
+    text that is not UTF-8 or not YAML, is too large or is nested too deeply: then there are no scalars.
     """
 
     texts: Mapping[StablePlace, str] = field(default_factory=dict)
@@ -137,7 +137,7 @@ def read_values(content: bytes, path: str) -> Values:
     if len(content) > MAX_MIB << 20:
         return Values(readable=False)
     try:
-        # Nodes are known by their identity, so all of them must live until the walk is over.
+        # Nodes are told apart by `id()`, so all of them must exist until the walk has ended.
         documents, size = _documents(content.removeprefix(_BOM).decode())
         walk = _Walk(visits=size + _VISITS, has_aliases=b"*" in content)
         names = _unique([_document_name(document) for document in documents])
@@ -152,7 +152,7 @@ def read_values(content: bytes, path: str) -> Values:
 
 
 def _repeated(mapping: _Node) -> Iterator[tuple[str, int]]:
-    """Yield each key that stands in a mapping again, with the line of its value; a collection as a key has no name."""
+    """Yield each key that a mapping repeats, with the line of its value; a key that is a collection does not count."""
     if len(mapping.children) > 1:
         keys: set[str] = set()
         for key, child in mapping.children:

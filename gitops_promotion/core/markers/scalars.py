@@ -1,4 +1,4 @@
-"""Where the scalars of a YAML text stand, and which scalar the comment at the end of a line belongs to.
+"""The places of the scalars of a YAML text, and the scalar that the comment at the end of a line belongs to.
 
 Offsets count characters of the text. The structure comes from the events of libyaml, the parser that Go's YAML
 libraries were translated from: Kubernetes, kustomize and Flux read a manifest as it does. Events have no comments;
@@ -109,9 +109,9 @@ class _Line(NamedTuple):
 def comments(
     text: str, path: str, words: re.Pattern[str], keep: Callable[[str, str], bool] = lambda *_: False
 ) -> Iterator[Comment]:
-    """Yield the comments on lines where one of `words` stands, in time linear in the length of the text.
+    """Yield the comments on lines with a match of `words`, in time linear in the length of the text.
 
-    `keep` is given a key and its value, and returns True if the other scalars of the mapping need to know of the value.
+    `keep` gets a key and its value, and returns True if the value is to be one of the `siblings` in its mapping.
     Raises ManifestError if the text is not YAML, and PromotionError if PyYAML has no libyaml.
     """
     if not yaml.__with_libyaml__:
@@ -148,7 +148,7 @@ def _count_breaks(text: str, start: int, end: int) -> int:
 
 
 def _line_start(text: str, index: int, lowest: int = 0) -> int:
-    """Return the start of the line of an offset; `lowest` is an offset that it cannot be before."""
+    """Return the start of the line of an offset; it is not before the offset `lowest`."""
     return max(lowest - 1, *(text.rfind(character, lowest, index) for character in _BREAKS)) + 1
 
 
@@ -165,7 +165,7 @@ def _comment(text: str, line: _Line, scalar: Scalar | None) -> Comment | None:
         in_header = scalar.start >= line.start
         header = _BLOCK_HEADER_COMMENT.match(text, scalar.start, line.end) if in_header else None
         return Comment(text=header[1], line=line.number, reason=_BLOCK) if header else None
-    # A scalar that goes on in the next line leaves nothing to search.
+    # If the scalar continues on the next line, nothing is left to search.
     behind = scalar.end if scalar else line.start
     hash_sign = _HASH.search(text, behind, line.end)
     if not hash_sign:
@@ -256,7 +256,7 @@ class _Collection:
 
 
 class _Position(NamedTuple):
-    """A scalar event and where it stands; most are dropped before anybody asks for more."""
+    """A scalar event and its place; the whole path is made only for the few scalars that are needed."""
 
     event: ScalarEvent
     start: int

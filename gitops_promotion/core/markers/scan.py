@@ -13,12 +13,12 @@ from gitops_promotion.errors import ManifestError
 
 _BOM = b"\xef\xbb\xbf"
 MAX_MIB = 16
-"""The largest manifest that is parsed."""
+"""The size in MiB of the largest manifest that is parsed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """A live marker and the scalar it belongs to. `start` and `end` are byte offsets in the file, quotes included.
+    """A marker that has an effect, and its scalar. `start` and `end` are byte offsets in the file, quotes included.
 
     `digest_beside`: the mapping of the value has the image's digest too; `digest_line` is its line if no marker of the
     application names it, else 0.
@@ -51,9 +51,9 @@ class Marker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misplaced:
-    """A marker that names an application but can set nothing; `reason` says why, and what to do.
+    """A marker that names an application but has no effect; `reason` says why, and what to do.
 
-    `kind`: its place is wrong, or its spelling.
+    `kind` says what is wrong: its place or its spelling.
     """
 
     group: str

@@ -19,7 +19,7 @@ _ESCAPE = "\\"
 LINE = re.compile(r"imagepolicy|\\u[0-9a-fA-F]{4}")
 """A line without a match holds no marker."""
 
-# Flux ignores a comment that is no JSON object in silence. Only a comment that resembles a marker deserves a report.
+# Flux ignores a comment that is no JSON object, without a message. Only a comment that resembles a marker is reported.
 _RESEMBLES = re.compile(r"""["']\$imagepolicy["']\s*:\s*["']([^"']*)["']""")
 
 
@@ -27,7 +27,7 @@ _RESEMBLES = re.compile(r"""["']\$imagepolicy["']\s*:\s*["']([^"']*)["']""")
 class Spelling:
     """The content of a marker's comment.
 
-    `problem` says why the comment sets nothing, "" if it does. `exact`: the comment is one JSON object of strings.
+    `problem` says why the comment has no effect, "" if it has one. `exact`: it is one JSON object of strings.
     """
 
     group: str
@@ -107,7 +107,7 @@ def line_words(names: Iterable[str] = ()) -> tuple[tuple[str, ...], ...]:
 
 
 MANIFEST_PATTERNS = ("*.yaml", "*.yml", "Kustomization")
-"""The names of the files that are read, as shell patterns; letters count as written, as for Flux."""
+"""The names of the files that are read, as shell patterns; upper and lower case count, as for Flux."""
 
 
 def is_manifest(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""Channels: where notifications go, and which of them."""
+"""Channels: where notifications are sent, and which ones each channel gets."""
 
 import re
 from collections.abc import Mapping
@@ -41,10 +41,10 @@ _SHORTEST = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """One channel. What it is told is limited by `events`, `environments`, `groups` and `applications`; () for all.
+    """One channel. `events`, `environments`, `groups` and `applications` limit what it is told; () is no limit.
 
     `to` are the addresses that a mail goes to, in place of those in the channel's URL. `subject` and `text` are None
-    where messages have the usual words.
+    if messages have the usual words.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Channel:
         return PREFIX + re.sub("[^A-Z0-9]", "_", self.name.upper())
 
     def wants(self, event: str, *, group: str, app: str, environment: str) -> bool:
-        """Return True if the channel is to be told; `*` in a hold stands for every name."""
+        """Return True if the channel is told of this event; the name `*`, which a hold may have, fits every limit."""
         limits = (
             (self.events, event),
             (self.environments, environment),
@@ -98,7 +98,7 @@ def _value(environ: Mapping[str, str], variable: str) -> str:
 
 
 def secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what no log may show of the addresses of channels: each as a whole, and what follows its host."""
+    """Return the texts that no log may show: the addresses of channels, and the part of each behind its host."""
     texts: list[str] = []
     for name, value in environ.items():
         if name.startswith(PREFIX):

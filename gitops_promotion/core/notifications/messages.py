@@ -1,4 +1,4 @@
-"""The message for each kind of channel, as data; whatever comes from outside is text in it, and nothing else."""
+"""The message for each kind of channel, as data; text from outside is never markup in it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def lines(news: News, channel: Channel) -> list[str]:
 
 
 def _values(news: News) -> dict[str, object]:
-    """Return what a template can use: each value is one line."""
+    """Return the values that a template can use: each is one line, `reasons` is a list of lines."""
     values: dict[str, object] = {name: line(getattr(news, name)) for name in _FIELDS}
     number = str(news.number) if news.number else ""
     return {**values, "url": _address(news), "pull_request": number, "reasons": [line(text) for text in news.reasons]}
@@ -85,7 +85,7 @@ def text(news: News, channel: Channel) -> str:
 def mail(news: News, channel: Channel, default: tuple[str, ...]) -> Mail:
     """Return the mail to the addresses of the channel, else to those in its URL.
 
-    What waits for approval goes to the people who can approve too, as far as their names are mail addresses.
+    News of a promotion that waits for approval also goes to those who can approve, if their names are mail addresses.
     """
     people = tuple(name for name in news.who if not address_problem(name)) if news.event == "waiting" else ()
     to = tuple(dict.fromkeys((*(channel.to or default), *people)))

@@ -1,4 +1,4 @@
-"""News: what a run did, and what happened since without one, as far as channels may want to know it."""
+"""News: what a run did, and what happened since then without a run, as far as channels may want to know it."""
 
 import hashlib
 import json
@@ -45,12 +45,12 @@ class News:
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
 
     def is_for(self, channel: Channel) -> bool:
-        """Return True if a channel is to be told."""
+        """Return True if a channel wants this news."""
         return channel.wants(self.event, group=self.group, app=self.app, environment=self.environment)
 
     @property
     def is_of_open(self) -> bool:
-        """True if it is about the verdict on a pull request, which our comment on it speaks of too."""
+        """True if it is about the verdict on a pull request, which this tool's comment there shows too."""
         return bool(self.number) and self.event in ("waiting", "approved", "declined", "refused")
 
 
@@ -85,7 +85,7 @@ def _of_result(outcome: Outcome, news: News, *, overridden: bool) -> Iterator[Ne
     if outcome.result == "merged":
         yield replace(news, event="rolled-back" if is_rollback else "merged")
     if outcome.result in ("refused", "timed-out", "declined"):
-        # What was declined once is not proposed again: each run says so.
+        # Every run that does not propose a declined tag again says so.
         yield replace(news, event=outcome.result)
 
 
@@ -114,7 +114,7 @@ def _of_verdict(outcome: Outcome, news: News, question: Question | None, verdict
 
 
 def of_arrivals(events: Sequence[Event], *, since: datetime) -> list[News]:
-    """Return the news of what was merged since a time, oldest first; a tag that was set by hand is none."""
+    """Return the news of what was merged since a time, oldest first; a tag that was set by hand is no news."""
     return [
         news
         for event in reversed(events)

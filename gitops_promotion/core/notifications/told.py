@@ -1,4 +1,4 @@
-"""What was told already: in the last line of our comment on a pull request, else in one record for all."""
+"""What was told already: in the last line of this tool's comment on a pull request, else in one record for all."""
 
 import hashlib
 import json
@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 from gitops_promotion.core.commits import read_time
 
 REF = "refs/gitops-promotion/told"
-"""The ref of the record; it names a commit with one file, since not every server takes a ref of another object."""
+"""The ref of the record; it names a commit with one file, since not every server accepts a ref to another object."""
 
 FILE = "told.json"
 """The file of the record."""
 
 CLAIM = timedelta(minutes=3)
-"""After this time news that a run wanted to tell, and did not record as told, are told by another run."""
+"""How long a claim lasts: if a run has not recorded news as told within this time, another run tells it."""
 
 LIMIT = 1 << 20
-"""Bytes of a record."""
+"""The most bytes of a record."""
 
 _LINE = re.compile(r"^<!-- gitops-promotion: told((?: [0-9a-f]{16})*) -->$", re.MULTILINE)
 _KEY = re.compile("[0-9a-f]{16}")
@@ -28,7 +28,7 @@ _IN_RECORD = 5000
 
 
 def key_of(news_id: str, channel_name: str) -> str:
-    """Return 16 hexadecimal digits under which it is recorded that a channel was told some news."""
+    """Return the key of a channel that was told some news: 16 hexadecimal digits."""
     return hashlib.sha256(f"{news_id} {channel_name}".encode()).hexdigest()[:16]
 
 
@@ -76,10 +76,10 @@ class Record:
 
     def free(self, keys: Iterable[str], now: datetime) -> list[str]:
         """Return those of the keys that were not told, and that no other run is about to tell."""
-        taken_keys = set(self.told)
-        # A time to come is a clock that is wrong, or somebody's who wants nothing to be told.
+        told_keys = set(self.told)
+        # A time far in the future comes from a wrong clock, or from somebody who wants to suppress messages.
         claimed = {key for key, time in self.claims.items() if abs(now - time) < CLAIM}
-        return [key for key in keys if key not in taken_keys and key not in claimed]
+        return [key for key in keys if key not in told_keys and key not in claimed]
 
     def claimed(self, keys: Iterable[str], now: datetime) -> "Record":
         """Return the record in which a run claims these keys; claims that have lapsed are left out."""
