@@ -10,7 +10,7 @@ import pytest
 
 from tests.commands.scenes import NEW, SCENES, Stage, chosen, moments, play
 
-EVERY_DAY = 6
+EVERY_DAY = 4
 """Scenes of which the verb is killed, once each, where --thorough is not given."""
 SCHEDULE = (("promote", "--all"), ("status", "--publish"))
 PROMOTIONS = [name for name, scene in SCENES.items() if scene.words[0] not in ("new", "rollback")]

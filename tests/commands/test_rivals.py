@@ -56,12 +56,12 @@ def interrupt(
 
 
 def test_two_runs_for_the_same_end_like_one(stage: Stage, pytestconfig: pytest.Config) -> None:
-    for scene, state, place in interrupt(stage, SAME, 3, thorough=pytestconfig.getoption("--thorough")):
+    for scene, state, place in interrupt(stage, SAME, 2, thorough=pytestconfig.getoption("--thorough")):
         assert state == scene.state, place
 
 
 def test_no_run_fails_because_of_another(stage: Stage, pytestconfig: pytest.Config) -> None:
-    for _, state, place in interrupt(stage, OTHER, 3, thorough=pytestconfig.getoption("--thorough")):
+    for _, state, place in interrupt(stage, OTHER, 2, thorough=pytestconfig.getoption("--thorough")):
         assert state["empty merges"] == 0, place
         open_heads = [pull["head"] for pull in state["pulls"] if pull["state"] == "open"]
         assert len(open_heads) == len(set(open_heads)), place
@@ -77,7 +77,7 @@ def apps(stage: Stage, count: int) -> list[str]:
 
 @pytest.fixture
 def crowd(pytestconfig: pytest.Config) -> int:
-    return 20 if pytestconfig.getoption("--thorough") else 4
+    return 20 if pytestconfig.getoption("--thorough") else 3
 
 
 def test_many_builds_of_one_application_at_once_are_merged_or_skipped(stage: Stage, crowd: int) -> None:
@@ -114,7 +114,7 @@ def test_two_rollbacks_at_once_are_one(stage: Stage) -> None:
 
 
 def test_many_applications_at_once_need_one_run_each(stage: Stage, pytestconfig: pytest.Config) -> None:
-    names = apps(stage, 100 if pytestconfig.getoption("--thorough") else 4)
+    names = apps(stage, 100 if pytestconfig.getoption("--thorough") else 3)
     stage.run_at_once(*[("new", "--group", "webshop", "--app", name, "--tag", "2.0.0") for name in names])
     state = stage.state()
     assert [pull["state"] for pull in state["pulls"]] == ["merged"] * len(names)
