@@ -11,9 +11,6 @@ from benchmarks.measure import FLOOR, IMPORT, TOOL, Key, Row
 
 PERFORMANCE = Path(__file__).parents[1] / "docs" / "performance.md"
 SCALE = Path(__file__).parents[1] / "docs" / "scale.md"
-BEGIN, END = "<!-- numbers: begin -->", "<!-- numbers: end -->"
-"""The lines between which a measurement writes."""
-
 FACTOR = 4
 """How many times the floor's CPU a verb about one application may take, beside that of the imports."""
 COMMANDS = 6
@@ -31,10 +28,17 @@ _ONE = ("new", "promote", "status")
 _ALL = ("promote --all", "status --publish")
 
 
-def replace_part(page: Path, text: str) -> None:
-    """Write a measurement's text into a page, in place of that of the last one."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+def replace_part(page: Path, text: str, part: str = "numbers") -> None:
+    """Write a measurement's text into a part of a page, in place of that of the last one.
+
+    Two comments mark where the part begins and ends. Raises ValueError if the page does not have them.
+    """
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    before, opened, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (opened and closed):
+        raise ValueError(f"{page} has no part between {begin} and {end}: add these two lines where the numbers belong")
+    page.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def of_verbs(rows: Mapping[Key, Row], rounds: int) -> tuple[str, int]:
