@@ -5,6 +5,7 @@ from importlib import import_module
 
 MEASUREMENTS = {
     "verbs": "the verbs beside their floor: [ROUNDS], 3 without; writes docs/performance.md",
+    "images": "comparing images beside the builds alone: [ROUNDS], 3 without; writes docs/performance.md",
     "scale": "the requests of promotions, for docs/scale.md",
     "no_checkout": "what `new --repo` fetches: [FILES], 100,000 without",
     "races": "many runs of `new` at the same time: [RUNS], 100 without",
