@@ -14,7 +14,7 @@ from gitops_promotion.core.model import Outcome, Plan, Request
 from gitops_promotion.core.names import Application, Site, check_application
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.overrides import Override
-from gitops_promotion.core.rollback import Stay, choose, earlier_stays
+from gitops_promotion.core.rollback import EarlierTag, choose, earlier_tags
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.arming import question_on
@@ -100,17 +100,17 @@ def _decide(run: Run, order: _Order) -> Intent | Outcome:
     return Intent(plan=plan, files=files, veto=veto)
 
 
-def _target(tip: Tip, lookups: Lookups, order: _Order) -> tuple[Stay, bool]:
+def _target(tip: Tip, lookups: Lookups, order: _Order) -> tuple[EarlierTag, bool]:
     """Return the tag to go back to, and whether it was green. Raises UsageError if there is no such tag."""
 
-    def is_green(stay: Stay) -> bool:
-        return was_green(tip, lookups, order.application, order.environment, stay.tag, stay.deployment)
+    def is_green(earlier: EarlierTag) -> bool:
+        return was_green(tip, lookups, order.application, order.environment, earlier.tag, earlier.deployment)
 
-    def is_held(stay: Stay) -> bool:
-        return bool(covering(tip.holds.holds, order.application, order.environment, stay.tag, lookups.now))
+    def is_held(earlier: EarlierTag) -> bool:
+        return bool(covering(tip.holds.holds, order.application, order.environment, earlier.tag, lookups.now))
 
-    stays = earlier_stays(tip.whole_timeline(order.site))
-    return choose(order.application, order.environment, stays, to=order.to, is_held=is_held, is_green=is_green)
+    candidates = earlier_tags(tip.whole_timeline(order.site))
+    return choose(order.application, order.environment, candidates, to=order.to, is_held=is_held, is_green=is_green)
 
 
 def _override(run: Run, lookups: Lookups, request: Request, order: _Order, *, is_green: bool) -> Override | None:
@@ -134,7 +134,7 @@ def _override(run: Run, lookups: Lookups, request: Request, order: _Order, *, is
     return new_override(run, order.environment, order.reason, gates=True, hold=False)
 
 
-def _hold(run: Run, order: _Order, current: Tag, earlier: Stay, branch: Branch | None) -> Hold:
+def _hold(run: Run, order: _Order, current: Tag, earlier: EarlierTag, branch: Branch | None) -> Hold:
     """Return the hold on the tag that the environment leaves.
 
     It is that of the open rollback, if the two differ only in time and person.

@@ -12,14 +12,14 @@ _LISTED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
-    """A tag that was in an environment and is not there any more, as it was written, and its newest time there."""
+class EarlierTag:
+    """A tag that an environment had and has no longer, as it was written, and the newest time that it was there."""
 
     tag: Tag
     deployment: Deployment
 
 
-def earlier_stays(points: Sequence[TagAt]) -> list[Stay]:
+def earlier_tags(points: Sequence[TagAt]) -> list[EarlierTag]:
     """Return the tags that an environment had before the one it has now, the last one first, each once.
 
     `points` is its timeline, newest first.
@@ -30,34 +30,35 @@ def earlier_stays(points: Sequence[TagAt]) -> list[Stay]:
         tag = point.tag
         if tag is not None and not any(same_tag(tag, earlier) for earlier in (current, *tags)):
             tags.append(tag)
-    stays = ((tag, deployment(points, tag)) for tag in tags)
-    return [Stay(tag=tag, deployment=newest) for tag, newest in stays if newest is not None]
+    deployments = ((tag, deployment(points, tag)) for tag in tags)
+    return [EarlierTag(tag=tag, deployment=newest) for tag, newest in deployments if newest is not None]
 
 
 def choose(
     application: Application,
     environment: str,
-    stays: Sequence[Stay],
+    candidates: Sequence[EarlierTag],
     *,
     to: Tag | None,
-    is_held: Callable[[Stay], bool],
-    is_green: Callable[[Stay], bool],
-) -> tuple[Stay, bool]:
-    """Return what an environment goes back to, and whether it was green: `to`, or the last green one without a hold.
+    is_held: Callable[[EarlierTag], bool],
+    is_green: Callable[[EarlierTag], bool],
+) -> tuple[EarlierTag, bool]:
+    """Return the tag that an environment goes back to, and whether it was green there.
 
-    Raises UsageError where it never had `to`, and where no earlier tag will do.
+    It is `to`, or without it the last of the `candidates` that was green and is not on hold. Raises UsageError if the
+    environment never had `to`, or if no candidate was green and is not on hold.
     """
-    names = ", ".join(stay.tag.name for stay in stays[:_LISTED]) or "none that the history here shows"
+    names = ", ".join(earlier.tag.name for earlier in candidates[:_LISTED]) or "none that the history here shows"
     if to is not None:
-        match = next((stay for stay in stays if same_tag(stay.tag, to)), None)
+        match = next((earlier for earlier in candidates if same_tag(earlier.tag, to)), None)
         if match is None:
-            step = "name one of them" if stays else "bring another one with `gitops-promotion promote`"
+            step = "name one of them" if candidates else "bring another one with `gitops-promotion promote`"
             raise UsageError(f"{environment} never had {application} {to.name}: it had {names}: {step}")
         return match, is_green(match)
-    for stay in stays:
-        if not is_held(stay) and is_green(stay):
-            return stay, True
-    if not stays:
+    for earlier in candidates:
+        if not is_held(earlier) and is_green(earlier):
+            return earlier, True
+    if not candidates:
         raise UsageError(
             f"{environment} had no other tag of {application} that the history here shows: bring another one with "
             "`gitops-promotion promote`"

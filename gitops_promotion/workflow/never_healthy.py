@@ -13,7 +13,7 @@ from gitops_promotion.core.gates import health
 from gitops_promotion.core.kinds import ROLLBACK
 from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application, Site
-from gitops_promotion.core.rollback import earlier_stays
+from gitops_promotion.core.rollback import earlier_tags
 from gitops_promotion.core.status_reports import reports_by_context
 from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import ManifestError
@@ -80,8 +80,8 @@ def _present_deployment(run: Run, site: Site, scope: list[Site]) -> Deployment |
 
 def _has_green(run: Run, lookups: Lookups, site: Site) -> bool:
     return any(
-        was_green(run.tip, lookups, site.application, site.environment, stay.tag, stay.deployment)
-        for stay in earlier_stays(run.tip.whole_timeline(site))
+        was_green(run.tip, lookups, site.application, site.environment, earlier.tag, earlier.deployment)
+        for earlier in earlier_tags(run.tip.whole_timeline(site))
     )
 
 

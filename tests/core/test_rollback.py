@@ -5,7 +5,7 @@ import pytest
 from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.deployments import TagAt
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.rollback import Stay, choose, earlier_stays
+from gitops_promotion.core.rollback import EarlierTag, choose, earlier_tags
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import UsageError
 
@@ -24,8 +24,8 @@ def timeline(tags: str) -> list[TagAt]:
     ]
 
 
-def names(stays: list[Stay]) -> list[str]:
-    return [stay.tag.name for stay in stays]
+def names(candidates: list[EarlierTag]) -> list[str]:
+    return [earlier.tag.name for earlier in candidates]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def names(stays: list[Stay]) -> list[str]:
     ],
 )
 def test_earlier_tags_are_each_there_once_the_newest_first(tags: str, expected: list[str]) -> None:
-    assert names(earlier_stays(timeline(tags))) == expected
+    assert names(earlier_tags(timeline(tags))) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ def test_the_last_green_tag_without_a_hold_is_chosen_or_the_one_that_is_named(
     to: str, green: str, held: str, expected: tuple[str, bool] | str
 ) -> None:
     def answer() -> tuple[str, bool]:
-        stay, is_green = choose(
+        earlier, is_green = choose(
             WEBUI,
             "prod",
-            earlier_stays(timeline("3 2 1")),
+            earlier_tags(timeline("3 2 1")),
             to=Tag(to) if to else None,
-            is_held=lambda stay: stay.tag.name in held.split(),
-            is_green=lambda stay: stay.tag.name in green.split(),
+            is_held=lambda earlier: earlier.tag.name in held.split(),
+            is_green=lambda earlier: earlier.tag.name in green.split(),
         )
-        return stay.tag.name, is_green
+        return earlier.tag.name, is_green
 
     if isinstance(expected, tuple):
         assert answer() == expected
