@@ -1,4 +1,4 @@
-"""Races: another writer changes the remote between a run's reading and writing, and the run decides again."""
+"""Races: another writer changes the remote after a run has read it and before it writes, so the run decides again."""
 
 from collections.abc import Sequence
 
@@ -6,35 +6,35 @@ from gitops_promotion.core.forge import AutoMerge
 from gitops_promotion.errors import LeaseLostError, LockedError, OutdatedError, ProviderError
 
 ATTEMPTS = 20
-"""How often a run decides before it gives up; each race has a winner, so that others get on meanwhile."""
+"""How often a run decides before it gives up; every lost race has a winner, so other writers finish meanwhile."""
 
 LOCKS = 7
-"""How often in a row a run meets a lock file before it gives up: some three seconds.
+"""How often in a row a run meets a lock file before it gives up: about three seconds.
 
-A writer at work has one for milliseconds; one that was killed leaves it behind.
+A writer has its lock file for milliseconds; one that was killed leaves it behind.
 """
 
 _FIRST = 0.1
 _GROWTH = 1.7
 _GROWN = 20.0
 _TIMES = 6
-"""How many times as long as the lost decision a pause may be, where that is longer than otherwise."""
+"""A pause after a slow decision is at most this many times as long as the decision."""
 
 LONGEST = 120.0
-"""Seconds of the longest pause, after a decision that took a sixth of them."""
+"""The longest pause, in seconds."""
 
 
-def pause(attempt: int, random: float, *, took: float = 0.0) -> float:
+def pause(attempt: int, random: float, *, decision_seconds: float = 0.0) -> float:
     """Return the seconds to wait after the lost race of number `attempt`, which counts from 0.
 
     Pauses grow, so that a hundred writers at once are spread over the time that they need one after another; `random`,
-    from 0 to 1, keeps the same ones from meeting again. They grow to 30 seconds, and those of ATTEMPTS together are
-    some five minutes at most. `took` are the seconds of the decision that was lost: where a machine is so busy that it
-    takes seconds, the pause grows to some times as long, up to LONGEST, since writers that meet again before one of
-    them can have ended only slow each other down (benchmarks/races.py).
+    from 0 to 1, keeps the same writers from meeting again. Pauses grow to 30 seconds, and those of ATTEMPTS together
+    are about five minutes at most. `decision_seconds` is how long the lost decision took: if a machine is so busy that
+    it takes seconds, the pause grows to several times as long, up to LONGEST. Writers that meet again before one of
+    them can have finished only slow each other down (benchmarks/races.py).
     """
     growth = _GROWTH**attempt
-    busy = min(took * min(growth, _TIMES), LONGEST)
+    busy = min(decision_seconds * min(growth, _TIMES), LONGEST)
     return max(min(_FIRST * growth, _GROWN) * (0.5 + random), busy * random)
 
 

@@ -28,4 +28,4 @@ def repeat_after_races(run: Run, decide: Callable[[int], T]) -> T:
             if reason := reason_to_give_up(lost_races):
                 raise GitError(reason) from error
             run.note(f"{error.fact}; trying again")
-        run.clock.sleep(pause(len(lost_races) - 1, run.clock.random(), took=run.clock.monotonic() - start))
+        run.clock.sleep(pause(len(lost_races) - 1, run.clock.random(), decision_seconds=run.clock.monotonic() - start))

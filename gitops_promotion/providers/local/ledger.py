@@ -95,7 +95,7 @@ class Ledger:
                 return result
             if reason := reason_to_give_up(lost_races):
                 raise ProviderError(reason)
-            self._sleep(pause(len(lost_races) - 1, self._random(), took=self._monotonic() - start))
+            self._sleep(pause(len(lost_races) - 1, self._random(), decision_seconds=self._monotonic() - start))
 
     def read(self, refs: Refs, names: Iterable[str]) -> dict[str, tuple[str, bytes | None]]:
         """Return object id and content of those refs that exist; the content is None for an object that is no blob."""
