@@ -1,7 +1,7 @@
-"""A first-parent history taken back commit by commit: which tags each commit changed, of all applications at once.
+"""The tags that each commit of a first-parent history changed, of all applications at once: it is undone step by step.
 
-A file is scanned once at the tip. For an older version most often only a marked value differs on its own line; then the
-rest is known already, and no YAML is read again.
+A file is scanned once at the tip. Most often an older version differs only in a marked value on its own line: then no
+YAML is read again.
 """
 
 import re
@@ -28,7 +28,10 @@ _PLAIN_LINE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagChange:
-    """A commit after which an application has another tag in an environment; None: no marker, or markers disagree."""
+    """A commit that gave an application another tag in an environment.
+
+    A tag is None if there is no marker, or if the markers disagree.
+    """
 
     commit: Commit
     site: Site
@@ -77,7 +80,7 @@ def _derived(file: _File, content: bytes) -> _File | None:
             return None
         name = MarkerName(match["group"].decode(), match["app"].decode())
         live = updated.get(name, ())
-        # With several lines of one application it would have to be found out which of them is which marker.
+        # With several lines of one application it is not certain which line has which marker.
         mentions = content.count(f'"{name}"'.encode()) + content.count(f'"{name}:'.encode())
         if len(live) != 1 or live[0].value != match["value"].decode() or mentions != 1:
             return None
@@ -87,9 +90,9 @@ def _derived(file: _File, content: bytes) -> _File | None:
 
 @dataclass(slots=True, kw_only=True)
 class Replay:
-    """The marked files as they were after one commit, the newest at first.
+    """The marked files as they were after one commit: first after the newest, later after older ones.
 
-    `only` says which applications and environments are of interest.
+    `only` returns True for the applications and environments to follow.
     """
 
     layout: Layout
@@ -107,7 +110,7 @@ class Replay:
                 self._paths.setdefault(site, {})[path] = None
 
     def changes(self, commits: Iterable[Commit], blobs: Mapping[str, bytes]) -> list[TagChange]:
-        """Take these commits back, which come next, newest first; returns the changes of tags that they made.
+        """Undo these commits, the next older ones, newest first; returns the changes of tags that they made.
 
         `blobs` has the contents of all manifests that they change.
         """
@@ -124,7 +127,7 @@ class Replay:
     def _take_back(
         self, changes: Iterable[FileChange], blobs: Mapping[str, bytes]
     ) -> dict[Site, tuple[Tag | None, Tag | None]]:
-        """Take the changes of a commit back; returns the tags before and after it of what they may concern."""
+        """Undo the changes of a commit; returns the tags before and after it where they may differ."""
         after: dict[Site, Tag | None] = {}
         for change in changes:
             if not is_manifest(change.path):
@@ -141,7 +144,7 @@ class Replay:
         return {site: (self._tag(site), tag) for site, tag in after.items()}
 
     def _differing(self, path: str, file: _File, older: _File) -> Iterator[Site]:
-        """Yield those whose markers differ between two versions of a file, or of which that is not known."""
+        """Yield the sites whose markers differ, or may differ, between two versions of a file."""
         for name in {*file.names, *older.names}:
             live, older_live = file.markers.get(name, ()), older.markers.get(name, ())
             if file.broken or older.broken or (live is not older_live and _values(live) != _values(older_live)):
@@ -164,7 +167,7 @@ class Replay:
         return self._claims[key]
 
     def _tag(self, site: Site) -> Tag | None:
-        """Return the tag now, None where there is none or it cannot be read."""
+        """Return the tag in the present files, None if there is none or it cannot be read."""
         name = self.layout.marker_name(site.application, site.environment)
         files = [self._files[path] for path in self._paths.get(site, ())]
         if any(name in file.broken for file in files):

@@ -1,4 +1,4 @@
-"""The address of a repository that is given without a checkout: which kinds of it are accepted, and why others are not.
+"""The address of a repository that is used without a checkout: which kinds are accepted, and why others are not.
 
 The kinds of addresses that git knows: https://git-scm.com/docs/git-fetch#_git_urls
 """
@@ -8,7 +8,7 @@ import re
 from urllib.parse import urlsplit
 
 LIMIT = 1000
-"""Characters of an address."""
+"""The most characters of an address."""
 
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,38}")
 # As in an address of ssh that scp has too: git@github.com:owner/name.git, or git@[::1]:name.git.
@@ -20,8 +20,8 @@ _KINDS = "an address of https or ssh, or a path"
 def repo_url_problem(url: str) -> str:
     """Return the problem with an address and the next step, "" for none.
 
-    Accepted are https, http to this machine, ssh, file and paths. The answer has nothing of the address but a scheme:
-    what is wrong with it may be a secret in it.
+    Accepted are https, http to this machine, ssh, file and paths. The answer never repeats more of the address than its
+    scheme, since the rest may have a secret in it.
     """
     if len(url) > LIMIT:
         return f"has more than {LIMIT} characters: give {_KINDS}"
@@ -69,7 +69,7 @@ def _of_url(url: str, scheme: str) -> str:
     if not _HOST.fullmatch(host):
         return f"has no host that can be used: give {_KINDS}"
     if scheme == "http" and not is_loopback(host):
-        return "is one of http, in which everybody on the way can read: use https"
+        return "uses http, which everybody on the way can read: use https"
     if parts.query or parts.fragment:
         return "has a ? or a #, after which a secret may stand: leave out what follows"
     return ""

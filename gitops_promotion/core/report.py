@@ -8,13 +8,13 @@ from gitops_promotion.core.model import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The outcomes of a run, in the order in which they were carried out."""
+    """The outcomes of a run, in the order in which they happened."""
 
     outcomes: tuple[Outcome, ...]
 
     @property
     def exit_code(self) -> int:
-        """The exit code of the run: of several, the one that a person must act on first (docs/exit-codes.md)."""
+        """The exit code of the run: of several, the one of the most urgent outcome (docs/exit-codes.md)."""
         codes = {outcome.exit_code for outcome in self.outcomes}
         return next((code for code in (1, 6, 5, 2, 3, 4) if code in codes), 0)
 

@@ -1,6 +1,7 @@
-"""Whether two changes make the same edits: an approval of one is then an approval of the other (docs/approvals.md).
+"""Whether two changes make the same edits: then an approval of one counts for the other (docs/approvals.md).
 
-The same edits are: for every changed file its path, its mode, and the old and new bytes of its changed lines, in order.
+Two changes make the same edits if the path and the mode of every changed file are the same, and so are the old and new
+bytes of its changed lines, in order.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,15 +11,15 @@ from difflib import SequenceMatcher
 from gitops_promotion.core.commits import FileChange
 
 _MOST_COMPARISONS = 4_000_000
-"""Pairs of lines that are compared at most; larger changes count as one change of all lines between the equal ends."""
+"""The most pairs of lines that are compared; a larger change counts as one change of all lines between equal ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Hunk:
-    """Some lines that become others.
+    """Old lines that are replaced by new ones.
 
-    `before` is the line in front of lines that are only added. `number` counts the earlier places in the file where the
-    same lines stood: the same edit of another block that looks the same is another edit.
+    `before` is the line in front of lines that are only added. `number` is how many earlier places of the file have the
+    same old lines: the same edit of another block that looks the same is another edit.
     """
 
     old: bytes
@@ -30,7 +31,7 @@ class _Hunk:
 def same_edits(first: Sequence[FileChange], second: Sequence[FileChange], blobs: Mapping[str, bytes]) -> bool:
     """Return True if two diffs make the same edits, each on its own base.
 
-    `blobs` has the contents of all regular files of both. Links and submodules are compared by what they lead to.
+    `blobs` has the contents of all regular files of both. Links and submodules are compared by their targets.
     """
     before, after = ({change.path: change for change in changes} for changes in (first, second))
     return before.keys() == after.keys() and all(_is_same(before[path], after[path], blobs) for path in before)
@@ -43,7 +44,7 @@ def _is_same(first: FileChange, second: FileChange, blobs: Mapping[str, bytes]) 
         # With one base, or one result, only the same blobs make the same edits.
         return (first.old, first.new) == (second.old, second.new)
     if not all(change.old_file and change.new_file for change in (first, second)):
-        # A file that comes or goes is changed in all its lines, and a link has none.
+        # All lines of a file that is added or deleted change, and a link has no lines.
         return False
     return _hunks(first, blobs) == _hunks(second, blobs)
 

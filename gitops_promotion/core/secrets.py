@@ -6,13 +6,13 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
-# More than the variables of this program's forges: those of a forge of another package, and of other tools of the job.
+# Not only the variables of the built-in forges: also those of other packages' forges and of other tools in the job.
 _SECRET_NAMES = re.compile(
     r"GITOPS_PROMOTION_NOTIFY_.*|.*(?:TOKEN|SECRET|PASSW|PRIVATE_?KEY|ACCESS_?KEY|API_?KEY|CREDENTIAL).*|(?:.*_)?PAT(?:_.*)?",
     re.IGNORECASE | re.DOTALL,
 )
 
-# Secret whatever they are for: a signed web token, such as those that a GitHub App signs, and a private key.
+# Always secret: a signed web token, such as a GitHub App signs, and a private key.
 _ALWAYS_SECRET = re.compile(
     r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}"
     r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.{0,20000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
@@ -20,17 +20,17 @@ _ALWAYS_SECRET = re.compile(
 )
 _SCHEME = re.compile(r"\A[a-z0-9]+://", re.IGNORECASE)
 SHORTEST = 8
-"""Characters of the shortest secret that is masked: a shorter one would hide parts of ordinary words.
+"""The fewest characters of a secret that is masked: the mask of a shorter one would hide parts of ordinary words.
 
 GitLab masks no shorter ones either (https://docs.gitlab.com/ci/variables/#mask-a-cicd-variable).
 """
 
 
 def spellings(secret: str) -> frozenset[str]:
-    """Return every text in which a secret may stand in a log: itself, in a URL, in JSON, and inside base64.
+    """Return every text that a secret may be in a log: the secret itself, in a URL, in JSON, and inside base64.
 
-    Base64 of a longer text, such as `user:secret`, has the secret in one of three spellings, by its offset; the
-    characters that its neighbours have a part in are left out. Nothing for a secret of fewer than SHORTEST characters.
+    Base64 of a longer text, such as `user:secret`, has the secret in one of three spellings, depending on its offset;
+    characters that also depend on the text around it are left out. Empty for a secret shorter than SHORTEST.
     """
     if len(secret) < SHORTEST:
         return frozenset()
@@ -44,9 +44,9 @@ def spellings(secret: str) -> frozenset[str]:
 
 
 def proxy_secrets(addresses: Iterable[str]) -> tuple[str, ...]:
-    """Return what no message may show of the addresses of proxies: user with password, and a long password alone.
+    """Return the texts that no message may show: the user and password of proxies, and each long password alone.
 
-    curl shows the part of an address that it cannot read, which it ends at the first `/`, `?` or `#`.
+    curl shows the part of an address that it cannot read, up to the first `/`, `?` or `#`.
     """
     secrets = []
     for address in addresses:
@@ -66,5 +66,5 @@ def masked(text: str, secrets: Iterable[str]) -> str:
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Return True for a variable of the environment that holds a secret, by its name, or as a private key."""
+    """Return True if an environment variable has a secret: its name says so, or its value is a private key."""
     return bool(_SECRET_NAMES.fullmatch(name)) or "PRIVATE KEY-----" in value

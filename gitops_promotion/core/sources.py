@@ -16,7 +16,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """A version of an application's sources: a commit, or the tag of git that is called as the image's tag."""
+    """A version of an application's sources: a commit, or the git tag with the name of the image's tag."""
 
     name: str
     is_commit: bool = False
@@ -32,7 +32,10 @@ class SourceCommit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What one version has and another has not: the newest commits first, of `total`; `removed` are the other way."""
+    """The difference between two versions: `commits` are the newest of the `total` commits that the new one adds.
+
+    `removed` is the number of commits that only the old version has.
+    """
 
     commits: tuple[SourceCommit, ...] = ()
     total: int = 0
@@ -40,7 +43,7 @@ class Difference:
 
 
 def repository_problem(text: str) -> str:
-    """Return the problem with the address of a repository in a browser, "" without one."""
+    """Return the problem with the address of a repository in a browser, "" if there is none."""
     advice = "write its address in a browser, such as https://github.com/org/webui"
     if not untrusted.is_web_address(text) or set("?#") & set(text):
         return advice
@@ -48,19 +51,19 @@ def repository_problem(text: str) -> str:
 
 
 def labelled_repository(labels: Mapping[str, str]) -> str:
-    """Return the address of the repository that an image says it was built from, "" for none that a link may have."""
+    """Return the address of the repository that an image names as its source, "" if there is none for a link."""
     address = labels.get(SOURCE, "").removesuffix(".git").rstrip("/")
     return "" if repository_problem(address) else address
 
 
 def labelled_version(labels: Mapping[str, str], tag: str) -> Version:
-    """Return the version that an image says it was built from, else the tag of git of the same name."""
+    """Return the commit that an image names as its source, else the git tag of the same name."""
     revision = labels.get(REVISION, "")
     return Version(name=revision, is_commit=True) if _COMMIT.fullmatch(revision) else Version(name=tag)
 
 
 def compare_link(repository: str, old: Version, new: Version) -> str:
-    """Return the page that shows what `new` has and `old` has not."""
+    """Return the address of the page that shows what `new` adds to `old`."""
     repository = repository.removesuffix(".git").rstrip("/")
     host = urlsplit(repository).hostname or ""
     before, after = quote(old.name, safe=""), quote(new.name, safe="")

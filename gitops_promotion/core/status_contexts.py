@@ -1,6 +1,6 @@
-"""Patterns of status contexts: which commit statuses speak for an environment.
+"""Patterns of status contexts: which commit statuses count for an environment.
 
-A pattern such as `*/{group}-{env}` is compared part by part, case ignored; `*` stands for text within one part.
+A pattern such as `*/{group}-{env}` is compared part by part, case ignored; `*` stands for any text within one part.
 """
 
 import fnmatch
@@ -15,7 +15,7 @@ from gitops_promotion.core.names import Application, is_name
 
 DEFAULT = ("*/{group}-{env}", "*/{group}-{env}/*")
 
-# Azure DevOps' genre of Flux's statuses; the alert's summary may follow (B16).
+# The genre of Flux's statuses on Azure DevOps; the alert's summary may follow (docs/migrating.md, B16).
 _FLUX = re.compile(r"fluxcd(?::.*)?", re.IGNORECASE | re.DOTALL)
 
 
@@ -44,7 +44,7 @@ def belongs(context: str, patterns: Sequence[str], *, genre: str = "") -> bool:
 
 
 def is_named(context: str, name: str, *, genre: str = "") -> bool:
-    """Return True if a status has this very name, case ignored; a genre that is not Flux's is a part of it."""
+    """Return True if a status has exactly this name, case ignored; a genre that is not Flux's is a part of the name."""
     full_context = context if not genre or _FLUX.fullmatch(genre) else f"{genre}/{context}"
     return full_context.casefold() == name.casefold()
 
@@ -62,10 +62,10 @@ class Collision:
 
 
 def collisions(templates: Mapping[str, Sequence[str]], application: Application, environment: str) -> list[Collision]:
-    """Return the statuses that would be taken for those of an application in an environment, for any groups there are.
+    """Return the statuses that could be taken for those of an application in an environment, whatever groups exist.
 
-    `templates` has those of each environment. `a-b` in `c` and `a` in `b-c` both report as `a-b-c` (B32). A template
-    without {group} means all groups alike. Templates with {app} are left to `shared`.
+    `templates` has those of each environment. `a-b` in `c` and `a` in `b-c` both report as `a-b-c` (docs/migrating.md,
+    B32). A template without {group} is the same for all groups. Templates with {app} are left to `shared`.
     """
     candidates: dict[Collision, None] = {}
     patterns = fill([t for t in templates[environment] if "{app}" not in t], application, environment)
@@ -78,7 +78,7 @@ def collisions(templates: Mapping[str, Sequence[str]], application: Application,
 
 
 def _group_of(template: str, pattern: str) -> str | None:
-    """Return the group for which a template gives a pattern, "" if it does for every group, None if for none."""
+    """Return the group for which a template gives a pattern, "" if it does so for every group, None if for none."""
     pairs = list(zip(template.split("/"), pattern.split("/"), strict=False))
     if template.count("/") != pattern.count("/"):
         return None
@@ -100,7 +100,7 @@ def shared(
     environment: str,
     other_sites: Iterable[tuple[Application, str]],
 ) -> list[tuple[Application, str]]:
-    """Return those of the others (applications in environments) whose statuses cannot be told apart by {app}."""
+    """Return the other sites whose statuses may have the names of this one's, although the templates have {app}."""
     own_patterns = list(
         zip(templates[environment], fill(templates[environment], application, environment), strict=True)
     )
@@ -123,7 +123,7 @@ def overlap(first: str, second: str) -> bool:
 
 def _parts_overlap(first: str, second: str) -> bool:
     """Return True if a text fits both patterns of one part."""
-    # Row by row: whether what is left of `first` overlaps with what is left of `second`.
+    # A table, row by row: whether the end of `first` from an index on overlaps with the end of `second` from another.
     below = [not second[i:].strip("*") for i in range(len(second) + 1)]
     for index in range(len(first) - 1, -1, -1):
         row = [not first[index:].strip("*")]
@@ -137,10 +137,10 @@ def _parts_overlap(first: str, second: str) -> bool:
 
 
 def has_open_name(template: str) -> bool:
-    """Return True if a `*` stands where the name of a group or an application could be.
+    """Return True if a `*` takes the place where the name of a group or an application could be.
 
-    The first part of a context is a kind, such as `kustomization`, and the last of three a cluster. What tells
-    applications apart is in the parts with {group} or {app}; without these, in those between.
+    The first part of a context is a kind, such as `kustomization`, and the last of three is a cluster. Applications
+    differ in the parts with {group} or {app}; without such a part, in the parts between the first and the last.
     """
     parts = template.split("/")
     open_parts = [part for part in parts if "{group}" in part or "{app}" in part]
@@ -155,7 +155,7 @@ _TOKENS = Application("\ue000", "\ue001")
 
 
 def mixed_up(templates: Sequence[str], environment: str, other_templates: Sequence[str], other_environment: str) -> str:
-    """Return a pattern of one environment that takes statuses of another, for whatever application; "" if none does."""
+    """Return a pattern of one environment that takes statuses of another, for any application; "" if none does."""
     others_patterns = fill(other_templates, _TOKENS, other_environment)
     for template, pattern in zip(templates, fill(templates, _TOKENS, environment), strict=True):
         if any(overlap(pattern, other_pattern) for other_pattern in others_patterns):

@@ -9,11 +9,11 @@ from gitops_promotion.core import untrusted
 from gitops_promotion.core.forge import CommitStatus, StatusState
 from gitops_promotion.core.status_contexts import belongs, is_named
 
-# Flux reports these with severity info, hence as success, though nothing was reconciled yet (docs/facts/flux.md).
+# Flux reports these with severity info, so as success, though nothing was reconciled yet (docs/facts/flux.md).
 _NOT_YET = re.compile(r"dependency not ready|health check canceled|progressing", re.IGNORECASE)
 
 Statuses = Mapping[str, Sequence[CommitStatus]]
-"""The statuses of commits."""
+"""The statuses of commits, by the id of the commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class StatusReport:
 
     @property
     def cluster(self) -> str:
-        """The last part of its context, which is the cluster's with Flux."""
+        """The last part of its context, which identifies the cluster if Flux reports."""
         return self.context.rpartition("/")[2]
 
     def __str__(self) -> str:
@@ -79,7 +79,7 @@ def reports_by_context(
 
 
 def by_cluster(reports: Iterable[StatusReport]) -> dict[str, list[StatusReport]]:
-    """Return the reports by the cluster that they are of, in lower case."""
+    """Return the reports by their cluster, in lower case."""
     clusters: dict[str, list[StatusReport]] = {}
     for report in reports:
         clusters.setdefault(report.cluster.casefold(), []).append(report)
@@ -87,7 +87,7 @@ def by_cluster(reports: Iterable[StatusReport]) -> dict[str, list[StatusReport]]
 
 
 def state_of(status: CommitStatus) -> StatusState:
-    """Return the state of a status of Flux: a success may say that there is none yet."""
+    """Return the state of a status of Flux: a success whose description says that nothing is ready yet is pending."""
     return "pending" if status.state == "success" and _NOT_YET.search(status.description) else status.state
 
 

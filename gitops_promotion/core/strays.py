@@ -1,4 +1,4 @@
-"""Markers that belong to no environment: why, and which key of the configuration is the nearest to change."""
+"""Markers that belong to no environment: why, and which key of the configuration would have to change."""
 
 import difflib
 import re
@@ -14,7 +14,7 @@ from gitops_promotion.core.names import Application
 from gitops_promotion.core.pages import page
 
 _SHOWN = 3
-# Enough to tell which suggestion is best: a tree may have thousands of markers.
+# Enough markers to find the best suggestion: a tree may have thousands.
 _SAMPLE = 50
 _FILE_ENDING = re.compile(r"\.ya?ml$")
 _SHORTEST_PREFIX = 3
@@ -78,7 +78,7 @@ def mismatch_advice(layout: Layout, stray: Stray) -> Advice | None:
 
 
 def unclaimed(layout: Layout, stray: Stray) -> str:
-    """Return that a marker belongs to no environment, why, and what to do."""
+    """Return the sentence that a marker belongs to no environment, why, and what to do."""
     keys = dict.fromkeys(layout.path_key(environment.name) for environment in layout.environments)
     return mismatch(layout, stray) or (
         f"{stray.at}: the marker {stray.name} belongs to no environment, since no path takes the file in: correct "
@@ -89,7 +89,9 @@ def unclaimed(layout: Layout, stray: Stray) -> str:
 def without_way(
     way: Pipeline, application: Application, sites: Collection[tuple[Application, str]], *, nearness: float = _NEAR
 ) -> str:
-    """Return that no promotion reaches an application, and a name it may be a slip of; "" if one does or none is near.
+    """Return the sentence that no promotion reaches an application, with a similar name that may be meant.
+
+    It is "" if a promotion reaches the application, or if no name is similar.
 
     `sites` are all applications with the environments that have markers of them; `nearness` of a name is from 0 to 1.
     """
@@ -115,12 +117,12 @@ NO_MARKER = Advice(
 
 
 def nothing_found(layout: Layout, strays: Sequence[Stray]) -> str:
-    """Return the error that no environment has a marker: the patterns, where markers are, and the key to change."""
+    """Return the error if no environment has a marker: the patterns, the places of markers, and the key to change."""
     return str(nothing_found_advice(layout, strays))
 
 
 def nothing_found_advice(layout: Layout, strays: Sequence[Stray]) -> Advice:
-    """Return that no environment has a marker: the patterns and where markers are, and the key to change."""
+    """Return the advice if no environment has a marker: the patterns, the places of markers, and the key to change."""
     patterns = dict.fromkeys(
         f"{environment.name} in {' or '.join(layout.filled_patterns(environment.name))}"
         for environment in layout.environments
@@ -139,7 +141,7 @@ def nothing_found_advice(layout: Layout, strays: Sequence[Stray]) -> Advice:
 
 
 def without_markers(layout: Layout, environment: str, strays: Sequence[Stray], *, has_files: bool) -> Advice:
-    """Return that an environment has no marker while others have some; `has_files`: its patterns find files."""
+    """Return the advice if an environment has no marker and others have some; `has_files`: its patterns find files."""
     patterns = " or ".join(layout.filled_patterns(environment))
     place = suggested_place(layout, environment, strays)
     if has_files:
@@ -150,9 +152,9 @@ def without_markers(layout: Layout, environment: str, strays: Sequence[Stray], *
 
 
 def suggested_place(layout: Layout, environment: str, strays: Sequence[Stray]) -> str:
-    """Return the markers that an environment without any may be meant to have, and what to do; "" if there are none.
+    """Return a marker that an environment without any may be meant to have, and what to do; "" if there is none.
 
-    The other environments find theirs, so the advice changes this one alone.
+    The other environments have their markers, so the advice changes only this environment.
     """
     outside = [stray for stray in strays if environment not in layout.in_reach(stray.path)]
     for stray in outside[:_SAMPLE]:
@@ -168,12 +170,12 @@ def suggested_place(layout: Layout, environment: str, strays: Sequence[Stray]) -
 
 
 def _with_other_ending(path: str) -> str:
-    """Return a path with `.yaml` for `.yml`, and the other way round."""
+    """Return a path with `.yaml` in place of `.yml`, or `.yml` in place of `.yaml`."""
     return f"{path[:-4]}.yaml" if path.endswith(".yml") else re.sub(r"\.yaml$", ".yml", path)
 
 
 def _best_suggestion(layout: Layout, strays: Sequence[Stray]) -> _Suggestion | None:
-    """Return the suggestion with which the most markers belong to an environment, None if no marker would."""
+    """Return the suggestion with which the most markers would belong to an environment, None if none would."""
     sample = strays[:_SAMPLE]
     suggestions = {(s.key, s.value): s for stray in sample for s in _suggestions(layout, stray)}
     counts = {

@@ -1,4 +1,4 @@
-"""Image references and tags: how they are written, what is in them, and which of them YAML reads as strings."""
+"""Image references and tags: how they are written, their parts, and which of them YAML reads as strings."""
 
 import re
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ class ImageReference:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read `[registry[:port]/]path[:tag][@digest]`; None for any other text. Placeholders may stand in the name."""
+        """Read `[registry[:port]/]path[:tag][@digest]`; None for any other text. The name may have placeholders."""
         if len(text) > _MAX_REFERENCE:
             return None
         image, at, digest = text.partition("@")

@@ -12,7 +12,7 @@ NAMES = ("group", "app", "environment", "tag", "previous_tag", "url", "reasons")
 """The names that a template of a pull request can use."""
 
 MAX_SOURCE = 10_000
-"""Characters of a template."""
+"""The most characters of a template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Template:
             raise self._error(str(error), error.line) from None
 
     def line_of_text(self, values: Mapping[str, object], limit: int) -> str:
-        """Return the text for these values, one line of at most `limit` characters. Raises ConfigError."""
+        """Return the text for these values, one line, cut to `limit` characters. Raises ConfigError."""
         text = self.text(values)
         if problem := line_problem(text):
             raise self._error(problem, 1)
@@ -43,7 +43,7 @@ class Template:
 
 
 def line_problem(text: str) -> str:
-    """Return the problem with a text that must be one line, "" without one."""
+    """Return the problem with a text that must be one line, "" if there is none."""
     if not text:
         return "gives an empty text: write one that is never empty"
     if not text.isprintable():
@@ -52,7 +52,7 @@ def line_problem(text: str) -> str:
 
 
 def problem_of(source: str, *, one_line: bool, names: Sequence[str] = NAMES) -> tuple[str, int]:
-    """Return the problem with a template that can use these names, and its line from 1; ("", 0) without one."""
+    """Return the problem with a template that can use these names, and its line from 1; ("", 0) if there is none."""
     if len(source) > MAX_SOURCE:
         return f"has more than {MAX_SOURCE} characters: shorten it", 1
     try:
@@ -72,12 +72,12 @@ def rendered(source: str, values: Mapping[str, object]) -> str:
     try:
         return str(_compiled(source).render(dict(values)))
     except TemplateSyntaxError as error:
-        raise TemplateError(f"is no template ({_said(error)}): correct it", line=error.lineno) from None
+        raise TemplateError(f"is no template ({_message_of(error)}): correct it", line=error.lineno) from None
     except JinjaError as error:
         advice = f"use {', '.join(values)}"
-        raise TemplateError(f"cannot be rendered ({_said(error)}): {advice}", line=_failed_line(error)) from None
+        raise TemplateError(f"cannot be rendered ({_message_of(error)}): {advice}", line=_failed_line(error)) from None
     except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
-        problem = f"cannot be rendered ({type(error).__name__}: {_said(error)}): correct it"
+        problem = f"cannot be rendered ({type(error).__name__}: {_message_of(error)}): correct it"
         raise TemplateError(problem, line=_failed_line(error)) from None
 
 
@@ -88,7 +88,7 @@ def _compiled(source: str) -> Any:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Environment(ImmutableSandboxedEnvironment):
-        """A sandbox without what makes a long text from a short one."""
+        """A sandbox without the operators that make a long text from a short one."""
 
         intercepted_binops = frozenset({"*", "**"})
 
@@ -100,12 +100,12 @@ def _compiled(source: str) -> Any:
     return environment.from_string(source)
 
 
-def _said(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
     return untrusted.line(str(error), 200)
 
 
 def _failed_line(error: BaseException) -> int:
-    """Return the line of a template that a failure is from: Jinja2 gives its frames the lines of the source."""
+    """Return the line of a template that caused a failure: Jinja2 gives its frames the lines of the source."""
     lines: Sequence[int] = ()
     frame = error.__traceback__
     while frame is not None:

@@ -1,6 +1,6 @@
 """The container images that the objects of an environment name, and those that change without a gated tag.
 
-Everything that says which image runs counts: the containers of any pod template, image volumes, the images of other
+All places that decide which image runs count: the containers of any pod template, image volumes, the images of other
 kinds that have an `image`, the image values of a HelmRelease, and the `images` of kustomize and of Flux
 (docs/unmanaged-images.md).
 """
@@ -15,14 +15,14 @@ from gitops_promotion.core.untrusted import quoted
 from gitops_promotion.errors import ManifestError
 
 NONE = "(none)"
-"""What stands for the image of a place that has none on one side."""
+"""What messages show for a place that has no image on one side."""
 
 _POD_LISTS = {
     "containers": "container",
     "initContainers": "init container",
     "ephemeralContainers": "ephemeral container",
 }
-# A schema describes fields, and the objects of Flux that look for tags run nothing.
+# A schema only describes fields, and the objects with which Flux looks for tags run no image.
 _KINDS_WITHOUT_IMAGES = frozenset({"CustomResourceDefinition", "ImagePolicy", "ImageRepository", "Secret"})
 _VALUE_PARTS = ("registry", "repository", "name", "tag", "digest", "sha")
 _IMAGE_KEY = re.compile(r".*[iI]mage(?:[._-]?(?:[nN]ame|[tT]ag|[dD]igest|[rR]epository|[rR]egistry|[vV]ersion))?")
@@ -42,14 +42,14 @@ class Place:
 
     @property
     def container(self) -> str:
-        """The container for messages, such as `init container db`; elsewhere the path."""
+        """The container for messages, such as `init container db`; the path if the place is no container."""
         if len(self.path) > 2 and self.path[-1] == "image" and self.path[-3] in _POD_LISTS:
             return f"{_POD_LISTS[self.path[-3]]} {self.path[-2]}"
         return ".".join(self.path)
 
 
 Images = Mapping[Place, tuple[str, ...]]
-"""The images at each place, sorted; several where objects or items of one name are there more than once."""
+"""The images at each place, sorted; several if more than one object or item has the same name."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,7 +70,7 @@ class ImageChange:
 class Comparison:
     """What a pull request changes of the images of one environment: those that no gated tag explains.
 
-    `problem` is why the images cannot be read, "" if they can.
+    `problem` says why the images cannot be read, "" if they can.
     """
 
     changes: tuple[ImageChange, ...] = ()
@@ -78,7 +78,7 @@ class Comparison:
 
     @property
     def is_empty(self) -> bool:
-        """True if nothing needs to be said."""
+        """True if there is neither a change nor a problem."""
         return not self.changes and not self.problem
 
 
@@ -91,10 +91,9 @@ def quoted_name(text: str) -> str:
 class JudgedTag:
     """The tag of an application that the gates judge: `stand_in` takes its place on both sides of a comparison.
 
-    `digest` stands in for its digest, which may come or go.
-
-    `unmarked` is the tag that a value gets as its marker goes, "" where no marker goes. `names` are the images that the
-    application has in its sources: a marker of it that comes may stand behind one of them, and behind no other.
+    `digest` takes the place of its digest, which may be added or removed. `unmarked` is the tag that a value gets while
+    its marker is removed, "" if no marker is removed. `names` are the images that the application has in its sources: a
+    new marker of the application may be behind one of these, and behind no other image.
     """
 
     stand_in: str
@@ -107,7 +106,7 @@ class JudgedTag:
 
 @dataclass(slots=True, kw_only=True)
 class _Collected:
-    """The images of some files; the values of ConfigMaps wait for a HelmRelease that names them."""
+    """The images of some files; the values of ConfigMaps are kept until a HelmRelease names them."""
 
     images: dict[Place, list[str]] = field(default_factory=dict)
     config_maps: list[tuple[str, str, str, str]] = field(default_factory=list)
@@ -120,8 +119,8 @@ class _Collected:
 def read_images(files: Mapping[str, bytes], *, unchanged: Collection[str] = ()) -> Images:
     """Return the images that files of YAML or JSON name, by place.
 
-    Raises ManifestError for a file that no YAML loader reads, or of which loaders read different values. Such a file is
-    left out where it is one of `unchanged`, the paths of files that are the same on both sides.
+    Raises ManifestError for a file that no YAML loader reads, or in which loaders read different values. Such a file is
+    left out if it is one of `unchanged`, the paths of files that are the same on both sides.
     """
     collected = _Collected()
     for path in sorted(files):
@@ -146,7 +145,7 @@ def _read_file(collected: _Collected, content: bytes, path: str, owner: str, dep
     objects: dict[StablePlace, dict[StablePlace, str]] = {}
     for place, text in values.texts.items():
         if _MERGE in place:
-            # What a merge key brings is there among the keys of the mapping itself.
+            # The values of a merge key are there a second time, as keys of the mapping itself.
             continue
         size = _size_of_object(values.texts, place)
         objects.setdefault(place[:size], {})[place[size:]] = text
@@ -155,7 +154,7 @@ def _read_file(collected: _Collected, content: bytes, path: str, owner: str, dep
 
 
 def _size_of_object(texts: Mapping[StablePlace, str], place: StablePlace) -> int:
-    """Return how many steps of a place lead to its object: lists of objects are passed through."""
+    """Return how many steps of a place lead to its object: the steps into lists of objects are among them."""
     size = 1
     while len(place) > size + 2 and place[size] == "items" and texts.get((*place[:size], "kind"), "").endswith("List"):
         size += 2
@@ -214,7 +213,7 @@ def _read_entries(collected: _Collected, owner: str, texts: Mapping[StablePlace,
 def _read_values_of_chart(
     collected: _Collected, owner: str, texts: Mapping[StablePlace, str], root: StablePlace, prefix: StablePlace = ()
 ) -> None:
-    """Add the values of a chart below `root` that say an image: `repository` and `tag`, `image`, `imageTag`."""
+    """Add the values of a chart below `root` that name an image: `repository` and `tag`, `image`, `imageTag`."""
     mappings: dict[StablePlace, dict[str, str]] = {}
     for place, text in texts.items():
         if place[: len(root)] != root or len(place) <= len(root):
@@ -252,7 +251,7 @@ def _read_config_map(collected: _Collected, owner: str, key: str, text: str) -> 
         )
     texts = {place[1:]: value for place, value in values.texts.items()}
     if not texts or () in texts:
-        # The value of one key, that `targetPath` puts into the values.
+        # The text is one value, which `targetPath` puts into the values of the chart.
         collected.add(owner, ("data", key), text.strip())
         return
     _read_values_of_chart(collected, owner, texts, (), ("data", key))
@@ -271,7 +270,7 @@ def unmanaged(before: Images, after: Images, judged: Sequence[JudgedTag] = ()) -
     """Return the images that differ for another reason than a tag that the gates judge.
 
     On both sides the stand-in of an application takes the place of each of its marked tags (`JudgedTag`). An image that
-    goes with its whole object is no change, for nothing runs it any more.
+    is removed with its whole object is no change, since nothing runs it any more.
     """
     objects = {place.object for place in after}
     judged = [replace(tag, names=tag.names | marked_names(before, tag.stand_in)) for tag in judged]
@@ -303,7 +302,7 @@ def marked_names(images: Images, stand_in: str) -> frozenset[str]:
 
 
 def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield what became of each image at one place, "" for none: those of one name are a pair."""
+    """Yield the old and the new image of each change at one place, "" for none; images of one name are a pair."""
     unpaired = list(old)
     for image in new:
         match = next(
@@ -332,9 +331,9 @@ def _name_of(image: str) -> str:
 
 
 def _explains(tag: JudgedTag, old: str, new: str) -> bool:
-    """Return True if nothing but the tag that is judged makes the difference."""
+    """Return True if the judged tag is the only difference."""
     if tag.stand_in in new:
-        # A marker comes with a new place, or to a value that had none.
+        # The marker is new: with a new place, or at a value that had none.
         is_own = _name_of(new) in tag.names
         return is_own and (not old or (_name_of(old) == _name_of(new) and tag.stand_in not in old))
     if tag.stand_in in old and tag.unmarked:

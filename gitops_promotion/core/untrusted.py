@@ -1,7 +1,7 @@
 """Text from outside made safe for the place where it is shown: one function a place.
 
-Everything a forge, a registry, a file, an event or an option says may be long, hold line breaks and terminal codes, or
-try to be markup. Escaping commands of a CI runner is the terminal's work, since it depends on the runner.
+Every text of a forge, a registry, a file, an event or an option may be long, contain line breaks and terminal codes, or
+imitate markup. `terminal.py` escapes the commands of a CI runner, since they depend on the runner.
 """
 
 import re
@@ -9,24 +9,24 @@ import re
 _WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9.:-]{1,255}(?:/[A-Za-z0-9._~/#?&=%+-]{0,1500})?")
 
 VALUE_LIMIT = 100
-"""Characters of a value that a message quotes."""
+"""The most characters of a value that a message quotes."""
 
 LINE_LIMIT = 300
-"""Characters of somebody else's sentence in a message."""
+"""The most characters of a sentence from outside in a message."""
 
 STATUS_LIMIT = 140
-"""Characters of a commit status's description: GitHub's limit, the smallest of all."""
+"""The most characters of a commit status's description: GitHub's limit, the smallest of all forges."""
 
 
 def line(text: str, limit: int = LINE_LIMIT) -> str:
     r"""Return text for one line of a message: no line breaks, terminal codes as `\x1b`, at most `limit` characters."""
-    # Cut first: the work is bounded however long the text is.
+    # Cut first, so that the work is bounded however long the text is.
     safe = "".join(_escaped(character) for character in text[: limit + 1])
     return cut(safe, limit)
 
 
 def reason_problem(text: str) -> str:
-    """Return the problem with a person's words: they must be one printable line of at most LINE_LIMIT characters."""
+    """Return the problem with a person's reason: it must be one printable line of at most LINE_LIMIT characters."""
     return (
         "" if text.isprintable() and len(text) <= LINE_LIMIT else f"write one line of at most {LINE_LIMIT} characters"
     )
@@ -52,7 +52,7 @@ def quoted(value: object, limit: int = VALUE_LIMIT) -> str:
 
 
 def terminal(text: str) -> str:
-    """Return one line for a terminal: nothing in it moves the cursor, colours, or begins a line of its own."""
+    """Return one line for a terminal: nothing in it moves the cursor, sets colours or begins another line."""
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 
@@ -67,7 +67,7 @@ def code_span(text: str) -> str:
 
 
 def table_cell(text: str) -> str:
-    """Return Markdown code for a cell of a table: as `code_span`, and no column of its own."""
+    """Return Markdown code for a cell of a table: as `code_span`, and it never begins another column."""
     return code_span(text).replace("|", "\\|")
 
 

@@ -1,4 +1,4 @@
-"""Why a tag is, or is not, in an environment: one answer in sentences."""
+"""Why a tag is, or is not, in an environment: the answer in sentences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def moment_text(time: datetime) -> str:
 
 
 def way_so_far(cells: Sequence[Cell], tag: str) -> str:
-    """Return where the tag is already, and since when: `dev since ..., qa since ...`; "" for nowhere."""
+    """Return where the tag is already, and since when: `dev since ..., qa since ...`; "" if it is nowhere."""
     return ", ".join(
         cell.environment + (f" since {moment_text(cell.since)}" if cell.since else "")
         for cell in cells
@@ -89,7 +89,7 @@ def next_steps(
     if promotion.decision == "pass" and not auto:
         steps.append(f"merge it: {merge}")
     if promotion.earliest:
-        # A moment within a minute: at its beginning it would be too early.
+        # Rounded up to a whole minute: at the beginning of the minute it would be too early.
         last = timedelta(minutes=1) - timedelta(microseconds=1)
         steps.append(f"look again at {moment_text(promotion.earliest + last)}")
     return steps
