@@ -18,7 +18,7 @@ def board(run: Run, scope: Scope, *, user: str = "", waiting: bool = False) -> B
     view = read_board(run, scope)
     if waiting:
         view = boards.waiting_only(view)
-    return boards.mine(view, user) if user else view
+    return boards.of_person(view, user) if user else view
 
 
 def write(path: Path, text: str) -> None:

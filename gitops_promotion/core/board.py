@@ -164,7 +164,7 @@ class Decided:
 class Board:
     """All lines, read from `commit` at the time `made_at`; `left_out` says what is not known, and why.
 
-    `mine` is the person whom the board is limited to, "" for none. `environments` are all that a line can have.
+    `person` is the one whose board it is, "" for everybody. `environments` are all that a line can have.
     """
 
     commit: str
@@ -173,14 +173,14 @@ class Board:
     lines: tuple[Line, ...]
     features: tuple[Feature, ...] = ()
     left_out: tuple[str, ...] = ()
-    mine: str = ""
+    person: str = ""
     decided: tuple[Decided, ...] = ()
 
     @property
     def waiting(self) -> list[tuple[Line, Cell, Promotion]]:
         """The open promotions; on the board of one person, those on which the person can act."""
         opened = [(line, cell, cell.open) for line in self.lines for cell in line.cells if cell.open]
-        return [row for row in opened if not self.mine or row[2].is_for(self.mine)]
+        return [row for row in opened if not self.person or row[2].is_for(self.person)]
 
     @property
     def problems(self) -> list[tuple[Line, Cell]]:
@@ -312,7 +312,7 @@ def waiting_only(board: Board) -> Board:
     return replace(board, lines=tuple(line for line in board.lines if line.is_waiting))
 
 
-def mine(board: Board, user: str) -> Board:
+def of_person(board: Board, user: str) -> Board:
     """Return the board of one person: the promotions that wait for that person, and what the person decided."""
     decided = [
         Decided(
@@ -325,7 +325,7 @@ def mine(board: Board, user: str) -> Board:
         if statement.author.casefold() == user.casefold()
     ]
     lines_of_user = (line for line in board.lines if any(cell.open and cell.open.is_for(user) for cell in line.cells))
-    return replace(board, lines=tuple(lines_of_user), mine=user, decided=tuple(decided), features=())
+    return replace(board, lines=tuple(lines_of_user), person=user, decided=tuple(decided), features=())
 
 
 def _discussed(cell: Cell) -> Iterator[tuple[str, int, str, Sequence[Statement]]]:

@@ -20,7 +20,9 @@ _SECTION = 14_000
 def json_v1(board: Board, *, colour: bool = False) -> str:
     """Return the document of `board`: what is not known is null, or an empty list."""
     del colour
-    personal = {"mine": board.mine, "decided": [_decided(decided) for decided in board.decided]} if board.mine else {}
+    personal = (
+        {"mine": board.person, "decided": [_decided(decided) for decided in board.decided]} if board.person else {}
+    )
     return document(
         commit=board.commit,
         made_at=board.made_at.isoformat(),
@@ -182,7 +184,7 @@ def _decisions(board: Board) -> list[str]:
         + (f", {table_cell(decided.statement.comment)}" if decided.statement.comment else "")
         for decided in board.decided
     ]
-    return [f"### Decided by {table_cell(board.mine)}", "\n".join(_limited(rows, _SECTION))]
+    return [f"### Decided by {table_cell(board.person)}", "\n".join(_limited(rows, _SECTION))]
 
 
 def _features(board: Board) -> str:

@@ -56,7 +56,7 @@ def board(view: Board, *, colour: bool = False, width: int | None = None) -> str
 
 def _parts(view: Board, columns: int) -> Iterator["RenderableType"]:
     if not view.lines:
-        yield _text("nothing waits" if view.mine else "no application")
+        yield _text("nothing waits" if view.person else "no application")
     elif _fits(view, columns):
         yield _table(view)
     else:
@@ -132,7 +132,7 @@ def _facts(view: Board, cell: Cell) -> list["Text"]:
 
 def _sections(view: Board) -> Iterator[tuple[str, list["RenderableType"]]]:
     if view.waiting:
-        title = f"waits for {view.mine}" if view.mine else "open promotions"
+        title = f"waits for {view.person}" if view.person else "open promotions"
         yield title, [_promotion(line, cell, promotion) for line, cell, promotion in view.waiting]
     if view.problems:
         yield (
@@ -159,8 +159,8 @@ def _sections(view: Board) -> Iterator[tuple[str, list["RenderableType"]]]:
             "features",
             [_indented(_text(_feature_text(view, number)), 2) for number in range(len(view.features))],
         )
-    if view.mine:
-        yield f"decided by {view.mine}", _decisions(view) or [_indented(_text("nothing"), 2)]
+    if view.person:
+        yield f"decided by {view.person}", _decisions(view) or [_indented(_text("nothing"), 2)]
 
 
 def _promotion(line: Line, cell: Cell, promotion: Promotion) -> "RenderableType":

@@ -192,7 +192,7 @@ def hostile() -> Board:
             ),
         ),
         left_out=(HOSTILE,),
-        mine=HOSTILE,
+        person=HOSTILE,
         decided=(
             Decided(
                 site=Site(application, "prod"),

@@ -78,9 +78,9 @@ def test_hostile_text_moves_no_cursor_and_makes_no_link(colour: bool) -> None:
 def test_a_board_of_nothing_says_so() -> None:
     nothing = replace(boards.small(), lines=(), features=())
     assert plain(nothing).startswith("no application\n")
-    mine = plain(replace(nothing, mine="ann"))
-    assert mine.startswith("nothing waits\n")
-    assert "decided by ann\n  nothing" in mine
+    printed = plain(replace(nothing, person="ann"))
+    assert printed.startswith("nothing waits\n")
+    assert "decided by ann\n  nothing" in printed
 
 
 # -- Markdown

@@ -149,22 +149,22 @@ def test_waiting_keeps_applications_with_an_open_promotion() -> None:
     ],
 )
 def test_mine_is_what_the_person_can_act_on(opened: Promotion, user: str, is_mine: bool) -> None:
-    found = boards.mine(board(promotions={Site(WEB, "qa"): opened}), user)
-    assert (len(found.lines), found.mine) == (int(is_mine), user)
+    found = boards.of_person(board(promotions={Site(WEB, "qa"): opened}), user)
+    assert (len(found.lines), found.person) == (int(is_mine), user)
 
 
 def test_of_an_application_only_what_the_person_can_act_on_waits_for_the_person() -> None:
     promotions = {Site(WEB, "qa"): promotion(who=("ann",)), Site(WEB, "prod"): promotion(who=("bob",))}
     everybody = board(promotions=promotions)
     assert [cell.environment for _, cell, _ in everybody.waiting] == ["qa", "prod"]
-    assert [cell.environment for _, cell, _ in boards.mine(everybody, "ann").waiting] == ["qa"]
+    assert [cell.environment for _, cell, _ in boards.of_person(everybody, "ann").waiting] == ["qa"]
 
 
 def test_mine_also_has_what_the_person_decided_with_the_comment() -> None:
     approved = Statement(author="Ann", opinion="approved", at=NOW, comment="fine")
     other = replace(approved, author="bob")
     opened = promotion(who=("bob",), said=(approved, other))
-    found = boards.mine(board(promotions={Site(WEB, "qa"): opened}, statements={5: (approved,)}), "ann")
+    found = boards.of_person(board(promotions={Site(WEB, "qa"): opened}, statements={5: (approved,)}), "ann")
     assert [(d.site.environment, d.tag, d.pull_request, d.statement.comment) for d in found.decided] == [
         ("dev", "2", 5, "fine"),
         ("qa", "2", 7, "fine"),
