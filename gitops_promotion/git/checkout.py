@@ -23,7 +23,7 @@ class Setting:
     value: str
 
     @property
-    def own(self) -> bool:
+    def is_of_repository(self) -> bool:
         """Whether it is a setting of the repository itself, not of the person or the machine."""
         return self.scope in ("local", "worktree")
 
@@ -48,7 +48,7 @@ class Checkout:
         # git itself must find the folder: if it is told the folder, it does not check the owner.
         config = runner.run(["config", "--list", "-z", "--show-scope", "--includes"], variables)
         settings = _read_settings(config.stdout)
-        if config.status or not any(setting.own for setting in settings):
+        if config.status or not any(setting.is_of_repository for setting in settings):
             # `git config` silently ignores a repository that it must not read; `rev-parse` gives the reason.
             access = runner.run(["rev-parse", "--git-dir"], variables)
             if access.status or config.status:

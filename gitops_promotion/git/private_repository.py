@@ -85,7 +85,7 @@ def temporary_files() -> Iterator[None]:
 
 
 def _own_settings(checkout: Checkout) -> dict[str, str]:
-    return {setting.key: setting.value for setting in checkout.settings if setting.own}
+    return {setting.key: setting.value for setting in checkout.settings if setting.is_of_repository}
 
 
 def _lay_out(checkout: Checkout, folder: Path, object_format: str, *, partial: bool) -> bool:

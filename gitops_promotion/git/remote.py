@@ -261,7 +261,9 @@ def _handed_over(settings: Sequence[Setting], remote: str) -> list[tuple[str, st
     The caller's `git -c` and GIT_CONFIG_* come after it, as they do in git.
     """
     transport = [
-        (setting.key, setting.value) for setting in settings if setting.own and _TRANSPORT.fullmatch(setting.key)
+        (setting.key, setting.value)
+        for setting in settings
+        if setting.is_of_repository and _TRANSPORT.fullmatch(setting.key)
     ]
     keys = {f"remote.{remote}.{key}": f"remote.{_REMOTE}.{key}" for key in _REMOTE_KEYS}
     renamed = [(keys[setting.key], setting.value) for setting in settings if setting.key in keys]
