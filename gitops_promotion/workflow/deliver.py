@@ -62,7 +62,9 @@ def _deliver(run: Run, decide: Callable[[], Intent | Outcome], disarmed: list[in
             raise
 
     outcome = repeat_after_races(run, decide_and_propose)
-    if lost_requests and not outcome.sha:
+    # A tag that is there already has disarmed what is open for another one: that stays so.
+    keeps_disarmed = outcome.result == "unchanged" and outcome.pull_request is not None
+    if lost_requests and not outcome.sha and not keeps_disarmed:
         propose_winner_again(run, lost_requests[-1], lambda intent: _propose(run, intent, disarmed))
     return outcome
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gitops_promotion.core import holds_file
+from gitops_promotion.core import due, holds_file
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.commits import read_time
 from gitops_promotion.core.declines import closed_promotion
@@ -98,11 +98,14 @@ def proposed_promotion(application: Application, branch: Branch) -> Request | No
 def promotion_again(run: Run, request: Request) -> Intent | Outcome:
     """Return the intent to propose a promotion again, as long as its branch proposes that tag.
 
-    Where it is on hold, return the outcome of that. What somebody has closed meanwhile stays closed. Raises
-    ManifestError, GitError, ProviderError, LeaseLostError.
+    Where it is on hold, return the outcome of that. What somebody has closed meanwhile stays closed, and a branch
+    without an open pull request, which forges keep after a merge, stays as it is. Raises ManifestError, GitError,
+    ProviderError, LeaseLostError.
     """
     if (outcome := stopped(run, request)) is not None:
         return outcome
+
+    branch_name = request.kind.branch(request, run.tip.config)
 
     def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | None:
         if branch is None or branch.proposal.tag != request.tag:
@@ -110,6 +113,8 @@ def promotion_again(run: Run, request: Request) -> Intent | Outcome:
             return Outcome.of(request, "skipped", message)
         if closed := closed_promotion(request, pulls):
             return Outcome.of(request, "skipped", f"pull request #{closed.number} for it was closed meanwhile")
+        if due.open_for(pulls, run.tip.base) is None:
+            return Outcome.of(request, "skipped", f"no pull request from {branch_name} is open any more")
         return None
 
     return setting_tag(run.tip, request, run.tip.files(Site(request.application, request.environment)), veto)

@@ -1,11 +1,14 @@
 """The verbs of people: approve, decline, approvals and wait, on plain git."""
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gitops_promotion import cli
+from gitops_promotion.git import Repository
+from tests.support.meanwhile import before
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Shop
@@ -90,6 +93,24 @@ def test_an_opinion_that_cannot_count_is_refused_and_not_posted(proposed: "Shop"
 )
 def test_what_cannot_be_approved_is_a_usage_error(proposed: "Shop", args: tuple[str, ...], text: str) -> None:
     assert text in proposed.run("approve", *args, code=2).stderr
+
+
+def test_a_rejection_in_the_middle_of_a_run_that_loses_a_race_keeps_its_head(
+    proposed: "Shop", monkeypatch: pytest.MonkeyPatch, manifest: Callable[..., str]
+) -> None:
+    def conflict(comment: str) -> None:
+        text = manifest("webui", "1.0.0").replace("spec:", f"spec: # {comment}")
+        proposed.edit({"webshop/prod/webui.yaml": text})
+
+    def reject() -> None:
+        proposed.run("decline", *PROD, "--as", "cid", "--comment", "breaks the checkout")
+        conflict("twice")
+
+    conflict("once")
+    before(monkeypatch, Repository, "push", reject)
+    declined = proposed.run("promote", "--all").only
+    assert declined["result"] == "declined"
+    assert declined["pull_request"]["head_sha"] == proposed.remote.sha("promote/webshop-webui")
 
 
 def test_a_rejection_refuses_until_it_is_proposed_again(proposed: "Shop") -> None:

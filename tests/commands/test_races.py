@@ -105,6 +105,32 @@ def test_a_pull_request_that_a_person_closes_before_it_is_rebuilt_stays_closed(
     assert "#" not in shop.local("list")
 
 
+def test_the_branch_of_a_promotion_that_was_merged_and_reverted_is_not_proposed_again_after_a_race(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, manifest: Callable[..., str]
+) -> None:
+    pull = shop.new("1.4.2").only["pull_request"]
+    # A squash, after which the forge keeps the branch: its commit is no part of the default branch.
+    commit = shop.remote.git("cat-file", "commit", pull["head_sha"]).replace(" +0000", " +0100") + "\n"
+    left = shop.remote.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=commit)
+    shop.remote.git("update-ref", f"refs/heads/{BRANCH}", left)
+    conflict(shop, "dev", manifest)
+    hold = "{group: webshop, app: webui, environment: dev, tag: 1.4.3, reason: bad, by: ann}"
+    before(monkeypatch, Repository, "push", lambda: shop.edit({"gitops-promotion.holds.yaml": f"holds:\n  - {hold}\n"}))
+    assert shop.new("1.4.3").results == ["skipped"]
+    assert "#" not in shop.local("list")
+
+
+def test_what_is_open_for_another_tag_stays_disarmed_where_a_race_has_brought_the_tag(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, manifest: Callable[..., str]
+) -> None:
+    shop.opened("1.4.2")
+    shop.edit({"webshop/dev/webui.yaml": manifest("webui", "1.4.0")})
+    before(monkeypatch, Repository, "push", lambda: shop.edit({"webshop/qa/webui.yaml": manifest("webui", "1.4.0")}))
+    there = shop.run("promote", "--group", "webshop", "--app", "webui", "--env", "qa").only
+    assert "is still open, with auto-merge off" in there["message"]
+    assert "auto-merge off" in shop.local("show", "2")
+
+
 def test_a_branch_that_is_rebuilt_on_a_newer_tip_is_no_work_of_others(
     shop: "Shop", monkeypatch: pytest.MonkeyPatch, config: Callable[..., str]
 ) -> None:
