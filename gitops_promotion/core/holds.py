@@ -40,7 +40,7 @@ class Hold:
             return False
         names = ((self.group, application.group), (self.app, application.name), (self.environment, environment))
         is_meant = all(pattern in (ANY, name) for pattern, name in names)
-        return is_meant and (not self.tags or any(same_tag(held, tag) for held in self.tags))
+        return is_meant and (not self.tags or any(same_tag(hold_tag, tag) for hold_tag in self.tags))
 
     @property
     def subject(self) -> str:
@@ -135,7 +135,7 @@ def lifted(holds: Sequence[Hold], names: tuple[str, str, str], tag: Tag | None) 
         if tag is None:
             yield hold, None
         elif tag in hold.tags:
-            tags = tuple(held for held in hold.tags if held != tag)
+            tags = tuple(hold_tag for hold_tag in hold.tags if hold_tag != tag)
             yield hold, replace(hold, tags=tags) if tags else None
 
 

@@ -34,8 +34,8 @@ def set_tag(
     the tag is there already. Raises ManifestError (no marker, or one that cannot be edited) and UsageError.
     """
     marker = config.layout.marker_name(request.application, request.environment)
-    where = f"{config.layout.where(request.application, request.environment)} on {base}"
-    edited = markers.set_tag(files, group=marker.group, app=marker.app, tag=request.tag, location=where)
+    location = f"{config.layout.where(request.application, request.environment)} on {base}"
+    edited = markers.set_tag(files, group=marker.group, app=marker.app, tag=request.tag, location=location)
     edits = {**edited.edits, **(also or {})} if edited.edits else edited.edits
     digest = edits_digest(edits) if edited.edits and also else ""
     return of_edits(

@@ -38,13 +38,14 @@ def pause(attempt: int, random: float, *, decision_seconds: float = 0.0) -> floa
     return max(min(_FIRST * growth, _GROWN) * (0.5 + random), busy * random)
 
 
-def reason_to_give_up(lost: Sequence[LeaseLostError]) -> str:
+def reason_to_give_up(lost_races: Sequence[LeaseLostError]) -> str:
     """Return the text of the error that ends a run after these lost races, the last one last; "" to decide again."""
-    if len(lost) >= LOCKS and all(isinstance(error, LockedError) for error in lost[-LOCKS:]):
-        return str(lost[-1])
-    if len(lost) < ATTEMPTS:
+    if len(lost_races) >= LOCKS and all(isinstance(error, LockedError) for error in lost_races[-LOCKS:]):
+        return str(lost_races[-1])
+    if len(lost_races) < ATTEMPTS:
         return ""
-    return f"other writers changed the remote {ATTEMPTS} times in a row during this run ({lost[-1].fact}): run it again"
+    fact = lost_races[-1].fact
+    return f"other writers changed the remote {ATTEMPTS} times in a row during this run ({fact}): run it again"
 
 
 def require_off(result: AutoMerge) -> None:

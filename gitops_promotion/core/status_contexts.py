@@ -105,14 +105,14 @@ def shared(
         zip(templates[environment], fill(templates[environment], application, environment), strict=True)
     )
 
-    def is_shared(other: Application, name: str) -> bool:
+    def is_shared(other_application: Application, name: str) -> bool:
         return any(
             "{app}" in template + own_template and overlap(pattern, own_pattern)
-            for template, pattern in zip(templates[name], fill(templates[name], other, name), strict=True)
+            for template, pattern in zip(templates[name], fill(templates[name], other_application, name), strict=True)
             for own_template, own_pattern in own_patterns
         )
 
-    return [other for other in other_sites if other != (application, environment) and is_shared(*other)]
+    return [site for site in other_sites if site != (application, environment) and is_shared(*site)]
 
 
 def overlap(first: str, second: str) -> bool:

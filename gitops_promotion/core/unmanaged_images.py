@@ -62,8 +62,8 @@ class ImageChange:
     new: str
 
     def __str__(self) -> str:
-        where = f"{quoted_name(self.object)}, {quoted_name(self.container)}"
-        return f"{where}: {quoted_name(self.old)} -> {quoted_name(self.new)}"
+        place = f"{quoted_name(self.object)}, {quoted_name(self.container)}"
+        return f"{place}: {quoted_name(self.old)} -> {quoted_name(self.new)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Comparison:
 
 
 def quoted_name(text: str) -> str:
-    """Return a name of a manifest for messages: as it is where it is plain, else quoted and cut."""
+    """Return a name of a manifest for messages: as it is if it is short and printable, else quoted and cut."""
     return text if text.isprintable() and len(text) <= 200 else quoted(text, 200)
 
 

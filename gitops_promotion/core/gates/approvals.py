@@ -143,9 +143,9 @@ class Approvals(Gate):
             return Tally(decision="wait", seats=Seats(filled=0, needed=self._needed), reasons=(reason,))
         opinions, unclear = [], []
         for review in facts.discussion.reviews:
-            why = self._why_not(facts, review)
-            opinions.append(_opinion(review, why))
-            if why and review.verdict == "changes-requested" and self._is_unclear(facts, review):
+            objection = self._why_not(facts, review)
+            opinions.append(_opinion(review, objection))
+            if objection and review.verdict == "changes-requested" and self._is_unclear(facts, review):
                 unclear.append(opinions[-1])
         counted = self._decided(gate, question, facts, opinions)
         if counted.decision == "pass" and unclear:
@@ -204,8 +204,8 @@ class Approvals(Gate):
     def _why_not(self, facts: Facts, review: Review, *, edits: bool = True) -> str:
         """Return why an opinion does not count, "" if it does; without `edits` any reviewed commit is accepted."""
         person = Person(name=review.author, is_bot=review.is_bot)
-        if why := reason_barred(facts, person) or self._not_named(facts, review):
-            return why
+        if objection := reason_barred(facts, person) or self._not_named(facts, review):
+            return objection
         return _outdated(facts, review, edits=edits)
 
     def _is_unclear(self, facts: Facts, review: Review) -> bool:
@@ -312,14 +312,14 @@ def _first_alone(opinions: Sequence[Opinion]) -> list[Opinion]:
     ]
 
 
-def _opinion(review: Review, why: str) -> Opinion:
+def _opinion(review: Review, objection: str) -> Opinion:
     return Opinion(
         author=review.author,
         verdict=review.verdict,
         at=review.at,
         comment=review.comment,
-        counts=not why,
-        why=why,
+        counts=not objection,
+        why=objection,
     )
 
 
