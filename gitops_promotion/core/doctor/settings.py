@@ -123,7 +123,7 @@ def unrequired_job(facts: Facts) -> Iterator[Problem]:
         return
     jobs = workflows.gate_jobs(facts.files) if facts.forge == "github" else {}
     if not jobs and facts.forge == "github":
-        return  # missing_workflows says it
+        return  # `missing_workflows` reports it
     names = {check.name for check in checks}
     if facts.forge == "local" or names & {*jobs, OWN_CONTEXT} or any(check.is_build for check in checks):
         return
