@@ -103,17 +103,15 @@ def _environments(assignment: Assignment) -> tuple[ProposedEnvironment, ...]:
     has_fan = any(len(stage) > 1 for stage in stages[1:])
     for number, stage in enumerate(stages):
         auto = number < len(stages) - 1 and not any(map(is_production, stage))
-        before = stages[number - 1] if number else []
-        if number == 0 and len(stage) > 1:
+        if number == 0:
             # Only one environment can be the entry: the others of the first stage follow it.
-            environments.append(ProposedEnvironment(name=stage[0], auto=auto))
-            environments += [ProposedEnvironment(name=name, auto=auto) for name in stage[1:]]
+            environments += [ProposedEnvironment(name=name, auto=auto) for name in stage]
             continue
+        before = stages[number - 1]
         for name in stage:
             same_region = tuple(source for source in before if region(source) and region(source) == region(name))
             after = same_region or tuple(before)
-            is_next = not has_fan or number == 0
-            environments.append(ProposedEnvironment(name=name, auto=auto, after=None if is_next else after))
+            environments.append(ProposedEnvironment(name=name, auto=auto, after=after if has_fan else None))
     return tuple(environments)
 
 
