@@ -42,7 +42,7 @@ def text(parts: Sequence[Part], *, number: int) -> str:
             break
     body = "\n".join(lines)
     # A cut inside a code span could turn text from outside into markup, so only whole lines are left out.
-    while len(body) > LIMIT:
+    while len(body) + 1 > LIMIT:
         body = body.rpartition("\n")[0]
     return f"{body}\n"
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gitops_promotion.core import comment
 from gitops_promotion.core.comment import LIMIT, Part, says_the_same, text
 from gitops_promotion.core.discussion import MARKER
 from gitops_promotion.core.gates import Question, Reason, Verdict
@@ -78,9 +79,17 @@ def test_a_long_comment_is_cut_between_lines() -> None:
     reasons = tuple(Reason(evidence=f"{number} " + "x" * 2000) for number in range(60))
     parts = [replace(WAITS, verdict=Verdict(decision="wait", reasons=reasons)) for _ in range(40)]
     body = text(parts, number=7)
-    assert LIMIT - 3000 < len(body) <= LIMIT + 1
+    assert LIMIT - 3000 < len(body) <= LIMIT
     assert all(line.count("`") % 2 == 0 for line in body.splitlines())
     assert "- and 10 more reasons" in text(parts[:1], number=7)
+
+
+def test_a_comment_may_be_as_long_as_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = text([WAITS], number=7)
+    monkeypatch.setattr(comment, "LIMIT", len(whole))
+    assert text([WAITS], number=7) == whole
+    monkeypatch.setattr(comment, "LIMIT", len(whole) - 1)
+    assert text([WAITS], number=7) == whole[: whole.rindex("To decline")]
 
 
 def test_ids_of_commits_and_ends_of_lines_alone_are_no_news() -> None:
