@@ -65,6 +65,7 @@ def test_the_state_of_a_promotion_is_its_pull_requests_and_then_what_its_opinion
     [
         ("bob", False, "pending", True),
         ("cid", False, "pending", True),
+        ("CID", False, "pending", True),
         ("zoe", False, "pending", False),
         ("ann", False, "pending", False),
         ("ann", True, "pending", True),

@@ -84,7 +84,10 @@ def test_how_far_an_environment_is_behind(events: list[Event], now: dict[str, st
     assert cells(Facts(tags=tags(**now), events=events))["qa"].behind == behind
 
 
-def test_of_several_sources_the_one_furthest_ahead_counts() -> None:
+@pytest.mark.parametrize(
+    ("eu", "events_of_eu"), [("2", [event(7, "eu", "2", "1"), event(1, "eu", "1")]), ("1", []), ("7", [])]
+)
+def test_of_several_sources_the_one_furthest_ahead_counts(eu: str, events_of_eu: list[Event]) -> None:
     graph = Pipeline(
         environments=(
             Environment(name="dev"),
@@ -93,9 +96,8 @@ def test_of_several_sources_the_one_furthest_ahead_counts() -> None:
             Environment(name="prod", after=(("eu",), ("us",))),
         )
     )
-    events = [event(9, "us", "3", "2"), event(8, "us", "2", "1"), event(7, "eu", "2", "1"), event(1, "us", "1")]
-    events += [event(1, "eu", "1")]
-    found = cells(Facts(tags=tags(dev="3", eu="2", us="3", prod="1"), events=events), graph)["prod"].behind
+    events = [event(9, "us", "3", "2"), event(8, "us", "2", "1"), event(1, "us", "1"), *events_of_eu]
+    found = cells(Facts(tags=tags(dev="3", eu=eu, us="3", prod="1"), events=events), graph)["prod"].behind
     assert found == Behind(of="us", versions=2, days=2)
 
 

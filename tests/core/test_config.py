@@ -300,6 +300,13 @@ groups:
     assert config.groups["a"]["web"].feature_label_selector == {"app": "web"}
 
 
+def test_each_of_several_merges_is_read() -> None:
+    found = faults("environments: [{name: dev}]\n<<: [text, {prFlow: x}]\n")
+    assert len(found) == 2
+    assert "unknown key 'prFlow'" in found[0]
+    assert "merges ('<<') something that is not another mapping" in found[1]
+
+
 def test_a_byte_order_mark_and_windows_line_ends_are_no_hindrance() -> None:
     assert parse(b"\xef\xbb\xbfprflow: per-env\r\nenvironments:\r\n- name: dev\r\n", FILE).prflow == "per-env"
 
@@ -688,7 +695,7 @@ def test_lists_of_accounts_are_read_as_written() -> None:
     ("line", "fault"),
     [
         ("statusAuthors: flux", "statusAuthors is not a list, write it as"),
-        ("statusAuthors: []", "statusAuthors is an empty list"),
+        ("statusAuthors: []", "statusAuthors is an empty list, write a login or leave"),
         ("statusAuthors: [~]", r"statusAuthors\[0\] is empty"),
         ("statusAuthors: [' x']", r"statusAuthors\[0\] is ' x': write one line"),
         ("checkRunApps: ['a/b']", r"checkRunApps\[0\] is 'a/b': write an app's slug"),

@@ -35,6 +35,7 @@ def config(environment: dict[str, Any] | None = None, **more: Any) -> dict[str, 
         (config(groups=[]), False),
         (config(groups={"shop": []}), False),
         (config({"windows": [{"from": "09:00", "to": "16:00"}]}), True),
+        (config({"windows": [{"from": "09:00", "to": "16:00", "days": ["mon"]}]}), True),
         (config({"windows": [{"from": "09:00"}]}), False),
         (config({"windows": None}), True),
         (config(freezes=[{"from": "2026-12-24", "until": "2026-12-26"}]), True),
@@ -65,3 +66,8 @@ def test_a_configuration_has_known_keys_of_the_right_kind(document: Any, is_vali
 )
 def test_a_file_of_holds_has_entries_with_their_names(document: Any, is_valid: bool) -> None:
     assert HOLDS.is_valid(document) is is_valid
+
+
+def test_a_key_is_described_by_the_heading_of_its_path() -> None:
+    description = config_schema()["properties"]["branchTemplate"]["description"]
+    assert description.endswith("/docs/configuration.md#branchtemplate")

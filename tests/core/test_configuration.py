@@ -4,6 +4,7 @@ import pytest
 
 from gitops_promotion.core.config import Config, parse
 from gitops_promotion.core.names import Application
+from gitops_promotion.errors import UsageError
 
 WEB = Application("shop", "web")
 APPROVALS = "approvals: {approvers: [ann]}"
@@ -41,6 +42,17 @@ def test_a_comment_is_written_where_a_verdict_is_published_unless_the_key_says_o
     keys: str, top: str, is_written: bool
 ) -> None:
     assert config(keys, top).writes_comments is is_written
+
+
+def test_approvals_of_one_environment_are_enough_to_ask_people() -> None:
+    one = parse(f"environments: [{{name: dev}}, {{name: prod, {APPROVALS}}}]\n", "gitops-promotion.yaml")
+    assert (one.has_approvals, config().has_approvals) == (True, False)
+
+
+def test_a_name_that_makes_no_branch_is_an_error_that_says_what_it_names() -> None:
+    for group, name, env, noun in (("a b", "c", "d", "group"), ("a", "b c", "d", "application"), ("a", "b", "", "env")):
+        with pytest.raises(UsageError, match=f"^{noun}"):
+            config().branch(Application(group, name), env)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ def test_an_unknown_environment_is_an_error_that_lists_the_names() -> None:
     for ask in (LIST.environment, LIST.requirements, LIST.sources):
         with pytest.raises(UsageError, match="'stage' is not in the configuration: use one of dev, qa, prod"):
             ask("stage")
+        with pytest.raises(UsageError, match=r": did you mean prod\? use one of dev, qa, prod"):
+            ask("prd")
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,11 @@ def test_each_kind_has_its_branch_and_title(
     assert kind.is_gated(wanted, config()) is gated
 
 
+def test_each_kind_has_a_name_of_its_own() -> None:
+    names = [kind.name for kind in (PROMOTION, ROLLBACK, FEATURE, REMOVAL, HOLD)]
+    assert names == ["promote", "rollback", "feature", "remove", "hold"]
+
+
 @pytest.mark.parametrize(
     ("kind", "environment", "notes"),
     [

@@ -52,6 +52,11 @@ def test_a_marker_behind_a_line_break_does_not_belong_to_the_line_before(case: s
     assert [misplaced.reason.startswith(reason) for misplaced in result.misplaced] == [True]
 
 
+def test_a_marker_behind_a_collection_says_what_to_do() -> None:
+    [misplaced] = scan(f"a: {{b: c}} {M}".encode(), "f.yaml").misplaced
+    assert misplaced.reason == "it stands behind a collection: give the value a line of its own"
+
+
 @pytest.mark.parametrize("line_break", BREAKS)
 @pytest.mark.parametrize("case", QUOTED)
 def test_text_in_a_value_stays_text_behind_a_line_break(case: str, line_break: str) -> None:

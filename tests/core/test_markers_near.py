@@ -37,6 +37,7 @@ def test_a_misspelled_marker_is_found_with_what_is_wrong(comment: str, problem: 
         (f"a: |\n  tag: v1 {MARKER}\n", ["in-block"]),
         (f"a: >\n  tag: v1 {MARKER}\n", ["in-block"]),
         (f"# tag: v1 {MARKER}\n", ["commented-out"]),
+        (f"# tag: v1 {MARKER}{' ' * 2000}\n", []),
         (f"# see {MARKER}\n", []),
         (f"a: 'tag: v1 {MARKER}'\n", []),
         (f"tag: v1 {MARKER}\n", []),

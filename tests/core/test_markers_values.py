@@ -339,6 +339,7 @@ def test_previous_is_the_tag_before_if_the_markers_agreed(line: str, previous: s
         (f"image: nginx {IMAGE}", ("'nginx' holds no image tag that can be read", "correct it")),
         (f"image: a@sha256:00 {IMAGE}", ("'a@sha256:00' holds no image tag that can be read", "correct it")),
         (f"digest: {OLD} {DIGEST}", None),
+        (f"name: a@sha256:00 {NAME}", None),
         (f"tag: a b {TAG}", ("'a b' is no tag", "write the present tag alone, or take the marker out")),
         (f"image: 1.4.2 {IMAGE}", ("'1.4.2' is a version, but its marker names the whole image", f"write {TAG}")),
     ],

@@ -13,7 +13,11 @@ from gitops_promotion.core.names import Application, Site
 WEB, CART = Application("shop", "web"), Application("shop", "cart")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=70)
-SOURCES = {Site(app, "qa"): ["dev"] for app in (WEB, CART)} | {Site(WEB, "prod"): ["qa"]}
+SOURCES = {Site(app, "qa"): ["dev"] for app in (WEB, CART)} | {
+    Site(WEB, "prod"): ["qa"],
+    Site(WEB, "all"): ["qa", "dev"],
+    Site(WEB, "any"): ["dev", "qa"],
+}
 
 
 def at(hours: float) -> datetime:
@@ -93,11 +97,13 @@ def test_lead_time_is_from_arrival_to_arrival_and_in_all_from_the_first_environm
     for n in range(3):
         tag, previous, start = str(n + 2), str(n + 1), n * 100
         events += [event(start, "dev", previous, tag), event(start + 2, "qa", previous, tag)]
-        events += [event(start + 7, "prod", previous, tag)]
+        events += [event(start + 7 + n, env, previous, tag) for n, env in enumerate(("prod", "all", "any"))]
     prod, qa, dev = row(events, "prod"), row(events, "qa"), row(events)
     assert [hours(span.median_seconds) for span in (prod.lead_time, prod.lead_time_step)] == [7, 5]
     assert [hours(span.median_seconds) for span in (qa.lead_time, qa.lead_time_step)] == [2, 2]
     assert (dev.lead_time.count, dev.lead_time_step.count) == (0, 0)
+    steps = [row(events, env).lead_time_step.median_seconds for env in ("all", "any")]
+    assert [hours(seconds) for seconds in steps] == [6, 7], "from the last of several sources"
 
 
 def test_the_time_of_the_build_begins_the_lead_time_where_it_is_known() -> None:
@@ -161,6 +167,12 @@ def test_restore_is_from_the_arrival_of_the_bad_tag_until_the_next_good_one_is_g
     assert hours(row(events).restore.median_seconds) == 3, "without a status the arrival stands for green"
 
 
+def test_another_failure_in_between_restores_nothing() -> None:
+    events = [event(10 + n * n, "dev", str(n), str(n + 1), sha=f"c{n}") for n in range(5)]
+    red = frozenset((f"c{n}", Site(WEB, "dev")) for n in (1, 2, 3))
+    assert hours(row(events, health=Health(red=red)).restore.median_seconds) == 12
+
+
 def test_only_the_window_counts_but_tags_may_have_come_before_it() -> None:
     events = [event(1, "dev", "1", "2"), event(100, "qa", "1", "2")]
     found = metrics(events, since=at(50)).rows
@@ -190,6 +202,7 @@ def status(hour: float, state: StatusState, context: str = "kustomization/shop-d
         ({"c2": [status(3, "failure")]}, None, True),
         ({"c2": [status(3, "failure")], "c3": [status(6, "success")]}, 6, False),
         ({"c2": [status(3, "failure", "ci/build")]}, None, False),
+        ({"c2": [status(2, "failure", "ci/build"), status(3, "success")]}, 3, False),
     ],
 )
 def test_health_is_read_of_the_commits_that_have_the_tag(

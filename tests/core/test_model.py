@@ -244,6 +244,7 @@ def test_a_diff_shows_line_ends_and_missing_final_newlines_as_git_does() -> None
     assert " x\r\n" in text
     assert "--- a/gone\n+++ /dev/null\n" in text
     assert "--- /dev/null\n+++ b/new\n" in text
+    assert "--- a/\ufffd\n+++ b/\ufffd\n" in unified({"\udcff": b"a\n"}, {"\udcff": b"b\n"})
 
 
 @pytest.mark.parametrize("read", [Tag.parse, functools.partial(check_name, "group"), clean, duration])

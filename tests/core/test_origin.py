@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gitops_promotion.core.origin import UNKNOWN, Origin
+from gitops_promotion.core.overrides import Override
 
 TEN = datetime(2026, 1, 31, 10, 0, tzinfo=UTC)
 ELEVEN = datetime(2026, 1, 31, 11, 0, tzinfo=UTC)
@@ -17,6 +18,7 @@ ELEVEN = datetime(2026, 1, 31, 11, 0, tzinfo=UTC)
         Origin(triggered_by=("ann",)),
         Origin(triggered_by=("ann", "bob@example.com")),
         Origin(triggered_by=("ann",), again_by="eve", again_at=TEN),
+        Origin(override=Override(person="ann", reason="outage", gates=True)),
     ],
 )
 def test_the_trailers_are_read_back(origin: Origin) -> None:

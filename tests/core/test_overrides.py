@@ -49,6 +49,14 @@ def test_an_override_passes_only_what_it_says() -> None:
         assert {gate for gate in names if override.passes(gate)} == gates
 
 
+def test_a_long_name_and_a_long_reason_are_cut() -> None:
+    override = Override(person="a" * 61, reason="r" * 301)
+    assert (override.trailers["Override-By"], override.trailers["Override-Reason"]) == (
+        "a" * 59 + "…",
+        "r" * 299 + "…",
+    )
+
+
 @pytest.mark.parametrize("trailers", [{}, {"Override-By": "ann"}, {"Override-Reason": "r", "Override-Of": "gates"}])
 def test_half_an_override_is_none(trailers: dict[str, str]) -> None:
     assert Override.read(trailers) is None

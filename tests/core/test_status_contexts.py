@@ -115,6 +115,8 @@ def test_environments_whose_statuses_are_the_same_for_every_application_are_foun
         ({"dev": DEFAULT, "qa": ["kustomization/shop-dev/a"]}, "apps", []),
         # All groups of one environment share a literal context, as they share a Kustomization.
         ({"dev": ["kustomization/apps/a"], "qa": ["kustomization/apps/b"]}, "shop", []),
+        # Those with the name of an application are told apart by `shared`.
+        ({"dev": ["cd/apps/*"], "qa": ["cd/apps/{app}"]}, "shop", []),
         ({"dev": ["{group}/{group}-{env}"], "qa": ["{group}/{group}-{env}"]}, "shop", []),
         ({"dev": ["*/{group}-{env}"], "eu-dev": ["*/{group}-{env}"]}, "shop-eu", [Collision("shop", "eu-dev")]),
     ],

@@ -1,13 +1,23 @@
 """Templates of the configuration (docs/pull-requests.md): what they give, and how a wrong one fails."""
 
+from dataclasses import replace
+
 import pytest
 
 from gitops_promotion.core import plan
 from gitops_promotion.core.config import parse
+from gitops_promotion.core.forge import Draft, PullRequest
 from gitops_promotion.core.kinds import HOLD, PROMOTION, ROLLBACK
 from gitops_promotion.core.model import Kind, Plan, Request
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.pull_request_text import BODY_LIMIT, CHANGES, read_metadata, with_changes, without_changes
+from gitops_promotion.core.pull_request_text import (
+    BODY_LIMIT,
+    CHANGES,
+    read_metadata,
+    shows,
+    with_changes,
+    without_changes,
+)
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError
 
@@ -121,6 +131,10 @@ def test_the_line_is_that_of_the_template() -> None:
     assert fault(text).startswith(f"{FILE}:5: templates.body is no template")
 
 
+def test_line_breaks_at_the_end_of_a_title_are_left_out() -> None:
+    assert made('templates: {title: "{{ app }}\\n\\n"}\n').title == "webui"
+
+
 def test_what_only_a_real_promotion_shows_is_an_error_with_the_line_too() -> None:
     found = fault("labels:\n  - ok\n  - \"{{ 'x' if tag == '1' else reasons[7] }}\"\n")
     assert found.startswith(f"{FILE}:4: labels[1] cannot be rendered")
@@ -139,3 +153,29 @@ def test_a_promotion_that_says_what_changed_has_a_place_for_it(text: str) -> Non
     assert made(text).body.count(CHANGES) == 1
     assert made(text, ROLLBACK).body.count(CHANGES) == 1
     assert CHANGES not in made(text, HOLD).body
+
+
+def test_a_pull_request_shows_its_draft_whatever_the_forge_does_to_blanks() -> None:
+    draft = Draft(head="x", head_sha="1", base="main", title="t", body=f"a\n{CHANGES}\nb\n", gated=False)
+    body = with_changes(draft.body, ["- c"]).replace("\n", " \r\n").strip()
+    current = PullRequest(
+        number=1,
+        url="",
+        head="x",
+        head_sha="1",
+        base="main",
+        state="open",
+        merge_sha=None,
+        auto_merge=False,
+        title="t",
+        body=body,
+        author="ann",
+    )
+    assert shows(current, draft)
+    others = (
+        replace(current, head_sha="2"),
+        replace(current, base="qa"),
+        replace(current, title="T"),
+        replace(current, body=f"{body}x"),
+    )
+    assert not any(shows(other, draft) for other in others)

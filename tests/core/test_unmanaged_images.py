@@ -4,7 +4,7 @@ import pytest
 
 from gitops_promotion.core.markers import with_stand_ins
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.core.unmanaged_images import Images, JudgedTag, read_images, unmanaged
+from gitops_promotion.core.unmanaged_images import Comparison, ImageChange, Images, JudgedTag, read_images, unmanaged
 from gitops_promotion.errors import ManifestError
 
 STAND_IN = "stand-in-1"
@@ -403,3 +403,9 @@ def test_the_error_names_the_file_or_the_object(case: str, message: str) -> None
     with pytest.raises(ManifestError) as error:
         read_images({"f.yaml": text if isinstance(text, bytes) else text.encode()})
     assert str(error.value) == message
+
+
+def test_a_comparison_without_changes_and_problem_is_empty() -> None:
+    change = ImageChange("Deployment web", "container web", "app:1", "app:2")
+    found = (Comparison(), Comparison(changes=(change,)), Comparison(problem="prod does not build"))
+    assert [comparison.is_empty for comparison in found] == [True, False, False]

@@ -33,6 +33,11 @@ def test_a_line_is_cut_to_its_limit() -> None:
     assert len(untrusted.line("\x1b" * 1_000_000)) == untrusted.LINE_LIMIT
 
 
+def test_a_reason_is_one_line_of_at_most_the_limit() -> None:
+    problems = [untrusted.reason_problem(text) for text in ("x" * 300, "x" * 301, "a\nb")]
+    assert [bool(problem) for problem in problems] == [False, True, True]
+
+
 def test_lines_keep_line_breaks_and_tabs_alone() -> None:
     assert untrusted.lines("a\tb\n\x1bc\rd") == "a\tb\n\\x1bc d"
 

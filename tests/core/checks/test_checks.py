@@ -322,6 +322,7 @@ def test_every_finding_says_why_and_what_to_do() -> None:
             assert finding.fix.isprintable()
             assert len(finding.message) > 20
             assert len(finding.fix) > 5
+            assert finding.url.endswith(f"/docs/checks.md#{finding.code.lower()}")
 
 
 def test_every_code_has_its_section_in_the_page_with_level_and_title() -> None:
@@ -348,3 +349,11 @@ def test_a_mistyped_marker_is_named_beside_the_application_that_lacks_one() -> N
     both = {**files, "shop/dev/wbe.yaml": files["shop/prod/web.yaml"]}
     [finding] = check(Tree(contents={path: text.encode() for path, text in both.items()}, now=NOW)).findings
     assert "correct the marker" not in finding.fix
+    assert ", or leave " in finding.fix
+
+
+def test_a_digest_that_the_next_environment_cannot_hold_is_told_its_place() -> None:
+    files = next(files for code, files, *_ in BROKEN if code == "GP302")
+    contents = {path: text.encode() for path, text in {**GOOD, **files}.items() if text is not None}
+    [finding] = check(Tree(contents=contents, now=NOW)).findings
+    assert finding.fix.endswith(':digest"} behind a digest')

@@ -215,6 +215,12 @@ BROKEN = [
         "gitops-promotion doctor --ruleset | gh api -X POST --input - repos/acme/gitops/rulesets",
     ),
     ("GP514", having(checks=(RequiredCheck(name="lint"),)), "required are lint", "requires promotion-status"),
+    (
+        "GP514",
+        having(checks=tuple(RequiredCheck(name=name) for name in "edcba")),
+        "required are a, b, c, d, e",
+        "requires promotion-status",
+    ),
     ("GP514", having(AZURE, checks=()), "a build or the status gitops-promotion", "az repos policy list --branch main"),
     ("GP515", having(approvals=2), "wants 2 approvals of every pull request, so promotions into dev", "pull_request"),
     ("GP515", having(AZURE, approvals=1), "wants 1 approval of", "[?type.displayName=='Minimum number of reviewers']"),

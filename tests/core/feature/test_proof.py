@@ -90,6 +90,10 @@ def test_a_different_object_is_named(after: Sequence[Object], problem: str) -> N
 def test_a_copy_under_the_name_of_an_existing_object_is_named() -> None:
     before = (*BEFORE, deployment("web-f", "other"), service("web-f", app="other"))
     assert problem_of(before, before, WEB_F, SERVICE_F).startswith("Service web-f: already exists")
+    copy = Copy(objects=(WEB_F, SERVICE_F), files={}, images=(), notes=(), url="", pattern="")
+    problem = proof.problem_with_copy(before, before, copy, BEFORE)
+    assert problem
+    assert problem.advice == "rename it, or choose another name for the feature"
 
 
 @pytest.mark.parametrize(

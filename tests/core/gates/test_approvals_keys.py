@@ -92,6 +92,8 @@ def test_groups_win_over_approvers_with_a_warning() -> None:
         ("{approvers: ['flux[bot]']}", "that is a bot"),
         (f"{{approvers: [{'a' * 256}]}}", ""),
         (f"{{approvers: [{'a' * 257}]}}", "put groups under groups"),
+        (f"{{groups: [acme/{'a' * 251}]}}", ""),
+        (f"{{groups: [acme/{'a' * 252}]}}", "write a name of approverGroups"),
         ("{approvers: [acme/ops]}", "put groups under groups"),
         (r"{approvers: ['[Shop]\Ops']}", "put groups under groups"),
         ("{aprovers: [ann]}", "unknown key 'aprovers', did you mean 'approvers'?"),

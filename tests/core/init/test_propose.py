@@ -8,6 +8,7 @@ import pytest
 from gitops_promotion.core.checks import Tree, check
 from gitops_promotion.core.config import FILE, parse
 from gitops_promotion.core.init import Proposal, propose, text
+from gitops_promotion.core.init.images import find_deployers
 from gitops_promotion.core.markers import set_tag
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
@@ -300,6 +301,16 @@ def test_a_value_that_takes_no_marker_is_named_with_its_line(extra: str) -> None
     proposal = shop(f"first:\n  image: ghcr.io/acme/web:1.0.0\nother:\n{indented}")
     assert len(marked(proposal)) == 1
     assert any(line.startswith("shop/dev/web.yaml:4: ") for line in proposal.undecided)
+
+
+def test_an_image_whose_name_no_application_can_have_is_left_to_a_person() -> None:
+    proposal = shop(deployment("web") + "---\n" + deployment("other", image="ghcr.io/acme/x.lock"))
+    assert [line for line in proposal.undecided if "gives no name that an application can have" in line]
+
+
+def test_a_folder_is_named_without_slashes_around_it() -> None:
+    [deployer] = find_deployers(kustomization("shop", "shop/x/").encode(), "flux.yaml")
+    assert (deployer.name, deployer.path) == ("shop", "shop/x")
 
 
 def test_tags_that_differ_in_one_environment_are_left_to_a_person() -> None:

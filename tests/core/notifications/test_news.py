@@ -223,6 +223,7 @@ def test_an_id_changes_with_all_that_makes_news_other_news() -> None:
     ]
     ids = {news.id, *(replace(news, **change).id for change in changes)}
     assert len(ids) == len(changes) + 1
+    assert {len(found) for found in ids} == {32}
     assert replace(news, reasons=("other words",), url="https://y").id == news.id
 
 
