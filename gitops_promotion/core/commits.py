@@ -150,7 +150,7 @@ class NewCommit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeCommit:
-    """A commit that a forge has made, with the bytes of the object; None where its answer does not say them."""
+    """A commit that a forge has made, with the bytes of the object; None where the forge does not tell them."""
 
     sha: str
     content: bytes | None
@@ -184,7 +184,7 @@ class Store(Protocol):
         """Return the first-parent commit of `tip` that brought `head` in, `head` itself where it is one of them."""
 
     def commits(self, exclude: str, include: str) -> list[Commit]:
-        """Return the commits of `include` that `exclude` has not, newest first."""
+        """Return the commits of `include` that `exclude` does not have, newest first."""
 
     def push(self, updates: Sequence[RefUpdate]) -> None:
         """Change all refs or none. Raises LeaseLostError if any is not what was expected or nothing was changed."""

@@ -36,7 +36,7 @@ class Facts:
 
     @property
     def having(self) -> Mapping[str, Sequence[TagAt]]:
-        """The sources that have the tag now."""
+        """The timelines of the sources that have the tag now."""
         return {name: points for name, points in self.sources.items() if points and same_tag(points[0].tag, self.tag)}
 
     @property

@@ -96,7 +96,7 @@ def read_health(
     patterns: Callable[[Site], Sequence[str]],
     late: datetime,
 ) -> Health:
-    """Return what the statuses of commits say of the deployments among events.
+    """Return what the statuses of commits say about the deployments among `events`.
 
     `shas` are those of the first-parent history, newest first, `patterns` returns the patterns of the contexts that
     count for an environment. A deployment is green when the last of the contexts that reported while the tag was there

@@ -23,7 +23,7 @@ def newer(request: Request, rival: Rival, *, was_there: bool) -> str:
     """Return why a rival is newer than a request, "" if it is not (docs/concepts.md, Several runs at once).
 
     A request with the time of its build is compared by builds only. Start times decide only between runs that race with
-    each other: a rival that `was_there` when the run began is never newer, since the clocks of two runners differ.
+    each other: a rival that `was_there` when the run looked first is not newer, since the clocks of two runners differ.
     """
     if request.built_at is not None:
         if rival.built_at is None or rival.built_at <= request.built_at:

@@ -1,4 +1,4 @@
-"""What a commit of the default branch says of where it comes from: whose promotion it is, and by which pull request.
+"""What the message of a commit says about its origin: which promotion it is, and which pull request brought it.
 
 It is read from messages alone: those of this tool, of the Go tool, and of the merges that forges make. Anybody may
 write such a message: history shows what it says, but no gate passes because of it.

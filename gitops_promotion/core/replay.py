@@ -1,4 +1,4 @@
-"""The tags that each commit of a first-parent history changed, of all applications at once: it is undone step by step.
+"""The tags that each commit of a first-parent history changed, of all applications: the commits are undone one by one.
 
 A file is scanned once at the tip. Most often an older version differs only in a marked value on its own line: then no
 YAML is read again.

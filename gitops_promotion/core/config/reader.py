@@ -68,7 +68,7 @@ def parse(source: bytes | str, file: str) -> Config:
     root = Entry(line_of(document.root), document.root)
     top = document.mapping(root, "the file", KEYS[""])
     if "environments" not in top:
-        # What is wrong so far is the reason: the file is no mapping, or the key is misspelled.
+        # The faults so far are the reason: the file is no mapping, or the key is misspelled.
         document.finish()
     flow_text = document.checked(top.get("prflow"), "prflow", _flow_problem, "per-app")
     flow: Flow = "per-env" if flow_text == "per-env" else "per-app"

@@ -23,7 +23,7 @@ def unanswered(facts: Facts) -> Iterator[Problem]:
 
 
 def silent_environments(facts: Facts) -> Iterator[Problem]:
-    """Yield the sources on which no status of the newest commits reports, with the contexts that no source uses."""
+    """Yield the sources that no status of the newest commits reports on, with the contexts that no environment uses."""
     if facts.statuses is None:
         return
     posted = list(dict.fromkeys(status.full_context for status in facts.statuses if not status.is_own))

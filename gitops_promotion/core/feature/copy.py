@@ -1,4 +1,4 @@
-"""The copy of an application: its objects as the environment must render them, and the files that it renders."""
+"""The copy of an application: its objects as the environment must render them, and the files it renders them from."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -129,7 +129,7 @@ class Health(Gate):
         return {sha: [s for s in posted if s.author.casefold() in names] for sha, posted in statuses.items()}
 
     def rules(self, application: Application, source: str) -> Rules:
-        """Return which statuses speak for an application in a source."""
+        """Return which statuses count for an application in a source."""
         return Rules(
             patterns=self.patterns(application, source),
             required=self.required.get(source, ()),

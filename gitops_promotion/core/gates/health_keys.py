@@ -30,7 +30,7 @@ class Clusters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusSettings:
-    """The statuses that speak for an environment.
+    """The statuses that count for an environment.
 
     `contexts` are their patterns (empty: the default patterns), `required` the names of others that must be green.
     Without `clusters`, those that reported on earlier commits are expected.
@@ -52,7 +52,7 @@ def read(document: "Document", fields: Mapping[str, "Entry"], key_path: str) -> 
 
 
 def _read_contexts(document: "Document", fields: Mapping[str, "Entry"], key_path: str) -> tuple[str, ...]:
-    """Return the patterns of the statuses that speak for an environment; empty where it has none of its own."""
+    """Return the patterns of the statuses that count for an environment; empty where it has none of its own."""
     return document.texts(fields.get("statusContext"), f"{key_path}.statusContext", context_problem, _CONTEXT_EXAMPLE)
 
 

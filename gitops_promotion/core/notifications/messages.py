@@ -17,7 +17,7 @@ _REASONS = 20
 _LINES = 50
 _SUBJECT = 150
 _SECTION = 3000
-"""Characters of a header and of a section on Slack
+"""The most characters of a header and of a section on Slack
 (https://docs.slack.dev/reference/block-kit/blocks/section-block)."""
 
 _SENTENCES: Mapping[EventName, str] = {
