@@ -30,12 +30,12 @@ def pause(attempt: int, random: float, *, decision_seconds: float = 0.0) -> floa
     Pauses grow, so that a hundred writers at once are spread over the time that they need one after another; `random`,
     from 0 to 1, keeps the same writers from meeting again. Pauses grow to 30 seconds, and those of ATTEMPTS together
     are about five minutes at most. `decision_seconds` is how long the lost decision took: if a machine is so busy that
-    it takes seconds, the pause grows to several times as long, up to LONGEST. Writers that meet again before one of
-    them can have finished only slow each other down (benchmarks/races.py).
+    it takes seconds, the pause is up to six times as long from the second race on, at most LONGEST. Writers that meet
+    again before one of them can have finished only slow each other down (benchmarks/races.py).
     """
-    growth = _GROWTH**attempt
-    busy = min(decision_seconds * min(growth, _TIMES), LONGEST)
-    return max(min(_FIRST * growth, _GROWN) * (0.5 + random), busy * random)
+    # Two writers alone meet once: only who meets others again is in a crowd.
+    busy = min(decision_seconds * (_TIMES if attempt else 1), LONGEST)
+    return max(min(_FIRST * _GROWTH**attempt, _GROWN) * (0.5 + random), busy * random)
 
 
 def reason_to_give_up(lost_races: Sequence[LeaseLostError]) -> str:
