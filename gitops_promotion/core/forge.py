@@ -15,7 +15,8 @@ OWN_CONTEXT = "gitops-promotion"
 class Draft:
     """The desired content of a pull request. `gated`: it must not merge before this tool's own check has passed.
 
-    `base_sha` is the commit of the base that the head was made from, "" if it is not known.
+    `base_sha` is the commit of the base that the head was made from, "" if it is not known. `number` is the open pull
+    request to update, 0 to open one: where a person has closed that one meanwhile, no other may be opened for it.
     """
 
     head: str
@@ -25,6 +26,7 @@ class Draft:
     body: str
     gated: bool
     base_sha: str = ""
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

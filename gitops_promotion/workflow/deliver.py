@@ -107,7 +107,7 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     else:
         plan = planning.with_origin(plan, origin) if request.kind.changes_tag else plan
         head_sha = disarm_then_push(run, plan, branch, pulls, disarmed)
-    draft = _draft(run, plan, head_sha)
+    draft = _draft(run, plan, head_sha, current)
     if current is None or not keeps_head or not shows(current, draft):
         result: Result = "opened" if current is None else "updated"
         pull_request = run.forge.open_pull_request(replace(draft, body=describe(run, plan).body))
@@ -130,7 +130,7 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     return replace(outcome, warnings=(*outcome.warnings, *warnings))
 
 
-def _draft(run: Run, plan: Plan, head_sha: str) -> Draft:
+def _draft(run: Run, plan: Plan, head_sha: str, current: PullRequest | None) -> Draft:
     """Return the pull request that a plan wants, without the changes that `describe` adds to its body."""
     return Draft(
         head=plan.branch,
@@ -140,6 +140,7 @@ def _draft(run: Run, plan: Plan, head_sha: str) -> Draft:
         body=plan.body,
         gated=plan.gated,
         base_sha=plan.base_sha,
+        number=current.number if current else 0,
     )
 
 

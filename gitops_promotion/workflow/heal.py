@@ -117,13 +117,15 @@ def _feature_again(run: Run, pull: PullRequest, proposed: _ProposedFeature, find
     """Propose the feature again, or its removal if the branch proposes no tag."""
     application, feature = proposed.application, clean(proposed.feature)
 
-    def veto(_pulls: Sequence[PullRequest], _branch: Branch | None) -> Outcome | None:
-        if _proposed_feature(run, pull) == proposed:
+    def veto(pulls: Sequence[PullRequest], _branch: Branch | None) -> Outcome | None:
+        is_closed = any(each.number == pull.number and each.state != "open" for each in pulls)
+        if _proposed_feature(run, pull) == proposed and not is_closed:
             return None
         environment = feature_environment(run.tip.config, application)
+        closed_text = f"pull request #{pull.number} for it was closed meanwhile"
         return Outcome(
             result="skipped",
-            message=f"another run has changed {pull.head} meanwhile",
+            message=closed_text if is_closed else f"another run has changed {pull.head} meanwhile",
             group=application.group,
             app=application.name,
             environment=environment,

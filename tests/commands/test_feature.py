@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitops_promotion.git import Repository
 from tests.commands.features import CONFIG, FILES, KUSTOMIZATION, WEB, delete, disable_auto, feature
+from tests.support import meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,6 +122,18 @@ def test_two_features_proposed_at_the_same_time_are_both_merged(shop: "Shop") ->
     shop.run("promote", "--all")
     shop.local("merge", str(removals[1]))
     assert shop.remote.show("shop/dev/kustomization.yaml", "main") == KUSTOMIZATION
+
+
+def test_a_feature_that_a_person_closes_in_the_middle_of_a_run_stays_closed(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disable_auto(shop)
+    pulls = [feature(shop, "1", name).only["pull_request"]["number"] for name in ("pr-1", "pr-2")]
+    shop.local("merge", str(pulls[0]))
+    meanwhile.before(monkeypatch, Repository, "push", lambda: shop.local("close", str(pulls[1])))
+    messages = [outcome["message"] for outcome in shop.run("promote", "--all").outcomes]
+    assert f"pull request #{pulls[1]} for it was closed meanwhile" in messages
+    assert "- web-pr-2" not in shop.remote.show("shop/dev/kustomization.yaml", "main")
 
 
 def test_a_feature_branch_with_a_persons_commit_is_not_rebuilt(shop: "Shop") -> None:

@@ -1,5 +1,6 @@
 """What an adapter answers where another writer was faster: the caller reads again, and nothing is done twice."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,6 +55,15 @@ class TestEveryForge:
         forge.merge_by_hand(opened.number)
         with pytest.raises(OutdatedError, match=r"is merged already: revert [0-9a-f]{40} instead"):
             forge.provider.close_pull_request(opened)
+
+    def test_a_pull_request_closed_meanwhile_is_not_opened_again_in_another(self, forge: "Forge") -> None:
+        opened = propose(forge)
+        forge.provider.pull_requests(head=HEAD)
+        forge.close_by_hand(opened.number, by="ann")
+        sha = forge.push(HEAD, {"a.txt": "2\n"})
+        with pytest.raises(OutdatedError, match=f"#{opened.number} is not open any more"):
+            forge.provider.open_pull_request(replace(draft(forge, sha), number=opened.number))
+        assert [pull.state for pull in forge.provider.pull_requests(head=HEAD)] == ["closed"]
 
     def test_a_pull_request_closed_meanwhile_is_not_merged(self, forge: "Forge") -> None:
         opened = propose(forge)

@@ -240,6 +240,8 @@ class AzureDevOps(WithPeople):
         """
         open_one = open_for(self._open.get(draft.head, ()), draft.base)
         data = self._update(open_one.number, open_one.base, draft) if open_one else None
+        if data is None and draft.number:
+            raise OutdatedError(f"pull request #{draft.number} is not open any more")
         if data is None:
             data = self._create(draft)
         self._completion.remember(field(data, int, "pull_request_id"), read_merge_state(data))

@@ -156,6 +156,8 @@ class GitHub(WithPeople):
         """
         open_one = open_for(self._open.get(draft.head, ()), draft.base)
         data = self._update(open_one.number, draft) if open_one else None
+        if data is None and draft.number:
+            raise OutdatedError(f"pull request #{draft.number} is not open any more")
         if data is None:
             data = self._create(draft)
         pull_request = self._shown_at(self._read_own(data), draft.head_sha)

@@ -118,6 +118,8 @@ class Local(WithPeople):
             newest = [record for record in self._ledger.records(refs, numbers[:1]) if record.head == draft.head]
             if newest and newest[0].state == "open":
                 return self._rewrite_decision(refs, newest[0], draft)
+            if draft.number:
+                return (), OutdatedError(f"pull request #{draft.number} is not open any more")
             self._ledger.require_whole_merges(refs, newest)
             if self._brings_nothing(refs, draft):
                 reason = f"{draft.base} already has the changes of {draft.head}"
