@@ -290,7 +290,7 @@ def _check_images(
             for match in pattern.finditer(text):
                 if not value.endswith(match[0]):
                     raise lost_marker.error(
-                        f"is removed while its image goes on in {path} as {quoted(match[0], 200)}",
+                        f"is removed while its image remains in {path} as {quoted(match[0], 200)}",
                         "remove the marker in one pull request, and change the tag in another",
                     )
 

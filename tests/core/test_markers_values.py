@@ -307,7 +307,7 @@ def test_the_tag_of_an_application_is_what_its_markers_say(lines: tuple[str, ...
             (f"digest: latest {DIGEST}", f"tag: 1 {TAG}"),
             "0.yaml:1: 'latest' is no digest: write sha256:<64 hex digits>",
         ),
-        ((f"digest: {OLD} {DIGEST}",), "is a :digest marker and no other marker of the application holds its tag"),
+        ((f"digest: {OLD} {DIGEST}",), "has a :digest marker, and no other marker of the application has its tag"),
     ],
 )
 def test_markers_without_a_tag_or_with_two_are_an_error_that_names_each(lines: tuple[str, ...], message: str) -> None:

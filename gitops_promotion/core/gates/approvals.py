@@ -198,7 +198,7 @@ class Approvals(Gate):
         if unreadable := [pool for pool in pools if pool.problem]:
             return _unreadable(unreadable)
         if any(pool.is_open for pool in pools):
-            return f"the forge counts it for none of {self._named}: a member reviews again"
+            return f"the forge counts it for none of {self._named}: a member must review again"
         return f"not one of {self._named}"
 
     def _why_not(self, facts: Facts, review: Review, *, edits: bool = True) -> str:

@@ -60,7 +60,7 @@ def agreed_tag(live: Sequence[Marker]) -> Tag | None:
     name = _common(group, app, "tag", {marker: tag.name for marker, tag in tags.items()})
     digest = _common(group, app, "digest", {marker: tag.digest for marker, tag in tags.items()})
     if not name:
-        _fail(markers[0], "is a :digest marker and no other marker of the application holds its tag: add one")
+        _fail(markers[0], "has a :digest marker, and no other marker of the application has its tag: add one")
     return Tag(name, digest)
 
 

@@ -281,7 +281,7 @@ class TestGroupThatTheForgeDecides:
         assert "zoe rejected it at 2026-03-02 12:02 UTC, and whether that counts is not known" in str(
             counted.reasons[0]
         )
-        assert "a member reviews again" in str(counted.reasons[0])
+        assert "a member must review again" in str(counted.reasons[0])
 
     def test_lets_everybody_try_who_is_not_barred(self) -> None:
         known = self.facts(self.vote("+ann"))
