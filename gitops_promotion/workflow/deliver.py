@@ -36,15 +36,15 @@ from gitops_promotion.workflow.worth_keeping import is_worth_keeping
 def deliver(run: Run, decide: Callable[[], Intent | Outcome]) -> Outcome:
     """Return the outcome of the intent, decided again whenever another writer has changed the remote.
 
-    Raises GitError, ProviderError, ManifestError, UsageError, ForeignCommitsError. They name the pull requests that
-    were disarmed and are not armed again.
+    Raises GitError, ProviderError, ManifestError, UsageError, ForeignCommitsError. They, and the warnings, name the
+    pull requests that were disarmed and are not armed again.
     """
     disarmed: list[int] = []
     try:
         return _deliver(run, decide, disarmed)
     except PromotionError as error:
         if disarmed:
-            error.add(f"auto-merge of pull request {' and '.join(f'#{number}' for number in disarmed)} is off now")
+            error.add(_is_off(disarmed))
         raise
 
 
@@ -66,7 +66,15 @@ def _deliver(run: Run, decide: Callable[[], Intent | Outcome], disarmed: list[in
     keeps_disarmed = outcome.result == "unchanged" and outcome.pull_request is not None
     if lost_requests and not outcome.sha and not keeps_disarmed:
         propose_winner_again(run, lost_requests[-1], lambda intent: _propose(run, intent, disarmed))
-    return outcome
+    numbers = () if keeps_disarmed else dict.fromkeys(disarmed)
+    pulls = [run.forge.pull_request(number) for number in numbers]
+    off = [pull.number for pull in pulls if pull.state == "open" and not pull.auto_merge]
+    return replace(outcome, warnings=(*outcome.warnings, _is_off(off))) if off else outcome
+
+
+def _is_off(numbers: Sequence[int]) -> str:
+    names = " and ".join(f"#{number}" for number in dict.fromkeys(numbers))
+    return f"auto-merge of pull request {names} is off now"
 
 
 def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:

@@ -6,6 +6,7 @@ import pytest
 
 from gitops_promotion.core.discussion import Person
 from gitops_promotion.providers.local.provider import Local
+from tests.support.meanwhile import before
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Shop
@@ -21,6 +22,7 @@ environments:
     freezes: [{from: 2020-01-01, until: 2099-01-01, reason: forever}]
 """
 OVERRIDE = ("promote", "--app", "webui", "--env", "prod", "--tag", "1.4.3", "--override-gates", "--reason", "outage")
+HOLD = "holds:\n  - {group: webshop, app: webui, environment: qa, reason: not today}\n"
 
 
 @pytest.fixture
@@ -93,8 +95,7 @@ def test_a_bot_and_the_token_of_a_workflow_cannot_override(frozen: "Shop", monke
 
 def test_an_override_of_a_hold_promotes_and_lifts_it_in_one_pull_request(shop: "Shop") -> None:
     shop.edit({"gitops-promotion.yaml": "environments: [{name: dev, auto: true}, {name: qa, auto: true}]\n"})
-    hold = "holds:\n  - {group: webshop, app: webui, environment: qa, reason: not today}\n"
-    shop.edit({"gitops-promotion.holds.yaml": hold})
+    shop.edit({"gitops-promotion.holds.yaml": HOLD})
     shop.new("1.4.2")
     shop.flux("dev")
     forced = ("promote", "--app", "webui", "--env", "qa")
@@ -104,3 +105,23 @@ def test_an_override_of_a_hold_promotes_and_lifts_it_in_one_pull_request(shop: "
     assert shop.run("status", "--publish").results == ["merged"] or opened["result"] == "merged"
     assert shop.tag("qa") == "1.4.2"
     assert "not today" not in shop.remote.show("gitops-promotion.holds.yaml", "main")
+
+
+def test_a_run_that_disarms_an_override_before_it_gives_way_to_it_says_so(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.edit(
+        {"gitops-promotion.yaml": "prflow: per-env\nenvironments: [{name: dev, auto: true}, {name: qa, auto: true}]\n"}
+    )
+    shop.opened("1.4.2")
+    shop.new("1.4.3")
+
+    def override() -> None:
+        shop.edit({"gitops-promotion.holds.yaml": HOLD})
+        opened = shop.run("promote", "--app", "webui", "--env", "qa", "--override-hold", "--reason", "agreed").only
+        assert "merges by itself" in opened["message"]
+
+    before(monkeypatch, Local, "set_auto_merge", override)
+    skipped = shop.run("promote").only
+    assert skipped["result"] == "skipped"
+    assert skipped["warnings"] == ["auto-merge of pull request #2 is off now"]
