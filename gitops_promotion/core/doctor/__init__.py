@@ -145,7 +145,7 @@ ROWS: tuple[Row, ...] = (
     Row(code="GP517", level="warning", title="production without an approval", find=settings.unapproved_production),
     Row(code="GP518", level="warning", title="merges that start no workflow", find=settings.silent_merges),
     Row(code="GP519", level="error", title="a rule that no promotion satisfies", find=settings.unsatisfiable_rules),
-    Row(code="GP520", level="warning", title="a required check that holds too little", find=settings.weak_checks),
+    Row(code="GP520", level="warning", title="a required check that protects too little", find=settings.weak_checks),
 )
 """All questions; their codes are never used again for anything else."""
 
