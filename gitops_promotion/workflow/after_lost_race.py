@@ -15,8 +15,9 @@ def propose_winner_again(run: Run, request: Request, propose: Callable[[Intent],
     """Propose again what the winner of a race has on the branch of this request, where this run gave way to it.
 
     Before this run saw that it had lost, it may have disabled auto-merge of the winner's pull request and changed its
-    title, after the winner had set them for the last time. What was merged, closed or rejected meanwhile stays so.
-    `propose` carries out an intent. Raises what it raises, GitError and ProviderError.
+    title, after the winner had set them for the last time. What was merged, closed or rejected meanwhile stays so, and
+    what conflicts with the default branch is left as it is. `propose` carries out an intent. Raises what it raises,
+    GitError and ProviderError.
     """
 
     def propose_again(_attempt: int) -> Outcome | None:
@@ -27,6 +28,9 @@ def propose_winner_again(run: Run, request: Request, propose: Callable[[Intent],
             return None
         current = due.open_for(run.forge.pull_requests(head=name), run.tip.base)
         if current is None or find_rejection(run, proposed, current, branch):
+            return None
+        # A new head would undo what came in between, such as a hotfix by hand. The next run sees whether it is due.
+        if run.tip.repository.conflicts(run.tip.sha, branch.sha):
             return None
         intent = promotion_again(run, proposed)
         return intent if isinstance(intent, Outcome) else propose(intent)

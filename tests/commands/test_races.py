@@ -131,6 +131,20 @@ def test_what_is_open_for_another_tag_stays_disarmed_where_a_race_has_brought_th
     assert "auto-merge off" in shop.local("show", "2")
 
 
+def test_a_hotfix_in_the_middle_of_a_run_is_not_undone_by_the_promotion_that_was_open(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, config: Callable[..., str], manifest: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(flow="per-env")})
+    branch = shop.opened("1.4.2")
+    head = shop.remote.sha(branch)
+    shop.new("1.4.3")
+    before(monkeypatch, Repository, "push", lambda: conflict(shop, "qa", manifest))
+    skipped = shop.run("promote").only
+    assert "changed it in qa after 1.4.3 came to dev" in skipped["message"]
+    assert shop.remote.sha(branch) == head, "a new head would not conflict with the hotfix"
+    assert skipped["warnings"] == ["auto-merge of pull request #2 is off now"]
+
+
 def test_a_branch_that_is_rebuilt_on_a_newer_tip_is_no_work_of_others(
     shop: "Shop", monkeypatch: pytest.MonkeyPatch, config: Callable[..., str]
 ) -> None:
