@@ -61,6 +61,23 @@ def test_a_freeze_disarms_what_is_armed_and_its_end_arms_it_again(shop: "Shop", 
     assert shop.tags() == ("1.4.2", "1.4.2", "1.0.0")
 
 
+def test_the_end_of_a_freeze_arms_no_promotion_that_would_undo_a_hotfix_of_it(
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
+) -> None:
+    at(BEFORE)
+    configure(shop, qa=f", {FREEZE}")
+    branch = shop.opened("1.4.2")
+    head = shop.remote.sha(branch)
+    at(DURING)
+    assert not is_armed(shop.run("promote", "--all"))
+    shop.edit({"webshop/qa/webui.yaml": manifest("webui", "1.0.1")})
+    at(AFTER)
+    skipped, *others = shop.run("promote", "--all").outcomes
+    assert "changed it in qa after 1.4.2 came to dev" in skipped["message"]
+    assert [other["environment"] for other in others] in ([], ["prod"])
+    assert shop.remote.sha(branch) == head
+
+
 def test_a_published_verdict_waits_in_a_freeze_and_its_run_disarms(shop: "Shop", at: Callable[[str], None]) -> None:
     at(BEFORE)
     configure(shop, qa=f", {FREEZE}")
