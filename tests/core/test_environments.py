@@ -132,6 +132,12 @@ def test_a_graph_that_is_no_pipeline_says_why(graph: Pipeline, fault: str) -> No
             "dev a b c prod",
             {"prod": (("c",), ("a",))},
         ),
+        # A tag in x has been in a, one in y has not.
+        (
+            pipeline(dev=(), a=(("dev",),), x=(("a",),), y=(("dev",),), m=(("a",),), prod=(("x", "y"), ("m",))),
+            "dev a x y prod",
+            {"prod": (("x", "y"), ("a",))},
+        ),
     ],
 )
 def test_the_neighbours_of_an_environment_that_is_left_out_are_joined(

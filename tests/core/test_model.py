@@ -12,6 +12,7 @@ from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.config.values import duration
 from gitops_promotion.core.diff import unified
 from gitops_promotion.core.feature.names import clean
+from gitops_promotion.core.forge import AutoMerge, PullRequest
 from gitops_promotion.core.kinds import FEATURE, PROMOTION
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.names import Application, check_name, is_name
@@ -190,23 +191,59 @@ def test_an_outcome_has_the_names_of_its_request() -> None:
     assert Outcome.of(None, "skipped", "not today") == Outcome(result="skipped", message="not today")
 
 
+PLAN = Plan(
+    request=REQUEST,
+    branch="promote/webshop-webui",
+    base="main",
+    base_sha="1" * 40,
+    previous_tag="1.4.1",
+    message="",
+    title="",
+    body="",
+    auto_merge=False,
+    gated=False,
+    edits={},
+    url="https://pr-1.example.com",
+    warnings=("odd",),
+)
+PULL = PullRequest(
+    number=7,
+    url="",
+    head=PLAN.branch,
+    head_sha="2" * 40,
+    base="main",
+    state="open",
+    merge_sha=None,
+    auto_merge=True,
+    title="",
+    body="",
+    author="x",
+)
+
+
+@pytest.mark.parametrize(
+    ("result", "now", "expected", "message"),
+    [
+        ("created", AutoMerge(state="armed"), "created", "merges by itself when its checks pass"),
+        ("created", AutoMerge(state="off"), "created", PROMOTION.by_hand(REQUEST)),
+        ("updated", AutoMerge(state="off", reason="x"), "updated", "is open, with auto-merge off: x"),
+        ("unchanged", AutoMerge(state="off", reason="x"), "updated", "is open, with auto-merge off: x"),
+        ("created", AutoMerge(state="merged"), "merged", "merged"),
+        ("created", AutoMerge(state="merged", reason="x"), "merged", "merged, x"),
+        ("created", AutoMerge(state="refused", reason="x"), "refused", "open, but not armed: x"),
+    ],
+)
+def test_an_outcome_says_what_becomes_of_its_pull_request(
+    result: Result, now: AutoMerge, expected: Result, message: str
+) -> None:
+    outcome = Outcome.of_pull_request(PLAN, result, "3" * 40, PULL, now)
+    assert (outcome.result, outcome.message) == (expected, f"pull request #7 {message}")
+    assert outcome.pull_request
+    assert (outcome.sha, outcome.pull_request.auto_merge) == ("3" * 40, now.state == "armed")
+
+
 def test_an_outcome_of_a_plan_has_its_branch_and_warnings_too() -> None:
-    plan = Plan(
-        request=REQUEST,
-        branch="promote/webshop-webui",
-        base="main",
-        base_sha="1" * 40,
-        previous_tag="1.4.1",
-        message="",
-        title="",
-        body="",
-        auto_merge=False,
-        gated=False,
-        edits={},
-        url="https://pr-1.example.com",
-        warnings=("odd",),
-    )
-    outcome = Outcome.of_plan(plan, "planned", "nothing was written")
+    outcome = Outcome.of_plan(PLAN, "planned", "nothing was written")
     assert outcome == Outcome(
         result="planned",
         message="nothing was written",

@@ -120,6 +120,15 @@ BROKEN: list[tuple[str, dict[str, str | None], str, int]] = [
     (
         "GP402",
         {
+            "gitops-promotion.yaml": "environments: [{name: dev, auto: true}, "
+            "{name: prod, statusContext: kustomization/shop-dev/a}]\n"
+        },
+        "gitops-promotion.yaml",
+        1,
+    ),
+    (
+        "GP402",
+        {
             "gitops-promotion.yaml": "environments: [{name: dev, auto: true}, {name: a-dev}, {name: prod}]\n",
             "shop/a-dev/web.yaml": image(),
             **{
@@ -180,7 +189,11 @@ STORE: dict[str, str | None] = {
 }
 BROKEN += [
     ("GP402", {"gitops-promotion.yaml": f"{CONFIG}statusContext: {contexts}\n", **STORE}, "gitops-promotion.yaml", 1)
-    for contexts in ("'*/{app}-{env}'", "['*/{app}-{env}', '*/{group}-{app}-{env}']")
+    for contexts in (
+        "'*/{app}-{env}'",
+        "['*/{app}-{env}', '*/{group}-{app}-{env}']",
+        "['*/{app}-{env}', '{app}/cd-{env}']",
+    )
 ]
 BROKEN += [("GP201", {"other/notes.yml": f"# {marker}\n"}, "other/notes.yml", 1) for marker in MISSPELLED[:4]]
 
