@@ -132,6 +132,15 @@ LAYOUTS: dict[str, tuple[Files, str, set[str]]] = {
         'pathTemplate: "charts/{app}/values-{env}.yaml"\n',
         {"charts/web", "charts/cart"},
     ),
+    "a file for each application and environment, in folders of different depth": (
+        each(
+            ("dev", "prod"),
+            lambda e: {f"shop/web-{e}.yaml": deployment("web"), f"b/c/site-{e}.yaml": deployment("site")},
+        ),
+        'environments:\n  - {name: dev, auto: true, path: [b/c/site-dev.yaml, "{group}/web-dev.yaml"]}\n'
+        '  - {name: prod, auto: false, path: [b/c/site-prod.yaml, "{group}/web-prod.yaml"]}\n',
+        {"c/site", "shop/web"},
+    ),
     "stages below each application": (
         each(
             ("dev", "prod"),
