@@ -176,7 +176,7 @@ class Epilog(click.Command):
 
 
 class Command(Epilog):
-    """A command that refuses an option that is given twice, and whose names are completed from the checkout."""
+    """A command that refuses options given twice and empty values, and completes names from the checkout."""
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
@@ -185,11 +185,22 @@ class Command(Epilog):
                 param.type = Name(COMPLETED[name])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments. Raises click.UsageError for an option that is given twice: one value would be lost."""
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        """Parse the arguments.
+
+        Raises click.UsageError for an option that is given twice, since one value would be lost, and for an empty
+        value: a variable of a CI system that is not set must not widen what a verb does.
+        """
+        values, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for param in order:
             if isinstance(param, click.Option) and not param.is_flag and order.count(param) > 1:
                 raise click.UsageError(f"{max(param.opts, key=len)} is given twice: give it once", ctx)
+        # A shell completes the names of a line whose values are not all there.
+        for param in () if ctx.resilient_parsing else order:
+            value = values.get(param.name or "")
+            if value == "" or (isinstance(value, tuple) and "" in value):
+                name = max(param.opts, key=len) if isinstance(param, click.Option) else param.human_readable_name
+                way = "give a value" if param.required else "give a value, or leave it out"
+                raise click.UsageError(f"{name} is empty (a variable of the workflow may not be set): {way}", ctx)
         return super().parse_args(ctx, args)
 
 

@@ -90,6 +90,46 @@ def test_a_flag_may_be_given_twice() -> None:
     cli.command("promote").make_context("promote", ["--all", "--quiet", "--all"])
 
 
+# Empty values
+
+
+@pytest.mark.parametrize(("words", "option"), OPTIONS)
+def test_an_empty_option_is_a_usage_error(
+    words: tuple[str, ...], option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, text = run(capsys, *words, f"{option}=")
+    assert (code, text.count("error: ")) == (2, 1)
+    assert f"error: {option} is empty (a variable of the workflow may not be set): give a value" in text
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (
+            ("promote", "--app", "", "--env", ""),
+            "--app is empty (a variable of the workflow may not be set): give a va",
+        ),
+        (("promote", "--app", ""), "give a value, or leave it out: see"),
+        (
+            ("set-tag", "--group=g", "--app=a", "--tag", ""),
+            "--tag is empty (a variable of the workflow may not be set)",
+        ),
+        (("set-tag", "--group=g", "--app=a", "--tag=1", "", "b"), "[PATH]... is empty"),
+        (("local", "merge", ""), "NUMBER is empty"),
+        (("wait", "--group", ""), "--group is empty"),
+    ],
+)
+def test_an_empty_value_never_widens_what_a_verb_does(
+    args: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, text = run(capsys, *args)
+    assert (code, words in text) == (2, True), text
+
+
+def test_a_line_with_an_empty_value_is_completed() -> None:
+    cli.command("promote").make_context("promote", ["--app", ""], resilient_parsing=True)
+
+
 # Long values, and bytes that are no text
 
 
