@@ -212,6 +212,7 @@ def _steps(run: Run, place: _Place, promotion: Promotion) -> list[str]:
         place.environment,
         merge=merge,
         auto=run.tip.config.environment(place.environment).auto,
+        publishes=run.publishes,
     )
 
 

@@ -78,9 +78,12 @@ def way_so_far(cells: Sequence[Cell], tag: str) -> str:
 
 
 def next_steps(
-    promotion: Promotion, application: Application, environment: str, *, merge: str, auto: bool
+    promotion: Promotion, application: Application, environment: str, *, merge: str, auto: bool, publishes: bool = False
 ) -> list[str]:
-    """Return what people can do about an open promotion; `merge` is the page or the command that merges it."""
+    """Return what people can do about an open promotion; `merge` is the page or the command that merges it.
+
+    `publishes`: what has `auto` merges when a run of this tool publishes its verdict.
+    """
     steps: list[str] = []
     names = f"{application.options} --env {environment}"
     if promotion.decision == "wait" and promotion.approvers:
@@ -88,6 +91,8 @@ def next_steps(
     steps += promotion.steps
     if promotion.decision == "pass" and not auto:
         steps.append(f"merge it: {merge}")
+    if promotion.decision == "pass" and auto and publishes:
+        steps.append("to merge it: gitops-promotion status --publish")
     if promotion.earliest:
         # Rounded up to a whole minute: at the beginning of the minute it would be too early.
         last = timedelta(minutes=1) - timedelta(microseconds=1)

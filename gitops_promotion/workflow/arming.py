@@ -1,7 +1,7 @@
 """Arms and disarms pull requests: some gates forbid that one merges by itself, before its required check does."""
 
 from gitops_promotion.core.forge import AutoMerge, PullRequest
-from gitops_promotion.core.gates import Question, Verdict
+from gitops_promotion.core.gates import Question, Verdict, own_status
 from gitops_promotion.core.model import Plan, Request
 from gitops_promotion.core.races import require_off
 from gitops_promotion.errors import OutdatedError
@@ -41,6 +41,7 @@ def arm(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
         disarm(run, pull_request)
     if not plan.auto_merge:
         return AutoMerge(state="off")
+    verdict = Verdict(decision="pass")
     if plan.gated or plan.request.kind.stops_at_holds:
         verdict = judge_arming(run.tip, run.lookups(), question_on(run, plan.request, pull_request))
         if verdict.decision != "pass":
@@ -50,7 +51,20 @@ def arm(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
     if pull_request.auto_merge and not run.forge.publishes:
         return AutoMerge(state="armed")
     auto_merge = _unless_outdated(run, run.forge.set_auto_merge(pull_request, enabled=True))
+    if auto_merge.state == "armed" and merges_without_check(run, plan.request):
+        # The holds, which were judged above, may be about other applications, or released since it was proposed.
+        run.forge.set_status(pull_request.head_sha, own_status(verdict, shorten=run.facts.status_text))
+        return _unless_outdated(run, run.forge.set_auto_merge(pull_request, enabled=True))
     return _merge_clean(run, plan, pull_request) if auto_merge.state == "clean" else auto_merge
+
+
+def merges_without_check(run: Run, request: Request) -> bool:
+    """Return True where a published verdict merges, and holds alone can stop a change of a tag.
+
+    Without holds nothing is required there, and it merges at once: a hold on something else must not change that.
+    """
+    is_possible = run.forge.publishes and request.kind.changes_tag
+    return is_possible and run.tip.config.needs_holds_alone(request.application, request.environment)
 
 
 def disarm_judged(run: Run, pull_request: PullRequest, head_sha: str) -> PullRequest:

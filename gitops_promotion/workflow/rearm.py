@@ -18,7 +18,7 @@ from gitops_promotion.core.model import Outcome, Request
 from gitops_promotion.core.names import Application, Site, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import ManifestError, PromotionError, UsageError
-from gitops_promotion.workflow.arming import disarm_judged, disarm_known, question_on
+from gitops_promotion.workflow.arming import disarm_judged, disarm_known, merges_without_check, question_on
 from gitops_promotion.workflow.branch import Branch, read_branch
 from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.intent import promotion_again
@@ -62,15 +62,16 @@ def _failure(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _hint(run: Run, pull: PullRequest) -> Request | None:
-    """Return what a pull request says that it promotes into an environment with a gate that stops arming."""
+    """Return what a pull request says that it promotes, where it may have to be armed, disarmed or merged."""
     hint, config = read_metadata(pull.body), run.tip.config
     if hint is None or not (is_name(hint.group) and is_name(hint.app)):
         return None
     application = Application(hint.group, hint.app)
     with suppress(UsageError):
         is_own = pull.head == config.branch(application, hint.env) and hint.env in config.way(application).names
-        if is_own and any(gate.stops_arming for gate in config.gates(hint.env)):
-            return Request(kind=PROMOTION, application=application, environment=hint.env)
+        request = Request(kind=PROMOTION, application=application, environment=hint.env)
+        if is_own and (any(gate.stops_arming for gate in config.gates(hint.env)) or _is_left_armed(run, pull, request)):
+            return request
     return None
 
 
@@ -95,11 +96,17 @@ def _decide(run: Run, pull: PullRequest, hint: Request, _attempt: int) -> Reques
     is_auto = run.tip.config.environment(request.environment).auto
     if verdict.decision == "pass":
         # A new head would undo a later tag, such as a hotfix by hand: whether that is due, `promote` says.
-        return request if is_auto and not pull.auto_merge and not _has_another_tag(run, request, branch) else None
+        is_ready = is_auto and (not pull.auto_merge or _is_left_armed(run, pull, request))
+        return request if is_ready and not _has_another_tag(run, request, branch) else None
     current = disarm_judged(run, pull, branch.sha)
     if current.state == "open" and current.auto_merge:
         return _waiting(request, replace(current, auto_merge=False), verdict, disarmed=True)
     return _waiting(request, current, verdict, disarmed=False) if is_auto and current.state == "open" else None
+
+
+def _is_left_armed(run: Run, pull: PullRequest, request: Request) -> bool:
+    """Return True if it is armed and waits for a check that is not needed, or not any more."""
+    return pull.auto_merge and merges_without_check(run, request)
 
 
 def _has_another_tag(run: Run, request: Request, branch: Branch) -> bool:

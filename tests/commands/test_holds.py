@@ -208,3 +208,29 @@ def test_a_branch_that_a_closed_hold_left_behind_gates_nothing(shop: "Shop", at:
     assert opened["message"].endswith(" counts now, and waits for a person to merge it"), "nobody waits for the merge"
     shop.local("close", str(opened["pull_request"]["number"]), "--as", "ann")
     assert shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2").results == ["merged"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["group: webshop, app: cart, environment: dev", "group: webshop, app: webui, environment: dev, tag: [1.4.1]"],
+)
+def test_a_hold_on_something_else_does_not_keep_an_application_from_merging_at_once(
+    shop: "Shop", at: Callable[[str], None], entry: str
+) -> None:
+    write(shop, entry)
+    assert new(shop).results == ["merged"]
+
+
+@pytest.mark.parametrize(
+    "verb", [("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2"), ("promote", "--all")]
+)
+def test_what_waits_for_a_check_that_is_not_needed_any_more_is_merged(
+    shop: "Shop", at: Callable[[str], None], config: Callable[..., str], verb: tuple[str, ...]
+) -> None:
+    windows = config().replace("name: dev,", "name: dev, windows: [{from: '09:00', to: '16:00'}],")
+    shop.edit({"gitops-promotion.yaml": windows})
+    assert armed(new(shop))
+    shop.edit({"gitops-promotion.yaml": config()})
+    write(shop, "group: webshop, app: cart, environment: dev")
+    assert "merged" in shop.run(*verb).results
+    assert shop.tag("dev") == "1.4.2"

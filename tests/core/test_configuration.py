@@ -1,8 +1,11 @@
 """What a configuration answers about its environments, beyond the keys that it has."""
 
+from dataclasses import replace
+
 import pytest
 
 from gitops_promotion.core.config import Config, parse
+from gitops_promotion.core.holds import Hold, HoldsFile
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import UsageError
 
@@ -69,3 +72,22 @@ def test_an_environment_is_gated_if_it_has_sources_or_a_gate_of_its_own(
     keys: str, environment: str, is_gated: bool
 ) -> None:
     assert config(keys).is_gated(WEB, environment) is is_gated
+
+
+@pytest.mark.parametrize(
+    ("keys", "environment", "needs_holds_alone"),
+    [
+        ("", "dev", True),
+        ("", "prod", False),
+        (f", {APPROVALS}", "dev", False),
+        (", windows: [{from: '09:00', to: '16:00'}]", "dev", False),
+        (", unmanagedImages: report", "dev", True),
+    ],
+)
+def test_holds_alone_can_stop_what_has_no_sources_and_no_other_gate(
+    keys: str, environment: str, needs_holds_alone: bool
+) -> None:
+    hold = Hold(group="*", app="*", environment="*")
+    held = replace(config(keys), gate_settings={**config(keys).gate_settings, "holds": HoldsFile(holds=(hold,))})
+    assert held.is_gated(WEB, environment)
+    assert held.needs_holds_alone(WEB, environment) is needs_holds_alone

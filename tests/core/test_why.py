@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from gitops_promotion.core.board import Cell, Promotion
+from gitops_promotion.core.gates import Decision
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.why import Why, moment_text, next_steps, way_so_far
 from gitops_promotion.render import why as renders
@@ -86,6 +87,15 @@ def test_where_the_tag_is_already() -> None:
 )
 def test_what_people_can_do(promotion: Promotion, auto: bool, steps: list[str]) -> None:
     assert next_steps(promotion, WEB, "prod", merge=promotion.url, auto=auto) == steps
+
+
+@pytest.mark.parametrize(("decision", "auto", "is_step"), [("pass", True, True), ("wait", True, False)])
+def test_what_a_published_verdict_merges_has_that_as_its_next_step(
+    decision: Decision, auto: bool, is_step: bool
+) -> None:
+    opened = replace(OPEN, decision=decision)
+    steps = next_steps(opened, WEB, "dev", merge="local merge 3", auto=auto, publishes=True)
+    assert steps == ["to merge it: gitops-promotion status --publish"] * is_step
 
 
 def test_a_time_stands_in_its_own_zone() -> None:

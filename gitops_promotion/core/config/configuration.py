@@ -12,7 +12,7 @@ from gitops_promotion.core.config.pull_requests import PullRequestSettings, Veri
 from gitops_promotion.core.environments import Environment, Pipeline
 from gitops_promotion.core.gates import Common, Gate, table
 from gitops_promotion.core.gates.health import contexts_of
-from gitops_promotion.core.gates.holds import is_of_open_alone
+from gitops_promotion.core.gates.holds import Holds, is_of_open_alone
 from gitops_promotion.core.layout import Layout
 from gitops_promotion.core.names import Application, check_name, is_name
 from gitops_promotion.core.notifications.channels import Channel
@@ -126,6 +126,12 @@ class Config:
         has_sources = bool(self.way(application).sources(environment))
         gates = self.gates(environment)
         return has_sources or not all(gate.judges_sources or is_of_open_alone(gate) for gate in gates)
+
+    def needs_holds_alone(self, application: Application, environment: str) -> bool:
+        """Return True if nothing but a hold can stop an application in an environment. Raises UsageError."""
+        gates = self.gates(environment)
+        has_sources = bool(self.way(application).sources(environment))
+        return not has_sources and all(gate.judges_sources or isinstance(gate, Holds) for gate in gates)
 
     def branch(self, application: Application, environment: str) -> str:
         """Return the promotion branch, without `refs/heads/`. Raises UsageError.
