@@ -46,10 +46,11 @@ def unclear_reason(gate: str, opinion: Opinion) -> Reason:
 def rejection_reason(gate: str, question: Question, opinion: Opinion) -> Reason:
     """Return the reason of a rejection that counts, with the ways out."""
     comment = f": {untrusted.quoted(untrusted.line(opinion.comment))}" if opinion.comment.strip() else ""
+    options = question.application.options
     if question.requirements:
-        command = f"`gitops-promotion promote --app {question.application.name} --env {question.environment}`"
+        command = f"`gitops-promotion promote {options} --env {question.environment}`"
     else:
-        command = "`gitops-promotion new --again`"
+        command = f"`gitops-promotion new {options} --tag {question.tag} --again`"
     name = shown_name(opinion.author)
     return Reason(
         gate=gate,

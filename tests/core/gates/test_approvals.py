@@ -346,12 +346,13 @@ def test_a_rejection_names_the_person_the_comment_and_the_way_out() -> None:
     assert (counted.who, counted.rejected_by, counted.approved_by) == (("bob",), ("bob",), ("ann",))
     assert str(counted.reasons[0]) == (
         r"approvals of prod: bob rejected it at 2026-03-02 12:00 UTC: 'not before the release\\x1b[0m'; bob can change "
-        "that review, or `gitops-promotion promote --app webui --env prod` proposes it again"
+        "that review, or `gitops-promotion promote --group webshop --app webui --env prod` proposes it again"
     )
     silent = tally(TWO, replace(rejection, comment=" \n")).reasons[0].evidence
     assert silent == "bob rejected it at 2026-03-02 12:00 UTC"
     entry = replace(QUESTION, requirements=())
-    assert "`gitops-promotion new --again` proposes it again" in str(TWO.tally(entry, facts("-bob")).reasons[0])
+    command = "`gitops-promotion new --group webshop --app webui --tag 1.4.2 --again` proposes it again"
+    assert command in str(TWO.tally(entry, facts("-bob")).reasons[0])
 
 
 def test_under_single_only_the_first_opinion_counts() -> None:
