@@ -167,21 +167,36 @@ def _feature_event(commit: Commit, provenance: Provenance) -> Event | None:
     )
 
 
-def with_people(events: Sequence[Event], discussions: Mapping[int, Discussion]) -> tuple[Event, ...]:
+def approved_commits(events: Sequence[Event], discussions: Mapping[int, Discussion]) -> dict[str, tuple[str, ...]]:
+    """Return the commits that were approved in the pull request of each event, by the commit of the event."""
+    return {
+        event.sha: tuple(dict.fromkeys(review.sha for review in discussion.reviews if review.verdict == "approved"))
+        for event in events
+        if event.pull_request and (discussion := discussions.get(event.pull_request))
+    }
+
+
+def with_people(
+    events: Sequence[Event], discussions: Mapping[int, Discussion], *, merged: Mapping[str, Set[str]]
+) -> tuple[Event, ...]:
     """Return the events with those who approved and merged, by the number of the pull request.
 
-    If a program merged, such as auto-merge, the event keeps the person whom the commit names.
+    `merged` has the reviewed commits that make the edits of an event's commit: a pull request may have proposed another
+    tag when somebody approved it. If a program merged, such as auto-merge, the event keeps the person whom the commit
+    names.
     """
     return tuple(
-        _with_people(event, discussion)
+        _with_people(event, discussion, merged.get(event.sha, frozenset()))
         if event.pull_request and (discussion := discussions.get(event.pull_request))
         else event
         for event in events
     )
 
 
-def _with_people(event: Event, discussion: Discussion) -> Event:
+def _with_people(event: Event, discussion: Discussion, merged: Set[str]) -> Event:
     merges = [act.by for act in discussion.events if act.kind == "merged" and act.by and not act.by.is_bot]
-    approvals = [review.author for review in discussion.reviews if review.verdict == "approved"]
+    approvals = [
+        review.author for review in discussion.reviews if review.verdict == "approved" and review.sha in merged
+    ]
     merged_by = merges[-1].name if merges else ""
     return replace(event, by=merged_by or event.by, approved_by=tuple(dict.fromkeys(approvals)))

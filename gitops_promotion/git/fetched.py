@@ -1,7 +1,7 @@
 """The refs and commits of the remote that are here, and how much of their history."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
 from itertools import combinations
 
@@ -99,6 +99,18 @@ class Fetched:
                 return False
             self._tips[sha] = sha
         return self._objects.has(sha)
+
+    def commits(self, shas: Collection[str]) -> set[str]:
+        """Fetch commits, in one go if the remote has all of them; returns those that are here then."""
+        missing = [sha for sha in shas if SHA.fullmatch(sha) and sha.strip("0") and not self._objects.has(sha)]
+        if len(missing) > 1:
+            try:
+                self._fetch([f"+{sha}:refs/promotion/{sha}" for sha in missing])
+            except RefGoneError:
+                pass
+            else:
+                self._tips |= {sha: sha for sha in missing}
+        return {sha for sha in shas if self.commit(sha)}
 
     @property
     def newest(self) -> str:

@@ -190,6 +190,10 @@ class Repository:
         """Fetch one commit, such as an event's; returns False if neither this repository nor the remote has it."""
         return self._fetched.commit(sha)
 
+    def fetch_commits(self, shas: Collection[str]) -> set[str]:
+        """Fetch commits; returns those that this repository has then."""
+        return self._fetched.commits(shas)
+
     def deepen(self, depth: int) -> bool:
         """Fetch `depth` commits of history of all that was fetched; returns False if the remote has no more."""
         return self._fetched.deepen(depth)

@@ -74,6 +74,16 @@ def origin_of(tip: Tip, pull: PullRequest) -> Origin:
     return UNKNOWN
 
 
+def makes_edits_of(tip: Tip, merged: str, parent: str, reviewed: str) -> bool:
+    """Return True if a reviewed commit makes the edits that a commit of the default branch made on its first parent.
+
+    All of them must be here. Raises GitError, also for commits without a common history.
+    """
+    changes = tip.repository.diff_trees(parent, merged)
+    reviewed_changes = tip.repository.diff_from_merge_base(parent, reviewed)[1]
+    return _are_same(tip, reviewed_changes, changes)
+
+
 def _compared(tip: Tip, pull: PullRequest, shas: Sequence[str]) -> dict[str, bool | None]:
     """Return whether these commits make the same edits as the head, None for one that cannot be fetched."""
     changes = _edits(tip, pull.head_sha)
@@ -84,9 +94,12 @@ def _is_same(tip: Tip, changes: Sequence[FileChange] | None, sha: str) -> bool |
     reviewed = _edits(tip, sha)
     if changes is None or reviewed is None:
         return None
-    all_changes = (*changes, *reviewed)
-    blobs = tip.blobs(oid for change in all_changes for oid in (change.old_file, change.new_file))
-    return same_edits(reviewed, changes, blobs)
+    return _are_same(tip, reviewed, changes)
+
+
+def _are_same(tip: Tip, first: Sequence[FileChange], second: Sequence[FileChange]) -> bool:
+    blobs = tip.blobs(oid for change in (*first, *second) for oid in (change.old_file, change.new_file))
+    return same_edits(first, second, blobs)
 
 
 def _edits(tip: Tip, sha: str) -> Sequence[FileChange] | None:

@@ -12,6 +12,7 @@ from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.replay import Replay, TagChange
 from gitops_promotion.errors import GitError, LeaseLostError, ManifestError, ProviderError, UsageError
 from gitops_promotion.providers import Provider
+from gitops_promotion.workflow.opinions import makes_edits_of
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Tip, contents_of
 
@@ -126,8 +127,43 @@ def with_people(run: Run, history: History) -> History:
     discussions = answer(run, left_out, topic, lambda forge: forge.discussions(numbers[: run.facts.most_discussions]))
     if discussions is not None and len(numbers) > (limit := run.facts.most_discussions):
         left_out.append(f"{topic}: before the newest {limit} pull requests; narrow it with --app or --since")
-    events = core_history.with_people(history.events, discussions or {})
+    approved = core_history.approved_commits(history.events, discussions or {})
+    merged = _merged(run.tip, approved, left_out) if any(approved.values()) else {}
+    events = core_history.with_people(history.events, discussions or {}, merged=merged)
     return replace(history, events=events, left_out=tuple(left_out))
+
+
+def _merged(tip: Tip, approved: Mapping[str, Sequence[str]], left_out: list[str]) -> dict[str, set[str]]:
+    """Return, of the approved commits, those that make the edits of the commit of the default branch.
+
+    What cannot be compared is added to what is left out: nobody is named for it.
+    """
+    try:
+        headers = tip.repository.headers([sha for sha, reviewed in approved.items() if reviewed])
+    except GitError as error:
+        left_out.append(f"who approved: {error}")
+        return {}
+    parents = {sha: header.parents for sha, header in headers.items()}
+    merged = {sha: {sha, *parents.get(sha, ())[1:]} & set(reviewed) for sha, reviewed in approved.items()}
+    others = {sha: [one for one in reviewed if one not in merged[sha]] for sha, reviewed in approved.items()}
+    unknown: set[str] = set()
+    try:
+        here = tip.repository.fetch_commits(sorted({one for reviewed in others.values() for one in reviewed if one}))
+    except GitError:
+        here = set()
+    for sha, one in ((sha, one) for sha, reviewed in others.items() for one in reviewed):
+        try:
+            if one not in here or not parents.get(sha):
+                unknown.add(one)
+            elif makes_edits_of(tip, sha, parents[sha][0], one):
+                merged[sha].add(one)
+        except GitError:
+            unknown.add(one)
+    if unknown:
+        names = ", ".join(sorted(one[:7] or "a commit that the forge does not name" for one in unknown)[:5])
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        left_out.append(f"who approved {names}{more}: it cannot be compared with what was merged")
+    return merged
 
 
 def answer(run: Run, left_out: list[str], topic: str, ask: Callable[[Provider], T]) -> T | None:

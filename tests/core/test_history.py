@@ -9,7 +9,7 @@ from gitops_promotion.core.discussion import Discussion, Person
 from gitops_promotion.core.discussion import Event as PullEvent
 from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.forge import Review
-from gitops_promotion.core.history import Event, events, with_people
+from gitops_promotion.core.history import Event, approved_commits, events, with_people
 from gitops_promotion.core.layout import Layout
 from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.replay import Replay
@@ -239,6 +239,22 @@ def test_people_of_the_forge_stand_in_for_those_of_the_commit(branch: Branch) ->
             1: discussion(merged_by=Person(name="carol"), approved=("bob", "erin")),
             2: discussion(merged_by=Person(name="app[bot]", is_bot=True)),
         },
+        merged={event.sha: {"s"} for event in branch.events()},
     )
     assert [(event.by, event.approved_by) for event in found[:2]] == [("Ann", ()), ("carol", ("bob", "erin"))]
     assert found[2].approved_by == ()
+
+
+def test_an_approval_of_other_edits_is_none_of_what_was_merged(branch: Branch) -> None:
+    branch.commit("Merge pull request #1: x", {"shop/dev/web.yaml": text(web="2")}, head=promoted("2"))
+    reviews = tuple(
+        Review(author=name, verdict="approved", sha=sha)
+        for name, sha in (("ann", "of another tag"), ("bob", "head"), ("eva", "older base"), ("zoe", ""))
+    )
+    discussions = {1: Discussion(author=Person(name="bot"), reviews=reviews)}
+    [newest, *_] = branch.events()
+    assert approved_commits([newest], discussions) == {newest.sha: ("of another tag", "head", "older base", "")}
+    [found] = with_people([newest], discussions, merged={newest.sha: {"head", "older base"}})
+    assert found.approved_by == ("bob", "eva")
+    [found] = with_people([newest], discussions, merged={})
+    assert found.approved_by == ()

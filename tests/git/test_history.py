@@ -387,6 +387,19 @@ def test_the_commit_of_an_event_is_fetched_without_a_branch(long: "Remote", open
     assert repository.read(lost, ["lost"]) == {"lost": b"1\n"}
 
 
+def test_several_commits_are_fetched_at_once_and_one_by_one_if_one_is_missing(
+    long: "Remote", open_repository: "Open"
+) -> None:
+    checkout = long.clone("checkout", "--depth=1")
+    lost = [long.commit({"lost": f"{number}\n"}, branch=f"lost{number}") for number in range(3)]
+    repository = open_repository(checkout.path)
+    before = repository.commands
+    assert repository.fetch_commits(lost[:2]) == set(lost[:2])
+    at_once = repository.commands - before
+    assert repository.fetch_commits([lost[2], "1" * 40, "", "main"]) == {lost[2]}
+    assert repository.commands - before - at_once > at_once
+
+
 def test_a_commit_that_an_old_server_does_not_give_is_missing(long: "Remote", open_repository: "Open") -> None:
     checkout = long.clone("checkout", "--depth=1")
     lost = long.commit({"lost": "1\n"}, branch="lost")

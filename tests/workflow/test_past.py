@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
+from gitops_promotion.core.commits import CommitHeader
 from gitops_promotion.core.discussion import Discussion, Person
 from gitops_promotion.core.forge import Review
 from gitops_promotion.core.history import Event, History
@@ -33,7 +34,10 @@ def run(asked: list[list[int]], *, most: int = 2, error: Exception | None = None
         return {number: Discussion(author=Person(name="bot"), reviews=(review,)) for number in numbers}
 
     facts = SimpleNamespace(most_discussions=most)
-    return cast("Any", SimpleNamespace(forge=SimpleNamespace(discussions=discussions), facts=facts))
+    header = CommitHeader(parents=("first", "s"), author="", author_email="", message="")
+    repository = SimpleNamespace(headers=lambda shas: dict.fromkeys(shas, header), fetch_commits=set)
+    tip = SimpleNamespace(repository=repository)
+    return cast("Any", SimpleNamespace(forge=SimpleNamespace(discussions=discussions), facts=facts, tip=tip))
 
 
 def test_the_newest_pull_requests_are_asked_for_in_one_go_each_once() -> None:
@@ -57,3 +61,13 @@ def test_a_forge_that_does_not_answer_is_a_reason_of_what_is_left_out() -> None:
     found = with_people(run([], error=AuthError("no token")), history(9))
     assert found.left_out == ("something", "who approved and merged: no token")
     assert found.events == history(9).events
+
+
+def test_an_approved_commit_that_cannot_be_fetched_names_nobody_and_is_left_out() -> None:
+    asking = run([])
+    header = CommitHeader(parents=("first", "another"), author="", author_email="", message="")
+    asking.tip.repository.headers = lambda shas: dict.fromkeys(shas, header)
+    asking.tip.repository.fetch_commits = lambda _: set()
+    found = with_people(asking, history(9))
+    assert found.events[0].approved_by == ()
+    assert found.left_out == ("something", "who approved s: it cannot be compared with what was merged")
