@@ -8,7 +8,7 @@ the pushed head. A run killed anywhere in between leaves nothing armed by accide
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gitops_promotion.core import branch_contents, diff, due, untrusted
+from gitops_promotion.core import diff, due, untrusted
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.forge import Draft, PullRequest
 from gitops_promotion.core.gates import own_status
@@ -28,6 +28,7 @@ from gitops_promotion.workflow.foreign_work import require_no_foreign_work
 from gitops_promotion.workflow.intent import Intent
 from gitops_promotion.workflow.publishing import take_back_success
 from gitops_promotion.workflow.races import repeat_after_races
+from gitops_promotion.workflow.rejections import taken_place
 from gitops_promotion.workflow.reviewers import ask_people
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.worth_keeping import is_worth_keeping
@@ -104,6 +105,7 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     if isinstance(ruling, Outcome):
         return ruling
     origin = _origin(plan, branch, ruling or Origin())
+    replacement = taken_place(run, request, current, branch)
 
     # What is proposed again gets a new head: the opinions on the old one do not count. An override is of one head.
     needs_new_head = bool(origin.override) or (ruling is not None and bool(ruling.again_by))
@@ -133,8 +135,8 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     if auto_merge.state == "merged":
         pull_request = run.forge.pull_request(pull_request.number)
     outcome = Outcome.of_pull_request(plan, result, head_sha, pull_request, auto_merge)
-    if current and branch and (displaced := branch_contents.displaced(request, branch.proposal)):
-        outcome = replace(outcome, message=f"{outcome.message}; it takes the place of {displaced}, which was open")
+    if replacement:
+        outcome = replace(outcome, message=f"{outcome.message}; {replacement}")
     return replace(outcome, warnings=(*outcome.warnings, *warnings))
 
 

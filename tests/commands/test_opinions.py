@@ -42,6 +42,14 @@ def listed(shop: "Shop", *more: str) -> list[dict[str, Any]]:
     return approvals
 
 
+def newest_event(shop: "Shop") -> tuple[dict[str, Any], list[str]]:
+    """Return the newest event of the history, and what the history leaves out."""
+    shop.capsys.readouterr()
+    cli.main(["history", "--app", "webui", "--sourcedir", str(shop.checkout.path), "--output", "json"])
+    document = json.loads(shop.capsys.readouterr().out)
+    return document["events"][0], document["left_out"]
+
+
 def test_people_approve_with_their_own_names_and_the_list_counts_them(proposed: "Shop") -> None:
     [pending] = listed(proposed)
     assert (pending["state"], pending["seats"], pending["pull_request"]) == ("pending", "0 of 2", 2)
@@ -111,6 +119,36 @@ def test_a_rejection_in_the_middle_of_a_run_that_loses_a_race_keeps_its_head(
     declined = proposed.run("promote", "--all").only
     assert declined["result"] == "declined"
     assert declined["pull_request"]["head_sha"] == proposed.remote.sha("promote/webshop-webui")
+
+
+def test_what_takes_the_place_of_a_promotion_names_its_rejection(proposed: "Shop") -> None:
+    proposed.run("decline", *PROD, "--as", "cid")
+    message = proposed.new("1.5.0").only["message"]
+    assert "; it takes the place of 1.4.2 into prod, which was open; cid rejected that at 2" in message
+    assert message.endswith(" UTC, and it can be proposed again all the same")
+
+
+def test_an_approval_of_what_was_replaced_is_none_of_the_tag_that_was_merged(proposed: "Shop") -> None:
+    proposed.run("approve", *PROD, "--as", "bob")
+    assert proposed.new("1.5.0").results == ["merged"]
+    newest, left_out = newest_event(proposed)
+    assert (newest["tag"], newest["environment"], newest["pull_request"]) == ("1.5.0", "dev", 2)
+    assert (newest["approved_by"], left_out) == ([], [])
+
+
+def test_an_approval_from_before_a_rebuild_with_the_same_edits_is_in_the_history(
+    proposed: "Shop", manifest: Callable[..., str]
+) -> None:
+    proposed.run("approve", *PROD, "--as", "bob")
+    reviewed = proposed.remote.sha("promote/webshop-webui")
+    proposed.edit({"webshop/prod/webui.yaml": manifest("webui", "1.0.0").replace("spec:", "spec: # conflicts")})
+    proposed.run("promote", "--all")
+    assert proposed.remote.sha("promote/webshop-webui") != reviewed
+    proposed.run("approve", *PROD, "--as", "eva")
+    assert proposed.run("status", "--publish").results == ["merged"]
+    newest, left_out = newest_event(proposed)
+    assert (newest["tag"], newest["environment"], newest["pull_request"]) == ("1.4.2", "prod", 2)
+    assert (sorted(newest["approved_by"]), left_out) == (["bob", "eva"], [])
 
 
 def test_a_rejection_refuses_until_it_is_proposed_again(proposed: "Shop") -> None:
