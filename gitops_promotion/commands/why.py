@@ -229,9 +229,21 @@ def _outlook(run: Run, place: _Place, expected: Tag, answers: _Answers) -> tuple
         outcome = outlook(run, place.application, place.environment)
     except PromotionError as error:
         return [str(error)], []
+    if outcome.result == "planned" and (busy := _on_same_branch(place, answers, branch)):
+        page = f"gitops-promotion local merge {busy.pull_request}" if run.publishes else busy.url
+        message = f"it is due, and pull request #{busy.pull_request} for {busy.tag} has the branch {branch}"
+        return [message], list(busy.steps) or [f"merge #{busy.pull_request} or close it first: {page}"]
     if outcome.result == "planned":
         return ["it is due, and not proposed yet"], ["gitops-promotion promote --all"]
     return [outcome.message, *outcome.warnings], []
+
+
+def _on_same_branch(place: _Place, answers: _Answers, branch: str) -> Promotion | None:
+    """Return the open promotion into an environment before this one that has the same branch, None without one."""
+    numbers = {pull.number for pull in answers.pulls if pull.head == branch}
+    sites = [Site(place.application, name) for name in place.way.before(place.environment)]
+    promotions = [promotion for site in sites if (promotion := answers.promotions.get(site))]
+    return next((promotion for promotion in promotions if promotion.pull_request in numbers), None)
 
 
 def _forcing_command(place: _Place) -> str:

@@ -1,12 +1,16 @@
 """A promotion branch as the remote has it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gitops_promotion.core import branch_contents
 from gitops_promotion.core.branch_contents import Proposal
 from gitops_promotion.core.commits import FileChange
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.deployments import same_tag
+from gitops_promotion.core.markers import read_tag
+from gitops_promotion.core.names import Application, Site
+from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Tip
 
@@ -48,3 +52,12 @@ def branch_changes(tip: Tip, sha: str) -> tuple[Sequence[FileChange], Mapping[st
     """Return what a branch changes since its merge base with the tip, and the contents of those files."""
     _, changes = tip.repository.diff_from_merge_base(tip.sha, sha)
     return changes, tip.blobs(oid for change in changes for oid in (change.old_file, change.new_file))
+
+
+def has_another_tag(tip: Tip, site: Site, branch: Branch) -> bool:
+    """Return True if an environment has got another tag since the base of a branch."""
+    name = tip.config.layout.marker_name(site.application, site.environment)
+    with suppress(ManifestError):
+        earlier_tag = read_tag(tip.repository.read(branch.base_sha, tip.files(site)), name.group, name.app)
+        return earlier_tag is not None and not same_tag(earlier_tag, tip.tag(site))
+    return False

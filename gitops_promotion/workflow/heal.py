@@ -1,10 +1,12 @@
 """Rebuilds open promotions into the first environment, and features, that no longer fit the default branch.
 
+Where the body of such a promotion speaks of something else than its branch proposes, it gets the texts of the branch.
 `promote` proposes promotions into later environments again, but nothing else rebuilds these. Two features of one
 environment edit the same line.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,17 +16,18 @@ from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
-from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.names import Application, Site, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import PromotionError, UsageError
-from gitops_promotion.workflow.branch import Branch, read_branch
+from gitops_promotion.workflow.branch import Branch, has_another_tag, read_branch
 from gitops_promotion.workflow.build import KustomizeFinder, feature_environment
 from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.features import propose_feature, propose_removal
 from gitops_promotion.workflow.intent import promotion_again, proposed_promotion
 from gitops_promotion.workflow.races import repeat_after_races
 from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.said_promotion import said_promotion
 from gitops_promotion.workflow.tip import Tip
 
 
@@ -45,37 +48,67 @@ def _heal_promotions(run: Run, pulls: Iterable[PullRequest]) -> Iterator[Outcome
     run.tip.fetch_branches(pull.head for pull, _ in promotions)
     for pull, request in promotions:
         try:
-            rebuilt = repeat_after_races(run, partial(_outdated_promotion, run, pull, request))
+            rebuilt = repeat_after_races(run, partial(_promotion_to_deliver, run, pull, request))
             if rebuilt is not None:
                 yield deliver(run, partial(promotion_again, run, rebuilt))
         except PromotionError as error:
             yield Outcome.failed_for(request.application, request.environment, error)
 
 
-def _outdated_promotion(run: Run, pull: PullRequest, request: Request, _attempt: int) -> Request | None:
-    """Return the request to propose again, with the branch's tag; None if the branch is as it should be."""
-    branch = read_branch(run, pull.head, request.application)
-    if branch is None or not _is_outdated_promotion(run, pull, branch, request.environment):
-        return None
-    return proposed_promotion(request.application, branch)
-
-
 def _entry_promotions(tip: Tip, pulls: Iterable[PullRequest]) -> Iterator[tuple[PullRequest, Request]]:
+    """Yield the pull requests that may be promotions into the first environment, whatever their bodies say."""
     for pull in pulls:
         hint = read_metadata(pull.body)
         if hint is None or not (is_name(hint.group) and is_name(hint.app)):
             continue
         application = Application(hint.group, hint.app)
-        if hint.env == tip.config.way(application).entry.name:
-            yield pull, Request(kind=PROMOTION, application=application, environment=hint.env)
+        entry = tip.config.way(application).entry.name
+        if hint.env == entry or _has_branch_of(tip, pull, application, entry):
+            yield pull, Request(kind=PROMOTION, application=application, environment=entry)
 
 
-def _is_outdated_promotion(run: Run, pull: PullRequest, branch: Branch, environment: str) -> bool:
-    proposal = branch.proposal
+def _has_branch_of(tip: Tip, pull: PullRequest, application: Application, environment: str) -> bool:
+    """Return True if a pull request speaks of a promotion of an application, on its branch into an environment."""
+    with suppress(UsageError):
+        return said_promotion(tip.config, pull) is not None and tip.config.branch(application, environment) == pull.head
+    return False
+
+
+def _promotion_to_deliver(run: Run, pull: PullRequest, request: Request, _attempt: int) -> Request | None:
+    """Return the request to propose again, with the branch's tag; None if the pull request is as it should be."""
+    said = said_promotion(run.tip.config, pull)
+    is_said_elsewhere = said is not None and said.site.environment != request.environment
+    if is_said_elsewhere and _newest_environment(run.tip, pull) not in ("", request.environment):
+        return None
+    branch = read_branch(run, pull.head, request.application)
+    proposal = branch.proposal if branch else None
     # A feature's branch has another owner, whatever its body says: its tag is for no promotion.
-    if proposal.environments != (environment,) or proposal.tag is None or proposal.other_owner:
+    if branch is None or proposal is None or proposal.environments != (request.environment,) or proposal.other_owner:
+        return None
+    is_due = said is not None and not said.is_of(branch) and _may_get_texts(run, request, branch)
+    if is_due or (not is_said_elsewhere and _is_outdated_promotion(run, pull, branch)):
+        return proposed_promotion(request.application, branch)
+    return None
+
+
+def _newest_environment(tip: Tip, pull: PullRequest) -> str:
+    """Return the environment in the trailers of a branch's newest commit, "" without one; this costs no process."""
+    sha = tip.branch(pull.head)
+    return read_trailers(tip.repository.message(sha)).get("Environment", "") if sha else ""
+
+
+def _may_get_texts(run: Run, request: Request, branch: Branch) -> bool:
+    """Return True if the pull request of a branch may say and do what the branch proposes.
+
+    A later tag in the environment has disarmed it: that stays so. An override is for one head.
+    """
+    if branch.proposal.foreign or branch.proposal.origin.override:
         return False
-    if branch.base_sha == run.tip.sha:
+    return not has_another_tag(run.tip, Site(request.application, request.environment), branch)
+
+
+def _is_outdated_promotion(run: Run, pull: PullRequest, branch: Branch) -> bool:
+    if branch.proposal.tag is None or branch.base_sha == run.tip.sha:
         return False
     return bool(run.tip.repository.conflicts(run.tip.sha, branch.sha)) or run.forge.head_state(pull).outdated
 

@@ -108,7 +108,8 @@ def promotion_again(run: Run, request: Request) -> Intent | Outcome:
     branch_name = request.kind.branch(request, run.tip.config)
 
     def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | None:
-        if branch is None or branch.proposal.tag != request.tag:
+        proposal = branch.proposal if branch else None
+        if proposal is None or (proposal.tag, proposal.environments) != (request.tag, (request.environment,)):
             message = f"another run has changed the promotion of {request.tag.name} meanwhile"
             return Outcome.of(request, "skipped", message)
         if closed := closed_promotion(request, pulls):

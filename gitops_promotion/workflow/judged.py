@@ -7,17 +7,19 @@ from gitops_promotion.core import gates
 from gitops_promotion.core.board import Promotion
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Reason, Verdict
-from gitops_promotion.core.names import Application, Site, is_name
-from gitops_promotion.core.pull_request_text import read_metadata
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import GitError, LeaseLostError, PromotionError, UsageError
+from gitops_promotion.errors import GitError, LeaseLostError, PromotionError
+from gitops_promotion.workflow.branch import has_another_tag, read_branch
 from gitops_promotion.workflow.examine import Subject, examine
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.look import with_override
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.said_promotion import said_promotion
 
 _MERGES_BY_ITSELF = "its gates pass: it merges by itself"
+_PUTS_RIGHT = "to put its title right: gitops-promotion promote --all"
 _A_PERSON_MERGES = "its gates pass: a person merges it"
 
 
@@ -47,28 +49,45 @@ def _judge_pull(run: Run, pull: PullRequest, lookups: Lookups) -> dict[Site, Pro
                 general = gates.strictest([general, verdict])
                 continue
             verdicts[Site(question.application, question.environment)] = question.tag, verdict
+        verdicts = verdicts or _without_question(run, pull, general)
     except LeaseLostError:
         general = Verdict(decision="wait", reasons=(Reason(evidence="it moved while it was read: look again"),))
     except PromotionError as error:
         general = Verdict(decision="wait", reasons=(Reason(evidence=f"it could not be judged: {error}"),))
-    if not verdicts:
-        verdicts = {site: (tag, general) for site, tag in _hints(run, pull)}
+    if not verdicts and general.decision != "pass" and (said := said_promotion(run.tip.config, pull)):
+        verdicts = {said.site: (said.tag, general)}
     return {site: _promotion(run, pull, site, tag, verdict) for site, (tag, verdict) in verdicts.items()}
 
 
-def _hints(run: Run, pull: PullRequest) -> list[tuple[Site, Tag]]:
-    """Return what the body of a pull request says it promotes, if its branch is that of the application.
+def _without_question(run: Run, pull: PullRequest, general: Verdict) -> dict[Site, tuple[Tag, Verdict]]:
+    """Return the promotion of a pull request whose tag no gate judges, with a verdict.
 
-    It is only shown. Anybody may edit the description.
+    What its body says is only shown: anybody may edit the description. It is ready only if its branch proposes that.
+    Raises GitError, LeaseLostError.
     """
-    hint = read_metadata(pull.body)
-    if hint is None or not is_name(hint.group) or not is_name(hint.app) or hint.type != "promote":
-        return []
-    application = Application(hint.group, hint.app)
-    with suppress(UsageError):
-        if run.tip.config.branch(application, hint.env) == pull.head:
-            return [(Site(application, hint.env), Tag.parse(hint.tag))]
-    return []
+    said = said_promotion(run.tip.config, pull)
+    if said is None:
+        return {}
+    if general.decision != "pass":
+        return {said.site: (said.tag, general)}
+    branch = read_branch(run, pull.head, said.site.application)
+    if branch is not None and said.is_of(branch):
+        return {said.site: (said.tag, general)}
+    application, environment = said.site.application, said.site.environment
+    tag = branch.proposal.tag if branch else None
+    if branch is None or tag is None:
+        text = f"it says {said.tag.name} for {environment}, and its branch proposes no tag of {application}"
+        return {said.site: (said.tag, _waiting(text, "close it"))}
+    names = branch.proposal.environments
+    text = f"it proposes {tag.name} for {' and '.join(names)} by now, and still says {said.tag.name} for {environment}"
+    sites = [Site(application, name) for name in names]
+    is_late = any(has_another_tag(run.tip, site, branch) for site in sites)
+    step = f"close it if it is obsolete: {names[0]} has another tag by now" if is_late else _PUTS_RIGHT
+    return {site: (tag, _waiting(text, step)) for site in sites}
+
+
+def _waiting(text: str, step: str) -> Verdict:
+    return Verdict(decision="wait", reasons=(Reason(evidence=text, steps=(step,)),))
 
 
 def _promotion(run: Run, pull: PullRequest, site: Site, tag: Tag, verdict: Verdict) -> Promotion:

@@ -9,17 +9,15 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Verdict
 from gitops_promotion.core.kinds import PROMOTION
-from gitops_promotion.core.markers import read_tag
 from gitops_promotion.core.model import Outcome, Request
 from gitops_promotion.core.names import Application, Site, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import ManifestError, PromotionError, UsageError
 from gitops_promotion.workflow.arming import disarm_judged, disarm_known, merges_without_check, question_on
-from gitops_promotion.workflow.branch import Branch, read_branch
+from gitops_promotion.workflow.branch import has_another_tag, read_branch
 from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.intent import promotion_again
 from gitops_promotion.workflow.judge import judge_arming
@@ -94,10 +92,11 @@ def _decide(run: Run, pull: PullRequest, hint: Request, _attempt: int) -> Reques
         disarm_known(run, pull)
         raise
     is_auto = run.tip.config.environment(request.environment).auto
+    site = Site(request.application, request.environment)
     if verdict.decision == "pass":
         # A new head would undo a later tag, such as a hotfix by hand: whether that is due, `promote` says.
         is_ready = is_auto and (not pull.auto_merge or _is_left_armed(run, pull, request))
-        return request if is_ready and not _has_another_tag(run, request, branch) else None
+        return request if is_ready and not has_another_tag(run.tip, site, branch) else None
     current = disarm_judged(run, pull, branch.sha)
     if current.state == "open" and current.auto_merge:
         return _waiting(request, replace(current, auto_merge=False), verdict, disarmed=True)
@@ -107,16 +106,6 @@ def _decide(run: Run, pull: PullRequest, hint: Request, _attempt: int) -> Reques
 def _is_left_armed(run: Run, pull: PullRequest, request: Request) -> bool:
     """Return True if it is armed and waits for a check that is not needed, or not any more."""
     return pull.auto_merge and merges_without_check(run, request)
-
-
-def _has_another_tag(run: Run, request: Request, branch: Branch) -> bool:
-    """Return True if the environment has got another tag since the base of a branch."""
-    tip, site = run.tip, Site(request.application, request.environment)
-    name = tip.config.layout.marker_name(request.application, request.environment)
-    with suppress(ManifestError):
-        earlier_tag = read_tag(tip.repository.read(branch.base_sha, tip.files(site)), name.group, name.app)
-        return earlier_tag is not None and not same_tag(earlier_tag, tip.tag(site))
-    return False
 
 
 def _waiting(request: Request, pull: PullRequest, verdict: Verdict, *, disarmed: bool) -> Outcome:
