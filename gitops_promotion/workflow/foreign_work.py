@@ -69,7 +69,7 @@ def require_no_foreign_work(run: Run, plan: Plan, branch: Branch, current: PullR
         count = len(proposal.foreign)
         raise ForeignCommitsError(
             f"{plan.branch} has {count} commit{'s' if count > 1 else ''} by someone else ({names}): left untouched, "
-            "auto-merge off; merge or close the pull request, or delete the branch, then run again"
+            "auto-merge off; merge the pull request, or close it and delete the branch, then run again"
         )
 
 

@@ -166,6 +166,7 @@ def test_b11_commits_of_people_on_the_branch_stop_everything_and_disarm(
     run = shop.new("1.4.3", code=2)
     assert mine[:7] in run.stderr
     assert "ann@example.org" in run.stderr
+    assert "merge the pull request, or close it and delete the branch, then run again" in run.stderr
     assert shop.remote.branches()["promote/webshop-webui"] == mine
 
 
