@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator
 
+from gitops_promotion.core import holds
 from gitops_promotion.core.checks.finding import Problem
 from gitops_promotion.core.checks.tree import Tree
 from gitops_promotion.core.names import Application
@@ -14,7 +15,8 @@ def missing(tree: Tree) -> Iterator[Problem]:
     """Yield a problem if the configuration is missing, at the file that may be meant as the configuration."""
     if tree.config_file in tree.contents:
         return
-    names = [path for path in tree.contents if "/" not in path]
+    # The file of holds has a name of the same kind, and to move it would lose the holds.
+    names = [path for path in tree.contents if "/" not in path and path != holds.FILE]
     near = difflib.get_close_matches(tree.config_file, names, n=1, cutoff=_NEAR)
     near = near or sorted(path for path in tree.contents if path.endswith(f"/{tree.config_file}"))
     yield Problem(

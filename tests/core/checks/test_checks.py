@@ -205,6 +205,13 @@ def test_a_broken_set_up_has_its_finding_and_no_other(
     assert set(findings(files)) == {(code, path, line)}
 
 
+def test_the_file_of_holds_is_never_taken_for_the_configuration() -> None:
+    contents = {"gitops-promotion.holds.yaml": b"holds: []\n"}
+    (finding,) = check(Tree(contents=contents)).findings
+    assert (finding.code, finding.path) == ("GP001", "gitops-promotion.yaml")
+    assert "move this file" not in finding.fix
+
+
 def test_every_code_has_a_broken_set_up() -> None:
     assert {code for code, *_ in BROKEN} == set(CODES)
 
