@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gitops_promotion.core import checks
+from gitops_promotion.core import checks, config, holds
 from gitops_promotion.core.checks import Findings
 from gitops_promotion.git.worktree import WorkingTree
 
@@ -14,5 +14,6 @@ def validate(folder: Path, *, environ: Mapping[str, str], trust: bool = False, s
 
     `trust` accepts a repository of another user; `strict` makes warnings count as errors.
     """
-    contents = WorkingTree.find(folder, environ, trust=trust).yaml_files()
-    return checks.check(checks.Tree(contents=contents, now=datetime.now(UTC)), strict=strict)
+    tree = WorkingTree.find(folder, environ, trust=trust)
+    links = tree.links((config.FILE, holds.FILE))
+    return checks.check(checks.Tree(contents=tree.yaml_files(), links=links, now=datetime.now(UTC)), strict=strict)

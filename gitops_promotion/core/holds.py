@@ -92,6 +92,10 @@ class HoldsFile:
         return tuple(problem.fault for problem in self.problems if problem.environment in ("", environment))
 
 
+LINK = HoldsFile(problems=(Problem(fault=Fault(FILE, 0, "the file of holds is a symbolic link: make it a file")),))
+"""The file of holds where a symbolic link is in its place."""
+
+
 def covering(
     holds: Sequence[Hold], application: Application, environment: str, tag: Tag, now: datetime
 ) -> tuple[Hold, ...]:

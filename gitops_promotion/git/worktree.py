@@ -1,7 +1,7 @@
 """The files of the working tree that git tracks or would track, as they are on the disk."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
@@ -77,6 +77,10 @@ class WorkingTree:
                 except OSError as error:
                     raise GitError(f"{file} cannot be read ({error.strerror}): make it readable") from None
         return contents
+
+    def links(self, paths: Iterable[str]) -> frozenset[str]:
+        """Return those of the paths that are symbolic links."""
+        return frozenset(path for path in paths if (self.root / path).is_symlink())
 
     def files(self) -> list[str]:
         """Return the paths of all files that git tracks or would track. Raises GitError."""

@@ -152,7 +152,11 @@ class Tip:
         return self._holds_source if self.config_if_there is not None else b""
 
     def _read_holds(self, source: bytes, config: Config) -> HoldsFile:
-        return replace(holds_file.parse(source, config.pipeline.names), has_open=self._has_open_holds())
+        file = holds_file.parse(source, config.pipeline.names)
+        # What is read of a link is the path that it leads to, which names no holds.
+        if source and not file.holds and holds.FILE in self.repository.links_beside(self.sha, [holds.FILE]):
+            file = holds.LINK
+        return replace(file, has_open=self._has_open_holds())
 
     def _has_open_holds(self) -> bool:
         """Return True if a branch is there that may change holds: a pull request from it may be open."""

@@ -51,6 +51,23 @@ def test_a_good_repository_has_no_finding_from_any_of_its_folders(root: Path, va
     assert validate(sourcedir=root / "shop" / "dev") == (0, "3 YAML files: nothing found\n", "")
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("gitops-promotion.holds.yaml", "GP405: the file of holds is a symbolic link"),
+        ("gitops-promotion.yaml", "GP001: the configuration is a symbolic link"),
+    ],
+)
+def test_a_link_in_place_of_the_configuration_or_the_holds_is_an_error(
+    name: str, line: str, root: Path, validate: Validate
+) -> None:
+    (root / "real.yaml").write_text("holds: []\n")
+    (root / name).unlink(missing_ok=True)
+    (root / name).symlink_to("real.yaml")
+    code, out, _ = validate()
+    assert (code, f"{name}:1: error {line}\n    make it a file\n" in out) == (2, True), out
+
+
 def test_files_that_git_would_track_count_and_ignored_ones_and_links_do_not(root: Path, validate: Validate) -> None:
     write(root, {".gitignore": "ignored/\n", "ignored/a.yaml": MISSPELLED, "untracked/b.yml": MISSPELLED})
     (root / "link.yaml").symlink_to("untracked/b.yml")
