@@ -18,6 +18,7 @@ from gitops_promotion.errors import ManifestError, PromotionError, UsageError
 from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.due import take_steps
 from gitops_promotion.workflow.heal import heal
+from gitops_promotion.workflow.left_behind import left_behind
 from gitops_promotion.workflow.never_healthy import find_late
 from gitops_promotion.workflow.past import Scope, unknown_name
 from gitops_promotion.workflow.rearm import rearm
@@ -107,7 +108,11 @@ def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
     pulls = [] if run.dry_run else run.forge.open_promotions()
     outcomes += heal(run, pulls, find_kustomize) if pulls else []
     outcomes += [] if run.dry_run else _auto_rollbacks(run)
-    outcomes += list(rearm(run, pulls, outcomes))
+    # What its target has already is no step of the comparison, but a promotion of another tag may be open there.
+    settled = take_steps(run, left_behind(run, pulls, outcomes), one_each=False)
+    outcomes += settled
+    numbers = {outcome.pull_request.number for outcome in settled if outcome.pull_request}
+    outcomes += list(rearm(run, [pull for pull in pulls if pull.number not in numbers], outcomes))
     if not outcomes:
         return [replace(_nothing_to_promote(tip, comparison, pulls), warnings=warnings)]
     if warnings:

@@ -140,6 +140,10 @@ def _answer_if_there(
         reasons.append(_about(opened))
     reasons += [problem] if problem else []
     steps = _steps(run, place, opened) if opened else []
+    if opened and opened.decision == "refuse" and place.expected() is not None:
+        # The sources have the tag that is there, so `promote` proposes nothing in its place.
+        close = f"gitops-promotion local close {opened.pull_request}" if run.publishes else opened.url
+        steps = [f"close it if it is obsolete: {close}"]
     return Why(
         application=place.application,
         environment=place.environment,

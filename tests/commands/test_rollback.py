@@ -281,3 +281,21 @@ def test_a_rollback_in_one_of_three_regions_leaves_the_others_alone(
     assert [shop.tag(name) for name in names] == ["1.4.2", "1.0.0", "1.4.2", "1.4.2"]
     assert {o["result"] for o in shop.run("promote", "--all").outcomes if o["environment"]} <= {"skipped"}
     assert shop.tag("eu") == "1.0.0"
+
+
+def test_a_promotion_is_disarmed_if_its_source_went_back_to_the_tag_of_the_target(
+    shop: "Shop", at: Callable[[str], None]
+) -> None:
+    # A hold is a gate that stops arming: what it does not cover is armed again.
+    shop.edit({"gitops-promotion.holds.yaml": "holds:\n- {group: webshop, app: cart, environment: qa}\n"})
+    flux(shop, "dev")
+    shop.new("1.4.2")
+    assert shop.run("promote", "--all").only["pull_request"]["auto_merge"]
+    assert rollback(shop, env="dev").results == ["merged"]
+    assert shop.tags() == ("1.0.0", "1.0.0", "1.0.0")
+    outcome = shop.run("promote", "--all").only
+    assert outcome["message"] == (
+        "qa already has 1.0.0; pull request #2 for 1.4.2 is still open, with auto-merge off: close it if it is obsolete"
+    )
+    assert not outcome["pull_request"]["auto_merge"]
+    assert shop.run("promote", "--all").only["message"] == outcome["message"], "it was armed again"

@@ -188,3 +188,14 @@ def test_an_application_name_of_two_groups_needs_the_group(
 def test_status_on_the_default_branch_points_here(shop: "Shop") -> None:
     run = shop.run("status", code=2)
     assert "to ask about an environment: gitops-promotion why --app APP --env ENV" in run.only["message"]
+
+
+def test_a_promotion_whose_source_went_back_is_to_be_closed(
+    shop: "Shop", why: Asker, manifest: Callable[..., str]
+) -> None:
+    shop.new("1.4.2")
+    number = shop.run("promote", "--all").only["pull_request"]["number"]
+    shop.edit({"webshop/dev/webui.yaml": manifest("webui", "1.0.0")})
+    document = why("qa")
+    assert (document["tag"], document["there"], document["decision"]) == ("1.0.0", True, "refuse")
+    assert document["next"] == [f"close it if it is obsolete: gitops-promotion local close {number}"]
