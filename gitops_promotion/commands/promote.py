@@ -130,7 +130,9 @@ def _auto_rollbacks(run: Run) -> list[Outcome]:
             outcomes.append(replace(step.skipped("no automatic rollback", late.tag), warnings=(late.decision.text,)))
             continue
         try:
-            outcomes += rollback(run, group=application.group, app=application.name, environment=environment)
+            outcomes += rollback(
+                run, group=application.group, app=application.name, environment=environment, leaving=late.tag
+            )
         except PromotionError as error:
             outcomes.append(Outcome.failed_for(application, environment, error))
     return outcomes

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from gitops_promotion.commands.override import new_override
 from gitops_promotion.core import holds_file, markers
 from gitops_promotion.core import plan as planning
-from gitops_promotion.core.deployments import same_tag
+from gitops_promotion.core.deployments import TagAt, same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.holds import FILE, ROLLED_BACK, Hold, covering
 from gitops_promotion.core.kinds import ROLLBACK
@@ -14,8 +14,17 @@ from gitops_promotion.core.model import Outcome, Plan, Request
 from gitops_promotion.core.names import Application, Site, check_application
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.core.overrides import Override
-from gitops_promotion.core.rollback import EarlierTag, choose, earlier_tags
-from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.provenance import read_provenance
+from gitops_promotion.core.rollback import (
+    EarlierTag,
+    Return,
+    already_rolled_back,
+    choose,
+    earlier_tags,
+    is_rollback,
+    last_return,
+)
+from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.errors import ManifestError, UsageError
 from gitops_promotion.workflow.arming import question_on
 from gitops_promotion.workflow.branch import Branch, read_branch
@@ -37,11 +46,15 @@ _TIMES = ("windows", "freezes")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """What a person asks for; `to` is the tag to go back to, None for the last one that was green."""
+    """What a person or `autoRollback` asks for; `to` is the tag to go back to, None for the last one that was green.
+
+    `leaving` is the tag that `autoRollback` found never healthy, None where a person asks.
+    """
 
     application: Application
     environment: str
     to: Tag | None
+    leaving: Tag | None
     reason: str
     hold: bool
 
@@ -51,9 +64,20 @@ class _Order:
 
 
 def rollback(
-    run: Run, *, group: str, app: str, environment: str, to: str = "", reason: str = "", hold: bool = True
+    run: Run,
+    *,
+    group: str,
+    app: str,
+    environment: str,
+    to: str = "",
+    reason: str = "",
+    hold: bool = True,
+    leaving: Tag | None = None,
 ) -> list[Outcome]:
     """Return the outcome of proposing the last tag that was green in an environment, or the tag `to`.
+
+    Without `to` an environment whose tag came by a rollback stays as it is: the command may run twice. With `leaving`
+    only that tag is rolled back, however it came.
 
     Raises UsageError, ConfigError, ManifestError, ForeignCommitsError, GitError, ProviderError.
     """
@@ -62,6 +86,7 @@ def rollback(
         environment=environment,
         # A pipeline passes a blank for a parameter that was left out.
         to=Tag.parse(to.strip()) if to.strip() else None,
+        leaving=leaving,
         reason=reason.strip(),
         hold=hold,
     )
@@ -85,7 +110,9 @@ def _decide(run: Run, order: _Order) -> Intent | Outcome:
     request = Request(kind=ROLLBACK, application=order.application, environment=order.environment, reason=order.reason)
     if order.to is not None and same_tag(order.to, current):
         return Outcome.of(replace(request, tag=order.to), "unchanged", f"{order.environment} has {order.to.name} now")
-    earlier, is_green = _target(tip, lookups, order)
+    if order.to is None and (message := _reason_to_stay(run, lookups, order, current)):
+        return Outcome.of(replace(request, tag=current or NO_TAG), "unchanged", message)
+    earlier, is_green = _target(tip, lookups, order, tip.whole_timeline(site))
     request = replace(request, tag=earlier.tag)
     override = _override(run, lookups, request, order, is_green=is_green)
     branch = None if run.dry_run else read_branch(run, ROLLBACK.branch(request, tip.config), order.application)
@@ -100,8 +127,43 @@ def _decide(run: Run, order: _Order) -> Intent | Outcome:
     return Intent(plan=plan, files=files, veto=veto)
 
 
-def _target(tip: Tip, lookups: Lookups, order: _Order) -> tuple[EarlierTag, bool]:
-    """Return the tag to go back to, and whether it was green. Raises UsageError if there is no such tag."""
+def _reason_to_stay(run: Run, lookups: Lookups, order: _Order, current: Tag | None) -> str:
+    """Return why an environment keeps its tag although nobody named one to go back to, "" if it does not keep it.
+
+    After a rollback the same command would go back one tag more each time.
+    """
+    if order.leaving is not None:
+        if same_tag(order.leaving, current):
+            return ""
+        name = current.name if current else "no tag"
+        return f"{order.environment} has {name} now, and {order.leaving.name} was to be rolled back"
+    last = last_return(run.tip.whole_timeline(order.site))
+    if last is None:
+        return ""
+    provenance = read_provenance(last.commit, run.tip.heads([last.commit]).get(last.commit.sha))
+    is_own = is_rollback(order.application, order.environment, provenance)
+    number = provenance.number if is_own else None
+    if number is None and (number := _merged_rollback(run, order, last)) is None and not is_own:
+        return ""
+    try:
+        further = _target(run.tip, lookups, order, last.before)[0]
+    except UsageError:
+        further = None
+    return already_rolled_back(last, number, further)
+
+
+def _merged_rollback(run: Run, order: _Order, last: Return) -> int | None:
+    """Return the number of the rollback that was merged as the commit of a return, None without one.
+
+    A squash or a rebase may keep neither trailers nor number in the message.
+    """
+    request = Request(kind=ROLLBACK, application=order.application, environment=order.environment)
+    pulls = run.forge.pull_requests(head=ROLLBACK.branch(request, run.tip.config))
+    return next((pull.number for pull in pulls if pull.state == "merged" and pull.merge_sha == last.commit.sha), None)
+
+
+def _target(tip: Tip, lookups: Lookups, order: _Order, points: Sequence[TagAt]) -> tuple[EarlierTag, bool]:
+    """Return the tag of a timeline to go back to, and whether it was green. Raises UsageError if there is none."""
 
     def is_green(earlier: EarlierTag) -> bool:
         return was_green(tip, lookups, order.application, order.environment, earlier.tag, earlier.deployment)
@@ -109,7 +171,7 @@ def _target(tip: Tip, lookups: Lookups, order: _Order) -> tuple[EarlierTag, bool
     def is_held(earlier: EarlierTag) -> bool:
         return bool(covering(tip.holds.holds, order.application, order.environment, earlier.tag, lookups.now))
 
-    candidates = earlier_tags(tip.whole_timeline(order.site))
+    candidates = earlier_tags(points)
     return choose(order.application, order.environment, candidates, to=order.to, is_held=is_held, is_green=is_green)
 
 

@@ -51,7 +51,7 @@ def find_late(run: Run) -> Iterator[Late]:
         reports = reports_by_context((point.sha for point in deployed.points), statuses, patterns)
         if not auto_rollback.is_late(reports, limits[site.environment], lookups.now):
             continue
-        if _was_tried(run, site, tag):
+        if _was_tried(run, site, tag) or _was_green_earlier(run, lookups, site, deployed, tag):
             continue
         suspects = health.suspects(deployed, statuses, patterns, partial(_changed, run, site.environment))
         decision = auto_rollback.decide(
@@ -83,6 +83,17 @@ def _has_green(run: Run, lookups: Lookups, site: Site) -> bool:
         was_green(run.tip, lookups, site.application, site.environment, earlier.tag, earlier.deployment)
         for earlier in earlier_tags(run.tip.whole_timeline(site))
     )
+
+
+def _was_green_earlier(run: Run, lookups: Lookups, site: Site, present: Deployment, tag: Tag) -> bool:
+    """Return True if the tag was healthy here at an earlier time, before it went away and came back."""
+    shas = {point.sha for point in present.points}
+    points = [point for point in run.tip.whole_timeline(site) if point.sha not in shas]
+    while earlier := deployments.deployment(points, tag):
+        if was_green(run.tip, lookups, site.application, site.environment, tag, earlier):
+            return True
+        points = list(earlier.before)
+    return False
 
 
 def _was_tried(run: Run, site: Site, tag: Tag) -> bool:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitops_promotion.git import Repository
+from tests.support.meanwhile import before
+
 if TYPE_CHECKING:
     from tests.commands.conftest import Run, Shop
 
@@ -107,6 +110,61 @@ def test_a_tag_that_was_never_healthy_is_rolled_back_by_itself_once(
     assert into_prod() == ["opened"]
     bad.local("close", "6", "--as", "ann") if "#6" in bad.local("list") else None
     assert into_prod() == []
+
+
+def test_an_automatic_rollback_goes_back_one_tag(
+    shop: "Shop", at: Callable[[timedelta], None], manifest: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither two scheduled runs at once go further, nor one that sees the tag fail that was healthy before."""
+    shop.edit({"gitops-promotion.yaml": CONFIG + "    autoRollback: 15m\n"})
+    for tag, state in (("1.5.0", "success"), ("1.6.0", "success"), ("1.7.0", "failure")):
+        shop.edit({"webshop/prod/webui.yaml": manifest("webui", tag)})
+        shop.flux("prod", state)
+    at(timedelta(minutes=16))
+    runs: list[list[str]] = []
+
+    def promote() -> None:
+        outcomes = shop.run("promote", "--all").outcomes
+        runs.append(
+            [o["result"] for o in outcomes if (o["environment"], o["tag"]) in (("prod", "1.6.0"), ("prod", "1.5.0"))]
+        )
+
+    def rival() -> None:
+        promote()
+        shop.run("status", "--publish")
+
+    before(monkeypatch, Repository, "push", rival)
+    promote()
+    assert (shop.tag("prod"), runs) == ("1.6.0", [["opened"], ["unchanged"]])
+    shop.flux("prod", "failure")
+    at(timedelta(hours=1))
+    promote()
+    assert runs[2:] == [[]]
+
+
+def test_an_automatic_rollback_is_of_the_tag_that_failed_alone(
+    shop: "Shop", at: Callable[[timedelta], None], manifest: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hotfix that comes in meanwhile stays; a tag that was never healthy goes, also if a rollback brought it."""
+    shop.edit({"gitops-promotion.yaml": CONFIG + "    autoRollback: 15m\n"})
+    for tag, state in (("1.5.0", "success"), ("1.6.0", "failure"), ("1.7.0", "failure")):
+        shop.edit({"webshop/prod/webui.yaml": manifest("webui", tag)})
+        shop.flux("prod", state)
+    rollback(shop, "--to", "1.6.0", "--reason", "least bad")
+    assert shop.tag("prod") == "1.6.0"
+    shop.flux("prod", "failure")
+    at(timedelta(minutes=16))
+    hotfix = {"webshop/prod/webui.yaml": manifest("webui", "1.8.0")}
+    before_hotfix = shop.remote.sha("main")
+    before(monkeypatch, Repository, "push", lambda: shop.edit(hotfix))
+
+    def into_prod() -> list[tuple[str, str]]:
+        outcomes = shop.run("promote", "--all").outcomes
+        return [(o["result"], o["tag"]) for o in outcomes if o["environment"] == "prod" and o["tag"] != "1.0.0"]
+
+    assert into_prod() == [("unchanged", "1.8.0")]
+    shop.remote.git("update-ref", "refs/heads/main", before_hotfix)
+    assert into_prod() == [("opened", "1.5.0")]
 
 
 def test_two_changes_since_it_was_healthy_are_for_a_person(

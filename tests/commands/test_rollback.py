@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitops_promotion import cli
+from gitops_promotion.core.provenance import Provenance
+from gitops_promotion.git import Repository
+from tests.support.meanwhile import before
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Run, Shop
 
 FILE = "gitops-promotion.holds.yaml"
 BRANCH = "rollback/webshop-webui-prod"
+FREEZE = ", freezes: [{from: 2026-11-30, until: 2026-12-01, reason: sale}]"
 CONFIG = "environments:\n  - {{name: dev, auto: true}}\n  - {{name: prod, auto: true{prod}}}\n"
 
 
@@ -110,6 +114,52 @@ def test_the_last_tag_that_was_green_is_chosen(
     assert rollback(shop, "--dry-run", *more).only["tag"] == tag
 
 
+@pytest.fixture
+def three(shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]) -> "Shop":
+    """Two tags were green in prod before the present one, and a rollback merges at once."""
+    shop.edit({"gitops-promotion.yaml": CONFIG.format(prod=FREEZE)})
+    by_hand(shop, manifest, "1.5.0 success", "1.6.0 success", "1.7.0 failure")
+    return shop
+
+
+def test_the_same_rollback_again_goes_back_no_further(three: "Shop") -> None:
+    first = rollback(three, "--reason", "x").only
+    assert (first["result"], first["tag"]) == ("merged", "1.6.0")
+    # Nor does it where the tag fails again.
+    flux(three, "prod", "failure")
+    before = three.remote.sha("main")
+    again = rollback(three, "--reason", "x").only
+    assert (again["result"], again["tag"], again["pull_request"]) == ("unchanged", "1.6.0", None)
+    number = first["pull_request"]["number"]
+    assert again["message"] == f"1.7.0 was rolled back to 1.6.0 by #{number}; to go back further: --to 1.5.0"
+    assert three.remote.sha("main") == before
+    further = rollback(three, "--reason", "x", "--to", "1.5.0").only
+    assert (further["result"], prod(three)) == ("merged", "1.5.0")
+
+
+@pytest.mark.parametrize("method", ["refs", "push"])
+def test_two_rollbacks_at_once_go_back_one_tag(three: "Shop", monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    results: list[str] = []
+    before(monkeypatch, Repository, method, lambda: results.extend(rollback(three, "--reason", "x").results))
+    results += rollback(three, "--reason", "x").results
+    assert (sorted(results), prod(three)) == (["merged", "unchanged"], "1.6.0")
+    assert "1.6.0" not in three.remote.show(FILE, "main").replace("rolled back to 1.6.0", "")
+
+
+def test_a_rollback_that_was_squashed_without_its_message_counts_by_its_pull_request(
+    three: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = rollback(three, "--reason", "x").only["pull_request"]["number"]
+    monkeypatch.setattr("gitops_promotion.commands.rollback.read_provenance", lambda *_: Provenance())
+    again = rollback(three, "--dry-run").only
+    assert (again["result"], f"by #{number};" in again["message"]) == ("unchanged", True)
+
+
+def test_a_tag_that_a_person_brought_back_is_rolled_back(three: "Shop", manifest: Callable[..., str]) -> None:
+    by_hand(three, manifest, "1.6.0")
+    assert rollback(three, "--dry-run").only["tag"] == "1.5.0"
+
+
 def test_a_digest_comes_back_and_what_is_on_hold_does_not(
     shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
 ) -> None:
@@ -167,9 +217,6 @@ def test_it_closes_the_open_promotion_and_names_who_still_has_the_bad_tag(
         "pull request #2 into qa is superseded",
         "prod still has 1.4.2",
     ]
-
-
-FREEZE = ", freezes: [{from: 2026-11-30, until: 2026-12-01, reason: sale}]"
 
 
 def test_in_a_freeze_it_waits_and_with_a_reason_it_goes_on(
