@@ -22,7 +22,8 @@ _LOOK_BACK = 1000
 def list_pull_requests(run: Run, *, include_closed: bool) -> PullRequests:
     """Return the open pull requests, with `include_closed` merged and closed ones too, newest first."""
     forge = _forge(run)
-    return PullRequests(pull_requests=tuple(forge.every_pull_request() if include_closed else forge.open_promotions()))
+    pulls = forge.every_pull_request() if include_closed else forge.open_promotions()
+    return PullRequests(pull_requests=tuple(pulls), errors=forge.left_out)
 
 
 def show(run: Run, number: int) -> Details:

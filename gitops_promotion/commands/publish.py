@@ -7,7 +7,8 @@ from gitops_promotion.core.forge import OWN_CONTEXT, PullRequest
 from gitops_promotion.core.model import Outcome
 from gitops_promotion.core.names import Application, Site, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
-from gitops_promotion.errors import GitError, UsageError
+from gitops_promotion.errors import GitError, ProviderError, UsageError
+from gitops_promotion.providers import Playable
 from gitops_promotion.workflow.examine import Subject, find_subject
 from gitops_promotion.workflow.look import look
 from gitops_promotion.workflow.merge_queue import queue_branches
@@ -28,7 +29,9 @@ def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
         message = f"the event is this tool's own status {OWN_CONTEXT!r}: nothing to look at; let the workflow ignore it"
         return [Outcome(result="skipped", message=message)]
     subjects = [find_subject(run, pr)] if pr is not None else _subjects(run)
-    if not subjects:
+    # A promotion whose record cannot be read gets no verdict, which is no success.
+    failed = [Outcome.failed(ProviderError(text)) for text in _left_out(run)]
+    if not subjects and not failed:
         return [Outcome(result="unchanged", message="no promotion is open: there is no verdict to publish")]
     # One fetch brings all branches; one that was deleted meanwhile matters only for its own promotion.
     with suppress(GitError):
@@ -38,7 +41,12 @@ def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
         heads=tuple(subject.sha for subject in subjects),
         numbers=tuple(subject.number for subject in subjects if subject.number is not None),
     )
-    return [look(run, subject, lookups).outcome for subject in subjects]
+    return [*(look(run, subject, lookups).outcome for subject in subjects), *failed]
+
+
+def _left_out(run: Run) -> tuple[str, ...]:
+    """Return the errors of the records of pull requests on plain git that cannot be read."""
+    return run.forge.left_out if isinstance(run.forge, Playable) else ()
 
 
 def _subjects(run: Run) -> list[Subject]:

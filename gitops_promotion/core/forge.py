@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from gitops_promotion.errors import ProviderError
+
 PullRequestState = Literal["open", "merged", "closed"]
 StatusState = Literal["pending", "success", "failure"]
 
@@ -117,9 +119,16 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequests:
-    """A list of pull requests to show."""
+    """A list of pull requests to show; `errors` name the records that cannot be read."""
 
     pull_requests: tuple[PullRequest, ...]
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the run: a list that lacks a record is a failure."""
+        return ProviderError.exit_code if self.errors else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

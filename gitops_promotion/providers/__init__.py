@@ -128,6 +128,10 @@ class Playable(Provider, Protocol):
     def every_pull_request(self) -> list[PullRequest]:
         """Return every pull request, closed ones too, newest first."""
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The errors of the records that could not be read, and that lists so far left out."""
+
     def details(self, number: int) -> Details:
         """Return one pull request with its statuses and reviews. Raises ProviderError if there is none."""
 

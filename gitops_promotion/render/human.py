@@ -74,7 +74,7 @@ def pull_requests(pulls: PullRequests, *, colour: bool = False) -> str:
     """Return the table of `local list`."""
     del colour
     if not pulls.pull_requests:
-        return "no pull requests\n"
+        return "no pull requests that can be read\n" if pulls.errors else "no pull requests\n"
     rows = [("NUMBER", "STATE", "AUTO-MERGE", "BRANCH", "TITLE")]
     rows += [
         (f"#{pull.number}", pull.state, "armed" if pull.auto_merge else "off", pull.head, pull.title)

@@ -55,6 +55,18 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+def test_a_record_that_cannot_be_read_is_a_failure_of_the_list_and_the_verdicts(
+    shop: "Shop", config: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": config(autos=(False, True, False))})
+    shop.run("new", "--group=webshop", "--app=webui", "--tag=1.4.2")
+    ref = "refs/gitops-promotion/pulls/1"
+    shop.remote.git("update-ref", ref, shop.remote.git("hash-object", "-w", "--stdin", stdin=b"{]"))
+    run = publish(shop, code=6)
+    assert f"{ref} of the remote is not a record of this program" in run.only["message"]
+    assert shop.local("list", codes=(6,)) == "no pull requests that can be read\n"
+
+
 def test_nothing_open_is_nothing_to_publish(shop: "Shop") -> None:
     outcome = publish(shop).only
     assert (outcome["result"], outcome["message"]) == (

@@ -66,6 +66,8 @@ class Ledger:
         self._nonce = nonce
         # Blobs never change: while `status` polls, each is fetched once.
         self._blobs: dict[str, bytes] = {}
+        # The errors of what was left out, each once; the keys are in order.
+        self.left_out: dict[str, None] = {}
         self._races = self._waits = 0
         self._merges: dict[tuple[str, str], str | None] = {}
 
@@ -154,8 +156,12 @@ class Ledger:
             except ValueError as error:
                 if not lenient:
                     raise _unreadable(ref, error) from error
-                _log.warning("left out: %s", _unreadable(ref, error))
+                self._leave_out(_unreadable(ref, error))
         return records
+
+    def _leave_out(self, error: ProviderError) -> None:
+        self.left_out[str(error)] = None
+        _log.warning("left out: %s", error)
 
     def record(self, refs: Refs, number: int) -> Record:
         """Return the record of that number as the branches show it. Raises ProviderError if there is none."""
@@ -190,7 +196,7 @@ class Ledger:
         except ValueError as error:
             if not lenient:
                 raise _unreadable(ref, error) from error
-            _log.warning("left out: %s", _unreadable(ref, error))
+            self._leave_out(_unreadable(ref, error))
             return (), object_id
 
     def statuses(self, refs: Refs, sha: str) -> tuple[tuple[CommitStatus, ...], str | None]:

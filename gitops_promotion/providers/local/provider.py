@@ -87,6 +87,11 @@ class Local(WithPeople):
 
         return self._ledger.transact(decide)
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The errors of the records that could not be read, and that lists so far left out."""
+        return tuple(self._ledger.left_out)
+
     def open_pull_requests(self) -> list[PullRequest]:
         """Return all open ones."""
         return self.open_promotions()
