@@ -22,7 +22,7 @@ Linux takes 128 KiB, and starts no program at all with a longer one.
 
 OBEYS = re.compile(r"#(?=#(?:\[|vso))", re.IGNORECASE)
 """`##vso[command]` and `##[command]` anywhere in a line. The agent warns about `##vso` without a command."""
-INPUTS_ADVICE = ""
+INPUTS_ADVICE = "; an empty variable or parameter counts as not given"
 
 _SWITCH = "TF_BUILD"
 _VALUES = Values(_SWITCH)

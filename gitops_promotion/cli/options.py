@@ -175,6 +175,10 @@ class Epilog(click.Command):
             formatter.write(f"\n{page(path, anchor)}\n")
 
 
+_NARROWING = frozenset({"group", "app", "env", "environment", "tag", "until"})
+"""The options without which some verbs act on all applications or environments, or without an end."""
+
+
 class Command(Epilog):
     """A command that refuses options given twice and empty values, and completes names from the checkout."""
 
@@ -187,21 +191,26 @@ class Command(Epilog):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments.
 
-        Raises click.UsageError for an option that is given twice, since one value would be lost, and for an empty
-        value: a variable of a CI system that is not set must not widen what a verb does.
+        Raises click.UsageError for an option that is given twice, since one value would be lost, and for an empty value
+        of what narrows the verb: a variable of a CI system that is not set must not widen what it does. Any other empty
+        option counts as not given.
         """
         values, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for param in order:
             if isinstance(param, click.Option) and not param.is_flag and order.count(param) > 1:
                 raise click.UsageError(f"{max(param.opts, key=len)} is given twice: give it once", ctx)
         # A shell completes the names of a line whose values are not all there.
-        for param in () if ctx.resilient_parsing else order:
+        for param in () if ctx.resilient_parsing else filter(self._narrows, order):
             value = values.get(param.name or "")
             if value == "" or (isinstance(value, tuple) and "" in value):
                 name = max(param.opts, key=len) if isinstance(param, click.Option) else param.human_readable_name
                 way = "give a value" if param.required else "give a value, or leave it out"
                 raise click.UsageError(f"{name} is empty (a variable of the workflow may not be set): {way}", ctx)
         return super().parse_args(ctx, args)
+
+    def _narrows(self, param: click.Parameter) -> bool:
+        """Return True if a verb does more without a parameter; `new` takes what is not given from the event."""
+        return isinstance(param, click.Argument) or (self.name != "new" and param.name in _NARROWING)
 
 
 COMPLETED = {"--group": "group", "--app": "app", "--env": "environment", "--provider": "provider"}

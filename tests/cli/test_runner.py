@@ -310,11 +310,11 @@ def test_new_takes_missing_options_from_a_dispatch(step: Callable[..., Any], tmp
     assert (outputs(tmp_path)["result"], outputs(tmp_path)["tag"]) == ("merged", "1.4.2")
     step("new", "--tag=1.4.3", event="repository_dispatch", payload=payload)
     assert outputs(tmp_path)["tag"] == "1.4.3"
-    # An option wins over the event, whose value is not read then.
+    # An option wins over the event, whose value is not read then. An empty option counts as absent.
     step(*NEW, event="repository_dispatch", payload=dispatch(tag=5))
     assert outputs(tmp_path)["tag"] == "1.4.2"
     inputs = {"inputs": {"group": "webshop", "app": "webui", "tag": "1.4.4"}}
-    step("new", event="workflow_dispatch", payload=inputs)
+    step("new", "--tag=", event="workflow_dispatch", payload=inputs)
     assert outputs(tmp_path)["tag"] == "1.4.4"
 
 

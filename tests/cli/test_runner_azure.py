@@ -180,7 +180,10 @@ def test_a_description_may_contain_a_variable(step: Callable[..., Any]) -> None:
     step("local", "set-status", "main", "kustomization/webshop-dev", "success", "--description", "ran $(make)")
 
 
-def test_what_is_missing_is_named(step: Callable[..., Any]) -> None:
-    assert "error: --tag missing: give it\n" in step("new", "--group=webshop", "--app=webui", code=2)[1]
-    assert "no pull request to check" in step("status", code=2)[1]
+def test_an_empty_option_counts_as_absent(step: Callable[..., Any]) -> None:
+    step(*NEW, "--built-at=", "--api-url=", "--provider=")
+    _, err = step("new", "--group=webshop", "--app=webui", "--tag=", code=2)
+    assert "error: --tag missing: give it; an empty variable or parameter counts as not given" in err
+    _, err = step("status", "--pr=", "--timeout=", "--interval=", code=2)
+    assert "no pull request to check" in err
     assert "is not the number of a pull request" in step("status", "--pr=0", code=2)[1]
