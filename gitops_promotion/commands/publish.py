@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from gitops_promotion.core.forge import OWN_CONTEXT, PullRequest
 from gitops_promotion.core.model import Outcome
-from gitops_promotion.core.names import Application, Site, is_name
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import GitError, ProviderError, UsageError
 from gitops_promotion.providers import Playable
@@ -80,8 +80,7 @@ def _read_ahead(run: Run, pulls: Sequence[PullRequest]) -> None:
     hints = [hint for pull in pulls if (hint := read_metadata(pull.body))]
     sites: list[Site] = []
     for hint in hints:
-        if is_name(hint.group) and is_name(hint.app):
-            application = Application(hint.group, hint.app)
+        if (application := hint.application) is not None:
             with suppress(UsageError):
                 names = (*config.way(application).before(hint.env), hint.env)
                 sites += [Site(application, name) for name in names]

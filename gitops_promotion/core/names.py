@@ -56,6 +56,11 @@ class Site:
     environment: str
 
 
+def application_of(group: str, name: str) -> Application | None:
+    """Return the application of these two names, None if one of them is not a valid name."""
+    return Application(group, name) if is_name(group) and is_name(name) else None
+
+
 def check_application(group: str, name: str) -> Application:
     """Return the application of these two names. Raises UsageError if one of them is not a valid name."""
     return Application(check_name("group", group), check_name("application", name))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gitops_promotion.core.branch_names import FEATURES, HOLDS, REMOVALS, ROLLBACKS
 from gitops_promotion.core.commits import Commit, CommitHeader
-from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.names import Application, application_of
 
 PREDECESSOR = "gitops-promotion@xenit.se"
 """The e-mail address of the author of the Go tool's commits, which is always the same (docs/migrating.md, B40)."""
@@ -138,4 +138,4 @@ def _by_title(messages: Sequence[str], number: int | None, branch: str) -> Prove
 
 def _application(text: str) -> Application | None:
     group, _, name = text.partition("/")
-    return Application(group, name) if is_name(group) and is_name(name) else None
+    return application_of(group, name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gitops_promotion.core.forge import Draft, PullRequest
 from gitops_promotion.core.model import Request
+from gitops_promotion.core.names import Application, application_of
 from gitops_promotion.core.untrusted import code_span, cut, table_cell
 
 BODY_LIMIT = 4000
@@ -38,6 +39,11 @@ class Metadata:
     sha: str
     feature: str
     type: str
+
+    @property
+    def application(self) -> Application | None:
+        """The application, None if its names are not valid."""
+        return application_of(self.group, self.app)
 
 
 def read_metadata(body: str) -> Metadata | None:

@@ -8,7 +8,7 @@ from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.approvals import Approvals, Tally
 from gitops_promotion.core.kinds import branches_into
-from gitops_promotion.core.names import Application, Site, is_name
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import UsageError
 from gitops_promotion.workflow import opinions
@@ -98,9 +98,8 @@ def list_ended(run: Run, scope: Scope) -> list[Approval]:
     lookups = run.lookups(numbers=tuple(pull.number for pull in ended_pulls))
     for pull in ended_pulls:
         hint = read_metadata(pull.body)
-        if hint is None or not (is_name(hint.group) and is_name(hint.app)) or hint.type not in ("promote", "rollback"):
+        if hint is None or (application := hint.application) is None or hint.type not in ("promote", "rollback"):
             continue
-        application = Application(hint.group, hint.app)
         try:
             environment = run.tip.config.environment(hint.env)
         except UsageError:

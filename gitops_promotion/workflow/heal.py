@@ -16,7 +16,7 @@ from gitops_promotion.core.feature.names import clean
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
-from gitops_promotion.core.names import Application, Site, is_name
+from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import PromotionError, UsageError
@@ -59,9 +59,8 @@ def _entry_promotions(tip: Tip, pulls: Iterable[PullRequest]) -> Iterator[tuple[
     """Yield the pull requests that may be promotions into the first environment, whatever their bodies say."""
     for pull in pulls:
         hint = read_metadata(pull.body)
-        if hint is None or not (is_name(hint.group) and is_name(hint.app)):
+        if hint is None or (application := hint.application) is None:
             continue
-        application = Application(hint.group, hint.app)
         entry = tip.config.way(application).entry.name
         if hint.env == entry or _has_branch_of(tip, pull, application, entry):
             yield pull, Request(kind=PROMOTION, application=application, environment=entry)

@@ -6,7 +6,6 @@ from contextlib import suppress
 from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.model import Outcome
-from gitops_promotion.core.names import Application, Site, is_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import ManifestError, PromotionError, UsageError
 from gitops_promotion.workflow.branch import read_branch
@@ -35,9 +34,9 @@ def _into_equal(run: Run, pulls: Sequence[PullRequest]) -> Iterator[tuple[PullRe
     tip = run.tip
     for pull in pulls:
         hint = read_metadata(pull.body)
-        if hint is None or not (is_name(hint.group) and is_name(hint.app)):
+        if hint is None or (application := hint.application) is None:
             continue
-        step = Step(application=Application(hint.group, hint.app), environment=hint.env)
+        step = Step(application=application, environment=hint.env)
         with suppress(ManifestError, UsageError):
             way = tip.config.way(step.application)
             if hint.env not in way.names or pull.head != tip.config.branch(step.application, hint.env):
@@ -55,5 +54,5 @@ def _proposes_another_tag(run: Run, pull: PullRequest, step: Step) -> bool:
         return True
     if branch is None or branch.proposal.environments != (step.environment,) or branch.proposal.origin.override:
         return False
-    tag = run.tip.tag(Site(step.application, step.environment))
+    tag = run.tip.tag(step.target)
     return branch.proposal.tag is not None and not same_tag(branch.proposal.tag, tag)

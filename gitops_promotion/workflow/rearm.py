@@ -13,7 +13,7 @@ from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Verdict
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Outcome, Request
-from gitops_promotion.core.names import Application, Site, is_name
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.errors import ManifestError, PromotionError, UsageError
 from gitops_promotion.workflow.arming import disarm_judged, disarm_known, merges_without_check, question_on
@@ -62,9 +62,8 @@ def _failure(outcome: Outcome) -> tuple[str, ...]:
 def _hint(run: Run, pull: PullRequest) -> Request | None:
     """Return what a pull request says that it promotes, where it may have to be armed, disarmed or merged."""
     hint, config = read_metadata(pull.body), run.tip.config
-    if hint is None or not (is_name(hint.group) and is_name(hint.app)):
+    if hint is None or (application := hint.application) is None:
         return None
-    application = Application(hint.group, hint.app)
     with suppress(UsageError):
         is_own = pull.head == config.branch(application, hint.env) and hint.env in config.way(application).names
         request = Request(kind=PROMOTION, application=application, environment=hint.env)

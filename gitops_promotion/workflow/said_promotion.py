@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gitops_promotion.core.config import Config
 from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.core.names import Application, Site, is_name
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import UsageError
@@ -31,9 +31,8 @@ class SaidPromotion:
 def said_promotion(config: Config, pull: PullRequest) -> SaidPromotion | None:
     """Return what a pull request says that it promotes; None if it says nothing, or has the branch of another."""
     hint = read_metadata(pull.body)
-    if hint is None or not is_name(hint.group) or not is_name(hint.app) or hint.type != "promote":
+    if hint is None or (application := hint.application) is None or hint.type != "promote":
         return None
-    application = Application(hint.group, hint.app)
     with suppress(UsageError):
         if config.branch(application, hint.env) == pull.head:
             return SaidPromotion(site=Site(application, hint.env), tag=Tag.parse(hint.tag))

@@ -10,7 +10,7 @@ from gitops_promotion.core.environments import Environment
 from gitops_promotion.core.init.images import Image
 from gitops_promotion.core.init.layouts import Candidate
 from gitops_promotion.core.layout import Layout
-from gitops_promotion.core.names import Application, is_name
+from gitops_promotion.core.names import Application, application_of, is_name
 from gitops_promotion.core.tags import ImageReference, Tag
 
 _GROUP = "apps"
@@ -120,7 +120,7 @@ def _application(candidate: Candidate, image: Image, names: Mapping[str, str]) -
     """Return the application of an image without a marker."""
     group = names.get("group") or _literal_group(candidate)
     app = names.get("app") or (image.owner if image.kind == "chart" else image.base_name)
-    return Application(group, app) if is_name(group) and is_name(app) else None
+    return application_of(group, app)
 
 
 def _literal_group(candidate: Candidate) -> str:
