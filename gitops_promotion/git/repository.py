@@ -17,7 +17,7 @@ from gitops_promotion.core.commits import (
     Refs,
     RefUpdate,
 )
-from gitops_promotion.errors import GitError, UsageError
+from gitops_promotion.errors import UsageError
 from gitops_promotion.git.cache import Cache
 from gitops_promotion.git.checkout import Checkout
 from gitops_promotion.git.commits import Commits
@@ -34,7 +34,7 @@ from gitops_promotion.git.private_repository import PrivateRepository
 from gitops_promotion.git.process import Runner
 from gitops_promotion.git.remote import Remote, server_settings
 from gitops_promotion.git.tree import Tree
-from gitops_promotion.git.worktree import WorkingTree
+from gitops_promotion.git.worktree import yaml_files_where_readable
 
 
 class Repository:
@@ -221,10 +221,7 @@ class Repository:
 
     def checked_out_yaml(self) -> dict[str, bytes]:
         """Return the YAML files of the working tree; none of a bare repository, or where they cannot be read."""
-        try:
-            return WorkingTree.find(self._checkout.root, self._environ, trust=True).yaml_files()
-        except GitError:
-            return {}
+        return yaml_files_where_readable(self._checkout.root, self._environ)
 
     def server_settings(self) -> dict[str, str] | None:
         """Return the settings of a remote that is a path on this machine, in lower case; None for any other."""
@@ -327,7 +324,7 @@ class Repository:
         """
         return self._history.brought_by(tip, head)
 
-    # -- differences and merges
+    # -- differences and merges, which raise GitError for two commits without a common history
 
     def diff_trees(self, old: str, new: str) -> list[FileChange]:
         """Return the paths that differ between two commits or trees, links and submodules included.
@@ -339,16 +336,14 @@ class Repository:
     def diff_from_merge_base(self, base: str, head: str) -> tuple[str, list[FileChange]]:
         """Return the merge base of two commits, and the changes of `head` since then.
 
-        If there are several, the changes since any of them count, so that a criss-cross history hides none. Raises
-        GitError if the two have no common history.
+        If there are several, the changes since any of them count, so that a criss-cross history hides none.
         """
         return self._merges.diff_from_base(base, head)
 
     def merge_result(self, tip: str, head: str) -> str | None:
         """Return the tree that a merge of `head` into `tip` would have, None if they conflict.
 
-        Renames count as in `git merge`: a file that one side renames takes the other side's change with it. Raises
-        GitError if the two have no common history.
+        Renames count as in `git merge`: a file that one side renames takes the other side's change with it.
         """
         tree, conflicting_paths = self._merges.merge(tip, head)
         return None if conflicting_paths else tree

@@ -89,3 +89,11 @@ class WorkingTree:
         if output.status:
             raise GitError(f"git ls-files failed: {line(output.stderr)}: run it in {self.root} to see why")
         return [path for path in output.stdout.decode(errors="surrogateescape").split("\0") if path]
+
+
+def yaml_files_where_readable(folder: Path, environ: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the YAML files of the working tree that a folder is in; none if git cannot read it, or it is bare."""
+    try:
+        return WorkingTree.find(folder, environ, trust=True).yaml_files()
+    except GitError:
+        return {}
