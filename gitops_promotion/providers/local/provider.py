@@ -212,7 +212,7 @@ class Local(WithPeople):
                 disarmed = replace(record, armed_for=None)
                 return ([self._ledger.save(disarmed)] if disarmed != record else []), AutoMerge(state="off")
             if record.head_sha != pull_request.head_sha:
-                return (), AutoMerge(state="moved", reason=_moved(record, pull_request.head_sha))
+                return (), AutoMerge(state="moved", reason=record.moved_from(pull_request.head_sha))
             if not record.gated or self._passed(refs, record.head_sha):
                 return self._merge_decision(refs, record)
             armed = AutoMerge(state="armed", reason=f"{name} merges once {OWN_CONTEXT!r} succeeds on {record.head_sha}")
@@ -252,7 +252,7 @@ class Local(WithPeople):
                     state="moved", reason=f"{name} is {record.state} already"
                 )
             if record.head_sha != pull_request.head_sha:
-                return (), AutoMerge(state="moved", reason=_moved(record, pull_request.head_sha))
+                return (), AutoMerge(state="moved", reason=record.moved_from(pull_request.head_sha))
             note = ""
             if record.gated and not self._passed(refs, record.head_sha):
                 note = f"its check {OWN_CONTEXT!r} had not passed on {record.head_sha}"
@@ -284,7 +284,7 @@ class Local(WithPeople):
             for ref, sha in ((base, before), (head, record.head_sha)):
                 if not self._store.fetch_commit(sha):
                     raise LeaseLostError(f"{ref} moved while it was read")
-            merge = self._store.merge(before, record.head_sha, _message(record))
+            merge = self._store.merge(before, record.head_sha, record.merge_message(FORGE.title_limit))
             if merge.sha is None:
                 paths = ", ".join(map(repr, merge.conflicts))
                 reason = (
@@ -392,12 +392,3 @@ class Local(WithPeople):
             return (), details
 
         return self._ledger.transact(decide)
-
-
-def _moved(record: Record, sha: str) -> str:
-    return f"{record.head} of pull request #{record.number} moved from {sha} to {record.head_sha}"
-
-
-def _message(record: Record) -> str:
-    # In the first paragraph: in a last paragraph of its own the title could be read as trailers.
-    return f"Merge pull request #{record.number}: {untrusted.line(record.title, FORGE.title_limit)}\n"

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Self, TypeVar, get_args
 
+from gitops_promotion.core import untrusted
 from gitops_promotion.core.commits import Refs
 from gitops_promotion.core.discussion import Event, EventKind, Person
 from gitops_promotion.core.forge import CommitStatus, PullRequest, PullRequestState, Review, StatusState
@@ -66,6 +67,15 @@ class Record:
     base_sha: str | None = field(default=None, compare=False)
     object_id: str | None = field(default=None, compare=False)
     inferred: bool = field(default=False, compare=False)
+
+    def moved_from(self, sha: str) -> str:
+        """Return the text that the head has moved on from a commit."""
+        return f"{self.head} of pull request #{self.number} moved from {sha} to {self.head_sha}"
+
+    def merge_message(self, title_limit: int) -> str:
+        """Return the message of the merge commit."""
+        # In the first paragraph: in a last paragraph of its own the title could be read as trailers.
+        return f"Merge pull request #{self.number}: {untrusted.line(self.title, title_limit)}\n"
 
     @classmethod
     def parse(cls, number: int, content: bytes | None, object_id: str) -> Self:
