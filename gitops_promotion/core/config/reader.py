@@ -77,9 +77,8 @@ def parse(source: bytes | str, file: str) -> Config:
     if environments and flow == "per-app":
         section.check_fan_out(document, top["environments"], environments)
     gate_settings = table.read_top(document, top)
-    table.check(
-        document, document.items(top.get("environments"), "environments", section.EXAMPLE), environments, gate_settings
-    )
+    entries = document.items(top.get("environments"), "environments", section.EXAMPLE)
+    table.check(document, entries, environments, gate_settings)
     marker = document.checked(top.get("markerTemplate"), "markerTemplate", marker_problem, MARKER)
     config = Config(
         pipeline=Pipeline(environments=environments),
