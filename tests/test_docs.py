@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, get_args
@@ -12,14 +13,12 @@ import click
 import pytest
 
 from gitops_promotion import cli, errors, render
-from gitops_promotion.core.forge import CommitStatus, Details, PullRequest, PullRequests, Review
-from gitops_promotion.core.kinds import PROMOTION
-from gitops_promotion.core.model import Outcome, Plan, Request, Result
-from gitops_promotion.core.names import Application
+from gitops_promotion.core.forge import CommitStatus, Details, PullRequests, Review
+from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.core.report import Report
-from gitops_promotion.core.tags import Tag
 from gitops_promotion.render import json_v1
 from tests.sources import anchors, messages, unsaid
+from tests.support.nouns import OPEN_PULL, PLAN
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -205,36 +204,6 @@ def test_every_result_has_its_row_with_its_exit_code() -> None:
     assert set(re.findall(r"\d", rows["failed"])) == own
 
 
-PULL = PullRequest(
-    number=1,
-    url="",
-    head="",
-    head_sha="",
-    base="",
-    state="open",
-    merge_sha=None,
-    auto_merge=False,
-    title="",
-    body="",
-    author="",
-)
-REQUEST = Request(kind=PROMOTION, application=Application("g", "a"), tag=Tag("1"), environment="dev")
-PLAN = Plan(
-    request=REQUEST,
-    branch="",
-    base="",
-    base_sha="",
-    previous_tag="",
-    message="",
-    title="",
-    body="",
-    auto_merge=False,
-    gated=False,
-    edits={},
-    diff="",
-)
-
-
 def keys(document: Mapping[str, Any], before: str = "") -> Iterator[str]:
     """The keys of a document as the page writes them: an outcome's bare, those below it with a dot."""
     for key, value in document.items():
@@ -255,7 +224,7 @@ def shown() -> list[str]:
 
 
 def test_every_key_of_the_document_is_told_and_no_other() -> None:
-    outcome = Outcome(result="planned", message="", pull_request=PULL, plan=PLAN)
+    outcome = Outcome(result="planned", message="", pull_request=OPEN_PULL, plan=replace(PLAN, diff=""))
     document = json.loads(json_v1.report(Report(outcomes=(outcome,))))
     assert sorted(documented()) == sorted({*document, *keys(document["outcomes"][0])})
 
@@ -271,17 +240,17 @@ def test_every_key_that_local_show_adds_is_told_and_no_other(now: Any) -> None:
     status = CommitStatus(context="c", state="success")
     review = Review(author="a", verdict="approved", sha="1")
     details = Details(
-        pull_request=PULL, gated=True, created_at=now, updated_at=now, statuses=(status,), reviews=(review,)
+        pull_request=OPEN_PULL, gated=True, created_at=now, updated_at=now, statuses=(status,), reviews=(review,)
     )
     document = json.loads(json_v1.pull_request(details))
-    base = {f"pull_request.{key}" for key in json_v1.pull_request_fields(PULL)}
+    base = {f"pull_request.{key}" for key in json_v1.pull_request_fields(OPEN_PULL)}
     assert sorted(shown()) == sorted(set(keys(document)) - {"version", "pull_request"} - base)
     part = sections(EXIT_CODES, "###")["local list and local show"]
     for each in (*document["pull_request"]["statuses"], *document["pull_request"]["reviews"]):
         assert all(f"`{key}`" in part for key in each)
     assert all(
         f"`{key}`" in part
-        for key in json.loads(json_v1.pull_requests(PullRequests(pull_requests=(PULL,))))
+        for key in json.loads(json_v1.pull_requests(PullRequests(pull_requests=(OPEN_PULL,))))
         if key != "version"
     )
 

@@ -13,7 +13,7 @@ from gitops_promotion.core.approval_list import Approval, ApprovalList
 from gitops_promotion.core.board import Board, Cell, Line
 from gitops_promotion.core.checks import Finding, Findings
 from gitops_promotion.core.config import parse
-from gitops_promotion.core.forge import Details, PullRequest, PullRequests
+from gitops_promotion.core.forge import Details, PullRequests
 from gitops_promotion.core.graph import draw
 from gitops_promotion.core.history import Event, History
 from gitops_promotion.core.init import Proposal, ProposedEnvironment
@@ -25,18 +25,15 @@ from gitops_promotion.errors import ConfigError, Fault, ManifestError
 from gitops_promotion.render.annotations import annotations
 from gitops_promotion.render.markdown import SUMMARY_LIMIT, summary
 from gitops_promotion.render.outputs import outputs
+from tests.support.nouns import OPEN_PULL
 
-PULL = PullRequest(
+PULL = replace(
+    OPEN_PULL,
     number=12,
     url="https://ghe.example.com:8443/org/gitops/pull/12",
-    head="promote/webshop-webui",
     head_sha="b" * 40,
-    base="main",
-    state="open",
-    merge_sha=None,
     auto_merge=True,
     title="Promote",
-    body="",
     author="bot",
 )
 OPENED = Outcome(

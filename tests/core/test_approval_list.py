@@ -7,26 +7,15 @@ import pytest
 
 from gitops_promotion.core.approval_list import Approval, State, of_person, state_of
 from gitops_promotion.core.discussion import Discussion, Event, Person
-from gitops_promotion.core.forge import PullRequest, PullRequestState
+from gitops_promotion.core.forge import PullRequestState
 from gitops_promotion.core.gates import Decision
 from gitops_promotion.core.gates.approvals import Tally
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.opinions import Opinion, Seats
+from tests.support.nouns import OPEN_PULL
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-PULL = PullRequest(
-    number=7,
-    url="",
-    head="promote/shop-web-prod",
-    head_sha="1" * 40,
-    base="main",
-    state="open",
-    merge_sha=None,
-    auto_merge=False,
-    title="",
-    body="",
-    author="promoter[bot]",
-)
+PULL = replace(OPEN_PULL, head="promote/shop-web-prod", head_sha="1" * 40, author="promoter[bot]")
 
 
 def closed_by(name: str, *, is_bot: bool = False) -> Discussion:

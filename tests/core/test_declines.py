@@ -1,6 +1,7 @@
 """Whether the end of a pull request is a decline: by tables."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
+from tests.support.nouns import OPEN_PULL
 
 ANN = Person(name="ann")
 BOT = Person(name="stale", is_bot=True)
@@ -23,16 +25,12 @@ def pull(
     number: int, state: PullRequestState, *, tag: str = "2", env: str = "dev", kind: str = "promote"
 ) -> PullRequest:
     metadata = {"group": "g", "app": "a", "tag": tag, "env": env, "sha": "", "feature": "", "type": kind}
-    return PullRequest(
+    return replace(
+        OPEN_PULL,
         number=number,
-        url="",
         head="promote/g-a",
         head_sha="a" * 40,
-        base="main",
         state=state,
-        merge_sha=None,
-        auto_merge=False,
-        title="",
         body=f"<!-- metadata = {json.dumps(metadata)} -->",
         author="bot",
     )

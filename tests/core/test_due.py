@@ -13,6 +13,7 @@ from gitops_promotion.core.forge import PullRequest, PullRequestState
 from gitops_promotion.core.layout import MarkerName
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
+from tests.support.nouns import OPEN_PULL
 
 T, OLD = Tag("2"), Tag("1")
 HEX = "sha256:" + "a" * 64
@@ -40,16 +41,13 @@ def pull(
     kind: str = "promote",
 ) -> PullRequest:
     metadata = json.dumps({"group": "g", "app": "a", "tag": tag, "env": env, "sha": "", "feature": "", "type": kind})
-    return PullRequest(
+    return replace(
+        OPEN_PULL,
         number=number,
-        url="",
         head="promote/g-a",
         head_sha="h",
-        base="main",
         state=state,
         merge_sha=merge_sha,
-        auto_merge=False,
-        title="",
         body=f"<!-- metadata = {metadata} -->",
         author="",
     )

@@ -4,6 +4,7 @@ import functools
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,9 +13,9 @@ from gitops_promotion.core.commits import read_trailers
 from gitops_promotion.core.config.values import duration
 from gitops_promotion.core.diff import unified
 from gitops_promotion.core.feature.names import clean
-from gitops_promotion.core.forge import AutoMerge, PullRequest
+from gitops_promotion.core.forge import AutoMerge
 from gitops_promotion.core.kinds import FEATURE, PROMOTION
-from gitops_promotion.core.model import Outcome, Plan, Request, Result
+from gitops_promotion.core.model import Outcome, Request, Result
 from gitops_promotion.core.names import Application, check_name, is_name
 from gitops_promotion.core.pull_request_text import (
     BODY_LIMIT,
@@ -35,9 +36,9 @@ from gitops_promotion.errors import (
     ProviderError,
     UsageError,
 )
+from tests.support.nouns import OPEN_PULL, PLAN, PROMOTION_INTO_QA
 
 HEX = "sha256:" + "0123456789abcdef" * 4
-REQUEST = Request(kind=PROMOTION, application=Application("webshop", "webui"), tag=Tag("1.4.2"), environment="qa")
 
 
 @pytest.mark.parametrize("name", ["a", "a-b", "A.b_c-1", "flux-system", "agora-tsl.tsl-x", "x" * 100])
@@ -68,7 +69,9 @@ def test_any_other_tag_is_refused_with_what_is_allowed(text: str) -> None:
 
 
 def test_b33_the_body_carries_the_seven_keys_of_the_predecessor_in_its_first_line() -> None:
-    text = body(REQUEST, base_sha="abc", previous_tag="1.4.1", files=["webshop/qa/webui.yaml"], notes=["It waits."])
+    text = body(
+        PROMOTION_INTO_QA, base_sha="abc", previous_tag="1.4.1", files=["webshop/qa/webui.yaml"], notes=["It waits."]
+    )
     first = text.split("\n")[0]
     values = json.loads(first.removeprefix("<!-- metadata = ").removesuffix(" -->"))
     assert list(values) == ["group", "app", "tag", "env", "sha", "feature", "type"]
@@ -95,7 +98,7 @@ def test_many_beginnings_of_metadata_without_an_end_cost_little() -> None:
 
 
 def test_b33_another_comment_before_the_metadata_does_not_hide_it() -> None:
-    text = "<!-- a bot was here -->\nHello\n" + body(REQUEST, base_sha="", previous_tag="", files=[])
+    text = "<!-- a bot was here -->\nHello\n" + body(PROMOTION_INTO_QA, base_sha="", previous_tag="", files=[])
     assert read_metadata(text) is not None
 
 
@@ -117,7 +120,7 @@ def test_b7_a_body_without_good_metadata_is_none_and_no_panic(text: str) -> None
 
 def test_the_body_stays_within_the_smallest_limit_and_keeps_its_metadata() -> None:
     files = [f"webshop/qa/{'x' * 100}/{number}.yaml" for number in range(1000)]
-    text = body(REQUEST, base_sha="a" * 40, previous_tag="1", files=files)
+    text = body(PROMOTION_INTO_QA, base_sha="a" * 40, previous_tag="1", files=files)
     assert len(text) <= BODY_LIMIT
     assert read_metadata(text) is not None
     assert text.rstrip().split("\n")[-1].startswith("- and 9")
@@ -181,51 +184,21 @@ def test_the_exit_code_of_several_outcomes_is_that_of_the_most_urgent(
     assert Report(outcomes=tuple(outcomes)).exit_code == code
 
 
-REQUEST = Request(kind=PROMOTION, application=Application("webshop", "webui"), environment="qa", tag=Tag("1.4.2"))
-
-
 def test_an_outcome_has_the_names_of_its_request() -> None:
-    outcome = Outcome.of(REQUEST, "skipped", "not today")
+    outcome = Outcome.of(PROMOTION_INTO_QA, "skipped", "not today")
     assert (outcome.result, outcome.message) == ("skipped", "not today")
     assert (outcome.group, outcome.app, outcome.environment, outcome.tag) == ("webshop", "webui", "qa", "1.4.2")
     assert Outcome.of(None, "skipped", "not today") == Outcome(result="skipped", message="not today")
 
 
-PLAN = Plan(
-    request=REQUEST,
-    branch="promote/webshop-webui",
-    base="main",
-    base_sha="1" * 40,
-    previous_tag="1.4.1",
-    message="",
-    title="",
-    body="",
-    auto_merge=False,
-    gated=False,
-    edits={},
-    url="https://pr-1.example.com",
-    warnings=("odd",),
-)
-PULL = PullRequest(
-    number=7,
-    url="",
-    head=PLAN.branch,
-    head_sha="2" * 40,
-    base="main",
-    state="open",
-    merge_sha=None,
-    auto_merge=True,
-    title="",
-    body="",
-    author="x",
-)
+PULL = replace(OPEN_PULL, auto_merge=True)
 
 
 @pytest.mark.parametrize(
     ("result", "now", "expected", "message"),
     [
         ("created", AutoMerge(state="armed"), "created", "merges by itself when its checks pass"),
-        ("created", AutoMerge(state="off"), "created", PROMOTION.by_hand(REQUEST)),
+        ("created", AutoMerge(state="off"), "created", PROMOTION.by_hand(PROMOTION_INTO_QA)),
         ("updated", AutoMerge(state="off", reason="x"), "updated", "is open, with auto-merge off: x"),
         ("unchanged", AutoMerge(state="off", reason="x"), "updated", "is open, with auto-merge off: x"),
         ("created", AutoMerge(state="merged"), "merged", "merged"),
@@ -243,7 +216,8 @@ def test_an_outcome_says_what_becomes_of_its_pull_request(
 
 
 def test_an_outcome_of_a_plan_has_its_branch_and_warnings_too() -> None:
-    outcome = Outcome.of_plan(PLAN, "planned", "nothing was written")
+    plan = replace(PLAN, url="https://pr-1.example.com", warnings=("odd",))
+    outcome = Outcome.of_plan(plan, "planned", "nothing was written")
     assert outcome == Outcome(
         result="planned",
         message="nothing was written",

@@ -6,7 +6,7 @@ import pytest
 
 from gitops_promotion.core import plan
 from gitops_promotion.core.config import parse
-from gitops_promotion.core.forge import Draft, PullRequest
+from gitops_promotion.core.forge import Draft
 from gitops_promotion.core.kinds import HOLD, PROMOTION, ROLLBACK
 from gitops_promotion.core.model import Kind, Plan, Request
 from gitops_promotion.core.names import Application
@@ -20,6 +20,7 @@ from gitops_promotion.core.pull_request_text import (
 )
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ConfigError
+from tests.support.nouns import OPEN_PULL
 
 FILE = "gitops-promotion.yaml"
 ENVIRONMENTS = "environments: [{name: dev, auto: true}, {name: prod}]\n"
@@ -158,19 +159,7 @@ def test_a_promotion_that_says_what_changed_has_a_place_for_it(text: str) -> Non
 def test_a_pull_request_shows_its_draft_whatever_the_forge_does_to_blanks() -> None:
     draft = Draft(head="x", head_sha="1", base="main", title="t", body=f"a\n{CHANGES}\nb\n", gated=False)
     body = with_changes(draft.body, ["- c"]).replace("\n", " \r\n").strip()
-    current = PullRequest(
-        number=1,
-        url="",
-        head="x",
-        head_sha="1",
-        base="main",
-        state="open",
-        merge_sha=None,
-        auto_merge=False,
-        title="t",
-        body=body,
-        author="ann",
-    )
+    current = replace(OPEN_PULL, number=1, head="x", head_sha="1", title="t", body=body)
     assert shows(current, draft)
     others = (
         replace(current, head_sha="2"),

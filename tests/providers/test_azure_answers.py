@@ -1,35 +1,25 @@
 """How the answers of Azure DevOps are read, in tables; the answers are made of the client's own models."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gitops_promotion.core.forge import AutoMerge, HeadState, PullRequest
+from gitops_promotion.core.forge import AutoMerge, HeadState
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.azure_devops import answers, discussions, policies
 from gitops_promotion.providers.azure_devops.answers import fit
 from tests.forges import azure_models
+from tests.support.nouns import OPEN_PULL
 
 _, git, _, policy_models, _ = azure_models.load()
 
 SHA, OTHER = "1" * 40, "2" * 40
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-PULL = PullRequest(
-    number=7,
-    url="",
-    head="promote/a",
-    head_sha=SHA,
-    base="main",
-    state="open",
-    merge_sha=None,
-    auto_merge=False,
-    title="",
-    body="",
-    author="ann",
-)
+PULL = replace(OPEN_PULL, head="promote/a", head_sha=SHA)
 
 
 def pull(**more: Any) -> Any:

@@ -5,25 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.github import answers
 from gitops_promotion.providers.github.answers import MergeState, refusal_for
 from gitops_promotion.providers.github.queries import SETTINGS
+from tests.support.nouns import OPEN_PULL
 
-PULL = PullRequest(
-    number=7,
-    url="",
-    head="promote/webshop-webui",
-    head_sha="a" * 40,
-    base="main",
-    state="open",
-    merge_sha=None,
-    auto_merge=False,
-    title="",
-    body="",
-    author="ann",
-)
+PULL = replace(OPEN_PULL, head_sha="a" * 40)
 BLOCKED = MergeState(
     id="PR_7",
     state="OPEN",

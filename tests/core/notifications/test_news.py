@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gitops_promotion.core.discussion import Discussion, Person
-from gitops_promotion.core.forge import PullRequest, Review
+from gitops_promotion.core.forge import Review
 from gitops_promotion.core.gates import Decision, Question, Reason, Verdict
 from gitops_promotion.core.gates.approvals import Tally
 from gitops_promotion.core.history import Event, Kind
@@ -26,23 +26,12 @@ from gitops_promotion.core.notifications.news import (
 )
 from gitops_promotion.core.opinions import Seats
 from gitops_promotion.core.tags import Tag
+from tests.support.nouns import OPEN_PULL
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 SINCE = NOW - timedelta(days=1)
 WEB = Application("shop", "web")
-PULL = PullRequest(
-    number=7,
-    url="https://x/7",
-    head="promote/shop-web",
-    head_sha="1" * 40,
-    base="main",
-    state="open",
-    merge_sha=None,
-    auto_merge=False,
-    title="",
-    body="",
-    author="",
-)
+PULL = replace(OPEN_PULL, url="https://x/7", head="promote/shop-web", head_sha="1" * 40, author="")
 
 
 def outcome(result: Result, **more: Any) -> Outcome:
