@@ -88,13 +88,6 @@ def disarm_known(run: Run, pull_request: PullRequest) -> None:
         disarm(run, current)
 
 
-def disarm_open(run: Run, pull: PullRequest | None, *, look_again: bool) -> None:
-    """Disable auto-merge of a pull request that is open; `look_again` reads it first where it does not seem armed."""
-    current = run.forge.pull_request(pull.number) if pull and look_again and not pull.auto_merge else pull
-    if current and current.state == "open" and current.auto_merge:
-        disarm(run, current)
-
-
 def _unless_outdated(run: Run, auto_merge: AutoMerge) -> AutoMerge:
     """Return the forge's answer. Raises OutdatedError if it is about an earlier state.
 

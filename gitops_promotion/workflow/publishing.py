@@ -7,7 +7,7 @@ from gitops_promotion.core.forge import CommitStatus, PullRequest, StatusState
 from gitops_promotion.core.gates import Question, Reason, Verdict, own_status
 from gitops_promotion.core.model import Outcome, Plan, Result
 from gitops_promotion.errors import LeaseLostError, ProviderError
-from gitops_promotion.workflow.arming import disarm_open, verdict_on
+from gitops_promotion.workflow.arming import disarm_known, verdict_on
 from gitops_promotion.workflow.examine import Subject
 from gitops_promotion.workflow.judge import judge_arming
 from gitops_promotion.workflow.lookups import Lookups
@@ -78,7 +78,8 @@ def disarm_refused(run: Run, subject: Subject) -> tuple[str, ...]:
     pulls = () if run.dry_run else run.forge.pull_requests(head=subject.branch)
     for pull in pulls:
         try:
-            disarm_open(run, pull, look_again=pull.state == "open")
+            if pull.state == "open":
+                disarm_known(run, pull)
         except LeaseLostError:
             raise
         except ProviderError as error:
