@@ -28,17 +28,19 @@ def stopped(run: Run, request: Request) -> Outcome | None:
     if run.dry_run or run.tip.refs.branch(branch_name) is None:
         return outcome
     branch = read_branch(run, branch_name, request.application)
-    proposal = branch.proposal if branch else None
     pull = due.open_for(run.forge.pull_requests(head=branch_name), run.tip.base)
-    if pull is None or proposal is None or proposal.environments != (request.environment,) or proposal.tag is None:
+    if pull is None or branch is None:
+        return outcome
+    proposal = branch.proposal
+    if proposal.environments != (request.environment,) or proposal.tag is None:
         return outcome
     if not _covering(run, replace(request, tag=proposal.tag)):
         return outcome
-    if proposal.origin.override and branch:
+    if proposal.origin.override:
         override = counting_override(run.tip, run.lookups(), branch.sha)
         if override is not None and override.hold:
             return outcome
-    if branch is not None and pull.auto_merge:
+    if pull.auto_merge:
         disarm_judged(run, pull, branch.sha)
     return replace(outcome, branch=pull.head, sha=pull.head_sha, pull_request=replace(pull, auto_merge=False))
 
