@@ -7,12 +7,11 @@ from functools import partial
 
 from gitops_promotion.core import auto_rollback, deployments, status_commits
 from gitops_promotion.core.auto_rollback import Decision
-from gitops_promotion.core.commits import Commit
 from gitops_promotion.core.deployments import Deployment
 from gitops_promotion.core.gates import health
 from gitops_promotion.core.kinds import ROLLBACK
 from gitops_promotion.core.model import Request
-from gitops_promotion.core.names import Application, Site
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.rollback import earlier_tags
 from gitops_promotion.core.status_reports import reports_by_context
 from gitops_promotion.core.tags import NO_TAG, Tag
@@ -53,15 +52,13 @@ def find_late(run: Run) -> Iterator[Late]:
             continue
         if _was_tried(run, site, tag) or _was_green_earlier(run, lookups, site, deployed, tag):
             continue
-        suspects = health.suspects(deployed, statuses, patterns, partial(_changed, run, site.environment))
+        suspects = health.suspects(
+            deployed, statuses, patterns, partial(tip.changed_applications, environment=site.environment)
+        )
         decision = auto_rollback.decide(
             site.application, site.environment, tag.name, suspects, has_green=_has_green(run, lookups, site)
         )
         yield Late(site=site, tag=tag, decision=decision)
-
-
-def _changed(run: Run, environment: str, commit: Commit) -> list[Application]:
-    return run.tip.changed_applications(commit, environment)
 
 
 def _present_deployment(run: Run, site: Site, scope: list[Site]) -> Deployment | None:
