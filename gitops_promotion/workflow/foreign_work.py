@@ -64,7 +64,7 @@ def require_no_foreign_work(run: Run, plan: Plan, branch: Branch, current: PullR
         names = ", ".join(
             f"{commit.sha[:7]} {commit.message.partition(chr(10))[0][:60]!r} by "
             f"{untrusted.line(commit.author_email, untrusted.VALUE_LIMIT)}"
-            for commit in proposal.foreign[:3]
+            for commit in proposal.foreign[:_SHOWN]
         )
         count = len(proposal.foreign)
         raise ForeignCommitsError(
