@@ -107,9 +107,7 @@ def _may_get_texts(run: Run, request: Request, branch: Branch) -> bool:
 
 
 def _is_outdated_promotion(run: Run, pull: PullRequest, branch: Branch) -> bool:
-    if branch.proposal.tag is None or branch.base_sha == run.tip.sha:
-        return False
-    return bool(run.tip.repository.conflicts(run.tip.sha, branch.sha)) or run.forge.head_state(pull).outdated
+    return branch.proposal.tag is not None and _is_outdated(run, pull, branch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +176,13 @@ def _is_outdated_feature(run: Run, pull: PullRequest, proposed: _ProposedFeature
     except UsageError:
         return False
     branch = read_branch(run, pull.head, application, feature)
-    if branch is None or branch.proposal.foreign or branch.proposal.other_owner or branch.base_sha == run.tip.sha:
+    if branch is None or branch.proposal.foreign or branch.proposal.other_owner:
+        return False
+    return _is_outdated(run, pull, branch)
+
+
+def _is_outdated(run: Run, pull: PullRequest, branch: Branch) -> bool:
+    """Return True if a branch conflicts with the tip, or lags behind it where the forge does not merge such a one."""
+    if branch.base_sha == run.tip.sha:
         return False
     return bool(run.tip.repository.conflicts(run.tip.sha, branch.sha)) or run.forge.head_state(pull).outdated
