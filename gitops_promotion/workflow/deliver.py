@@ -104,11 +104,12 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     ruling = intent.veto(pulls, branch)
     if isinstance(ruling, Outcome):
         return ruling
-    origin = _origin(plan, branch, ruling or Origin())
+    new_origin = ruling or Origin()
+    origin = _origin(plan, branch, new_origin)
     replacement = taken_place(run, request, current, branch)
 
     # What is proposed again gets a new head: the opinions on the old one do not count. An override is of one head.
-    needs_new_head = bool(origin.override) or (ruling is not None and bool(ruling.again_by))
+    needs_new_head = bool(origin.override or new_origin.again_by)
     keeps_head = branch is not None and not needs_new_head and is_worth_keeping(run, plan, branch, current)
     if branch is not None and keeps_head:
         # The body names the base that the branch really has, or each run would edit it.

@@ -182,7 +182,7 @@ def _is_outdated_feature(run: Run, pull: PullRequest, proposed: _ProposedFeature
 
 
 def _is_outdated(run: Run, pull: PullRequest, branch: Branch) -> bool:
-    """Return True if a branch conflicts with the tip, or lags behind it where the forge does not merge such a one."""
+    """Return True if a branch conflicts with the tip, or lags behind it where the forge demands that it does not."""
     if branch.base_sha == run.tip.sha:
         return False
     return bool(run.tip.repository.conflicts(run.tip.sha, branch.sha)) or run.forge.head_state(pull).outdated
