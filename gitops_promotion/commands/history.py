@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gitops_promotion.core.history import History
-from gitops_promotion.core.metrics import Health, Metrics, measure, read_health
+from gitops_promotion.core.metrics import Health, Metrics, measure
 from gitops_promotion.core.names import Site
-from gitops_promotion.core.status_contexts import fill
 from gitops_promotion.workflow.past import Past, Scope, answer, limited, read_past, with_people
+from gitops_promotion.workflow.past_health import health_of
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Tip
 
@@ -38,7 +38,7 @@ def metrics(run: Run, scope: Scope, *, since: datetime | None) -> Metrics:
     start = since or until - DEFAULT_WINDOW
     sites = {event.site for event in past.history.events}
     left_out = list(past.history.left_out)
-    health = _health(run, past, start, until, left_out)
+    health = _health(run, past, start, left_out)
     return measure(
         replace(past.history, left_out=tuple(left_out)),
         since=start,
@@ -49,8 +49,7 @@ def metrics(run: Run, scope: Scope, *, since: datetime | None) -> Metrics:
     )
 
 
-def _health(run: Run, past: Past, since: datetime, now: datetime, left_out: list[str]) -> Health:
-    config = run.tip.config
+def _health(run: Run, past: Past, since: datetime, left_out: list[str]) -> Health:
     recent = [commit.sha for commit in past.commits if commit.committed_at and commit.committed_at >= since]
     if not any(event.sha in recent for event in past.history.events):
         return Health()
@@ -62,15 +61,7 @@ def _health(run: Run, past: Past, since: datetime, now: datetime, left_out: list
         left_out.append(f"{topic}: no commit has a status")
     elif len(recent) > _COMMITS:
         left_out.append(f"{topic}: before the newest {_COMMITS} commits")
-    return read_health(
-        past.history.events,
-        [commit.sha for commit in past.commits],
-        statuses,
-        patterns=lambda site: fill(
-            config.context_templates.get(site.environment, ()), site.application, site.environment
-        ),
-        late=now - timedelta(seconds=config.status_timeout),
-    )
+    return health_of(run, past, past.history.events, statuses)
 
 
 def _sources(tip: Tip, sites: set[Site]) -> Mapping[Site, Sequence[str]]:

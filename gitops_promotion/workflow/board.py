@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import partial
 
 from gitops_promotion.core import board as boards
@@ -13,9 +12,7 @@ from gitops_promotion.core.feature import hosts, kustomization, manifests
 from gitops_promotion.core.feature.names import FEATURE_LABEL
 from gitops_promotion.core.history import Event
 from gitops_promotion.core.holds import Hold
-from gitops_promotion.core.metrics import read_health
 from gitops_promotion.core.names import Application, Site
-from gitops_promotion.core.status_contexts import fill
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import PromotionError, UsageError
 from gitops_promotion.workflow.build import feature_environment, feature_folder
@@ -23,6 +20,7 @@ from gitops_promotion.workflow.holding import gather
 from gitops_promotion.workflow.judged import judged_promotions
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.past import Past, Scope, answer, read_past
+from gitops_promotion.workflow.past_health import health_of
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import no_marker
 from gitops_promotion.workflow.stops import Next, next_tags, read_declines, read_holds
@@ -59,16 +57,7 @@ class _Reader:
         )
         if statuses is None:
             return
-        config = self.run.tip.config
-        health = read_health(
-            list(newest.values()),
-            shas,
-            statuses,
-            patterns=lambda site: fill(
-                config.context_templates.get(site.environment, ()), site.application, site.environment
-            ),
-            late=self.run.clock.now() - timedelta(seconds=config.status_timeout),
-        )
+        health = health_of(self.run, self.past, list(newest.values()), statuses)
         for site, event in newest.items():
             key = event.sha, site
             if key in health.red:

@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from gitops_promotion.core.discussion import Discussion
-from gitops_promotion.core.metrics import read_health
 from gitops_promotion.core.notifications import news as new
 from gitops_promotion.core.notifications.news import News
 from gitops_promotion.core.notifications.told import in_comment
-from gitops_promotion.core.status_contexts import fill
 from gitops_promotion.workflow.past import Past, Scope, read_past
+from gitops_promotion.workflow.past_health import health_of
 from gitops_promotion.workflow.run import Run
 
 DAY = timedelta(days=1)
@@ -63,7 +62,7 @@ def comment_keys(discussion: Discussion) -> tuple[str, ...]:
 
 def _health(run: Run, past: Past) -> list[News]:
     """Return which of the tags that arrived in the last day are healthy, or failed."""
-    config, now = run.tip.config, run.clock.now()
+    now = run.clock.now()
     newest = {event.site: event for event in reversed(past.history.events) if event.kind != "feature"}
     arrivals = [event for event in newest.values() if event.time is not None and event.time >= now - DAY]
     if not arrivals:
@@ -71,13 +70,5 @@ def _health(run: Run, past: Past) -> list[News]:
     shas = [commit.sha for commit in past.commits]
     last = max(shas.index(event.sha) for event in arrivals)
     statuses = run.forge.statuses(shas[: min(last + 1, _STATUSES)])
-    health = read_health(
-        arrivals,
-        shas,
-        statuses,
-        patterns=lambda site: fill(
-            config.context_templates.get(site.environment, ()), site.application, site.environment
-        ),
-        late=now - timedelta(seconds=config.status_timeout),
-    )
+    health = health_of(run, past, arrivals, statuses)
     return new.of_health(arrivals, health, since=now - DAY)
