@@ -62,6 +62,11 @@ class History:
     cut_off: bool = False
     left_out: tuple[str, ...] = ()
 
+    @property
+    def newest(self) -> dict[Site, Event]:
+        """The last change of the tag of each application in each environment, without copies."""
+        return {event.site: event for event in reversed(self.events) if event.kind != "feature"}
+
 
 def events(
     commits: Sequence[Commit],

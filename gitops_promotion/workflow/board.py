@@ -10,7 +10,7 @@ from gitops_promotion.core.board import Board, Cell, Facts, Feature, Promotion, 
 from gitops_promotion.core.discussion import Discussion
 from gitops_promotion.core.feature import hosts, kustomization, manifests
 from gitops_promotion.core.feature.names import FEATURE_LABEL
-from gitops_promotion.core.history import Event
+from gitops_promotion.core.history import Event, History
 from gitops_promotion.core.holds import Hold
 from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
@@ -48,7 +48,7 @@ class _Reader:
 
     def find_red(self, lookups: Lookups) -> None:
         """Note the tags that are in an environment and that statuses call unhealthy."""
-        newest = {event.site: event for event in reversed(self.past.history.events) if event.kind != "feature"}
+        newest = self.past.history.newest
         arrivals = {event.sha for site, event in newest.items() if self.tags.get(site)}
         shas = [commit.sha for commit in self.past.commits]
         shas_to_ask = [sha for sha in shas[: _RED_COMMITS * 4] if sha in arrivals][:_RED_COMMITS]
@@ -119,7 +119,7 @@ def _ask_forge(reader: _Reader, upcoming: Sequence[Next]) -> _Answers:
     pulls = answer(run, reader.left_out, "open promotions and what holds them", lambda f: f.open_promotions())
     if pulls is None:
         return _Answers()
-    merged_numbers = _numbers(reader.past.history.events, reader.tags)
+    merged_numbers = _numbers(reader.past.history, reader.tags)
     open_numbers = [pull.number for pull in pulls]
     limit = run.facts.most_discussions
     numbers = list(dict.fromkeys([*open_numbers, *merged_numbers]))
@@ -192,13 +192,11 @@ def _page(run: Run, number: int) -> str:
     return ""
 
 
-def _numbers(events: Iterable[Event], tags: Mapping[Site, Tag | None]) -> list[int]:
-    """Return the numbers of the pull requests that brought the present tags."""
-    newest: dict[Site, Event] = {}
-    for event in events:
-        if event.kind != "feature":
-            newest.setdefault(event.site, event)
-    return [event.pull_request for site, event in newest.items() if event.pull_request and tags.get(site)]
+def _numbers(history: History, tags: Mapping[Site, Tag | None]) -> list[int]:
+    """Return the numbers of the pull requests that brought the present tags, newest first."""
+    newest = history.newest
+    arrivals = [event for event in history.events if newest.get(event.site) is event and tags.get(event.site)]
+    return [event.pull_request for event in arrivals if event.pull_request]
 
 
 def _all_statements(reader: _Reader, lookups: Lookups) -> dict[int, list[Statement]]:

@@ -63,8 +63,7 @@ def comment_keys(discussion: Discussion) -> tuple[str, ...]:
 def _health(run: Run, past: Past) -> list[News]:
     """Return which of the tags that arrived in the last day are healthy, or failed."""
     now = run.clock.now()
-    newest = {event.site: event for event in reversed(past.history.events) if event.kind != "feature"}
-    arrivals = [event for event in newest.values() if event.time is not None and event.time >= now - DAY]
+    arrivals = [event for event in past.history.newest.values() if event.time is not None and event.time >= now - DAY]
     if not arrivals:
         return []
     shas = [commit.sha for commit in past.commits]
