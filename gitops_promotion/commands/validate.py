@@ -15,5 +15,6 @@ def validate(folder: Path, *, environ: Mapping[str, str], trust: bool = False, s
     `trust` accepts a repository of another user; `strict` makes warnings count as errors.
     """
     tree = WorkingTree.find(folder, environ, trust=trust)
-    links = tree.links((config.FILE, holds.FILE))
-    return checks.check(checks.Tree(contents=tree.yaml_files(), links=links, now=datetime.now(UTC)), strict=strict)
+    irregular = tree.irregular((config.FILE, holds.FILE))
+    contents = tree.yaml_files()
+    return checks.check(checks.Tree(contents=contents, irregular=irregular, now=datetime.now(UTC)), strict=strict)

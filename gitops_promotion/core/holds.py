@@ -92,8 +92,9 @@ class HoldsFile:
         return tuple(problem.fault for problem in self.problems if problem.environment in ("", environment))
 
 
-LINK = HoldsFile(problems=(Problem(fault=Fault(FILE, 0, "the file of holds is a symbolic link: make it a file")),))
-"""The file of holds where a symbolic link is in its place."""
+def replaced_by(kind: str) -> HoldsFile:
+    """Return the file of holds where something else is in its place, such as `a symbolic link`."""
+    return HoldsFile(problems=(Problem(fault=Fault(FILE, 0, f"the file of holds is {kind}: make it a file")),))
 
 
 def covering(

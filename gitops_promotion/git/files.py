@@ -103,6 +103,12 @@ class Files:
         blobs = {path: entry.sha for path, entry in entries.items() if entry.kind in ("file", "symlink")}
         return dict(zip(blobs, self._objects.read(list(blobs.values()), "blob"), strict=True))
 
+    def irregular(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
+        """Return those of the paths that are not regular files, with the kind of each, such as `a folder`."""
+        entries = self.entries.find(commit, paths)
+        names: dict[str, str] = {**_KIND_NAMES, "folder": "a folder"}
+        return {path: names[entry.kind] for path, entry in entries.items() if entry.kind in names}
+
     def links_beside(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
         """Return the manifests in the folders of these paths that are symbolic links, with the paths they lead to."""
         links = self.entries.links_beside(commit, paths)

@@ -273,6 +273,10 @@ class Repository:
         """
         return self._files.unreadable(commit, pathspecs)
 
+    def irregular(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
+        """Return those of the paths that are not regular files, with the kind of each, such as `a folder`."""
+        return self._files.irregular(commit, paths)
+
     def links_beside(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
         """Return the manifests in the folders of these paths that are symbolic links, with the paths they lead to."""
         return self._files.links_beside(commit, paths)

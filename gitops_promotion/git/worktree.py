@@ -78,9 +78,10 @@ class WorkingTree:
                     raise GitError(f"{file} cannot be read ({error.strerror}): make it readable") from None
         return contents
 
-    def links(self, paths: Iterable[str]) -> frozenset[str]:
-        """Return those of the paths that are symbolic links."""
-        return frozenset(path for path in paths if (self.root / path).is_symlink())
+    def irregular(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return those of the paths that are symbolic links or folders, with the kind of each, such as `a folder`."""
+        links = {path: "a symbolic link" for path in paths if (self.root / path).is_symlink()}
+        return {path: "a folder" for path in paths if (self.root / path).is_dir()} | links
 
     def files(self) -> list[str]:
         """Return the paths of all files that git tracks or would track. Raises GitError."""

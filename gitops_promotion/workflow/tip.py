@@ -153,9 +153,9 @@ class Tip:
 
     def _read_holds(self, source: bytes, config: Config) -> HoldsFile:
         file = holds_file.parse(source, config.pipeline.names)
-        # What is read of a link is the path that it leads to, which names no holds.
-        if source and not file.holds and holds.FILE in self.repository.links_beside(self.sha, [holds.FILE]):
-            file = holds.LINK
+        # What is read of a link is the path that it leads to, which names no holds; of a folder nothing is read.
+        if not file.holds and (kind := self.repository.irregular(self.sha, [holds.FILE]).get(holds.FILE)):
+            file = holds.replaced_by(kind)
         return replace(file, has_open=self._has_open_holds())
 
     def _has_open_holds(self) -> bool:

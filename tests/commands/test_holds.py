@@ -36,12 +36,18 @@ def new(shop: "Shop", tag: str = "1.4.2", code: int = 0) -> "Run":
     return shop.run("new", "--group", "webshop", "--app", "webui", "--tag", tag, code=code)
 
 
-def test_a_link_in_place_of_the_file_of_holds_is_named(shop: "Shop") -> None:
-    (shop.checkout.path / FILE).symlink_to("webshop/dev/webui.yaml")
+@pytest.mark.parametrize("kind", ["a symbolic link", "a folder"])
+def test_what_is_in_place_of_the_file_of_holds_is_named(kind: str, shop: "Shop") -> None:
+    path = shop.checkout.path / FILE
+    if kind == "a folder":
+        path.mkdir()
+        (path / "webshop.yaml").write_text("holds: []\n")
+    else:
+        path.symlink_to("webshop/dev/webui.yaml")
     shop.checkout.git("add", "-A")
-    shop.checkout.git("commit", "-qm", "Link")
+    shop.checkout.git("commit", "-qm", "Replace")
     shop.checkout.git("push", "-q", "origin", "HEAD:main")
-    assert f"{FILE}: the file of holds is a symbolic link: make it a file" in new(shop, code=2).stderr
+    assert f"{FILE}: the file of holds is {kind}: make it a file" in new(shop, code=2).stderr
 
 
 def armed(run: "Run") -> bool:

@@ -68,6 +68,13 @@ def test_a_link_in_place_of_the_configuration_or_the_holds_is_an_error(
     assert (code, f"{name}:1: error {line}\n    make it a file\n" in out) == (2, True), out
 
 
+def test_a_folder_in_place_of_the_file_of_holds_is_an_error(root: Path, validate: Validate) -> None:
+    write(root, {"gitops-promotion.holds.yaml/webshop.yaml": "holds: []\n"})
+    code, out, _ = validate()
+    line = "gitops-promotion.holds.yaml:1: error GP405: the file of holds is a folder\n    make it a file\n"
+    assert (code, line in out) == (2, True), out
+
+
 def test_files_that_git_would_track_count_and_ignored_ones_and_links_do_not(root: Path, validate: Validate) -> None:
     write(root, {".gitignore": "ignored/\n", "ignored/a.yaml": MISSPELLED, "untracked/b.yml": MISSPELLED})
     (root / "link.yaml").symlink_to("untracked/b.yml")

@@ -15,10 +15,8 @@ def missing(tree: Tree) -> Iterator[Problem]:
     """Yield a problem if the configuration is missing, at the file that may be meant as the configuration."""
     if tree.config_file in tree.contents:
         return
-    if tree.config_file in tree.links:
-        yield Problem(
-            path=tree.config_file, line=1, message="the configuration is a symbolic link", fix="make it a file"
-        )
+    if kind := tree.irregular.get(tree.config_file):
+        yield Problem(path=tree.config_file, line=1, message=f"the configuration is {kind}", fix="make it a file")
         return
     # The file of holds has a name of the same kind, and to move it would lose the holds.
     names = [path for path in tree.contents if "/" not in path and path != holds.FILE]

@@ -17,8 +17,8 @@ def _parsed(tree: Tree) -> HoldsFile:
 
 def unreadable(tree: Tree) -> Iterator[Problem]:
     """Yield the faults of the file of holds, which stop every promotion that they could concern."""
-    if FILE in tree.links:
-        yield Problem(path=FILE, line=1, message="the file of holds is a symbolic link", fix="make it a file")
+    if kind := tree.irregular.get(FILE):
+        yield Problem(path=FILE, line=1, message=f"the file of holds is {kind}", fix="make it a file")
     for problem in _parsed(tree).problems:
         fault = problem.fault
         yield Problem(path=FILE, line=max(fault.line, 1), message=fault.text, fix="correct this line")

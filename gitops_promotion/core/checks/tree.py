@@ -30,14 +30,14 @@ class Owned:
 class Tree:
     """The YAML files of a repository by path, and the name of the configuration file among them.
 
-    `now` is the time for the checks that depend on the calendar, None to leave these checks out. `links` are the files
-    of this tool that are symbolic links, which are not read.
+    `now` is the time for the checks that depend on the calendar, None to leave these checks out. `irregular`
+    are those of this tool that are links or folders, which are not read, with the kind of each, such as `a folder`.
     """
 
     contents: Mapping[str, bytes]
     now: datetime | None = None
     config_file: str = configuration.FILE
-    links: frozenset[str] = frozenset()
+    irregular: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _parsed(self) -> tuple[Config | None, tuple[Fault, ...]]:
