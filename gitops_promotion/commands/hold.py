@@ -152,7 +152,7 @@ def _decide(run: Run, request: Request, change: Callable[[Tip, _Change], _Change
     changed = change(tip, pending)
     if isinstance(changed, str):
         return Outcome.of(request, "unchanged", changed)
-    source = tip.repository.read(tip.sha, [FILE]).get(FILE, b"")
+    source = tip.holds_source
     content = holds_file.edited(source, removed=changed.removed, added=changed.added)
     if content == source:
         return _withdraw(run, request, current)

@@ -222,7 +222,6 @@ def _plan(run: Run, request: Request, files: Mapping[str, bytes], hold: Hold | N
     edited = markers.set_tag(files, group=name.group, app=name.app, tag=request.tag, location=location)
     edits: dict[str, bytes | None] = dict(edited.edits)
     if hold is not None:
-        source = tip.repository.read(tip.sha, [FILE]).get(FILE, b"")
         present = [
             old
             for old in tip.holds.holds
@@ -230,7 +229,7 @@ def _plan(run: Run, request: Request, files: Mapping[str, bytes], hold: Hold | N
             == replace(hold, since=None, by="", reason="", until=None)
         ]
         if not present:
-            edits[FILE] = holds_file.edited(source, added=[hold])
+            edits[FILE] = holds_file.edited(tip.holds_source, added=[hold])
     return planning.of_edits(
         request,
         config,
