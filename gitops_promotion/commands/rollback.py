@@ -9,7 +9,7 @@ from gitops_promotion.core import plan as planning
 from gitops_promotion.core.deployments import TagAt, same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.holds import FILE, ROLLED_BACK, Hold, covering
-from gitops_promotion.core.kinds import ROLLBACK
+from gitops_promotion.core.kinds import ROLLBACK, rollback_branch
 from gitops_promotion.core.model import Outcome, Plan, Request
 from gitops_promotion.core.names import Application, Site, check_application
 from gitops_promotion.core.origin import Origin
@@ -157,8 +157,8 @@ def _merged_rollback(run: Run, order: _Order, last: Return) -> int | None:
 
     A squash or a rebase may keep neither trailers nor number in the message.
     """
-    request = Request(kind=ROLLBACK, application=order.application, environment=order.environment)
-    pulls = run.forge.pull_requests(head=ROLLBACK.branch(request, run.tip.config))
+    branch = rollback_branch(order.application, order.environment, run.tip.config)
+    pulls = run.forge.pull_requests(head=branch)
     return next((pull.number for pull in pulls if pull.state == "merged" and pull.merge_sha == last.commit.sha), None)
 
 

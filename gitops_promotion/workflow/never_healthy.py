@@ -9,8 +9,7 @@ from gitops_promotion.core import auto_rollback, deployments, status_commits
 from gitops_promotion.core.auto_rollback import Decision
 from gitops_promotion.core.deployments import Deployment
 from gitops_promotion.core.gates import health
-from gitops_promotion.core.kinds import ROLLBACK
-from gitops_promotion.core.model import Request
+from gitops_promotion.core.kinds import rollback_branch
 from gitops_promotion.core.names import Site
 from gitops_promotion.core.rollback import earlier_tags
 from gitops_promotion.core.status_reports import reports_by_context
@@ -95,9 +94,8 @@ def _was_green_earlier(run: Run, lookups: Lookups, site: Site, present: Deployme
 
 def _was_tried(run: Run, site: Site, tag: Tag) -> bool:
     """Return True if a rollback from this tag was proposed before, whatever became of it."""
-    request = Request(kind=ROLLBACK, application=site.application, environment=site.environment)
     repository = run.tip.repository
-    for pull in run.forge.pull_requests(head=ROLLBACK.branch(request, run.tip.config)):
+    for pull in run.forge.pull_requests(head=rollback_branch(site.application, site.environment, run.tip.config)):
         if not repository.fetch_commit(pull.head_sha):
             continue
         header = repository.headers([pull.head_sha]).get(pull.head_sha)

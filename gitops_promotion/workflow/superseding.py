@@ -3,8 +3,7 @@
 from gitops_promotion.core import due
 from gitops_promotion.core.commits import RefUpdate
 from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.core.kinds import ROLLBACK
-from gitops_promotion.core.model import Request
+from gitops_promotion.core.kinds import rollback_branch
 from gitops_promotion.core.names import Application
 from gitops_promotion.errors import RefusedPushError
 from gitops_promotion.workflow.arming import disarm_judged
@@ -24,8 +23,7 @@ def close_promotion(run: Run, application: Application, environment: str) -> Pul
 
 def close_rollback(run: Run, application: Application, environment: str) -> PullRequest | None:
     """Close the open rollback of an application in the same way, and return it; None without one."""
-    request = Request(kind=ROLLBACK, application=application, environment=environment)
-    return _close(run, ROLLBACK.branch(request, run.tip.config), application, environment)
+    return _close(run, rollback_branch(application, environment, run.tip.config), application, environment)
 
 
 def _close(run: Run, branch: str, application: Application, environment: str) -> PullRequest | None:

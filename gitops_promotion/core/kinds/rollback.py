@@ -69,11 +69,15 @@ class Rollback(Kind):
 ROLLBACK = Rollback()
 
 
+def rollback_branch(application: Application, environment: str, config: Config) -> str:
+    """Return the branch of the rollback of an application in an environment. Raises UsageError."""
+    return ROLLBACK.branch(Request(kind=ROLLBACK, application=application, environment=environment), config)
+
+
 def branches_into(application: Application, environment: str, config: Config) -> list[str]:
     """Return the branches of the promotion and of the rollback of an application into an environment."""
-    request = Request(kind=ROLLBACK, application=application, environment=environment)
     branches = [config.branch(application, environment)]
     # Names that are too long for the branch of a rollback may still fit the branch of a promotion.
     with suppress(UsageError):
-        branches.append(ROLLBACK.branch(request, config))
+        branches.append(rollback_branch(application, environment, config))
     return branches
