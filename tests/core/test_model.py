@@ -197,13 +197,13 @@ PULL = replace(OPEN_PULL, auto_merge=True)
 @pytest.mark.parametrize(
     ("result", "now", "expected", "message"),
     [
-        ("created", AutoMerge(state="armed"), "created", "merges by itself when its checks pass"),
-        ("created", AutoMerge(state="off"), "created", PROMOTION.by_hand(PROMOTION_INTO_QA)),
+        ("opened", AutoMerge(state="armed"), "opened", "merges by itself when its checks pass"),
+        ("opened", AutoMerge(state="off"), "opened", PROMOTION.by_hand(PROMOTION_INTO_QA)),
         ("updated", AutoMerge(state="off", reason="x"), "updated", "is open, with auto-merge off: x"),
         ("unchanged", AutoMerge(state="off", reason="x"), "updated", "is open, with auto-merge off: x"),
-        ("created", AutoMerge(state="merged"), "merged", "merged"),
-        ("created", AutoMerge(state="merged", reason="x"), "merged", "merged, x"),
-        ("created", AutoMerge(state="refused", reason="x"), "refused", "open, but not armed: x"),
+        ("opened", AutoMerge(state="merged"), "merged", "merged"),
+        ("opened", AutoMerge(state="merged", reason="x"), "merged", "merged, x"),
+        ("opened", AutoMerge(state="refused", reason="x"), "refused", "open, but not armed: x"),
     ],
 )
 def test_an_outcome_says_what_becomes_of_its_pull_request(
