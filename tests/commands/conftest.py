@@ -78,10 +78,18 @@ class Shop:
 
     def local(self, *args: str, codes: Sequence[object] = (0,)) -> str:
         """Run one of the `local` verbs, which ends with one of these exit codes, and return what it printed."""
+        return self._printed("local", *args, codes=codes)
+
+    def document(self, *args: str, code: int = 0) -> dict[str, Any]:
+        """Run a verb that only looks, and return its JSON document."""
+        document: dict[str, Any] = json.loads(self._printed(*args, "--output", "json", codes=(code,)))
+        return document
+
+    def _printed(self, *args: str, codes: Sequence[object]) -> str:
         self.capsys.readouterr()
         code: object = 0
         try:
-            cli.main(["local", *args, "--sourcedir", str(self.checkout.path)])
+            cli.main([*args, "--sourcedir", str(self.checkout.path)])
         except SystemExit as ended:
             code = ended.code
         printed = self.capsys.readouterr()

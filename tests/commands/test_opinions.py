@@ -44,9 +44,7 @@ def listed(shop: "Shop", *more: str) -> list[dict[str, Any]]:
 
 def newest_event(shop: "Shop") -> tuple[dict[str, Any], list[str]]:
     """Return the newest event of the history, and what the history leaves out."""
-    shop.capsys.readouterr()
-    cli.main(["history", "--app", "webui", "--sourcedir", str(shop.checkout.path), "--output", "json"])
-    document = json.loads(shop.capsys.readouterr().out)
+    document = shop.document("history", "--app", "webui")
     return document["events"][0], document["left_out"]
 
 

@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion import cli
-
 if TYPE_CHECKING:
     from tests.commands.conftest import Shop
 
-Asker = Callable[..., dict[str, Any]]
 BRANCH = "promote/webshop-webui"
 
 
@@ -27,22 +24,6 @@ def killed(shop: "Shop", config: Callable[..., str]) -> int:
     assert shop.new("1.4.3").only["pull_request"]["number"] == number
     shop.remote.git("update-ref", record, before)
     return number
-
-
-@pytest.fixture
-def ask(shop: "Shop", capsys: pytest.CaptureFixture[str]) -> Asker:
-    """Run a verb that only looks, and return its document."""
-
-    def run(*words: str) -> dict[str, Any]:
-        capsys.readouterr()
-        try:
-            cli.main([*words, "--sourcedir", str(shop.checkout.path), "-o", "json"])
-        except SystemExit as ended:
-            assert not ended.code
-        document: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return document
-
-    return run
 
 
 def pull(shop: "Shop", number: int) -> dict[str, Any]:
@@ -84,21 +65,21 @@ def test_promote_all_does_not_open_a_closed_one_again(shop: "Shop", killed: int)
     assert pull(shop, killed)["state"] == "closed"
 
 
-def test_board_and_why_do_not_speak_of_it_by_its_body(ask: Asker, killed: int) -> None:
-    [application] = ask("board")["applications"]
+def test_board_and_why_do_not_speak_of_it_by_its_body(shop: "Shop", killed: int) -> None:
+    [application] = shop.document("board")["applications"]
     cells = {cell["environment"]: cell["open"] for cell in application["environments"]}
     assert cells["prod"] is None
     assert (cells["dev"]["pull_request"], cells["dev"]["tag"], cells["dev"]["decision"]) == (killed, "1.4.3", "wait")
     text = "it proposes 1.4.3 for dev by now, and still says 1.4.2 for prod"
     assert cells["dev"]["reasons"] == [text]
-    document = ask("why", "--app", "webui", "--env", "prod")
+    document = shop.document("why", "--app", "webui", "--env", "prod")
     assert (document["pull_request"], document["decision"]) == (None, None)
     assert document["next"] == ["to put its title right: gitops-promotion promote --all"]
     assert f"pull request #{killed} for 1.4.3 waits: {text}" in document["reasons"]
 
 
-def test_why_names_the_pull_request_that_has_the_branch(shop: "Shop", ask: Asker, killed: int) -> None:
+def test_why_names_the_pull_request_that_has_the_branch(shop: "Shop", killed: int) -> None:
     shop.run("promote", "--all")
-    document = ask("why", "--app", "webui", "--env", "prod")
+    document = shop.document("why", "--app", "webui", "--env", "prod")
     assert document["reasons"][0] == f"it is due, and pull request #{killed} for 1.4.3 has the branch {BRANCH}"
     assert document["next"] == [f"merge #{killed} or close it first: gitops-promotion local merge {killed}"]

@@ -1,12 +1,9 @@
 """`why`, through the real command line, on real repositories."""
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from gitops_promotion import cli
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Shop
@@ -15,21 +12,11 @@ Asker = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def why(shop: "Shop", capsys: pytest.CaptureFixture[str]) -> Asker:
+def why(shop: "Shop") -> Asker:
     """Run `why` for webui and return its document."""
 
     def ask(environment: str, *more: str, code: int = 0) -> dict[str, Any]:
-        capsys.readouterr()
-        ended = 0
-        try:
-            place = ("--sourcedir", str(shop.checkout.path), "--env", environment)
-            cli.main(["why", *place, "-o", "json", *(more or ("--app", "webui"))])
-        except SystemExit as error:
-            ended = int(error.code or 0)
-        printed = capsys.readouterr()
-        assert ended == code, printed.err
-        document: dict[str, Any] = json.loads(printed.out)
-        return document
+        return shop.document("why", "--env", environment, *(more or ("--app", "webui")), code=code)
 
     return ask
 
