@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from gitops_promotion.core import durations, untrusted
-from gitops_promotion.errors import AuthError, ProviderError, TransientError, UsageError
+from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.errors import AuthError, OutdatedError, ProviderError, TransientError, UsageError
 from gitops_promotion.providers import Connection
 
 ATTEMPTS = 5
@@ -135,6 +136,29 @@ def items(value: object, forge: str) -> list[Any]:
             f"the answer of {forge} has no list where there should be one: check the remote's address and --api-url"
         )
     return value
+
+
+def wait_for_head(
+    pull_request: PullRequest,
+    head_sha: str,
+    *,
+    read: Callable[[int], PullRequest],
+    branch_sha: Callable[[str], str | None],
+    sleep: Callable[[float], None],
+) -> PullRequest:
+    """Return a pull request as soon as it shows the pushed head, which it does some time after the branch.
+
+    `read` reads it again, by its number; `branch_sha` returns the commit of a branch now. Raises OutdatedError if it
+    does not show the head in time, and at once if the branch itself has moved on.
+    """
+    for pause in (*PAUSES, None):
+        if pull_request.head_sha == head_sha:
+            return pull_request
+        if pause is None or branch_sha(pull_request.head) != head_sha:
+            break
+        sleep(pause)
+        pull_request = read(pull_request.number)
+    raise OutdatedError(f"pull request #{pull_request.number} is at {pull_request.head_sha}, not at {head_sha}")
 
 
 def branch_name(value: object, name: str, forge: str) -> str:

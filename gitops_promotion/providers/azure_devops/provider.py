@@ -37,7 +37,7 @@ from gitops_promotion.providers.azure_devops.people import WithPeople
 from gitops_promotion.providers.azure_devops.policies import REBASING
 from gitops_promotion.providers.azure_devops.settings import read_settings
 from gitops_promotion.providers.azure_devops.statuses import Statuses
-from gitops_promotion.providers.http import PAUSES, RefusedError, full_sha, required_token
+from gitops_promotion.providers.http import PAUSES, RefusedError, full_sha, required_token, wait_for_head
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -298,18 +298,14 @@ class AzureDevOps(WithPeople):
         return pull
 
     def _shown_at(self, pull_request: PullRequest, head_sha: str) -> PullRequest:
-        """Return it as soon as it shows the pushed head, which it does some time after the branch.
-
-        Raises OutdatedError if it does not show it in time, and at once if the branch itself has moved on.
-        """
-        for pause in (*PAUSES, None):
-            if pull_request.head_sha == head_sha:
-                return pull_request
-            if pause is None or self._endpoints.branches(pull_request.head).get(pull_request.head) != head_sha:
-                break
-            self._sleep(pause)
-            pull_request = self._read_own(self._endpoints.pull(pull_request.number))
-        raise OutdatedError(f"pull request #{pull_request.number} is at {pull_request.head_sha}, not at {head_sha}")
+        """Return it as soon as it shows the pushed head. Raises OutdatedError."""
+        return wait_for_head(
+            pull_request,
+            head_sha,
+            read=lambda number: self._read_own(self._endpoints.pull(number)),
+            branch_sha=lambda name: self._endpoints.branches(name).get(name),
+            sleep=self._sleep,
+        )
 
     def close_pull_request(self, pull_request: PullRequest) -> PullRequest:
         """Abandon it; its branch stays. Raises ProviderError if it is completed."""

@@ -33,7 +33,7 @@ from gitops_promotion.providers.github.commits import make_commit
 from gitops_promotion.providers.github.merging import Merges
 from gitops_promotion.providers.github.people import WithPeople
 from gitops_promotion.providers.github.settings import Settings
-from gitops_promotion.providers.http import PAGES, PAUSES, RefusedError, full_sha, required_token
+from gitops_promotion.providers.http import PAGES, RefusedError, full_sha, required_token, wait_for_head
 
 COMMITS = 100
 """Commits in one request for statuses."""
@@ -202,18 +202,8 @@ class GitHub(WithPeople):
         return data if field(data, str, "state") == "open" else None
 
     def _shown_at(self, pull_request: PullRequest, head_sha: str) -> PullRequest:
-        """Return it as soon as it shows the pushed head: GitHub moves it some time after the branch.
-
-        Raises OutdatedError if it does not show it in time, and at once if the branch itself has moved on.
-        """
-        for pause in (*PAUSES, None):
-            if pull_request.head_sha == head_sha:
-                return pull_request
-            if pause is None or self._branch(pull_request.head) != head_sha:
-                break
-            self._sleep(pause)
-            pull_request = self.pull_request(pull_request.number)
-        raise OutdatedError(f"pull request #{pull_request.number} is at {pull_request.head_sha}, not at {head_sha}")
+        """Return it as soon as it shows the pushed head. Raises OutdatedError."""
+        return wait_for_head(pull_request, head_sha, read=self.pull_request, branch_sha=self._branch, sleep=self._sleep)
 
     def _branch(self, name: str) -> str:
         """Return the commit of a branch, "" where there is none."""
