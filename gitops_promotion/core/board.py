@@ -48,7 +48,8 @@ class Promotion:
     """An open promotion with the verdict of its gates now: `reasons` are sentences, `who` can act on them.
 
     `approvers` are those of them who can approve it. `earliest` is the first time at which its gates may pass without
-    anybody's act, None if that is not known. `steps` are other things that people can do.
+    anybody's act, None if that is not known. `steps` are other things that people can do. `is_armed`: it is ready and
+    merges by itself where its environment has `auto`.
     """
 
     pull_request: int
@@ -62,6 +63,7 @@ class Promotion:
     statements: tuple[Statement, ...] = ()
     earliest: datetime | None = None
     steps: tuple[str, ...] = ()
+    is_armed: bool = True
 
     def is_for(self, user: str) -> bool:
         """Return True if a person is one of those who can act; names are compared without regard to case.

@@ -89,6 +89,7 @@ def next_steps(
     if promotion.decision == "wait" and promotion.approvers:
         steps.append(f"{', '.join(promotion.approvers)} can approve: gitops-promotion approve {names}")
     steps += promotion.steps
+    auto = auto and promotion.is_armed
     if promotion.decision == "pass" and not auto:
         steps.append(f"merge it: {merge}")
     if promotion.decision == "pass" and auto and publishes:

@@ -15,10 +15,12 @@ from gitops_promotion.workflow.examine import Subject, examine
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.look import with_override
 from gitops_promotion.workflow.lookups import Lookups
+from gitops_promotion.workflow.merge_queue import queue_branches
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.said_promotion import said_promotion
 
 _MERGES_BY_ITSELF = "its gates pass: it merges by itself"
+_IS_NOT_ARMED = "its gates pass, but auto-merge is off: a person merges it, or a run that enables auto-merge"
 _PUTS_RIGHT = "to put its title right: gitops-promotion promote --all"
 _A_PERSON_MERGES = "its gates pass: a person merges it"
 
@@ -92,9 +94,12 @@ def _waiting(text: str, step: str) -> Verdict:
 
 def _promotion(run: Run, pull: PullRequest, site: Site, tag: Tag, verdict: Verdict) -> Promotion:
     reasons = list(verdict.texts)
+    is_armed = False
     if verdict.decision == "pass":
         is_automatic = run.tip.config.environment(site.environment).auto
-        reasons.append(_MERGES_BY_ITSELF if is_automatic else _A_PERSON_MERGES)
+        # Auto-merge of what is in a merge queue is off, too.
+        is_armed = pull.auto_merge or bool(queue_branches(run))
+        reasons.append((_MERGES_BY_ITSELF if is_armed else _IS_NOT_ARMED) if is_automatic else _A_PERSON_MERGES)
     times = [reason.earliest for reason in verdict.reasons if reason.earliest]
     return Promotion(
         pull_request=pull.number,
@@ -107,4 +112,5 @@ def _promotion(run: Run, pull: PullRequest, site: Site, tag: Tag, verdict: Verdi
         approvers=verdict.tally.who if verdict.tally else (),
         earliest=max(times, default=None) if verdict.decision == "wait" else None,
         steps=verdict.steps,
+        is_armed=is_armed,
     )

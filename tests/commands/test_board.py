@@ -63,8 +63,18 @@ def test_a_green_source_makes_it_ready_and_costs_few_git_commands(shop: "Shop", 
     shop.run("local", "set-status", "main", "kustomization/webshop-dev/2fb0a5b0", "success")
     code, out, err = board("-o", "json", "--verbose")
     commands = int(next(line for line in err.splitlines() if line.endswith("git commands")).split()[0])
-    assert (code, cell(out, "qa")["open"]["decision"]) == (0, "pass")
+    opened = cell(out, "qa")["open"]
+    assert (code, opened["decision"], opened["reasons"][-1]) == (0, "pass", "its gates pass: it merges by itself")
     assert commands <= 16, err
+
+
+@pytest.mark.usefixtures("waiting")
+def test_what_is_ready_with_auto_merge_off_does_not_merge_by_itself(shop: "Shop", board: Looker) -> None:
+    shop.run("local", "close", "2")
+    shop.run("local", "reopen", "2")
+    shop.run("local", "set-status", "main", "kustomization/webshop-dev/2fb0a5b0", "success")
+    opened = cell(board("-o", "json")[1], "qa")["open"]
+    assert opened["reasons"][-1].startswith("its gates pass, but auto-merge is off: a person merges it")
 
 
 @pytest.mark.usefixtures("waiting")

@@ -80,6 +80,7 @@ def test_where_the_tag_is_already() -> None:
         (replace(OPEN, earliest=AT + timedelta(seconds=1)), True, ["look again at 2026-01-31 12:31 UTC"]),
         (replace(OPEN, decision="pass"), False, ["merge it: https://x/3"]),
         (replace(OPEN, decision="pass"), True, []),
+        (replace(OPEN, decision="pass", is_armed=False), True, ["merge it: https://x/3"]),
         (replace(OPEN, who=("dave",)), False, []),
         (replace(OPEN, steps=("lift it",), earliest=AT), True, ["lift it", "look again at 2026-01-31 12:30 UTC"]),
         (replace(OPEN, decision="refuse", who=("bob",), approvers=("bob",)), False, []),
