@@ -80,14 +80,12 @@ def _promotion_to_deliver(run: Run, pull: PullRequest, request: Request, _attemp
     if is_said_elsewhere and _newest_environment(run.tip, pull) not in ("", request.environment):
         return None
     branch = read_branch(run, pull.head, request.application)
-    proposal = branch.proposal if branch else None
     # A feature's branch has another owner, whatever its body says: its tag is for no promotion.
-    if branch is None or proposal is None or proposal.environments != (request.environment,) or proposal.other_owner:
+    proposed = proposed_promotion(request.application, branch) if branch else None
+    if branch is None or proposed is None or proposed.environment != request.environment:
         return None
     is_due = said is not None and not said.is_of(branch) and _may_get_texts(run, request, branch)
-    if is_due or (not is_said_elsewhere and _is_outdated_promotion(run, pull, branch)):
-        return proposed_promotion(request.application, branch)
-    return None
+    return proposed if is_due or (not is_said_elsewhere and _is_outdated(run, pull, branch)) else None
 
 
 def _newest_environment(tip: Tip, pull: PullRequest) -> str:
@@ -104,10 +102,6 @@ def _may_get_texts(run: Run, request: Request, branch: Branch) -> bool:
     if branch.proposal.foreign or branch.proposal.origin.override:
         return False
     return not has_another_tag(run.tip, Site(request.application, request.environment), branch)
-
-
-def _is_outdated_promotion(run: Run, pull: PullRequest, branch: Branch) -> bool:
-    return branch.proposal.tag is not None and _is_outdated(run, pull, branch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
