@@ -37,9 +37,9 @@ def arm(run: Run, plan: Plan, pull_request: PullRequest) -> AutoMerge:
 
     Raises OutdatedError if the forge's answer is about an earlier state, ProviderError.
     """
-    if pull_request.auto_merge and not plan.auto_merge:
-        disarm(run, pull_request)
     if not plan.auto_merge:
+        if pull_request.auto_merge:
+            disarm(run, pull_request)
         return AutoMerge(state="off")
     verdict = Verdict(decision="pass")
     if plan.gated or plan.request.kind.stops_at_holds:
