@@ -19,7 +19,7 @@ from gitops_promotion.errors import ManifestError, PromotionError, UsageError
 from gitops_promotion.workflow.arming import disarm_judged, disarm_known, merges_without_check, question_on
 from gitops_promotion.workflow.branch import has_another_tag, read_branch
 from gitops_promotion.workflow.deliver import deliver
-from gitops_promotion.workflow.intent import promotion_again
+from gitops_promotion.workflow.intent import promotion_again, proposed_promotion
 from gitops_promotion.workflow.judge import judge_arming
 from gitops_promotion.workflow.overriding import counting_override
 from gitops_promotion.workflow.races import repeat_after_races
@@ -75,13 +75,10 @@ def _hint(run: Run, pull: PullRequest) -> Request | None:
 def _decide(run: Run, pull: PullRequest, hint: Request, _attempt: int) -> Request | Outcome | None:
     """Return what to deliver again to arm it, the outcome of disarming it, or None if it is as it should be."""
     branch = read_branch(run, pull.head, hint.application)
-    proposal = branch.proposal if branch else None
-    if branch is None or proposal is None or proposal.tag is None or proposal.environments != (hint.environment,):
+    request = proposed_promotion(hint.application, branch) if branch else None
+    if branch is None or request is None or request.environment != hint.environment or branch.proposal.foreign:
         return None
-    if proposal.foreign or proposal.other_owner:
-        return None
-    request = replace(hint, tag=proposal.tag)
-    if proposal.origin.override and counting_override(run.tip, run.lookups(), branch.sha):
+    if branch.proposal.origin.override and counting_override(run.tip, run.lookups(), branch.sha):
         # An override is for one head, which a person sends past these gates.
         return None
     try:

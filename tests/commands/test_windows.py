@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitops_promotion.errors import OutdatedError
+from gitops_promotion.providers.local.provider import Local
+from tests.support.meanwhile import before
+
 if TYPE_CHECKING:
     from tests.commands.conftest import Run, Shop
 
@@ -144,6 +148,25 @@ def test_a_change_by_hand_waits_for_the_window_too(
     assert shop.run("status", "--publish").only["message"] == f"published pending: {text}"
     at("2026-11-30T09:00Z")
     assert shop.run("status", "--publish").only["message"].startswith("published success: windows of dev: open")
+
+
+def test_a_promotion_that_is_built_again_when_a_window_opens_keeps_the_time_of_its_build(
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(shop, dev=', windows: [{from: "09:00", to: "16:00"}]')
+    at("2026-11-30T08:00Z")
+    head = shop.new("1.4.2", "--built-at", "2026-01-02T07:00:00Z").only["pull_request"]["head_sha"]
+    at("2026-11-30T09:00Z")
+    text = manifest("webui", "1.0.0").replace("spec:", "spec: # conflicts")
+
+    def conflict() -> None:
+        shop.edit({"webshop/dev/webui.yaml": text})
+        raise OutdatedError("main has moved")
+
+    before(monkeypatch, Local, "set_auto_merge", conflict)
+    shop.run("promote", "--all")
+    assert shop.remote.sha("promote/webshop-webui") != head
+    assert "Built-At: 2026-01-02T07:00:00+00:00" in shop.remote.git("log", "-1", "promote/webshop-webui")
 
 
 def test_a_soak_time_runs_from_the_first_success_after_the_last_failure(
