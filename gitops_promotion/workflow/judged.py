@@ -51,7 +51,8 @@ def _judge_pull(run: Run, pull: PullRequest, lookups: Lookups) -> dict[Site, Pro
                 general = gates.strictest([general, verdict])
                 continue
             verdicts[Site(question.application, question.environment)] = question.tag, verdict
-        verdicts = verdicts or _without_question(run, pull, general)
+        if not verdicts and general.decision == "pass":
+            verdicts = _without_question(run, pull, general)
     except LeaseLostError:
         general = Verdict(decision="wait", reasons=(Reason(evidence="it moved while it was read: look again"),))
     except PromotionError as error:
@@ -61,7 +62,7 @@ def _judge_pull(run: Run, pull: PullRequest, lookups: Lookups) -> dict[Site, Pro
     return {site: _promotion(run, pull, site, tag, verdict) for site, (tag, verdict) in verdicts.items()}
 
 
-def _without_question(run: Run, pull: PullRequest, general: Verdict) -> dict[Site, tuple[Tag, Verdict]]:
+def _without_question(run: Run, pull: PullRequest, passed: Verdict) -> dict[Site, tuple[Tag, Verdict]]:
     """Return the promotion of a pull request whose tag no gate judges, with a verdict.
 
     What its body says is only shown: anybody may edit the description. It is ready only if its branch proposes that.
@@ -70,11 +71,9 @@ def _without_question(run: Run, pull: PullRequest, general: Verdict) -> dict[Sit
     said = said_promotion(run.tip.config, pull)
     if said is None:
         return {}
-    if general.decision != "pass":
-        return {said.site: (said.tag, general)}
     branch = read_branch(run, pull.head, said.site.application)
     if branch is not None and said.is_of(branch):
-        return {said.site: (said.tag, general)}
+        return {said.site: (said.tag, passed)}
     application, environment = said.site.application, said.site.environment
     tag = branch.proposal.tag if branch else None
     if branch is None or tag is None:
