@@ -85,10 +85,8 @@ def _overridden(
         raise UsageError(f"--override-{'gates' if gates else 'hold'} needs {needs}")
     check_name("application", app)
     application = _named_application(run.tip, group, app)
-    way = run.tip.config.way(application)
     run.tip.config.environment(environment)
-    if environment not in way.names:
-        raise UsageError(f"{application} does not go into {environment}: its environments are {way}")
+    run.tip.config.way_into(application, environment)
     proposed_tag = Tag.parse(tag) if tag else tag_of_sources(run.tip, application, environment)
     return promote_past(run, application, environment, proposed_tag, reason=reason, gates=gates, hold=hold)
 
@@ -176,10 +174,7 @@ def _forced_step(tip: Tip, group: str, app: str, environment: str) -> Step:
     if not tip.config.pipeline.sources(environment):
         raise UsageError(f"{environment} is the first environment: `gitops-promotion new` sets its tags")
     application = _named_application(tip, group, app)
-    way = tip.config.way(application)
-    if environment not in way.names:
-        raise UsageError(f"{application} does not go into {environment}: its environments are {way}")
-    if not way.sources(environment):
+    if not tip.config.way_into(application, environment).sources(environment):
         raise UsageError(f"{environment} is the first environment: `gitops-promotion new` sets its tags")
     return Step(application=application, environment=environment, forced=True)
 

@@ -63,9 +63,7 @@ def explain(run: Run, *, group: str, app: str, environment: str, at: datetime | 
     The run must be a dry one. Raises UsageError for a name that does not exist, ConfigError, ManifestError, GitError.
     """
     application = _application(run, group, app, environment)
-    way = run.tip.config.way(application)
-    if environment not in way.names:
-        raise UsageError(f"{application} does not go into {environment}: its environments are {way}")
+    way = run.tip.config.way_into(application, environment)
     for name in way.names:
         run.tip.files(Site(application, name))
     past = read_past(run.tip, Scope(group=application.group, app=application.name))

@@ -68,6 +68,13 @@ class Config:
         settings = self.groups.get(application.group, {}).get(application.name)
         return _way(self.pipeline, settings.environments) if settings and settings.environments else self.pipeline
 
+    def way_into(self, application: Application, environment: str) -> Pipeline:
+        """Return the environments of an application that goes into this one. Raises UsageError for any other."""
+        way = self.way(application)
+        if environment not in way.names:
+            raise UsageError(f"{application} does not go into {environment}: its environments are {way}")
+        return way
+
     def source_repository(self, application: Application) -> str:
         """Return the address of the repository that an application is built from, "" if the file does not say it."""
         settings = self.groups.get(application.group, {}).get(application.name)
