@@ -9,7 +9,6 @@ from gitops_promotion.core.board import Cell, Promotion
 from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.environments import Pipeline
 from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.core.gates import Question
 from gitops_promotion.core.history import Event, History
 from gitops_promotion.core.kinds import PROMOTION, branches_into
 from gitops_promotion.core.model import Request
@@ -17,6 +16,7 @@ from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.why import Why
 from gitops_promotion.errors import PromotionError, UsageError
+from gitops_promotion.workflow.arming import question_on
 from gitops_promotion.workflow.board import read_cells
 from gitops_promotion.workflow.due import outlook
 from gitops_promotion.workflow.judge import judge
@@ -258,14 +258,9 @@ def _judged_without_promotion(
     """Return what the gates say of a tag that no pull request proposes, and what to do; nothing if they pass."""
     if problem or not place.way.sources(place.environment):
         return (), ()
-    question = Question(
-        application=place.application,
-        tag=expected,
-        environment=place.environment,
-        requirements=place.way.requirements(place.environment),
-    )
+    request = Request(kind=PROMOTION, application=place.application, tag=expected, environment=place.environment)
     try:
-        verdict = judge(run.tip, _lookups(run, (), at), question)
+        verdict = judge(run.tip, _lookups(run, (), at), question_on(run, request))
     except PromotionError as error:
         return (str(error),), ()
     return (verdict.texts, verdict.steps) if verdict.decision != "pass" else ((), ())
