@@ -16,6 +16,7 @@ from gitops_promotion.core.names import Application, Site, is_name
 from gitops_promotion.core.provenance import Provenance, read_provenance
 from gitops_promotion.core.replay import TagChange
 from gitops_promotion.core.tags import Tag
+from gitops_promotion.core.untrusted import LINE_LIMIT, VALUE_LIMIT, cut
 
 Kind = Literal["promotion", "rollback", "override", "manual", "feature"]
 
@@ -149,11 +150,16 @@ def _event(change: TagChange, provenance: Provenance, prefixes: Sequence[str]) -
         tag=str(change.tag) if change.tag else "",
         pull_request=provenance.number,
         sha=commit.sha,
-        by=trailers.get("Triggered-By") or commit.author,
-        overridden_by=overridden_by,
-        reason=trailers.get("Override-Reason") or trailers.get("Rollback-Reason", ""),
+        by=_name(trailers.get("Triggered-By") or commit.author),
+        overridden_by=_name(overridden_by),
+        reason=cut(trailers.get("Override-Reason") or trailers.get("Rollback-Reason", ""), LINE_LIMIT),
         built_at=read_time(trailers.get("Built-At", "")),
     )
+
+
+def _name(text: str) -> str:
+    """Return the name of a person, short enough for one line: whoever made the commit has chosen it."""
+    return cut(text, VALUE_LIMIT)
 
 
 def _feature_event(commit: Commit, provenance: Provenance) -> Event | None:
@@ -167,7 +173,7 @@ def _feature_event(commit: Commit, provenance: Provenance) -> Event | None:
         tag="" if provenance.removal else provenance.tag,
         pull_request=provenance.number,
         sha=commit.sha,
-        by=provenance.trailers.get("Triggered-By") or commit.author,
+        by=_name(provenance.trailers.get("Triggered-By") or commit.author),
         feature=provenance.feature,
     )
 

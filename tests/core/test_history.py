@@ -154,6 +154,14 @@ def test_trailers_say_who_started_overrode_and_why(branch: Branch) -> None:
     assert event.built_at == START
 
 
+def test_long_names_and_reasons_of_commits_are_cut(branch: Branch) -> None:
+    long = "x" * 1000
+    message = promoted("2", Override_By=long, Override_Reason=long)
+    branch.commit("Merge pull request #1: x", {"shop/dev/web.yaml": text(web="2")}, author=long, head=message)
+    event = branch.events()[0]
+    assert (len(event.by), len(event.overridden_by), len(event.reason)) == (100, 100, 300)
+
+
 def test_the_trailers_of_a_promotion_say_nothing_of_another_change_in_its_commit(branch: Branch) -> None:
     message = promoted("2", Triggered_By="carol", Override_By="dave")
     branch.commit(message, {"shop/dev/web.yaml": text(web="2"), "shop/qa/web.yaml": text(web="9")})
