@@ -166,7 +166,7 @@ def _target(tip: Tip, lookups: Lookups, order: _Order, points: Sequence[TagAt]) 
     """Return the tag of a timeline to go back to, and whether it was green. Raises UsageError if there is none."""
 
     def is_green(earlier: EarlierTag) -> bool:
-        return was_green(tip, lookups, order.application, order.environment, earlier.tag, earlier.deployment)
+        return was_green(tip, lookups, order.site, earlier.tag, earlier.deployment)
 
     def is_held(earlier: EarlierTag) -> bool:
         return bool(covering(tip.holds.holds, order.application, order.environment, earlier.tag, lookups.now))

@@ -4,7 +4,7 @@ from gitops_promotion.core import deployments, status_commits
 from gitops_promotion.core.branch_names import ROLLBACKS
 from gitops_promotion.core.deployments import Deployment, same_tag
 from gitops_promotion.core.gates import Evidence, Question, health
-from gitops_promotion.core.names import Application, Site
+from gitops_promotion.core.names import Site
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import ManifestError
 from gitops_promotion.workflow.lookups import Lookups
@@ -26,18 +26,17 @@ def is_return(tip: Tip, lookups: Lookups, question: Question) -> bool:
         deployed is not None
         and not deployed.current
         and deployed.has_digest(question.tag)
-        and was_green(tip, lookups, question.application, question.environment, question.tag, deployed)
+        and was_green(tip, lookups, site, question.tag, deployed)
     )
 
 
-def was_green(
-    tip: Tip, lookups: Lookups, application: Application, environment: str, tag: Tag, deployed: Deployment
-) -> bool:
+def was_green(tip: Tip, lookups: Lookups, site: Site, tag: Tag, deployed: Deployment) -> bool:
     """Return True if a tag was healthy in an environment while it was there. Raises ProviderError."""
+    environment = site.environment
     gate = health.of_environment(environment, tip.config.pipeline, tip.config.common)
     statuses = lookups.statuses(status_commits.commits_for_health(deployed))
     evidence = Evidence(now=lookups.now, deployments={environment: deployed}, statuses=statuses)
-    question = Question(application=application, tag=tag, environment=environment, requirements=((environment,),))
+    question = Question(application=site.application, tag=tag, environment=environment, requirements=((environment,),))
     return gate.judge(question, evidence).decision == "pass"
 
 

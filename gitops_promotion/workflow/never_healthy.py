@@ -76,7 +76,7 @@ def _present_deployment(run: Run, site: Site, scope: list[Site]) -> Deployment |
 
 def _has_green(run: Run, lookups: Lookups, site: Site) -> bool:
     return any(
-        was_green(run.tip, lookups, site.application, site.environment, earlier.tag, earlier.deployment)
+        was_green(run.tip, lookups, site, earlier.tag, earlier.deployment)
         for earlier in earlier_tags(run.tip.whole_timeline(site))
     )
 
@@ -86,7 +86,7 @@ def _was_green_earlier(run: Run, lookups: Lookups, site: Site, present: Deployme
     shas = {point.sha for point in present.points}
     points = [point for point in run.tip.whole_timeline(site) if point.sha not in shas]
     while earlier := deployments.deployment(points, tag):
-        if was_green(run.tip, lookups, site.application, site.environment, tag, earlier):
+        if was_green(run.tip, lookups, site, tag, earlier):
             return True
         points = list(earlier.before)
     return False
