@@ -20,7 +20,8 @@ NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # Texts that kustomize reads as a repository or a page even if a file has that name: NewRepoSpecFromURL, IsRemoteFile in
 # https://github.com/kubernetes-sigs/kustomize/blob/master/api/internal/git/repospec.go
 _REMOTE = re.compile(r"://|^git::|^gh:|^[^/]*[@:]|github\.com|\.git(?:/|\?|$)|_git/|\?|//")
-_LISTS = ("resources", "bases", "components", "crds", "configurations", "generators", "transformers", "validators")
+_LISTS = ("resources", "bases", "components", "crds", "configurations")
+_PLUGINS = ("generators", "transformers", "validators")
 _PATCHES = ("patches", "patchesstrategicmerge", "patchesjson6902", "replacements")
 _GENERATORS = ("configmapgenerator", "secretgenerator")
 _HELM = ("helmcharts", "helmchartinflationgenerator")
@@ -179,12 +180,16 @@ class _Walk:
                 self._fail(path, "charts are not inflated, here as in Flux: keep the output of helmCharts in files")
         for key in _LISTS:
             for entry in _texts(value.get(key)):
-                self._entry(entry, folder, path, is_plugin=key in ("generators", "transformers", "validators"))
+                self._entry(entry, folder, path)
+        for key in _PLUGINS:
+            for entry in _texts(value.get(key)):
+                self._plugins(entry, folder, path)
         for key in _PATCHES:
             for item in value.get(key) or () if isinstance(value.get(key), list) else ():
-                text = item.get("path") if isinstance(item, dict) else item
-                if isinstance(text, str) and text and not (isinstance(item, str) and "\n" in text):
-                    self._entry(text, folder, path)
+                if isinstance(item, dict):
+                    self._plugin(item, folder, path)
+                else:
+                    self._patch(item, folder, path)
         for key in _GENERATORS:
             for item in value.get(key) or () if isinstance(value.get(key), list) else ():
                 self._plugin(item, folder, path)
@@ -192,45 +197,80 @@ class _Walk:
         if isinstance(openapi, dict):
             self._plugin(openapi, folder, path)
 
+    def _plugins(self, text: str, folder: str, path: str) -> None:
+        """Follow what generators, transformers or validators name: those in a file, or in the text itself.
+
+        Each must be a builtin one as it stands. What a folder or a list makes is known only when it is built, and could
+        name any file of this machine (https://github.com/kubernetes-sigs/kustomize/blob/master/api/internal/target).
+        """
+        if _is_inline(text):
+            # kustomize looks for a file of that name first.
+            self._require_inside(text, folder, path)
+            documents = _parsed(text.encode(), path, self.sources)
+        elif (target := self._entry(text, folder, path, may_be_folder=False)) is not None:
+            documents, folder = self._documents(target), target.rpartition("/")[0]
+        else:
+            return
+        for document in documents:
+            if not isinstance(document, dict) or document.get("apiversion") != "builtin" or "items" in document:
+                self._fail(path, f"{quoted(text, 200)} is no builtin generator, transformer or validator alone")
+                continue
+            self._plugin(document, folder, path)
+
     def _plugin(self, value: Any, folder: str, path: str) -> None:
-        """Follow the files that a generator or a transformer names."""
+        """Follow the files that a generator, a transformer or a patch names."""
         if not isinstance(value, dict):
             return
         if value.get("kind") == "HelmChartInflationGenerator":
             self._fail(path, "HelmChartInflationGenerator: charts are not inflated, here as in Flux")
-        for key in ("path", "paths", "files", "envs", "env"):
+        for entry in _texts(value.get("files")):
+            # With a key for the content, `KEY=PATH`.
+            self._entry(entry.partition("=")[2] or entry, folder, path)
+        for key in ("path", "envs", "env"):
             for entry in _texts(value.get(key)):
-                # A text of several lines is a patch itself.
-                if "\n" not in entry:
-                    self._entry(entry.partition("=")[2] or entry, folder, path)
+                self._entry(entry, folder, path)
+        for entry in _texts(value.get("paths")):
+            self._patch(entry, folder, path)
         for key in ("replacements", "patches", *_GENERATORS):
             items = value.get(key)
             for item in items if isinstance(items, list) else ():
                 self._plugin(item, folder, path)
 
-    def _entry(self, text: str, folder: str, path: str, *, is_plugin: bool = False) -> None:
-        if "\n" in text or text.lstrip().startswith("{"):
-            for document in _parsed(text.encode(), path, self.sources):
-                self._plugin(document, folder, path)
-            return
-        if _REMOTE.search(text) or text.startswith(("/", "~")):
-            self._fail(path, f"{quoted(text, 200)} is not in the repository, and nothing is fetched: add it")
-            return
-        full_path = normpath(join(folder, text))
-        target = self.listing.resolve(full_path)
+    def _patch(self, text: Any, folder: str, path: str) -> None:
+        """Follow a strategic merge patch: the name of a file, or the patch itself."""
+        if isinstance(text, str) and text:
+            if _is_inline(text):
+                self._require_inside(text, folder, path)
+            else:
+                self._entry(text, folder, path)
+
+    def _require_inside(self, text: str, folder: str, path: str) -> tuple[str, tuple[str, ...]] | None:
+        """Return the path that a text is as the name of a file, and its links; None with a problem if it leads out."""
+        target = self.listing.resolve(normpath(join(folder, text)))
         if target is None:
             self._fail(path, f"{quoted(text, 200)} leads out of the repository")
-        elif target[0] in self.listing.files:
-            self._note(full_path)
-            if target[0].casefold().endswith(_MANIFESTS) or is_plugin:
-                for value in self._documents(target[0]):
-                    if isinstance(value, dict) and value.get("apiversion") == "builtin":
-                        self._plugin(value, target[0].rpartition("/")[0], path)
-        elif target[0] in self.listing.folders or not target[0]:
+        return target
+
+    def _entry(self, text: str, folder: str, path: str, *, may_be_folder: bool = True) -> str | None:
+        """Note a file, or follow a folder; return the file without links, None for anything else."""
+        if _REMOTE.search(text) or text.startswith(("/", "~")):
+            self._fail(path, f"{quoted(text, 200)} is not in the repository, and nothing is fetched: add it")
+            return None
+        target = self._require_inside(text, folder, path)
+        if target is None:
+            return None
+        if target[0] in self.listing.files:
+            self._note(normpath(join(folder, text)))
+            return target[0]
+        is_folder = target[0] in self.listing.folders or not target[0]
+        if is_folder and may_be_folder:
             self.sources.built.update(target[1])
             self.folder(target[0], path)
+        elif is_folder:
+            self._fail(path, f"{quoted(text, 200)} is a folder, and only plugins in files are followed: name its files")
         else:
             self._fail(path, f"{quoted(text, 200)} is missing")
+        return None
 
     def _note(self, path: str) -> None:
         target = self.listing.resolve(path)
@@ -273,10 +313,17 @@ def _folded(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     keys = [key.casefold() for key in value]
+    if "<<" in keys:
+        raise ManifestError("a merge key (<<) is not followed: write out what it stands for")
     if len(set(keys)) < len(keys):
         repeated = next(key for key in keys if keys.count(key) > 1)
         raise ManifestError(f"the key {quoted(repeated)} is there twice (case ignored)")
     return {key.casefold(): _folded(item) for key, item in value.items()}
+
+
+def _is_inline(text: str) -> bool:
+    """Return True if a text where a patch or a plugin may stand is one itself, not the name of its file."""
+    return "\n" in text or text.lstrip().startswith("{")
 
 
 def _texts(value: Any) -> Sequence[str]:

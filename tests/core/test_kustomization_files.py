@@ -109,6 +109,31 @@ HOSTILE = {
         {**entry("transformers: [t.yaml]"), "prod/t.yaml": "apiVersion: builtin\nfiles: [/etc/passwd]"},
         "'/etc/passwd' is not in the repository",
     ),
+    **{
+        f"plugins in {name}": ({**entry("generators: [g]"), **files}, problem)
+        for name, files, problem in (
+            ("a folder", {"prod/g/kustomization.yaml": ""}, "is a folder, and only plugins in files are followed"),
+            ("a list", {"prod/g": "kind: List\nitems: [{apiVersion: builtin}]"}, "is no builtin generator"),
+            ("a builtin list", {"prod/g": "apiVersion: builtin\nkind: XList\nitems: [{}]"}, "is no builtin generator"),
+            ("a sequence", {"prod/g": "[{apiVersion: builtin, files: [/etc/passwd]}]"}, "is no builtin generator"),
+            ("a function", {"prod/g": "apiVersion: v1\nkind: ConfigMapGenerator"}, "is no builtin generator"),
+        )
+    },
+    **{
+        f"a file whose name looks like {name}": (entry(text), problem)
+        for name, text, problem in (
+            ("a mapping", "configMapGenerator: [{files: ['k={x}/../../../etc/passwd']}]", "leads out"),
+            ("a patch", 'configMapGenerator: [{files: ["k=a\\n/../../../etc/passwd"]}]', "leads out"),
+            ("an inline plugin", "generators: ['{a: /../../../../etc/passwd}']", "leads out"),
+            ("an inline patch", 'patchesStrategicMerge: ["a: b\\n/../../../etc/passwd"]', "leads out"),
+            ("a file with its key", "patches: [{path: 'http://127.0.0.1/a=none.yaml'}]", "nothing is fetched"),
+            ("an environment", "configMapGenerator: [{envs: ['http://127.0.0.1/a=none']}]", "nothing is fetched"),
+        )
+    },
+    "a merge key": (
+        entry("configMapGenerator: [{name: a, <<: {files: ['k=/etc/passwd']}}]"),
+        "a merge key (<<) is not followed",
+    ),
     "a remote schema": (entry("openapi: {path: 'https://evil.example'}"), "nothing is fetched"),
     "a path that leads out": (entry("resources: [../../../etc]"), "leads out of the repository"),
     "a key in capital letters": (entry("RESOURCES: ['https://evil.example/x']"), "nothing is fetched"),
