@@ -4,6 +4,7 @@ Tests disturb the verb of a scene and compare the remote with that of the undist
 """
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gitops_promotion
+from gitops_promotion.core.holds import FILE
 from tests.reliability import PLAIN_GIT, Met, Record
 from tests.support.refs import read_refs
 from tests.support.snapshots import Snapshot
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-WORDS = ("new", "promote", "--all", "status", "--publish", "rollback")
+WORDS = ("new", "promote", "--all", "status", "--publish", "rollback", "hold", "release")
 """The words of a command line that tell its verb."""
 
 NEW = ("new", "--group", "webshop", "--app", "webui", "--tag")
 PULLS = "refs/gitops-promotion/pulls/"
 STATUSES = "refs/gitops-promotion/statuses/"
+_HOLDS = FILE.encode()
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +130,7 @@ class Stage:
         pulls = [record(ref) for ref in refs if ref.startswith(PULLS)]
         trees = [objects.commit(sha).tree for sha in self._first_parents()]
         return {
-            "branches": {name: objects.commit(sha).tree for name, sha in self.remote.branches().items()},
+            "branches": {name: self._files(sha) for name, sha in self.remote.branches().items()},
             "commits of main": len(trees),
             "empty merges": sum(one == other for one, other in pairwise(trees)),
             "pulls": [
@@ -135,6 +139,14 @@ class Stage:
                 for pull in sorted(pulls, key=lambda pull: int(pull["number"]))
             ],
         }
+
+    def _files(self, sha: str) -> dict[bytes, str]:
+        """Return the files and folders at the root of a commit; the holds without their times, in which runs differ."""
+        objects = self.remote.objects
+        entries = {name: entry for name, (_, entry) in objects.entries(objects.commit(sha).tree).items()}
+        if _HOLDS in entries:
+            entries[_HOLDS] = _TIME.sub("", objects.read(entries[_HOLDS])[1].decode())
+        return entries
 
     def _first_parents(self) -> Iterator[str]:
         sha = self.remote.sha("main")
@@ -182,6 +194,8 @@ def _bad_release(stage: Stage) -> None:
 
 ROLLBACK = ("rollback", "--group", "webshop", "--app", "webui", "--env", "qa")
 
+ON_HOLD = ("--group", "webshop", "--app", "webui", "--env", "qa")
+
 SCENES = {
     "new": Scene(words=(*NEW, "1.4.2")),
     "promote": Scene(words=("promote",), after="new"),
@@ -193,8 +207,10 @@ SCENES = {
     "new takes over": Scene(words=(*NEW, "1.4.3"), after="promote all"),
     "new takes over what is armed": Scene(words=(*NEW, "1.4.3"), after="promote"),
     "new by hand": Scene(words=(*NEW, "1.4.2"), prepare=_by_hand),
-    # The hold that a rollback records has its time, in which two runs differ.
     "rollback": Scene(words=(*ROLLBACK, "--no-hold"), after="publish", prepare=_bad_release),
+    "rollback and hold": Scene(words=ROLLBACK, after="publish", prepare=_bad_release),
+    "hold": Scene(words=("hold", *ON_HOLD, "--reason", "broken")),
+    "release": Scene(words=("release", *ON_HOLD), after="hold"),
     "promote all heals": Scene(words=("promote", "--all"), after="new by hand", prepare=_conflict),
 }
 
