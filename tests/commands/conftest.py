@@ -256,19 +256,24 @@ def make_shop(
 
 
 @pytest.fixture
-def stage(
-    remote: "Remote",
-    checkout: "Checkout",
-    forks: "Forks",
-    tmp_path: Path,
-    pytestconfig: pytest.Config,
-    record: Record,
-) -> Stage:
-    """The webshop at 1.0.0 everywhere, for verbs that are processes of their own."""
+def make_stage(
+    forks: "Forks", tmp_path: Path, pytestconfig: pytest.Config, record: Record
+) -> "Callable[[Remote, Path], Stage]":
+    """Make a stage of a remote and a checkout of it, for verbs that are processes of their own."""
     program = forks.write_program(tmp_path / "disturbed", "tests.commands.disturbed:main")
-    start, thorough = Snapshot.take(remote.path), pytestconfig.getoption("--thorough")
-    with_git = thorough or pytestconfig.getoption("--git")
-    return Stage(remote=remote, checkout=checkout.path, program=program, start=start, record=record, git=with_git)
+    with_git = pytestconfig.getoption("--thorough") or pytestconfig.getoption("--git")
+
+    def make(remote: "Remote", checkout: Path) -> Stage:
+        start = Snapshot.take(remote.path)
+        return Stage(remote=remote, checkout=checkout, program=program, start=start, record=record, git=with_git)
+
+    return make
+
+
+@pytest.fixture
+def stage(remote: "Remote", checkout: "Checkout", make_stage: "Callable[[Remote, Path], Stage]") -> Stage:
+    """The webshop at 1.0.0 everywhere."""
+    return make_stage(remote, checkout.path)
 
 
 @pytest.fixture

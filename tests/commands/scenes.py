@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WORDS = ("new", "promote", "--all", "status", "--publish", "rollback", "hold", "release")
+FEATURES = ("feature", "feature-delete", "feature-stale")
 """The words of a command line that tell its verb."""
 
 NEW = ("new", "--group", "webshop", "--app", "webui", "--tag")
@@ -71,7 +72,7 @@ class Stage:
         """Run the verb of a scene, disturbed there, and record that as `fault`; returns False if it was not."""
         self.restore(scene.before)
         disturbed = self.run(scene.words, moment, number, rival=rival)
-        verb = " ".join(word for word in scene.words if word in WORDS)
+        verb = " ".join(word for word in scene.words if word in (*WORDS, *FEATURES))
         effect = f"git {scene.commands[number - 1]}"
         self.record.add(Met(provider=PLAIN_GIT, verb=verb, effect=effect, fault=fault, alone=bool(rival)))
         return bool(disturbed) if rival else disturbed is None

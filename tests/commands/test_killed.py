@@ -4,11 +4,20 @@ All effects on a plain remote are pushes, and so git commands (docs/architecture
 --thorough each verb is killed at each of them; else at a few, which change with the code.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.commands.scenes import NEW, SCENES, Stage, chosen, moments, play
+from tests.commands.features import FILES
+from tests.commands.scenes import NEW, SCENES, Played, Stage, chosen, moments, play
+from tests.support.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.commands.conftest import Shop
+    from tests.conftest import Remote
 
 EVERY_DAY = 4
 """Scenes of which the verb is killed, once each, where --thorough is not given."""
@@ -52,6 +61,38 @@ def test_a_killed_promotion_is_finished_by_the_schedule(stage: Stage, pytestconf
             killed = stage.disturb(scene, moment, number, f"killed {moment} it, left to the schedule")
             assert killed, f"{name}: not killed {moment} git command {number}"
             assert run_schedule(stage) == end, f"{name}: killed {moment} git command {number}"
+
+
+@pytest.mark.kustomize
+@pytest.mark.usefixtures("kustomize")
+def test_a_killed_verb_of_features_is_finished_by_the_same_verb(
+    make_remote: "Callable[..., Remote]",
+    make_shop: "Callable[[Remote], Shop]",
+    make_stage: "Callable[[Remote, Path], Stage]",
+    pytestconfig: pytest.Config,
+) -> None:
+    shop = make_shop(make_remote(FILES))
+    stage = make_stage(shop.remote, shop.checkout.path)
+    web = ("--group", "shop", "--app", "web")
+    thorough = pytestconfig.getoption("--thorough")
+    lines = [
+        ("feature", *web, "--feature", "pr-1", "--tag", "pr-1-a"),
+        ("feature", *web, "--feature", "pr-1", "--tag", "pr-1-b"),
+        ("feature-delete", *web, "--feature", "pr-1"),
+        ("feature", *web, "--feature", "pr-2", "--tag", "pr-2-a"),
+        ("feature-stale", "--max-age", "0"),
+    ]
+    for words in lines if thorough else lines[:1]:
+        before, commands = Snapshot.take(shop.remote.path), stage.run(words)
+        assert commands
+        after, state = Snapshot.take(shop.remote.path), stage.state()
+        scene = Played(words=words, before=before, after=after, state=state, commands=commands)
+        points = moments(commands)
+        for moment, number in points if thorough else chosen(1, points, "features"):
+            assert stage.disturb(scene, moment, number, f"killed {moment} it")
+            stage.run(words)
+            assert stage.state() == state, f"{' '.join(words)}: killed {moment} git command {number}"
+        stage.restore(after)
 
 
 def test_a_run_that_is_not_killed_says_so(stage: Stage) -> None:
