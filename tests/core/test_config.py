@@ -188,6 +188,7 @@ def test_b39_environments_of_one_name_are_refused_with_both_lines() -> None:
     fault = only_fault("environments:\n- name: dev\n- name: qa\n- name: dev\n")
     assert fault.startswith(f"{FILE}:4: environments[2].name is 'dev': taken by line 2")
     assert "taken by line 2" in only_fault("environments:\n- name: dev\n- name: DEV\n")
+    assert "taken by line 2" in only_fault("environments:\n- name: dev\n- name: dev\n- name: prod\n")
 
 
 @pytest.mark.parametrize("text", ["prflow: per-app", "environments:", "environments: []", "prflow:\nenvironments: ~"])

@@ -165,6 +165,8 @@ def read_way(
 
 def check_fan_out(document: Document, entry: Entry, environments: Sequence[Environment]) -> None:
     """Report environments with several targets, whose promotions cannot share one branch."""
+    if len({environment.name.lower() for environment in environments}) < len(environments):
+        return  # A name that is taken is reported by itself: what comes after it cannot be known.
     pipeline = Pipeline(environments=tuple(environments))
     for name in pipeline.names:
         if len(targets := pipeline.targets(name)) > 1:
