@@ -172,8 +172,9 @@ def test_an_interrupt_that_also_ends_the_program_stays_an_interrupt(
 
         def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002  of Popen
             if waiting.exists():
-                waiting.write_text("\n")
-                waiting.unlink()
+                with waiting.open("w", encoding="ascii") as pipe:
+                    waiting.unlink()  # before the interrupt: the second `communicate` would wait for a reader forever
+                    pipe.write("\n")
             return super().communicate(input, timeout)
 
     monkeypatch.setattr(subprocess, "Popen", Waiting)
