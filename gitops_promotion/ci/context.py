@@ -26,13 +26,13 @@ class CIContext:
 
     `runner` is the runner's name. `event` is `push`, `pull_request`, `merge_group` or another word of the runner's own.
     `head_branch` is the branch that was pushed to or the pull request's own, without `refs/heads/`, "" for a tag;
-    `head_sha` is its commit, never the runner's temporary merge (B20). `before` and `after` are the range of a push or
-    a merge group, both or neither. `foreign`: the pull request comes from another repository, and this tool
-    leaves its branches alone (B25). `status_context` names the commit status that arrived. `actor` is the person who
-    started this run, as the runner names them: a login on GitHub, a mail address (else a name) on Azure
-    Pipelines; "" for a bot, for a schedule and where the runner names no person. `dispatched`: a person started or
-    repeated this run on purpose, and answers for it; False for a run that a push or a merge started. `unreviewed`: the
-    workflow that runs may be the pull request's own version.
+    `head_sha` is its commit, never the runner's temporary merge (docs/migrating.md, B20). `before` and `after` are the
+    range of a push or a merge group, both or neither. `foreign`: the pull request comes from another repository, and
+    this tool leaves its branches alone (docs/migrating.md, B25). `status_context` names the commit status that arrived.
+    `actor` is the person who started this run, as the runner names them: a login on GitHub, a mail address (else a
+    name) on Azure Pipelines; "" for a bot, for a schedule and where the runner names no person. `dispatched`: a person
+    started or repeated this run on purpose, and answers for it; False for a run that a push or a merge started.
+    `unreviewed`: the workflow that runs may be the pull request's own version.
     """
 
     runner: str = ""

@@ -143,7 +143,7 @@ def _aged_copies(
         try:
             changed = run.tip.repository.last_change(run.tip.sha, f"{builder.folder.path}/{copy.subfolder}")
         except GitError as error:
-            # A copy of unknown age does not stop the removal of others (B38).
+            # A copy of unknown age does not stop the removal of others (docs/migrating.md, B38).
             failures.append(Outcome.failed_for(application, environment, error))
             continue
         if changed is not None:

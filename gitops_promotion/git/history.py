@@ -67,7 +67,7 @@ class History:
         """Return the time of the newest first-parent commit of `tip` that changed a path or something below it.
 
         None if there is no such commit. A commit whose parents are cut off looks as if it had made every file: more
-        history is fetched until the answer is certain (B38).
+        history is fetched until the answer is certain (docs/migrating.md, B38).
         """
         command = ("log", "--first-parent", "--max-count=1", "--format=%H %ct", full_sha(tip), "--", path)
         while True:

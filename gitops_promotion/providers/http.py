@@ -168,7 +168,7 @@ def branch_name(value: object, name: str, forge: str) -> str:
 
 
 def text_or_empty(value: object) -> str:
-    """Return a text that may be null or absent, "" then (B15)."""
+    """Return a text that may be null or absent, "" then (docs/migrating.md, B15)."""
     return value if isinstance(value, str) else ""
 
 

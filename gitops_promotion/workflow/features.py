@@ -199,9 +199,10 @@ def _settings(run: Run, application: Application) -> ApplicationSettings:
 
 
 def _refuse_ambiguous(config: Config, application: Application, feature: str) -> None:
-    """Raise UsageError for a feature whose branch or folder could belong to another application (B32).
+    """Raise UsageError for a feature whose branch or folder could belong to another application.
 
-    Of two applications whose names begin alike, a shared folder or branch belongs to the one with the longer name.
+    Of two applications whose names begin alike, a shared folder or branch belongs to the one with the longer name. See
+    B32 in docs/migrating.md.
     """
     has_copies = not config.groups[application.group][application.name].feature_overwrite
     folder = feature_folder(config, application) if has_copies else None

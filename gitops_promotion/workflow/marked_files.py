@@ -210,7 +210,10 @@ class MarkedFiles:
         return strays.nothing_found(self.config.layout, self.strays())
 
     def sharing_branch(self, site: Site) -> list[Application]:
-        """Return the other applications in the tree whose promotion branch would be this one's (B32)."""
+        """Return the other applications in the tree whose promotion branch would be this one's.
+
+        See B32 in docs/migrating.md.
+        """
         self.read([site])
         return [
             sharer

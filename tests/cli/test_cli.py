@@ -1,4 +1,4 @@
-"""The command line itself: options, exit codes, streams (docs/exit-codes.md, B40)."""
+"""The command line itself: options, exit codes, streams (docs/exit-codes.md; docs/migrating.md, B40)."""
 
 import json
 import os

@@ -67,7 +67,7 @@ class TestChoosing:
             ("https://evil.test\\@github.com/org/repo", {}),
             ("https://git\thub.com/org/repo", {}),
             ("https://evilvisualstudio.com/p/_git/r", {}),
-            # B10: an owner or a folder is no host.
+            # An owner or a folder is no host (docs/migrating.md, B10).
             ("https://evil.test/dev.azure.com/p/_git/r", {}),
             ("github.com@evil.test:org/repo", {}),
             ("https://[::1/org/repo", {}),

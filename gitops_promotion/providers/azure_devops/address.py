@@ -30,10 +30,10 @@ class Address:
 
     @classmethod
     def parse(cls, url: str, *, api_url: str, environ: Mapping[str, str]) -> Self:
-        """Read every form of a remote's URL (docs/facts/forges.md; B31): https, ssh, short, old, and of own servers.
+        """Read every form of a remote's URL (docs/facts/forges.md): https, ssh, short, old, and of own servers.
 
         `api_url` is the collection's URL. Without it the runner's SYSTEM_COLLECTIONURI tells the virtual directory from
-        the collection, if it is that server's (B10). Raises UsageError.
+        the collection, if it is that server's. See B10 and B31 in docs/migrating.md. Raises UsageError.
         """
         parts = split(url)
         collection = check_api(api_url) if api_url else _collection_of_runner(parts.host, environ)
@@ -190,7 +190,10 @@ def _is_organisation(name: str) -> bool:
 
 
 def _collection_of_runner(host: str, environ: Mapping[str, str]) -> str:
-    """Return SYSTEM_COLLECTIONURI if it is on the remote's host: any other host would get the token (B10)."""
+    """Return SYSTEM_COLLECTIONURI if it is on the remote's host: any other host would get the token.
+
+    See B10 in docs/migrating.md.
+    """
     collection = environ.get("SYSTEM_COLLECTIONURI", "")
     return check_api(collection) if host and split(collection).host == host else ""
 

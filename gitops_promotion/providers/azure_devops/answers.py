@@ -27,7 +27,8 @@ FULL = 100
 UNSETTLED = ("queued", "notSet", "")
 """States of a trial merge that is still to come."""
 
-# Flux posts `error`, not `failed` (docs/facts/flux.md); states that are not listed here are undecided (B14).
+# Flux posts `error`, not `failed` (docs/facts/flux.md).
+# States that are not listed here are undecided (docs/migrating.md, B14).
 _STATES: Mapping[str, StatusState] = {"succeeded": "success", "failed": "failure", "error": "failure"}
 _EPOCH = datetime.min.replace(tzinfo=UTC)
 T = TypeVar("T")
@@ -39,7 +40,7 @@ def field(data: object, kind: type[T], name: str) -> T:
 
 
 def text(data: object, name: str) -> str:
-    """Return a text that may be null or absent, "" then (B15)."""
+    """Return a text that may be null or absent, "" then (docs/migrating.md, B15)."""
     return text_or_empty(getattr(data, name, None))
 
 
@@ -203,7 +204,10 @@ def _id(data: object) -> int:
 
 
 def read_merges(data: object) -> dict[str, set[int]]:
-    """Return the numbers of the pull requests of each commit, from an answer that may hold nothing at all (B31)."""
+    """Return the numbers of the pull requests of each commit, from an answer that may hold nothing at all.
+
+    See B31 in docs/migrating.md.
+    """
     numbers: dict[str, set[int]] = {}
     for result in items(getattr(data, "results", None)):
         for sha, pulls in (result if isinstance(result, dict) else {}).items():
@@ -216,7 +220,10 @@ def read_merges(data: object) -> dict[str, set[int]]:
 
 
 def read_statuses(records: Sequence[object]) -> list[CommitStatus]:
-    """Return the newest status of each genre and name, newest first; all but the name may be missing (B15)."""
+    """Return the newest status of each genre and name, newest first; all but the name may be missing.
+
+    See B15 in docs/migrating.md.
+    """
     newest_first = sorted(records, key=lambda data: (time(data, "creation_date") or _EPOCH, _id(data)), reverse=True)
     statuses: dict[tuple[str, str], CommitStatus | None] = {}
     for data in newest_first:

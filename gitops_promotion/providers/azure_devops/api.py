@@ -113,7 +113,10 @@ class _Signed:
         session.auth = self
 
     def __call__(self, request: Any) -> Any:
-        """Sign one request. Raises ProviderError for one that the server has directed to another host (B10)."""
+        """Sign one request. Raises ProviderError for one that the server has directed to another host.
+
+        See B10 in docs/migrating.md.
+        """
         self.forget()
         self.url = request.url
         if urlsplit(request.url)[:2] != urlsplit(self._collection)[:2]:

@@ -42,7 +42,10 @@ class Completion:
         return self._armed_for.get(number, "")
 
     def arm(self, pull_request: PullRequest) -> AutoMerge:
-        """Set auto-complete on behalf of the token's identity, also for another's pull request (B30)."""
+        """Set auto-complete on behalf of the token's identity, also for another's pull request.
+
+        See B30 in docs/migrating.md.
+        """
         name = f"pull request #{pull_request.number}"
         state = self._states.pop(pull_request.number, None)
         if state is None or not state.settled or state.head_sha != pull_request.head_sha:
@@ -97,7 +100,10 @@ class Completion:
         return AutoMerge(state="armed")
 
     def disarm(self, pull_request: PullRequest) -> AutoMerge:
-        """Clear auto-complete, which takes the identity NOBODY: leaving it out changes nothing (B30)."""
+        """Clear auto-complete, which takes the identity NOBODY: leaving it out changes nothing.
+
+        See B30 in docs/migrating.md.
+        """
         self._armed_for.pop(pull_request.number, None)
         name = f"pull request #{pull_request.number}"
         refusal = ""

@@ -89,7 +89,10 @@ class Endpoints:
         return self._call(self._git.update_pull_request, git_pull_request_to_update=payload, pull_request_id=number)
 
     def merges(self, shas: Sequence[str]) -> Any:
-        """Return the pull requests that brought commits, by both ways in which Azure DevOps remembers it (B31)."""
+        """Return the pull requests that brought commits, by both ways in which Azure DevOps remembers it.
+
+        See B31 in docs/migrating.md.
+        """
         models = self._api.models
         queries = [
             models.GitPullRequestQueryInput(items=list(shas), type=kind) for kind in ("lastMergeCommit", "commit")
@@ -173,7 +176,7 @@ class Endpoints:
         return self._api.listed(self._call(self._git.get_commits_batch, search_criteria=payload, top=BATCH))
 
     def statuses(self, sha: str) -> list[Any]:
-        """Return the newest of each genre and name of one commit, all pages (B15)."""
+        """Return the newest of each genre and name of one commit, all pages (docs/migrating.md, B15)."""
         records: list[Any] = []
         for _ in range(PAGES):
             page = self._call(self._git.get_statuses, commit_id=sha, top=PAGE, skip=len(records), latest_only=True)

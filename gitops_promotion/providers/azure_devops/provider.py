@@ -219,7 +219,8 @@ class AzureDevOps(WithPeople):
         """Return the commit that a merged one became.
 
         After a rebase the last trial merge is not the commit in the base (docs/facts/forges.md): the newest commits of
-        the base are asked for their pull requests. One that is older than those keeps the trial's commit (B31).
+        the base are asked for their pull requests (docs/migrating.md, B31). One that is older than those keeps the
+        trial's commit.
         """
         if read_strategy(data) not in REBASING:
             return pull.merge_sha

@@ -10,7 +10,7 @@ def token(query: TokenQuery) -> Callable[[], str]:
     """Return the function that gives the present token, for API and git; "" if the environment has none for this host.
 
     AZURE_DEVOPS_EXT_PAT wins, since somebody chose it; SYSTEM_ACCESSTOKEN is the job's own, good for the organisation
-    (the server) that the job runs in, and goes there only (B10).
+    (the server) that the job runs in, and goes there only (docs/migrating.md, B10).
     """
     address = Address.parse(query.url, api_url=query.api_url, environ=query.environ)
 

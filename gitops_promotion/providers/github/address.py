@@ -22,9 +22,10 @@ class Address:
 
     @classmethod
     def parse(cls, url: str, *, api_url: str, environ: Mapping[str, str]) -> Self:
-        """Read a remote's URL as git does: https://, ssh:// or git@host:, with or without `.git` (B24).
+        """Read a remote's URL as git does: https://, ssh:// or git@host:, with or without `.git`.
 
-        Raises UsageError for anything but an `owner/repository` on a host, and for an invalid API address.
+        See B24 in docs/migrating.md. Raises UsageError for anything but an `owner/repository` on a host, and for an
+        invalid API address.
         """
         scheme, host, port, path = split(url)
         parts = path.strip("/").removesuffix(".git").split("/")
@@ -67,7 +68,10 @@ def split(url: str) -> tuple[str, str, str, str]:
 
 
 def _api_of_runner(host: str, environ: Mapping[str, str]) -> str:
-    """Return GITHUB_API_URL if it belongs to the remote's host: any other host would get the token (B10)."""
+    """Return GITHUB_API_URL if it belongs to the remote's host: any other host would get the token.
+
+    See B10 in docs/migrating.md.
+    """
     api = environ.get("GITHUB_API_URL", "")
     if not api or any(environ.get(name) for name in ("GITEA_ACTIONS", "FORGEJO_ACTIONS")):
         return ""

@@ -47,7 +47,7 @@ def sha(data: object, key: str) -> str:
 
 
 def text(data: object, key: str) -> str:
-    """Return a text that may be null or absent, "" then (B15)."""
+    """Return a text that may be null or absent, "" then (docs/migrating.md, B15)."""
     return text_or_empty(data.get(key) if isinstance(data, dict) else None)
 
 
@@ -240,7 +240,10 @@ def read_pull_request(data: object) -> PullRequest | None:
 
 
 def read_statuses(commit: object) -> list[CommitStatus]:
-    """Return the statuses of a commit; null is a normal value of every field but the context (B15)."""
+    """Return the statuses of a commit; null is a normal value of every field but the context.
+
+    See B15 in docs/migrating.md.
+    """
     return [
         CommitStatus(
             context=text(context, "context"),

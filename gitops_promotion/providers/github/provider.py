@@ -99,7 +99,7 @@ class GitHub(WithPeople):
             ) from error
 
     def pull_requests(self, *, head: str) -> list[PullRequest]:
-        """Return the newest hundred from the branch `head`, open and closed, newest first (B25)."""
+        """Return the newest hundred from the branch `head`, open and closed, newest first (docs/migrating.md, B25)."""
         read = (self._read(item) for item in self._list(head, state="all"))
         pulls = [pull for pull in read if pull is not None and pull.head == head]
         pulls.sort(key=lambda pull: pull.number, reverse=True)
@@ -256,8 +256,8 @@ class GitHub(WithPeople):
     def statuses(self, shas: Sequence[str]) -> dict[str, list[CommitStatus]]:
         """Return the newest status per context of each commit; a commit GitHub does not know has none.
 
-        One request for a hundred commits. Check runs count where their app is named in the configuration (B22), and
-        cost further requests only on commits with more than a hundred.
+        One request for a hundred commits. Check runs count where their app is named in the configuration
+        (docs/migrating.md, B22), and cost further requests only on commits with more than a hundred.
         """
         statuses: dict[str, list[CommitStatus]] = {full_sha(sha): [] for sha in shas}
         cursors: dict[str, str | None] = dict.fromkeys(statuses)

@@ -1,4 +1,4 @@
-"""Objects in a copy, without kustomize: tags, hosts and names (B36, B37)."""
+"""Objects in a copy, without kustomize: tags, hosts and names (docs/migrating.md, B36, B37)."""
 
 import functools
 import re

@@ -1,4 +1,4 @@
-"""Entries are added to a kustomization and removed again; every other byte stays (B35)."""
+"""Entries are added to a kustomization and removed again; every other byte stays (docs/migrating.md, B35)."""
 
 import pytest
 from hypothesis import example, given

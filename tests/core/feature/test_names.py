@@ -1,4 +1,4 @@
-"""Names of features, and the names and hosts of their copies (B37)."""
+"""Names of features, and the names and hosts of their copies (docs/migrating.md, B37)."""
 
 import pytest
 
