@@ -62,11 +62,6 @@ def propose(
         )
     forge = provider or _forge(tree.url, environ)
     proposal = init.propose(contents, forge=forge) if contents else _example()
-    if proposal is None:
-        raise UsageError(
-            "no application was found in two environments, so nothing can be promoted: name the folders or files after "
-            f"environments such as dev and prod, or write {FILE} by hand (docs/layouts.md)"
-        )
     workflows = _workflows(tree, forge, action)
     absent = {path: content for path, content in workflows.items() if not (tree.root / path).exists()}
     proposal = replace(

@@ -8,7 +8,7 @@ does not find is not proposed.
 from collections.abc import Mapping, Sequence
 
 from gitops_promotion.core import config as configurations
-from gitops_promotion.core.init import text
+from gitops_promotion.core.init import obstacles, text
 from gitops_promotion.core.init.applications import Assignment, best_assignment, limited_to, without
 from gitops_promotion.core.init.contexts import Contexts, find_contexts
 from gitops_promotion.core.init.images import Deployer, Image, find_deployers, find_images
@@ -29,16 +29,18 @@ _LISTED = 20
 _SUFFIXES = {"image": "", "tag": "tag", "chart": "tag"}
 
 
-def propose(contents: Mapping[str, bytes], *, forge: str = "") -> Proposal | None:
-    """Return the proposal for the YAML files of a tree, None if no application is in two environments.
+def propose(contents: Mapping[str, bytes], *, forge: str = "") -> Proposal:
+    """Return the proposal for the YAML files of a tree.
 
-    `forge` is the name of the forge, "" where it is not known.
+    `forge` is the name of the forge, "" where it is not known. Raises UsageError if no application is in two
+    environments of which one follows the other, or if no marker has room behind their images.
     """
     images = [image for path in sorted(contents) for image in find_images(contents[path], path)]
     deployers = [deployer for path in sorted(contents) for deployer in find_deployers(contents[path], path)]
-    assignment = best_assignment(candidates(images, deployers), images)
+    layouts = candidates(images, deployers)
+    assignment = best_assignment(layouts, images)
     if assignment is None:
-        return None
+        raise obstacles.without_assignment(layouts, images)
     edits, assignment = _with_markers(contents, assignment)
     environments = _environments(assignment)
     apart = _without_way(assignment, environments)
@@ -47,7 +49,7 @@ def propose(contents: Mapping[str, bytes], *, forge: str = "") -> Proposal | Non
         edits, assignment = _with_markers(contents, assignment)
         environments = _environments(assignment)
     if not assignment.images:
-        return None
+        raise obstacles.without_images(assignment, images)
     return _proposal(contents, assignment, deployers, edits, forge, environments, apart)
 
 

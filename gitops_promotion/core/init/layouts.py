@@ -112,7 +112,7 @@ def _patterns(
 ) -> Iterator[tuple[str, ...]]:
     """Yield the patterns of slots of one kind, without names of environments in them."""
     if slots[0].is_file:
-        yield from _file_patterns(slots)
+        yield from _file_patterns(slots, has_markers=any(image.marker for image in images))
         return
     below = "/{group}" if _has_groups_below(slots, deployers) else ""
     is_one_each = _is_one_each(slots, images)
@@ -148,16 +148,22 @@ def _combined(variants: Sequence[Sequence[str]]) -> Iterator[tuple[str, ...]]:
             yield tuple(variant[min(number, len(variant) - 1)] for variant in shortest)
 
 
-def _file_patterns(slots: Sequence[_Slot]) -> Iterator[tuple[str, ...]]:
+def _file_patterns(slots: Sequence[_Slot], *, has_markers: bool) -> Iterator[tuple[str, ...]]:
     by_shape: dict[tuple[int, str, str], list[tuple[str, ...]]] = {}
     for slot in slots:
         by_shape.setdefault((len(slot.folders), slot.before, slot.behind), []).append(slot.folders)
     shapes = {id(folders): shape for shape, folders in by_shape.items()}
+    # The name of a marker may differ from that of its folder: then the marker names the application.
+    frees = [_FREE, *([("{group}", "*")] if has_markers else [])]
     variants = []
     for folders in _by_frequency(by_shape):
         _, before, behind = shapes[id(folders)]
-        columns_of_shape = _columns(folders, is_one_each=True)
-        variants.append(["/".join((*columns, f"{before}{{env}}{behind}")) for columns in columns_of_shape])
+        names = dict.fromkeys(
+            "/".join((*columns, f"{before}{{env}}{behind}"))
+            for free in frees
+            for columns in _columns(folders, is_one_each=True, free=free)
+        )
+        variants.append(list(names))
     yield from _combined(variants)
     # The names of applications before those of environments: `web-dev.yaml`.
     parents = {slot.folders for slot in slots}

@@ -12,6 +12,7 @@ from gitops_promotion.core.init.images import find_deployers
 from gitops_promotion.core.markers import set_tag
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
+from gitops_promotion.errors import UsageError
 from gitops_promotion.render.init import human
 
 Files = Mapping[str, str]
@@ -48,9 +49,7 @@ def kustomization(name: str, path: str) -> str:
 
 
 def proposed(files: Files, forge: str = "") -> Proposal:
-    proposal = propose({path: text.encode() for path, text in files.items()}, forge=forge)
-    assert proposal is not None
-    return proposal
+    return propose({path: text.encode() for path, text in files.items()}, forge=forge)
 
 
 def config(proposal: Proposal) -> str:
@@ -125,6 +124,22 @@ LAYOUTS: dict[str, tuple[Files, str, set[str]]] = {
         "environments:\n  - {name: ithc, auto: true}\n  - {name: stg, auto: true}\n  - {name: prod, auto: false}\n"
         'pathTemplate: "apps/{group}/{app}/{env}.yaml"\nmarkerTemplate: "flux-system:{app}"\n',
         {"courtfines/courtfines-app", "pdda/pdda-app"},
+    ),
+    "a file for each environment, with markers whose names are not those of folders": (
+        each(
+            ("test", "prod"),
+            lambda e: {
+                f"apps/{group}/{folder}/{e}.yaml": f'image: x/{app}:1 # {{"$imagepolicy": "flux-system:{app}"}}\n'
+                for group, folder, app in (
+                    ("toffee", "receiver", "toffee-receiver"),
+                    ("toffee", "backend", "toffee-backend"),
+                    ("met", "themis-fe", "themis-fe"),
+                )
+            },
+        ),
+        "environments:\n  - {name: test, auto: true}\n  - {name: prod, auto: false}\n"
+        'pathTemplate: "apps/{group}/*/{env}.yaml"\nmarkerTemplate: "flux-system:{app}"\n',
+        {"toffee/toffee-receiver", "toffee/toffee-backend", "met/themis-fe"},
     ),
     "a values file for each environment": (
         each(("dev", "prod"), lambda e: {f"charts/{app}/values-{e}.yaml": values(app) for app in ("web", "cart")}),
@@ -256,7 +271,6 @@ def test_a_tree_with_the_proposal_gets_no_new_markers(name: str) -> None:
     files, _, _ = LAYOUTS[name]
     edited = {**files, **{path: content.decode() for path, content in proposed(files).edits.items()}}
     again = propose({path: text.encode() for path, text in edited.items() if path != FILE})
-    assert again is not None
     assert set(again.edits) == {FILE}
 
 
@@ -355,7 +369,34 @@ def test_other_kinds_encrypted_files_and_flux_itself_are_left_alone() -> None:
     ],
 )
 def test_a_tree_without_an_application_in_two_environments_has_no_proposal(files: Files) -> None:
-    assert propose({path: text.encode() for path, text in files.items()}) is None
+    with pytest.raises(UsageError, match="no application was found in two environments"):
+        proposed(files)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (
+            "kind: Deployment\nspec: {containers: [{name: web, image: ghcr.io/acme/web:1}]}\n",
+            "shop/dev/web.yaml:2: no marker fits behind the tag of web, nor behind 1 more, since the line goes on "
+            "there and a marker is a comment: write each image in block style",
+        ),
+        ("image: ghcr.io/acme/web:1 # the image\n", "shop/dev/web.yaml:1: no marker fits behind the tag of web"),
+        (
+            "newTag: x\nimages: [{name: web, newTag: 1.0.0}]\n",
+            "shop/dev/web.yaml:2: no marker fits behind the tag of web",
+        ),
+        ("images:\n  - name: web\n    newTag: ${TAG}\n", "shop/dev/web.yaml:3: '${TAG}' is no tag, so no marker fits"),
+    ],
+)
+def test_a_tree_in_which_no_marker_fits_behind_an_image_is_told_so(text: str, error: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(error)):
+        shop(text)
+
+
+def test_an_image_that_takes_no_marker_is_not_the_cause_where_there_is_one_environment() -> None:
+    with pytest.raises(UsageError, match="no application was found in two environments"):
+        proposed({"shop/dev/web.yaml": "images: [{name: web, newTag: 1.0.0}]\n"})
 
 
 # Statuses
