@@ -38,6 +38,23 @@ def test_warnings_that_end_with_0_say_how_they_count() -> None:
     assert formats.human(replace(warnings, strict=True)).endswith("1 YAML files: 1 warning\n")
 
 
+def test_many_warnings_with_one_step_are_few_lines_with_their_number() -> None:
+    [warning], [error] = of(level="warning").findings, of().findings
+    others = tuple(replace(warning, path=f"{n}.yaml", message=f"the marker {n}") for n in range(7))
+    other_step = replace(warning, path="other.yaml", fix="move it")
+    many = Findings(findings=(*others, other_step, *[error] * 7), files=9)
+    text = formats.human(many)
+    assert text.startswith("0.yaml:3: warning GP201: the marker 0\n1.yaml:3: warning GP201: the marker 1\n")
+    assert "4.yaml:3: warning GP201: the marker 4\n    and 2 more with GP201: --format json lists all of them\n" in text
+    assert text.count("    write it\n") == 1 + 7
+    assert "other.yaml:3: warning GP201" in text
+    assert text.endswith("9 YAML files: 7 errors, 8 warnings\n")
+    assert len(json.loads(formats.json_v1(many))["findings"]) == 15
+    five = replace(many, findings=others[:5])
+    assert formats.human(five).count("    write it\n") == 5
+    assert formats.human(replace(many, strict=True)).count("    write it\n") == 7 + 7
+
+
 def test_an_annotation_is_one_line_with_an_escaped_path() -> None:
     [line] = formats.github(of()).splitlines()
     assert line.startswith("::error file=a%2Cb%3Ac%25\ufffd%3A%3Aerror%3A%3Ax/")

@@ -1,7 +1,7 @@
 """The findings of `validate` and `doctor`: for people, as JSON, as SARIF, and as annotations of GitHub Actions."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -12,15 +12,28 @@ from gitops_promotion.core.pages import REPOSITORY, page
 from gitops_promotion.render.common import without_commands
 from gitops_promotion.render.json_v1 import VERSION
 
+_LISTED = 5
+"""How many warnings with one code and one step are shown."""
+
 _COLOURS: Mapping[str, int] = {"error": 31, "warning": 33}
 
 
 def human(findings: Findings, *, colour: bool = False) -> str:
     """Return each finding with its place, its reason and what to do, and the numbers of both levels at the end.
 
-    Where there are warnings alone, the end says how to make them count.
+    Where there are warnings alone, the end says how to make them count. Of many warnings with one code and one step
+    the first ones are shown, with the number of all, unless warnings count.
     """
-    blocks = [_block(finding, colour) for finding in findings.findings]
+    by_step: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings.findings:
+        by_step.setdefault((finding.level, finding.code, finding.fix), []).append(finding)
+    blocks = []
+    for finding in findings.findings:
+        equals = by_step[finding.level, finding.code, finding.fix]
+        if finding.level == "error" or findings.strict or len(equals) <= _LISTED:
+            blocks.append(_block([finding], colour))
+        elif finding is equals[0]:
+            blocks.append(_block(equals, colour))
     counts = ", ".join(
         f"{number} {level}{'s' if number != 1 else ''}"
         for level in ("error", "warning")
@@ -30,14 +43,17 @@ def human(findings: Findings, *, colour: bool = False) -> str:
     return "\n".join([*blocks, f"{findings.files} YAML files: {counts or 'nothing found'}{strict}"]) + "\n"
 
 
-def _block(finding: Finding, colour: bool) -> str:
-    level = f"\x1b[{_COLOURS[finding.level]}m{finding.level}\x1b[0m" if colour else finding.level
+def _block(equals: Sequence[Finding], colour: bool) -> str:
+    """Return findings with one code and one step: a line for each of the first, and the step."""
+    level = f"\x1b[{_COLOURS[equals[0].level]}m{equals[0].level}\x1b[0m" if colour else equals[0].level
     lines = [
         f"{untrusted.terminal(f'{finding.path}:{finding.line}')}: {level} {finding.code}: "
-        f"{untrusted.terminal(finding.message)}",
-        f"    {untrusted.terminal(finding.fix)}",
+        f"{untrusted.terminal(finding.message)}"
+        for finding in equals[:_LISTED]
     ]
-    return "\n".join(lines)
+    if len(equals) > _LISTED:
+        lines.append(f"    and {len(equals) - _LISTED} more with {equals[0].code}: --format json lists all of them")
+    return "\n".join([*lines, f"    {untrusted.terminal(equals[0].fix)}"])
 
 
 def json_v1(findings: Findings, *, colour: bool = False) -> str:
