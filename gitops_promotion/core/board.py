@@ -13,6 +13,7 @@ from gitops_promotion.core.environments import Pipeline, Requirements
 from gitops_promotion.core.gates import Decision
 from gitops_promotion.core.history import Event, parsed
 from gitops_promotion.core.names import Application, Site
+from gitops_promotion.core.newer_versions import newer_versions
 from gitops_promotion.core.tags import Tag
 
 EVENTS = 8
@@ -276,15 +277,17 @@ def _behind(
         if source_tag is None or same_tag(source_tag, tag):
             continue
         events = by_site.get(place, ())
-        newer_events = next((n for n, event in enumerate(events) if same_tag(parsed(event.tag), tag)), None)
-        if not newer_events:
-            # The tag was never there, or the source went back to an older one: nothing says which of them is newer.
-            candidates.append(Behind(of=source))
-            continue
-        since = events[newer_events - 1].time
-        versions = len({event.tag for event in events[:newer_events] if event.tag})
-        days = round((now - since).total_seconds() / 86400, 2) if since else None
-        candidates.append(Behind(of=source, versions=versions, days=days))
+        is_explained = bool(events) and same_tag(parsed(events[0].tag), source_tag)
+        newer = newer_versions(events, tag) if is_explained else None
+        if newer is None:
+            # The tag was never there: nothing says which of them is newer, unless the target had the other one before.
+            if not any(same_tag(parsed(event.previous_tag), source_tag) for event in by_site.get(site, ())):
+                candidates.append(Behind(of=source))
+        elif newer:
+            since = newer[0].since
+            days = round((now - since).total_seconds() / 86400, 2) if since else None
+            versions = len({str(version.tag) for version in newer})
+            candidates.append(Behind(of=source, versions=versions, days=days))
     return max(candidates, key=lambda behind: behind.versions or 0, default=None)
 
 

@@ -162,7 +162,15 @@ def test_a_rollback_in_one_branch_of_the_graph_concerns_that_branch_alone(fan: "
     shop.new("2")
     shop.run("promote")
     merge(shop, "dev")
-    set_by_hand(shop, "us", "1")
+    shop.run("promote", "--all")
+    merge(shop, "eu", "us")
+    assert [shop.tag(environment) for environment in ENVIRONMENTS] == ["2", "2", "2", "2"]
+    back = ("rollback", "--group", "webshop", "--app", "webui", "--env", "us", "--to", "1", "--reason", "slow")
+    assert shop.run(*back).results == ["merged"]
+    assert [shop.tag(environment) for environment in ENVIRONMENTS] == ["2", "2", "1", "2"]
+    [line] = shop.document("board")["applications"]
+    behind = {cell["environment"]: cell["behind"] for cell in line["environments"]}
+    assert (behind["us"]["of"], behind["us"]["versions"], behind["prod"]) == ("dev", 1, None)
     shop.new("3")
     outcomes = {o["environment"]: o for o in shop.run("promote", "--all").outcomes}
     assert {name: outcome["result"] for name, outcome in outcomes.items()} == {

@@ -73,6 +73,35 @@ def test_where_history_is_cut_off_the_arrival_is_not_known() -> None:
             {"dev": "1", "qa": "2"},
             Behind(of="dev", versions=1, days=4),
         ),
+        # Dev went back from the tag of qa, by a rollback or by hand: that is nothing to bring into qa.
+        ([event(6, "dev", "1", "2", "rollback"), event(5, "dev", "2", "1")], {"dev": "1", "qa": "2"}, None),
+        ([event(6, "dev", "1", "2", "manual"), event(5, "dev", "2", "1")], {"dev": "1", "qa": "2"}, None),
+        (
+            [event(7, "dev", "1", "3", "rollback"), event(6, "dev", "3", "2"), event(5, "dev", "2", "1")],
+            {"dev": "1", "qa": "2"},
+            None,
+        ),
+        # A tag that is rolled back, and the tag before it, count as no newer version.
+        (
+            [event(8, "dev", "4", "2"), event(7, "dev", "2", "3", "rollback"), event(6, "dev", "3", "2")],
+            {"dev": "4", "qa": "2"},
+            Behind(of="dev", versions=1, days=2),
+        ),
+        (
+            [event(8, "dev", "3", "1"), event(7, "dev", "1", "2", "rollback"), event(6, "dev", "2", "1")],
+            {"dev": "3", "qa": "2"},
+            Behind(of="dev", versions=1, days=2),
+        ),
+        ([event(7, "dev", "1", "2", "rollback")], {"dev": "1", "qa": "2"}, None),
+        (
+            [event(8, "dev", "3", "1"), event(7, "dev", "1", "2", "rollback")],
+            {"dev": "3", "qa": "1"},
+            Behind(of="dev", versions=1, days=2),
+        ),
+        # Another source brought the tag, and dev still has the one that qa had before.
+        ([event(6, "qa", "2", "1"), event(5, "dev", "1", "0")], {"dev": "1", "qa": "2"}, None),
+        # A tag that a person set, and that dev never had, is newer.
+        ([event(6, "dev", "2", "1", "manual")], {"dev": "2", "qa": "1"}, Behind(of="dev", versions=1, days=4)),
         # The history does not say how dev came to its tag.
         ([event(5, "dev", "1")], {"dev": "2", "qa": "1"}, Behind(of="dev")),
         # A source without a tag, and no tag of its own.
