@@ -194,8 +194,10 @@ SHELLS = {
     "bash": """. ./script; COMP_WORDS=(gitops-promotion new --group webshop --app ''); COMP_CWORD=5
         _gitops_promotion_completion gitops-promotion; printf '%s\\n' "${COMPREPLY[@]}" """,
     "fish": "source ./script; complete -C 'gitops-promotion new --group webshop --app '",
-    "zsh": """compdef() { :; }; compadd() { print -rl -- ${(P)@[-1]}; }; CURRENT=6
-        words=(gitops-promotion new --group webshop --app ''); . ./script; _gitops_promotion_completion""",
+    # The script registers itself with zsh's compinit. Only compadd is replaced: it needs a line that is being edited.
+    "zsh": """autoload -Uz compinit && compinit -D -u; . ./script
+        compadd() { print -rl -- ${(P)@[-1]}; }
+        words=(gitops-promotion new --group webshop --app ''); CURRENT=6; $_comps[gitops-promotion]""",
 }
 """Programs that print the completion of one line, in shells without their own settings."""
 

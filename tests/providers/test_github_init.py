@@ -25,6 +25,15 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return printed.out
 
 
+def look(capsys: pytest.CaptureFixture[str], number: int) -> tuple[str, str]:
+    """Run the required check of a pull request once, and return its result and its reasons."""
+    capsys.readouterr()
+    with suppress(SystemExit):
+        cli.main(["status", "--pr", str(number), "--timeout", "0", "-o", "json"])
+    [outcome] = json.loads(capsys.readouterr().out)["outcomes"]
+    return outcome["result"], "; ".join(outcome["reasons"])
+
+
 def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     """Run `doctor` and return what to do, by code."""
     capsys.readouterr()
@@ -53,6 +62,9 @@ def test_three_commands_and_a_merge_lead_to_a_gated_promotion(
         [outcome] = json.loads(run(capsys, "promote", "-o", "json"))["outcomes"]
         assert (outcome["result"], outcome["environment"], outcome["tag"]) == ("opened", "production", "6.7.1")
         assert outcome["pull_request"]["auto_merge"] is False
+        number = outcome["pull_request"]["number"]
+        result, reasons = look(capsys, number)
+        assert (result, "flux/staging/apps" in reasons) == ("timed-out", True), reasons
         found = findings(capsys)
         assert list(found) == ["GP502", "GP514", "GP517"]
         assert "doctor --ruleset | gh api -X POST --input - repos/acme/gitops/rulesets`" in found["GP514"]
@@ -61,3 +73,4 @@ def test_three_commands_and_a_merge_lead_to_a_gated_promotion(
         hosted.protect("main", more={rule["type"]: rule.get("parameters", {}) for rule in ruleset["rules"]})
         hosted.post_status(hosted.branches()["main"], "flux/staging/apps", "success")
         assert findings(capsys) == {}
+        assert look(capsys, number)[0] == "passed"
