@@ -5,16 +5,12 @@ Remote`), since test files are not importable by package name when they run.
 """
 
 import gc
-import itertools
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,9 +18,9 @@ import pytest
 from tests import reliability
 from tests.kustomizations import program
 from tests.support import bytecode, messages
-from tests.support import processes as processes_
 from tests.support.forks import Forks
-from tests.support.repositories import GITCONFIG, NOW, Checkout, Remote
+from tests.support.repositories import NOW, Checkout, Remote
+from tests.support.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from gitops_promotion.git import Repository
@@ -56,17 +52,12 @@ WEBSHOP = {
 """The smallest repository worth promoting in: one application, three environments, all at 1.0.0."""
 
 
-_numbers = itertools.count()
-
 MEMORY = "/dev/shm"  # noqa: S108  looked at first: it may be small, missing or without the right to run programs
 ENOUGH = 2 << 30
 """Bytes: what all tests write is a third of it."""
 
 
-WITHOUT_PROCESSES = ("cli", "commands", "providers", "stories", "workflow")
-"""The rooms of which the tests need no git for what is plain: it is the git room's own."""
-WITH_GIT = ("test_local_ledger", "test_to_prod", "test_token")
-"""Files of these rooms that need it all the same: they tell the whole way, or begin in every kind of checkout."""
+SURROUNDINGS = pytest.StashKey[Surroundings]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -147,91 +138,35 @@ def pytest_report_header() -> str:
     )
 
 
-@pytest.fixture(scope="session")
-def kept_environ() -> Iterator[dict[str, str]]:
-    """The variables that tests see, besides their HOME. All others are removed here: it is slow for each test."""
-    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG", "VIRTUAL_ENV") if name in os.environ}
-    kept |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
-    with pytest.MonkeyPatch.context() as change:
-        _set_variables(change, kept)
-        yield kept
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give each test the same variables, and spare what costs time in the rooms above git and says nothing there.
+
+    A hook, and no fixtures: these cost every test, four times as much.
+    """
+    _surroundings(item.config).enter(item)
 
 
-def _set_variables(change: pytest.MonkeyPatch, wanted: Mapping[str, str]) -> None:
-    for name in os.environ.keys() - wanted.keys():
-        if not name.startswith(("PYTEST_", "PYTHON", "COV_")):
-            change.delenv(name)
-    for name, value in wanted.items():
-        if os.environ.get(name) != value:
-            change.setenv(name, value)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    try:
+        return (yield)
+    finally:
+        _surroundings(item.config).leave()
 
 
-@pytest.fixture(autouse=True)
-def environ(
-    kept_environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
+def _surroundings(config: pytest.Config) -> Surroundings:
+    if SURROUNDINGS not in config.stash:
+        asked = config.getoption("--thorough") or config.getoption("--git")
+        config.stash[SURROUNDINGS] = Surroundings(with_git=asked)
+        config.add_cleanup(config.stash[SURROUNDINGS].close)
+    return config.stash[SURROUNDINGS]
+
+
+@pytest.fixture
+def environ(request: pytest.FixtureRequest) -> dict[str, str]:
     """The whole environment of a test, its own process included: an empty HOME, a known identity, no CI runner."""
-    # `mktemp` would look through the folders of all tests before.
-    home = f"{tmp_path_factory.getbasetemp()}/home-{next(_numbers)}"
-    os.mkdir(home)  # noqa: PTH102  this and the next run for each test, and os takes a third of pathlib's time
-    with open(f"{home}/.gitconfig", "w", encoding="utf-8") as file:  # noqa: PTH123  as above
-        file.write(GITCONFIG)
-    wanted = kept_environ | {"HOME": home}
-    _set_variables(monkeypatch, wanted)
-    return wanted
-
-
-@pytest.fixture(autouse=True)
-def fast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare what costs time in the rooms above git and says nothing there."""
-    # One fixture: each costs every test.
-    if request.path.parent.name in WITHOUT_PROCESSES:
-        _spare_processes(request, monkeypatch)
-        _spare_waits(request, monkeypatch)
-
-
-def _spare_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare the processes of a plain transport, but for tests of that, with --git and with --thorough."""
-    asked = request.config.getoption("--thorough") or request.config.getoption("--git")
-    if request.path.stem not in WITH_GIT and not asked:
-        processes_.spare(monkeypatch.setattr)
-        config, parse = _parse_once()
-        monkeypatch.setattr(config, "parse", parse)
-
-
-def _spare_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the program wait without waiting: its own clock goes on by as much.
-
-    Races that do not end alone are minutes of pauses. A story has a clock of its own.
-    """
-    if "story" not in request.fixturenames:
-        from gitops_promotion.workflow import run  # here: the tests of core need no git
-
-        monkeypatch.setattr(run, "time", Waits())
-
-
-class Waits:
-    """Stands in for the module `time`: seconds that go on, and by those of each sleep at once."""
-
-    def __init__(self) -> None:
-        self._slept = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self._slept += seconds
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self._slept
-
-
-@cache
-def _parse_once() -> tuple[ModuleType, Callable[..., Any]]:
-    """Return the room of the configuration and its `parse`, which reads the same text once: most tests have the same.
-
-    YAML is a tenth of the time of a verb.
-    """
-    from gitops_promotion.core import config
-
-    return config, cache(config.parse)
+    return dict(_surroundings(request.config).variables)
 
 
 @pytest.fixture

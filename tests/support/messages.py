@@ -18,7 +18,12 @@ def trim(config: pytest.Config) -> None:
 
 def _without_the_rest(send: Callable[..., None]) -> Callable[..., None]:
     def send_event(name: str, **content: Any) -> None:
-        if name != "logstart" and not (name == "testreport" and _says_nothing(content["data"])):
+        report = content["data"] if name == "testreport" else None
+        if report and _says_nothing(report):
+            return
+        if report and report["outcome"] == "passed":
+            report["keywords"] = {}  # most of a report, and nobody looks at them
+        if name != "logstart":
             send(name, **content)
 
     return send_event
