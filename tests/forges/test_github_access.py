@@ -13,7 +13,12 @@ from github.Repository import Repository as GitHubRepository
 from tests.forges.github import GitHub
 from tests.forges.github_people import Hosted
 from tests.forges.github_rest import ENDPOINTS
-from tests.forges.github_schema import faults_of_body, faults_of_query, faults_of_reply, rest
+from tests.forges.github_schema import faults, faults_of_body, faults_of_query, faults_of_reply, rest
+
+STATUS = "operations|POST /repos/{owner}/{repo}/statuses/{sha}|body"
+LABELS = "operations|POST /repos/{owner}/{repo}/issues/{issue_number}/labels|body"
+REVIEWERS = "$defs|protected-branch-pull-request-review|properties|required_approving_review_count"
+STARTED, URL = "$defs|check-run|properties|started_at", "$defs|simple-user|properties|url"
 
 Git = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -237,6 +242,31 @@ class TestSchemas:
         assert faults_of_reply(operation, 200, {}) == ["status 200 is not documented"]
         assert faults_of_reply(operation, 403, {"message": 1})
         assert not faults_of_reply(operation, 403, {"message": "No"})
+
+    @pytest.mark.parametrize(
+        ("schema", "valid", "invalid"),
+        [
+            (STATUS, {"state": "success"}, {"state": "succeeded"}),
+            (STATUS, {"state": "success"}, {"state": None}),
+            (STATUS, {"state": "success"}, {"description": "success"}),
+            (STATUS, {"state": "success", "description": "a"}, {"state": "success", "description": 1}),
+            (LABELS, {"labels": ["a"]}, {"labels": []}),
+            (LABELS, {"labels": ["a"]}, {"labels": ["a", 1]}),
+            (LABELS, {"labels": ["a"]}, {"labels": ("a",)}),
+            (REVIEWERS, 6, 7),
+            (REVIEWERS, 1, True),
+            (REVIEWERS, 1, 1.5),
+            (STARTED, "2026-03-01T12:00:00Z", "2026-03-01"),
+            (STARTED, None, 0),
+            (URL, "https://github.test", "//github.test"),
+        ],
+    )
+    def test_a_value_of_another_shape_than_a_valid_one_is_checked(
+        self, schema: str, valid: object, invalid: object
+    ) -> None:
+        for _ in range(2):
+            assert not faults(schema, valid)
+            assert faults(schema, invalid)
 
     def test_parameters_are_known_and_of_their_type(self) -> None:
         operation = "GET /repos/{owner}/{repo}/pulls"
