@@ -7,6 +7,7 @@ reference (docs: AREA - OPERATION) that its behaviour comes from where the clien
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tests.forges import azure_rules as rules
@@ -51,7 +52,7 @@ class Endpoint:
     template: str
     methods: Mapping[str, tuple[Answer, str]]
 
-    @property
+    @cached_property
     def path(self) -> "re.Pattern[str]":
         filled = self.template.replace("{area}", self.area).replace("{resource}", self.resource)
         # What ends a route may be left out.

@@ -260,6 +260,13 @@ def _loaded() -> Mapping[str, Any]:
     return found
 
 
+@cache
+def _fields(kind: str) -> Mapping[str, str] | None:
+    """Return the types of the fields of a model by their keys; None for what is no model."""
+    model = _models().get(kind)
+    return model and {each["key"]: each["type"] for each in model._attribute_map.values()}
+
+
 def wrong(value: object, kind: str) -> Iterator[str]:
     """Say what a reply has that the client's model of it has not; `kind` as msrest writes it: `[GitRef]`, `{str}`."""
     if kind and kind[0] in "[{":
@@ -270,10 +277,9 @@ def wrong(value: object, kind: str) -> Iterator[str]:
         for item in items or ():
             yield from wrong(item, inner)
         return
-    model = _models().get(kind)
-    if model is None or value is None:
+    known = _fields(kind)
+    if known is None or value is None:
         return
-    known = {each["key"]: each["type"] for each in model._attribute_map.values()}
     if not isinstance(value, dict):
         yield f"{value!r} is no {kind}"
         return

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
 from tests.forges.github_state import Clock
@@ -272,6 +273,7 @@ class Repo:
         return [policy for policy in self.policies if policy.branch == branch]
 
 
+@cache
 def guid(kind: str, name: str) -> str:
     """The id of anything that has a name: always the same."""
     if name == SERVICE:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from tests.forges import github_acts as acts
@@ -71,13 +72,23 @@ def find(method: str, path: str) -> tuple[str, dict[str, str]] | None:
         # Older addresses of the same things: PyGithub, or its older versions, still ask there.
         path = re.sub(r"^(/repos/[^/]+/[^/]+)/statuses/([^/]+)$", r"\1/commits/\2/statuses", path)
         path = re.sub(r"^(/repos/[^/]+/[^/]+)/git/refs/(.+)$", r"\1/git/ref/\2", path)
+    for operation, pattern in _patterns(method):
+        if match := pattern.fullmatch(path):
+            return operation, match.groupdict()
+    return None
+
+
+@cache
+def _patterns(method: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Return the operations of a method with the patterns of their paths, the longest first."""
+    found = []
     for operation in sorted(ENDPOINTS, key=len, reverse=True):
         verb, _, template = operation.partition(" ")
         pattern = template.replace("{ref}", "(?P<ref>.+)").replace("{branch}", "(?P<branch>.+)")
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
-        if verb == method and (match := re.fullmatch(pattern, path)):
-            return operation, match.groupdict()
-    return None
+        if verb == method:
+            found.append((operation, re.compile(pattern)))
+    return found
 
 
 def answer(operation: str, call: Call, request: Request) -> tuple[Response, list[str]]:

@@ -92,12 +92,13 @@ class Server:
         """Log one request and return its answer with the fault that the sending of it has to play."""
         parts = urlsplit(target)
         shown = {name: value for name, value in headers.items() if name not in SECRETS}
+        kind = self._kind(parts.path)
         with self._lock:
             request = Request(
                 number=next(self._numbers),
-                kind=self._kind(parts.path),
+                kind=kind,
                 method=method,
-                path=unquote(parts.path) if self._kind(parts.path) != "git" else parts.path,
+                path=unquote(parts.path) if kind != "git" else parts.path,
                 query=dict(parse_qsl(parts.query, keep_blank_values=True)),
                 headers=shown,
                 body=body,
