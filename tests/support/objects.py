@@ -138,15 +138,7 @@ class Objects:
 
     def entries(self, tree: str) -> dict[bytes, Entry]:
         """Return the entries of a tree by name."""
-        _, content = self.read(tree)
-        size = len(tree) // 2
-        found, start = {}, 0
-        while start < len(content):
-            space = content.index(b" ", start)
-            end = content.index(b"\0", space)
-            found[content[space + 1 : end]] = (content[start:space], content[end + 1 : end + 1 + size].hex())
-            start = end + 1 + size
-        return found
+        return read_entries(self.read(tree)[1], len(tree) // 2)
 
     def find(self, tree: str, path: str) -> Entry | None:
         """Return the entry at a path of a tree; None if there is none."""
@@ -314,3 +306,14 @@ class Objects:
         folders = [entry[1] for entry in (base, ours, theirs) if entry and entry[0] == FOLDER]
         sha = self.merge_trees(folders[0], folders[1], folders[2]) if len(folders) == 3 else None
         return (FOLDER, sha) if sha else None
+
+
+def read_entries(content: bytes, size: int = 20) -> dict[bytes, Entry]:
+    """Return the entries by name in the content of a tree, with ids of so many bytes."""
+    found, start = {}, 0
+    while start < len(content):
+        space = content.index(b" ", start)
+        end = content.index(b"\0", space)
+        found[content[space + 1 : end]] = (content[start:space], content[end + 1 : end + 1 + size].hex())
+        start = end + 1 + size
+    return found

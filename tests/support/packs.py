@@ -3,8 +3,9 @@
 import os
 import subprocess
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha1
 from pathlib import Path
 
 from tests.support.plain import check
@@ -94,3 +95,33 @@ def _open(folder: str, name: str) -> dict[str, tuple[str, bytes]]:
             found[sha] = kind, output[end + 1 : start - 1]
         _contents[name] = found
     return _contents[name]
+
+
+_TYPES = {"commit": 1, "tree": 2, "blob": 3}
+_packed: dict[str, bytes] = {}
+"""Objects as they are in a pack, by their ids."""
+
+
+def write(contents: Mapping[str, tuple[str, bytes]]) -> tuple[str, bytes, bytes]:
+    """Return the name of a pack of these objects, the pack and its index, as gitformat-pack(5) describes version 2."""
+    pack = bytearray(b"PACK\0\0\0\2" + len(contents).to_bytes(4, "big"))
+    rows = []
+    for sha, (kind, content) in contents.items():
+        if sha not in _packed:
+            _packed[sha] = bytes(_size(_TYPES[kind], len(content))) + zlib.compress(content, 1)
+        rows.append((bytes.fromhex(sha), zlib.crc32(_packed[sha]).to_bytes(4, "big"), len(pack).to_bytes(4, "big")))
+        pack += _packed[sha]
+    pack += (digest := sha1(pack, usedforsecurity=False)).digest()
+    rows.sort()
+    counts = (sum(row[0][0] <= first for row in rows).to_bytes(4, "big") for first in range(256))
+    columns = (b"".join(column) for column in zip(*rows, strict=True))
+    index = b"".join([b"\xfftOc\0\0\0\2", *counts, *columns, digest.digest()])
+    return digest.hexdigest(), bytes(pack), index + sha1(index, usedforsecurity=False).digest()
+
+
+def _size(kind: int, size: int) -> Iterator[int]:
+    low, size = kind << 4 | size & 15, size >> 4
+    while size:
+        yield low | 128
+        low, size = size & 127, size >> 7
+    yield low

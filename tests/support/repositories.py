@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -12,8 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
-from tests.support import refs
+from tests.support import clones, refs
 from tests.support.objects import Objects, Signature
+from tests.support.plain import FAULTS
 from tests.support.snapshots import Snapshot
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -60,9 +62,13 @@ class Checkout:
     def git(self, *arguments: str, stdin: str | bytes = "") -> str:
         """Run git here and return what it printed; a failure shows its error."""
         data = stdin.encode() if isinstance(stdin, str) else stdin
-        plain = self._answer(arguments, data)
-        if plain is not None:
-            return plain
+        if (self.folder / "refs").is_dir():
+            plain = self._answer(arguments, data)
+            if plain is not None:
+                return plain
+            with suppress(*FAULTS):
+                if self._act(arguments):
+                    return ""
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.path,
@@ -76,8 +82,6 @@ class Checkout:
 
     def _answer(self, arguments: tuple[str, ...], data: bytes) -> str | None:
         """Return what git would print, having done what it does, of commands that need no git; None for others."""
-        if not (self.folder / "refs").is_dir():
-            return None
         match arguments:
             case ("hash-object", "-w", "--stdin"):
                 return self.objects.write("blob", data)
@@ -104,6 +108,23 @@ class Checkout:
                 if sha and refs.delete(self.folder, name, sha):
                     return ""
         return None
+
+    def _act(self, arguments: tuple[str, ...]) -> bool:
+        """Do what a command that prints nothing does, where that is plain; returns False for others."""
+        match arguments:
+            case ("config", key, value):
+                clones.configure(self.folder / "config", key, value)
+            case ("config", "--global", key, value):
+                clones.configure(Path(self.environ["HOME"], ".gitconfig"), key, value)
+            case ("remote", "set-url", "origin", url):
+                clones.set_url(self.folder / "config", url)
+            case ("fetch", "-q" | "--quiet", "origin"):
+                _plain().fetch(self.folder, self.environ)
+            case ("push", "-q" | "--quiet", "origin", refspec):
+                _plain().push(self.folder, self.environ, refspec)
+            case _:
+                return False
+        return True
 
     def _refs(self, prefix: str) -> dict[str, str] | None:
         """Return the refs below a prefix; None where one is symbolic."""
@@ -218,13 +239,20 @@ class Remote(Checkout):
         checkout = Checkout(path=path, environ=environ or self.environ)
         key = (*options, *self._state(checkout.environ))
         if key not in _clones:
-            command = ("-c", "protocol.file.allow=always", "clone", "--quiet", *options)
-            Checkout(path=path.parent, environ=checkout.environ).git(*command, self.path.as_uri(), str(path))
-            checkout.git("remote", "set-url", "origin", _ORIGIN)
-            _clones[key] = Snapshot.take(path)
-            shutil.rmtree(path)
+            _clones[key] = self._clone(path, options, checkout.environ)
         _clones[key].replace(_ORIGIN, url or self.url).write(path)
         return checkout
+
+    def _clone(self, path: Path, options: tuple[str, ...], environ: Mapping[str, str]) -> Snapshot:
+        """Return a clone; git makes it in a folder where it is not plain."""
+        if not options:
+            with suppress(*FAULTS):
+                return _plain().clone(self.path, environ, _ORIGIN)
+        command = ("-c", "protocol.file.allow=always", "clone", "--quiet", *options)
+        Checkout(path=path.parent, environ=environ).git(*command, self.path.as_uri(), str(path))
+        snapshot = Snapshot.take(path)
+        shutil.rmtree(path)
+        return snapshot.replace(self.path.as_uri(), _ORIGIN)
 
     def check_out(
         self, path: Path, environ: Mapping[str, str], sha: str, ref: str, *, url: str, branch: str
@@ -269,6 +297,13 @@ class Remote(Checkout):
 def plain_config() -> bytes:
     """Return the configuration of a bare repository to which nothing was added."""
     return _new("main", (), bare=True).files["config"][1]
+
+
+@cache
+def _plain() -> clones.Plain:
+    return clones.Plain(
+        person=GITCONFIG, bare=plain_config(), worktree=_new("main", (), bare=False).files[".git/config"][1]
+    )
 
 
 @cache

@@ -1,5 +1,7 @@
 """What tests read and write without git is what git itself reads and writes."""
 
+import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,7 +11,8 @@ from random import Random
 import pytest
 
 from tests.support import refs
-from tests.support.repositories import Checkout, Remote
+from tests.support.plain import FAULTS
+from tests.support.repositories import Checkout, Remote, _plain
 
 PATHS = ("a", "a.b", "a-b/c", "a/b/c", "a/b/d", "b", "z/y/x")
 
@@ -189,3 +192,130 @@ def test_a_second_clone_is_like_the_first(remote: Remote, options: tuple[str, ..
         assert two.git("status", "--porcelain") == ""
     remote.commit({"new": "1\n"})
     assert remote.clone("three", *options).sha() == remote.sha("main") != one.sha()
+
+
+def state(checkout: Checkout) -> list[str]:
+    """What git says of a repository, and the files in it."""
+    commands = [
+        *(["for-each-ref"], ["symbolic-ref", "HEAD"], ["symbolic-ref", "refs/remotes/origin/HEAD"]),
+        *(["config", "--list"], ["ls-files", "--stage"], ["status", "--porcelain"], ["fsck", "--strict"]),
+        ["rev-list", "--objects", "--all", "--no-object-names"],
+    ]
+    files = {name: found[::2] for name, found in checkout.snapshot().items() if not name.startswith(".git/")}
+    return [*(str(sorted(with_git(checkout, *command).split("\n"))) for command in commands), str(files)]
+
+
+def clone_with_git(remote: Remote, name: str) -> Checkout:
+    path = remote.path.parent / name
+    with_git(remote, "clone", "--quiet", remote.path.as_uri(), str(path))
+    checkout = Checkout(path=path, environ=remote.environ)
+    with_git(checkout, "remote", "set-url", "origin", remote.url)
+    return checkout
+
+
+@pytest.fixture
+def modes(history: Remote) -> Remote:
+    """A remote with all kinds of files and names, and refs that no clone gets."""
+    objects, commit = history.objects, history.objects.commit(history.sha("main"))
+    files = {
+        "a.sh": "x",
+        "a-": "y",
+        "ü/\n": "",
+        "ü.x": "z" * 5000,
+        "link": "ü",
+        ".github/x": "1",
+        "d" * 200 + "/y": "2",
+    }
+    tree = objects.edit(commit.tree, files, {"a.sh": b"100755", "link": b"120000"})
+    sha = objects.write_commit(tree, (commit.sha,), "Modes", commit.author, commit.committer)
+    refs.change(history.path, "refs/heads/main", sha)
+    refs.change(history.path, "refs/pull/1/head", sha)
+    return history
+
+
+def test_a_clone_without_git_is_like_one_of_git(modes: Remote) -> None:
+    snapshot = _plain().clone(modes.path, modes.environ, modes.url)
+    snapshot.write(modes.path.parent / "ours")
+    ours, one_of_git = Checkout(path=modes.path.parent / "ours", environ=modes.environ), clone_with_git(modes, "git")
+    assert state(ours) == state(one_of_git)
+    names = [{re.sub(r"[0-9a-f]{40}|logs/.*", "", name) for name in each.snapshot()} for each in (ours, one_of_git)]
+    assert names[0] == names[1] - {".git/logs", ".git/"}
+    [pack] = (ours.folder / "objects/pack").glob("*.pack")
+    assert with_git(ours, "verify-pack", str(pack)) == ""
+
+
+def act(checkout: Checkout, *arguments: str) -> str:
+    assert checkout._act(arguments)
+    return ""
+
+
+@pytest.mark.parametrize("refspec", ["p", "HEAD:p"])
+def test_a_fetch_and_a_push_without_git_do_what_git_does(modes: Remote, refspec: str) -> None:
+    found = []
+    for name, run in (("ours", act), ("git", with_git)):
+        remote = Remote(
+            path=Path(shutil.copytree(modes.path, modes.path.with_name(f"{name}.git"))), environ=modes.environ
+        )
+        checkout = clone_with_git(remote, name)
+        remote.commit({"new/one": "1\n"}, branch="p")
+        remote.commit({"other": "1\n"}, branch="more/q", start="p~1")
+        run(checkout, "fetch", "--quiet", "origin")
+        found.append(with_git(checkout, "for-each-ref"))
+        with_git(checkout, "checkout", "--quiet", "p")
+        sha = checkout.commit({"mine": "1\n"}, branch="p")
+        run(checkout, "push", "-q", "origin", refspec)
+        assert remote.sha("p") == checkout.sha("origin/p") == sha
+        assert [with_git(each, "fsck", "--strict", "--no-dangling") for each in (remote, checkout)] == ["", ""]
+        found.append(with_git(remote, "for-each-ref") + with_git(checkout, "for-each-ref"))
+    assert found[:2] == found[2:]
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        ("tag", "v1", "p"),
+        ("config", "receive.denyNonFastForwards", "true"),
+        ("update-ref", "refs/heads/p", "main"),
+        ("pack-refs", "--all"),
+        ("repack", "-q"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_push_that_is_not_plain_is_left_to_git(remote: Remote, prepare: tuple[str, ...]) -> None:
+    remote.commit({"x": "1"}, branch="p")
+    checkout = clone_with_git(remote, "checkout")
+    checkout.commit({"mine": "1\n"}, branch="p", start="origin/p")
+    remote.commit({"x": "2"})
+    with_git(remote, *prepare)
+    before = with_git(remote, "for-each-ref")
+    with pytest.raises(FAULTS):
+        checkout._act(("push", "-q", "origin", "p"))
+    assert with_git(remote, "for-each-ref") == before
+
+
+CONFIGURED = {
+    "fetch.prune": "true",
+    "http.http://org@127.0.0.1:1/x.git.extraHeader": "AUTHORIZATION: Basic a=b",
+    "url./a b/.insteadOf": 'forge:"x\\y" # z;',
+    "core.hooksPath": "/a b",
+}
+
+
+@pytest.mark.parametrize("scope", [(), ("--global",)], ids=["own", "global"])
+def test_settings_without_git_are_those_that_git_writes(remote: Remote, scope: tuple[str, ...]) -> None:
+    written = []
+    for name, run in (("ours", act), ("git", with_git)):
+        checkout = clone_with_git(remote, name)
+        home = Path(shutil.copytree(remote.environ["HOME"], remote.path.with_name(f"home-{name}")))
+        checkout = Checkout(path=checkout.path, environ={**remote.environ, "HOME": str(home)})
+        for key, value in CONFIGURED.items():
+            run(checkout, "config", *scope, key, value)
+        run(checkout, "remote", "set-url", "origin", "http://org@127.0.0.1:1/x.git")
+        written.append(with_git(checkout, "config", "--list", "--show-scope").splitlines())
+        with pytest.raises(FAULTS):
+            checkout._act(("config", *scope, "fetch.prune", "false"))
+        for url in ("a;b", "a b"):
+            with pytest.raises(FAULTS):
+                checkout._act(("remote", "set-url", "origin", url))
+    assert sorted(written[0]) == sorted(written[1])
+    assert len(written[0]) > 15

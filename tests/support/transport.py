@@ -6,13 +6,13 @@ What is not plain (a refusal, a race, a hook, a history that stays cut off, a pa
 import fnmatch
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.support import packs, refs, served
+from tests.support import copies, packs, refs, served
 from tests.support.listings import SETTINGS
-from tests.support.objects import FOLDER, Objects
+from tests.support.objects import Objects
 from tests.support.plain import NotPlainError, check
 from tests.support.repositories import GITCONFIG, plain_config
 
@@ -155,7 +155,7 @@ def _fetch(client: _Client, remote: _Remote, options: Sequence[str], refspecs: S
     store = Objects(remote.folder, client.environ)
     history = _history(store, [*found.values()], int(depth[0].partition("=")[2])) if depth else set()
     # A commit that is here need not have its history here: what is asked for is looked through.
-    _copy(store, folders[0], found.values(), lambda sha: sha not in cut_off | history and packs.has(folders, sha))
+    copies.copy(store, folders[0], found.values(), lambda sha: sha not in cut_off | history and packs.has(folders, sha))
     if cut_off & history:
         rest = "".join(f"{sha}\n" for sha in sorted(cut_off - history))
         (client.folder / "shallow").write_text(rest) if rest else (client.folder / "shallow").unlink()
@@ -208,7 +208,7 @@ def _push(client: _Client, remote: _Remote, options: Sequence[str], _: Sequence[
         lines.append(f"{'-' if not new else '*' if not old else '+'}\t{new}:{ref}\t")
     store = Objects(client.folder, client.environ)
     made = [new for _, new in changes.values() if new]
-    _copy(store, remote.objects, made, lambda sha: packs.is_file(remote.objects, sha))
+    copies.copy(store, remote.objects, made, lambda sha: packs.is_file(remote.objects, sha))
     _change(remote.folder, changes)
     return "".join(f"{line}\n" for line in [*lines, "Done"])
 
@@ -264,52 +264,3 @@ def _locked(folder: Path, changes: Mapping[str, tuple[str, str]]) -> Iterator[No
         for lock in locks:
             with suppress(FileNotFoundError):
                 os.unlink(lock)
-
-
-# -- objects
-
-_parts: dict[str, tuple[str, ...]] = {}
-"""What each commit and tree that was copied consists of: their ids say it."""
-
-
-def _copy(source: Objects, target: str, tips: Iterable[str], has: Callable[[str], bool]) -> None:
-    """Give a folder of objects these objects and all that they consist of, unless they are there."""
-    found: list[str] = []
-    seen: set[str] = set()
-    pending = [sha for sha in tips if not has(sha)]
-    for sha in pending:
-        # A damaged one is git's to find.
-        check(source.has(sha))
-        source.read(sha)
-    while pending:
-        sha = pending.pop()
-        if sha in seen:
-            continue
-        seen.add(sha)
-        if not has(sha):
-            found.append(sha)
-            pending += _parts_of(source, sha)
-    for sha in reversed(found):
-        folder = f"{target}/{sha[:2]}"
-        with suppress(FileExistsError):
-            os.mkdir(folder)
-        with suppress(FileExistsError):
-            os.link(source.path(sha), f"{folder}/{sha[2:]}")
-
-
-def _parts_of(source: Objects, sha: str) -> tuple[str, ...]:
-    if sha not in _parts:
-        # One that is in a pack, or borrowed, is git's to copy.
-        check(source.has(sha))
-        kind, _ = source.read(sha)
-        check(kind in ("commit", "tree", "blob"))
-        if kind == "commit":
-            commit = source.commit(sha)
-            _parts[sha] = (*commit.parents, commit.tree)
-        elif kind == "tree":
-            entries = source.entries(sha).values()
-            _parts[sha] = tuple(entry for mode, entry in entries if mode != b"160000")
-            _parts.update((entry, ()) for mode, entry in entries if mode not in (FOLDER, b"160000"))
-        else:
-            _parts[sha] = ()
-    return _parts[sha]
