@@ -33,6 +33,7 @@ _BOM = b"\xef\xbb\xbf"
 _DEPTH = 100
 _VISITS = 200_000
 _MERGE = "<<"
+_TOO_MUCH = "its aliases expand to too much data: write the repeated parts out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,15 +141,41 @@ def read_values(content: bytes, path: str) -> Values:
         # Nodes are told apart by `id()`, so all of them must exist until the walk has ended.
         documents, size = _documents(content.removeprefix(_BOM).decode())
         walk = _Walk(visits=size + _VISITS, has_aliases=b"*" in content)
+        if walk.has_aliases and _expanded_size(documents) > walk.visits:
+            raise ManifestError.at(path, 1, _TOO_MUCH)
         names = _unique([_document_name(document) for document in documents])
         for number, (document, name) in enumerate(zip(documents, names, strict=True)):
             walk.visit(document, Place(number, ()), (name,))
     except (UnicodeDecodeError, YAMLError, _TooDeepError):
         return Values(readable=False)
     if walk.visits < 0:
-        raise ManifestError.at(path, 1, "its aliases expand to too much data: write the repeated parts out")
+        raise ManifestError.at(path, 1, _TOO_MUCH)
     twins = {place: places for places in walk.places.values() if len(places) > 1 for place in places}
     return Values(texts=walk.texts, stable=walk.stable, twins=twins, repeated=walk.repeated, ambiguous=walk.ambiguous)
+
+
+def _expanded_size(documents: Sequence[_Node]) -> int:
+    """Return how many nodes a walk would visit, without merged mappings; 0 where it would be too deep."""
+    sizes: dict[int, tuple[int, int]] = {}
+
+    def measure(node: _Node, depth: int) -> tuple[int, int]:
+        """Return the size of a node and the depth of its collections."""
+        if node.text is not None:
+            return 1, 0
+        if depth >= _DEPTH:
+            raise _TooDeepError
+        if id(node) not in sizes:
+            parts = [measure(child, depth + 1) for _, child in node.children]
+            sizes[id(node)] = 1 + sum(size for size, _ in parts), 1 + max((deep for _, deep in parts), default=0)
+        size, deep = sizes[id(node)]
+        if depth + deep > _DEPTH:
+            raise _TooDeepError
+        return size, deep
+
+    try:
+        return sum(measure(document, 0)[0] for document in documents)
+    except _TooDeepError:
+        return 0
 
 
 def _repeated(mapping: _Node) -> Iterator[tuple[str, int]]:
