@@ -59,6 +59,18 @@ class Pipeline:
         return requirements
 
     @cached_property
+    def _by_name(self) -> dict[str, Environment]:
+        # The first of a name counts, as the configuration is read even where a name is there twice.
+        return {environment.name: environment for environment in reversed(self.environments)}
+
+    @cached_property
+    def _sources(self) -> dict[str, tuple[str, ...]]:
+        return {
+            name: tuple(dict.fromkeys(source for group in requirements for source in group))
+            for name, requirements in self._requirements.items()
+        }
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of all environments, sources before targets, else in the order of the configuration."""
         ordered: dict[str, None] = {}
@@ -81,9 +93,8 @@ class Pipeline:
 
     def environment(self, name: str) -> Environment:
         """Return the environment of that name. Raises UsageError, which lists the names."""
-        for environment in self.environments:
-            if environment.name == name:
-                return environment
+        if environment := self._by_name.get(name):
+            return environment
         names = [environment.name for environment in self.environments]
         near = difflib.get_close_matches(name, names, n=1)
         question = f"did you mean {near[0]}? " if near else ""
@@ -95,7 +106,7 @@ class Pipeline:
 
     def sources(self, name: str) -> tuple[str, ...]:
         """Return the environments directly before one. Raises UsageError for an unknown name."""
-        return tuple(dict.fromkeys(source for group in self.requirements(name) for source in group))
+        return self._sources[self.environment(name).name]
 
     def targets(self, name: str) -> tuple[str, ...]:
         """Return the environments directly behind one."""

@@ -108,9 +108,11 @@ def line_words(names: Iterable[str] = ()) -> tuple[tuple[str, ...], ...]:
 
 MANIFEST_PATTERNS = ("*.yaml", "*.yml", "Kustomization")
 """The names of the files that are read, as shell patterns; upper and lower case count, as for Flux."""
+_ENDINGS = tuple(pattern[1:] for pattern in MANIFEST_PATTERNS if pattern[0] == "*")
+_NAMES = frozenset(pattern for pattern in MANIFEST_PATTERNS if pattern[0] != "*")
 
 
 def is_manifest(path: str) -> bool:
     """Return True if markers are read in a file of that name: Flux reads the same names (docs/facts/flux.md)."""
     name = path.rpartition("/")[2]
-    return any(name.endswith(pattern[1:]) if pattern[0] == "*" else name == pattern for pattern in MANIFEST_PATTERNS)
+    return name in _NAMES or name.endswith(_ENDINGS)
