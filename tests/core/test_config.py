@@ -359,9 +359,10 @@ def test_hostile_or_broken_yaml_is_one_clear_line(text: str | bytes, line: int, 
 def test_a_mapping_may_not_stand_for_a_billion_others(use: str) -> None:
     lines = ["x-0: &a0 {}"]
     lines += [f"x-{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 8)}]}}" for n in range(1, 11)]
-    apps = "{" + ", ".join(f"c{n}: &c {{}}" if n == 0 else f"c{n}: *c" for n in range(300)) + "}"
-    lines += [f"x-apps: &apps {{applications: {apps}}}"]
-    lines += ["x-b: &b {" + ", ".join(f"g{n}: *apps" for n in range(300)) + "}"]
+    if use == "groups: *b":
+        apps = "{" + ", ".join(f"c{n}: &c {{}}" if n == 0 else f"c{n}: *c" for n in range(250)) + "}"
+        lines = [f"x-apps: &apps {{applications: {apps}}}"]
+        lines += ["x-b: &b {" + ", ".join(f"g{n}: *apps" for n in range(250)) + "}"]
     assert "its aliases expand to too much data" in only_fault("\n".join([*lines, "environments: [{name: d}]", use]))
 
 

@@ -498,12 +498,12 @@ def test_a_marked_tag_may_go_while_its_image_goes_on_with_it() -> None:
 
 @pytest.mark.parametrize("line", ["k{}: v\n", "---\na{}: b\n"])
 def test_the_time_grows_with_the_size_of_a_file_and_not_with_its_square(line: str) -> None:
-    text = "".join(map(line.format, range(15_000)))
+    text = "".join(map(line.format, range(8000)))
     before, after = (f"a: web:{tag} {marker()}\n{text}" for tag in "12")
     started = time.process_time()
     assert effects({PROD: before}, {PROD: after}) == TAG
-    # It takes half a second, and far longer where each line is compared with all others.
-    assert time.process_time() - started < 4
+    # It takes a quarter of a second, and far longer where each line is compared with all others.
+    assert time.process_time() - started < 1.2
 
 
 def test_an_environment_without_gates_accepts_every_change() -> None:

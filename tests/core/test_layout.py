@@ -191,7 +191,7 @@ def tree() -> list[str]:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A repository whose index has all these paths; git lists those that pathspecs match."""
+    """A repository whose index has all paths of `tree`, and the manifests among them."""
     folder = tmp_path_factory.mktemp("paths")
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
     paths = tree()
@@ -202,7 +202,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str
     lines = [f"100644 {blob.stdout.decode().strip()}\t{path}\0".encode() for path in paths]
     command = ["git", "update-index", "-z", "--index-info"]
     subprocess.run(command, cwd=folder, env=environ, input=b"".join(lines), check=True)
-    return folder, paths
+    return folder, [path for path in paths if is_manifest(path)]
 
 
 def listed(folder: Path, pathspecs: list[str]) -> set[str]:
@@ -229,18 +229,18 @@ def patterns(draw: st.DrawFn) -> str:
 @examples(75)
 @given(patterns())
 def test_git_finds_the_files_that_the_pattern_names(repository: tuple[Path, list[str]], pattern: str) -> None:
-    folder, paths = repository
+    folder, manifests = repository
     one = layout("dev", path=pattern)
-    in_reach = {path for path in paths if is_manifest(path) and one.in_reach(path)}
+    in_reach = {path for path in manifests if one.in_reach(path)}
     found = listed(folder, one.pathspecs(None, ["dev"]))
     # A `*` in place of a name takes more than names.
     assert in_reach <= found
     if "{group}" not in pattern and "{app}" not in pattern:
         assert found == in_reach
     application = Application("shop", "web")
-    holding = {path for path in paths if is_manifest(path) and one.holds(path, application, "dev")}
+    holding = {path for path in manifests if one.holds(path, application, "dev")}
     assert listed(folder, one.pathspecs(application, ["dev"])) == holding
-    held_by_group = {path for path in paths if is_manifest(path) and one.holds_group(path, "shop", "dev")}
+    held_by_group = {path for path in manifests if one.holds_group(path, "shop", "dev")}
     of_group = listed(folder, one.group_pathspecs("shop", "dev"))
     assert held_by_group <= of_group
     if "{app}" not in pattern:

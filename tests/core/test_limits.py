@@ -41,6 +41,8 @@ def faults(text: str) -> str:
 )
 def test_a_list_of_the_configuration_may_be_as_long_as_its_limit(text: str, item: str, most: int) -> None:
     def written(count: int) -> str:
+        if "%d" not in item:
+            return text % ", ".join([f"&item {item}", *["*item"] * (count - 1)])
         return text % ", ".join(item.replace("%d", str(number)) for number in range(count))
 
     assert faults(written(most)) == ""

@@ -1,5 +1,7 @@
 """Entries are added to a kustomization and removed again; every other byte stays (docs/migrating.md, B35)."""
 
+from functools import cache
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ IMAGE = Image(name="web-f/ghcr.io/x/web", new_name="ghcr.io/x/web", new_tag="1.0
 PATH = "apps/dev/kustomization.yaml"
 
 
+@cache
 def with_copy(text: str, folder: str = "web-f", images: tuple[Image, ...] = (IMAGE,)) -> str:
     content = kustomization.with_entries(text.encode(), PATH, resource=folder, images=images, prefix=f"{folder}/")
     return content.decode()
