@@ -15,7 +15,8 @@ _NEXT_STEPS = (
         "correct git's configuration, `git config --list --show-origin` shows the file of each setting",
     ),
     (
-        r"No space left|quota exceeded|File too large|cannot allocate memory",
+        # The last two: https://github.com/git/git/blob/v2.39.5/csum-file.c and refs/files-backend.c there.
+        r"No space left|quota exceeded|File too large|cannot allocate memory|Out of diskspace|couldn't write '",
         "free space in the folder for temporary files, or set TMPDIR to another one",
     ),
     (r"Permission denied|Host key verification", "check the ssh key, its rights and known_hosts"),

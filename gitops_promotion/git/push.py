@@ -36,7 +36,10 @@ _REFUSALS: tuple[tuple[RefusalKind, re.Pattern[str], str], ...] = (
     ),
     (
         "quota",
-        re.compile(r"No space left|[Qq]uota|storage (?:limit|size)|size limit|large files", re.IGNORECASE),
+        re.compile(
+            r"No space left|Out of diskspace|couldn't write '|quota|storage (?:limit|size)|size limit|large files",
+            re.IGNORECASE,
+        ),
         "free space on the server, or raise its limit",
     ),
     (

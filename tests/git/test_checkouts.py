@@ -500,10 +500,15 @@ def test_a_full_disk_is_one_error_with_a_next_step(step: str, checkout: "Checkou
         "error: file write error: No space left on device\nfatal: unable to write loose object file\n",
         "fatal: write error: Disk quota exceeded\n",
         "error: unable to create temporary file: No space left on device\nfatal: failed to write object\n",
+        "fatal: sha1 file '/tmp/p/objects/pack/tmp_idx_c' write error. Out of diskspace\n",
+        "error: cannot update ref 'refs/promotion/f9': couldn't write '/tmp/p/refs/promotion/f9.lock'\n",
     ],
 )
 def test_a_disk_that_is_full_for_git_has_the_same_next_step(stderr: str) -> None:
-    assert re.fullmatch(r".*(?:No space left|Disk quota).*: free space .*TMPDIR to another one", advice(stderr))
+    assert re.fullmatch(
+        r".*(?:No space left|Disk quota|Out of diskspace|couldn't write).*: free space .*TMPDIR to another one",
+        advice(stderr),
+    )
 
 
 def test_a_missing_folder_for_temporary_files_is_one_error(

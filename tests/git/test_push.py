@@ -230,6 +230,12 @@ TF401027 = "TF401027: You need the Git '{}' permission to perform this action."
         ("pre-receive hook declined", "GitLab: You are not allowed to delete protected branches", None, "delete"),
         ("pre-receive hook declined", "Your push was rejected: the storage limit is reached", "1" * 40, "quota"),
         ("unpacker error", "fatal: write error: No space left on device", "1" * 40, "quota"),
+        (
+            "atomic transaction failed",
+            "error: cannot update ref 'refs/heads/p': couldn't write '/srv/shop.git/refs/heads/p.lock'",
+            "1" * 40,
+            "quota",
+        ),
         ("branch is currently checked out", "", "1" * 40, "protected"),
         ("funny refname", "", "1" * 40, "other"),
         ("unpacker error", "error: unable to create temporary object directory", "1" * 40, "other"),
