@@ -226,8 +226,19 @@ def test_ordinary_results_have_annotations_for_their_warnings_only(result: Resul
     ]
 
 
+def test_a_warning_of_several_outcomes_is_shown_once_and_stays_in_json() -> None:
+    first = replace(OPENED, warnings=("set statusAuthors", "odd"))
+    second = replace(OPENED, app="cart", warnings=("set statusAuthors", "other"))
+    text = report("human", first, second)
+    assert [text.count(f"- warning: {word}\n") for word in ("set statusAuthors", "odd", "other")] == [1, 1, 1]
+    shown = [text for level, _, text, _ in annotations([first, second]) if level == "warning"]
+    assert shown == ["set statusAuthors", "odd", "other"]
+    listed = json.loads(report("json", first, second))["outcomes"]
+    assert [outcome["warnings"] for outcome in listed] == [list(first.warnings), list(second.warnings)]
+
+
 def test_a_level_has_ten_annotations_and_the_last_counts_the_others() -> None:
-    many = [replace(OPENED, warnings=("odd",))] * 12 + [replace(REFUSED, warnings=())] * 10
+    many = [replace(OPENED, warnings=(f"odd {number}",)) for number in range(12)] + [replace(REFUSED, warnings=())] * 10
     limited = annotations(many)
     assert [level for level, _, _, _ in limited] == ["error"] * 10 + ["warning"] * 10 + ["notice"] * 10
     for number, is_count in ((19, True), (29, True), (9, False)):

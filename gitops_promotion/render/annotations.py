@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.model import Outcome
 from gitops_promotion.errors import Fault
-from gitops_promotion.render.common import explanation, subject
+from gitops_promotion.render.common import explanation, subject, with_each_warning_once
 
 Level = Literal["error", "warning", "notice"]
 
@@ -38,9 +38,10 @@ class Annotation(NamedTuple):
 def annotations(outcomes: Sequence[Outcome]) -> list[Annotation]:
     """Return the annotations, errors first, at most LIMIT of each level; the last one counts those left out.
 
-    An outcome whose error names lines of files has an annotation at each of them. Ordinary results have none.
+    An outcome whose error names lines of files has an annotation at each of them. Ordinary results have none. A warning
+    of several outcomes is one annotation.
     """
-    unlimited = [annotation for outcome in outcomes for annotation in _annotations(outcome)]
+    unlimited = [annotation for outcome in with_each_warning_once(outcomes) for annotation in _annotations(outcome)]
     levels: tuple[Level, ...] = ("error", "warning", "notice")
     by_level = ([annotation for annotation in unlimited if annotation.level == level] for level in levels)
     return [annotation for group in by_level for annotation in _limited(group)]

@@ -1,5 +1,7 @@
 """What several formats share."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from gitops_promotion.core import durations
@@ -31,6 +33,17 @@ def explanation(outcome: Outcome) -> list[str]:
     """Return the lines of the message, and the reasons that differ from it."""
     lines = [*outcome.message.split("\n"), *(reason for reason in outcome.reasons if reason != outcome.message)]
     return [line for line in lines if line]
+
+
+def with_each_warning_once(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return the outcomes of a run, in which only the first one with a warning has it."""
+    seen: set[str] = set()
+    shown: list[Outcome] = []
+    for outcome in outcomes:
+        warnings = tuple(warning for warning in dict.fromkeys(outcome.warnings) if warning not in seen)
+        seen.update(warnings)
+        shown.append(outcome if warnings == outcome.warnings else replace(outcome, warnings=warnings))
+    return shown
 
 
 def without_commands(document: str) -> str:

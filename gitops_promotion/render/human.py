@@ -8,7 +8,7 @@ from gitops_promotion.core.forge import Details, PullRequests
 from gitops_promotion.core.graph import Graph, Node
 from gitops_promotion.core.model import Outcome, Plan
 from gitops_promotion.core.report import Report
-from gitops_promotion.render.common import subject
+from gitops_promotion.render.common import subject, with_each_warning_once
 
 _GREEN, _YELLOW, _RED = 32, 33, 31
 _COLOURS = {"refused": _RED, "timed-out": _RED, "failed": _RED, "skipped": _YELLOW, "declined": _YELLOW}
@@ -18,8 +18,8 @@ _WIDTH = max(map(len, ("unchanged", "timed-out")))
 
 
 def report(report: Report, *, colour: bool = False) -> str:
-    """Return one line for each outcome, with its reasons, warnings and link indented below."""
-    return "\n".join(_outcome(outcome, colour) for outcome in report.outcomes) + "\n"
+    """Return one line for each outcome, with its reasons, warnings and link indented below; each warning once."""
+    return "\n".join(_outcome(outcome, colour) for outcome in with_each_warning_once(report.outcomes)) + "\n"
 
 
 def _outcome(outcome: Outcome, colour: bool) -> str:

@@ -10,7 +10,7 @@ from gitops_promotion.core import status_commits, status_contexts
 from gitops_promotion.core.commits import Commit, FileChange
 from gitops_promotion.core.deployments import Deployment, TagAt, deployment
 from gitops_promotion.core.forge import CommitStatus, StatusState
-from gitops_promotion.core.gates import Evidence, Question, Verdict, health
+from gitops_promotion.core.gates import Evidence, Question, Verdict, health, strictest
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.tags import Tag
 
@@ -259,6 +259,9 @@ def test_several_authors_of_statuses_without_a_trusted_one_are_a_warning(
     assert verdict.decision == "pass"
     assert bool(verdict.warnings) is warns
     assert not warns or "set statusAuthors" in verdict.warnings[0]
+    # A pull request that changes several tags has the warning once.
+    assert strictest([verdict, verdict]).warnings == verdict.warnings
+    assert len(verdict.warnings) == int(warns)
 
 
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
