@@ -244,7 +244,8 @@ def kustomize(
 ) -> str:
     """Put a kustomize on the PATH, and return that; its answers are recorded.
 
-    Where there is a real one they are checked: of tests marked `kustomize(check=True)`, and with --thorough of all.
+    Where there is a real one they are checked: of tests marked `kustomize(check=True)`, each answer once a worker, and
+    with --thorough of all.
     """
     folder = tmp_path / "programs"
     folder.mkdir()
@@ -253,8 +254,8 @@ def kustomize(
     thorough = request.config.getoption("--thorough") or program.RECORDING
     real = program.real() if asked or thorough else []
     program.put_on_path(folder, real)
-    if not real and not thorough:
-        program.answer_here(monkeypatch, folder)
+    if not thorough:
+        program.answer_here(monkeypatch, folder, check=bool(real))
     path = f"{folder}:{environ['PATH']}"
     monkeypatch.setenv("PATH", path)
     return path

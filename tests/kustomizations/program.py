@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,16 +52,45 @@ def put_on_path(folder: Path, command: list[str]) -> None:
     script.chmod(0o755)
 
 
-def answer_here(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Give the answers of the program in this folder, which has recorded ones alone, without a process."""
+def answer_here(patch: pytest.MonkeyPatch, folder: Path, *, check: bool) -> None:
+    """Give the recorded answers of the program in this folder without a process.
+
+    With `check` it has a real one to ask, and is started for each question that has not been asked yet.
+    """
     script = str(folder / "kustomize")
 
-    def start(command: Sequence[str], *, cwd: Path, **options: Any) -> Any:
+    def start(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], **options: Any) -> Any:
         if command[0] != script:
-            return subprocess.Popen(command, cwd=cwd, **options)
-        return _Ended(command[1:], str(cwd))
+            return subprocess.Popen(command, cwd=cwd, env=env, **options)
+        if not check or command[1] == "version":
+            return _Ended(command[1:], str(cwd))
+        # A confined build has other variables and limits.
+        way = (*sorted(env), "confined" if options.get("preexec_fn") else "free")
+        question = (replay.question(str(cwd), command[2], [*command[3:]]), *way)
+        if question in _checked:
+            return _Ended(command[1:], str(cwd))
+        return _Asked(question, command, cwd=cwd, env=env, **options)
 
     patch.setattr(kustomize, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": start}))
+
+
+_checked: set[tuple[str, ...]] = set()
+"""The questions that the real one has answered as recorded, with the way in which they were asked."""
+
+
+class _Asked(subprocess.Popen[bytes]):
+    """The program, asked a question for the first time."""
+
+    def __init__(self, question: tuple[str, ...], command: Sequence[str], **options: Any) -> None:
+        self._question = question
+        super().__init__(command, **options)
+
+    def communicate(self, *arguments: Any, **options: Any) -> tuple[bytes, bytes]:
+        answer = super().communicate(*arguments, **options)
+        # Other codes say that it is not as recorded.
+        if self.returncode in (0, 1):
+            _checked.add(self._question)
+        return answer
 
 
 class _Ended:
