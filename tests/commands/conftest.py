@@ -102,7 +102,7 @@ class Shop:
     def flux(self, environment: str, state: str = "success", *, at: str = "main", group: str = "webshop") -> None:
         """Report what Flux would after it reconciled a commit."""
         words = ("set-status", at, f"kustomization/{group}-{environment}/2fb0a5b0", state)
-        self._reuse(lambda: self.local(*words), *words)
+        self.reuse(lambda: self.local(*words), *words)
 
     def forge(self, revision: str, context: str, state: str) -> None:
         """Post a status as anybody who may push could: straight into the remote, past the command line."""
@@ -163,11 +163,11 @@ class Shop:
             assert self.new(tag).results == ["merged"]
             self._through("dev")
 
-        self._reuse(promote, "into qa", tag)
+        self.reuse(promote, "into qa", tag)
 
     def through(self, environment: str) -> dict[str, Any]:
         """Promote what is in an environment, report it healthy there, and let the check merge what may merge."""
-        return self._reuse(lambda: self._through(environment), "through", environment)
+        return self.reuse(lambda: self._through(environment), "through", environment)
 
     def _through(self, environment: str) -> dict[str, Any]:
         pull = self.run("promote").only["pull_request"]
@@ -183,9 +183,9 @@ class Shop:
             (opened,) = [o for o in self.run("promote").outcomes if o["app"] == app and o["result"] == "opened"]
             return str(opened["branch"])
 
-        return self._reuse(propose, "opened", tag, app)
+        return self.reuse(propose, "opened", tag, app)
 
-    def _reuse(self, step: Callable[[], T], *names: str) -> T:
+    def reuse(self, step: Callable[[], T], *names: str) -> T:
         """Do a step, or give the remote what the same step made of one with the very same refs.
 
         The verbs change nothing but the remote, and what they do depends on it and on the environment alone.

@@ -40,11 +40,15 @@ def release(shop: "Shop", tag: str, *, prod: str = "success") -> None:
 @pytest.fixture
 def bad(shop: "Shop") -> "Shop":
     """1.1.0 was healthy in prod, and 1.2.0 is there and is not."""
-    shop.edit({"gitops-promotion.yaml": CONFIG})
-    release(shop, "1.1.0")
-    # What it comes from does not speak for it any more.
-    shop.flux("qa", "failure")
-    release(shop, "1.2.0", prod="failure")
+
+    def begin() -> None:
+        shop.edit({"gitops-promotion.yaml": CONFIG})
+        release(shop, "1.1.0")
+        # What it comes from does not speak for it any more.
+        shop.flux("qa", "failure")
+        release(shop, "1.2.0", prod="failure")
+
+    shop.reuse(begin, "bad")
     return shop
 
 
