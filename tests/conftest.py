@@ -124,8 +124,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over all that imports and collection made: it is there to stay."""
-    gc.collect()
+    """Let the garbage collector pass over all that imports and collection made: it is there to stay.
+
+    What of it is garbage stays too: to find that takes longer than it is worth.
+    """
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
