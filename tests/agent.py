@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+from tests.support.yaml_core import load
 
 _COMMAND = re.compile(r"##vso\[(\S+?)(?: (.*?))?\](.*)")
 _ESCAPES = (("%3B", ";"), ("%0D", "\r"), ("%0A", "\n"), ("%5D", "]"), ("%AZP25", "%"))
@@ -97,13 +97,13 @@ class Agent:
 
 def steps(pipeline: Path) -> Iterator[dict[str, Any]]:
     """The steps of a pipeline's jobs, templates of the same folder put in."""
-    for job in _load(pipeline.read_text(encoding="utf-8"))["jobs"]:
+    for job in load(pipeline.read_text(encoding="utf-8"))["jobs"]:
         if "template" not in job:
             yield from job["steps"]
             continue
         template = (pipeline.parent / job["template"]).read_text(encoding="utf-8")
-        defaults = {each["name"]: each.get("default") for each in _load(template)["parameters"]}
-        for inner in _load(template)["jobs"]:
+        defaults = {each["name"]: each.get("default") for each in load(template)["parameters"]}
+        for inner in load(template)["jobs"]:
             yield from _with_parameters(inner["steps"], {**defaults, **job["parameters"]})
 
 
@@ -115,10 +115,6 @@ def _with_parameters(node: Any, parameters: Mapping[str, str]) -> Any:
     if isinstance(node, str):
         return re.sub(r"\$\{\{ parameters\.(\w+) \}\}", lambda found: parameters[found[1]], node)
     return node
-
-
-def _load(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
 
 
 def macros(text: str, known: Mapping[str, str]) -> str:

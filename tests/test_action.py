@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from ruamel.yaml import YAML
 
 from gitops_promotion import action, cli
 from gitops_promotion.render.outputs import outputs
+from tests.support.yaml_core import load
 
 if TYPE_CHECKING:
     from tests.conftest import Checkout, Remote
 
 ROOT = Path(__file__).parents[1]
-ACTION: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "action.yml").read_text(encoding="utf-8"))
+ACTION: dict[str, Any] = load((ROOT / "action.yml").read_text(encoding="utf-8"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 RELEASE = (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
 VERBS = action.VERBS

@@ -6,20 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from gitops_promotion import action, cli
 from gitops_promotion.core.forge import OWN_CONTEXT
+from tests.support.yaml_core import load
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "examples/github").glob("*.y*ml"))
 GUIDE = (ROOT / "docs/github.md").read_text(encoding="utf-8")
-INPUTS = YAML(typ="safe", pure=True).load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"]
+INPUTS = load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"]
 OURS = "OWNER/gitops-promotion@v2"
-
-
-def load(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
 
 
 WORKFLOWS: dict[str, dict[str, Any]] = {path.name: load(path.read_text(encoding="utf-8")) for path in FILES}

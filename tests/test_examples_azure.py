@@ -7,19 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from gitops_promotion import cli
 from gitops_promotion.core.forge import OWN_CONTEXT
 from gitops_promotion.render.outputs import outputs
+from tests.support.yaml_core import load
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "examples/azure").glob("*.y*ml"))
 GUIDE = (ROOT / "docs/azure-devops.md").read_text(encoding="utf-8")
-
-
-def load(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
 
 
 PIPELINES: dict[str, dict[str, Any]] = {path.name: load(path.read_text(encoding="utf-8")) for path in FILES}

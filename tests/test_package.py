@@ -12,10 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from gitops_promotion.errors import ProviderError
 from gitops_promotion.providers.azure_devops import api
+from tests.support.yaml_core import load
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -39,7 +39,7 @@ def test_links_of_the_description_work_outside_of_the_repository(monkeypatch: py
 
 def test_every_python_of_the_classifiers_is_tried_in_ci() -> None:
     versions = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if re.search(r"Python :: 3\.\d+$", c)]
-    ci = YAML(typ="safe", pure=True).load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    ci = load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
     assert ci["jobs"]["checks"]["strategy"]["matrix"]["python"] == versions
     assert f">={versions[0]}" == PROJECT["requires-python"]
 
@@ -71,7 +71,7 @@ def test_everything_that_the_image_is_built_from_has_its_hash() -> None:
 
 @pytest.mark.parametrize("digest", [f"sha256:{'a' * 64}", "", "sha256:short", "not found"])
 def test_a_release_names_every_base_image_by_its_digest_or_stops(tmp_path: Path, digest: str) -> None:
-    release = YAML(typ="safe", pure=True).load((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    release = load((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
     (step,) = (
         step
         for job in release["jobs"].values()
@@ -96,7 +96,7 @@ def test_the_forms_of_issues_and_dependabot_are_yaml() -> None:
     paths = [*(ROOT / ".github").glob("ISSUE_TEMPLATE/*.yml"), ROOT / ".github" / "dependabot.yml"]
     assert len(paths) == 4
     for path in paths:
-        assert YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        assert load(path.read_text(encoding="utf-8"))
 
 
 def test_a_client_library_that_cannot_be_imported_is_an_error_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_a_client_library_that_cannot_be_imported_is_an_error_with_the_way_out(m
 def test_the_ruleset_to_import_requires_the_check_of_the_waiting_workflow() -> None:
     ruleset = json.loads((ROOT / "examples" / "github" / "ruleset.json").read_text(encoding="utf-8"))
     rules = {rule["type"]: rule.get("parameters", {}) for rule in ruleset["rules"]}
-    status = YAML(typ="safe", pure=True).load((ROOT / "examples/github/status.yml").read_text(encoding="utf-8"))
+    status = load((ROOT / "examples/github/status.yml").read_text(encoding="utf-8"))
     [check] = rules["required_status_checks"]["required_status_checks"]
     assert [check["context"]] == list(status["jobs"])
     assert {"deletion", "non_fast_forward", "pull_request"} <= set(rules)
@@ -121,7 +121,7 @@ def test_the_ruleset_to_import_requires_the_check_of_the_waiting_workflow() -> N
 
 
 def test_the_reusable_workflow_takes_what_new_takes_and_puts_no_input_into_a_script() -> None:
-    workflow = YAML(typ="safe", pure=True).load((ROOT / ".github/workflows/send-image.yml").read_text(encoding="utf-8"))
+    workflow = load((ROOT / ".github/workflows/send-image.yml").read_text(encoding="utf-8"))
     inputs = workflow["on"]["workflow_call"]["inputs"]
     assert {"group", "app", "tag"} < set(inputs)
     assert all("${{" not in step.get("run", "") for step in workflow["jobs"]["send"]["steps"])
