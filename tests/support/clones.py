@@ -150,7 +150,7 @@ def set_url(file: Path, url: str) -> None:
 
 def _give(source: Objects, target: Path, tips: Iterable[str]) -> None:
     folders = packs.folders(target)
-    copies.copy(source, folders[0], tips, lambda sha: packs.has(folders, sha), shutil.copyfile)
+    copies.copy(source, folders[0], tips, packs.find(folders), shutil.copyfile)
 
 
 def _reachable(objects: Objects, tips: Iterable[str]) -> dict[str, tuple[str, bytes]]:

@@ -21,17 +21,18 @@ def copy(
     """Give a folder of objects these objects and all that they consist of, unless they are there."""
     found: list[str] = []
     seen: set[str] = set()
-    pending = [sha for sha in tips if not has(sha)]
-    for sha in pending:
+    missing = dict.fromkeys(sha for sha in tips if not has(sha))
+    for sha in missing:
         # A damaged one is git's to find.
         check(source.has(sha))
         source.read(sha)
+    pending = [*missing]
     while pending:
         sha = pending.pop()
         if sha in seen:
             continue
         seen.add(sha)
-        if not has(sha):
+        if sha in missing or not has(sha):
             found.append(sha)
             pending += parts_of(source, sha)
     for sha in reversed(found):

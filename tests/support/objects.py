@@ -10,13 +10,16 @@ import itertools
 import os
 import subprocess
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self, Union
+
+from tests.support import files
 
 FILE, FOLDER = b"100644", b"40000"
 
@@ -74,13 +77,26 @@ _commits: dict[str, Commit] = {}
 """Commits that were read: their ids say what is in them."""
 
 
+def _store(data: bytes) -> bytes:
+    """Return data in the zlib format, as it is (RFC 1950, RFC 1951 3.2.4): zlib takes longer to begin than all else."""
+    size = len(data)
+    if size > 0xFFFF:
+        return zlib.compress(data, 0)
+    sizes = size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little")
+    return b"\x78\x01\x01" + sizes + data + zlib.adler32(data).to_bytes(4, "big")
+
+
 class Objects:
     """The objects of the repository with this git folder."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         self._folder = folder
         self._environ = environ
-        self._hash = hashlib.sha256 if "objectformat = sha256" in (folder / "config").read_text() else hashlib.sha1
+
+    @cached_property
+    def _hash(self) -> Callable[..., "hashlib._Hash"]:
+        """The function that makes ids."""
+        return hashlib.sha256 if b"objectformat = sha256" in files.read(f"{self._folder}/config") else hashlib.sha1
 
     def has(self, sha: str) -> bool:
         """Return whether an object is a file of its own here."""
@@ -93,8 +109,7 @@ class Objects:
     def read(self, sha: str) -> tuple[str, bytes]:
         """Return kind and content of an object."""
         try:
-            with open(self.path(sha), "rb") as file:
-                header, _, content = zlib.decompress(file.read()).partition(b"\0")
+            header, _, content = zlib.decompress(files.read(self.path(sha))).partition(b"\0")
         except FileNotFoundError:
             return self._read_packed(sha)
         return header.split()[0].decode(), content
@@ -119,8 +134,8 @@ class Objects:
                 os.mkdir(os.path.dirname(path))
             # A git that runs at the same time must not see half of it.
             draft = f"{path}.{os.getpid()}"
-            with open(draft, "wb") as file:
-                file.write(zlib.compress(data, 1))
+            with open(draft, "wb", buffering=0) as file:
+                file.write(_store(data))
             os.rename(draft, path)
         return sha
 

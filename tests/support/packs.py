@@ -3,11 +3,12 @@
 import os
 import subprocess
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha1
 from pathlib import Path
 
+from tests.support import files
 from tests.support.plain import check
 
 _SMALL = 2000
@@ -22,8 +23,8 @@ def folders(repository: Path) -> list[str]:
     """Return the folders of objects that a repository reads from, its own the first."""
     found = [f"{repository}/objects"]
     for folder in found:
-        with suppress(FileNotFoundError), open(f"{folder}/info/alternates", encoding="utf-8") as file:
-            for line in file.read().splitlines():
+        with suppress(FileNotFoundError):
+            for line in files.read(f"{folder}/info/alternates").decode().splitlines():
                 check("\\" not in line)
                 found.append(line.strip('"'))
     return found
@@ -34,20 +35,24 @@ def is_file(folder: str, sha: str) -> bool:
     return os.path.exists(f"{folder}/{sha[:2]}/{sha[2:]}")
 
 
-def has(places: Sequence[str], sha: str) -> bool:
-    """Return whether an object is in one of these folders."""
-    return any(is_file(folder, sha) or _find_pack(folder, sha) for folder in places)
+def find(places: Sequence[str]) -> Callable[[str], bool]:
+    """Return what says whether an object is in one of these folders. Their packs are those of this moment."""
+    packed = [_index(folder, name) for folder in places for name in _names(folder)]
+
+    def has(sha: str) -> bool:
+        return any(sha in ids for ids in packed) or any(is_file(folder, sha) for folder in places)
+
+    return has
 
 
 def read(places: Sequence[str], sha: str) -> tuple[str, bytes] | None:
     """Return kind and content of an object; None if it is in none of these folders."""
     for folder in places:
         try:
-            file = open(f"{folder}/{sha[:2]}/{sha[2:]}", "rb", buffering=0)  # noqa: SIM115  closed below
+            compressed = files.read(f"{folder}/{sha[:2]}/{sha[2:]}")
         except FileNotFoundError:
             continue
-        with file:
-            header, _, content = zlib.decompress(file.read()).partition(b"\0")
+        header, _, content = zlib.decompress(compressed).partition(b"\0")
         kind, size = header.decode().split()
         check(int(size) == len(content))
         return kind, content
@@ -58,21 +63,22 @@ def read(places: Sequence[str], sha: str) -> tuple[str, bytes] | None:
 
 
 def _find_pack(folder: str, sha: str) -> str | None:
+    return next((name for name in _names(folder) if sha in _index(folder, name)), None)
+
+
+def _names(folder: str) -> list[str]:
+    """Return the names of the indexes of the packs in a folder of objects."""
     try:
         names = os.listdir(f"{folder}/pack")
     except FileNotFoundError:
-        return None
-    for name in names:
-        if name.endswith(".idx") and sha in _index(folder, name):
-            return name
-    return None
+        return []
+    return [name for name in names if name.endswith(".idx")]
 
 
 def _index(folder: str, name: str) -> frozenset[str]:
     """Return the ids in the index of a pack, as gitformat-pack(5) describes version 2."""
     if name not in _ids:
-        with open(f"{folder}/pack/{name}", "rb") as file:
-            data = file.read()
+        data = files.read(f"{folder}/pack/{name}")
         check(data[:8] == b"\xfftOc\0\0\0\2")
         count = int.from_bytes(data[1028:1032], "big")
         ids = data[1032 : 1032 + 20 * count]

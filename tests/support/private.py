@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.support import packs
+from tests.support import files, packs
 from tests.support.objects import Objects
 from tests.support.plain import FAULTS, NotPlainError, check
 
 _NAME = re.compile(r"([0-9a-f]{40})(\^\{tree\})?")
-_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+_CONFIG = b"[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
 
 
 class Store(Objects):
@@ -23,7 +23,7 @@ class Store(Objects):
     def __init__(self, environ: Mapping[str, str]) -> None:
         folder = Path(environ["GIT_DIR"])
         super().__init__(folder, environ)
-        check((folder / "config").read_text() == _CONFIG)
+        check(files.read(f"{folder}/config") == _CONFIG)
         self.folder = folder
         self._places = packs.folders(folder)
 

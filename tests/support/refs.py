@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import EllipsisType
 
+from tests.support import files
+
 _SYMBOLIC = "ref: "
 
 
@@ -36,18 +38,15 @@ def _files(start: str, prefix: str) -> Iterator[tuple[str, str]]:
             yield from _files(start, f"{name}/")
             continue
         try:
-            descriptor = os.open(start + name, os.O_RDONLY)
+            text = files.read(start + name).decode().strip()
         except FileNotFoundError:
             continue
-        try:
-            yield name, os.read(descriptor, 4096).decode().strip()
-        finally:
-            os.close(descriptor)
+        yield name, text
 
 
 def read_head(folder: Path) -> str:
     """Return the branch that HEAD names, as `refs/heads/...`; "" for a detached HEAD."""
-    text = (folder / "HEAD").read_text().strip()
+    text = files.read(f"{folder}/HEAD").decode().strip()
     return text.removeprefix(_SYMBOLIC) if text.startswith(_SYMBOLIC) else ""
 
 
@@ -55,7 +54,7 @@ def resolve(folder: Path, name: str) -> str | None:
     """Return the object id of a ref; None if there is none of exactly this name."""
     for _ in range(5):
         try:
-            text = (folder / name).read_text(encoding="utf-8").strip()
+            text = files.read(f"{folder}/{name}").decode().strip()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return _packed(folder).get(name)
         if not text.startswith(_SYMBOLIC):
@@ -77,28 +76,32 @@ def change(folder: Path, name: str, new: str, expected: str | EllipsisType | Non
 
     Takes the lock that git takes.
     """
-    path, lock = folder / name, f"{folder / name}.lock"
-    for _ in range(5):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A push that deletes the last ref of a folder deletes the folder.
-        with suppress(FileNotFoundError):
-            try:
-                descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            except FileExistsError:
-                return False
-            break
-    else:
-        raise FileNotFoundError(lock)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"{new}\n")
+    path, lock = f"{folder}/{name}", f"{folder}/{name}.lock"
+    try:
+        descriptor = open_lock(lock)
+    except FileExistsError:
+        return False
+    os.write(descriptor, f"{new}\n".encode())
+    os.close(descriptor)
     if expected is not ... and resolve(folder, name) != expected:
         os.unlink(lock)
         return False
     # An empty folder is what is left of `a` after `a/b` was deleted.
     with suppress(FileNotFoundError, NotADirectoryError):
-        path.rmdir()
+        os.rmdir(path)
     os.rename(lock, path)
     return True
+
+
+def open_lock(path: str) -> int:
+    """Make the file of a lock, and its folder. Raises FileExistsError if somebody else has the lock."""
+    for _ in range(5):
+        try:
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileNotFoundError:
+            # A push that deletes the last ref of a folder deletes the folder.
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+    raise FileNotFoundError(path)
 
 
 def delete(folder: Path, name: str, expected: str) -> bool | None:
@@ -123,7 +126,7 @@ def delete(folder: Path, name: str, expected: str) -> bool | None:
 
 def _packed(folder: Path) -> dict[str, str]:
     try:
-        lines = (folder / "packed-refs").read_text(encoding="utf-8").splitlines()
+        lines = files.read(f"{folder}/packed-refs").decode().splitlines()
     except FileNotFoundError:
         return {}
     pairs = (line.split(" ", 1) for line in lines if line[:1] not in "#^")

@@ -204,13 +204,13 @@ class Checkout:
 
         A new branch begins at `start`, else at HEAD.
         """
-        tip = f"refs/heads/{branch}"
-        parent = self.sha(start) if start else self._find(tip) or self._find("HEAD")
-        objects = self.objects
+        tip, folder = f"refs/heads/{branch}", self.folder
+        parent = self.sha(start) if start else refs.resolve(folder, tip) or refs.resolve(folder, "HEAD")
+        objects = Objects(folder, self.environ)
         tree = objects.edit(objects.commit(parent).tree if parent else None, files)
         person = Signature.parse(f"{author} {int(NOW.timestamp())} +0000")
         sha = objects.write_commit(tree, (parent,) if parent else (), message, person, person)
-        assert refs.change(self.folder, tip, sha), f"{tip} is locked"
+        assert refs.change(folder, tip, sha), f"{tip} is locked"
         return sha
 
 

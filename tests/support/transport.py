@@ -8,15 +8,17 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
-from tests.support import copies, packs, refs, served
+from tests.support import copies, files, packs, refs, served
 from tests.support.listings import SETTINGS
 from tests.support.objects import Objects
 from tests.support.plain import NotPlainError, check
 from tests.support.repositories import GITCONFIG, plain_config
 
 _REMOTE = "promotion"
+_GITCONFIG = GITCONFIG.encode()
 _REF = re.compile(r"refs/[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)+")
 _PATTERN = re.compile(r"[A-Za-z0-9_./*-]+")
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -66,38 +68,46 @@ class _Client:
     """The repository that reaches a plain remote, with its settings."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        settings = [
-            (environ[f"GIT_CONFIG_KEY_{number}"], environ[f"GIT_CONFIG_VALUE_{number}"])
-            for number in range(int(environ["GIT_CONFIG_COUNT"]))
-        ]
-        urls = {value for key, value in settings if key in (f"remote.{_REMOTE}.url", f"remote.{_REMOTE}.pushurl")}
-        [self.url] = urls
-        self.served = self.url.startswith("http://127.0.0.1:")
-        check(self.served or self.url.startswith("/"))
-        expected, variables = _SETTINGS, _VARIABLES
-        if self.served:
-            header = f"http.{self.url}.extraHeader"
-            expected = expected | {
-                f"url.{self.url}.insteadOf": self.url,
-                f"http.{self.url}.followRedirects": "false",
-                "credential.helper": "",
-            }
-            [reset, line] = [value for key, value in settings if key == header]
-            self.authorization = line.removeprefix("Authorization: ")
-            check(reset == "" and line.startswith("Authorization: "))
-            settings = [(key, value) for key, value in settings if key != header]
-            variables = variables | _NO_PROMPT
-        others = {key: value for key, value in settings if not key.startswith(f"remote.{_REMOTE}.")}
-        for name, value in _HARMLESS.items():
-            check(others.pop(name, value) == value)
-        given = {name[4:] for name in environ if name.startswith("GIT_")} - {
-            f"CONFIG_{part}_{number}" for part in ("KEY", "VALUE") for number in range(int(environ["GIT_CONFIG_COUNT"]))
-        }
-        check(others == expected and given <= variables)
-        with open(f"{environ['HOME']}/.gitconfig", encoding="utf-8") as file:
-            check(file.read() == GITCONFIG)
+        self.url, self.authorization = _read_settings(tuple(item for item in environ.items() if item[0][:4] == "GIT_"))
+        self.served = bool(self.authorization)
+        check(files.read(f"{environ['HOME']}/.gitconfig") == _GITCONFIG)
         self.folder = Path(environ["GIT_DIR"])
         self.environ = environ
+
+
+@lru_cache(maxsize=8)
+def _read_settings(variables: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    """Return the address of the remote, and how a forge is reached, "" where it is a folder.
+
+    A verb asks several times with the same settings.
+    """
+    environ = dict(variables)
+    numbers = range(int(environ["GIT_CONFIG_COUNT"]))
+    settings = [(environ[f"GIT_CONFIG_KEY_{number}"], environ[f"GIT_CONFIG_VALUE_{number}"]) for number in numbers]
+    [url] = {value for key, value in settings if key in (f"remote.{_REMOTE}.url", f"remote.{_REMOTE}.pushurl")}
+    authorization, expected, known = "", _SETTINGS, _VARIABLES
+    if url.startswith("http://127.0.0.1:"):
+        header = f"http.{url}.extraHeader"
+        expected = expected | {
+            f"url.{url}.insteadOf": url,
+            f"http.{url}.followRedirects": "false",
+            "credential.helper": "",
+        }
+        [reset, line] = [value for key, value in settings if key == header]
+        authorization = line.removeprefix("Authorization: ")
+        check(reset == "" and line.startswith("Authorization: ") and bool(authorization))
+        settings = [(key, value) for key, value in settings if key != header]
+        known = known | _NO_PROMPT
+    else:
+        check(url.startswith("/"))
+    others = {key: value for key, value in settings if not key.startswith(f"remote.{_REMOTE}.")}
+    for name, value in _HARMLESS.items():
+        check(others.pop(name, value) == value)
+    given = {name[4:] for name in environ} - {
+        f"CONFIG_{part}_{number}" for part in ("KEY", "VALUE") for number in numbers
+    }
+    check(others == expected and given <= known)
+    return url, authorization
 
 
 class _Remote:
@@ -105,18 +115,18 @@ class _Remote:
 
     def __init__(self, folder: Path, *, served: bool) -> None:
         names = {*os.listdir(folder)}
-        config = (folder / "config").read_bytes()
+        config = files.read(f"{folder}/config")
         if served:
             names -= {"hooks", "protected"}
-            check(os.listdir(folder / "hooks") == ["update"])
+            check(os.listdir(f"{folder}/hooks") == ["update"])
             check(config.startswith(plain_config()))
             check(bool(_SERVER.fullmatch(config.removeprefix(plain_config()).decode())))
         else:
             check(config == plain_config())
         check(names == {"HEAD", "config", "objects", "refs"})
-        check(not os.listdir(folder / "objects/pack") and not os.listdir(folder / "objects/info"))
         self.folder = folder
         self.objects = f"{folder}/objects"
+        check(not os.listdir(f"{self.objects}/pack") and not os.listdir(f"{self.objects}/info"))
         self.refs = refs.read_refs(folder, symbolic=False)
         self.head = refs.read_head(folder)
 
@@ -132,11 +142,15 @@ def _list(_: _Client, remote: _Remote, options: Sequence[str], __: Sequence[str]
     check(all(_PATTERN.fullmatch(pattern) for pattern in patterns))
     lines = [f"ref: {remote.head}\tHEAD", f"{remote.refs[remote.head]}\tHEAD"]
     for ref, sha in remote.refs.items():
-        if any(fnmatch.fnmatchcase(f"/{ref}", f"*/{pattern}") for pattern in patterns):
+        if any(_matches(f"/{ref}", pattern) for pattern in patterns):
             # git leaves out what is broken.
             check(packs.is_file(remote.objects, sha))
             lines.append(f"{sha}\t{ref}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _matches(ref: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(ref, f"*/{pattern}") if "*" in pattern else ref.endswith(f"/{pattern}")
 
 
 def _fetch(client: _Client, remote: _Remote, options: Sequence[str], refspecs: Sequence[str]) -> str:
@@ -155,19 +169,21 @@ def _fetch(client: _Client, remote: _Remote, options: Sequence[str], refspecs: S
     store = Objects(remote.folder, client.environ)
     history = _history(store, [*found.values()], int(depth[0].partition("=")[2])) if depth else set()
     # A commit that is here need not have its history here: what is asked for is looked through.
-    copies.copy(store, folders[0], found.values(), lambda sha: sha not in cut_off | history and packs.has(folders, sha))
+    has, lacking = packs.find(folders), cut_off | history
+    copies.copy(store, folders[0], found.values(), lambda sha: sha not in lacking and has(sha))
     if cut_off & history:
         rest = "".join(f"{sha}\n" for sha in sorted(cut_off - history))
         (client.folder / "shallow").write_text(rest) if rest else (client.folder / "shallow").unlink()
     for target, sha in found.items():
         if target != sha:
-            (client.folder / target).write_text(f"{sha}\n", encoding="utf-8")
+            with open(f"{client.folder}/{target}", "w", encoding="utf-8") as file:
+                file.write(f"{sha}\n")
     return ""
 
 
 def _cut_off(folder: Path) -> frozenset[str]:
     try:
-        return frozenset((folder / "shallow").read_text().split())
+        return frozenset(files.read(f"{folder}/shallow").decode().split())
     except FileNotFoundError:
         return frozenset()
 
@@ -191,7 +207,7 @@ def _push(client: _Client, remote: _Remote, options: Sequence[str], _: Sequence[
     leases = dict(word.removeprefix("--force-with-lease=").split(":") for word in words[:start])
     news = {ref: sha for sha, _, ref in (word.partition(":") for word in words[start + 1 :])}
     check(leases.keys() == news.keys() and len(news) == len(words) - start - 1)
-    folders = packs.folders(client.folder)
+    has = packs.find(packs.folders(client.folder))
     changes: dict[str, tuple[str, str]] = {}
     lines = [f"To {client.url}"]
     protected = remote.protected()
@@ -203,7 +219,7 @@ def _push(client: _Client, remote: _Remote, options: Sequence[str], _: Sequence[
             lines.append(f"=\t{new}:{ref}\t[up to date]")
             continue
         check(_is_free(ref, {*remote.refs, *news}) and (ref != remote.head or bool(new)) and ref not in protected)
-        check(not new or packs.has(folders, new))
+        check(not new or has(new))
         changes[ref] = old, new
         lines.append(f"{'-' if not new else '*' if not old else '+'}\t{new}:{ref}\t")
     store = Objects(client.folder, client.environ)
@@ -233,18 +249,20 @@ def _change(folder: Path, changes: Mapping[str, tuple[str, str]]) -> None:
         for ref, (old, _) in changes.items():
             check((refs.resolve(folder, ref) or "") == old)
         for ref, (_, new) in changes.items():
-            path = folder / ref
+            path = f"{folder}/{ref}"
             if new:
+                # An empty folder is what is left of `a` after `a/b` was deleted.
                 with suppress(FileNotFoundError, NotADirectoryError):
-                    path.rmdir()
+                    os.rmdir(path)
                 os.rename(f"{path}.lock", path)
             else:
-                path.unlink()
+                os.unlink(path)
     for ref, (_, new) in changes.items():
         if not new:
             with suppress(OSError):
-                for parent in [*(folder / ref).parents][: ref.count("/") - 1]:
-                    parent.rmdir()
+                parent = ref
+                while (parent := os.path.dirname(parent)).count("/"):
+                    os.rmdir(f"{folder}/{parent}")
 
 
 @contextmanager
@@ -254,8 +272,7 @@ def _locked(folder: Path, changes: Mapping[str, tuple[str, str]]) -> Iterator[No
     try:
         for ref, (_, new) in changes.items():
             lock = f"{folder}/{ref}.lock"
-            os.makedirs(os.path.dirname(lock), exist_ok=True)
-            descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            descriptor = refs.open_lock(lock)
             locks.append(lock)
             os.write(descriptor, f"{new}\n".encode())
             os.close(descriptor)
