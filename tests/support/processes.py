@@ -10,11 +10,10 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tests.support import listings, private, transport
+from tests.support import files, listings, private, transport
 from tests.support.plain import FAULTS, GIT, check
 from tests.support.repositories import GITCONFIG
 
@@ -87,7 +86,7 @@ def spare(change: Callable[[object, str, object], None]) -> None:
                 lambda stdin: transport.answer(arguments, environ, stdin).encode(errors="surrogateescape"), real
             )
         if arguments == ["config", "--list", "-z", "--show-scope", "--includes"]:
-            return Command(lambda _: _settings(Path(folder), environ, real), real)
+            return Command(lambda _: _settings(folder, environ, real), real)
         return real()
 
     change(process, "_start", start)
@@ -102,24 +101,26 @@ def _list(environ: Mapping[str, str], arguments: Sequence[str], start: Callable[
         return private.remembered(environ, arguments, start)
 
 
+_GITCONFIG = GITCONFIG.encode()
 _URL = re.compile(rb"\turl = ([A-Za-z0-9_./:-]+)\n")
 _known: dict[object, bytes] = {}
 """What git said of settings, by all that it depends on."""
 
 
-def _settings(folder: Path, environ: Mapping[str, str], start: Callable[[], Any]) -> bytes:
+def _settings(folder: str, environ: Mapping[str, str], start: Callable[[], Any]) -> bytes:
     """Return what git says of the settings that it sees in a folder, from the last time that they were the same.
 
     The address of the remote is another one in each test.
     """
-    own = (folder / ".git/config").read_bytes()
+    own = files.read(f"{folder}/.git/config")
     [url] = _URL.findall(own)
     check(os.stat(folder).st_uid == os.geteuid() and b"worktree" not in own and b"include" not in own)
     check("GIT_CONFIG_NOSYSTEM" in environ and environ.keys() & {"XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"} == set())
-    home = Path(environ["HOME"])
-    check((home / ".gitconfig").read_text() == GITCONFIG and not (home / ".config").exists())
-    check(url not in GITCONFIG.encode() and own.count(url) == 1)
-    key = own.replace(url, b"\1"), *sorted((name, value) for name, value in environ.items() if name != "HOME")
+    home = environ["HOME"]
+    check(files.read(f"{home}/.gitconfig") == _GITCONFIG and not os.path.exists(f"{home}/.config"))
+    check(url not in _GITCONFIG and own.count(url) == 1)
+    # Which git is asked is known before.
+    key = own.replace(url, b"\1"), *sorted(item for item in environ.items() if item[0] not in ("HOME", "PATH"))
     if key not in _known:
         process = start()
         output: bytes = process.communicate()[0]
