@@ -16,6 +16,7 @@ from gitops_promotion.core.doctor.settings import CODEOWNERS
 from gitops_promotion.core.doctor.workflows import FOLDER
 from gitops_promotion.core.forge import OWN_CONTEXT
 from gitops_promotion.core.gates.approvals import Approvals
+from gitops_promotion.core.holds import FILE as HOLDS_FILE
 from gitops_promotion.errors import GitError, ProviderError
 from gitops_promotion.git.worktree import WorkingTree
 from gitops_promotion.workflow.run import Run
@@ -39,7 +40,7 @@ def doctor(run: Run, *, strict: bool = False) -> Findings:
         repository=_name(repository.url, run.facts.name_length),
         base=tip.base,
         config=tip.config,
-        tree=Tree(contents=tip.yaml_files()),
+        tree=Tree(contents=tip.yaml_files(), irregular=repository.irregular(tip.sha, [HOLDS_FILE])),
         files=_files(run),
         commits=len(commits),
         server=repository.server_settings() if run.facts.name == "local" else None,

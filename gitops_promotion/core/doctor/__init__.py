@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gitops_promotion.core import untrusted
+from gitops_promotion.core.checks import holds
 from gitops_promotion.core.checks.finding import Finding, Findings, Problem
 from gitops_promotion.core.doctor import bots, controllers, settings, workflows
 from gitops_promotion.core.doctor.facts import Facts, Row, problem_at
@@ -74,6 +75,12 @@ def _patterns(facts: Facts, environment: str) -> list[str]:
     templates = facts.config.context_templates[environment]
     applications = [a for a in facts.tree.applications if facts.tree.has(a, environment)]
     return list(dict.fromkeys(pattern for a in applications for pattern in fill(templates, a, environment)))
+
+
+def unreadable_holds(facts: Facts) -> Iterator[Problem]:
+    """Yield the faults of the file of holds on the default branch, which stop every promotion they could concern."""
+    for problem in holds.unreadable(facts.tree):
+        yield replace(problem, fix=f"{problem.fix} on {facts.base}")
 
 
 def missing_workflows(facts: Facts) -> Iterator[Problem]:
@@ -146,6 +153,7 @@ ROWS: tuple[Row, ...] = (
     Row(code="GP518", level="warning", title="merges that start no workflow", find=settings.silent_merges),
     Row(code="GP519", level="error", title="a rule that no promotion satisfies", find=settings.unsatisfiable_rules),
     Row(code="GP520", level="warning", title="a required check that protects too little", find=settings.weak_checks),
+    Row(code="GP521", level="error", title="a file of holds that cannot be read", find=unreadable_holds),
 )
 """All questions; their codes are never used again for anything else."""
 

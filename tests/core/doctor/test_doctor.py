@@ -130,6 +130,18 @@ BROKEN = [
             ({"alert": ALERT, "b": ALERT + "  suspend: true\n"}, "look at the Alert and the Provider of Flux"),
         )
     ),
+    (
+        "GP521",
+        replace(GOOD, tree=tree(**{"gitops-promotion.holds": "holds: [x\n"})),
+        "is not valid YAML here",
+        "correct this line on main",
+    ),
+    (
+        "GP521",
+        replace(GOOD, tree=replace(tree(), irregular={"gitops-promotion.holds.yaml": "a symbolic link"})),
+        "the file of holds is a symbolic link",
+        "make it a file on main",
+    ),
     ("GP503", replace(PUBLISHED, is_required=False), "main does not require", "gh api repos/acme/gitops/rules"),
     ("GP504", replace(GOOD, files=OWNERS), "no workflow of the default branch runs `promote`", "docs/github.md"),
     (
