@@ -127,6 +127,10 @@ class Tip:
         """The configuration at the tip, None if the file is not there. Raises ConfigError for a faulty one."""
         if self._config is None:
             files = self.repository.read(self.sha, [self.config_file, holds.FILE])
+            if kind := self.repository.irregular(self.sha, [self.config_file]).get(self.config_file):
+                # What is read of a link is the path that it leads to.
+                text = f"is {kind} on {self.base}, not a file: commit the configuration itself under this name"
+                raise ConfigError.at(self.config_file, 0, text)
             content = files.get(self.config_file)
             if content is None:
                 return None

@@ -8,7 +8,7 @@ import pytest
 from gitops_promotion.core import deployments
 from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import Tag
-from gitops_promotion.errors import LeaseLostError, RefGoneError
+from gitops_promotion.errors import ConfigError, LeaseLostError, RefGoneError
 from gitops_promotion.workflow import tip as tip_module
 from gitops_promotion.workflow.tip import Tip
 
@@ -28,6 +28,27 @@ def test_a_branch_that_is_deleted_after_it_was_listed_counts_as_missing(
     remote.git("update-ref", "-d", "refs/heads/q")
     tip.fetch_branches(["p", "q", "r"])
     assert [tip.branch(name) for name in ("p", "q", "r")] == [remote.sha("p"), None, remote.sha("r")]
+
+
+@pytest.mark.parametrize("kind", ["a symbolic link", "a folder"])
+def test_a_configuration_that_is_no_file_is_named_as_what_it_is(
+    kind: str, remote: "Remote", open_repository: Open
+) -> None:
+    checkout = remote.clone()
+    path = checkout.path / "gitops-promotion.yaml"
+    path.rename(checkout.path / "conf.yaml")
+    if kind == "a folder":
+        path.mkdir()
+        (path / "conf.yaml").write_text("environments: []\n")
+    else:
+        path.symlink_to("conf.yaml")
+    checkout.git("add", "-A")
+    checkout.git("commit", "-qm", "Replace")
+    checkout.git("push", "-q", "origin", "HEAD:main")
+    tip = Tip(repository=open_repository(checkout.path))
+    with pytest.raises(ConfigError, match=f"gitops-promotion.yaml: is {kind} on main, not a file: commit the"):
+        assert tip.config.pipeline.names
+    assert not tip.has_config
 
 
 @pytest.mark.parametrize("leased", [True, False])
