@@ -64,6 +64,9 @@ def test_a_record_that_cannot_be_read_is_a_failure_of_the_list_and_the_verdicts(
     shop.remote.git("update-ref", ref, shop.remote.git("hash-object", "-w", "--stdin", stdin=b"{]"))
     run = publish(shop, code=6)
     assert f"{ref} of the remote is not a record of this program" in run.only["message"]
+    # Once as the error of this run, after the warning that it is left out.
+    assert run.stderr.count("is not a record of this program") == 1
+    assert run.stderr.count(f"left out: {ref}, which cannot be read: `gitops-promotion local list`") == 1
     assert shop.local("list", codes=(6,)) == "no pull requests that can be read\n"
 
 

@@ -156,12 +156,15 @@ class Ledger:
             except ValueError as error:
                 if not lenient:
                     raise _unreadable(ref, error) from error
-                self._leave_out(_unreadable(ref, error))
+                self._leave_out(ref, error)
         return records
 
-    def _leave_out(self, error: ProviderError) -> None:
-        self.left_out[str(error)] = None
-        _log.warning("left out: %s", error)
+    def _leave_out(self, ref: str, error: ValueError) -> None:
+        """Note that a record cannot be read. A verb that fails for it says why; others only say that it is left out."""
+        text = str(_unreadable(ref, error))
+        if text not in self.left_out:
+            self.left_out[text] = None
+            _log.warning("left out: %s, which cannot be read: `gitops-promotion local list` says what to do", ref)
 
     def record(self, refs: Refs, number: int) -> Record:
         """Return the record of that number as the branches show it. Raises ProviderError if there is none."""
@@ -196,7 +199,7 @@ class Ledger:
         except ValueError as error:
             if not lenient:
                 raise _unreadable(ref, error) from error
-            self._leave_out(_unreadable(ref, error))
+            self._leave_out(ref, error)
             return (), object_id
 
     def statuses(self, refs: Refs, sha: str) -> tuple[tuple[CommitStatus, ...], str | None]:
