@@ -103,7 +103,12 @@ def past_time(name: str, value: str | None, now: "datetime") -> "datetime | None
             return now - timedelta(seconds=duration(value))
         except UsageError:
             raise UsageError(f"{name} {untrusted.quoted(value)} is no time: {example} (at most 366d)") from None
-    return _instant(name, value, example, zone_of_dates=UTC)
+    time = _instant(name, value, example, zone_of_dates=UTC)
+    if time > now:
+        raise UsageError(
+            f"{name} {untrusted.quoted(value)} is in the future: name a time in the past, or leave {name} out"
+        )
+    return time
 
 
 def future_time(name: str, value: str | None, now: "datetime") -> "datetime | None":
