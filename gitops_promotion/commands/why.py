@@ -178,7 +178,7 @@ def _answer_if_absent(run: Run, place: _Place, expected: Tag, answers: _Answers,
         reasons += judged
         command = _forcing_command(place)
         is_possible = any(reason.endswith(command) for reason in outcome_reasons)
-        steps = steps or [*judged_steps, *([f"to promote it all the same: {command}"] if is_possible else [])]
+        steps = steps or [*judged_steps, *([why.forcing_step(judged_steps, command)] if is_possible else [])]
         if opened:
             reasons.append(f"another one is open: {_about(opened)}")
     if so_far := why.way_so_far(before, str(expected)):

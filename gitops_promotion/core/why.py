@@ -77,6 +77,15 @@ def way_so_far(cells: Sequence[Cell], tag: str) -> str:
     )
 
 
+def forcing_step(steps: Sequence[str], command: str) -> str:
+    """Return the step to promote a tag that does not go on by itself; `steps` are what its gates need before.
+
+    `command` is refused while a hold stops the tag, so its lifting comes first.
+    """
+    is_held = any("gitops-promotion release " in step for step in steps)
+    return f"{'then, ' if is_held else ''}to promote it all the same: {command}"
+
+
 def next_steps(
     promotion: Promotion, application: Application, environment: str, *, merge: str, auto: bool, publishes: bool = False
 ) -> list[str]:

@@ -95,7 +95,7 @@ def test_a_tag_that_was_rolled_back_says_how_it_comes_back(
     assert why("qa")["next"] == [
         "if nothing more comes from dev: gitops-promotion doctor",
         f"to lift it: gitops-promotion release {names}",
-        f"to promote it all the same: gitops-promotion promote {names}",
+        f"then, to promote it all the same: gitops-promotion promote {names}",
     ]
 
 
