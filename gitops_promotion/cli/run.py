@@ -148,12 +148,16 @@ def _log_flaws(terminal: Terminal, view: "Flawed") -> None:
 def _tell_runner(terminal: Terminal, verb: str, outcomes: "Sequence[Outcome]") -> None:
     """Give the CI system, if there is one, the annotations, the outputs and the summary."""
     from gitops_promotion import ci
+
+    variables = environment.variables()
+    runner = ci.runner(variables)
+    if not runner.NAME:
+        return
+
     from gitops_promotion.render.annotations import annotations
     from gitops_promotion.render.markdown import summary
     from gitops_promotion.render.outputs import outputs
 
-    variables = environment.variables()
-    runner = ci.runner(variables)
     for level, title, text, fault in annotations(outcomes):
         place = fault and Fault(terminal.without_commands(fault.path), fault.line, "")
         if line := runner.annotation(level, terminal.without_commands(title), terminal.without_commands(text), place):
