@@ -114,14 +114,17 @@ class Terminal:
         level = logging.DEBUG if self._verbose else logging.WARNING
         handler = Handler(level)
         logger = logging.getLogger("gitops_promotion")
-        before = logger.level
+        before, effective = logger.level, logger.getEffectiveLevel()
         logger.addHandler(handler)
-        logger.setLevel(level)
+        # Python looks through all loggers for each level that is set.
+        if level != effective:
+            logger.setLevel(level)
         try:
             yield
         finally:
             logger.removeHandler(handler)
-            logger.setLevel(before)
+            if level != effective:
+                logger.setLevel(before)
 
     def progress(self, reasons: tuple[str, ...], seconds: float) -> None:
         """Log the reasons for a wait of at most `seconds` more.
