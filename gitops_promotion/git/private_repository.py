@@ -47,10 +47,34 @@ class PrivateRepository:
         self.head = "" if self.partial else checkout.head()[0] or ""
         try:
             with temporary_files():
-                self.whole = _lay_out(checkout, self.folder, self.object_format, partial=self.partial)
+                self.whole = self._lay_out(checkout)
         except BaseException:
             self.remove()
             raise
+
+    def _lay_out(self, checkout: Checkout) -> bool:
+        """Write the repository's own files; returns whether its history is complete.
+
+        No object of a partial clone is borrowed: the server would not send the objects that the clone left out.
+        Fetching brings them instead.
+        """
+        folder, sha256_objects = self.folder, self.object_format == "sha256"
+        for name in ("objects/info", "refs/promotion"):
+            (folder / name).mkdir(parents=True)
+        (folder / "HEAD").write_text("ref: refs/heads/none\n")
+        (folder / "config").write_text(
+            f"[core]\n\trepositoryformatversion = {int(sha256_objects)}\n\tbare = true\n"
+            + ("[extensions]\n\tobjectFormat = sha256\n" if sha256_objects else "")
+        )
+        if self.partial:
+            return False
+        (folder / "objects/info/alternates").write_bytes(quote(str(checkout.common_dir.resolve() / "objects")) + b"\n")
+        if self.head:  # A detached commit may have no ref in the checkout, and is still worth offering when fetching.
+            (folder / "refs/promotion/head").write_text(self.head + "\n")
+        shallow = file_text(checkout.common_dir / "shallow")
+        if shallow:
+            (folder / "shallow").write_text(shallow + "\n")
+        return not shallow
 
     def git(self, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
         """Run a command that does not reach the remote and return its output. Raises GitError if it fails."""
@@ -86,29 +110,3 @@ def temporary_files() -> Iterator[None]:
 
 def _own_settings(checkout: Checkout) -> dict[str, str]:
     return {setting.key: setting.value for setting in checkout.settings if setting.is_of_repository}
-
-
-def _lay_out(checkout: Checkout, folder: Path, object_format: str, *, partial: bool) -> bool:
-    """Write the repository's own files; returns whether its history is complete.
-
-    No object of a partial clone is borrowed: the server would not send the objects that the clone left out. Fetching
-    brings them instead.
-    """
-    sha256_objects = object_format == "sha256"
-    for name in ("objects/info", "refs/promotion"):
-        (folder / name).mkdir(parents=True)
-    (folder / "HEAD").write_text("ref: refs/heads/none\n")
-    (folder / "config").write_text(
-        f"[core]\n\trepositoryformatversion = {int(sha256_objects)}\n\tbare = true\n"
-        + ("[extensions]\n\tobjectFormat = sha256\n" if sha256_objects else "")
-    )
-    if partial:
-        return False
-    (folder / "objects/info/alternates").write_bytes(quote(str(checkout.common_dir.resolve() / "objects")) + b"\n")
-    head = checkout.head()[0]
-    if head:  # A detached commit may have no ref in the checkout, and is still worth offering when fetching.
-        (folder / "refs/promotion/head").write_text(head + "\n")
-    shallow = file_text(checkout.common_dir / "shallow")
-    if shallow:
-        (folder / "shallow").write_text(shallow + "\n")
-    return not shallow
