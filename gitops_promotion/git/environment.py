@@ -100,7 +100,8 @@ def as_environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Write settings as git reads them from its environment: unlike arguments no other user can see them."""
     variables = {"GIT_CONFIG_COUNT": str(len(settings))}
     for index, (key, value) in enumerate(settings):
-        variables |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+        variables[f"GIT_CONFIG_KEY_{index}"] = key
+        variables[f"GIT_CONFIG_VALUE_{index}"] = value
     return variables
 
 

@@ -117,6 +117,8 @@ class Runner:
 
     def mask(self, stderr: bytes) -> str:
         """Decode output of git without secrets and terminal codes: part of it is the remote's own text."""
+        if not stderr:
+            return ""
         text = masked(stderr.decode(errors="replace"), self.secrets)
         return lines(re.sub(r"(https?://)[^/@\s]+@", r"\1", text))
 
