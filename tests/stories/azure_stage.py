@@ -1,9 +1,9 @@
 """Azure DevOps as a stage: an agent runs the pipelines of examples/azure, whose token is a job's own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import pytest
 
@@ -71,6 +71,13 @@ class AzureStage:
     @property
     def faults(self) -> Faults:
         return self.server.faults
+
+    def another(self, files: Mapping[str, str]) -> Self:
+        """Return a further repository on this forge, which demands the published verdict."""
+        hosted = self.server.repository(f"platform/gitops-{len(self.server.world.repos)}", files)
+        stage = replace(self, hosted=hosted, _seen=len(self.server.events), _merge_refs={})
+        stage.require_verdict()
+        return stage
 
     def watch(self, act: Callable[[], object]) -> None:
         self.server.watch(act)

@@ -3,9 +3,9 @@
 import json
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import pytest
 
@@ -61,6 +61,13 @@ class GitHubStage:
     @property
     def faults(self) -> Faults:
         return self.server.faults
+
+    def another(self, files: Mapping[str, str]) -> Self:
+        """Return a further repository on this forge, which demands the published verdict."""
+        hosted = self.server.repository(f"acme/gitops-{len(self.server.world.repos)}", files)
+        stage = replace(self, hosted=hosted, _seen=len(self.server.events), _merge_refs={})
+        stage.require_verdict()
+        return stage
 
     def watch(self, act: Callable[[], object]) -> None:
         self.server.watch(act)

@@ -16,8 +16,10 @@ def choose(*, thorough: bool) -> None:
     settings.load_profile("all" if thorough else "few")
 
 
-def examples(count: int) -> settings:
-    """Try `count` examples, however long one takes."""
+def examples(count: int, *, every_day: int = 0) -> settings:
+    """Try `count` examples with --thorough, else `every_day` or a fifth, however long one takes."""
     profile = settings.default
     assert profile
+    if every_day and profile.max_examples < 100:
+        return settings(max_examples=every_day)
     return settings(max_examples=count * profile.max_examples // 100)
