@@ -265,7 +265,15 @@ def make_stage(
 
     def make(remote: "Remote", checkout: Path) -> Stage:
         start = Snapshot.take(remote.path)
-        return Stage(remote=remote, checkout=checkout, program=program, start=start, record=record, git=with_git)
+        return Stage(
+            remote=remote,
+            checkout=checkout,
+            forks=forks,
+            program=program,
+            start=start,
+            record=record,
+            git=with_git,
+        )
 
     return make
 

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gitops_promotion import cli
@@ -24,35 +24,48 @@ def main() -> None:
     rival = json.loads(os.environ.pop("RIVAL", "[]"))
     if not os.environ.pop("WITH_GIT", ""):
         processes.spare(setattr)
-    names: list[str] = []
-    start, run, open_dialogue = Runner.start, Runner.run, Dialogue.__init__
 
-    def disturb(now: str) -> None:
-        if (now, str(len(names))) != (moment, number):
+    def disturb(now: str, count: int) -> None:
+        if (now, str(count)) != (moment, number):
             return
         if not rival:
             os.kill(os.getpid(), signal.SIGKILL)
         done = subprocess.run(rival, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def counted_start(self: Runner, command: Sequence[str], *arguments: Any, **options: Any) -> Any:
-        names.append(next(word for word in command if not word.startswith("-")))
-        disturb("before")
-        return start(self, command, *arguments, **options)
-
-    def counted_run(self: Runner, *arguments: Any, **options: Any) -> Any:
-        result = run(self, *arguments, **options)
-        disturb("after")
-        return result
-
-    def counted_dialogue(self: Dialogue, *arguments: Any) -> None:
-        open_dialogue(self, *arguments)
-        disturb("after")
-
-    runner: Any = Runner
-    dialogue: Any = Dialogue
-    runner.start, runner.run, dialogue.__init__ = counted_start, counted_run, counted_dialogue
+    names = name_commands(setattr, disturb)
     try:
         cli.main(words)
     finally:
         print(*names, file=sys.stderr)
+
+
+def name_commands(
+    change: Callable[[object, str, object], None], reach: Callable[[str, int], None] = lambda *_: None
+) -> list[str]:
+    """Return a list that will have the names of the git commands that are started from now on.
+
+    `change` is `setattr`, or that of a pytest.MonkeyPatch. `reach` is called with `before` or `after`, and the number
+    of the command.
+    """
+    names: list[str] = []
+    start, run, open_dialogue = Runner.start, Runner.run, Dialogue.__init__
+
+    def counted_start(self: Runner, command: Sequence[str], *arguments: Any, **options: Any) -> Any:
+        names.append(next(word for word in command if not word.startswith("-")))
+        reach("before", len(names))
+        return start(self, command, *arguments, **options)
+
+    def counted_run(self: Runner, *arguments: Any, **options: Any) -> Any:
+        result = run(self, *arguments, **options)
+        reach("after", len(names))
+        return result
+
+    def counted_dialogue(self: Dialogue, *arguments: Any) -> None:
+        open_dialogue(self, *arguments)
+        reach("after", len(names))
+
+    change(Runner, "start", counted_start)
+    change(Runner, "run", counted_run)
+    change(Dialogue, "__init__", counted_dialogue)
+    return names

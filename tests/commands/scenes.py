@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +15,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pytest
+
 import gitops_promotion
+from gitops_promotion import cli
 from gitops_promotion.core.holds import FILE
+from tests.commands import disturbed
 from tests.reliability import PLAIN_GIT, Met, Record
 from tests.support.refs import read_refs
 from tests.support.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from tests.conftest import Remote
+    from tests.support.forks import Forked, Forks
 
 T = TypeVar("T")
 
@@ -40,63 +44,73 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A remote with a checkout, in which verbs run as processes of their own; `start` is the remote at first.
+    """A remote with a checkout, in which verbs run; `start` is the remote at first.
 
-    With `git` they also reach the remote by git alone (tests/support/processes.py).
+    What is disturbed, or runs at the same time, is a process of its own. With `git` every verb is one, and reaches the
+    remote by git alone (tests/support/processes.py).
     """
 
     remote: "Remote"
     checkout: Path
+    forks: "Forks"
     program: Path
     start: Snapshot
     record: Record
     git: bool = False
 
     def command(self, words: Sequence[str], moment: str = "never", number: int = 0) -> list[str]:
-        """Return the command of a verb that is disturbed at a moment."""
-        return [str(self.program), moment, str(number), *words, "--sourcedir", str(self.checkout)]
+        """Return the arguments of a verb that is disturbed at a moment."""
+        return [moment, str(number), *words, "--sourcedir", str(self.checkout)]
 
     def run(
         self, words: Sequence[str], moment: str = "never", number: int = 0, *, rival: Sequence[str] = ()
     ) -> Sequence[str] | None:
         """Run a verb and return the names of the git commands that it started; None if it was killed."""
-        environ = self._environ | ({"RIVAL": json.dumps(self.command(rival))} if rival else {})
-        command = self.command(words, moment, number)
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        if moment == "never" and not self.git:
+            return self._run_here(words)
+        done = self._start(self.command(words, moment, number), rival).wait()
         if done.returncode == -signal.SIGKILL:
             return None
         assert done.returncode == 0, f"{words} {moment} {number}: {done.stdout}{done.stderr}"
         return done.stderr.splitlines()[-1].split()
 
+    def _start(self, command: Sequence[str], rival: Sequence[str] = ()) -> "Forked":
+        # What a killed run leaves behind is its temporary folder.
+        environ = dict(self.remote.environ) | {"TMPDIR": str(self.remote.path.parent)}
+        environ |= {"WITH_GIT": "yes"} if self.git else {}
+        environ |= {"RIVAL": json.dumps([str(self.program), *self.command(rival)])} if rival else {}
+        return self.forks.start("tests.commands.disturbed:main", command, environ)
+
+    def _run_here(self, words: Sequence[str]) -> Sequence[str]:
+        """Run a verb in this process: there is nothing that ends it or comes between."""
+        code: object = 0
+        with pytest.MonkeyPatch.context() as change:
+            names = disturbed.name_commands(change.setattr)
+            try:
+                cli.main([*words, "--sourcedir", str(self.checkout)])
+            except SystemExit as ended:
+                code = ended.code
+        assert not code, words
+        return names
+
     def disturb(self, scene: "Played", moment: str, number: int, fault: str, *, rival: Sequence[str] = ()) -> bool:
         """Run the verb of a scene, disturbed there, and record that as `fault`; returns False if it was not."""
         self.restore(scene.before)
-        disturbed = self.run(scene.words, moment, number, rival=rival)
+        names = self.run(scene.words, moment, number, rival=rival)
         verb = " ".join(word for word in scene.words if word in (*WORDS, *FEATURES))
         effect = f"git {scene.commands[number - 1]}"
         self.record.add(Met(provider=PLAIN_GIT, verb=verb, effect=effect, fault=fault, alone=bool(rival)))
-        return bool(disturbed) if rival else disturbed is None
+        return bool(names) if rival else names is None
 
     def run_at_once(self, *verbs: Sequence[str]) -> list[str]:
         """Run verbs at the same time, and return what each said on stderr; only a person may be too late."""
-        runs = [
-            subprocess.Popen(
-                self.command(words), env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-            for words in verbs
-        ]
+        runs = [self._start(self.command(words)) for words in verbs]
         texts = []
         for words, run in zip(verbs, runs, strict=True):
-            stdout, stderr = run.communicate()
-            assert run.returncode == 0 or words[0] == "local", f"{words}: {stdout}{stderr}"
-            texts.append(stderr)
+            done = run.wait()
+            assert done.returncode == 0 or words[0] == "local", f"{words}: {done.stdout}{done.stderr}"
+            texts.append(done.stderr)
         return texts
-
-    @property
-    def _environ(self) -> dict[str, str]:
-        # What a killed run leaves behind is its temporary folder.
-        environ = dict(self.remote.environ) | {"TMPDIR": str(self.remote.path.parent)}
-        return environ | ({"WITH_GIT": "yes"} if self.git else {})
 
     def restore(self, snapshot: Snapshot) -> None:
         """Make the remote what it was."""

@@ -1,7 +1,8 @@
 """Programs of their own whose Python is forked from one that has everything imported.
 
-The start of a Python with the SDKs takes some 200 ms of CPU, a fork takes a few. The forked process has the arguments,
-the environment, the folder and the standard streams of the program that was started, which ends in the same way.
+The start of a Python with the SDKs takes some 200 ms of CPU, a fork takes a few. A fork is asked for by `Forks.start`,
+or by a program that can be started: the forked process has the arguments, the environment, the folder and the standard
+streams of that program, which ends in the same way.
 """
 
 import importlib
@@ -14,10 +15,10 @@ import socket
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from types import TracebackType
 from typing import Self
 
@@ -38,6 +39,29 @@ ended = server.recv(8)
 # Nothing is said by one that was killed.
 sys.exit(int(ended)) if ended else os.kill(os.getpid(), 9)
 """
+
+
+class Forked:
+    """A forked process that was started here."""
+
+    def __init__(self, address: str, request: tuple[str, list[str], dict[str, str], str]) -> None:
+        self._arguments = request[1]
+        self._outputs = TemporaryFile(), TemporaryFile()  # noqa: SIM115  `wait` closes them
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(address)
+        data = marshal.dumps(request)
+        with open(os.devnull, "rb") as nothing:
+            streams = [each.fileno() for each in (nothing, *self._outputs)]
+            socket.send_fds(self._socket, [len(data).to_bytes(8, "big")], streams)
+        self._socket.sendall(data)
+
+    def wait(self) -> "subprocess.CompletedProcess[str]":
+        """Return how it ended and what it printed."""
+        with self._socket, self._outputs[0], self._outputs[1]:
+            ended = self._socket.recv(8)
+            texts = [os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode() for file in self._outputs]
+        # Nothing is said by one that was killed.
+        return subprocess.CompletedProcess(self._arguments, int(ended) if ended else -signal.SIGKILL, *texts)
 
 
 class Forks:
@@ -65,6 +89,10 @@ class Forks:
         self._process.kill()
         self._process.communicate()
         self._folder.cleanup()
+
+    def start(self, function: str, arguments: Sequence[str], environ: Mapping[str, str]) -> Forked:
+        """Let a process call `module:function` with these arguments in `sys.argv[1:]`."""
+        return Forked(self._socket, (function, [function, *arguments], dict(environ), os.getcwd()))
 
     def write_program(self, path: Path, function: str) -> Path:
         """Write a program that calls `module:function` with its arguments in `sys.argv`."""

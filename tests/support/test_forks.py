@@ -38,6 +38,27 @@ def run(forks: Forks, tmp_path: Path, environ: dict[str, str]) -> Callable[..., 
     return run_program
 
 
+def test_one_that_is_started_from_here_needs_no_program(
+    forks: Forks, tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    variables = {**environ, "GREETING": "hello"}
+    names = "0", "3", "killed", "raises"
+    runs = {name: forks.start("tests.support.test_forks:show", [name, "ü"], variables) for name in names}
+    done = {name: run.wait() for name, run in runs.items()}
+    assert {name: each.returncode for name, each in done.items()} == {
+        "0": 0,
+        "3": 3,
+        "killed": -signal.SIGKILL,
+        "raises": 1,
+    }
+    assert done["3"].stderr == "warning\n"
+    assert done["raises"].stderr.endswith("ValueError: wrong\n")
+    assert {name: each.stdout for name, each in done.items()} == {
+        name: f"{[name, 'ü']} hello False {tmp_path.name} \n" for name in names
+    }
+
+
 @pytest.mark.parametrize("code", [0, 3])
 def test_it_has_arguments_environment_folder_and_streams(
     run: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch
