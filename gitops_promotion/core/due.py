@@ -149,6 +149,17 @@ def open_for(pulls: PullRequests, base: str) -> PullRequest | None:
     return next((pull for pull in open_pulls if pull.base == base), next(iter(open_pulls), None))
 
 
+def branch_in_use(pull: PullRequest, environment: str, *, is_obsolete: bool) -> str:
+    """Return the sentence that the open promotion into another environment has the branch, and what to do.
+
+    `is_obsolete`: the sources of that environment have gone back to the tag that it has.
+    """
+    text = f"pull request #{pull.number} into {environment} has the branch {pull.head}"
+    if is_obsolete:
+        return f"{text}, and {environment} has the tag of its sources by now: close it first"
+    return f"{text}: merge it or close it first"
+
+
 def provenance_problem(
     deployed: Deployment | None, pulls: PullRequests, *, application: Application, environment: str
 ) -> str | None:

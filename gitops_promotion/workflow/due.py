@@ -1,6 +1,7 @@
 """From a step to its promotion: which tag is due, and who is behind it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -165,9 +166,7 @@ def _veto(
     current = due.open_for(pulls, run.tip.base)
     proposed = branch.proposal.environments if branch else ()
     if current is not None and (busy := [name for name in earlier if name in proposed]):
-        message = (
-            f"pull request #{current.number} into {busy[0]} has the branch {current.head}: merge it or close it first"
-        )
+        message = due.branch_in_use(current, busy[0], is_obsolete=_is_obsolete(run.tip, step, busy[0], branch))
         return replace(step.skipped(message, request.tag), pull_request=current)
     if current is not None and branch and branch.proposal.origin.override and not step.forced:
         message = (
@@ -181,6 +180,16 @@ def _veto(
         return origin.again(run, people) if decline else people
     message = f"{decline}; to propose it again: {step.command}"
     return replace(step.outcome("declined", message, request.tag), pull_request=decline.pull_request)
+
+
+def _is_obsolete(tip: Tip, step: Step, environment: str, branch: Branch | None) -> bool:
+    """Return True if a branch proposes another tag than an environment and all its sources have."""
+    earlier = Step(application=step.application, environment=environment)
+    with suppress(ManifestError):
+        tag, tags = tip.tag(earlier.target), [tip.tag(source) for source in earlier.sources(tip)]
+        is_settled = bool(tags) and all(deployments.same_tag(tag, source_tag) for source_tag in tags)
+        return is_settled and branch is not None and not deployments.same_tag(branch.proposal.tag, tag)
+    return False
 
 
 def _origin(run: Run, step: Step, tag: Tag, batch: _Batch, pulls: Sequence[PullRequest]) -> Origin:

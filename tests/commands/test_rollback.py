@@ -331,7 +331,7 @@ def test_a_rollback_in_one_of_three_regions_leaves_the_others_alone(
 
 
 def test_a_promotion_is_disarmed_if_its_source_went_back_to_the_tag_of_the_target(
-    shop: "Shop", at: Callable[[str], None]
+    shop: "Shop", at: Callable[[str], None], manifest: Callable[..., str]
 ) -> None:
     # A hold is a gate that stops arming: what it does not cover is armed again.
     shop.edit({"gitops-promotion.holds.yaml": "holds:\n- {group: webshop, app: cart, environment: qa}\n"})
@@ -346,3 +346,7 @@ def test_a_promotion_is_disarmed_if_its_source_went_back_to_the_tag_of_the_targe
     )
     assert not outcome["pull_request"]["auto_merge"]
     assert shop.run("promote", "--all").only["message"] == outcome["message"], "it was armed again"
+    # It still has the branch of a promotion into prod.
+    shop.edit({"webshop/prod/webui.yaml": manifest("webui", "0.9")})
+    forced = shop.run("promote", "--app", "webui", "--env", "prod", code=2).only
+    assert forced["message"].endswith("and qa has the tag of its sources by now: close it first")

@@ -353,3 +353,14 @@ def test_of_open_pull_requests_the_one_into_the_base_counts_and_else_the_newest(
     assert due.open_for([into_other, into_main], "main") == into_main
     assert due.open_for([into_other, replace(into_main, base="third")], "main") == into_other
     assert due.open_for([pull(3, "closed"), pull(4, "merged")], "main") is None
+
+
+@pytest.mark.parametrize(
+    ("is_obsolete", "end"),
+    [
+        (False, "has the branch promote/webshop-webui: merge it or close it first"),
+        (True, "has the branch promote/webshop-webui, and qa has the tag of its sources by now: close it first"),
+    ],
+)
+def test_a_branch_in_use_says_what_to_do_with_its_pull_request(is_obsolete: bool, end: str) -> None:
+    assert due.branch_in_use(OPEN_PULL, "qa", is_obsolete=is_obsolete) == f"pull request #7 into qa {end}"
