@@ -67,7 +67,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="meet every fault at every request, and ask the real kustomize each time: minutes",
     )
     parser.addoption(
-        "--git", action="store_true", help="start git wherever the program does, and answer nothing in its place"
+        "--git",
+        action="store_true",
+        help="start git wherever the program does, in its place answer nothing, and try all cases that need it",
     )
     parser.addoption(
         "--stories",

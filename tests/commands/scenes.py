@@ -7,17 +7,14 @@ import json
 import re
 import shutil
 import signal
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import gitops_promotion
 from gitops_promotion import cli
 from gitops_promotion.core.holds import FILE
 from tests.commands import disturbed
@@ -28,8 +25,6 @@ from tests.support.snapshots import Snapshot
 if TYPE_CHECKING:
     from tests.conftest import Remote
     from tests.support.forks import Forked, Forks
-
-T = TypeVar("T")
 
 WORDS = ("new", "promote", "--all", "status", "--publish", "rollback", "hold", "release")
 FEATURES = ("feature", "feature-delete", "feature-stale")
@@ -249,19 +244,3 @@ def play(stage: Stage, name: str) -> Played:
 def moments(commands: Sequence[str]) -> list[tuple[str, int]]:
     """Return the moments before and after each of these git commands."""
     return [(moment, number) for number in range(1, len(commands) + 1) for moment in ("before", "after")]
-
-
-def chosen(count: int, points: Sequence[T], salt: str) -> list[T]:
-    """Return `count` of these points; which ones changes with the code of the package, and with nothing else."""
-    turn = zlib.crc32(salt.encode(), _code())
-    step = max(1, len(points) // count)
-    return [points[(turn + number * step) % len(points)] for number in range(count)]
-
-
-@cache
-def _code() -> int:
-    """Return a checksum of the package's code."""
-    checksum = 0
-    for path in sorted(Path(gitops_promotion.__file__).parent.rglob("*.py")):
-        checksum = zlib.crc32(path.read_bytes(), checksum)
-    return checksum

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.commands.features import FILES
-from tests.commands.scenes import NEW, SCENES, Played, Stage, chosen, moments, play
+from tests.commands.scenes import NEW, SCENES, Played, Stage, moments, play
+from tests.support.shares import chosen
 from tests.support.snapshots import Snapshot
 
 if TYPE_CHECKING:

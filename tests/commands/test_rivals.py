@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.commands.scenes import NEW, ROLLBACK, WORDS, Played, Stage, chosen, play
+from tests.commands.scenes import NEW, ROLLBACK, WORDS, Played, Stage, play
+from tests.support.shares import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""One of several writers of the same file, as a process of its own with the arguments CHECKOUT NAME."""
+"""One of several writers of the same file, as a process of its own with the arguments CHECKOUT NAME COUNT."""
 
 import os
 import sys
@@ -10,10 +10,10 @@ from gitops_promotion.git import Repository
 
 
 def main() -> None:
-    _, path, name = sys.argv
+    _, path, name, count_of_pushes = sys.argv
     with Repository.open(Path(path), environ=os.environ) as repository:
         won = 0
-        while won < 5:
+        while won < int(count_of_pushes):
             tip = repository.fetch("refs/heads/main")["refs/heads/main"]
             count = int(repository.read(tip, ["count"]).get("count", b"0"))
             sha = repository.commit(tip, {"count": b"%d" % (count + 1)}, f"By {name}\n")

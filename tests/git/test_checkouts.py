@@ -19,6 +19,7 @@ from gitops_promotion.errors import GitError, UsageError
 from gitops_promotion.git import Repository
 from gitops_promotion.git.advice import advice
 from gitops_promotion.git.process import Runner
+from tests.support import shares
 
 if TYPE_CHECKING:
     from git.cmd import Git
@@ -45,6 +46,16 @@ KINDS = (
     "unborn",
     "detached-on-a-commit-of-its-own",
 )
+
+
+ALL = "all"
+"""All cases at once: each of them has no effect alone, and so they have none together."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for argument, cases in (("hostile", list(HOSTILE)), ("setting", list(SETTINGS))):
+        if argument in metafunc.fixturenames:
+            metafunc.parametrize(argument, [*shares.of_git(metafunc.config, 5, cases, argument), ALL])
 
 
 def make_checkout(kind: str, remote: "Remote") -> "tuple[Checkout, Path]":
@@ -305,11 +316,11 @@ HOSTILE: Mapping[str, str] = {
 }
 
 
-@pytest.mark.parametrize("names", [*((name,) for name in HOSTILE), tuple(HOSTILE)], ids=[*HOSTILE, "all"])
 def test_variables_of_a_hook_or_an_alias_have_no_effect(
-    names: tuple[str, ...], remote: "Remote", monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+    hostile: str, remote: "Remote", monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
 ) -> None:
     checkout = remote.clone()
+    names = HOSTILE if hostile == ALL else [hostile]
     for name in names:
         monkeypatch.setenv(name, HOSTILE[name])
     with Repository.open(checkout.path, environ=environ | {name: HOSTILE[name] for name in names}) as repository:
@@ -351,35 +362,35 @@ def test_variables_do_not_hide_the_repository(
         assert promote_quietly(repository)
 
 
-@pytest.mark.parametrize(
-    "setting",
-    [
-        "log.follow=true",
-        "log.showRoot=false",
-        "log.showSignature=true",
-        "color.ui=always",
-        "diff.renames=copies",
-        "diff.noprefix=true",
-        "grep.patternType=perl",
-        "grep.fullName=true",
-        "core.quotePath=false",
-        "fetch.prune=true",
-        "push.followTags=true",
-        "push.gpgSign=true",
-        "push.recurseSubmodules=check",
-        "push.pushOption=ci.skip",
-        "core.attributesFile=/nonexistent",
-        "fetch.recurseSubmodules=true",
-        "transfer.fsckObjects=true",
-        "i18n.logOutputEncoding=latin1",
-        "core.abbrev=4",
-    ],
+SETTINGS = (
+    "log.follow=true",
+    "log.showRoot=false",
+    "log.showSignature=true",
+    "color.ui=always",
+    "diff.renames=copies",
+    "diff.noprefix=true",
+    "grep.patternType=perl",
+    "grep.fullName=true",
+    "core.quotePath=false",
+    "fetch.prune=true",
+    "push.followTags=true",
+    "push.gpgSign=true",
+    "push.recurseSubmodules=check",
+    "push.pushOption=ci.skip",
+    "core.attributesFile=/nonexistent",
+    "fetch.recurseSubmodules=true",
+    "transfer.fsckObjects=true",
+    "i18n.logOutputEncoding=latin1",
+    "core.abbrev=4",
 )
+
+
 def test_settings_of_a_person_have_no_effect(setting: str, remote: "Remote", open_repository: "Open") -> None:
     checkout = remote.clone()
     start = remote.sha("main")
-    key, _, value = setting.partition("=")
-    checkout.git("config", "--global", key, value)
+    for each in SETTINGS if setting == ALL else [setting]:
+        key, _, value = each.partition("=")
+        checkout.git("config", "--global", key, value)
     repository = open_repository(checkout.path)
     sha = repository.commit(start, {"ä.yaml": b"x\n"}, "Grün\n")
     (first,) = repository.commits(start, sha)
