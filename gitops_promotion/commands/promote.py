@@ -10,7 +10,7 @@ from gitops_promotion.core.changed_tags import changed_tags
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.markers import is_manifest
 from gitops_promotion.core.model import Outcome
-from gitops_promotion.core.names import Application, check_application, check_name
+from gitops_promotion.core.names import Application, Site, check_application, check_name
 from gitops_promotion.core.pull_request_text import read_metadata
 from gitops_promotion.core.strays import Stray
 from gitops_promotion.core.tags import Tag
@@ -94,18 +94,23 @@ def _overridden(
 def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
     """Compare all applications at the tip, and rebuild what no longer fits it."""
     tip = run.tip
+    # At first: a rollback closes the open promotion into its environment, which no step must speak of afterwards.
+    rollbacks = [] if run.dry_run else _auto_rollbacks(run)
+    if rollbacks:
+        tip.refresh()
     comparison = compare(tip)
     if text := tip.marked.nothing_found():
         raise ManifestError.at(tip.config_file, 0, text)
     # Read now: the promotions may move the tip.
     warnings = tuple(layout_warnings(tip))
     broken = tip.marked.broken()
-    outcomes = take_steps(run, comparison.steps, one_each=tip.config.prflow == "per-app")
+    rolled_back = {Site(Application(o.group, o.app), o.environment) for o in rollbacks if o.pull_request}
+    steps = [step for step in comparison.steps if step.target not in rolled_back]
+    outcomes = [*rollbacks, *take_steps(run, steps, one_each=tip.config.prflow == "per-app")]
     reported = {fault.path for outcome in outcomes for fault in outcome.faults}
     outcomes += [Outcome.failed(error) for error in broken if not {f.path for f in error.faults} & reported]
     pulls = [] if run.dry_run else run.forge.open_promotions()
     outcomes += heal(run, pulls, find_kustomize) if pulls else []
-    outcomes += [] if run.dry_run else _auto_rollbacks(run)
     # What its target has already is no step of the comparison, but a promotion of another tag may be open there.
     settled = take_steps(run, left_behind(run, pulls, outcomes), one_each=False)
     outcomes += settled

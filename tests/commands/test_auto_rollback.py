@@ -116,6 +116,19 @@ def test_a_tag_that_was_never_healthy_is_rolled_back_by_itself_once(
     assert into_prod() == []
 
 
+def test_a_promotion_that_an_automatic_rollback_closes_is_in_no_other_outcome_of_the_run(
+    bad: "Shop", at: Callable[[timedelta], None], manifest: Callable[..., str]
+) -> None:
+    bad.edit({"webshop/qa/webui.yaml": manifest("webui", "1.3.0")})
+    opened = bad.run("promote", "--app", "webui", "--env", "prod").only
+    assert opened["result"] == "opened"
+    bad.edit({"gitops-promotion.yaml": CONFIG + "    autoRollback: 15m\n"})
+    at(timedelta(minutes=16))
+    outcomes = [o for o in bad.run("promote", "--all").outcomes if o["environment"] == "prod"]
+    assert [(o["result"], o["tag"]) for o in outcomes] == [("opened", "1.1.0")]
+    assert f"pull request #{opened['pull_request']['number']} into prod is superseded" in outcomes[0]["reasons"]
+
+
 def test_an_automatic_rollback_goes_back_one_tag(
     shop: "Shop", at: Callable[[timedelta], None], manifest: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
