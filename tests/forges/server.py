@@ -15,7 +15,7 @@ from typing import Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.forges.faults import Fault, Faults, Kind, Request, Response
-from tests.support import served
+from tests.support import direct, served
 
 SECRETS = {"authorization", "private-token", "cookie"}
 """Headers that the log leaves out."""
@@ -64,6 +64,7 @@ class Server:
     def __enter__(self) -> Self:
         self._thread.start()
         served.open_server(self.url, self.serve, self.faults)
+        direct.prepare()
         return self
 
     def __exit__(

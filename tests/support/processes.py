@@ -2,7 +2,7 @@
 
 Each verb starts some ten git commands, those that reach the remote start four more each, and tests run thousands of
 verbs. What is not plain is left to git itself; so is everything with --thorough, in the tests of the git room and in
-some of the stories. `test_processes.py` compares both.
+some of the stories. `test_processes.py` compares both. Where git is spared, connections to a forge are too (`direct`).
 """
 
 import os
@@ -13,7 +13,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from tests.support import files, listings, private, transport
+from tests.support import direct, files, listings, private, transport
 from tests.support.plain import FAULTS, GIT, check
 from tests.support.repositories import GITCONFIG
 
@@ -90,6 +90,7 @@ def spare(change: Callable[[object, str, object], None]) -> None:
         return real()
 
     change(process, "_start", start)
+    change(direct, "on", True)
     # Where git is on this PATH: looking costs more than an answer.
     change(process, "shutil", SimpleNamespace(which=cache(shutil.which)))
 

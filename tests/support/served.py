@@ -1,4 +1,4 @@
-"""The git servers of the forges in this process, for clients of this process that need no http.
+"""The servers of the forges in this process, for clients of this process that need no http.
 
 A request still passes the server: its log, its faults, who may do what, and what follows from it.
 """
@@ -36,6 +36,12 @@ def close_server(url: str) -> None:
     _servers.pop(url, None)
 
 
+def find(url: str) -> tuple[Serve, Faults] | None:
+    """Return the server of an address, if it is one of this process."""
+    parts = urlsplit(url)
+    return _servers.get(f"{parts.scheme}://{parts.netloc}")
+
+
 def act_of(headers: Mapping[str, str]) -> Callable[[Path], object] | None:
     """Return what a request wants done with the folder of the repository; None for one that came by http."""
     return _acts.pop(headers.get(KEY, ""), None)
@@ -46,8 +52,10 @@ def ask(
 ) -> None:
     """Send a request of git's for a repository. Raises NotPlainError if it is not done."""
     parts = urlsplit(url)
-    check(f"{parts.scheme}://{parts.netloc}" in _servers)
-    serve, faults = _servers[f"{parts.scheme}://{parts.netloc}"]
+    found = find(url)
+    check(found is not None)
+    assert found
+    serve, faults = found
     check(not faults.pending)
     raised: list[Exception] = []
 
