@@ -40,10 +40,14 @@ def proposed(shop: "Shop", tag: str = "1.4.2", *, config: str = CONFIG) -> int:
     """Bring a tag into dev, healthy there, and open its promotion into prod; return the number of that."""
     if shop.remote.show("gitops-promotion.yaml", "main") != config:
         shop.edit({"gitops-promotion.yaml": config, "webshop/qa/webui.yaml": None})
-    shop.new(tag)
-    shop.flux("dev")
-    (outcome,) = [o for o in shop.run("promote").outcomes if o["result"] == "opened"]
-    return int(outcome["pull_request"]["number"])
+
+    def propose() -> int:
+        shop.new(tag)
+        shop.flux("dev")
+        (outcome,) = [o for o in shop.run("promote").outcomes if o["result"] == "opened"]
+        return int(outcome["pull_request"]["number"])
+
+    return shop.reuse(propose, "proposed", tag)
 
 
 def comments(shop: "Shop", number: int) -> list[str]:

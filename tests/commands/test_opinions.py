@@ -29,9 +29,13 @@ PROD = ("--app", "webui", "--env", "prod")
 def proposed(shop: "Shop") -> "Shop":
     """A tag is healthy in dev, and its promotion into prod is open: pull request 2."""
     shop.edit({"gitops-promotion.yaml": CONFIG, "webshop/qa/webui.yaml": None})
-    shop.new("1.4.2")
-    shop.flux("dev")
-    assert [o["result"] for o in shop.run("promote").outcomes] == ["opened"]
+
+    def propose() -> None:
+        shop.new("1.4.2")
+        shop.flux("dev")
+        assert [o["result"] for o in shop.run("promote").outcomes] == ["opened"]
+
+    shop.reuse(propose, "proposed")
     return shop
 
 
