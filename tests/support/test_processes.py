@@ -241,6 +241,35 @@ def test_a_push_that_git_refuses_is_left_to_git(
     assert remote.branches() == before
 
 
+def test_a_push_that_a_server_may_take_for_a_forced_one_is_left_to_git(
+    remote: Remote, repository: "Repository", spared: list[str]
+) -> None:
+    remote.git("config", "receive.denyNonFastForwards", "true")
+    before = remote.branches()
+    blobs = [repository.write_blob(content) for content in (b"1", b"2")]
+    repository.push([RefUpdate(ref="refs/heads/new", new=before["p"], expected=None)])
+    repository.push([RefUpdate(ref="refs/own/x", new=blobs[0], expected=None)])
+    repository.push([RefUpdate(ref="refs/own/x", new=blobs[1], expected=blobs[0])])
+    repository.push([RefUpdate(ref="refs/heads/new", new=None, expected=before["p"])])
+    assert repository.refs("p").shas == {"refs/heads/p": before["p"]}
+    assert of_remote(spared) == []
+    with pytest.raises(GitError):
+        repository.push([RefUpdate(ref="refs/heads/p", new=before["main"], expected=before["p"])])
+    repository.push([RefUpdate(ref="refs/heads/main", new=before["p"], expected=before["main"])])
+    assert of_remote(spared) == ["push", "push"]
+    assert remote.branches() == {"main": before["p"], "p": before["p"]}
+
+
+def test_what_signs_commits_signs_no_push(
+    remote: Remote, checkout: Checkout, environ: dict[str, str], open_repository: "Open", spared: list[str]
+) -> None:
+    settings = {"GIT_CONFIG_KEY_0": "commit.gpgSign", "GIT_CONFIG_VALUE_0": "true", "GIT_CONFIG_COUNT": "1"}
+    repository = open_repository(checkout.path, environ=environ | settings)
+    main = repository.fetch("refs/heads/main")["refs/heads/main"]
+    repository.push([RefUpdate(ref="refs/heads/p", new=main, expected=None)])
+    assert (of_remote(spared), repository.refs("p").shas) == ([], {"refs/heads/p": main})
+
+
 def test_all_refs_of_a_push_change_or_none(remote: Remote, repository: "Repository", spared: list[str]) -> None:
     before = remote.branches()
     lock = remote.path / "refs/heads/p.lock"

@@ -30,6 +30,10 @@ _VARIABLES = {
 _NO_PROMPT = {"ASKPASS", "TRACE_REDACT", "TRACE2_CONFIG_PARAMS", "TRACE2_ENV_VARS"}
 # What a verb adds in a CI job, and what a clone was made with.
 _HARMLESS = {"safe.directory": "*", "protocol.file.allow": "always"}
+# What signs commits: a push is signed only where it is asked to be.
+_OF_COMMITS = {"commit.gpgsign", "gpg.program"}
+_NO_FORCE = b'[receive]\n\tdenyNonFastForwards = "true"\n'
+"""The configuration of a repository that takes no forced push, as tests/support/clones.py writes it."""
 # The settings of a forge's server.
 _SERVER = re.compile(
     r"(?:\[(?:http|uploadpack|receive|gc|fastimport)\]\n"
@@ -100,7 +104,9 @@ def _read_settings(variables: tuple[tuple[str, str], ...]) -> tuple[str, str]:
         known = known | _NO_PROMPT
     else:
         check(url.startswith("/"))
-    others = {key: value for key, value in settings if not key.startswith(f"remote.{_REMOTE}.")}
+    others = {
+        key: value for key, value in settings if not key.startswith(f"remote.{_REMOTE}.") and key not in _OF_COMMITS
+    }
     for name, value in _HARMLESS.items():
         check(others.pop(name, value) == value)
     given = {name[4:] for name in environ} - {
@@ -122,9 +128,10 @@ class _Remote:
             check(config.startswith(plain_config()))
             check(bool(_SERVER.fullmatch(config.removeprefix(plain_config()).decode())))
         else:
-            check(config == plain_config())
+            check(config.removesuffix(_NO_FORCE) == plain_config())
         check(names == {"HEAD", "config", "objects", "refs"})
         self.folder = folder
+        self.takes_forced = not config.endswith(_NO_FORCE)
         self.objects = f"{folder}/objects"
         check(not os.listdir(f"{self.objects}/pack") and not os.listdir(f"{self.objects}/info"))
         self.refs = refs.read_refs(folder, symbolic=False)
@@ -220,6 +227,8 @@ def _push(client: _Client, remote: _Remote, options: Sequence[str], _: Sequence[
             continue
         check(_is_free(ref, {*remote.refs, *news}) and (ref != remote.head or bool(new)) and ref not in protected)
         check(not new or has(new))
+        # git finds out which are forced.
+        check(remote.takes_forced or not (old and new) or not ref.startswith("refs/heads/"))
         changes[ref] = old, new
         lines.append(f"{'-' if not new else '*' if not old else '+'}\t{new}:{ref}\t")
     store = Objects(client.folder, client.environ)
