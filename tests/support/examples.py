@@ -2,6 +2,7 @@
 
 from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
 
 # hypothesis's own default, all that UTF-8 can encode, takes each process a table that is a second and a half to make.
 ANY = st.characters(exclude_categories=["Cs"])
@@ -14,6 +15,9 @@ settings.register_profile("few", max_examples=20, deadline=None)
 def choose(*, thorough: bool) -> None:
     """Decide it for this run, before the tests are imported."""
     settings.load_profile("all" if thorough else "few")
+    # Numbers and texts of our own code are examples too: to read all of it takes each process most of a second.
+    if not thorough and hasattr(providers, "_get_local_constants"):
+        vars(providers)["_get_local_constants"] = lambda: providers._local_constants
 
 
 def examples(count: int, *, every_day: int = 0) -> settings:
