@@ -5,7 +5,7 @@ import re
 import shutil
 from base64 import b64encode
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,16 +62,19 @@ class Forge:
 
     def look_around(self) -> None:
         secrets = (self.secret.encode(), basic(f"x-access-token:{self.secret}").removeprefix("Basic ").encode())
-        for line in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                text = line.read_bytes()
-            except OSError:
-                continue
-            if any(secret in text for secret in secrets):
-                self.exposed.append(text.decode(errors="replace"))
-        for path in self.scratch.rglob("*") if self.scratch else ():
-            if path.is_file() and any(secret in path.read_bytes() for secret in secrets):
-                self.exposed.append(str(path))
+        # Some hundred files at each request, and pathlib takes three times as long.
+        for name in os.listdir("/proc"):  # noqa: PTH208
+            if name.isdecimal():
+                with suppress(OSError), open(f"/proc/{name}/cmdline", "rb", buffering=0) as file:  # noqa: PTH123
+                    text = file.read()
+                    if any(secret in text for secret in secrets):
+                        self.exposed.append(text.decode(errors="replace"))
+        for folder, _, names in os.walk(self.scratch) if self.scratch else ():
+            for path in filter(os.path.isfile, (f"{folder}/{name}" for name in names)):
+                with suppress(FileNotFoundError), open(path, "rb", buffering=0) as file:  # noqa: PTH123
+                    content = file.read()
+                    if any(secret in content for secret in secrets):
+                        self.exposed.append(path)
 
     def answer(self, request: Request) -> Response:
         given = request.headers.get("authorization")
