@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gitops_promotion.core import due
 from gitops_promotion.core.commits import read_time, read_trailers
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.kinds import PROMOTION
@@ -19,7 +18,7 @@ from gitops_promotion.workflow.branch import Branch
 from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.held import stopped
 from gitops_promotion.workflow.intent import Intent, setting_tag
-from gitops_promotion.workflow.rejections import find_rejection
+from gitops_promotion.workflow.rejections import find_decline
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.verifying import Verifier
 
@@ -70,8 +69,7 @@ def new(
         def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | Origin | None:
             if reason := race.lost(request, pulls, branch):
                 return Outcome.of(request, "skipped", reason)
-            current = due.open_for(pulls, run.tip.base)
-            decline = origin.find_decline(run, request, pulls) or find_rejection(run, request, current, branch)
+            decline = find_decline(run, request, pulls, branch)
             if decline is None:
                 return origin.starter(run)
             if again:

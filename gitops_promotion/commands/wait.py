@@ -16,7 +16,7 @@ from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import GitError, TransientError
 from gitops_promotion.workflow.approvals import open_promotions, tally_of
 from gitops_promotion.workflow.judge import judge_health
-from gitops_promotion.workflow.origin import find_decline
+from gitops_promotion.workflow.rejections import find_decline
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import tag_of_sources
 

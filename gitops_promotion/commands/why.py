@@ -22,8 +22,8 @@ from gitops_promotion.workflow.due import outlook
 from gitops_promotion.workflow.judge import judge
 from gitops_promotion.workflow.judged import judged_promotions
 from gitops_promotion.workflow.lookups import Lookups
-from gitops_promotion.workflow.origin import find_decline
 from gitops_promotion.workflow.past import Scope, answer, check_scope, read_past, with_people
+from gitops_promotion.workflow.rejections import find_decline
 from gitops_promotion.workflow.run import Run
 
 

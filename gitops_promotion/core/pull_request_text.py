@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gitops_promotion.core.forge import Draft, PullRequest
 from gitops_promotion.core.model import Request
@@ -46,17 +47,31 @@ class Metadata:
         return application_of(self.group, self.app)
 
 
+_KEYS = ("group", "app", "tag", "env", "sha", "feature", "type")
+
+
 def read_metadata(body: str) -> Metadata | None:
     """Return the first well-formed metadata comment of a body, wherever it stands; None if there is none."""
-    keys = ("group", "app", "tag", "env", "sha", "feature", "type")
+    found = find_metadata(body)
+    return Metadata(**{key: found[1].get(key, "") for key in _KEYS}) if found else None
+
+
+def find_metadata(body: str) -> tuple[str, dict[str, Any]] | None:
+    """Return that comment as it stands, and all values in it: those of the Go tool's keys are texts."""
     for match in _METADATA.finditer(body, 0, READ_LIMIT):
         try:
             values = json.loads(match[1])
         except (ValueError, RecursionError):
             continue
-        if isinstance(values, dict) and all(isinstance(values.get(key, ""), str) for key in keys):
-            return Metadata(**{key: values.get(key, "") for key in keys})
+        if isinstance(values, dict) and all(isinstance(values.get(key, ""), str) for key in _KEYS):
+            return match[0], values
     return None
+
+
+def metadata_comment(values: Mapping[str, Any]) -> str:
+    """Return the comment of metadata; no text in the values can end it."""
+    document = json.dumps(values).replace("<", "\\u003c").replace(">", "\\u003e")
+    return f"<!-- metadata = {document} -->"
 
 
 CHANGES_LIMIT = 1600
@@ -99,7 +114,7 @@ def body(
         "type": request.kind.name,
     }
     lines = [
-        f"<!-- metadata = {json.dumps(metadata)} -->",
+        metadata_comment(metadata),
         "",
         "| environment | application | from | to |",
         "| --- | --- | --- | --- |",
@@ -133,6 +148,12 @@ def without_changes(body: str) -> str:
     """Return a body as it was before `with_changes`, apart from line ends, which forges change."""
     start, end = body.find(CHANGES), body.find(_CHANGES_END)
     return body if start < 0 or end < start else body[: start + len(CHANGES)] + body[end + len(_CHANGES_END) :]
+
+
+def with_last_line(body: str, line: str) -> str:
+    """Return a body that ends with one more line; the list of files makes room for it."""
+    limit = BODY_LIMIT - (CHANGES_LIMIT if CHANGES in body else 0)
+    return f"{_cut_lines(body.rstrip(), limit - len(line) - 3)}\n\n{line}\n"
 
 
 def shows(current: PullRequest, draft: Draft) -> bool:

@@ -12,6 +12,7 @@ from gitops_promotion.core import diff, due, untrusted
 from gitops_promotion.core import plan as planning
 from gitops_promotion.core.forge import Draft, PullRequest
 from gitops_promotion.core.gates import own_status
+from gitops_promotion.core.kept_rejections import to_keep, with_rejections
 from gitops_promotion.core.model import Outcome, Plan, Request, Result
 from gitops_promotion.core.names import Site
 from gitops_promotion.core.origin import Origin
@@ -28,7 +29,7 @@ from gitops_promotion.workflow.foreign_work import require_no_foreign_work
 from gitops_promotion.workflow.intent import Intent
 from gitops_promotion.workflow.publishing import take_back_success
 from gitops_promotion.workflow.races import repeat_after_races
-from gitops_promotion.workflow.rejections import taken_place
+from gitops_promotion.workflow.rejections import draft_with, find_replaced, replacement_sentences
 from gitops_promotion.workflow.reviewers import ask_people
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.worth_keeping import is_worth_keeping
@@ -83,13 +84,7 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     tip = run.tip
     plan = intent.plan(tip.sha)
     request = plan.request
-    if request.kind.uses_settings and (
-        sharers := tip.marked.sharing_branch(Site(request.application, request.environment))
-    ):
-        raise UsageError(
-            f"{request.application} and {sharers[0]} would share a branch: rename one of them, or give branchTemplate "
-            "in the configuration another separator, such as promote/{group}/{app}"
-        )
+    _require_branch_of_its_own(run, request)
     if not plan.edits:
         return already_there(run, plan)
     require_signing(run)
@@ -106,7 +101,8 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
         return ruling
     new_origin = ruling or Origin()
     origin = _origin(plan, branch, new_origin)
-    replacement = taken_place(run, request, current, branch)
+    replaced = find_replaced(run, request, current, branch)
+    kept = to_keep(request, current, pulls, replaced)
 
     # What is proposed again gets a new head: the opinions on the old one do not count. An override is of one head.
     needs_new_head = bool(origin.override or new_origin.again_by)
@@ -117,7 +113,9 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
         head_sha = branch.sha
     else:
         plan = planning.with_origin(plan, origin) if request.kind.changes_tag else plan
-        head_sha = disarm_then_push(run, plan, branch, pulls, disarmed)
+        note = draft_with(current, branch, kept) if replaced and current and branch else None
+        head_sha = disarm_then_push(run, plan, branch, pulls, disarmed, note=note)
+    plan = replace(plan, body=with_rejections(plan.body, kept.rejections))
     draft = _draft(run, plan, head_sha, current)
     if current is None or not keeps_head or not shows(current, draft):
         result: Result = "opened" if current is None else "updated"
@@ -136,9 +134,19 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     if auto_merge.state == "merged":
         pull_request = run.forge.pull_request(pull_request.number)
     outcome = Outcome.of_pull_request(plan, result, head_sha, pull_request, auto_merge)
-    if replacement:
-        outcome = replace(outcome, message=f"{outcome.message}; {replacement}")
-    return replace(outcome, warnings=(*outcome.warnings, *warnings))
+    message = "; ".join((outcome.message, *replacement_sentences(request, current, branch, replaced)))
+    return replace(outcome, message=message, warnings=(*outcome.warnings, *warnings, *kept.warnings))
+
+
+def _require_branch_of_its_own(run: Run, request: Request) -> None:
+    """Raise UsageError if another application would have the same branch."""
+    if request.kind.uses_settings and (
+        sharers := run.tip.marked.sharing_branch(Site(request.application, request.environment))
+    ):
+        raise UsageError(
+            f"{request.application} and {sharers[0]} would share a branch: rename one of them, or give branchTemplate "
+            "in the configuration another separator, such as promote/{group}/{app}"
+        )
 
 
 def _draft(run: Run, plan: Plan, head_sha: str, current: PullRequest | None) -> Draft:

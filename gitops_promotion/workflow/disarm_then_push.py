@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gitops_promotion.core.commits import RefUpdate
-from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.forge import Draft, PullRequest
 from gitops_promotion.core.model import Plan
 from gitops_promotion.errors import RefusedPushError
 from gitops_promotion.workflow.arming import disarm
@@ -13,11 +13,18 @@ from gitops_promotion.workflow.run import Run
 
 
 def disarm_then_push(
-    run: Run, plan: Plan, branch: Branch | None, pulls: Sequence[PullRequest], disarmed: list[int]
+    run: Run,
+    plan: Plan,
+    branch: Branch | None,
+    pulls: Sequence[PullRequest],
+    disarmed: list[int],
+    *,
+    note: Draft | None = None,
 ) -> str:
-    """Disarm the branch's pull requests, push the plan's commit, and return it. Raises GitError.
+    """Disarm the branch's pull requests, push the plan's commit, and return it. Raises GitError, ProviderError.
 
-    `disarmed` gets the numbers of those that were armed, also where the push fails.
+    `disarmed` gets the numbers of those that were armed, also where the push fails. `note` is what the open pull
+    request must say before the push, since nothing shows it afterwards.
     """
     repository, base = run.tip.repository, run.tip.sha
     # Made before anything changes: if it cannot be signed, everything stays as it is.
@@ -27,6 +34,8 @@ def disarm_then_push(
         if pull.auto_merge:
             disarm(run, pull)
             disarmed.append(pull.number)
+    if note is not None:
+        run.forge.open_pull_request(note)
     expected = branch.sha if branch else None
 
     def push(sha: str) -> str:

@@ -19,7 +19,7 @@ from gitops_promotion.workflow.deliver import deliver
 from gitops_promotion.workflow.held import stopped
 from gitops_promotion.workflow.intent import Intent, setting_tag
 from gitops_promotion.workflow.past import require_known
-from gitops_promotion.workflow.rejections import find_rejection
+from gitops_promotion.workflow.rejections import find_decline
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.steps import Step, awaited_sources, marker_to_add, no_marker
 from gitops_promotion.workflow.tip import Tip
@@ -174,7 +174,7 @@ def _veto(
             "merge it or close it first"
         )
         return replace(step.skipped(message, request.tag), pull_request=current)
-    decline = origin.find_decline(run, request, pulls) or find_rejection(run, request, current, branch)
+    decline = find_decline(run, request, pulls, branch)
     if decline is None or step.forced:
         people = _origin(run, step, request.tag, batch, pulls)
         return origin.again(run, people) if decline else people

@@ -3,23 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from gitops_promotion.core import declines
 from gitops_promotion.core.commits import Commit, read_trailers
-from gitops_promotion.core.declines import Decline
 from gitops_promotion.core.forge import PullRequest
-from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.origin import Origin
 from gitops_promotion.workflow.run import Run
-
-
-def find_decline(run: Run, request: Request, pulls: Sequence[PullRequest]) -> Decline | None:
-    """Return the decline of this very promotion, None without one; `pulls` are those of its branch, newest first.
-
-    Costs a request if the newest pull request for it is closed. Raises ProviderError.
-    """
-    pull = declines.closed_promotion(request, pulls)
-    return declines.decline_of(pull, run.forge.discussions([pull.number]).get(pull.number)) if pull else None
 
 
 def again(run: Run, origin: Origin) -> Origin:

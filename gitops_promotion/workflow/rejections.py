@@ -1,20 +1,27 @@
-"""The rejection of an open promotion, which keeps a verb from proposing the same tag again."""
+"""Rejections and declines, which keep a verb from proposing the same tag again.
+
+An open promotion is rejected by the opinions on it. When another promotion takes its place on the branch, the pull
+request keeps the rejection (`core/kept_rejections.py`).
+"""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from gitops_promotion.core import declines, due, kept_rejections
 from gitops_promotion.core.branch_contents import displaced
 from gitops_promotion.core.declines import Decline
 from gitops_promotion.core.deployments import same_tag
-from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.forge import Draft, PullRequest
 from gitops_promotion.core.gates import Gate
 from gitops_promotion.core.gates.approvals import Approvals
-from gitops_promotion.core.gates.approvals_text import shown_name, shown_time
 from gitops_promotion.core.gates.unmanaged_images import Images
+from gitops_promotion.core.kept_rejections import Kept, Rejection
+from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Request
+from gitops_promotion.core.names import Application
 from gitops_promotion.workflow import opinions
 from gitops_promotion.workflow.arming import question_on
 from gitops_promotion.workflow.branch import Branch
+from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.run import Run
 
 
@@ -29,32 +36,126 @@ def find_rejection(run: Run, request: Request, pull: PullRequest | None, branch:
 
     Costs the requests for opinions where the environment has approvals. Raises ProviderError, GitError.
     """
-    gate = approvals_of(run.tip.config.gates(request.environment))
-    if gate is None or pull is None or branch is None or pull.head_sha != branch.sha:
+    if pull is None or branch is None or pull.head_sha != branch.sha or not _is_on(branch, request):
         return None
-    if not same_tag(branch.proposal.tag, request.tag) or request.environment not in branch.proposal.environments:
+    return rejection_on(run, run.lookups(), request, pull)
+
+
+def rejection_on(run: Run, lookups: Lookups, request: Request, pull: PullRequest) -> Decline | None:
+    """Return the rejection that the opinions on a pull request are of the promotion that it is for, None without one.
+
+    Costs the requests for opinions where the environment has approvals. Raises ProviderError, GitError.
+    """
+    gate = approvals_of(run.tip.config.gates(request.environment))
+    if gate is None:
         return None
     question = question_on(run, request, pull)
-    tally = gate.tally(question, opinions.gather(run.tip, run.lookups(), question, gate))
+    tally = gate.tally(question, opinions.gather(run.tip, lookups, question, gate))
     if tally.decision != "refuse":
         return None
     rejection = next(opinion for opinion in tally.opinions if opinion.author in tally.rejected_by and opinion.counts)
     return Decline(pull_request=pull, by=rejection.author, at=rejection.at, rejected=True)
 
 
-def taken_place(run: Run, request: Request, pull: PullRequest | None, branch: Branch | None) -> str:
-    """Return what a request says of the open promotion into another environment that it replaces, "" for none.
+def find_decline(
+    run: Run, request: Request, pulls: Sequence[PullRequest], branch: Branch | None = None
+) -> Decline | None:
+    """Return the decline or the rejection that a person gave to exactly this promotion, None without one.
 
-    A rejection of that one is named: it was given on a head that the pull request loses, and is not kept.
-    Raises ProviderError, GitError.
+    `pulls` are those of its branch, newest first. Without the `branch`, the rejection of an open promotion is not
+    looked for. Costs the requests of `find_rejection`, and one if the newest pull request for it is closed. Raises
+    ProviderError, GitError.
     """
-    if pull is None or branch is None or not (replaced := displaced(request, branch.proposal)):
-        return ""
-    rejections = [
-        f"{shown_name(rejection.by)} rejected that{shown_time(rejection.at)}, and it can be proposed again all the same"
-        for name in branch.proposal.environments
-        if name != request.environment
-        and (tag := branch.proposal.tag)
-        and (rejection := find_rejection(run, replace(request, environment=name, tag=tag), pull, branch))
-    ]
-    return "; ".join((f"it takes the place of {replaced}, which was open", *rejections))
+    if kept := find_kept_rejection(run, request, pulls, branch):
+        return kept
+    closed = declines.closed_promotion(request, pulls)
+    decline = decline_of_closed(run, run.lookups(), request, closed) if closed else None
+    return decline or find_rejection(run, request, due.open_for(pulls, run.tip.base), branch)
+
+
+def decline_of_closed(run: Run, lookups: Lookups, request: Request, pull: PullRequest) -> Decline | None:
+    """Return the decline of a promotion whose pull request was closed, None without one.
+
+    A closing that is no decline, such as a bot's, leaves a rejection in force. Costs the request for its events, and
+    those for opinions where the environment has approvals. Raises ProviderError, GitError.
+    """
+    decline = declines.decline_of(pull, lookups.discussion(pull.number))
+    return decline or rejection_on(run, lookups, request, pull)
+
+
+def find_kept_rejection(
+    run: Run, request: Request, pulls: Sequence[PullRequest], branch: Branch | None = None
+) -> Decline | None:
+    """Return the rejection of exactly this promotion that a pull request keeps, None without one; costs no request.
+
+    While a pull request proposes it, the opinions there decide. Without approvals in its environment nothing counts.
+    """
+    if approvals_of(run.tip.config.gates(request.environment)) is None:
+        return None
+    kept = kept_rejections.find_kept(request, pulls, base=run.tip.base)
+    current = due.open_for(pulls, run.tip.base) if kept else None
+    if current is None:
+        return kept
+    if branch is not None:
+        is_open = _is_on(branch, request)
+    else:
+        is_open = due.proposes(current, environment=request.environment, tag=request.tag)
+    return None if is_open else kept
+
+
+def _is_on(branch: Branch, request: Request) -> bool:
+    """Return True if a branch proposes exactly this promotion."""
+    proposal = branch.proposal
+    return same_tag(proposal.tag, request.tag) and request.environment in proposal.environments
+
+
+def find_replaced(run: Run, request: Request, pull: PullRequest | None, branch: Branch | None) -> list[Rejection]:
+    """Return the rejections of the open promotions that a request replaces on their branch.
+
+    They were given on a head that the pull request loses. Costs the requests for opinions where their environments
+    have approvals. Raises ProviderError, GitError.
+    """
+    if pull is None or branch is None or not request.kind.uses_settings:
+        return []
+    return find_rejections(run, request.application, pull, branch, but=request)
+
+
+def find_rejections(
+    run: Run, application: Application, pull: PullRequest, branch: Branch, *, but: Request | None = None
+) -> list[Rejection]:
+    """Return the rejections of what an open pull request promotes, `but` left out. Raises ProviderError, GitError."""
+    tag = branch.proposal.tag
+    rejections: list[Rejection] = []
+    for environment in branch.proposal.environments:
+        if tag is None or (but is not None and environment == but.environment and same_tag(tag, but.tag)):
+            continue
+        proposed = Request(kind=PROMOTION, application=application, environment=environment, tag=tag)
+        if rejection := find_rejection(run, proposed, pull, branch):
+            rejections.append(Rejection(environment=environment, tag=tag, by=rejection.by, at=rejection.at))
+    return rejections
+
+
+def draft_with(pull: PullRequest, branch: Branch, kept: Kept) -> Draft:
+    """Return an open pull request as it is, with kept rejections in its metadata.
+
+    It is gated, since an environment whose promotions people reject has a gate.
+    """
+    return Draft(
+        head=pull.head,
+        head_sha=branch.sha,
+        base=pull.base,
+        title=pull.title,
+        body=kept_rejections.noted(pull.body, kept.rejections),
+        gated=True,
+        base_sha=branch.base_sha,
+        number=pull.number,
+    )
+
+
+def replacement_sentences(
+    request: Request, pull: PullRequest | None, branch: Branch | None, rejections: Sequence[Rejection]
+) -> list[str]:
+    """Return what a request says of the open promotion that it replaces."""
+    replaced = displaced(request, branch.proposal) if pull and branch else ""
+    sentences = [f"it takes the place of {replaced}, which was open"] if replaced else []
+    return [*sentences, *(f"{rejection}, and it is not proposed again" for rejection in rejections)]

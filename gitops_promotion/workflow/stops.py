@@ -15,6 +15,7 @@ from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.providers import Playable, Provider
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.past import answer
+from gitops_promotion.workflow.rejections import decline_of_closed, find_kept_rejection
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Tip
 
@@ -67,8 +68,10 @@ def read_declines(run: Run, lookups: Lookups, following: Sequence[Next], left_ou
             kind=PROMOTION, application=step.site.application, environment=step.site.environment, tag=step.tag
         )
         branch = config.branch(step.site.application, step.site.environment)
-        pull = declines.closed_promotion(request, (pulls or {}).get(branch, ()))
-        decline = declines.decline_of(pull, lookups.discussion(pull.number)) if pull else None
+        branch_pulls = (pulls or {}).get(branch, ())
+        decline = find_kept_rejection(run, request, branch_pulls)
+        if decline is None and (pull := declines.closed_promotion(request, branch_pulls)):
+            decline = decline_of_closed(run, lookups, request, pull)
         if decline:
             declined.setdefault(step.site, []).append(str(decline))
     return declined

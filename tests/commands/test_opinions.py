@@ -126,8 +126,63 @@ def test_a_rejection_in_the_middle_of_a_run_that_loses_a_race_keeps_its_head(
 def test_what_takes_the_place_of_a_promotion_names_its_rejection(proposed: "Shop") -> None:
     proposed.run("decline", *PROD, "--as", "cid")
     message = proposed.new("1.5.0").only["message"]
-    assert "; it takes the place of 1.4.2 into prod, which was open; cid rejected that at 2" in message
-    assert message.endswith(" UTC, and it can be proposed again all the same")
+    assert "; it takes the place of 1.4.2 into prod, which was open; cid rejected 1.4.2 into prod at 2" in message
+    assert message.endswith(" UTC, and it is not proposed again")
+
+
+def test_a_rejected_tag_that_comes_back_is_declined_until_a_person_proposes_it(proposed: "Shop") -> None:
+    proposed.run("decline", *PROD, "--as", "cid")
+    proposed.new("1.5.0")
+    proposed.new("1.4.2")
+    for words in (("promote",), ("promote", "--all")):
+        declined = proposed.run(*words).only
+        assert (declined["result"], declined["pull_request"]["number"]) == ("declined", 2)
+        assert "pull request #2 for it was rejected by cid at 2" in declined["message"]
+        assert "promote --group webshop --app webui --env prod" in declined["message"]
+    assert "rejected by cid" in wait(proposed, code=3)["message"]
+    assert "rejected by cid" in proposed.document("why", "--group", "webshop", *PROD)["text"]
+    [line] = proposed.document("board")["applications"]
+    [cell] = [cell for cell in line["environments"] if cell["environment"] == "prod"]
+    assert "rejected by cid" in cell["declined"][0]
+    forced = proposed.run("promote", *PROD).only
+    assert (forced["result"], forced["pull_request"]["number"]) == ("opened", 4)
+    assert proposed.run("promote", "--all").only["result"] == "unchanged"
+
+
+def test_a_newer_tag_for_the_same_environment_keeps_the_rejection_of_the_older_one(shop: "Shop") -> None:
+    shop.edit({"gitops-promotion.yaml": "environments: [{name: dev, auto: true, approvals: {approvers: [bob]}}]\n"})
+    number = shop.new("1.4.2").only["pull_request"]["number"]
+    shop.local("review", str(number), "changes-requested", "--as", "bob")
+    newer = shop.new("1.4.3").only
+    assert (newer["result"], newer["pull_request"]["number"]) == ("updated", number)
+    assert "; bob rejected 1.4.2 into dev at 2" in newer["message"]
+    assert "Rejected before, and not proposed again by itself: `1.4.2` into `dev`." in shop.local("show", str(number))
+    assert shop.new("1.4.3").only["result"] == "unchanged"
+    declined = shop.new("1.4.2").only
+    assert (declined["result"], "was rejected by bob" in declined["message"]) == ("declined", True)
+    assert shop.new("1.4.2", "--again").only["result"] == "updated"
+    assert "Rejected before" not in shop.local("show", str(number))
+    assert shop.new("1.4.2").only["result"] == "unchanged"
+
+
+def test_without_approvals_a_kept_rejection_stops_nothing(proposed: "Shop") -> None:
+    proposed.run("decline", *PROD, "--as", "cid")
+    proposed.new("1.5.0")
+    proposed.new("1.4.2")
+    proposed.edit({"gitops-promotion.yaml": "environments: [{name: dev, auto: true}, {name: prod, auto: true}]\n"})
+    assert proposed.run("promote", "--all").only["result"] == "opened"
+
+
+@pytest.mark.parametrize("closing", ["a bot", "the branch"])
+def test_a_closing_that_is_no_decline_leaves_the_rejection_in_force(proposed: "Shop", closing: str) -> None:
+    proposed.run("decline", *PROD, "--as", "cid")
+    if closing == "a bot":
+        proposed.local("close", "2", "--as", "stale[bot]")
+    else:
+        proposed.remote.git("update-ref", "-d", "refs/heads/promote/webshop-webui")
+    declined = proposed.run("promote", "--all").only
+    assert (declined["result"], "was rejected by cid" in declined["message"]) == ("declined", True)
+    assert proposed.run("promote", *PROD).only["result"] == "opened"
 
 
 def test_an_approval_of_what_was_replaced_is_none_of_the_tag_that_was_merged(proposed: "Shop") -> None:

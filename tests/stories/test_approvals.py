@@ -81,6 +81,25 @@ def test_a_rejection_keeps_it_out_until_there_is_something_newer(approved: "Stor
     assert approved.tags() == ("1.4.3", "1.4.3", "1.4.3")
 
 
+def test_a_rejected_tag_that_is_built_again_stays_out_until_a_person_proposes_it(approved: "Story") -> None:
+    first = at_prods_door(approved, "1.4.2")
+    approved.stage.review(first.number, "cat", approve=False)
+    approved.play()
+    at_prods_door(approved, "1.4.3")
+    approved.build("1.4.2")
+    for _ in range(3):
+        approved.wait(60)
+    assert approved.tags() == ("1.4.2", "1.4.2", "1.0.0")
+    assert approved.open() == []
+    declined = approved.heal()[0].only
+    assert (declined["result"], declined["environment"], declined["tag"]) == ("declined", "prod", "1.4.2")
+    assert f"pull request #{first.number} for it was rejected by cat at " in declined["message"]
+    forced = approved.run(approved.stage.schedule(), "promote", "--app", "webui", "--env", "prod").only
+    assert (forced["result"], approved.open()) == ("opened", [forced["pull_request"]["number"]])
+    approved.play()
+    assert "0 of 2 of ops; bob, cat or dan" in approved.stage.verdicts(forced["pull_request"]["head_sha"])[0][1]
+
+
 def test_whoever_pushes_after_the_approvals_takes_them_back(approved: "Story") -> None:
     pull = at_prods_door(approved, "1.4.2")
     approved.stage.review(pull.number, "bob", approve=True)
