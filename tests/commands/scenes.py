@@ -17,6 +17,7 @@ import pytest
 
 from gitops_promotion import cli
 from gitops_promotion.core.holds import FILE
+from gitops_promotion.core.kept_rejections import read_rejections
 from tests.commands import disturbed
 from tests.reliability import PLAIN_GIT, Met, Record
 from tests.support.refs import read_refs
@@ -146,6 +147,7 @@ class Stage:
             "pulls": [
                 {key: pull[key] for key in ("number", "head", "title", "state")}
                 | {"armed": bool(pull["armed_for"]), "verdict": verdict(head(pull))}
+                | {"rejected": [(r.environment, r.tag.name, r.by) for r in read_rejections(pull["body"])]}
                 for pull in sorted(pulls, key=lambda pull: int(pull["number"]))
             ],
         }
@@ -198,6 +200,12 @@ def _conflict(stage: Stage) -> None:
     stage.remote.commit({"webshop/dev/webui.yaml": text})
 
 
+def _rejected(stage: Stage) -> None:
+    config = "environments: [{name: dev, auto: true}, {name: qa, auto: true, approvals: {approvers: [bob]}}]\n"
+    stage.remote.commit({"gitops-promotion.yaml": config})
+    stage.run(("local", "review", "2", "changes-requested", "--as", "bob"))
+
+
 def _bad_release(stage: Stage) -> None:
     stage.heal("qa", "main~1")
 
@@ -216,6 +224,7 @@ SCENES = {
     "promote all": Scene(words=("promote", "--all"), after="publish"),
     "new takes over": Scene(words=(*NEW, "1.4.3"), after="promote all"),
     "new takes over what is armed": Scene(words=(*NEW, "1.4.3"), after="promote"),
+    "new takes over what was rejected": Scene(words=(*NEW, "1.4.3"), after="promote", prepare=_rejected),
     "new by hand": Scene(words=(*NEW, "1.4.2"), prepare=_by_hand),
     "rollback": Scene(words=(*ROLLBACK, "--no-hold"), after="publish", prepare=_bad_release),
     "rollback and hold": Scene(words=ROLLBACK, after="publish", prepare=_bad_release),

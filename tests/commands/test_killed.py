@@ -64,6 +64,25 @@ def test_a_killed_promotion_is_finished_by_the_schedule(stage: Stage, pytestconf
             assert run_schedule(stage) == end, f"{name}: killed {moment} git command {number}"
 
 
+def test_a_rejection_outlives_a_killed_run_that_the_schedule_finishes(
+    stage: Stage, pytestconfig: pytest.Config
+) -> None:
+    name = "new takes over what was rejected"
+    scene = play(stage, name)
+    points = moments(scene.commands)
+    for moment, number in points if pytestconfig.getoption("--thorough") else chosen(1, points, name):
+        assert stage.disturb(scene, moment, number, f"killed {moment} it, left to the schedule")
+        pulls = run_schedule(stage)["pulls"]
+        place = f"killed {moment} git command {number}"
+        # Either the run has changed nothing, and the rejected promotion is as it was, or the rejection is kept.
+        if ("Promote webshop/webui version 1.4.2 to environment qa", "open") in {
+            (p["title"], p["state"]) for p in pulls
+        }:
+            assert [p["verdict"] for p in pulls if p["state"] == "open"] == ["failure"], place
+        else:
+            assert [r for p in pulls for r in p["rejected"]] == [("qa", "1.4.2", "bob")], place
+
+
 @pytest.mark.kustomize
 @pytest.mark.usefixtures("kustomize")
 def test_a_killed_verb_of_features_is_finished_by_the_same_verb(

@@ -23,6 +23,7 @@ SAME: list[Pair] = [
     ("new", (*NEW, "1.4.2")),
     ("new by hand", (*NEW, "1.4.2")),
     ("new takes over what is armed", (*NEW, "1.4.3")),
+    ("new takes over what was rejected", (*NEW, "1.4.3")),
     ("promote", ("promote",)),
     ("promote all", ("promote", "--all")),
     ("promote all heals", ("promote", "--all")),
@@ -66,6 +67,16 @@ def test_no_run_fails_because_of_another(stage: Stage, pytestconfig: pytest.Conf
         assert state["empty merges"] == 0, place
         open_heads = [pull["head"] for pull in state["pulls"] if pull["state"] == "open"]
         assert len(open_heads) == len(set(open_heads)), place
+
+
+def test_a_rejection_is_kept_whoever_takes_the_branch_first(stage: Stage, pytestconfig: pytest.Config) -> None:
+    name = "new takes over what was rejected"
+    pairs: list[Pair] = [(name, (*NEW, "1.4.9")), (name, ("promote", "--all"))]
+    for scene, state, place in interrupt(stage, pairs, 1, thorough=pytestconfig.getoption("--thorough")):
+        kept = [rejection for pull in state["pulls"] for rejection in pull["rejected"]]
+        assert set(kept) == {("qa", "1.4.2", "bob")}, place
+        assert state["branches"]["main"].keys() == scene.state["branches"]["main"].keys(), place
+        assert state["empty merges"] == 0, place
 
 
 def apps(stage: Stage, count: int) -> list[str]:
