@@ -127,10 +127,10 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Page.navigate", url="about:blank")
         self.requests.clear()
         self.complaints.clear()
-        self.call("Page.navigate", url=path.as_uri() + fragment)
+        # Another query is another document, also where the fragment alone would differ.
+        self.call("Page.navigate", url=f"{path.as_uri()}?{self._number}{fragment}")
         self.evaluate(
             "new Promise(done => document.readyState == 'complete' ? done() : addEventListener('load', done))"
         )
