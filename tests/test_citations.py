@@ -22,7 +22,10 @@ TEXT = re.compile(
     """,
     re.VERBOSE,
 )
+HINTS = ("DESIGN", "FLUX", "FORGES", "GATES", "FORMS", "PREDECESSOR", "REVIEW", "STYLE", "ssue", "(B")
+"""One of them is in everything that TEXT matches: to look for it first takes a tenth of the time."""
 PLACE = re.compile(r"(?<![\w.-])/(?:work|root)/[\w.-]+|/tmp/w/")
+PLACES = ("/work/", "/root/", "/tmp/w/")  # noqa: S108  no file is written there
 PAGE = re.compile(r"(?<![\w./-])((?:docs/[\w./-]+|README|CONTRIBUTING|SECURITY|CHANGELOG)\.md)(#[\w-]+)?")
 FILE = re.compile(
     r"(?<![\w./<{-])((?:docs|examples|tests|benchmarks|gitops_promotion|\.github)/[\w./-]*[\w-])(?![\w*{<])"
@@ -44,8 +47,11 @@ def sections(path: Path) -> set[str]:
 
 def faults(name: str, text: str) -> list[str]:
     """Return the citations of a file that a reader cannot open."""
-    missing = [" ".join(re.sub(r"[#(]", " ", match[0]).split()) for match in TEXT.finditer(text)]
-    missing += [match[0] for match in PLACE.finditer(text)]
+    missing = []
+    if any(hint in text for hint in HINTS):
+        missing += [" ".join(re.sub(r"[#(]", " ", match[0]).split()) for match in TEXT.finditer(text)]
+    if any(place in text for place in PLACES):
+        missing += [match[0] for match in PLACE.finditer(text)]
     for path, anchor in PAGE.findall(text):
         if not (ROOT / path).is_file():
             missing.append(path)

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -75,10 +75,15 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 CLOCKS = {"now", "utcnow", "today"}
 
 
-def imports(module: str, source: str) -> Iterator[str]:
+def parse(source: str) -> list[ast.AST]:
+    """Return everything in a source."""
+    return [*ast.walk(ast.parse(source))]
+
+
+def imports(module: str, nodes: Sequence[ast.AST]) -> Iterator[str]:
     """Full names of what a module imports, wherever the statement stands; `from a import b` gives a.b."""
     package = module if (ROOT.parent / module.replace(".", "/")).is_dir() else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -96,7 +101,8 @@ def faults(module: str, source: str) -> list[str]:
     """What a module does against the rule."""
     found = []
     own = room(module)
-    for name in imports(module, source):
+    nodes = parse(source)
+    for name in imports(module, nodes):
         top = name.split(".")[0]
         if top in SDKS and SDKS[top] != module:
             found.append(f"{module} imports {name}: only {SDKS[top]} may")
@@ -108,7 +114,7 @@ def faults(module: str, source: str) -> list[str]:
         elif own in ("core", "errors") and top not in (*PURE_THIRD_PARTIES, PACKAGE):
             found.append(f"{module} imports {name}: {own} is pure")
     if own == "core":
-        found += [f"{module} calls {name}: core is pure" for name in _impure_calls(source)]
+        found += [f"{module} calls {name}: core is pure" for name in _impure_calls(nodes)]
     return found
 
 
@@ -129,8 +135,8 @@ def _is_adapter(other: str) -> bool:
     return bool(name) and (ROOT / "providers" / name / "__init__.py").exists()
 
 
-def _impure_calls(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+def _impure_calls(nodes: Sequence[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name) and node.func.id in IMPURE_CALLS:
                 yield node.func.id
@@ -153,7 +159,7 @@ def test_every_module_imports_from_the_floors_below_only() -> None:
 
 
 def test_the_package_itself_imports_nothing() -> None:
-    assert list(imports(PACKAGE, modules()[PACKAGE])) == []
+    assert list(imports(PACKAGE, parse(modules()[PACKAGE]))) == []
 
 
 @pytest.mark.parametrize(
