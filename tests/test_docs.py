@@ -18,6 +18,7 @@ from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.core.report import Report
 from gitops_promotion.render import json_v1
 from tests.sources import anchors, messages, unsaid
+from tests.support import processes
 from tests.support.nouns import OPEN_PULL, PLAN
 
 ROOT = Path(__file__).parents[1]
@@ -123,8 +124,10 @@ def test_the_two_commands_stand_below_their_marks_each_on_one_line() -> None:
 
 
 def test_the_demo_prints_the_transcript_and_can_be_continued(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
 ) -> None:
+    if not pytestconfig.getoption("--git") and not pytestconfig.getoption("--thorough"):
+        processes.spare(monkeypatch.setattr)
     monkeypatch.setenv("COLUMNS", "80")
     cli.main(["demo", str(tmp_path / "demo")])
     printed = capsys.readouterr().out.replace(str(tmp_path), "/tmp")  # noqa: S108  the reader's folder, nothing is written
