@@ -28,7 +28,8 @@ def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
     if run.context.status_context.casefold() == OWN_CONTEXT:
         message = f"the event is this tool's own status {OWN_CONTEXT!r}: nothing to look at; let the workflow ignore it"
         return [Outcome(result="skipped", message=message)]
-    subjects = [find_subject(run, pr)] if pr is not None else _subjects(run)
+    pulls = _pulls_to_judge(run) if pr is None else []
+    subjects = _subjects(run, pulls) if pr is None else [find_subject(run, pr)]
     # A promotion whose record cannot be read gets no verdict, which is no success.
     failed = [Outcome.failed(ProviderError(text)) for text in _left_out(run)]
     if not subjects and not failed:
@@ -41,6 +42,10 @@ def publish(run: Run, *, pr: int | None = None) -> list[Outcome]:
         heads=tuple(subject.sha for subject in subjects),
         numbers=tuple(subject.number for subject in subjects if subject.number is not None),
     )
+    if pr is None:
+        # A hold whose verdict this run publishes may merge at once: then the forge shows it as open no more, and the
+        # tip was read before.
+        lookups.note_open(pulls)
     return [*(look(run, subject, lookups).outcome for subject in subjects), *failed]
 
 
@@ -49,10 +54,9 @@ def _left_out(run: Run) -> tuple[str, ...]:
     return run.forge.left_out if isinstance(run.forge, Playable) else ()
 
 
-def _subjects(run: Run) -> list[Subject]:
-    """Return the head of the event, then those of all open promotions and of all merge groups in the queue."""
+def _subjects(run: Run, pulls: Sequence[PullRequest]) -> list[Subject]:
+    """Return the head of the event, then those of the pull requests and of all merge groups in the queue."""
     context = run.context
-    pulls = _pulls_to_judge(run)
     subjects = [Subject(branch=p.head, sha=p.head_sha, number=p.number, pull_request=p) for p in pulls]
     # The status is required of every pull request, so those that people opened must get one too.
     if context.event in ("pull_request", "merge_group") and context.pull_request not in {p.number for p in pulls}:

@@ -80,3 +80,13 @@ def test_merge_groups_have_verdicts_of_their_own(published: "Story") -> None:
     groups = [run for run in published.runs if run.trigger.kind == "merge_group"]
     assert groups
     assert all(published.stage.verdicts(run.trigger.sha)[0][0] == "success" for run in groups)
+
+
+def test_a_hold_counts_in_the_run_that_lets_it_merge(published: "Story") -> None:
+    published.clusters[0].silent = True
+    published.build("1.4.2")
+    published.run(published.stage.schedule(), "hold", "--group", "webshop", "--app", "webui", "--env", "qa")
+    published.report(published.clusters[0])
+    published.look()
+    assert "webui" in published.stage.show("main", "gitops-promotion.holds.yaml")
+    assert published.tags() == ("1.4.2", "1.0.0", "1.0.0")
