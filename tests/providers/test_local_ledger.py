@@ -22,7 +22,7 @@ from tests.providers.local_hands import HEAD, PASSED, Interposed, draft, index_o
 from tests.providers.no_store import NoStore
 
 if TYPE_CHECKING:
-    from tests.conftest import Checkout, Remote
+    from tests.conftest import Checkout
     from tests.providers.conftest import LocalForge, Writers
     from tests.support.forks import Forks
 
@@ -398,29 +398,6 @@ def test_a_merge_that_is_decided_again_fetches_the_base_alone(local_forge: "Loca
     assert local_forge.writers.make("Bob", store=store).merge(opened).state == "merged"
     assert store.pushes == 2
     assert not any(ref.startswith("refs/heads/") for ref in fetched)
-
-
-@pytest.mark.parametrize(
-    ("clone", "init"),
-    [(("--depth=1",), ()), (("--bare",), ()), ((), ("--object-format=sha256",))],
-    ids=["depth 1", "bare", "sha256"],
-)
-def test_every_kind_of_checkout_works(
-    make_remote: Callable[..., "Remote"],
-    make_writers: "Callable[[Path], Writers]",
-    clone: tuple[str, ...],
-    init: tuple[str, ...],
-) -> None:
-    remote = make_remote({"a.txt": "1\n"}, init=init)
-    sha = remote.commit({"b.txt": "1\n"}, branch=HEAD, start="main")
-    # The base is not where the branch began any more, so a merge needs history that a shallow clone lacks.
-    for number in range(3):
-        remote.commit({"c.txt": f"{number}\n"})
-    forge = make_writers(remote.clone("kind", *clone).path).make()
-    forge.set_auto_merge(forge.open_pull_request(draft(HEAD, sha)), enabled=True)
-    forge.set_status(sha, PASSED)
-    assert forge.pull_request(1).merge_sha == remote.sha("main")
-    assert sorted(remote.files("main")) == ["a.txt", "b.txt", "c.txt"]
 
 
 class TestReadAhead:

@@ -16,7 +16,7 @@ from tests.support.repositories import GITCONFIG
 
 WITHOUT_PROCESSES = ("cli", "commands", "providers", "stories", "workflow")
 """The rooms of which the tests need no git for what is plain: it is the git room's own."""
-WITH_GIT = ("test_local_ledger", "test_to_prod", "test_token")
+WITH_GIT = ("test_local_checkouts", "test_to_prod", "test_token")
 """Files of these rooms that need it all the same: they tell the whole way, or begin in every kind of checkout."""
 
 
