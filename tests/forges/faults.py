@@ -208,6 +208,11 @@ class Faults:
         """How many are still to come: a test that means to have met its fault asserts 0."""
         return sum(planned.times for planned in self._planned)
 
+    @property
+    def pending_of_git(self) -> int:
+        """How many of them a request of git can meet."""
+        return sum(planned.times for planned in self._planned if planned.kind in ("git", "any"))
+
     def take(self, request: Request) -> Fault | None:
         """Return the fault of this request, if it has one."""
         with self._lock:

@@ -21,6 +21,9 @@ class Faults(Protocol):
     @property
     def pending(self) -> int: ...
 
+    @property
+    def pending_of_git(self) -> int: ...
+
 
 _servers: dict[str, tuple[Serve, Faults]] = {}
 _acts: dict[str, Callable[[Path], object]] = {}
@@ -56,7 +59,7 @@ def ask(
     check(found is not None)
     assert found
     serve, faults = found
-    check(not faults.pending)
+    check(not faults.pending_of_git)
     raised: list[Exception] = []
 
     def do(folder: Path) -> None:

@@ -2,16 +2,18 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from gitops_promotion.core.commits import RefUpdate
-from gitops_promotion.errors import GitError
+from gitops_promotion.errors import AuthError, GitError
 from gitops_promotion.git import process
 from tests.forges.azure import AzureDevOps
+from tests.forges.faults import forbidden
 from tests.forges.github import GitHub
 from tests.support import processes, refs
 from tests.support.repositories import Checkout, Remote
@@ -136,6 +138,24 @@ def test_a_forge_sees_the_requests_that_it_sees_of_git(
     assert ends[0] == ends[1]
     # How often: git asks no more where it has all that it wants, and a push that ends in git is asked for twice.
     assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize("kind", ["api", "git", "any"])
+def test_a_fault_that_a_request_of_git_can_meet_is_met_by_git(
+    tmp_path: Path,
+    environ: dict[str, str],
+    open_repository: "Open",
+    spared: list[str],
+    kind: Literal["api", "git", "any"],
+) -> None:
+    with GitHub(tmp_path / "github") as server:
+        hosted = server.repository("acme/gitops", {"a": "1\n"})
+        checkout = hosted.git.clone_to(tmp_path / "checkout", url=hosted.url, environ=environ)
+        repository = open_repository(checkout.path, token=server.token)
+        server.faults.add(forbidden(), kind=kind)
+        with nullcontext() if kind == "api" else pytest.raises(AuthError):
+            repository.refs("main")
+        assert (of_remote(spared), server.faults.pending) == (([], 1) if kind == "api" else (["ls-remote"], 0))
 
 
 def test_a_history_that_is_cut_off_becomes_whole_as_with_git(
