@@ -41,10 +41,14 @@ sys.exit(int(ended)) if ended else os.kill(os.getpid(), 9)
 """
 
 
+Request = tuple[str, list[str], dict[str, str], str]
+"""What is called, as `module:function`; `sys.argv`, without which it is called before all forks; variables; folder."""
+
+
 class Forked:
     """A forked process that was started here."""
 
-    def __init__(self, address: str, request: tuple[str, list[str], dict[str, str], str]) -> None:
+    def __init__(self, address: str, request: Request) -> None:
         self._arguments = request[1]
         self._outputs = TemporaryFile(), TemporaryFile()  # noqa: SIM115  `wait` closes them
         self._socket = socket.socket(socket.AF_UNIX)
@@ -65,17 +69,17 @@ class Forked:
 
 
 class Forks:
-    """A process that forks programs, until it is closed."""
+    """A process that forks programs, until it is closed; `address` is that of its socket."""
 
     def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="forks-")
-        self._socket = f"{self._folder.name}/socket"
+        self.address = f"{self._folder.name}/socket"
         self._client = Path(self._folder.name, "client.py")
         self._client.write_text(CLIENT)
         command = [sys.executable, "-c", "import sys; from tests.support.forks import serve; serve(sys.argv[1])"]
         environ = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         self._process = subprocess.Popen(
-            [*command, self._socket], env=environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE
+            [*command, self.address], env=environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE
         )
         assert self._process.stdout
         assert self._process.stdout.readline() == b"ready\n"
@@ -92,11 +96,15 @@ class Forks:
 
     def start(self, function: str, arguments: Sequence[str], environ: Mapping[str, str]) -> Forked:
         """Let a process call `module:function` with these arguments in `sys.argv[1:]`."""
-        return Forked(self._socket, (function, [function, *arguments], dict(environ), os.getcwd()))
+        return Forked(self.address, (function, [function, *arguments], dict(environ), os.getcwd()))
+
+    def prepare(self, function: str) -> None:
+        """Call `module:function` in the process that all others are forked from."""
+        assert Forked(self.address, (function, [], {}, "")).wait().returncode == 0
 
     def write_program(self, path: Path, function: str) -> Path:
         """Write a program that calls `module:function` with its arguments in `sys.argv`."""
-        words = shlex.join([sys.executable, "-I", "-S", str(self._client), self._socket, function])
+        words = shlex.join([sys.executable, "-I", "-S", str(self._client), self.address, function])
         path.write_text(f'#!/bin/sh\nexec {words} "$0" "$@"\n')
         path.chmod(0o755)
         return path
@@ -118,12 +126,22 @@ def serve(path: str) -> None:
         print("ready", flush=True)
         while True:
             client, _ = listener.accept()
-            if not os.fork():
+            try:
+                streams, (function, arguments, environ, folder) = _receive(client)
+            except (EOFError, ConnectionError):  # the client was killed meanwhile
+                client.close()
+                continue
+            if not arguments:
+                _function(function)()
+                client.send(b"0")
+            elif not os.fork():
                 listener.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                client.send(str(_run(client)).encode())
+                sys.argv = arguments
+                client.send(str(_run(function, streams, environ, folder)).encode())
                 os._exit(0)
-            client.close()
+            for stream in (client.detach(), *streams):
+                os.close(stream)
 
 
 def _reap(*_: object) -> None:
@@ -132,13 +150,18 @@ def _reap(*_: object) -> None:
             pass
 
 
-def _run(client: socket.socket) -> int:
-    """Run what a client asks for in this process; returns the exit code."""
+def _receive(client: socket.socket) -> tuple[list[int], Request]:
+    """Return what a client asks for, and its streams."""
     header, streams, *_ = socket.recv_fds(client, 8, 3)
     data = b""
-    while len(data) < int.from_bytes(header, "big"):
-        data += client.recv(65536)
-    function, sys.argv, environ, folder = marshal.loads(data)  # noqa: S302  the tests' own
+    while len(data) < int.from_bytes(header, "big") and (part := client.recv(65536)):
+        data += part
+    request: Request = marshal.loads(data)  # noqa: S302  the tests' own
+    return streams, request
+
+
+def _run(function: str, streams: Sequence[int], environ: Mapping[str, str], folder: str) -> int:
+    """Call a function in this process, which is a program of its own from now on; returns the exit code."""
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)

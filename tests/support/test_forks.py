@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,17 @@ def show() -> None:
     if sys.argv[1] == "raises":
         raise ValueError("wrong")
     sys.exit(int(sys.argv[1]))
+
+
+NUMBERS: list[int] = []
+
+
+def prepare() -> None:
+    NUMBERS.append(1)
+
+
+def show_numbers() -> None:
+    print(NUMBERS)
 
 
 @pytest.fixture
@@ -57,6 +69,20 @@ def test_one_that_is_started_from_here_needs_no_program(
     assert {name: each.stdout for name, each in done.items()} == {
         name: f"{[name, 'ü']} hello False {tmp_path.name} \n" for name in names
     }
+
+
+def test_what_is_prepared_is_there_in_each_fork(forks: Forks, environ: dict[str, str]) -> None:
+    forks.prepare("tests.support.test_forks:prepare")
+    printed = [forks.start("tests.support.test_forks:show_numbers", [], environ).wait().stdout for _ in range(2)]
+    assert printed == ["[1]\n"] * 2
+
+
+def test_a_client_that_ends_too_early_ends_nothing_else(forks: Forks, environ: dict[str, str]) -> None:
+    for data in (b"", b"\0\0\0\0\0\0\0\7", b"\0\0\0\0\0\0\0\7" + b"("):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(forks.address)
+            client.sendall(data)
+    assert forks.start("tests.support.test_forks:show_numbers", [], environ).wait().returncode == 0
 
 
 @pytest.mark.parametrize("code", [0, 3])
