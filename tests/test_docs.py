@@ -18,7 +18,7 @@ from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.core.report import Report
 from gitops_promotion.render import json_v1
 from tests.sources import anchors, messages, unsaid
-from tests.support import processes
+from tests.support import processes, shares
 from tests.support.nouns import OPEN_PULL, PLAN
 
 ROOT = Path(__file__).parents[1]
@@ -126,7 +126,7 @@ def test_the_two_commands_stand_below_their_marks_each_on_one_line() -> None:
 def test_the_demo_prints_the_transcript_and_can_be_continued(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
 ) -> None:
-    if not pytestconfig.getoption("--git") and not pytestconfig.getoption("--thorough"):
+    if not shares.is_whole(pytestconfig):
         processes.spare(monkeypatch.setattr)
     monkeypatch.setenv("COLUMNS", "80")
     cli.main(["demo", str(tmp_path / "demo")])

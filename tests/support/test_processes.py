@@ -15,7 +15,7 @@ from gitops_promotion.git import process
 from tests.forges.azure import AzureDevOps
 from tests.forges.faults import forbidden
 from tests.forges.github import GitHub
-from tests.support import processes, refs
+from tests.support import processes, refs, shares
 from tests.support.repositories import Checkout, Remote
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def objects(folder: Path) -> set[str]:
 
 @pytest.fixture
 def rounds(pytestconfig: pytest.Config) -> int:
-    """How often each thing is done by dice: all of it is compared where git itself is under test."""
-    return 15 if pytestconfig.getoption("--git") or pytestconfig.getoption("--thorough") else 6
+    """How often things are done by dice."""
+    return 15 if shares.is_whole(pytestconfig) else 6
 
 
 def act(repository: "Repository", dice: Random, times: int) -> list[object]:
