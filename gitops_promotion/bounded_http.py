@@ -51,6 +51,8 @@ class Signature(AuthBase):
 
 def _log_request(request: requests.PreparedRequest, result: str, start: float) -> None:
     """Log a request for `--verbose`: its method and address, the status or what went wrong, and the time it took."""
+    if not _log.isEnabledFor(logging.DEBUG):
+        return
     address = untrusted.line(re.sub(r"//[^/@]*@", "//", request.url or ""))
     _log.debug("%s %s %s %.0f ms", request.method, address, result, (time.monotonic() - start) * 1000)
 
