@@ -1,14 +1,16 @@
 """Requests of the library `requests` to a forge of this process, answered without a connection.
 
-What a connection is for stays with one: faults that were asked for, proxies, what http cannot send, and everything
-where `processes.spare` did not ask for this. `test_direct.py` compares both.
+The thread that bounds the time of a request is spared with it. Faults that were asked for, proxies, what http cannot
+send, and everything where `processes.spare` did not ask for this, still go by http. `test_direct.py` compares both.
 """
 
 import http.client
 import io
+import threading
 from collections.abc import Mapping
 from email.utils import formatdate
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from tests.support import served
@@ -24,7 +26,9 @@ def prepare() -> None:
     from requests.adapters import HTTPAdapter
     from urllib3 import HTTPResponse
 
-    by_http = HTTPAdapter.send
+    from gitops_promotion import bounded_http
+
+    by_http, bounded = HTTPAdapter.send, bounded_http.BoundedAdapter.send
 
     def send(self: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         server = on and _server_of(request, *args, **kwargs)
@@ -57,7 +61,32 @@ def prepare() -> None:
         )
         return self.build_response(request, raw)
 
+    def send_bounded(self: Any, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        before, _now.here = _now.here, bool(on and _server_of(request, **kwargs))
+        try:
+            return bounded(self, request, *args, **kwargs)
+        finally:
+            _now.here = before
+
     HTTPAdapter.send = send  # type: ignore[method-assign]
+    bounded_http.BoundedAdapter.send = send_bounded  # type: ignore[method-assign]
+    vars(bounded_http)["threading"] = SimpleNamespace(Thread=_Thread)
+
+
+class _Now(threading.local):
+    here = False
+    """Whether this thread sends a request that needs no connection, and so no thread that could be abandoned."""
+
+
+_now = _Now()
+
+
+class _Thread(threading.Thread):
+    def start(self) -> None:
+        if _now.here:
+            self.run()
+        else:
+            super().start()
 
 
 def _server_of(request: Any, *args: object, proxies: Mapping[str, str] | None = None, **_: object) -> Any:

@@ -1,13 +1,15 @@
 """A request that is answered without a connection has the answer, the log and the effects of one that has one."""
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
-from tests.forges.faults import Fault, Request, Response, reset, truncated
+from gitops_promotion.bounded_http import BoundedAdapter
+from tests.forges.faults import Fault, Request, Response, reset, server_error, truncated
 from tests.forges.server import Server
 from tests.support import direct
 
@@ -96,6 +98,30 @@ def test_a_fault_that_is_asked_for_meanwhile_is_the_same(fault: Fault, server: S
     by_http = ask(server, "GET", "/200")
     monkeypatch.setattr(direct, "on", True)
     assert ask(server, "GET", "/200") == by_http
+
+
+@pytest.mark.parametrize(
+    ("on", "faults", "here"),
+    [(True, (), True), (True, (server_error(),), False), (False, (), False)],
+    ids=["without a connection", "a fault", "by http"],
+)
+def test_a_bounded_request_takes_a_thread_with_its_connection_alone(
+    on: bool, faults: tuple[Fault, ...], here: bool, server: Server, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(direct, "on", on)
+    for fault in faults:
+        server.faults.add(fault)
+    threads: list[threading.Thread] = []
+
+    class Noting(BoundedAdapter):
+        def _answer(self, *args: Any, **kwargs: Any) -> requests.Response:
+            threads.append(threading.current_thread())
+            return super()._answer(*args, **kwargs)
+
+    with requests.Session() as session:
+        session.mount("http://", Noting())
+        assert session.get(f"{server.url}/200", timeout=10).status_code == (502 if faults else 200)
+    assert (threads == [threading.current_thread()]) is here
 
 
 @pytest.mark.parametrize(
