@@ -265,10 +265,18 @@ def check(values: Mapping[str, object]) -> None:
                 f"{name}{source} contains {macro[0]!r}, a variable that the pipeline does not define: define it, or "
                 "correct its name"
             )
-        if param.name not in _PATHS and any("\ud800" <= character <= "\udfff" for character in value):
+        if param.name not in _PATHS and not _is_utf_8(value):
             raise UsageError(f"{name}{source} contains bytes that are not UTF-8: write it in UTF-8")
         if param.name == "token" and is_too_short(value):
             raise UsageError(f"{name}{source} is too short for a token, and could not be masked: give all of it")
+
+
+def _is_utf_8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_too_short(token: str) -> bool:
