@@ -230,10 +230,7 @@ def make_remote(tmp_path: Path, environ: dict[str, str]) -> Callable[..., Remote
         branch: str = "main",
         init: tuple[str, ...] = (),
     ) -> Remote:
-        remote = Remote.create(tmp_path / name, environ, branch=branch, options=init)
-        if files:
-            remote.commit(files, "Start", branch=branch)
-        return remote
+        return Remote.create(tmp_path / name, environ, files, branch=branch, options=init)
 
     return make
 

@@ -69,7 +69,7 @@ class Repository(Remote):
     @classmethod
     def make(cls, path: Path, files: Mapping[str, str | bytes], branch: str, *, refusal: str = GITHUB_REFUSAL) -> Self:
         """Make the repository of a forge, with one commit if there are files."""
-        repository = cls.create(path, ENVIRON, branch=branch)
+        repository = cls.create(path, ENVIRON, files, branch=branch)
         with (path / "config").open("a") as config:
             for key, value in CONFIG.items():
                 section, name = key.split(".")
@@ -78,8 +78,6 @@ class Repository(Remote):
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(UPDATE_HOOK.format(refusal=refusal))
         hook.chmod(0o755)
-        if files:
-            repository.commit(files, "Start", branch=branch)
         return repository
 
     def protect(self, branches: set[str]) -> None:

@@ -38,6 +38,10 @@ _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*")
 _ORIGIN = "\x1forigin\x1f"
 """The remote's path in a clone that is kept."""
 
+_started: dict[object, Snapshot] = {}
+"""Remotes by their first commit and the options of `git init`."""
+_checked_out: dict[str, Snapshot] = {}
+"""What the checkouts of a commit have in common, by the commit."""
 _clones: dict[object, Snapshot] = {}
 """Clones by all that they depend on: the same tests begin with the same clone."""
 
@@ -220,11 +224,25 @@ class Remote(Checkout):
 
     @classmethod
     def create(
-        cls, path: Path, environ: Mapping[str, str], *, branch: str = "main", options: tuple[str, ...] = ()
+        cls,
+        path: Path,
+        environ: Mapping[str, str],
+        files: Mapping[str, str | bytes] | None = None,
+        *,
+        branch: str = "main",
+        options: tuple[str, ...] = (),
     ) -> Self:
-        """Make a bare repository without a commit; `options` are those of `git init`."""
-        _new(branch, options, bare=True).write(path)
-        return cls(path=path, environ=environ)
+        """Make a bare repository, with one commit if there are files; `options` are those of `git init`."""
+        remote = cls(path=path, environ=environ)
+        key = branch, options, tuple((files or {}).items())
+        if key in _started:
+            _started[key].write(path)
+        else:
+            _new(branch, options, bare=True).write(path)
+            if files:
+                remote.commit(files, "Start", branch=branch)
+            _started[key] = Snapshot.take(path)
+        return remote
 
     @property
     def url(self) -> str:
@@ -261,21 +279,29 @@ class Remote(Checkout):
 
         `branch` is the one that is checked out, "" for none. There is no index: nothing under test reads one.
         """
-        _new("main", (), bare=False).write(path)
+        if sha in _checked_out:
+            _checked_out[sha].write(path)
+        else:
+            self._write_checkout(path, sha)
+            _checked_out[sha] = Snapshot.take(path)
         checkout = Checkout(path=path, environ=environ)
         folder = checkout.folder
         with (folder / "config").open("a") as config:
             config.write(f'[remote "origin"]\n\turl = {url}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n')
-        self.objects.copy(sha, checkout.objects)
         (folder / "shallow").write_text(f"{sha}\n")
         refs.change(folder, ref, sha)
         if branch:
             refs.change(folder, f"refs/heads/{branch}", sha)
         (folder / "HEAD").write_text(f"ref: refs/heads/{branch}\n" if branch else f"{sha}\n")
+        return checkout
+
+    def _write_checkout(self, path: Path, sha: str) -> None:
+        """Write what the checkouts of a commit have in common: its objects and files."""
+        _new("main", (), bare=False).write(path)
+        self.objects.copy(sha, Objects(path / ".git", self.environ))
         for name in self.files(sha):
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (path / name).write_text(self.show(name, sha))
-        return checkout
 
     def _state(self, environ: Mapping[str, str]) -> tuple[object, ...]:
         """Return all that a clone of this depends on."""
