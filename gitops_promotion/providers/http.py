@@ -77,6 +77,45 @@ def retrying(sleep: Callable[[float], None]) -> Retrying:
     )
 
 
+class Repeats:
+    """Sends requests again after TransientError, as `retrying` does.
+
+    One that must not have its effect twice is sent again only after a look for what the earlier one has made, since an
+    answer may be lost after its effect.
+    """
+
+    def __init__(self, sleep: Callable[[float], None]) -> None:
+        """Send nothing yet; `sleep` takes the pauses."""
+        self._retry = retrying(sleep)
+        self._is_looking = False
+
+    def __call__(self, send_once: Callable[[], T], find_made: Callable[[], T | None] | None = None) -> T:
+        """Return the answer of a request. Raises what `send_once` and `find_made` raise.
+
+        `find_made` returns the answer that an earlier try would have had, None if it made nothing. Its own requests are
+        sent once each: a look that fails counts as a try, and nothing is sent after it until a look succeeds.
+        """
+        if self._is_looking:
+            return send_once()
+        is_repeat = False
+
+        def look_and_send() -> T:
+            nonlocal is_repeat
+            if is_repeat and find_made is not None and (made := self._look(find_made)) is not None:
+                return made
+            is_repeat = True
+            return send_once()
+
+        return self._retry(look_and_send)
+
+    def _look(self, find_made: Callable[[], T | None]) -> T | None:
+        self._is_looking = True
+        try:
+            return find_made()
+        finally:
+            self._is_looking = False
+
+
 def retry_after(headers: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
     """Return the seconds that `Retry-After` (RFC 9110, 10.2.3) asks for, None where it asks for nothing.
 

@@ -129,6 +129,10 @@ class Pulls(Graph):
             "reviews": all_reviews,
             "latestReviews": reviews("latestReviews", latest),
             "latestOpinionatedReviews": opinionated,
+            "viewerLatestReview": lambda _: next(
+                (self.review(repo, pull, each) for each in reversed(pull.reviews) if each.user == self.token.login),
+                None,
+            ),
             "comments": connection("comments", pull.comments, lambda comment: comment_node(self, repo, comment)),
             "timelineItems": lambda info, **given: timeline(self, repo, pull, given.get("itemTypes"))(info, **given),
             "autoMergeRequest": lambda _: self._armed(repo, pull),

@@ -10,6 +10,7 @@ from gitops_promotion.core.discussion import MARKER, Comment, Discussion, Person
 from gitops_promotion.core.forge import OWN_CONTEXT, PullRequest
 from gitops_promotion.errors import AuthError, ProviderError
 from tests.forges import azure_errors as errors
+from tests.forges.faults import reset
 from tests.providers.test_azure import HEAD, LOCATIONS, ME, PULLS, REPO, propose
 
 if TYPE_CHECKING:
@@ -376,6 +377,17 @@ class TestOpinions:
         swift.hosted.vote(opened.number, "bob", 10)
         [review] = discuss(swift, opened.number).reviews
         assert review.comment == ""
+
+    def test_have_one_comment_also_where_its_answer_is_lost(self, swift: "AzureForge") -> None:
+        opened = propose(swift)
+        self.vote(swift, opened, "Looks right.")
+        for _ in range(2):
+            swift.hosted.vote(opened.number, "bob", -10)
+            swift.server.faults.add(reset(done=True), method="POST", path="/threads$")
+            self.vote(swift, opened, "Looks right.")
+        threads = swift.hosted.pull(opened.number).threads
+        texts = [thread.comments[0].text for thread in threads if "Looks right." in thread.comments[0].text]
+        assert len(texts) == 3, "one for each vote, although all have the same words"
 
     def test_are_not_given_on_another_head(self, swift: "AzureForge") -> None:
         opened = propose(swift)

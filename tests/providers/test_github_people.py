@@ -11,6 +11,7 @@ from gitops_promotion.core.discussion import MARKER, Comment, Discussion, People
 from gitops_promotion.core.forge import OWN_CONTEXT, PullRequest
 from gitops_promotion.errors import AuthError, ProviderError
 from gitops_promotion.providers.github import api, people
+from tests.forges.faults import Fault, reset, server_error
 from tests.providers.test_github import HEAD, PULLS, propose
 
 if TYPE_CHECKING:
@@ -79,6 +80,35 @@ class TestRequests:
         assert github_forge.calls() == [GRAPHQL]
         bob.identity()
         assert github_forge.calls() == [GRAPHQL]
+
+    @pytest.mark.parametrize("lost", [reset(done=True), server_error(502, done=True)], ids=lambda fault: fault.name)
+    def test_what_was_written_before_an_answer_was_lost_is_not_written_twice(
+        self, github_forge: "GitHubForge", lost: Fault
+    ) -> None:
+        opened = propose(github_forge)
+        bob = github_forge.provider_of("bob")
+        github_forge.hosted.review(1, "cat", "APPROVED", body="well")
+        github_forge.calls()
+        github_forge.server.faults.add(lost, method="POST", path="/reviews$")
+        bob.add_review(opened, "approved", "well")
+        assert github_forge.calls() == [f"POST {PULLS}/1/reviews", GRAPHQL]
+        github_forge.server.faults.add(lost, method="POST", path="/comments$")
+        bob.write_comment(opened, MARKER, ())
+        pull = github_forge.hosted.pull(1)
+        assert [review.user for review in pull.reviews] == ["cat", "bob"]
+        assert [comment.body for comment in pull.comments] == [MARKER]
+
+    @pytest.mark.parametrize("verdict", ["approved", "changes-requested"])
+    def test_what_was_not_written_before_the_answer_broke_is_written_then(
+        self, github_forge: "GitHubForge", verdict: Literal["approved", "changes-requested"]
+    ) -> None:
+        opened = propose(github_forge)
+        bob = github_forge.provider_of("bob")
+        bob.add_review(opened, "approved", "")
+        github_forge.hosted.review(1, "cat", "APPROVED", body="well")
+        github_forge.server.faults.add(server_error(502), method="POST", path="/reviews$")
+        bob.add_review(opened, verdict, "well")
+        assert [review.body for review in github_forge.hosted.pull(1).reviews] == ["", "well", "well"]
 
     def test_a_required_status_takes_one_where_it_was_posted_else_three(self, github_forge: "GitHubForge") -> None:
         opened = propose(github_forge)

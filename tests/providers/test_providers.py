@@ -14,7 +14,7 @@ from gitops_promotion.errors import AuthError, ProviderError, TransientError, Us
 from gitops_promotion.providers import Connection, TokenQuery
 from gitops_promotion.providers.choose import choose, find_token
 from gitops_promotion.providers.facts import Forge
-from gitops_promotion.providers.http import ATTEMPTS, PATIENCE, retrying
+from gitops_promotion.providers.http import ATTEMPTS, PATIENCE, Repeats, retrying
 from gitops_promotion.providers.registry import FORGES, PROVIDERS, TOKENS, connect, forge, names
 from tests.providers.no_store import NoStore
 
@@ -309,6 +309,30 @@ class TestRetrying:
         call = retrying(lambda _: None)
         for _ in range(3):
             assert call(Flaky(*(TransientError("502") for _ in range(ATTEMPTS - 1))), "well") == "well!"
+
+
+class TestRepeats:
+    def test_a_look_finds_what_the_lost_answer_was_about(self) -> None:
+        call = Flaky(TransientError("reset"))
+        assert Repeats(lambda _: None)(lambda: call("well"), lambda: "made") == "made"
+        assert call.calls == 1
+
+    def test_nothing_is_looked_for_before_the_first_try(self) -> None:
+        assert Repeats(lambda _: None)(lambda: Flaky()("well"), lambda: "made") == "well!"
+
+    def test_it_is_sent_again_where_a_look_finds_nothing(self) -> None:
+        call = Flaky(TransientError("reset"), TransientError("reset"))
+        assert Repeats(lambda _: None)(lambda: call("well"), lambda: None) == "well!"
+        assert call.calls == 3
+
+    def test_nothing_is_sent_while_no_look_succeeds_and_each_look_is_one_request(self) -> None:
+        repeats = Repeats(lambda _: None)
+        call, look = Flaky(TransientError("reset")), Flaky(*(TransientError("502") for _ in range(9)))
+        with pytest.raises(TransientError, match="502"):
+            repeats(lambda: call("well"), lambda: repeats(lambda: look("made")))
+        assert (call.calls, look.calls) == (1, ATTEMPTS - 1)
+        later = Flaky(TransientError("502"))
+        assert repeats(lambda: later("well")) == "well!", "the look that failed has ended"
 
 
 @pytest.mark.parametrize(

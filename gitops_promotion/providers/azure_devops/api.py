@@ -20,8 +20,8 @@ from gitops_promotion.providers.azure_devops.answers import items, text
 from gitops_promotion.providers.http import (
     PATIENCE,
     RefusedError,
+    Repeats,
     retry_after,
-    retrying,
     until_reset,
 )
 
@@ -174,7 +174,7 @@ class Api:
         self._address = address
         self._now = now
         self._sleep = sleep
-        self._retry = retrying(sleep)
+        self._repeats = Repeats(sleep)
         self._signed = _Signed(address.collection, source)
         self._pause = 0.0
         self._patience = PATIENCE
@@ -212,6 +212,15 @@ class Api:
 
     def send(self, function: Callable[..., Any], *arguments: object, **options: object) -> Any:
         """Call the client, and again while that can help. Raises AuthError, TransientError, ProviderError."""
+        return self.send_unless_made(lambda: None, function, *arguments, **options)
+
+    def send_unless_made(
+        self, find_made: Callable[[], Any], function: Callable[..., Any], *arguments: object, **options: object
+    ) -> Any:
+        """Call the client as `send` does, but again only after a look.
+
+        `find_made` returns what an earlier try has made, None if there is nothing.
+        """
 
         def translated() -> Any:
             self._take_pause()
@@ -234,7 +243,7 @@ class Api:
             self._pause = retry_after(self._signed.headers, self._now) or 0.0
             return result
 
-        return self._retry(translated)
+        return self._repeats(translated, find_made)
 
     def _take_pause(self) -> None:
         """Wait as long as the last answer asked for; all pauses of a run take at most PATIENCE seconds."""

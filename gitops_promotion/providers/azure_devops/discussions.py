@@ -225,11 +225,31 @@ def has_marker(threads: Sequence[object]) -> bool:
 
 
 def _marked(threads: Sequence[object]) -> Iterator[tuple[object, object]]:
+    return ((thread, each) for thread, each in _present(threads) if text(each, "content").startswith(MARKER))
+
+
+def _present(threads: Sequence[object]) -> Iterator[tuple[object, object]]:
+    """Yield the threads that nobody has deleted, with their first comments."""
     for thread in threads:
         comment = _first_comment(thread)
         is_deleted = getattr(thread, "is_deleted", None) is True or getattr(comment, "is_deleted", None) is True
-        if not is_deleted and text(comment, "content").startswith(MARKER):
+        if comment is not None and not is_deleted:
             yield thread, comment
+
+
+def own_comments_since_vote(threads: Sequence[object], own_id: str) -> list[str]:
+    """Return the texts of the threads that an account has begun since it voted last, or at any time if it did not.
+
+    A comment of an earlier vote may have the same words.
+    """
+    voted = max((vote.at for vote in _votes(threads) if vote.voter == own_id), default=_EPOCH)
+    return [
+        text(comment, "content")
+        for thread, comment in _present(threads)
+        if own_id
+        and text(getattr(comment, "author", None), "id") == own_id
+        and (time(comment, "published_date") or _EPOCH) >= voted
+    ]
 
 
 def _own_comments(threads: Sequence[object], own_id: str) -> tuple[Comment, ...]:

@@ -120,13 +120,18 @@ class Endpoints:
             self._git.create_pull_request_reviewer, reviewer=payload, pull_request_id=number, reviewer_id=identity
         )
 
-    def comment(self, number: int, content: str) -> Any:
-        """Write a comment that asks nobody for anything: in a thread of its own, which is closed."""
+    def comment(self, number: int, content: str, find_made: Callable[[], Any]) -> Any:
+        """Write a comment that asks nobody for anything: in a thread of its own, which is closed.
+
+        `find_made` is asked before the request is repeated: it returns None if the comment is not there.
+        """
         models = self._api.models
         payload = models.GitPullRequestCommentThread(
             comments=[models.Comment(parent_comment_id=0, content=content, comment_type="text")], status="closed"
         )
-        return self._call(self._git.create_thread, comment_thread=payload, pull_request_id=number)
+        return self._api.send_unless_made(
+            find_made, self._git.create_thread, comment_thread=payload, pull_request_id=number, **self._names
+        )
 
     def label(self, number: int, name: str) -> None:
         """Give a pull request a label; repeating it changes nothing."""

@@ -22,6 +22,7 @@ from gitops_promotion.providers.azure_devops.discussions import (
     has_votes,
     is_group,
     lacks_groups,
+    own_comments_since_vote,
     read_account,
     read_discussion,
     read_pushers,
@@ -158,7 +159,7 @@ class WithPeople:
         try:
             self._endpoints.vote(pull_request.number, self._endpoints.own_id(), _VOTES[verdict])
             if comment:
-                self._endpoints.comment(pull_request.number, f"{REVIEW_MARKER}\n{comment}")
+                self._create_comment(pull_request.number, f"{REVIEW_MARKER}\n{comment}")
         except RefusedError as error:
             raise ProviderError(
                 f"Azure DevOps takes no vote on {name} ({error.reason}): vote on its page, {pull_request.url}"
@@ -169,7 +170,7 @@ class WithPeople:
         number = pull_request.number
         try:
             if not written:
-                self._endpoints.comment(number, body)
+                self._create_comment(number, body)
             elif _lines(written[0].body) != _lines(body):
                 self._edit(number, written[0], body)
             for comment in written[1:]:
@@ -187,7 +188,14 @@ class WithPeople:
         except RefusedError as error:
             if error.status != 404:
                 raise
-            self._endpoints.comment(number, body)
+            self._create_comment(number, body)
+
+    def _create_comment(self, number: int, body: str) -> None:
+        def find_made() -> bool | None:
+            comments = own_comments_since_vote(self._endpoints.threads(number), self._endpoints.own_id())
+            return any(_lines(comment) == _lines(body) for comment in comments) or None
+
+        self._endpoints.comment(number, body, find_made)
 
     def _delete(self, number: int, comment: Comment) -> None:
         try:

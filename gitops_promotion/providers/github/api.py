@@ -18,8 +18,8 @@ from gitops_promotion.providers.github.answers import items
 from gitops_promotion.providers.http import (
     PAGES,
     RefusedError,
+    Repeats,
     retry_after,
-    retrying,
     until_reset,
 )
 
@@ -143,7 +143,7 @@ class Api:
         self._connection = _Connection(address.api)
         self._address = address
         self._now = now
-        self._retry = retrying(sleep)
+        self._repeats = Repeats(sleep)
         self._unauthorized = unauthorized or self._token_rejected
 
     def rest(
@@ -154,9 +154,19 @@ class Api:
         *,
         needs: str = "",
         parameters: Mapping[str, object] | None = None,
+        find_made: Callable[[], Any] | None = None,
     ) -> tuple[Any, Mapping[str, str]]:
-        """Return the JSON and the headers of an answer; `needs` is the permission to name if one is missing."""
-        return self._send(lambda: self._once(verb, path, body, needs, parameters))
+        """Return the JSON and the headers of an answer; `needs` is the permission to name if one is missing.
+
+        `find_made` is asked before the request is repeated: it returns the JSON of what an earlier try has made, None
+        if there is nothing.
+        """
+
+        def find_answer() -> tuple[Any, Mapping[str, str]] | None:
+            made = find_made() if find_made else None
+            return None if made is None else (made, {})
+
+        return self._send(lambda: self._once(verb, path, body, needs, parameters), find_answer)
 
     def pages(self, path: str, parameters: Mapping[str, object], *, needs: str) -> Iterator[Any]:
         """Yield the items of all pages of a list. Raises ProviderError for more than PAGES pages."""
@@ -206,7 +216,7 @@ class Api:
             raise self._failure(status, headers, document, needs)
         return document, headers
 
-    def _send(self, request_once: Callable[[], T]) -> T:
+    def _send(self, request_once: Callable[[], T], find_made: Callable[[], T | None] | None = None) -> T:
         def translated() -> T:
             try:
                 return request_once()
@@ -223,7 +233,7 @@ class Api:
                     "check --api-url and the remote's address"
                 ) from error
 
-        return self._retry(translated)
+        return self._repeats(translated, find_made)
 
     def _unreachable(self, error: OSError) -> ProviderError:
         if type(error).__name__ == "SSLError":

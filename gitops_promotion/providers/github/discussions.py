@@ -80,7 +80,7 @@ def read_discussion(pull: Mapping[str, Any], parts: Iterable[str]) -> Page:
         if part == "reviews":
             reviews = tuple(review for node in nodes if (review := _read_review(node)) is not None)
         else:
-            comments = tuple(comment for node in nodes if (comment := _read_comment(node)) is not None)
+            comments = _read_comments(nodes)
         if cursor is not None and not (part == "comments" and comments):
             cursors[part] = cursor
     return Page(discussion=replace(discussion, reviews=reviews, comments=comments), cursors=cursors)
@@ -110,6 +110,30 @@ def _read_review(node: object) -> Review | None:
         comment=text(node, "body"),
         at=time(node, "submittedAt"),
     )
+
+
+def same_review(
+    pull: Mapping[str, Any], verdict: Literal["approved", "changes-requested"], body: Mapping[str, str]
+) -> Mapping[str, Any] | None:
+    """Return the newest review of the token's owner if it is the one that a request with `body` makes, None if not."""
+    node = pull.get("viewerLatestReview")
+    if not isinstance(node, dict):
+        return None
+    is_same = (
+        _VERDICTS.get(text(node, "state")) == verdict
+        and text(node.get("commit"), "oid") == body["commit_id"]
+        and text(node, "body").split() == body["body"].split()
+    )
+    return node if is_same else None
+
+
+def own_comments(pull: Mapping[str, Any]) -> tuple[Comment, ...]:
+    """Return the newest comments of this tool on a pull request."""
+    return _read_comments(items(field(pull, dict, "comments").get("nodes")))
+
+
+def _read_comments(nodes: Sequence[object]) -> tuple[Comment, ...]:
+    return tuple(comment for node in nodes if (comment := _read_comment(node)) is not None)
 
 
 def _read_comment(node: object) -> Comment | None:

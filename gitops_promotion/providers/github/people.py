@@ -20,10 +20,12 @@ from gitops_promotion.providers.github.discussions import (
     contexts_of_protection,
     contexts_of_rules,
     next_cursor,
+    own_comments,
     read_discussion,
     read_is_required,
     read_members,
     read_pushes,
+    same_review,
 )
 from gitops_promotion.providers.http import PAGES, RefusedError, full_sha
 
@@ -173,7 +175,13 @@ class WithPeople:
         number = pull_request.number
         try:
             path = f"{self._path}/pulls/{number}/reviews"
-            data, _ = self._api.rest("POST", path, body, needs="pull-requests: write")
+            data, _ = self._api.rest(
+                "POST",
+                path,
+                body,
+                needs="pull-requests: write",
+                find_made=lambda: same_review(self._newest_of_viewer(number), verdict, body),
+            )
         except RefusedError as error:
             raise ProviderError(
                 f"GitHub takes no review of #{number} ({error.reason}): {_next_step(error.reason)}"
@@ -205,8 +213,19 @@ class WithPeople:
             ) from error
 
     def _create_comment(self, pull_request: PullRequest, body: str) -> None:
-        path = f"{self._path}/issues/{pull_request.number}/comments"
-        self._api.rest("POST", path, {"body": body}, needs=_COMMENTS)
+        number = pull_request.number
+
+        def find_made() -> Comment | None:
+            comments = own_comments(self._newest_of_viewer(number))
+            return next((comment for comment in comments if _is_same(comment.body, body)), None)
+
+        path = f"{self._path}/issues/{number}/comments"
+        self._api.rest("POST", path, {"body": body}, needs=_COMMENTS, find_made=find_made)
+
+    def _newest_of_viewer(self, number: int) -> Mapping[str, Any]:
+        """Return what the owner of the token has written last on a pull request."""
+        data = self._api.graphql(queries.NEWEST_OF_VIEWER, {**self._names, "number": number})
+        return field(field(data, dict, "repository"), dict, "pullRequest")
 
     def _change(self, mutation: str, payload: Mapping[str, str]) -> bool:
         """Edit or delete a comment; returns False if it is gone."""

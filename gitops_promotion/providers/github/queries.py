@@ -70,6 +70,14 @@ IS_REQUIRED = """query($owner: String!, $name: String!, $number: Int!, $oid: Git
   } } }
 }"""
 
+NEWEST_OF_VIEWER = """query($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) { pullRequest(number: $number) {
+    viewerLatestReview { state body commit { oid } }
+    comments(last: 50) { nodes { id body isMinimized viewerDidAuthor } }
+  } }
+}"""
+"""What the owner of the token has written last on a pull request."""
+
 _REVIEWS = """reviews: latestOpinionatedReviews(first: %(size)d, after: %(after)s, writersOnly: false) {
   pageInfo { hasNextPage endCursor }
   nodes { state body submittedAt author { __typename login } commit { oid } }

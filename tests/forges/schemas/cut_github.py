@@ -136,7 +136,7 @@ FIELDS = {
     " isDraft isInMergeQueue isMergeQueueEnabled latestOpinionatedReviews latestReviews mergeCommit mergeQueue"
     " mergeQueueEntry mergeStateStatus mergeable merged mergedAt mergedBy number permalink potentialMergeCommit"
     " repository reviewDecision reviews state statusCheckRollup timelineItems title updatedAt url"
-    " viewerCanDisableAutoMerge viewerCanEnableAutoMerge",
+    " viewerCanDisableAutoMerge viewerCanEnableAutoMerge viewerLatestReview",
     "PullRequestCommit": "commit id",
     "PullRequestCommitConnection": "nodes pageInfo totalCount",
     "PullRequestConnection": "nodes pageInfo totalCount",
