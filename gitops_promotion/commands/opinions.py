@@ -8,7 +8,7 @@ from gitops_promotion.core.opinions import Facts
 from gitops_promotion.errors import UsageError
 from gitops_promotion.providers import Opinion
 from gitops_promotion.workflow import opinions
-from gitops_promotion.workflow.approvals import Promotion, find_promotion
+from gitops_promotion.workflow.approvals import Promotion, find_declined, find_promotion
 from gitops_promotion.workflow.run import Run
 
 _NEXT = "`gitops-promotion status --publish` counts it"
@@ -30,9 +30,19 @@ def decline(
 ) -> list[Outcome]:
     """Return the outcome of declining the open promotion into an environment: by a rejection, or by closing it.
 
-    Raises UsageError, ConfigError, ManifestError, GitError, ProviderError.
+    It is unchanged where the same person has closed it before: the command may run twice. Raises UsageError,
+    ConfigError, ManifestError, GitError, ProviderError.
     """
-    promotion = find_promotion(run, group=group, app=app, environment=environment, number=number)
+    try:
+        promotion = find_promotion(run, group=group, app=app, environment=environment, number=number)
+    except UsageError:
+        person = run.forge.identity().name
+        found = find_declined(run, person, group=group, app=app, environment=environment, number=number)
+        if found is None:
+            raise
+        request, closed = found
+        message = f"{person} has declined #{closed.number} already, by closing it"
+        return [replace(Outcome.of(request, "unchanged", message), branch=closed.head, pull_request=closed)]
     if promotion.gate is not None:
         return [_review(run, promotion, "changes-requested", comment)]
     _require_a_person(run)

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gitops_promotion.core.approval_list import Approval, state_of
+from gitops_promotion.core.declines import decline_of
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.approvals import Approvals, Tally
-from gitops_promotion.core.kinds import branches_into
+from gitops_promotion.core.kinds import PROMOTION, branches_into
+from gitops_promotion.core.model import Request
 from gitops_promotion.core.names import Site
 from gitops_promotion.core.pull_request_text import read_metadata
+from gitops_promotion.core.tags import Tag
 from gitops_promotion.errors import UsageError
 from gitops_promotion.workflow import opinions
 from gitops_promotion.workflow.examine import Subject, examine
@@ -129,6 +132,58 @@ def _branches(run: Run, scope: Scope) -> Iterator[str]:
     yield from branches
 
 
+def find_declined(
+    run: Run, person: str, *, group: str, app: str, environment: str, number: int | None
+) -> tuple[Request, PullRequest] | None:
+    """Return the newest promotion into an environment, or that of a pull request, if this person has closed it.
+
+    None if any is open. The body of a pull request says what it was about: it only decides what is shown. Raises
+    ProviderError.
+    """
+    if number is not None:
+        pulls = [run.forge.pull_request(number)]
+    else:
+        branches = _branches_into(run, group, app, environment)
+        pulls = [pull for branch in branches for pull in run.forge.pull_requests(head=branch)]
+    proposals = {pull.number: request for pull in pulls if (request := _request_in(run, pull)) is not None}
+    numbers = [
+        proposed
+        for proposed, request in proposals.items()
+        if environment in ("", request.environment) and app in ("", request.application.name)
+    ]
+    if not numbers or any(pull.state == "open" for pull in pulls):
+        return None
+    newest = next(pull for pull in pulls if pull.number == max(numbers))
+    if newest.state != "closed":
+        return None
+    decline = decline_of(newest, run.forge.discussions([newest.number])[newest.number])
+    is_theirs = decline is not None and decline.by.casefold() == person.casefold()
+    return (proposals[newest.number], newest) if is_theirs else None
+
+
+def _request_in(run: Run, pull: PullRequest) -> Request | None:
+    """Return the promotion that the body of a pull request names, None for any other."""
+    hint = read_metadata(pull.body)
+    if hint is None or hint.type != "promote" or (application := hint.application) is None:
+        return None
+    try:
+        environment = run.tip.config.environment(hint.env).name
+        return Request(kind=PROMOTION, application=application, tag=Tag.parse(hint.tag), environment=environment)
+    except UsageError:
+        return None
+
+
+def _branches_into(run: Run, group: str, app: str, environment: str) -> list[str]:
+    """Return the branches of an application's promotions into an environment; "" is any group."""
+    branches = {
+        branch: None
+        for application in run.tip.applications()
+        for branch in branches_into(application, environment, run.tip.config)
+        if application.name == app and group in ("", application.group)
+    }
+    return list(branches)
+
+
 def find_promotion(run: Run, *, group: str, app: str, environment: str, number: int | None) -> Promotion:
     """Return the open promotion of an application into an environment, or that of a pull request.
 
@@ -140,14 +195,8 @@ def find_promotion(run: Run, *, group: str, app: str, environment: str, number: 
             raise UsageError(f"pull request #{number} is {pull.state}: only an open one takes an opinion")
         pulls = [pull]
     elif app and environment:
-        config = run.tip.config
-        config.environment(environment)
-        branches = {
-            branch: None
-            for application in run.tip.applications()
-            for branch in branches_into(application, environment, config)
-            if application.name == app and group in ("", application.group)
-        }
+        run.tip.config.environment(environment)
+        branches = _branches_into(run, group, app, environment)
         if not branches:
             raise unknown_name(run.tip, Scope(group=group, app=app))
         pulls = [p for branch in branches for p in run.forge.pull_requests(head=branch) if p.state == "open"]

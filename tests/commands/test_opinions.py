@@ -236,6 +236,19 @@ def test_without_approvals_a_decline_closes_and_sticks(shop: "Shop") -> None:
     assert (sticks["result"], "by cid at " in sticks["message"]) == ("declined", True)
 
 
+@pytest.mark.parametrize("which", [("--app", "webui", "--env", "qa"), ("--pr", "2")])
+def test_a_decline_by_closing_may_be_repeated_by_the_same_person_alone(shop: "Shop", which: tuple[str, ...]) -> None:
+    shop.opened("1.4.2")
+    shop.run("decline", *which, "--as", "cid")
+    again = shop.run("decline", *which, "--as", "cid").only
+    assert (again["result"], again["tag"], again["environment"]) == ("unchanged", "1.4.2", "qa")
+    assert again["message"] == "cid has declined #2 already, by closing it"
+    assert shop.run("decline", *which, "--as", "bob", code=2).results == ["failed"]
+    shop.new("1.4.3")
+    shop.run("promote")
+    assert shop.run("decline", "--app", "webui", "--env", "qa", "--as", "cid").results == ["updated"]
+
+
 def wait(shop: "Shop", *more: str, code: int) -> dict[str, Any]:
     timeout = () if "--timeout" in more else ("--timeout", "0s")
     return shop.run("wait", "--group", "webshop", *PROD, *timeout, *more, code=code).only
