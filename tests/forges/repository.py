@@ -97,6 +97,11 @@ class Repository(Remote):
             and (not until or commit.committer.when <= datetime.fromisoformat(until))
         ]
 
+    def contents(self, sha: str) -> dict[str, str]:
+        """Return the ids of the files and folders at the root of a commit, by name."""
+        objects = self.objects
+        return {os.fsdecode(name): entry for name, (_, entry) in objects.entries(objects.commit(sha).tree).items()}
+
     def brought(self, old: str, new: str) -> frozenset[str]:
         """Return the commits that a branch gets when it moves."""
         objects = self.objects

@@ -14,6 +14,7 @@ from tests.forges.azure import AzureDevOps
 from tests.forges.azure_people import HostedRepo
 from tests.forges.azure_state import Event, Strategy
 from tests.forges.faults import Fault, Faults, Request
+from tests.forges.saved import save
 from tests.stories.stage import Budgets, Method, Pull, Trigger
 
 STATUS = 7
@@ -81,6 +82,9 @@ class AzureStage:
 
     def watch(self, act: Callable[[], object]) -> None:
         self.server.watch(act)
+
+    def save(self) -> Callable[[], None]:
+        return save(self.server.world)
 
     # -- the runner
 
@@ -253,6 +257,16 @@ class AzureStage:
         threads = self.hosted.pull(number).threads
         comments = (comment for thread in threads for comment in thread.comments)
         return [comment.text for comment in comments if comment.kind == "text" and not comment.deleted]
+
+    def reviews(self, number: int) -> list[str]:
+        return [f"{name}: {vote}" for name, vote in self.hosted.pull(number).votes.items()]
+
+    def texts(self, number: int) -> tuple[str, str]:
+        pull = self.hosted.pull(number)
+        return pull.title, pull.body
+
+    def files(self, sha: str) -> Mapping[str, str]:
+        return self.hosted.git.contents(sha)
 
     def edit(self, number: int, *, body: str) -> None:
         self.hosted.edit(number, body=body)

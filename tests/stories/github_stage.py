@@ -18,6 +18,7 @@ from tests.forges.github import GitHub
 from tests.forges.github_events import payload_of
 from tests.forges.github_people import Hosted
 from tests.forges.github_state import Event
+from tests.forges.saved import save
 from tests.stories.stage import Budgets, Method, Pull, Trigger
 
 JOB = "promotion-status"
@@ -71,6 +72,9 @@ class GitHubStage:
 
     def watch(self, act: Callable[[], object]) -> None:
         self.server.watch(act)
+
+    def save(self) -> Callable[[], None]:
+        return save(self.server.world)
 
     # -- the runner
 
@@ -303,6 +307,16 @@ class GitHubStage:
 
     def comments(self, number: int) -> list[str]:
         return [comment.body for comment in self.hosted.pull(number).comments]
+
+    def reviews(self, number: int) -> list[str]:
+        return [f"{each.user} {each.state}: {each.body}" for each in self.hosted.pull(number).reviews]
+
+    def texts(self, number: int) -> tuple[str, str]:
+        pull = self.hosted.pull(number)
+        return pull.title, pull.body or ""
+
+    def files(self, sha: str) -> Mapping[str, str]:
+        return self.hosted.git.contents(sha)
 
 
 @pytest.fixture

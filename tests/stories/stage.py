@@ -125,6 +125,9 @@ class Stage(Protocol):
     def watch(self, act: Callable[[], object]) -> None:
         """Have something done at each request, before it is answered."""
 
+    def save(self) -> Callable[[], None]:
+        """Keep all that the forge knows now, and return what makes it know that again."""
+
     # -- the runner
 
     def triggers(self) -> list[Trigger]:
@@ -217,6 +220,15 @@ class Stage(Protocol):
 
     def comments(self, number: int) -> list[str]:
         """Return the texts of the comments on it that anybody wrote, oldest first."""
+
+    def reviews(self, number: int) -> list[str]:
+        """Return who approved and rejected it, with their words, oldest first; all times, not the last one alone."""
+
+    def texts(self, number: int) -> tuple[str, str]:
+        """Return its title and its description."""
+
+    def files(self, sha: str) -> Mapping[str, str]:
+        """Return the ids of the files and folders at the root of a commit, by name."""
 
 
 def tag_in(text: str) -> str:

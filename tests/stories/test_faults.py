@@ -1,28 +1,43 @@
 """The forge fails at each request of each verb: a second run ends the same, nothing is doubled and nothing lost.
 
 A request of the API may meet faults that pass, one that goes on after its effect until patience ends, or one that is
-final; git's requests fail too. Each faulty run has an application of its own, so that one repository serves them
-all. With --thorough, as in .ci/run, each request meets every fault; else each meets one kind, taken in turns.
+final; git's requests fail too. In the story each faulty run has an application of its own, so that one repository
+serves them all; each run of a scene begins where the scene does. With --thorough, as in .ci/run, each request meets
+every fault; else half of those of the story meet one kind, taken in turns, and two of those of a few scenes meet one.
 """
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from gitops_promotion.providers.http import ATTEMPTS
+from tests.commands.scenes import chosen
 from tests.forges import faults
 from tests.forges.faults import Fault
+from tests.kustomizations import program
 from tests.reliability import Met, effect_of
+from tests.stories.scenes import SCENES, state
 from tests.stories.stage import Pull, Run, Trigger, tag_in
+from tests.support import processes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.stories.story import Story
 
+VERBS = (
+    *("new", "promote", "--all", "status", "--publish", "rollback", "--no-hold", "hold", "release"),
+    *("feature", "feature-delete", "feature-stale", "approve", "decline"),
+)
+"""The words of a command line that tell its verb."""
 
+EVERY_DAY = 2
+"""Scenes of which the verb meets a few faults where --thorough is not given."""
 LASTING = (faults.server_error(503, done=True), faults.reset(done=True), faults.truncated())
 BROKEN = (faults.reset(done=True), faults.server_error(502), faults.reset())
 """Faults of git: an answer that is lost after a push has arrived; a request that is refused; no answer."""
@@ -52,14 +67,15 @@ class FaultyRun:
 
 @dataclass(frozen=True, kw_only=True)
 class FaultPlan:
-    """Which faults a verb meets: each at each request if `thorough`, else one kind at each."""
+    """Which faults a verb meets: each at each request if `thorough`, else one kind at half of them."""
 
     thorough: bool
 
     def faulty_runs(self, story: "Story", run: Run, git: int) -> Iterator[FaultyRun]:
         """Yield the faulty runs of a verb that sends as many requests to API and git as this run did."""
         passing, refusing = tuple(story.stage.passing), story.stage.refusing
-        for number in range(1, len(run.requests) + 1):
+        numbers = range(1, len(run.requests) + 1)
+        for number in numbers if self.thorough else sorted(chosen(max(1, len(numbers) // 2), numbers, run.verb)):
             singly = [(fault,) for fault in passing] if self.thorough else []
             kinds = [
                 [FaultyRun(kind="api", number=number, faults=few, passes=True) for few in (passing, *singly)],
@@ -78,22 +94,37 @@ class FaultPlan:
             yield FaultyRun(kind="git", number=git, faults=BROKEN[:1])
 
 
-def hit(story: "Story", faulty: FaultyRun, trigger: Trigger, *words: str) -> int:
-    """Run a verb with these faults, and remove what is left of them. Returns its exit code."""
+def hit(
+    story: "Story",
+    faulty: FaultyRun,
+    trigger: Trigger,
+    *words: str,
+    again: bool = True,
+    is_end: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Run a verb with these faults, and remove what is left of them. Returns whether it needs one more run.
+
+    It needs one after an error, or where it is not at its end and warns of that.
+    """
     for offset, fault in enumerate(faulty.faults):
         story.stage.faults.add(fault, kind=faulty.kind, number=faulty.number + offset)
     before = len(story.stage.requests)
-    run = story.run(trigger, *words, again=True)
+    run = story.run(trigger, *words, again=again)
     story.stage.faults.clear()
     spoilt = next((request for request in story.stage.requests[before:] if request.fault), None)
     assert not faulty.passes or run.code == 0, (faulty, run.printed)
     assert run.code in (0, 5, 6), (faulty, run.printed)
+    failures = [outcome["message"] for outcome in run.outcomes if outcome["exit_code"]]
+    assert bool(failures) == bool(run.code), (faulty, run.printed)
+    assert all(message and "\n" not in message for message in failures), (faulty, failures)
+    alone = run.code == 0 and is_end()
+    assert alone or failures or any(outcome["warnings"] for outcome in run.outcomes), (faulty, run.printed)
     if spoilt:
-        verb = " ".join(word for word in words if word in ("new", "promote", "status", "--publish"))
-        effect, alone = effect_of(spoilt), run.code == 0
+        verb = " ".join(word for word in words if word in VERBS)
+        effect = effect_of(spoilt)
         met = Met(provider=story.stage.name, verb=verb, effect=effect, fault=faulty.name, alone=alone)
         story.record.add(met)
-    return run.code
+    return not alone
 
 
 def git_requests(story: "Story") -> int:
@@ -189,7 +220,7 @@ def test_b27_whatever_fails_a_second_run_ends_the_same(story: "Story", pytestcon
     plan = FaultPlan(thorough=pytestconfig.getoption("--thorough"))
     for cluster in story.clusters:
         cluster.silent = True
-    names = [f"app{number}" for number in range(200 if plan.thorough else 25)]
+    names = [f"app{number}" for number in range(200 if plan.thorough else 12)]
     story.add(*names)
     apps = propose(story, plan, names)
     pass_checks(story, one_each(story, apps, "dev").values())
@@ -207,3 +238,48 @@ def test_b27_whatever_fails_a_second_run_ends_the_same(story: "Story", pytestcon
     assert not any(pull.armed for pull in prod)
     publish(story, plan, prod)
     assert {story.tags(app) for app in apps} == {("2.0.0", "2.0.0", "1.0.0")}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "scene" in metafunc.fixturenames:
+        names, thorough = list(SCENES), metafunc.config.getoption("--thorough")
+        metafunc.parametrize("scene", names if thorough else chosen(EVERY_DAY, names, "faults"))
+
+
+@pytest.fixture
+def recorded_kustomize(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: "Path") -> None:
+    """Put a kustomize on the PATH whose answers are all recorded: no fault is one of its own."""
+    (folder := tmp_path / "programs").mkdir()
+    program.put_on_path(folder, [])
+    program.answer_here(monkeypatch, folder)
+    monkeypatch.setenv("PATH", f"{folder}:{environ['PATH']}")
+
+
+@pytest.mark.usefixtures("recorded_kustomize")
+def test_a_verb_whose_request_fails_is_finished_by_the_same_verb(
+    scene: str, story: "Story", pytestconfig: pytest.Config
+) -> None:
+    line, thorough = SCENES[scene](story), pytestconfig.getoption("--thorough")
+    restore = story.stage.save()
+    run, git = measured(story, line.trigger, *line.words)
+    end = state(story.stage)
+    faulty_runs = list(FaultPlan(thorough=True).faulty_runs(story, run, git))
+
+    def is_end() -> bool:
+        return state(story.stage) == end
+
+    for faulty in faulty_runs if thorough else chosen(2, faulty_runs, scene):
+        restore()
+        with pytest.MonkeyPatch.context() as patch:
+            if faulty.kind == "api":
+                # Git has no part in it, and its processes are most of the time.
+                processes.spare(patch.setattr)
+            if hit(story, faulty, line.trigger, *line.words, again=False, is_end=is_end):
+                # What only a person may merge is armed at no moment.
+                seen = state(story.stage)["pulls"]
+                assert all("environment prod" not in pull["texts"][0] for pull in seen if pull["armed"]), faulty
+                again = story.run(line.trigger, *line.words)
+                assert again.code == 0, (faulty, again.printed)
+                assert state(story.stage) == end, faulty
+        for folder in story.folder.glob("step*"):
+            shutil.rmtree(folder)
