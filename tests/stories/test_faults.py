@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from gitops_promotion.providers.http import ATTEMPTS
-from tests.commands.scenes import chosen
 from tests.forges import faults
 from tests.forges.faults import Fault
 from tests.kustomizations import program
@@ -24,6 +23,7 @@ from tests.reliability import Met, effect_of
 from tests.stories.scenes import SCENES, state
 from tests.stories.stage import Pull, Run, Trigger, tag_in
 from tests.support import processes
+from tests.support.shares import chosen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -255,7 +255,14 @@ def recorded_kustomize(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("PATH", f"{folder}:{environ['PATH']}")
 
 
-@pytest.mark.usefixtures("recorded_kustomize")
+@pytest.fixture
+def plain_git(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> None:
+    """Start no git for what is plain, with --thorough either: it would be most of the time of thousands of runs."""
+    if not pytestconfig.getoption("--git"):
+        processes.spare(monkeypatch.setattr)
+
+
+@pytest.mark.usefixtures("plain_git", "recorded_kustomize")
 def test_a_verb_whose_request_fails_is_finished_by_the_same_verb(
     scene: str, story: "Story", pytestconfig: pytest.Config
 ) -> None:
@@ -270,16 +277,12 @@ def test_a_verb_whose_request_fails_is_finished_by_the_same_verb(
 
     for faulty in faulty_runs if thorough else chosen(2, faulty_runs, scene):
         restore()
-        with pytest.MonkeyPatch.context() as patch:
-            if faulty.kind == "api":
-                # Git has no part in it, and its processes are most of the time.
-                processes.spare(patch.setattr)
-            if hit(story, faulty, line.trigger, *line.words, again=False, is_end=is_end):
-                # What only a person may merge is armed at no moment.
-                seen = state(story.stage)["pulls"]
-                assert all("environment prod" not in pull["texts"][0] for pull in seen if pull["armed"]), faulty
-                again = story.run(line.trigger, *line.words)
-                assert again.code == 0, (faulty, again.printed)
-                assert state(story.stage) == end, faulty
+        if hit(story, faulty, line.trigger, *line.words, again=False, is_end=is_end):
+            # What only a person may merge is armed at no moment.
+            seen = state(story.stage)["pulls"]
+            assert all("environment prod" not in pull["texts"][0] for pull in seen if pull["armed"]), faulty
+            again = story.run(line.trigger, *line.words)
+            assert again.code == 0, (faulty, again.printed)
+            assert state(story.stage) == end, faulty
         for folder in story.folder.glob("step*"):
             shutil.rmtree(folder)
