@@ -352,7 +352,8 @@ def suspects(
 ) -> list[str]:
     """Return every application whose tag changed in the environment since it was last green; none without a failure.
 
-    The verdict is the group's: one status covers all its applications, so any of these may be the cause.
+    The verdict is the group's: one status covers all its applications, so any of these may be the cause. The very
+    first commit changed no tag: it has no tags before it.
     """
     reports = newest_reports((point.sha for point in deployment.points[:HEALTH_CANDIDATES]), statuses, patterns)
     failing = {context for context, report in reports.items() if report.state == "failure"}
@@ -364,5 +365,6 @@ def suspects(
         failing -= green
         if not failing:
             break
-        names |= set(map(str, changed_applications(point.commit)))
+        if point.commit.parents:
+            names |= set(map(str, changed_applications(point.commit)))
     return sorted(names)

@@ -210,6 +210,11 @@ def test_on_failure_every_application_changed_since_the_last_green_is_named() ->
     statuses = {"c3": [status(FLUX, "failure")], "c1": [status(FLUX)]}
     assert health.suspects(where, statuses, PATTERNS, changed) == ["webshop/cart", "webshop/webui"]
     assert health.suspects(where, {"c3": [status(FLUX)]}, PATTERNS, changed) == []
+    root = replace(where, before=(TagAt(commit=commit("c1", parents=()), tag=OLD),))
+    assert health.suspects(root, {"c3": [status(FLUX, "failure")]}, PATTERNS, changed) == [
+        "webshop/cart",
+        "webshop/webui",
+    ]
 
 
 def test_hostile_text_of_a_status_stays_one_bounded_line() -> None:
