@@ -19,7 +19,7 @@ from gitops_promotion.workflow.build import KustomizeFinder
 from gitops_promotion.workflow.due import take_steps
 from gitops_promotion.workflow.heal import heal
 from gitops_promotion.workflow.left_behind import left_behind
-from gitops_promotion.workflow.never_healthy import find_late
+from gitops_promotion.workflow.never_healthy import Late, find_late
 from gitops_promotion.workflow.past import Scope, unknown_name
 from gitops_promotion.workflow.rearm import rearm
 from gitops_promotion.workflow.run import Run
@@ -124,21 +124,29 @@ def _promote_all(run: Run, find_kustomize: KustomizeFinder) -> list[Outcome]:
 
 
 def _auto_rollbacks(run: Run) -> list[Outcome]:
-    """Return the outcomes of rolling back what was never healthy, in environments with `autoRollback`."""
+    """Return the outcomes of rolling back what was never healthy, in environments with `autoRollback`.
+
+    If that cannot be found out, the failure is an outcome too: the promotions of the run go on.
+    """
     outcomes: list[Outcome] = []
-    for late in find_late(run):
-        application, environment = late.site.application, late.site.environment
-        if late.decision.kind == "ask":
-            step = Step(application=application, environment=environment)
-            outcomes.append(replace(step.skipped("no automatic rollback", late.tag), warnings=(late.decision.text,)))
-            continue
-        try:
-            outcomes += rollback(
-                run, group=application.group, app=application.name, environment=environment, leaving=late.tag
-            )
-        except PromotionError as error:
-            outcomes.append(Outcome.failed_for(application, environment, error))
+    try:
+        for late in find_late(run):
+            outcomes += _auto_rollback(run, late)
+    except PromotionError as error:
+        outcomes.append(Outcome.failed(error))
     return outcomes
+
+
+def _auto_rollback(run: Run, late: Late) -> list[Outcome]:
+    """Return the outcomes of rolling back one tag, or of asking a person."""
+    application, environment = late.site.application, late.site.environment
+    if late.decision.kind == "ask":
+        step = Step(application=application, environment=environment)
+        return [replace(step.skipped("no automatic rollback", late.tag), warnings=(late.decision.text,))]
+    try:
+        return rollback(run, group=application.group, app=application.name, environment=environment, leaving=late.tag)
+    except PromotionError as error:
+        return [Outcome.failed_for(application, environment, error)]
 
 
 def _nothing_to_promote(tip: Tip, comparison: Comparison, pulls: Sequence[PullRequest]) -> Outcome:

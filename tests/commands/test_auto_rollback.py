@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitops_promotion.errors import ProviderError
 from gitops_promotion.git import Repository
 from tests.support.meanwhile import before
 
@@ -127,6 +128,30 @@ def test_a_promotion_that_an_automatic_rollback_closes_is_in_no_other_outcome_of
     outcomes = [o for o in bad.run("promote", "--all").outcomes if o["environment"] == "prod"]
     assert [(o["result"], o["tag"]) for o in outcomes] == [("opened", "1.1.0")]
     assert f"pull request #{opened['pull_request']['number']} into prod is superseded" in outcomes[0]["reasons"]
+
+
+def test_a_tag_that_a_run_rolls_back_goes_no_further_in_it(
+    shop: "Shop", at: Callable[[timedelta], None], manifest: Callable[..., str]
+) -> None:
+    shop.edit({"gitops-promotion.yaml": CONFIG.replace("dev, auto: true", "dev, auto: true, autoRollback: 15m")})
+    for tag, state in (("1.5.0", "success"), ("1.6.0", "failure")):
+        shop.edit({"webshop/dev/webui.yaml": manifest("webui", tag)})
+        shop.flux("dev", state)
+    at(timedelta(minutes=16))
+    outcomes = [(o["environment"], o["tag"], o["result"]) for o in shop.run("promote", "--all").outcomes]
+    assert outcomes[0] == ("dev", "1.5.0", "merged")
+    assert "1.6.0" not in [tag for _, tag, _ in outcomes]
+
+
+def test_promotions_go_on_if_it_is_not_known_what_to_roll_back(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_late(run: object) -> None:
+        raise ProviderError("the statuses cannot be read: run it again")
+
+    monkeypatch.setattr("gitops_promotion.commands.promote.find_late", find_late)
+    shop.new("1.1.0")
+    failed, opened = shop.run("promote", "--all", code=None).outcomes
+    assert (failed["result"], failed["message"]) == ("failed", "the statuses cannot be read: run it again")
+    assert (opened["result"], opened["environment"], opened["tag"]) == ("opened", "qa", "1.1.0")
 
 
 def test_an_automatic_rollback_goes_back_one_tag(
