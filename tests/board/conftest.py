@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from tests.board.browser import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """A headless Chromium; without one on the machine the test is skipped."""
+    """A headless Chromium; without one on the machine the test is skipped.
+
+    It ends with the module, as it works on while other tests run.
+    """
     program = chromium.find()
     if program is None:
         pytest.skip("no Chromium on this machine: install it, or set CHROMIUM to its path")
