@@ -43,8 +43,8 @@ class OnForge:
     def objects(self) -> Objects:
         return self.stage.hosted.git.objects
 
-    def run(self, *words: str) -> Run:
-        self.wait_minutes(1)
+    def run(self, *words: str, minutes: int = 1) -> Run:
+        self.wait_minutes(minutes)
         self.stage.triggers()
         trigger = self.stage.schedule()
         is_by_person = words[0] in BY_PEOPLE or (words[0] == "promote" and "--all" not in words)

@@ -24,7 +24,7 @@ PULLS = "refs/gitops-promotion/pulls/"
 
 @dataclass(slots=True, kw_only=True)
 class PlainGit:
-    """See `World`. Each step is a minute."""
+    """See `World`. Each run is a minute later, unless it says otherwise."""
 
     shop: "Shop"
     web: "Web | None"
@@ -39,8 +39,8 @@ class PlainGit:
     def objects(self) -> Objects:
         return self.shop.remote.objects
 
-    def run(self, *words: str) -> Run:
-        self.now += timedelta(minutes=1)
+    def run(self, *words: str, minutes: int = 1) -> Run:
+        self.now += timedelta(minutes=minutes)
         ended = self.shop.run(*words, code=None)
         assert ended.code != 1, ended.stderr
         return Run(code=ended.code, outcomes=ended.outcomes)

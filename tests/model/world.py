@@ -88,8 +88,8 @@ class World(Protocol):
     def objects(self) -> Objects:
         """The objects of the repository."""
 
-    def run(self, *words: str) -> Run:
-        """Run a verb, started by a person where the world has people who start runs."""
+    def run(self, *words: str, minutes: int = 1) -> Run:
+        """Run a verb after some minutes, started by a person where the world has people who start runs."""
 
     def wait(self, hours: int) -> None:
         """Let time pass."""
