@@ -32,6 +32,8 @@ EFFECTS: Sequence[tuple[str, str, str, str]] = (
     ("PATCH", r"/pullrequests/\d+$", r"completed", "merge"),
     ("PATCH", r"/(?:pulls|pullrequests)/\d+$", "", "rewrite the pull request"),
     ("POST", r"/(?:pulls|pullrequests)$", "", "open the pull request"),
+    ("POST", r"/pulls/\d+/reviews$", "", "give an opinion"),
+    ("PUT", r"/pullrequests/\d+/reviewers/", "", "give an opinion"),
     ("POST", r"/statuses(?:/\w+)?$", "", "publish a verdict"),
     ("(?:POST|PATCH)", r"/(?:comments|threads)(?:/\d+)*$", "", "comment"),
 )
@@ -109,7 +111,7 @@ def tables(counts: Mapping[Met, int]) -> str:
     total, alone = sum(counts.values()), sum(number for met, number in counts.items() if met.alone)
     parts = [
         f"{total} runs were disturbed. {alone} reached the right end by themselves. The other {total - alone} were "
-        "killed or ended with an error, and one more run reached it."
+        "killed, or ended with an error or a warning, and one more run reached it."
     ]
     for provider in sorted({met.provider for met in counts}):
         parts.append(f"### {provider[0].upper()}{provider[1:]}")

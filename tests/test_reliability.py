@@ -26,6 +26,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
         ("POST", "/api/graphql", '{"query": "mutation($input: X!) { disablePullRequestAutoMerge(..."}', "disarm"),
         ("POST", "/api/graphql", '{"query": "query { repository }"}', "read"),
         ("POST", f"/api/v3/repos/acme/gitops/statuses/{'a' * 40}", "{}", "publish a verdict"),
+        ("POST", "/api/v3/repos/acme/gitops/pulls/7/reviews", "{}", "give an opinion"),
+        ("PUT", "/c/_apis/git/repositories/r/pullRequests/7/reviewers/1234", "{}", "give an opinion"),
         ("POST", "/c/_apis/git/repositories/r/pullRequests", "{}", "open the pull request"),
         (
             "PATCH",
