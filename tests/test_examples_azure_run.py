@@ -99,8 +99,6 @@ def programs(tmp_path: Path, forks: "Forks") -> Path:
     """The folder with `gitops-promotion`."""
     folder = tmp_path / "programs"
     folder.mkdir()
-    # To import the client of Azure DevOps takes longer than all else that a verb does.
-    forks.prepare("gitops_promotion.providers.azure_devops.api:_sdk")
     forks.write_program(folder / "gitops-promotion", "gitops_promotion.cli:main")
     return folder
 
