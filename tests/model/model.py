@@ -231,7 +231,10 @@ class Model:
     def do_force(self, app: str, environment: str) -> None:
         run = self._ask("promote", app, environment)
         if run.code == 0:
-            self._note_forced(app, environment, run.outcomes[0]["tag"])
+            tag, pull = run.outcomes[0]["tag"], run.outcomes[0]["pull_request"]
+            self._note_forced(app, environment, tag)
+            if pull:
+                self.past.rejected_by.pop((pull["number"], (app, environment), tag), None)
 
     def do_override(self, app: str, environment: str, tag: str) -> None:
         self._ask("promote", app, environment, "--tag", tag, "--override-gates", "--reason", "it burns")
@@ -291,6 +294,8 @@ class Model:
                 self.world.review(pull.number, person, approve=approve)
                 key = pull.number, proposal.place, proposal.tag
                 self.past.opinions.setdefault(key, {})[person] = approve
+                rejected_by = self.past.rejected_by.setdefault(key, set())
+                (rejected_by.discard if approve else rejected_by.add)(person)
                 return
 
     def do_approve(self) -> None:

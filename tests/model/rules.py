@@ -119,6 +119,8 @@ class Past:
 
     `health` is the newest report on a tag in a place, `since` the time from which it was healthy without a failure.
     `declined` are the pull requests that a person closed; `proposed` is what each pull request proposed last.
+    `rejected_by` are the people whose last opinion on what a pull request proposes is a rejection, `replaced` is what
+    each pull request proposed before, and somebody had rejected.
     """
 
     settings: Settings
@@ -133,6 +135,8 @@ class Past:
     declined: set[int] = field(default_factory=set)
     proposed: dict[int, tuple[Place, str]] = field(default_factory=dict)
     opinions: dict[tuple[int, Place, str], dict[str, bool]] = field(default_factory=dict)
+    rejected_by: dict[tuple[int, Place, str], set[str]] = field(default_factory=dict)
+    replaced: dict[int, set[tuple[Place, str]]] = field(default_factory=dict)
     announced: set[tuple[str, str]] = field(default_factory=set)
     forced: set[tuple[Place, str]] = field(default_factory=set)
     rolled_back: set[Place] = field(default_factory=set)
@@ -163,6 +167,9 @@ class Past:
                     tag=tag, kind=kind, number=self.commits, pull=pull.number if pull else 0, passes=passes
                 )
                 self.arrivals[place].append(arrival)
+                if arrival.kind == "promotion":
+                    # What merges at once is seen open at no moment.
+                    self._note_proposal(arrival.pull, (place, tag))
                 found.append((place, arrival))
                 self.health.pop((place, tag), None)
                 self.since.pop((place, tag), None)
@@ -187,11 +194,28 @@ class Past:
     def note_proposals(self, view: View) -> None:
         for number, proposal in view.proposals.items():
             if not proposal.is_rollback:
-                self.proposed[number] = proposal.place, proposal.tag
+                self._note_proposal(number, (proposal.place, proposal.tag))
+
+    def _note_proposal(self, number: int, new: tuple[Place, str]) -> None:
+        old = self.proposed.get(number)
+        replaced = self.replaced.setdefault(number, set())
+        if old is not None and old != new and self.rejected_by.get((number, *old)):
+            replaced.add(old)
+        replaced.discard(new)
+        self.proposed[number] = new
 
     def is_declined(self, place: Place, tag: str) -> bool:
         """Return whether a person closed the newest of the pull requests whose last proposal was this."""
         return max((n for n, it in self.proposed.items() if it == (place, tag)), default=0) in self.declined
+
+    def is_rejected(self, view: View, place: Place, tag: str) -> bool:
+        """Return whether this was rejected in its newest pull request, before something else took its place."""
+        newest = max((n for n, it in self.proposed.items() if it == (place, tag)), default=0)
+        if max((n for n, replaced in self.replaced.items() if (place, tag) in replaced), default=0) > newest:
+            return True
+        pull = view.pulls.get(newest)
+        is_closed = pull is not None and not pull.is_open and not pull.is_merged
+        return is_closed and bool(self.rejected_by.get((newest, place, tag)))
 
     def has_left_before(self, place: Place, tag: str, since: int) -> bool:
         """Return whether a place had left a tag since a commit, before its last arrival there."""
@@ -224,6 +248,8 @@ class Past:
             return "it is on hold"
         if self.is_declined(place, source.tag):
             return "it was declined"
+        if self.is_rejected(view, place, source.tag):
+            return "it was rejected"
         return ""
 
     def blocker(self, view: View, place: Place) -> str:
