@@ -29,12 +29,14 @@ class Decline:
         return f"pull request #{self.pull_request.number} for it was {verb}{by}{at}"
 
 
-def closed_promotion(request: Request, pulls: Sequence[PullRequest]) -> PullRequest | None:
+def closed_promotion(request: Request, pulls: Sequence[PullRequest], *, base: str) -> PullRequest | None:
     """Return the newest pull request for exactly this promotion if it was closed without merging, None otherwise.
 
-    This trusts the metadata in the body: forged metadata can only hold a promotion back, never let one pass.
+    One into another branch than `base` does not count: everybody who may read can open and close one. Of the others
+    this trusts the metadata in the body: forged metadata can only hold a promotion back, never let one pass.
     """
-    newest = next((p for p in pulls if proposes(p, environment=request.environment, tag=request.tag)), None)
+    own = (pull for pull in pulls if pull.base == base)
+    newest = next((pull for pull in own if proposes(pull, environment=request.environment, tag=request.tag)), None)
     return newest if newest is not None and newest.state == "closed" else None
 
 

@@ -79,15 +79,15 @@ def read_rejections(body: str) -> tuple[Rejection, ...]:
 def find_kept(request: Request, pulls: Iterable[PullRequest], *, base: str) -> Decline | None:
     """Return the rejection of exactly this promotion that a pull request keeps, None without one.
 
-    `pulls` are those of its branch, newest first. One into `base` that proposed it later ends the search: everybody who
-    may read can open one into another branch. This trusts the metadata in descriptions: what is forged there can hold a
-    promotion back, or propose it again, and never lets one pass a gate.
+    `pulls` are those of its branch, newest first. One that proposed it later ends the search. One into another branch
+    than `base` does not count: everybody who may read can open one. Of the others this trusts the metadata in
+    descriptions: what is forged there can hold a promotion back, or propose it again, and never lets one pass a gate.
     """
-    for pull in pulls:
+    for pull in (pull for pull in pulls if pull.base == base):
         for rejection in reversed(read_rejections(pull.body)):
             if rejection.is_of(request):
                 return Decline(pull_request=pull, by=rejection.by, at=rejection.at, rejected=True)
-        if pull.base == base and proposes(pull, environment=request.environment, tag=request.tag):
+        if proposes(pull, environment=request.environment, tag=request.tag):
             return None
     return None
 
@@ -109,17 +109,23 @@ class Kept:
 
 
 def to_keep(
-    request: Request, current: PullRequest | None, pulls: Iterable[PullRequest], new: Sequence[Rejection] = ()
+    request: Request,
+    current: PullRequest | None,
+    pulls: Iterable[PullRequest],
+    new: Sequence[Rejection] = (),
+    *,
+    base: str,
 ) -> Kept:
     """Return what the pull request of a promotion keeps: what it keeps already, and the `new` rejections.
 
     A rejection of the `request` itself is not kept: it is proposed again. `current` is the open pull request, `pulls`
-    are those of its branch, newest first. Requests of other kinds keep nothing.
+    are those of its branch, newest first. Those into another branch than `base` do not count. Requests of other kinds
+    keep nothing.
     """
     if not request.kind.uses_settings:
         return Kept()
     # Azure DevOps opens a pull request again that counted as closed, since its branch was gone.
-    earlier = current or next(iter(pulls), None)
+    earlier = next((pull for pull in (*filter(None, [current]), *pulls) if pull.base == base), None)
     known = read_rejections(earlier.body) if earlier is not None and earlier.state != "merged" else ()
     latest: dict[tuple[str, Tag], Rejection] = {}
     for rejection in (*known, *new):

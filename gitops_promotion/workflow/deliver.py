@@ -102,7 +102,7 @@ def _propose(run: Run, intent: Intent, disarmed: list[int]) -> Outcome:
     new_origin = ruling or Origin()
     origin = _origin(plan, branch, new_origin)
     replaced = find_replaced(run, request, current, branch)
-    kept = to_keep(request, current, pulls, replaced)
+    kept = to_keep(request, current, pulls, replaced, base=tip.base)
 
     # What is proposed again gets a new head: the opinions on the old one do not count. An override is of one head.
     needs_new_head = bool(origin.override or new_origin.again_by)

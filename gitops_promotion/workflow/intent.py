@@ -112,7 +112,7 @@ def promotion_again(run: Run, request: Request) -> Intent | Outcome:
         if proposal is None or (proposal.tag, proposal.environments) != (request.tag, (request.environment,)):
             message = f"another run has changed the promotion of {request.tag.name} meanwhile"
             return Outcome.of(request, "skipped", message)
-        if closed := closed_promotion(request, pulls):
+        if closed := closed_promotion(request, pulls, base=run.tip.base):
             return Outcome.of(request, "skipped", f"pull request #{closed.number} for it was closed meanwhile")
         if due.open_for(pulls, run.tip.base) is None:
             return Outcome.of(request, "skipped", f"no pull request from {branch_name} is open any more")

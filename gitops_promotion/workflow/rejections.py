@@ -68,7 +68,7 @@ def find_decline(
     """
     if kept := find_kept_rejection(run, request, pulls, branch):
         return kept
-    closed = declines.closed_promotion(request, pulls)
+    closed = declines.closed_promotion(request, pulls, base=run.tip.base)
     decline = decline_of_closed(run, run.lookups(), request, closed) if closed else None
     return decline or find_rejection(run, request, due.open_for(pulls, run.tip.base), branch)
 

@@ -70,7 +70,7 @@ def read_declines(run: Run, lookups: Lookups, following: Sequence[Next], left_ou
         branch = config.branch(step.site.application, step.site.environment)
         branch_pulls = (pulls or {}).get(branch, ())
         decline = find_kept_rejection(run, request, branch_pulls)
-        if decline is None and (pull := declines.closed_promotion(request, branch_pulls)):
+        if decline is None and (pull := declines.closed_promotion(request, branch_pulls, base=run.tip.base)):
             decline = decline_of_closed(run, lookups, request, pull)
         if decline:
             declined.setdefault(step.site, []).append(str(decline))

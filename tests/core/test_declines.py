@@ -42,11 +42,18 @@ def event(kind: EventKind, seconds: float = 0, by: Person | None = ANN) -> Event
 
 def test_a_decline_is_of_this_environment_and_tag_until_a_newer_pull_request() -> None:
     closed = pull(5, "closed")
-    assert declines.closed_promotion(REQUEST, [closed]) == closed
-    assert declines.closed_promotion(REQUEST, [pull(6, "open"), closed]) is None
-    assert declines.closed_promotion(REQUEST, [pull(5, "closed", tag="1")]) is None
-    assert declines.closed_promotion(REQUEST, [pull(5, "closed", env="qa")]) is None
-    assert declines.closed_promotion(REQUEST, [pull(5, "closed", kind="feature")]) is None
+    assert declines.closed_promotion(REQUEST, [closed], base="main") == closed
+    assert declines.closed_promotion(REQUEST, [pull(6, "open"), closed], base="main") is None
+    assert declines.closed_promotion(REQUEST, [pull(5, "closed", tag="1")], base="main") is None
+    assert declines.closed_promotion(REQUEST, [pull(5, "closed", env="qa")], base="main") is None
+    assert declines.closed_promotion(REQUEST, [pull(5, "closed", kind="feature")], base="main") is None
+
+
+def test_what_anybody_closes_into_another_branch_is_no_decline() -> None:
+    forged = replace(pull(7, "closed"), base="promote/g-b")
+    closed = pull(5, "closed")
+    assert declines.closed_promotion(REQUEST, [forged], base="main") is None
+    assert declines.closed_promotion(REQUEST, [replace(forged, state="open"), closed], base="main") == closed
 
 
 EVENTS: dict[str, tuple[list[Event], str | None]] = {

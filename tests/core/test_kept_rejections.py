@@ -48,6 +48,10 @@ FOUND: Mapping[str, tuple[Sequence[PullRequest], int | None]] = {
         [replace(pull(7, "open", "1.4.2", "qa"), base="mine"), pull(5, "merged", "1.5.0", "dev", BOB)],
         5,
     ),
+    "anybody keeps it in one into another branch": (
+        [replace(pull(7, "closed", "1.5.0", "dev", BOB), base="mine"), pull(5, "merged", "1.5.0", "dev", EVA)],
+        None,
+    ),
     "another tag": ([pull(5, "merged", "1.5.0", "dev", replace(BOB, tag=Tag("1.4.1")))], None),
     "another environment": ([pull(5, "merged", "1.5.0", "dev", replace(BOB, environment="prod"))], None),
     "the same tag with its digest": ([pull(5, "merged", "1.5.0", "dev", replace(BOB, tag=PINNED))], 5),
@@ -83,6 +87,13 @@ KEPT: Mapping[str, tuple[Request, Sequence[PullRequest], Sequence[Rejection], Se
         (),
         [EVA],
     ),
+    "nor is the only open one": (OTHER, [replace(pull(7, "open", "1.5.0", "dev", BOB), base="mine")], (), ()),
+    "nor is a closed one": (
+        OTHER,
+        [replace(pull(7, "closed", "1.5.0", "dev", BOB), base="mine"), pull(5, "closed", "1.5.0", "dev", EVA)],
+        (),
+        [EVA],
+    ),
     "a closed one may be opened again": (OTHER, [pull(5, "closed", "1.5.0", "dev", EVA)], (), [EVA]),
     "a merged one keeps its own": (OTHER, [pull(5, "merged", "1.5.0", "dev", EVA)], (), ()),
     "a rollback keeps none": (replace(OTHER, kind=ROLLBACK), [pull(5, "open", "1.5.0", "dev", EVA)], [BOB], ()),
@@ -92,13 +103,13 @@ KEPT: Mapping[str, tuple[Request, Sequence[PullRequest], Sequence[Rejection], Se
 @pytest.mark.parametrize("case", KEPT)
 def test_a_pull_request_keeps_what_it_has_and_what_it_replaces(case: str) -> None:
     request, pulls, new, expected = KEPT[case]
-    kept = to_keep(request, open_for(pulls, "main"), pulls, new)
+    kept = to_keep(request, open_for(pulls, "main"), pulls, new, base="main")
     assert (kept.rejections, kept.left_out) == (tuple(expected), ())
 
 
 def test_of_many_rejections_the_oldest_are_left_out_and_named() -> None:
     many = [replace(BOB, tag=Tag(f"1.4.{number}")) for number in range(40)]
-    kept = to_keep(OTHER, pull(5, "open", "1.5.0", "dev", *many[:5]), (), many[5:])
+    kept = to_keep(OTHER, pull(5, "open", "1.5.0", "dev", *many[:5]), (), many[5:], base="main")
     assert kept.left_out
     assert (*kept.left_out, *kept.rejections) == tuple(many)
     written = json.dumps([rejection.document for rejection in kept.rejections])
@@ -156,7 +167,7 @@ def test_the_rejections_take_their_room_from_the_files(has_changes: bool) -> Non
     text = body(
         PROMOTION_INTO_QA, base_sha="b" * 40, previous_tag="1.4.1", files=files, part="p" * 300, has_changes=has_changes
     )
-    kept = to_keep(OTHER, None, [], [replace(BOB, tag=Tag(f"1.4.{number}")) for number in range(40)])
+    kept = to_keep(OTHER, None, [], [replace(BOB, tag=Tag(f"1.4.{number}")) for number in range(40)], base="main")
     written = with_rejections(text, kept.rejections)
     assert max(len(written), len(text)) <= BODY_LIMIT - (CHANGES_LIMIT if has_changes else 0)
     assert (CHANGES in written, read_rejections(written)) == (has_changes, kept.rejections)
