@@ -35,6 +35,8 @@ def test_it_reads_the_statuses_and_the_settings_of_the_server(shop: "Shop") -> N
     assert (code, before[0]) == (0, 0)
     assert found == [*before[1], "GP506"]
     assert "GP502" in found
+    shop.edit({"gitops-promotion.holds.yaml/a.md": "in a folder of that name\n"})
+    assert "GP521" in codes(shop)[1]
 
 
 def test_its_sarif_names_its_rules(shop: "Shop") -> None:

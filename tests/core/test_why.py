@@ -9,7 +9,7 @@ import pytest
 from gitops_promotion.core.board import Cell, Promotion
 from gitops_promotion.core.gates import Decision
 from gitops_promotion.core.names import Application
-from gitops_promotion.core.why import Why, moment_text, next_steps, way_so_far
+from gitops_promotion.core.why import Why, forcing_step, moment_text, next_steps, way_so_far
 from gitops_promotion.render import why as renders
 
 WEB = Application("shop", "web")
@@ -97,6 +97,11 @@ def test_what_a_published_verdict_merges_has_that_as_its_next_step(
     opened = replace(OPEN, decision=decision)
     steps = next_steps(opened, WEB, "dev", merge="local merge 3", auto=auto, publishes=True)
     assert steps == ["to merge it: gitops-promotion status --publish"] * is_step
+
+
+def test_a_hold_is_lifted_before_its_tag_is_promoted_all_the_same() -> None:
+    assert forcing_step(["make qa healthy"], "CMD") == "to promote it all the same: CMD"
+    assert forcing_step(["to lift it: gitops-promotion release -g a"], "CMD") == "then, to promote it all the same: CMD"
 
 
 def test_a_time_stands_in_its_own_zone() -> None:
