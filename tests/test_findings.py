@@ -42,7 +42,8 @@ def test_many_warnings_with_one_step_are_few_lines_with_their_number() -> None:
     [warning], [error] = of(level="warning").findings, of().findings
     others = tuple(replace(warning, path=f"{n}.yaml", message=f"the marker {n}") for n in range(7))
     other_step = replace(warning, path="other.yaml", fix="move it")
-    many = Findings(findings=(*others, other_step, *[error] * 7), files=9)
+    errors = tuple(replace(error, message=f"error {n}") for n in range(7))
+    many = Findings(findings=(*others, other_step, *errors), files=9)
     text = formats.human(many)
     assert text.startswith("0.yaml:3: warning GP201: the marker 0\n1.yaml:3: warning GP201: the marker 1\n")
     assert "4.yaml:3: warning GP201: the marker 4\n    and 2 more with GP201: --format json lists all of them\n" in text
