@@ -1,13 +1,13 @@
 """Approvals as text and JSON."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from gitops_promotion.core import untrusted
 from gitops_promotion.core.approval_list import Approval, ApprovalList
 from gitops_promotion.core.discussion import Event
 from gitops_promotion.core.gates.approvals import Tally
+from gitops_promotion.core.gates.approvals_text import shown_time
 from gitops_promotion.render.common import short_tag
 from gitops_promotion.render.json_v1 import document
 
@@ -38,7 +38,8 @@ def _opinions(tally: Tally | None) -> Iterator[str]:
     for opinion in tally.opinions if tally else ():
         comment = f": {untrusted.line(opinion.comment)}" if opinion.comment else ""
         ignored = "" if opinion.counts else f" (does not count: {opinion.why})"
-        yield f"{opinion.author} {opinion.verdict}{_at(opinion.at)}{ignored}{comment}"
+        verb = "approved" if opinion.verdict == "approved" else "rejected"
+        yield f"{opinion.author} {verb} it{shown_time(opinion.at)}{ignored}{comment}"
     for reason in tally.reasons if tally and tally.decision != "pass" else ():
         yield f"- {reason}"
 
@@ -46,11 +47,7 @@ def _opinions(tally: Tally | None) -> Iterator[str]:
 def _event(event: Event) -> str:
     by = f" by {event.by.name or 'a deleted account'}" if event.by else ""
     comment = f": {untrusted.line(event.comment)}" if event.comment else ""
-    return f"{event.kind}{by}{_at(event.at)}{comment}"
-
-
-def _at(time: datetime | None) -> str:
-    return f" at {time:%Y-%m-%d %H:%M}" if time else ""
+    return f"{event.kind}{by}{shown_time(event.at)}{comment}"
 
 
 def json_v1(view: ApprovalList, *, colour: bool = False) -> str:

@@ -1,17 +1,18 @@
 """The promotions that people decide on: the state of each, and those of one person."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from gitops_promotion.core.approval_list import Approval, State, of_person, state_of
+from gitops_promotion.core.approval_list import Approval, ApprovalList, State, of_person, state_of
 from gitops_promotion.core.discussion import Discussion, Event, Person
 from gitops_promotion.core.forge import PullRequestState
 from gitops_promotion.core.gates import Decision
 from gitops_promotion.core.gates.approvals import Tally
 from gitops_promotion.core.names import Application
 from gitops_promotion.core.opinions import Opinion, Seats
+from gitops_promotion.render import approvals as render
 from tests.support.nouns import OPEN_PULL
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -76,3 +77,19 @@ def test_a_person_is_shown_what_that_person_can_still_decide_and_on_request_what
     without_gate = replace(approval, tally=None)
     assert of_person([without_gate, approval], person, decided=decided) == ([approval] if is_theirs else [])
     assert (approval.seats, without_gate.seats) == ("1 of 2", "")
+
+
+def test_the_text_has_each_opinion_in_a_sentence_with_its_time_in_utc() -> None:
+    noon_in_vienna = NOON.astimezone(timezone(timedelta(hours=1)))
+    rejection = Opinion(author="bob", verdict="changes-requested", at=noon_in_vienna, comment="too slow", counts=True)
+    approval = Approval(
+        application=Application("shop", "web"),
+        environment="prod",
+        tag="2",
+        state="declined",
+        pull_request=PULL,
+        tally=replace(tally("refuse"), opinions=(*tally("refuse").opinions, rejection)),
+    )
+    lines = [line.strip() for line in render.human(ApprovalList(approvals=(approval,))).splitlines()]
+    at = f"at {NOON:%Y-%m-%d %H:%M} UTC"
+    assert lines[1:3] == [f"Ann approved it {at}", f"bob rejected it {at}: too slow"]
