@@ -42,7 +42,7 @@ sys.exit(int(ended)) if ended else os.kill(os.getpid(), 9)
 
 
 Request = tuple[str, list[str], dict[str, str], str]
-"""What is called, as `module:function`; `sys.argv`, without which it is called before all forks; variables; folder."""
+"""What is called, as `module:function`; `sys.argv`; variables; folder."""
 
 
 class Forked:
@@ -98,10 +98,6 @@ class Forks:
         """Let a process call `module:function` with these arguments in `sys.argv[1:]`."""
         return Forked(self.address, (function, [function, *arguments], dict(environ), os.getcwd()))
 
-    def prepare(self, function: str) -> None:
-        """Call `module:function` in the process that all others are forked from."""
-        assert Forked(self.address, (function, [], {}, "")).wait().returncode == 0
-
     def write_program(self, path: Path, function: str) -> Path:
         """Write a program that calls `module:function` with its arguments in `sys.argv`."""
         words = shlex.join([sys.executable, "-I", "-S", str(self._client), self.address, function])
@@ -131,10 +127,7 @@ def serve(path: str) -> None:
             except (EOFError, ConnectionError):  # the client was killed meanwhile
                 client.close()
                 continue
-            if not arguments:
-                _function(function)()
-                client.send(b"0")
-            elif not os.fork():
+            if not os.fork():
                 listener.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 sys.argv = arguments

@@ -25,17 +25,6 @@ def show() -> None:
     sys.exit(int(sys.argv[1]))
 
 
-NUMBERS: list[int] = []
-
-
-def prepare() -> None:
-    NUMBERS.append(1)
-
-
-def show_numbers() -> None:
-    print(NUMBERS)
-
-
 @pytest.fixture
 def run(forks: Forks, tmp_path: Path, environ: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
     program = forks.write_program(tmp_path / "show", "tests.support.test_forks:show")
@@ -71,18 +60,12 @@ def test_one_that_is_started_from_here_needs_no_program(
     }
 
 
-def test_what_is_prepared_is_there_in_each_fork(forks: Forks, environ: dict[str, str]) -> None:
-    forks.prepare("tests.support.test_forks:prepare")
-    printed = [forks.start("tests.support.test_forks:show_numbers", [], environ).wait().stdout for _ in range(2)]
-    assert printed == ["[1]\n"] * 2
-
-
 def test_a_client_that_ends_too_early_ends_nothing_else(forks: Forks, environ: dict[str, str]) -> None:
     for data in (b"", b"\0\0\0\0\0\0\0\7", b"\0\0\0\0\0\0\0\7" + b"("):
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(forks.address)
             client.sendall(data)
-    assert forks.start("tests.support.test_forks:show_numbers", [], environ).wait().returncode == 0
+    assert forks.start("tests.support.test_forks:show", ["0"], environ | {"GREETING": "hello"}).wait().returncode == 0
 
 
 @pytest.mark.parametrize("code", [0, 3])
