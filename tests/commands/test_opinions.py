@@ -1,12 +1,14 @@
 """The verbs of people: approve, decline, approvals and wait, on plain git."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gitops_promotion import cli
+from gitops_promotion.core.commits import RefUpdate
+from gitops_promotion.errors import GitError
 from gitops_promotion.git import Repository
 from tests.support.meanwhile import before
 
@@ -147,6 +149,26 @@ def test_a_rejected_tag_that_comes_back_is_declined_until_a_person_proposes_it(p
     forced = proposed.run("promote", *PROD).only
     assert (forced["result"], forced["pull_request"]["number"]) == ("opened", 4)
     assert proposed.run("promote", "--all").only["result"] == "unchanged"
+
+
+def test_where_the_rejected_promotion_was_not_replaced_after_all_a_change_of_mind_counts(
+    proposed: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposed.run("decline", *PROD, "--as", "cid")
+
+    real = Repository.push
+
+    def push(self: Repository, updates: Sequence[RefUpdate], **options: Any) -> None:
+        if any(update.ref.startswith("refs/heads/") for update in updates):
+            raise GitError("no connection")
+        real(self, updates, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Repository, "push", push)
+        assert proposed.new("1.5.0", code=None).results == ["failed"]
+    assert '"rejected": [' in proposed.local("show", "2")
+    proposed.run("approve", *PROD, "--as", "cid")
+    assert proposed.run("promote").only["result"] != "declined"
 
 
 def test_a_newer_tag_for_the_same_environment_keeps_the_rejection_of_the_older_one(shop: "Shop") -> None:
