@@ -40,7 +40,7 @@ def human(findings: Findings, *, colour: bool = False) -> str:
         if (number := sum(finding.level == level for finding in findings.findings))
     )
     strict = " (exit code 2 with --strict)" if findings.findings and not findings.exit_code else ""
-    return "\n".join([*blocks, f"{findings.files} YAML files: {counts or 'nothing found'}{strict}"]) + "\n"
+    return "\n".join([*blocks, f"{findings.files} YAML files: {counts or 'no problem found'}{strict}"]) + "\n"
 
 
 def _block(equals: Sequence[Finding], colour: bool) -> str:
