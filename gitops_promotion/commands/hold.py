@@ -54,7 +54,9 @@ def hold(
     request = _request(run.tip, HOLD, group, app, environment)
     _require_known(run.tip, request)
     if until is not None and until <= run.clock.now():
-        raise UsageError(f"--until {until.isoformat(timespec='minutes')} is over already: give a later time")
+        raise UsageError(
+            f"--until is over already: it ended at {until.isoformat(timespec='minutes')}: give a later time"
+        )
     new = Hold(
         group=group,
         app=app,

@@ -199,7 +199,7 @@ def test_a_persons_commit_on_a_branch_of_holds_makes_it_count_for_nothing(
     ("words", "message"),
     [
         (("--env", "stage"), "environment 'stage' is not in the configuration: use one of dev, qa, prod"),
-        (("--until", "2020-01-01"), "is over already"),
+        (("--until", "2020-01-01"), "--until is over already: it ended at 2020-01-02T00:00+00:00"),
         (("--until", "soon"), "--until 'soon' is no time: write it as 3d"),
         (("--tag", "a b"), "'a b'"),
     ],
