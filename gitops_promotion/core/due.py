@@ -179,7 +179,8 @@ def provenance_problem(
     is_own = trailers.get("Promotion") == str(application) and trailers.get("Environment") == environment
     if is_own and "Feature" not in trailers and any(point.sha in merges for point in deployed.points):
         return None
-    kind = "is a feature" if "Feature" in trailers else "is not a promotion by this tool"
+    other = "is not a promotion by this tool, but a rollback or a person's change"
+    kind = "is a feature" if "Feature" in trailers else other
     return f"{_described(arrival)} put it into {environment}, and {kind}"
 
 
