@@ -69,8 +69,8 @@ class Rejection:
 
 def read_rejections(body: str) -> tuple[Rejection, ...]:
     """Return the rejections that a description keeps, oldest first; malformed ones are left out."""
-    found = find_metadata(body)
-    documents = found[1].get(_KEY) if found else None
+    metadata = find_metadata(body)
+    documents = metadata[1].get(_KEY) if metadata else None
     if not isinstance(documents, list):
         return ()
     return tuple(rejection for document in documents if (rejection := Rejection.read(document)))
@@ -141,8 +141,7 @@ def to_keep(
 
 def noted(body: str, rejections: Sequence[Rejection]) -> str:
     """Return a description whose metadata have these rejections, and no others."""
-    found = find_metadata(body)
-    comment, values = found or ("", {})
+    comment, values = find_metadata(body) or ("", {})
     values = {key: value for key, value in values.items() if key != _KEY}
     if rejections:
         values[_KEY] = [rejection.document for rejection in rejections]
@@ -156,5 +155,7 @@ def with_rejections(body: str, rejections: Sequence[Rejection]) -> str:
     """Return a new description that has these rejections in its metadata, and in a sentence for people."""
     if not rejections:
         return body
-    names = ", ".join(f"{code_span(str(each.tag))} into {code_span(each.environment)}" for each in rejections)
+    names = ", ".join(
+        f"{code_span(str(rejection.tag))} into {code_span(rejection.environment)}" for rejection in rejections
+    )
     return with_last_line(noted(body, rejections), f"Rejected before, and not proposed again by itself: {names}.")

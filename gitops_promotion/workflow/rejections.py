@@ -66,8 +66,8 @@ def find_decline(
     looked for. Costs the requests of `find_rejection`, and one if the newest pull request for it is closed. Raises
     ProviderError, GitError.
     """
-    if kept := find_kept_rejection(run, request, pulls, branch):
-        return kept
+    if rejection := find_kept_rejection(run, request, pulls, branch):
+        return rejection
     closed = declines.closed_promotion(request, pulls, base=run.tip.base)
     decline = decline_of_closed(run, run.lookups(), request, closed) if closed else None
     return decline or find_rejection(run, request, due.open_for(pulls, run.tip.base), branch)
@@ -92,15 +92,15 @@ def find_kept_rejection(
     """
     if approvals_of(run.tip.config.gates(request.environment)) is None:
         return None
-    kept = kept_rejections.find_kept(request, pulls, base=run.tip.base)
-    current = due.open_for(pulls, run.tip.base) if kept else None
+    rejection = kept_rejections.find_kept(request, pulls, base=run.tip.base)
+    current = due.open_for(pulls, run.tip.base) if rejection else None
     if current is None:
-        return kept
+        return rejection
     if branch is not None:
         is_open = _is_on(branch, request)
     else:
         is_open = due.proposes(current, environment=request.environment, tag=request.tag)
-    return None if is_open else kept
+    return None if is_open else rejection
 
 
 def _is_on(branch: Branch, request: Request) -> bool:

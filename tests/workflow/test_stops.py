@@ -17,7 +17,7 @@ DEV, QA, PROD = (Site(WEB, name) for name in ("dev", "qa", "prod"))
 
 
 def tip() -> Any:
-    return SimpleNamespace(config=CONFIG)
+    return SimpleNamespace(config=CONFIG, base="main")
 
 
 def test_what_comes_next_is_what_the_source_has_and_the_target_has_not() -> None:
