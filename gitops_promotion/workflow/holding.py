@@ -9,7 +9,7 @@ from dataclasses import replace
 from gitops_promotion.core import branch_contents, holds_file
 from gitops_promotion.core.branch_names import HOLDS, ROLLBACKS
 from gitops_promotion.core.holds import FILE, Hold
-from gitops_promotion.errors import ManifestError
+from gitops_promotion.errors import LeaseLostError, ManifestError
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.tip import Tip
 
@@ -29,6 +29,8 @@ def gather(tip: Tip, lookups: Lookups) -> tuple[Hold, ...]:
         for pull in lookups.open_promotions()
         if pull.base == tip.base and pull.head.startswith((HOLDS, ROLLBACKS)) and tip.refs.branch(pull.head)
     ]
+    if tip.hold_branches - {pull.head for pull in pulls}:
+        _require_current(tip, lookups)
     tip.fetch_branches(pull.head for pull in pulls)
     holds: list[Hold] = []
     for pull in pulls:
@@ -36,6 +38,14 @@ def gather(tip: Tip, lookups: Lookups) -> tuple[Hold, ...]:
         if sha is not None:
             holds += (replace(hold, pull_request=pull.number) for hold in _added(tip, lookups, sha))
     return tuple(holds)
+
+
+def _require_current(tip: Tip, lookups: Lookups) -> None:
+    """Raise LeaseLostError if the tip moved before the open pull requests were read: a hold may have merged between."""
+    if tip.sha not in lookups.current_tips:
+        if tip.has_moved():
+            raise LeaseLostError(f"{tip.base} of {tip.repository.url} moved while its holds were read")
+        lookups.current_tips.add(tip.sha)
 
 
 def _added(tip: Tip, lookups: Lookups, sha: str) -> Sequence[Hold]:

@@ -15,7 +15,8 @@ class Lookups:
     """The answers of the forge to the questions of one look, which happens at `now`.
 
     The first request for statuses brings those of `heads` along, the first one for a discussion those of the pull
-    requests `numbers`. `added_holds` has the holds that a head adds, by the commits of tip and head.
+    requests `numbers`. `added_holds` has the holds that a head adds, by the commits of tip and head; `current_tips` the
+    commits that were still the tip when the open pull requests had been read.
     """
 
     forge: Provider
@@ -23,6 +24,7 @@ class Lookups:
     heads: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     added_holds: dict[tuple[str, str], tuple[Hold, ...]] = field(init=False, default_factory=dict)
+    current_tips: set[str] = field(init=False, default_factory=set)
     _open: list[Sequence[PullRequest]] = field(init=False, default_factory=list)
     _statuses: dict[str, Sequence[CommitStatus]] = field(init=False, default_factory=dict)
     _discussions: dict[int, Discussion | None] = field(init=False, default_factory=dict)

@@ -162,9 +162,14 @@ class Tip:
             file = holds.replaced_by(kind)
         return replace(file, has_open=self._has_open_holds())
 
+    @property
+    def hold_branches(self) -> set[str]:
+        """The branches that may change holds: a pull request from them may be open."""
+        names = (ref.removeprefix("refs/heads/") for ref in self.refs.shas)
+        return {name for name in names if name.startswith((HOLDS, ROLLBACKS))}
+
     def _has_open_holds(self) -> bool:
-        """Return True if a branch is there that may change holds: a pull request from it may be open."""
-        return any(ref.startswith((f"refs/heads/{HOLDS}", f"refs/heads/{ROLLBACKS}")) for ref in self.refs.shas)
+        return bool(self.hold_branches)
 
     @property
     def has_config(self) -> bool:

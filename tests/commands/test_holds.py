@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitops_promotion.providers.local.provider import Local
+
 if TYPE_CHECKING:
     from tests.commands.conftest import Run, Shop
 
@@ -222,6 +224,26 @@ def test_a_branch_that_a_closed_hold_left_behind_gates_nothing(shop: "Shop", at:
     assert opened["message"].endswith(" counts now, and waits for a person to merge it"), "nobody waits for the merge"
     shop.local("close", str(opened["pull_request"]["number"]), "--as", "ann")
     assert shop.run("new", "--group", "webshop", "--app", "webui", "--tag", "1.4.2").results == ["merged"]
+
+
+def test_a_hold_that_somebody_merges_while_a_run_reads_what_is_open_counts(
+    shop: "Shop", at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new(shop)
+    assert armed(shop.run("promote", "--all"))
+    shop.local("set-status", "main", "kustomization/webshop-dev/2fb0a5b0", "success")
+    pending = [str(shop.run("hold", "--group", "*", "--app", "*").only["pull_request"]["number"])]
+    read = Local.open_promotions
+
+    def merge_and_read(forge: Local) -> Any:
+        if pending:
+            shop.local("merge", pending.pop())
+        return read(forge)
+
+    monkeypatch.setattr(Local, "open_promotions", merge_and_read)
+    published = shop.run("status", "--publish").only
+    assert published["message"].startswith("published pending: holds of qa: every application")
+    assert shop.tags() == ("1.4.2", "1.0.0", "1.0.0")
 
 
 @pytest.mark.parametrize(
