@@ -76,7 +76,7 @@ def ask(server: Server, method: str, target: str, **options: Any) -> object:
         ("DELETE", "/204", {}),
         ("OPTIONS", "/200", {"auth": ("user", "secret")}),
         ("POST", "/201", {"json": {"text": "é"}}),
-        ("POST", "/201", {"data": "é"}),
+        ("POST", "/201", {"data": "é".encode()}),  # text: requests 2.31 counts its characters
         ("POST", "/200", {"data": b""}),
         ("PATCH", "/200", {"data": {"form": "a&b"}}),
         ("PUT", "/500", {"data": b"bytes"}),
