@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.support import processes
+from tests.support import direct, processes
 from tests.support.repositories import GITCONFIG
 
 WITHOUT_PROCESSES = ("cli", "commands", "providers", "stories", "workflow")
 """The rooms of which the tests need no git for what is plain: it is the git room's own."""
+WITH_CONNECTIONS = ("providers",)
+"""Those of these rooms whose tests send all requests to a forge over a connection: it is the adapters' own."""
 WITH_GIT = ("test_local_checkouts", "test_to_prod", "test_token")
 """Files of these rooms that need it all the same: they tell the whole way, or begin in every kind of checkout."""
 
@@ -38,7 +40,7 @@ class Surroundings:
         _set_variables(self.variables)
         if item.path.parent.name in WITHOUT_PROCESSES:
             if item.path.stem not in WITH_GIT and not self._with_git:
-                self._spare_processes()
+                self._spare_processes(with_connections=item.path.parent.name in WITH_CONNECTIONS)
             # A story has a clock of its own.
             if "story" not in getattr(item, "fixturenames", ()):
                 self._spare_waits()
@@ -51,8 +53,10 @@ class Surroundings:
         _set_variables(self._before)
         self._homes.close()
 
-    def _spare_processes(self) -> None:
+    def _spare_processes(self, *, with_connections: bool) -> None:
         processes.spare(self._patch.setattr)
+        if with_connections:
+            self._patch.setattr(direct, "on", False)
         config, parse = _parse_once()
         self._patch.setattr(config, "parse", parse)
 
