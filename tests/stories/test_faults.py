@@ -139,12 +139,6 @@ def measured(story: "Story", trigger: Trigger, *words: str) -> tuple[Run, int]:
     return run, git_requests(story) - before
 
 
-def dispatched(story: "Story", app: str) -> Trigger:
-    story.stage.dispatch("webshop", app, "2.0.0")
-    [trigger] = [each for each in story.stage.triggers() if each.kind == "dispatch"]
-    return trigger
-
-
 def one_each(story: "Story", apps: list[str], environment: str) -> dict[str, Pull]:
     """The one open pull request of each application, armed and saying what it should."""
     pulls = {pull.branch: pull for pull in story.stage.pulls() if pull.state == "open"}
@@ -159,12 +153,12 @@ def one_each(story: "Story", apps: list[str], environment: str) -> dict[str, Pul
 
 def propose(story: "Story", plan: FaultPlan, names: Sequence[str]) -> list[str]:
     """Run `new` with all its faults; returns the applications that it was run for."""
-    run, git = measured(story, dispatched(story, names[0]), "new")
+    run, git = measured(story, story.dispatched("2.0.0", app=names[0]), "new")
     faulty_runs = list(plan.faulty_runs(story, run, git))
     # The other verbs ask more than `new`, `status --publish` the most: they need more of them.
     used = names[: len(faulty_runs) + 1 + (len(faulty_runs) * 2 // 3 if plan.thorough else 2)]
     for app, faulty in itertools.zip_longest(used[1:], faulty_runs):
-        trigger = dispatched(story, app)
+        trigger = story.dispatched("2.0.0", app=app)
         if faulty is None or hit(story, faulty, trigger, "new"):
             assert story.run(trigger, "new", again=True).code == 0
     return list(used)

@@ -3,15 +3,13 @@
 With --thorough that happens before each request to the API.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from gitops_promotion.providers.azure_devops import api as azure
-from gitops_promotion.providers.github import api as github
+from tests.stories.api_requests import before_request
 
 if TYPE_CHECKING:
-    from tests.stories.stage import Trigger
     from tests.stories.story import Story
 
 CONFIG = """
@@ -37,21 +35,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("end", "number"), places)
 
 
-def dispatched(story: "Story", tag: str) -> "Trigger":
-    story.stage.dispatch("webshop", "webui", tag)
-    [trigger] = [each for each in story.stage.triggers() if each.kind == "dispatch"]
-    return trigger
-
-
 @pytest.fixture
 def rejected(story: "Story") -> "Story":
     """The promotion of 2.0.0 into qa is open, and cat has rejected it."""
     story.stage.push("main", {"gitops-promotion.yaml": CONFIG}, message="Ask cat")
-    story.stage.require_verdict()
-    story.way = "published"
-    for cluster in story.clusters:
-        cluster.silent = True
-    assert story.run(dispatched(story, "2.0.0"), "new").code == 0
+    story.publish_verdicts()
+    assert story.run(story.dispatched("2.0.0"), "new").code == 0
     for words in (("status", "--publish"), ("promote", "--all")):
         assert story.run(story.stage.schedule(), *words).code == 0
     [number] = story.open()
@@ -64,23 +53,16 @@ def test_the_rejection_stays_in_force(
     end: str, number: int, rejected: "Story", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story = rejected
-    place, requests = number or BETWEEN[story.stage.name], 0
-    newer, newest = dispatched(story, "3.0.0"), dispatched(story, "4.0.0")
-    owner: Any = github.Api if story.stage.name == "GitHub" else azure.Api
-    method = "_send" if story.stage.name == "GitHub" else "send"
-    real = getattr(owner, method)
+    place = number or BETWEEN[story.stage.name]
+    newer, newest = story.dispatched("3.0.0"), story.dispatched("4.0.0")
 
-    def send(self: Any, *arguments: Any, **options: Any) -> Any:
-        nonlocal requests
-        requests += 1
-        if requests == place:
-            if end == "killed":
-                raise KilledError
-            assert story.run(newest, "new").code == 0
-        return real(self, *arguments, **options)
+    def disturb() -> None:
+        if end == "killed":
+            raise KilledError
+        assert story.run(newest, "new").code == 0
 
     with monkeypatch.context() as patch:
-        patch.setattr(owner, method, send)
+        requests = before_request(patch, story.stage, place, disturb)
         try:
             assert story.run(newer, "new").code == 0
         except KilledError:
@@ -89,4 +71,4 @@ def test_the_rejection_stays_in_force(
     words = ("wait", "--group", "webshop", "--app", "webui", "--env", "qa", "--tag", "2.0.0", "--timeout", "0s")
     waited = story.run(story.stage.schedule(), *words)
     assert (waited.code, "was rejected by cat" in waited.only["message"]) == (3, True), waited.printed
-    assert number or requests == place, "it was not killed there"
+    assert number or len(requests) == place, "it was not killed there"

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion.providers.azure_devops import api as azure
-from gitops_promotion.providers.github import api as github
+from tests.stories.api_requests import before_request
 
 if TYPE_CHECKING:
-    from tests.stories.stage import Trigger
     from tests.stories.story import Story
 
 ALL = ("promote", "--all")
@@ -28,12 +26,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("verb", "number"), places, ids=[f"{' '.join(verb)}-{number}" for verb, number in places])
 
 
-def dispatched(story: "Story", tag: str) -> "Trigger":
-    story.stage.dispatch("webshop", "webui", tag)
-    [trigger] = [each for each in story.stage.triggers() if each.kind == "dispatch"]
-    return trigger
-
-
 def scheduled(story: "Story", *words: str) -> dict[str, Any]:
     run = story.run(story.stage.schedule(), *words)
     assert run.code == 0
@@ -42,7 +34,7 @@ def scheduled(story: "Story", *words: str) -> dict[str, Any]:
 
 def propose(story: "Story", into: str) -> None:
     """Bring a tag into the environments before prod, or into dev alone; `promote` has nothing to do, or has done it."""
-    assert story.run(dispatched(story, "2.0.0"), "new").code == 0
+    assert story.run(story.dispatched("2.0.0"), "new").code == 0
     scheduled(story, *PUBLISH)
     story.report(story.clusters[0])
     if into == "prod":
@@ -55,29 +47,19 @@ def propose(story: "Story", into: str) -> None:
 def test_a_newer_build_that_takes_over_a_promotion_merges_by_itself(
     verb: tuple[str, ...], number: int, story: "Story", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    story.stage.require_verdict()
-    story.way = "published"
-    for cluster in story.clusters:
-        cluster.silent = True
+    story.publish_verdicts()
     # A promotion into prod waits for a person, and a run that publishes its verdict disarms it.
     propose(story, into="qa" if verb == ALL else "prod")
-    newer, requests = dispatched(story, "3.0.0"), 0
-    owner: Any = github.Api if story.stage.name == "GitHub" else azure.Api
-    method = "_send" if story.stage.name == "GitHub" else "send"
-    real = getattr(owner, method)
+    newer = story.dispatched("3.0.0")
 
-    def send(self: Any, *arguments: Any, **options: Any) -> Any:
-        nonlocal requests
-        requests += 1
-        if requests == number:
-            assert story.run(newer, "new").code == 0
-        return real(self, *arguments, **options)
+    def build() -> None:
+        assert story.run(newer, "new").code == 0
 
     with monkeypatch.context() as patch:
-        patch.setattr(owner, method, send)
+        requests = before_request(patch, story.stage, number, build)
         scheduled(story, *verb)
-    if requests < number:
-        assert story.run(newer, "new").code == 0
+    if len(requests) < number:
+        build()
     published = scheduled(story, *PUBLISH)
     assert story.tag("dev") == "3.0.0"
     assert published["pull_request"]["title"] == "Promote webshop/webui version 3.0.0 to environment dev"
