@@ -63,15 +63,15 @@ class Forge:
     def look_around(self) -> None:
         secrets = (self.secret.encode(), basic(f"x-access-token:{self.secret}").removeprefix("Basic ").encode())
         # Some hundred files at each request, and pathlib takes three times as long.
-        for name in os.listdir("/proc"):  # noqa: PTH208
+        for name in os.listdir("/proc"):  # noqa: PTH208  it takes less time
             if name.isdecimal():
-                with suppress(OSError), open(f"/proc/{name}/cmdline", "rb", buffering=0) as file:  # noqa: PTH123
+                with suppress(OSError), open(f"/proc/{name}/cmdline", "rb", buffering=0) as file:  # noqa: PTH123  it takes less time
                     text = file.read()
                     if any(secret in text for secret in secrets):
                         self.exposed.append(text.decode(errors="replace"))
         for folder, _, names in os.walk(self.scratch) if self.scratch else ():
             for path in filter(os.path.isfile, (f"{folder}/{name}" for name in names)):
-                with suppress(FileNotFoundError), open(path, "rb", buffering=0) as file:  # noqa: PTH123
+                with suppress(FileNotFoundError), open(path, "rb", buffering=0) as file:  # noqa: PTH123  it takes less time
                     content = file.read()
                     if any(secret in content for secret in secrets):
                         self.exposed.append(path)

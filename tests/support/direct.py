@@ -62,14 +62,14 @@ def prepare() -> None:
         return self.build_response(request, raw)
 
     def send_bounded(self: Any, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        before, _now.here = _now.here, bool(on and _server_of(request, **kwargs))
+        before, _now.here = _now.here, bool(on and _server_of(request, *args, **kwargs))
         try:
             return bounded(self, request, *args, **kwargs)
         finally:
             _now.here = before
 
-    HTTPAdapter.send = send  # type: ignore[method-assign]
-    bounded_http.BoundedAdapter.send = send_bounded  # type: ignore[method-assign]
+    HTTPAdapter.send = send  # type: ignore[method-assign]  # for the sessions of the SDKs too
+    bounded_http.BoundedAdapter.send = send_bounded  # type: ignore[method-assign]  # it starts the thread
     vars(bounded_http)["threading"] = SimpleNamespace(Thread=_Thread)
 
 

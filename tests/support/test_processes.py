@@ -108,7 +108,7 @@ def test_what_is_plain_ends_as_with_git(
     one = make_remote(dict.fromkeys(FILES, "0\n"), name="one.git")
     shutil.copytree(one.path, tmp_path / "two.git")
     two = Remote(path=tmp_path / "two.git", environ=one.environ)
-    dice = Random(seed)  # noqa: S311  the same numbers for both  the same numbers every time
+    dice = Random(seed)  # noqa: S311  the same numbers for both
     state = dice.getstate()
     with pytest.MonkeyPatch.context() as patch:
         processes.spare(patch.setattr)

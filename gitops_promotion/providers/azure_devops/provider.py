@@ -364,7 +364,7 @@ class AzureDevOps(WithPeople):
         """Publish a status on a commit; this tool's verdict also on the open pull requests with this head."""
         self._statuses.post(full_sha(sha), status, self._numbers(sha) if status.is_own else ())
 
-    def forge_settings(self, *, base: str, head: str, publishes: bool) -> ForgeSettings:  # noqa: ARG002
+    def forge_settings(self, *, base: str, head: str, publishes: bool) -> ForgeSettings:  # noqa: ARG002  publishing needs no more
         """Return the policies and permissions that decide about promotions, in five requests.
 
         What publishes verdicts needs no other permission than what opens pull requests.

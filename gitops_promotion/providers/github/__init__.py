@@ -22,7 +22,7 @@ def _import_when_used(name: str) -> None:
         return getattr(import_module(name), attribute)
 
     stand_in.__spec__ = find_spec(name)
-    stand_in.__getattr__ = load  # type: ignore[method-assign]
+    stand_in.__getattr__ = load  # type: ignore[method-assign]  # a function of the module, by PEP 562
     sys.modules[name] = stand_in
 
 
