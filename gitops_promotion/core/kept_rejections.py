@@ -5,7 +5,6 @@ commit that it is about leaves the branch. So the metadata in the description sa
 (docs/decisions/0024-descriptions-keep-rejections.md).
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +17,8 @@ from gitops_promotion.core.due import proposes
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates.approvals_text import shown_name, shown_time
 from gitops_promotion.core.model import Request
-from gitops_promotion.core.pull_request_text import find_metadata, metadata_comment, with_last_line
+from gitops_promotion.core.names import check_name
+from gitops_promotion.core.pull_request_text import comment_json, find_metadata, metadata_comment, with_last_line
 from gitops_promotion.core.tags import Tag
 from gitops_promotion.core.untrusted import VALUE_LIMIT, code_span, line
 from gitops_promotion.errors import UsageError
@@ -49,7 +49,8 @@ class Rejection:
         try:
             time = read_time(at)
             utc = time.astimezone(UTC) if time else None
-            return cls(environment=environment, tag=Tag.parse(tag), by=line(by, VALUE_LIMIT), at=utc)
+            name = check_name("environment", environment)
+            return cls(environment=name, tag=Tag.parse(tag), by=line(by, VALUE_LIMIT), at=utc)
         except (UsageError, OverflowError):
             return None
 
@@ -134,7 +135,7 @@ def to_keep(
         latest[key] = rejection
     rejections = [rejection for rejection in latest.values() if not rejection.is_of(request)]
     fitting = list(rejections)
-    while len(json.dumps([rejection.document for rejection in fitting])) > KEPT_LIMIT:
+    while len(comment_json([rejection.document for rejection in fitting])) > KEPT_LIMIT:
         del fitting[0]
     return Kept(rejections=tuple(fitting), left_out=tuple(rejections[: len(rejections) - len(fitting)]))
 

@@ -70,8 +70,12 @@ def find_metadata(body: str) -> tuple[str, dict[str, Any]] | None:
 
 def metadata_comment(values: Mapping[str, Any]) -> str:
     """Return the comment of metadata; no text in the values can end it."""
-    document = json.dumps(values).replace("<", "\\u003c").replace(">", "\\u003e")
-    return f"<!-- metadata = {document} -->"
+    return f"<!-- metadata = {comment_json(values)} -->"
+
+
+def comment_json(value: object) -> str:
+    """Return a value as JSON for a comment of HTML, which no text in it can end."""
+    return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 CHANGES_LIMIT = 1600

@@ -29,6 +29,9 @@ def metadata(tag: str, env: str, **more: object) -> str:
     return f"<!-- metadata = {json.dumps(values | more)} -->"
 
 
+FULL_METADATA = metadata("1" * 128 + "@sha256:" + "a" * 64, "e" * 100, group="g" * 100, app="a" * 100, sha="a" * 40)
+
+
 def pull(
     number: int, state: PullRequestState, tag: str = "1.5.0", env: str = "dev", *rejections: Rejection
 ) -> PullRequest:
@@ -117,6 +120,13 @@ def test_of_many_rejections_the_oldest_are_left_out_and_named() -> None:
     assert kept.warnings[0].startswith("bob rejected 1.4.0 into qa at 2026-03-02 12:00 UTC, and the description has no")
 
 
+def test_names_that_need_much_room_do_not_make_the_metadata_unreadable() -> None:
+    many = [replace(BOB, tag=Tag(f"1.4.{number}"), by="<" * 100) for number in range(5)]
+    kept = to_keep(OTHER, None, (), many, base="main")
+    assert kept.rejections
+    assert read_rejections(with_rejections(FULL_METADATA, kept.rejections)) == kept.rejections
+
+
 MALFORMED: Mapping[str, Any] = {
     "a text": "qa",
     "a mapping": {"env": "qa", "tag": "1.4.2"},
@@ -124,6 +134,10 @@ MALFORMED: Mapping[str, Any] = {
     "no tag": [{"env": "qa"}],
     "no valid tag": [{"env": "qa", "tag": "1.4.2\n"}],
     "a number": [{"env": "qa", "tag": 1}],
+    "no environment": [{"env": "", "tag": "1.4.2"}],
+    "an environment with terminal codes": [{"env": "qa\n\x1b[31m", "tag": "1.4.2"}],
+    "an environment that is half a character": [{"env": "qa\ud800", "tag": "1.4.2"}],
+    "a long environment": [{"env": "a" * 1500, "tag": "1.4.2"}],
     "a time that cannot be one in UTC": [{"env": "qa", "tag": "1.4.2", "at": "0001-01-01T00:00:00+14:00"}],
 }
 
