@@ -186,9 +186,8 @@ def _is_obsolete(tip: Tip, step: Step, environment: str, branch: Branch | None) 
     """Return True if a branch proposes another tag than an environment and all its sources have."""
     earlier = Step(application=step.application, environment=environment)
     with suppress(ManifestError):
-        tag, tags = tip.tag(earlier.target), [tip.tag(source) for source in earlier.sources(tip)]
-        is_settled = bool(tags) and all(deployments.same_tag(tag, source_tag) for source_tag in tags)
-        return is_settled and branch is not None and not deployments.same_tag(branch.proposal.tag, tag)
+        if branch is not None and earlier.is_settled(tip):
+            return not deployments.same_tag(branch.proposal.tag, tip.tag(earlier.target))
     return False
 
 

@@ -41,8 +41,7 @@ def _into_equal(run: Run, pulls: Sequence[PullRequest]) -> Iterator[tuple[PullRe
             way = tip.config.way(step.application)
             if hint.env not in way.names or pull.head != tip.config.branch(step.application, hint.env):
                 continue
-            tag, tags = tip.tag(step.target), [tip.tag(source) for source in step.sources(tip)]
-            if tag is not None and tags and all(source_tag and same_tag(source_tag, tag) for source_tag in tags):
+            if step.is_settled(tip):
                 yield pull, step
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gitops_promotion.core import due, markers, strays
+from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.model import Outcome, Result
 from gitops_promotion.core.names import Application, Site
 from gitops_promotion.core.tags import NO_TAG, Tag
@@ -38,6 +39,11 @@ class Step:
     def sources(self, tip: Tip) -> list[Site]:
         """Return the sites that the tag may come from."""
         return [Site(self.application, n) for n in tip.config.way(self.application).sources(self.environment)]
+
+    def is_settled(self, tip: Tip) -> bool:
+        """Return True if there are sources, and all have the tag that the target has. Raises ManifestError."""
+        tag, source_tags = tip.tag(self.target), [tip.tag(source) for source in self.sources(tip)]
+        return bool(source_tags) and all(same_tag(source_tag, tag) for source_tag in source_tags)
 
     def outcome(self, result: Result, message: str, tag: Tag | None = None) -> Outcome:
         """Return an outcome that ends this step."""
