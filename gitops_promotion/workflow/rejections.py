@@ -17,7 +17,6 @@ from gitops_promotion.core.gates.unmanaged_images import Images
 from gitops_promotion.core.kept_rejections import Kept, Rejection
 from gitops_promotion.core.kinds import PROMOTION
 from gitops_promotion.core.model import Request
-from gitops_promotion.core.names import Application
 from gitops_promotion.workflow import opinions
 from gitops_promotion.workflow.arming import question_on
 from gitops_promotion.workflow.branch import Branch
@@ -115,21 +114,14 @@ def find_replaced(run: Run, request: Request, pull: PullRequest | None, branch: 
     They were given on a head that the pull request loses. Costs the requests for opinions where their environments
     have approvals. Raises ProviderError, GitError.
     """
-    if pull is None or branch is None or not request.kind.uses_settings:
+    tag = branch.proposal.tag if branch else None
+    if pull is None or branch is None or tag is None or not request.kind.uses_settings:
         return []
-    return find_rejections(run, request.application, pull, branch, but=request)
-
-
-def find_rejections(
-    run: Run, application: Application, pull: PullRequest, branch: Branch, *, but: Request | None = None
-) -> list[Rejection]:
-    """Return the rejections of what an open pull request promotes, `but` left out. Raises ProviderError, GitError."""
-    tag = branch.proposal.tag
     rejections: list[Rejection] = []
     for environment in branch.proposal.environments:
-        if tag is None or (but is not None and environment == but.environment and same_tag(tag, but.tag)):
+        if environment == request.environment and same_tag(tag, request.tag):
             continue
-        proposed = Request(kind=PROMOTION, application=application, environment=environment, tag=tag)
+        proposed = Request(kind=PROMOTION, application=request.application, environment=environment, tag=tag)
         if rejection := find_rejection(run, proposed, pull, branch):
             rejections.append(Rejection(environment=environment, tag=tag, by=rejection.by, at=rejection.at))
     return rejections
