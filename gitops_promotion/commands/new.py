@@ -69,7 +69,7 @@ def new(
         def veto(pulls: Sequence[PullRequest], branch: Branch | None) -> Outcome | Origin | None:
             if reason := race.lost(request, pulls, branch):
                 return Outcome.of(request, "skipped", reason)
-            decline = find_decline(run, request, pulls, branch)
+            decline = find_decline(run, run.lookups(), request, pulls, branch)
             if decline is None:
                 return origin.starter(run)
             if again:

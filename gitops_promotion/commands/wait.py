@@ -95,7 +95,7 @@ def _look(run: Run, request: Request, goal: Goal, *, expired: bool) -> _Look:
         return _of_health(judge_health(tip, run.lookups(), site, request.tag, expired=expired))
     pulls = run.forge.pull_requests(head=tip.config.branch(request.application, request.environment))
     current = next((p for p in pulls if p.state == "open"), None)
-    if (decline := find_decline(run, request, pulls)) is not None:
+    if (decline := find_decline(run, run.lookups(), request, pulls)) is not None:
         return _Look(result="refused", reasons=(str(decline),), pull_request=decline.pull_request)
     promotion = None
     if current is not None:

@@ -226,7 +226,8 @@ def _outlook(run: Run, place: _Place, expected: Tag, answers: _Answers) -> tuple
     branch = run.tip.config.branch(place.application, place.environment)
     try:
         # A dry run ends before it looks at the pull requests of the branch, so it misses a decline.
-        if decline := find_decline(run, request, [pull for pull in answers.pulls if pull.head == branch]):
+        pulls = [pull for pull in answers.pulls if pull.head == branch]
+        if decline := find_decline(run, run.lookups(), request, pulls):
             return [str(decline)], [f"to propose it again: {_forcing_command(place)}"]
         outcome = outlook(run, place.application, place.environment)
     except PromotionError as error:

@@ -174,7 +174,7 @@ def _veto(
             "merge it or close it first"
         )
         return replace(step.skipped(message, request.tag), pull_request=current)
-    decline = find_decline(run, request, pulls, branch)
+    decline = find_decline(run, run.lookups(), request, pulls, branch)
     if decline is None or step.forced:
         people = _origin(run, step, request.tag, batch, pulls)
         return origin.again(run, people) if decline else people

@@ -37,10 +37,10 @@ def find_rejection(run: Run, request: Request, pull: PullRequest | None, branch:
     """
     if pull is None or branch is None or pull.head_sha != branch.sha or not _is_on(branch, request):
         return None
-    return rejection_on(run, run.lookups(), request, pull)
+    return _rejection_on(run, run.lookups(), request, pull)
 
 
-def rejection_on(run: Run, lookups: Lookups, request: Request, pull: PullRequest) -> Decline | None:
+def _rejection_on(run: Run, lookups: Lookups, request: Request, pull: PullRequest) -> Decline | None:
     """Return the rejection that the opinions on a pull request are of the promotion that it is for, None without one.
 
     Costs the requests for opinions where the environment has approvals. Raises ProviderError, GitError.
@@ -57,7 +57,7 @@ def rejection_on(run: Run, lookups: Lookups, request: Request, pull: PullRequest
 
 
 def find_decline(
-    run: Run, request: Request, pulls: Sequence[PullRequest], branch: Branch | None = None
+    run: Run, lookups: Lookups, request: Request, pulls: Sequence[PullRequest], branch: Branch | None = None
 ) -> Decline | None:
     """Return the decline or the rejection that a person gave to exactly this promotion, None without one.
 
@@ -65,25 +65,25 @@ def find_decline(
     looked for. Costs the requests of `find_rejection`, and one if the newest pull request for it is closed. Raises
     ProviderError, GitError.
     """
-    if rejection := find_kept_rejection(run, request, pulls, branch):
+    if rejection := _find_kept_rejection(run, request, pulls, branch):
         return rejection
     closed = declines.closed_promotion(request, pulls, base=run.tip.base)
-    decline = decline_of_closed(run, run.lookups(), request, closed) if closed else None
+    decline = _decline_of_closed(run, lookups, request, closed) if closed else None
     return decline or find_rejection(run, request, due.open_for(pulls, run.tip.base), branch)
 
 
-def decline_of_closed(run: Run, lookups: Lookups, request: Request, pull: PullRequest) -> Decline | None:
+def _decline_of_closed(run: Run, lookups: Lookups, request: Request, pull: PullRequest) -> Decline | None:
     """Return the decline of a promotion whose pull request was closed, None without one.
 
     A closing that is no decline, such as a bot's, leaves a rejection in force. Costs the request for its events, and
     those for opinions where the environment has approvals. Raises ProviderError, GitError.
     """
     decline = declines.decline_of(pull, lookups.discussion(pull.number))
-    return decline or rejection_on(run, lookups, request, pull)
+    return decline or _rejection_on(run, lookups, request, pull)
 
 
-def find_kept_rejection(
-    run: Run, request: Request, pulls: Sequence[PullRequest], branch: Branch | None = None
+def _find_kept_rejection(
+    run: Run, request: Request, pulls: Sequence[PullRequest], branch: Branch | None
 ) -> Decline | None:
     """Return the rejection of exactly this promotion that a pull request keeps, None without one; costs no request.
 

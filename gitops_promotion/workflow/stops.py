@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitops_promotion.core import declines
 from gitops_promotion.core.deployments import same_tag
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.holds import Hold
@@ -15,7 +14,7 @@ from gitops_promotion.core.tags import NO_TAG, Tag
 from gitops_promotion.providers import Playable, Provider
 from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.past import answer
-from gitops_promotion.workflow.rejections import decline_of_closed, find_kept_rejection
+from gitops_promotion.workflow.rejections import find_decline
 from gitops_promotion.workflow.run import Run
 from gitops_promotion.workflow.tip import Tip
 
@@ -68,11 +67,7 @@ def read_declines(run: Run, lookups: Lookups, following: Sequence[Next], left_ou
             kind=PROMOTION, application=step.site.application, environment=step.site.environment, tag=step.tag
         )
         branch = config.branch(step.site.application, step.site.environment)
-        branch_pulls = (pulls or {}).get(branch, ())
-        decline = find_kept_rejection(run, request, branch_pulls)
-        if decline is None and (pull := declines.closed_promotion(request, branch_pulls, base=run.tip.base)):
-            decline = decline_of_closed(run, lookups, request, pull)
-        if decline:
+        if decline := find_decline(run, lookups, request, (pulls or {}).get(branch, ())):
             declined.setdefault(step.site, []).append(str(decline))
     return declined
 
