@@ -36,11 +36,11 @@ def decline(
     try:
         promotion = find_promotion(run, group=group, app=app, environment=environment, number=number)
     except UsageError:
-        person = run.forge.identity().name
-        found = find_declined(run, person, group=group, app=app, environment=environment, number=number)
-        if found is None:
+        found = find_declined(run, group=group, app=app, environment=environment, number=number)
+        person = run.forge.identity().name if found else ""
+        if found is None or found[1].by.casefold() != person.casefold():
             raise
-        request, closed = found
+        request, closed = found[0], found[1].pull_request
         message = f"{person} has declined #{closed.number} already, by closing it"
         return [replace(Outcome.of(request, "unchanged", message), branch=closed.head, pull_request=closed)]
     if promotion.gate is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gitops_promotion.core.approval_list import Approval, state_of
-from gitops_promotion.core.declines import decline_of
+from gitops_promotion.core.declines import Decline, decline_of
 from gitops_promotion.core.forge import PullRequest
 from gitops_promotion.core.gates import Question
 from gitops_promotion.core.gates.approvals import Approvals, Tally
@@ -133,13 +133,15 @@ def _branches(run: Run, scope: Scope) -> Iterator[str]:
 
 
 def find_declined(
-    run: Run, person: str, *, group: str, app: str, environment: str, number: int | None
-) -> tuple[Request, PullRequest] | None:
-    """Return the newest promotion into an environment, or that of a pull request, if this person has closed it.
+    run: Run, *, group: str, app: str, environment: str, number: int | None
+) -> tuple[Request, Decline] | None:
+    """Return the newest promotion into an environment, or that of a pull request, if a known person has closed it.
 
-    None if any is open. The body of a pull request says what it was about: it only decides what is shown. Raises
-    ProviderError.
+    None if any is open, or if neither is given. The body of a pull request says what it was about: it only decides what
+    is shown. Raises UsageError, ProviderError.
     """
+    if number is None and not (app and environment):
+        return None
     if number is not None:
         pulls = [run.forge.pull_request(number)]
     else:
@@ -157,8 +159,7 @@ def find_declined(
     if newest.state != "closed":
         return None
     decline = decline_of(newest, run.forge.discussions([newest.number])[newest.number])
-    is_theirs = decline is not None and decline.by.casefold() == person.casefold()
-    return (proposals[newest.number], newest) if is_theirs else None
+    return (proposals[newest.number], decline) if decline is not None and decline.by else None
 
 
 def _request_in(run: Run, pull: PullRequest) -> Request | None:

@@ -97,14 +97,16 @@ def test_an_opinion_that_cannot_count_is_refused_and_not_posted(proposed: "Shop"
     ("args", "text"),
     [
         (("--app", "webui"), "give --app and --env, or the number of a pull request with --pr"),
+        ((), "give --app and --env, or the number of a pull request with --pr"),
         (("--app", "webui", "--env", "dev"), "has no open promotion"),
         (("--app", "nothing", "--env", "prod"), "no application 'nothing' has a marker: use one of webshop/webui"),
         (("--pr", "1"), "pull request #1 is merged"),
         ((*PROD, "--comment", "a\nb"), "one printable line"),
     ],
 )
-def test_what_cannot_be_approved_is_a_usage_error(proposed: "Shop", args: tuple[str, ...], text: str) -> None:
-    assert text in proposed.run("approve", *args, code=2).stderr
+def test_what_takes_no_opinion_is_a_usage_error(proposed: "Shop", args: tuple[str, ...], text: str) -> None:
+    for verb in ("approve", "decline"):
+        assert text in proposed.run(verb, *args, code=2).stderr
 
 
 def test_a_rejection_in_the_middle_of_a_run_that_loses_a_race_keeps_its_head(
