@@ -83,7 +83,7 @@ class Tip:
         if listed_sha != sha:
             self.sha = listed_sha if self.repository.is_checked_out(listed_sha) else self.repository.fetch(ref)[ref]
             self.refs = replace(self.refs, shas={**self.refs.shas, ref: self.sha})
-        if self.sha != sha or self._has_open_holds() != self._holds.has_open:
+        if self.sha != sha or bool(self.hold_branches) != self._holds.has_open:
             self._config = None
         if self.sha != sha:
             self._marked = None
@@ -127,7 +127,8 @@ class Tip:
         """The configuration at the tip, None if the file is not there. Raises ConfigError for a faulty one."""
         if self._config is None:
             files = self.repository.read(self.sha, [self.config_file, holds.FILE])
-            if kind := self.repository.irregular(self.sha, [self.config_file]).get(self.config_file):
+            irregular = self.repository.irregular(self.sha, [self.config_file, holds.FILE])
+            if kind := irregular.get(self.config_file):
                 # What is read of a link is the path that it leads to.
                 text = f"is {kind} on {self.base}, not a file: commit the configuration itself under this name"
                 raise ConfigError.at(self.config_file, 0, text)
@@ -136,7 +137,7 @@ class Tip:
                 return None
             self._config = configuration.parse(content, self.config_file)
             self._holds_source = files.get(holds.FILE, b"")
-            self._holds = self._read_holds(self._holds_source, self._config)
+            self._holds = self._read_holds(self._holds_source, self._config, irregular.get(holds.FILE, ""))
             self._config = replace(self._config, gate_settings={**self._config.gate_settings, "holds": self._holds})
             author = self._config.commit_author
             self.repository.set_commits(
@@ -155,21 +156,16 @@ class Tip:
         """The file of holds at the tip, empty without one. Raises ConfigError."""
         return self._holds_source if self.config_if_there is not None else b""
 
-    def _read_holds(self, source: bytes, config: Config) -> HoldsFile:
-        file = holds_file.parse(source, config.pipeline.names)
+    def _read_holds(self, source: bytes, config: Config, kind: str) -> HoldsFile:
         # What is read of a link is the path that it leads to, which names no holds; of a folder nothing is read.
-        if not file.holds and (kind := self.repository.irregular(self.sha, [holds.FILE]).get(holds.FILE)):
-            file = holds.replaced_by(kind)
-        return replace(file, has_open=self._has_open_holds())
+        file = holds.replaced_by(kind) if kind else holds_file.parse(source, config.pipeline.names)
+        return replace(file, has_open=bool(self.hold_branches))
 
     @property
     def hold_branches(self) -> set[str]:
         """The branches that may change holds: a pull request from them may be open."""
         names = (ref.removeprefix("refs/heads/") for ref in self.refs.shas)
         return {name for name in names if name.startswith((HOLDS, ROLLBACKS))}
-
-    def _has_open_holds(self) -> bool:
-        return bool(self.hold_branches)
 
     @property
     def has_config(self) -> bool:
