@@ -147,19 +147,20 @@ def find_declined(
     else:
         branches = _branches_into(run, group, app, environment)
         pulls = [pull for branch in branches for pull in run.forge.pull_requests(head=branch)]
-    proposals = {pull.number: request for pull in pulls if (request := _request_in(run, pull)) is not None}
-    numbers = [
-        proposed
-        for proposed, request in proposals.items()
-        if environment in ("", request.environment) and app in ("", request.application.name)
+    proposals = [
+        (request, pull)
+        for pull in pulls
+        if (request := _request_in(run, pull)) is not None
+        and environment in ("", request.environment)
+        and app in ("", request.application.name)
     ]
-    if not numbers or any(pull.state == "open" for pull in pulls):
+    if not proposals or any(pull.state == "open" for pull in pulls):
         return None
-    newest = next(pull for pull in pulls if pull.number == max(numbers))
+    request, newest = max(proposals, key=lambda proposal: proposal[1].number)
     if newest.state != "closed":
         return None
     decline = decline_of(newest, run.forge.discussions([newest.number])[newest.number])
-    return (proposals[newest.number], decline) if decline is not None and decline.by else None
+    return (request, decline) if decline is not None and decline.by else None
 
 
 def _request_in(run: Run, pull: PullRequest) -> Request | None:
