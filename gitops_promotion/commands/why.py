@@ -25,6 +25,7 @@ from gitops_promotion.workflow.lookups import Lookups
 from gitops_promotion.workflow.past import Scope, answer, check_scope, read_past, with_people
 from gitops_promotion.workflow.rejections import find_decline
 from gitops_promotion.workflow.run import Run
+from gitops_promotion.workflow.steps import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,10 @@ class _Place:
     @property
     def tag(self) -> Tag | None:
         return self.tags[self.environment]
+
+    @property
+    def forcing_command(self) -> str:
+        return Step(application=self.application, environment=self.environment).command
 
     def expected(self) -> Tag | None:
         """Return the tag of the nearest source, the latest to arrive where sources differ; None without a tag."""
@@ -176,7 +181,7 @@ def _answer_if_absent(run: Run, place: _Place, expected: Tag, answers: _Answers,
         # `promote` gives some reasons of gates too, such as a hold, without the gate's name.
         reasons = [reason for reason in reasons if not any(text.endswith(f": {reason}") for text in judged)]
         reasons += judged
-        command = _forcing_command(place)
+        command = place.forcing_command
         is_possible = any(reason.endswith(command) for reason in outcome_reasons)
         steps = steps or [*judged_steps, *([why.forcing_step(judged_steps, command)] if is_possible else [])]
         if opened:
@@ -228,7 +233,7 @@ def _outlook(run: Run, place: _Place, expected: Tag, answers: _Answers) -> tuple
         # A dry run ends before it looks at the pull requests of the branch, so it misses a decline.
         pulls = [pull for pull in answers.pulls if pull.head == branch]
         if decline := find_decline(run, run.lookups(), request, pulls):
-            return [str(decline)], [f"to propose it again: {_forcing_command(place)}"]
+            return [str(decline)], [f"to propose it again: {place.forcing_command}"]
         outcome = outlook(run, place.application, place.environment)
     except PromotionError as error:
         return [str(error)], []
@@ -247,10 +252,6 @@ def _on_same_branch(place: _Place, answers: _Answers, branch: str) -> Promotion 
     sites = [Site(place.application, name) for name in place.way.before(place.environment)]
     promotions = [promotion for site in sites if (promotion := answers.promotions.get(site))]
     return next((promotion for promotion in promotions if promotion.pull_request in numbers), None)
-
-
-def _forcing_command(place: _Place) -> str:
-    return f"gitops-promotion promote {place.application.options} --env {place.environment}"
 
 
 def _judged_without_promotion(
