@@ -45,7 +45,7 @@ def without_images(assignment: Assignment, images: Sequence[Image]) -> UsageErro
             f"({page('docs/markers.md')})"
         )
     return UsageError(
-        f"{first.at}: no marker fits behind the tag of {first.base_name}{others}, since the line goes on there and a "
-        "marker is a comment: write each image in block style, with its tag at the end of a line "
-        f"({page('docs/markers.md')})"
+        f"{first.at}: no marker fits behind the tag of {first.base_name}{others}, since its line goes on there, and a "
+        "marker must be the only comment: write each image in block style, with nothing behind its tag, and other "
+        f"comments above it ({page('docs/markers.md')})"
     )

@@ -378,10 +378,15 @@ def test_a_tree_without_an_application_in_two_environments_has_no_proposal(files
     [
         (
             "kind: Deployment\nspec: {containers: [{name: web, image: ghcr.io/acme/web:1}]}\n",
-            "shop/dev/web.yaml:2: no marker fits behind the tag of web, nor behind 1 more, since the line goes on "
-            "there and a marker is a comment: write each image in block style",
+            "shop/dev/web.yaml:2: no marker fits behind the tag of web, nor behind 1 more, since its line goes on "
+            "there, and a marker must be the only comment: write each image in block style",
         ),
-        ("image: ghcr.io/acme/web:1 # the image\n", "shop/dev/web.yaml:1: no marker fits behind the tag of web"),
+        (
+            "image: ghcr.io/acme/web:1 # the image\n",
+            "shop/dev/web.yaml:1: no marker fits behind the tag of web, nor behind 1 more, since its line goes on "
+            "there, and a marker must be the only comment: write each image in block style, with nothing behind its "
+            "tag, and other comments above it",
+        ),
         (
             "newTag: x\nimages: [{name: web, newTag: 1.0.0}]\n",
             "shop/dev/web.yaml:2: no marker fits behind the tag of web",
