@@ -94,7 +94,7 @@ class Model:
         if (place, tag) not in past.forced:
             last = [old for old in past.arrivals[source] if old.tag == tag][-1:]
             assert last, f"{tag} was never in {source}"
-            assert not past.has_left_before(place, tag, last[0].number), "what was there does not come back by itself"
+            assert not past.has_left(place, tag, last[0].number), "what was there does not come back by itself"
         assert was_green or past.health.get((source, tag)), f"{tag} is not healthy in {source}"
         if environment == "prod" and self.settings.has_soak:
             assert was_green or (source, tag) in past.soaked, f"{tag} has not soaked in {source}"

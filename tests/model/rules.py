@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Literal
 
 from gitops_promotion.core import holds_file
@@ -217,17 +218,9 @@ class Past:
         is_closed = pull is not None and not pull.is_open and not pull.is_merged
         return is_closed and bool(self.rejected_by.get((newest, place, tag)))
 
-    def has_left_before(self, place: Place, tag: str, since: int) -> bool:
-        """Return whether a place had left a tag since a commit, before its last arrival there."""
-        arrivals = self.arrivals[place][:-1]
-        ends = [arrival.number for arrival in self.arrivals[place][1:]]
-        return any(arrival.tag == tag and end > since for arrival, end in zip(arrivals, ends, strict=True))
-
     def has_left(self, place: Place, tag: str, since: int) -> bool:
-        """Return whether a place had a tag since a commit, and has it no more."""
-        arrivals = self.arrivals[place]
-        ends = [arrival.number for arrival in arrivals[1:]]
-        return any(arrival.tag == tag and end > since for arrival, end in zip(arrivals, ends, strict=False))
+        """Return whether a place has left a tag since a commit; it may have come back."""
+        return any(old.tag == tag and new.number > since for old, new in pairwise(self.arrivals[place]))
 
     def reason_not_due(self, view: View, place: Place) -> str:
         """Return why the tag of the source is not to be proposed for a place by itself, "" if it is.
