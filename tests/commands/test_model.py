@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.model.model import Model
 from tests.model.plain_git import PlainGit
 from tests.model.steps import sequence
-from tests.model.world import CHANNEL, OTHER_FILES, Settings
+from tests.model.world import CHANNEL, OTHER_FILES, Settings, rule_time
 from tests.support.examples import examples
 from tests.support.snapshots import Snapshot
 
@@ -57,7 +57,7 @@ def begin(shop: "Shop", web: "Web | None", monkeypatch: pytest.MonkeyPatch) -> "
         if web:
             web.calls.clear()
         world = PlainGit(shop=shop, web=web)
-        world.rule_time(monkeypatch)
+        rule_time(world, monkeypatch)
         world.edit({"gitops-promotion.yaml": chosen.config()})
         return world
 

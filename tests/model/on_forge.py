@@ -5,10 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
-
-import pytest
 
 from tests.forges import azure_state, github_state
 from tests.model.world import GROUP, Pull, Run
@@ -29,11 +26,6 @@ class OnForge:
     stage: GitHubStage | AzureStage
     story: Story
     web: Web
-
-    def rule_time(self, patch: pytest.MonkeyPatch) -> None:
-        """Let runs and their commits have the time of the forge."""
-        patch.setattr("gitops_promotion.workflow.run._now", lambda: self.now)
-        patch.setattr("gitops_promotion.git.repository.datetime", SimpleNamespace(now=lambda _: self.now))
 
     @property
     def now(self) -> datetime:

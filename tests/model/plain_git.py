@@ -4,10 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from gitops_promotion.core.forge import OWN_CONTEXT
 from tests.model.world import GROUP, Pull, Run
@@ -29,11 +26,6 @@ class PlainGit:
     shop: "Shop"
     web: "Web | None"
     now: datetime = field(default=NOW)
-
-    def rule_time(self, patch: pytest.MonkeyPatch) -> None:
-        """Let runs and their commits have the time of this world."""
-        patch.setattr("gitops_promotion.workflow.run._now", lambda: self.now)
-        patch.setattr("gitops_promotion.git.repository.datetime", SimpleNamespace(now=lambda _: self.now))
 
     @property
     def objects(self) -> Objects:

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, Literal, Protocol
+
+import pytest
 
 from tests.support.objects import Objects
 
@@ -126,3 +129,9 @@ class World(Protocol):
 
     def told(self) -> Sequence[Mapping[str, Any]]:
         """Return what the channel was sent so far."""
+
+
+def rule_time(world: World, patch: pytest.MonkeyPatch) -> None:
+    """Let runs and their commits have the time of a world."""
+    patch.setattr("gitops_promotion.workflow.run._now", lambda: world.now)
+    patch.setattr("gitops_promotion.git.repository.datetime", SimpleNamespace(now=lambda _: world.now))

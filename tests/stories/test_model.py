@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.model.model import Model
 from tests.model.on_forge import OnForge
 from tests.model.steps import sequence
-from tests.model.world import CHANNEL, OTHER_FILES, Settings
+from tests.model.world import CHANNEL, OTHER_FILES, Settings, rule_time
 from tests.notify.receivers import Web, web_server
 from tests.support.examples import examples
 
@@ -46,7 +46,7 @@ def begin(
         story.stage = repository = stage.another(webshop | OTHER_FILES | {"gitops-promotion.yaml": chosen.config()})
         web.calls.clear()
         world = OnForge(stage=repository, story=story, web=web)
-        world.rule_time(monkeypatch)
+        rule_time(world, monkeypatch)
         return world
 
     return begin_with
