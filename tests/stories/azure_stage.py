@@ -198,8 +198,8 @@ class AzureStage:
     # -- people and Flux
 
     def flux(self, sha: str, name: str, uid: str, *, healthy: bool, description: str) -> None:
-        state, context = "succeeded" if healthy else "error", f"kustomization/{name}/{uid}"
-        self.hosted.post_status(sha, context, "succeeded" if state == "succeeded" else "error", description=description)
+        context = f"kustomization/{name}/{uid}"
+        self.hosted.post_status(sha, context, "succeeded" if healthy else "error", description=description)
         self._heard = True
 
     def post(self, sha: str, context: str, *, passed: bool) -> None:

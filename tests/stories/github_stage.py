@@ -230,8 +230,8 @@ class GitHubStage:
     # -- people and Flux
 
     def flux(self, sha: str, name: str, uid: str, *, healthy: bool, description: str) -> None:
-        state, context = "success" if healthy else "failure", f"kustomization/{name}/{uid}"
-        self.hosted.post_status(sha, context, "success" if state == "success" else "failure", description=description)
+        context = f"kustomization/{name}/{uid}"
+        self.hosted.post_status(sha, context, "success" if healthy else "failure", description=description)
 
     def post(self, sha: str, context: str, *, passed: bool) -> None:
         self.hosted.post_status(sha, context, "success" if passed else "failure", by="mallory")
