@@ -57,6 +57,10 @@ FOUND: Mapping[str, tuple[Sequence[PullRequest], int | None]] = {
     ),
     "another tag": ([pull(5, "merged", "1.5.0", "dev", replace(BOB, tag=Tag("1.4.1")))], None),
     "another environment": ([pull(5, "merged", "1.5.0", "dev", replace(BOB, environment="prod"))], None),
+    "the latest of several for its tag": (
+        [pull(5, "merged", "1.5.0", "dev", replace(BOB, tag=PINNED, by="eva"), BOB)],
+        5,
+    ),
     "the same tag with its digest": ([pull(5, "merged", "1.5.0", "dev", replace(BOB, tag=PINNED))], 5),
     "its own pull request, before the push that replaces it": ([pull(5, "closed", "1.4.2", "qa", BOB)], 5),
 }
