@@ -114,17 +114,14 @@ class Terminal:
         level = logging.DEBUG if self._verbose else logging.WARNING
         handler = Handler(level)
         logger = logging.getLogger("gitops_promotion")
-        before, effective = logger.level, logger.getEffectiveLevel()
+        before = logger.level
         logger.addHandler(handler)
-        # Python looks through all loggers for each level that is set.
-        if level != effective:
-            logger.setLevel(level)
+        logger.setLevel(level)
         try:
             yield
         finally:
             logger.removeHandler(handler)
-            if level != effective:
-                logger.setLevel(before)
+            logger.setLevel(before)
 
     def progress(self, reasons: tuple[str, ...], seconds: float) -> None:
         """Log the reasons for a wait of at most `seconds` more.
