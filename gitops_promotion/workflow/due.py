@@ -164,8 +164,7 @@ def _veto(
     """Return the outcome that leaves an open promotion or a decline as it is, else who is behind this promotion."""
     earlier = run.tip.config.way(step.application).before(step.environment)
     current = due.open_for(pulls, run.tip.base)
-    proposed = branch.proposal.environments if branch else ()
-    if current is not None and (busy := [name for name in earlier if name in proposed]):
+    if current and branch and (busy := [name for name in earlier if name in branch.proposal.environments]):
         message = due.branch_in_use(current, busy[0], is_obsolete=_is_obsolete(run.tip, step, busy[0], branch))
         return replace(step.skipped(message, request.tag), pull_request=current)
     if current is not None and branch and branch.proposal.origin.override and not step.forced:
@@ -182,11 +181,11 @@ def _veto(
     return replace(step.outcome("declined", message, request.tag), pull_request=decline.pull_request)
 
 
-def _is_obsolete(tip: Tip, step: Step, environment: str, branch: Branch | None) -> bool:
+def _is_obsolete(tip: Tip, step: Step, environment: str, branch: Branch) -> bool:
     """Return True if a branch proposes another tag than an environment and all its sources have."""
     earlier = Step(application=step.application, environment=environment)
     with suppress(ManifestError):
-        if branch is not None and earlier.is_settled(tip):
+        if earlier.is_settled(tip):
             return not deployments.same_tag(branch.proposal.tag, tip.tag(earlier.target))
     return False
 
