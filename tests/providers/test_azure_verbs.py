@@ -1,6 +1,5 @@
 """The verbs on an Azure DevOps of our own: their budgets, what its policies hold, and what its refusals say."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion import cli
 from gitops_promotion.git import Repository
 from gitops_promotion.providers.azure_devops.provider import AzureDevOps
-from tests.conftest import Checkout
 from tests.forges import faults
 from tests.forges.azure_state import Strategy
+from tests.providers.verbs import Verbs
 from tests.stories.azure_stage import AzureStage
 from tests.stories.stage import tag_in
 from tests.support.meanwhile import before
@@ -27,34 +25,10 @@ FLUX = "kustomization/webshop-dev/2fb0a5b0"
 
 
 @dataclass(kw_only=True)
-class Job:
+class Job(Verbs):
     """A job of a pipeline with a checkout of the repository, in which the verbs run."""
 
     forge: "AzureForge"
-    checkout: Checkout
-    capsys: pytest.CaptureFixture[str]
-    printed: str = ""
-
-    def run(self, *args: str, code: int | None = 0) -> list[dict[str, Any]]:
-        self.capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main([*args, "--sourcedir", str(self.checkout.path), "--output", "json"])
-        out, err = self.capsys.readouterr()
-        self.printed += out + err
-        assert code is None or ended.value.code == code, out + err
-        outcomes: list[dict[str, Any]] = json.loads(out)["outcomes"]
-        return outcomes
-
-    def look(self, *args: str) -> dict[str, Any]:
-        """Run a verb that ends with 0 and prints a document of its own."""
-        self.capsys.readouterr()
-        cli.main([*args, "--sourcedir", str(self.checkout.path), "--output", "json"])
-        document: dict[str, Any] = json.loads(self.capsys.readouterr().out)
-        return document
-
-    def new(self, tag: str, *, app: str = "webui", code: int | None = 0) -> dict[str, Any]:
-        [outcome] = self.run("new", "--group", "webshop", "--app", app, "--tag", tag, code=code)
-        return outcome
 
     def tag(self, environment: str) -> str:
         return tag_in(self.forge.show("main", f"webshop/{environment}/webui.yaml"))

@@ -1,6 +1,5 @@
 """The verbs on a GitHub of our own: their budgets, their end states whatever fails, and where the token goes."""
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -10,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gitops_promotion import cli
 from gitops_promotion.errors import AuthError
 from gitops_promotion.git import Repository
 from gitops_promotion.git.process import Runner
 from gitops_promotion.providers import TokenQuery
 from gitops_promotion.providers.github.facts import token
 from gitops_promotion.providers.github.provider import GitHub
-from tests.conftest import Checkout
 from tests.forges import faults
+from tests.providers.verbs import Verbs
+from tests.stories.stage import tag_in
 from tests.support.meanwhile import before
 
 if TYPE_CHECKING:
@@ -29,40 +28,13 @@ FLUX = "kustomization/webshop-dev/2fb0a5b0"
 
 
 @dataclass(kw_only=True)
-class Actions:
+class Actions(Verbs):
     """A runner with a checkout of the repository, in which the verbs run."""
 
     forge: "GitHubForge"
-    checkout: Checkout
-    capsys: pytest.CaptureFixture[str]
-    printed: str = ""
-
-    def run(self, *args: str, code: int | None = 0) -> list[dict[str, Any]]:
-        self.capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main([*args, "--sourcedir", str(self.checkout.path), "--output", "json"])
-        out, err = self.capsys.readouterr()
-        self.printed += out + err
-        assert code is None or ended.value.code == code, out + err
-        outcomes: list[dict[str, Any]] = json.loads(out)["outcomes"]
-        return outcomes
-
-    def look(self, *args: str) -> dict[str, Any]:
-        """Run a verb that ends with 0 and prints a document of its own."""
-        self.capsys.readouterr()
-        cli.main([*args, "--sourcedir", str(self.checkout.path), "--output", "json"])
-        document: dict[str, Any] = json.loads(self.capsys.readouterr().out)
-        return document
-
-    def new(self, tag: str, *, app: str = "webui", code: int | None = 0) -> dict[str, Any]:
-        [outcome] = self.run("new", "--group", "webshop", "--app", app, "--tag", tag, code=code)
-        return outcome
 
     def tag(self, environment: str, app: str = "webui") -> str:
-        text = self.forge.show("main", f"webshop/{environment}/{app}.yaml")
-        found = re.search(r'[:"]([\w.-]+)"? # \{', text)
-        assert found, text
-        return found[1]
+        return tag_in(self.forge.show("main", f"webshop/{environment}/{app}.yaml"))
 
     def pass_checks(self) -> None:
         """Let the required check of every open pull request be green, wherever its head is now."""
