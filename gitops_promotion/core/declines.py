@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from gitops_promotion.core.discussion import Discussion, Event
 from gitops_promotion.core.due import proposes
 from gitops_promotion.core.forge import PullRequest
+from gitops_promotion.core.gates.approvals_text import shown_time
 from gitops_promotion.core.model import Request
 
 _SAME_MOMENT = timedelta(seconds=2)
@@ -25,8 +26,7 @@ class Decline:
     def __str__(self) -> str:
         verb = "rejected" if self.rejected else "closed without merging"
         by = f" by {self.by}" if self.by else ""
-        at = f" at {self.at:%Y-%m-%d %H:%M} UTC" if self.at else ""
-        return f"pull request #{self.pull_request.number} for it was {verb}{by}{at}"
+        return f"pull request #{self.pull_request.number} for it was {verb}{by}{shown_time(self.at)}"
 
 
 def closed_promotion(request: Request, pulls: Sequence[PullRequest], *, base: str) -> PullRequest | None:
