@@ -11,6 +11,8 @@ from gitops_promotion.core.names import Application
 
 
 def _parsed(tree: Tree) -> HoldsFile:
+    if FILE in tree.irregular:
+        return HoldsFile()
     names = tree.config.pipeline.names if tree.config else ()
     return holds_file.parse(tree.contents.get(FILE, b""), names)
 

@@ -13,6 +13,7 @@ from gitops_promotion.core.config import parse
 from gitops_promotion.core.doctor import ROWS, diagnose, example_ruleset
 from gitops_promotion.core.doctor.facts import Facts
 from gitops_promotion.core.forge import CommitStatus, ForgeSettings, Hidden, Obstacle, RequiredCheck
+from gitops_promotion.core.holds import FILE as HOLDS_FILE
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "github"
 CONFIG = "environments: [{name: dev, auto: true}, {name: prod}]\n"
@@ -334,3 +335,10 @@ def test_the_ruleset_requires_the_published_status_where_it_is_needed(files: dic
     rule["parameters"]["required_status_checks"] = [{"context": context}]
     assert example_ruleset.fitted(example, tree(**files)) == json.dumps(content, indent=2) + "\n"
     assert example_ruleset.fitted(example, Tree(contents={".github/workflows/a.yml": b"\xff"})) == example
+
+
+def test_the_target_of_a_link_is_not_read_as_holds() -> None:
+    link = replace(tree(**{"gitops-promotion.holds": "holds.txt"}), irregular={HOLDS_FILE: "a symbolic link"})
+    findings = diagnose(replace(GOOD, tree=link)).findings
+    messages = [finding.message for finding in findings if finding.code == "GP521"]
+    assert messages == ["the file of holds is a symbolic link"]
