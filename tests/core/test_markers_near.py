@@ -17,6 +17,7 @@ MISSPELLED = "this comment looks like a marker and is none: "
         ('# {"$imagepolcy": "shop:web:tag"}', "its key is $imagepolcy", MARKER),
         ("# {'$imagepolicy': 'shop:web:tag'}", "key and value need double quotes", MARKER),
         ('# "$imagepolicy": "shop:web:tag"', "it needs braces around it", MARKER),
+        ('# {"$imagepolicy": "shop:web:tag:x"}', "its value has more than three parts", MARKER),
         ("# $imagepolicy: shop:web:tag", "key and value need double quotes, it needs braces around it", MARKER),
         ('# {"imagepolicy": "shop:web:tga"}', "the $ of $imagepolicy is missing", MARKER),
         ('# {"imagepolicy": "shop:web:nam"}', "the $ of $imagepolicy is missing", MARKER.replace("tag", "name")),

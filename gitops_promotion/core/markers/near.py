@@ -138,7 +138,8 @@ def _misspelled(match: re.Match[str]) -> list[str]:
     if {match["quote"], match["unquote"], match["value_quote"]} != {'"'}:
         problems.append("key and value need double quotes")
     if not (match["open"] and match["close"]):
-        problems.append("it needs braces around it")
+        has_more = not match["close"] and match.string.startswith(":", match.end())
+        problems.append("its value has more than three parts" if has_more else "it needs braces around it")
     return problems
 
 
