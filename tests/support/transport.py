@@ -52,19 +52,20 @@ def answer(arguments: Sequence[str], environ: Mapping[str, str], stdin: bytes) -
     def act(folder: Path) -> str:
         return VERBS[verb](client, _Remote(folder, served=client.served), options, lines)
 
+    def act_if_all_is_here(folder: Path) -> None:
+        if _has_all(client, _Remote(folder, served=client.served), options, lines):
+            answers.append(act(folder))
+
     if not client.served:
         return act(Path(client.url))
-    return _ask(client, verb, act)
-
-
-def _ask(client: "_Client", verb: str, act: Callable[[Path], str]) -> str:
-    """Act in the requests that git would send to a forge: those of version 2 of the protocol, the older for a push."""
+    # What git would send to a forge: the requests of version 2 of the protocol, the older ones for a push.
     address = client.url, client.authorization, "receive-pack" if verb == "push" else "upload-pack"
+    answers: list[str] = []
     served.ask(*address, method="GET")
     if verb == "fetch":
-        served.ask(*address)
-    answers: list[str] = []
-    served.ask(*address, act=lambda folder: answers.append(act(folder)))
+        served.ask(*address, act=act_if_all_is_here)
+    if not answers:
+        served.ask(*address, act=lambda folder: answers.append(act(folder)))
     return answers[0]
 
 
@@ -186,6 +187,15 @@ def _fetch(client: _Client, remote: _Remote, options: Sequence[str], refspecs: S
             with open(f"{client.folder}/{target}", "w", encoding="utf-8") as file:
                 file.write(f"{sha}\n")
     return ""
+
+
+def _has_all(client: _Client, remote: _Remote, options: Sequence[str], refspecs: Sequence[str]) -> bool:
+    """Return whether git has all that it would ask for, and then asks for nothing; to deepen a history it asks."""
+    has = packs.find(packs.folders(client.folder))
+    sources = (refspec.removeprefix("+").partition(":")[0] for refspec in refspecs)
+    return not any(option.startswith("--depth=") for option in options) and all(
+        has(remote.refs.get(source) or source) for source in sources
+    )
 
 
 def _cut_off(folder: Path) -> frozenset[str]:
